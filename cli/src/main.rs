@@ -1,0 +1,3 @@
+//! The `kmodcheck` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! kmod's side: module indexes as depmod writes them, modprobe, and what it takes for 'in the kernel'.

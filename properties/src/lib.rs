@@ -1,0 +1,1 @@
+//! What must hold: statements, sources, predicates, recorded verdicts.

@@ -1,0 +1,1 @@
+//! Explorers of systems of interchangeable processes; knows no kernel.

@@ -1,0 +1,1 @@
+//! The kernel's side and modprobe once more, as straight-line concurrent code.

@@ -1,0 +1,1 @@
+//! Threads, locks and wait queues behind one trait: std, loom, shuttle.

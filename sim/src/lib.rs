@@ -1,0 +1,1 @@
+//! What drives the model: its processes for the explorer, and traces.
