@@ -1,0 +1,392 @@
+//! Exhaustive breadth-first search.
+//!
+//! - Paper: E. F. Moore, 'The shortest path through a maze', 1959; as explicit-state model
+//!   checking, C. H. West, 'General technique for communications protocol validation', 1978.
+//!   Symmetry by canonical representatives: C. N. Ip and D. L. Dill, 'Better verification through
+//!   symmetry', 1996.
+//! - Decides: every property of single transitions, with a shortest counterexample each; which
+//!   processes can get stuck ([`crate::stuck`]).
+//! - Needs of the system: a finite state space, nothing else.
+//! - Costs: the packed state, 4 bytes of parent, 2 of blocked processes and about 6 of hash table
+//!   for each state.
+//!
+//! The result does not depend on the order within a level: of the violating transitions of the
+//! first level that has one, the one from the least packed state is taken, and each state keeps its
+//! least predecessor.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::limits::{End, Options, Progress};
+use crate::packed::{Layout, Packed};
+use crate::product::{Configuration, Product, Transition};
+use crate::stuck::{self, Stuck};
+use crate::system::{System, WayOut};
+use crate::visited::{Inserted, NONE, Visited};
+
+/// What a search looks for. Properties are numbered from 0 to 63.
+pub trait Monitor<S: System> {
+    /// The properties that this transition violates, one bit each. A function of the transition
+    /// alone: it is asked again when a trace is rebuilt.
+    fn violated(&self, transition: &Transition<'_, S::Label>) -> u64;
+
+    /// Told of every transition of every distinct state, exactly once.
+    fn record(&mut self, _transition: &Transition<'_, S::Label>, _violated: u64) {}
+}
+
+/// Looks for nothing; for counting states.
+pub struct CountOnly;
+
+impl<S: System> Monitor<S> for CountOnly {
+    fn violated(&self, _: &Transition<'_, S::Label>) -> u64 {
+        0
+    }
+}
+
+/// One step of a trace, enough to take it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceStep<Label> {
+    /// Which process.
+    pub actor: usize,
+    /// Which of its alternatives, counted from 0.
+    pub ordinal: u32,
+    /// What the step is called.
+    pub label: Label,
+}
+
+/// A property was violated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation<Label> {
+    /// Which property.
+    pub property: u32,
+    /// From the initial state; the last step violates. No shorter trace does.
+    pub trace: Vec<TraceStep<Label>>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Exploration<Label> {
+    /// How it ended; nothing below is a verdict unless this is [`End::Complete`], except violations.
+    pub end: End,
+    /// Distinct states found (up to symmetry, if that was on).
+    pub states: u64,
+    /// Transitions from the expanded states.
+    pub transitions: u64,
+    /// Steps to the farthest state found.
+    pub depth: u32,
+    /// States found and not expanded; 0 if complete.
+    pub queue: u64,
+    /// The first violation of each property that was violated, by property.
+    pub violations: Vec<Violation<Label>>,
+    /// A process that can never run again, with the shortest trace to such a state, if there is
+    /// one. Decided only by a complete search.
+    pub stuck: Option<Stuck<Label>>,
+    /// A process that can run again by a time-out or a kill only, likewise.
+    pub stuck_but_for_way_out: Option<Stuck<Label>>,
+    /// States in which some process was blocked: how often there was something to get stuck in.
+    pub blocked_states: u64,
+    /// Words of a packed state.
+    pub words: usize,
+    /// Bytes held at the end.
+    pub bytes: u64,
+}
+
+/// Why a system cannot be explored at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unexplorable {
+    /// Too many processes for a product.
+    #[error("more than {} processes in one product", crate::product::MAX_PROCESSES)]
+    TooManyProcesses,
+    /// The state does not fit.
+    #[error("a state takes {0} bits, more than 512")]
+    TooWide(u32),
+}
+
+/// Explores every reachable state of `system`, breadth first.
+pub fn explore<S: System, M: Monitor<S>>(
+    system: &S,
+    monitor: &mut M,
+    options: &Options<'_>,
+) -> Result<Exploration<S::Label>, Unexplorable> {
+    let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
+    let layout = Layout {
+        shared_bits: system.shared_bits(),
+        local_bits: system.local_bits(),
+        processes: product.processes(),
+    };
+    match layout.words() {
+        Some(1) => Ok(Search::<S, 1>::run(product, layout, monitor, options)),
+        Some(2) => Ok(Search::<S, 2>::run(product, layout, monitor, options)),
+        Some(4) => Ok(Search::<S, 4>::run(product, layout, monitor, options)),
+        Some(8) => Ok(Search::<S, 8>::run(product, layout, monitor, options)),
+        _ => Err(Unexplorable::TooWide(layout.bits())),
+    }
+}
+
+/// The first violating transition of a property.
+struct First<const W: usize> {
+    before: Packed<W>,
+    index: u32,
+    actor: usize,
+    ordinal: u32,
+}
+
+pub(crate) struct Search<'a, S: System, const W: usize> {
+    pub product: Product<'a, S>,
+    pub layout: Layout,
+    pub symmetry: bool,
+    pub visited: Visited<W>,
+    /// By state: the processes that have not returned and have no ordinary step.
+    pub blocked: Vec<u16>,
+    /// Index of the first state of each level.
+    pub levels: Vec<u32>,
+    /// Whether any time-out or kill was seen.
+    pub way_outs: bool,
+    transitions: u64,
+    first: Vec<Option<First<W>>>,
+}
+
+const _: () = assert!(crate::product::MAX_PROCESSES <= u16::BITS as usize);
+
+/// States between two looks at the clock.
+const CLOCK: u32 = 1 << 12;
+
+impl<'a, S: System, const W: usize> Search<'a, S, W> {
+    fn run<M: Monitor<S>>(
+        product: Product<'a, S>,
+        layout: Layout,
+        monitor: &mut M,
+        options: &Options<'_>,
+    ) -> Exploration<S::Label> {
+        let mut search = Self {
+            product,
+            layout,
+            symmetry: options.symmetry,
+            visited: Visited::new(),
+            blocked: Vec::new(),
+            levels: vec![0],
+            way_outs: false,
+            transitions: 0,
+            first: (0..64).map(|_| None).collect(),
+        };
+        let (end, expanded) = search.levels(monitor, options);
+        let states = search.visited.len() as u64;
+        let violations = (0..64)
+            .filter(|p| search.first[*p as usize].is_some())
+            .map(|p| search.violation(p, monitor))
+            .collect();
+        let (mut stuck, mut stuck_but_for_way_out) = (None, None);
+        if end == End::Complete {
+            stuck = stuck::find(&search, true);
+            // Without any way out the two searches are the same search.
+            if search.way_outs {
+                stuck_but_for_way_out = stuck::find(&search, false);
+            }
+        }
+        Exploration {
+            end,
+            states,
+            transitions: search.transitions,
+            depth: search.levels.len() as u32 - 1,
+            queue: states - u64::from(expanded),
+            violations,
+            stuck,
+            stuck_but_for_way_out,
+            blocked_states: search.blocked.iter().filter(|b| **b != 0).count() as u64,
+            words: W,
+            bytes: search.visited.bytes(),
+        }
+    }
+
+    /// Expands level after level; returns how that ended and how many states were expanded.
+    fn levels<M: Monitor<S>>(&mut self, monitor: &mut M, options: &Options<'_>) -> (End, u32) {
+        let started = Instant::now();
+        let mut scratch = Vec::new();
+        let mut initial = self.product.initial();
+        if self.symmetry {
+            self.product.canonicalize(&mut initial);
+        }
+        self.visited.insert(self.layout.pack(&initial), NONE);
+        let mut next = 0_u32;
+        loop {
+            let level_end = self.visited.len() as u32;
+            while next < level_end {
+                if next.is_multiple_of(CLOCK)
+                    && let Some(end) = self.out_of_budget(options, started)
+                {
+                    return (end, next);
+                }
+                if let Err(end) = self.expand(next, level_end, monitor, options, &mut scratch) {
+                    return (end, next);
+                }
+                next += 1;
+            }
+            if level_end == self.visited.len() as u32 {
+                return (End::Complete, next);
+            }
+            self.levels.push(level_end);
+            let wanted = options.stop_when_violated;
+            let violated = (0..64).filter(|p| self.first[*p].is_some()).fold(0, |m, p| m | 1 << p);
+            if wanted != 0 && violated & wanted == wanted {
+                return (End::Violated, next);
+            }
+        }
+    }
+
+    fn out_of_budget(&self, options: &Options<'_>, started: Instant) -> Option<End> {
+        let limits = &options.limits;
+        if let Some(progress) = options.progress {
+            progress(Progress {
+                states: self.visited.len() as u64,
+                depth: self.levels.len() as u32 - 1,
+                queue: self.visited.len() as u64 - self.blocked.len() as u64,
+            });
+        }
+        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+            Some(End::Interrupted)
+        } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
+            Some(End::TimeLimit)
+        } else if limits.bytes.is_some_and(|b| self.visited.bytes() > b) {
+            Some(End::MemoryLimit)
+        } else {
+            None
+        }
+    }
+
+    fn expand<M: Monitor<S>>(
+        &mut self,
+        index: u32,
+        level_end: u32,
+        monitor: &mut M,
+        options: &Options<'_>,
+        scratch: &mut Vec<crate::system::Choice<S::Label>>,
+    ) -> Result<(), End> {
+        let before_packed = *self.visited.state(index);
+        let before = self.layout.unpack(&before_packed);
+        let mut running = 0_u16;
+        let mut end = Ok(());
+        let symmetry = self.symmetry;
+        let level_start = *self.levels.last().expect("there is a first level");
+        let Self { product, layout, visited, first, transitions, way_outs, .. } = self;
+        let exhausted = product.successors(&before, scratch, |transition| {
+            *transitions += 1;
+            match transition.way_out {
+                WayOut::Ordinary => running |= 1 << transition.actor,
+                WayOut::TimeOut | WayOut::Killed => *way_outs = true,
+            }
+            let violated = monitor.violated(transition);
+            monitor.record(transition, violated);
+            let mut bits = violated;
+            while bits != 0 {
+                let found = First {
+                    before: before_packed,
+                    index,
+                    actor: transition.actor,
+                    ordinal: transition.ordinal,
+                };
+                offer(&mut first[bits.trailing_zeros() as usize], found, level_start);
+                bits &= bits - 1;
+            }
+            let mut after = *transition.after;
+            if symmetry {
+                product.canonicalize(&mut after);
+            }
+            match visited.insert(layout.pack(&after), index) {
+                Inserted::New => {}
+                // Found in this very level's expansion: keep the least predecessor.
+                Inserted::Old(old) if old >= level_end => visited.offer_parent(old, index),
+                Inserted::Old(_) => {}
+                Inserted::Full => {
+                    end = Err(End::StatesLimit);
+                    return ControlFlow::Break(());
+                }
+            }
+            if options.limits.states.is_some_and(|s| visited.len() as u64 > s) {
+                end = Err(End::StatesLimit);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(exhausted) = exhausted {
+            return Err(End::PoolExhausted(exhausted.0));
+        }
+        end?;
+        let mut blocked = 0;
+        for i in 0..self.product.processes() {
+            if running & 1 << i == 0 && !self.product.returned(&before, i) {
+                blocked |= 1 << i;
+            }
+        }
+        debug_assert_eq!(self.blocked.len(), index as usize);
+        self.blocked.push(blocked);
+        Ok(())
+    }
+
+    /// The canonical states from the initial one to `index`.
+    fn path_to(&self, mut index: u32) -> Vec<Packed<W>> {
+        let mut path = vec![*self.visited.state(index)];
+        while self.visited.parent(index) != NONE {
+            index = self.visited.parent(index);
+            path.push(*self.visited.state(index));
+        }
+        path.reverse();
+        path
+    }
+
+    /// A trace in the exact system, without symmetry, to a state whose canonical form is the state
+    /// at `index`. Returns that state too.
+    pub fn trace_to(&self, index: u32) -> (Vec<TraceStep<S::Label>>, Configuration) {
+        let path = self.path_to(index);
+        let mut scratch = Vec::new();
+        let mut now = self.product.initial();
+        let mut trace = Vec::with_capacity(path.len());
+        for wanted in &path[1..] {
+            let mut found = None;
+            let _ = self.product.successors(&now, &mut scratch, |transition| {
+                let mut canonical = *transition.after;
+                if self.symmetry {
+                    self.product.canonicalize(&mut canonical);
+                }
+                if self.layout.pack::<W>(&canonical) == *wanted {
+                    found = Some((step_of(transition), *transition.after));
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            let (step, after) = found.expect("a stored state is a successor of its parent");
+            trace.push(step);
+            now = after;
+        }
+        (trace, now)
+    }
+
+    fn violation<M: Monitor<S>>(&self, property: u32, monitor: &M) -> Violation<S::Label> {
+        let first = self.first[property as usize].as_ref().expect("the property was violated");
+        let (mut trace, before) = self.trace_to(first.index);
+        let mut last = None;
+        let _ = self.product.successors(&before, &mut Vec::new(), |transition| {
+            if monitor.violated(transition) & 1 << property != 0 {
+                last = Some(step_of(transition));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        trace.push(last.expect("the least violating state has a violating transition"));
+        Violation { property, trace }
+    }
+}
+
+/// Keeps the least transition of the first level that violates. `level_start`: the index of the
+/// first state of the level of `found`.
+fn offer<const W: usize>(slot: &mut Option<First<W>>, found: First<W>, level_start: u32) {
+    let key = |f: &First<W>| (f.before, f.actor, f.ordinal);
+    let better = slot.as_ref().is_none_or(|old| old.index >= level_start && key(&found) < key(old));
+    if better {
+        *slot = Some(found);
+    }
+}
+
+fn step_of<Label: Copy>(transition: &Transition<'_, Label>) -> TraceStep<Label> {
+    TraceStep { actor: transition.actor, ordinal: transition.ordinal, label: transition.label }
+}

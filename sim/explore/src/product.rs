@@ -1,0 +1,253 @@
+//! The product of a fixed number of processes: whole states and their transitions, derived from
+//! [`System::step`].
+
+use std::ops::ControlFlow;
+
+use crate::system::{
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut,
+};
+
+/// Most processes in a product. (More callers of one kind are for the counted form.)
+pub const MAX_PROCESSES: usize = 16;
+
+/// A whole state: the shared state and the local state of each process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Configuration {
+    /// The shared state.
+    pub shared: Shared,
+    /// The local states; those at and beyond the number of processes are 0.
+    pub locals: [Local; MAX_PROCESSES],
+}
+
+/// One transition between two whole states.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition<'a, Label> {
+    /// The state before.
+    pub before: &'a Configuration,
+    /// The state after.
+    pub after: &'a Configuration,
+    /// Which process stepped.
+    pub actor: usize,
+    /// Its kind.
+    pub kind: Kind,
+    /// Which of its alternatives in `before` this is, counted from 0.
+    pub ordinal: u32,
+    /// What the step is called.
+    pub label: Label,
+    /// Ordinary step or way out.
+    pub way_out: WayOut,
+    /// What the actor's own step read and wrote.
+    pub footprint: Footprint,
+}
+
+impl<Label> Transition<'_, Label> {
+    /// The actor's local state before.
+    pub fn local_before(&self) -> Local {
+        self.before.locals[self.actor]
+    }
+
+    /// The actor's local state after.
+    pub fn local_after(&self) -> Local {
+        self.after.locals[self.actor]
+    }
+}
+
+/// What the successor function can report besides transitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolExhausted(pub Kind);
+
+/// A system with the number of processes that its initial state names.
+pub struct Product<'a, S: System> {
+    /// The system.
+    pub system: &'a S,
+    kinds: [Kind; MAX_PROCESSES],
+    processes: usize,
+    initial: Configuration,
+}
+
+impl<'a, S: System> Product<'a, S> {
+    /// The product for `system.initial()`; `None` if that has more than [`MAX_PROCESSES`].
+    pub fn new(system: &'a S) -> Option<Self> {
+        let Initial { shared, processes } = system.initial();
+        if processes.len() > MAX_PROCESSES {
+            return None;
+        }
+        let mut kinds = [Kind(0); MAX_PROCESSES];
+        let mut locals = [0; MAX_PROCESSES];
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            kinds[i] = *kind;
+            locals[i] = *local;
+        }
+        let initial = Configuration { shared, locals };
+        Some(Self { system, kinds, processes: processes.len(), initial })
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.processes
+    }
+
+    /// The kind of process `i`.
+    pub fn kind(&self, i: usize) -> Kind {
+        self.kinds[i]
+    }
+
+    /// The initial state.
+    pub fn initial(&self) -> Configuration {
+        self.initial
+    }
+
+    /// Whether process `i` has nothing more to do.
+    pub fn returned(&self, configuration: &Configuration, i: usize) -> bool {
+        let local = configuration.locals[i];
+        local == DORMANT || self.system.returned(self.kinds[i], local)
+    }
+
+    /// Sorts the local states of the processes of each kind. Returns where each process went, so
+    /// that process `i` of the argument is process `result[i]` of the sorted one.
+    pub fn canonicalize(&self, configuration: &mut Configuration) -> [u8; MAX_PROCESSES] {
+        let mut origin: [u8; MAX_PROCESSES] = std::array::from_fn(|i| i as u8);
+        // Insertion sort: a handful of elements, nearly sorted, because one step changes one local.
+        for i in 1..self.processes {
+            let mut j = i;
+            while j > 0
+                && self.kinds[j - 1] == self.kinds[j]
+                && configuration.locals[j - 1] > configuration.locals[j]
+            {
+                configuration.locals.swap(j - 1, j);
+                origin.swap(j - 1, j);
+                j -= 1;
+            }
+        }
+        let mut went = [0; MAX_PROCESSES];
+        for (to, from) in origin.iter().enumerate() {
+            went[usize::from(*from)] = to as u8;
+        }
+        went
+    }
+
+    /// Visits every transition from `configuration`, process by process. `scratch` is only there to
+    /// be reused.
+    pub fn successors(
+        &self,
+        configuration: &Configuration,
+        scratch: &mut Vec<Choice<S::Label>>,
+        mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
+    ) -> Result<(), PoolExhausted> {
+        for actor in 0..self.processes {
+            let local = configuration.locals[actor];
+            if local == DORMANT {
+                continue;
+            }
+            scratch.clear();
+            self.system.step(self.kinds[actor], configuration.shared, local, scratch);
+            let mut ordinal = 0;
+            for choice in scratch.iter() {
+                let mut emit = |after: &Configuration| {
+                    let transition = Transition {
+                        before: configuration,
+                        after,
+                        actor,
+                        kind: self.kinds[actor],
+                        ordinal,
+                        label: choice.label,
+                        way_out: choice.way_out,
+                        footprint: choice.footprint,
+                    };
+                    ordinal += 1;
+                    visit(&transition)
+                };
+                let mut after = self.apply(configuration, actor, choice);
+                let flow = match choice.effect {
+                    Effect::None => emit(&after),
+                    Effect::WakeAll(queue) => {
+                        for i in 0..self.processes {
+                            if let Some(woken) = self.wake(&after, i, queue) {
+                                after.locals[i] = woken;
+                            }
+                        }
+                        emit(&after)
+                    }
+                    Effect::WakeOne(queue) => {
+                        let asleep = after;
+                        let mut woke_one = false;
+                        let mut flow = ControlFlow::Continue(());
+                        for i in 0..self.processes {
+                            if let Some(woken) = self.wake(&asleep, i, queue) {
+                                woke_one = true;
+                                after = asleep;
+                                after.locals[i] = woken;
+                                flow = emit(&after);
+                                if flow.is_break() {
+                                    break;
+                                }
+                            }
+                        }
+                        if woke_one { flow } else { emit(&asleep) }
+                    }
+                    Effect::Spawn(kind, local) => {
+                        let free = (0..self.processes)
+                            .find(|&i| self.kinds[i] == kind && after.locals[i] == DORMANT);
+                        let Some(free) = free else { return Err(PoolExhausted(kind)) };
+                        after.locals[free] = local;
+                        emit(&after)
+                    }
+                };
+                if flow.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wake(&self, c: &Configuration, i: usize, queue: crate::system::Queue) -> Option<Local> {
+        (c.locals[i] != DORMANT)
+            .then(|| self.system.wake(self.kinds[i], c.locals[i], queue))
+            .flatten()
+    }
+
+    /// The actor's own step and everybody's history; not the effect.
+    fn apply(
+        &self,
+        before: &Configuration,
+        actor: usize,
+        choice: &Choice<S::Label>,
+    ) -> Configuration {
+        debug_assert!(
+            fits(choice.shared, self.system.shared_bits()),
+            "shared state out of its bits"
+        );
+        debug_assert!(
+            fits(u128::from(choice.local), self.system.local_bits()),
+            "local state out of its bits"
+        );
+        debug_assert_eq!(
+            (before.shared ^ choice.shared) & !choice.footprint.writes,
+            0,
+            "a step changed bits that it did not declare: {:?}",
+            choice.label
+        );
+        let mut after = *before;
+        after.shared = choice.shared;
+        after.locals[actor] = choice.local;
+        if before.shared != after.shared {
+            for i in 0..self.processes {
+                if after.locals[i] != DORMANT {
+                    after.locals[i] = self.system.observe(
+                        self.kinds[i],
+                        before.shared,
+                        after.shared,
+                        after.locals[i],
+                    );
+                }
+            }
+        }
+        after
+    }
+}
+
+/// Whether `word` uses only its low `bits` bits.
+pub(crate) fn fits(word: u128, bits: u32) -> bool {
+    bits >= 128 || word >> bits == 0
+}
