@@ -1,5 +1,30 @@
-//! What **can** happen: the life of a kernel module, and everyone who looks at it, as a transition
-//! system. Pure: no I/O, no threads, no explorer.
+//! What **can** happen: the life of a kernel module, and of everyone who looks at it, as a
+//! transition system. Pure: no I/O, no threads, no explorer.
+//!
+//! One step is one thing that another CPU can observe: a critical section under `module_mutex`, one
+//! sysfs change, one system call of modprobe, one wake-up, one hand-over between the kernel and its
+//! helper. The functions that make the steps carry the kernel's and kmod's names:
+//!
+//! - [`kernel`]: `__request_module()` and the proposed checks around it, `load_module()` and
+//!   `free_module()`, `get_fs_type()`;
+//! - [`userspace`]: modprobe, and the module indexes it reads.
+//!
+//! A caller and the modprobe it waits for are one process: one of them is always waiting for the
+//! other, so their product would have the same steps in the same order.
 
+pub mod builtin;
+pub mod event;
 pub mod features;
+pub mod kernel;
+pub mod model;
+pub mod mutant;
+pub mod scenario;
+pub mod state;
 pub mod userspace;
+
+pub use event::Event;
+pub use features::Features;
+pub use model::{Model, ModelError, Outcome, Wakes};
+pub use mutant::Mutant;
+pub use scenario::Scenario;
+pub use state::{ModuleState, Pc, Ret, Task};

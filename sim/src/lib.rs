@@ -1,1 +1,7 @@
-//! What drives the model: its processes for the explorer, and traces.
+//! What drives the model: its processes as the explorer wants them, and traces that can be saved,
+//! loaded, replayed and shown.
+
+pub mod processes;
+pub mod trace;
+
+pub use processes::Processes;

@@ -1,1 +1,3 @@
-//! kmod's side: module indexes as depmod writes them, modprobe, and what it takes for 'in the kernel'.
+//! kmod's side: modprobe, and the module indexes it reads.
+
+pub(crate) mod modprobe;

@@ -1,0 +1,63 @@
+//! Deliberate faults in the model. They are there so that a 'holds' can be seen to fail: a recorded
+//! 'holds' names the mutant under which the same cell is 'violated'.
+
+use std::fmt;
+
+use crate::state::Pc;
+
+/// One deliberate fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mutant {
+    /// The step at this place and the next step of the same process become one.
+    Merge(Pc),
+    /// The step at this place leaves the shared state as it is and wakes nobody.
+    Skip(Pc),
+    /// Loading takes the step at this place of [`crate::kernel::LOAD_ORDER`] after the next one.
+    SwapLoad(u8),
+    /// `free_module()` takes the step at this place of [`crate::kernel::FREE_ORDER`] after the next.
+    SwapFree(u8),
+    /// kmod takes a bare directory for built in, whatever its version.
+    OldRule,
+    /// kmod takes a bare directory for coming, whatever its version.
+    NewRule,
+    /// The check is made before modprobe instead of after it.
+    CheckBeforeModprobe,
+    /// The check accepts a module that is still forming.
+    CheckAcceptsForming,
+    /// The check turns every answer into an error.
+    CheckRejectsAll,
+    /// The shortcut goes on to modprobe although the module is LIVE.
+    ShortcutBlind,
+    /// `get_fs_type()` does not look again after the request.
+    NoSecondLook,
+    /// `__request_module()` returns 0 without starting modprobe.
+    NoModprobe,
+    /// modprobe exits 0 whatever the kernel answered.
+    ModprobeExitsZero,
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Merge(pc) => write!(f, "merge-{pc}"),
+            Self::Skip(pc) => write!(f, "skip-{pc}"),
+            Self::SwapLoad(i) => {
+                let order = crate::kernel::LOAD_ORDER;
+                write!(f, "swap-{}-{}", order[usize::from(*i)], order[usize::from(*i) + 1])
+            }
+            Self::SwapFree(i) => {
+                let order = crate::kernel::FREE_ORDER;
+                write!(f, "swap-{}-{}", order[usize::from(*i)], order[usize::from(*i) + 1])
+            }
+            Self::OldRule => f.write_str("old-rule"),
+            Self::NewRule => f.write_str("new-rule"),
+            Self::CheckBeforeModprobe => f.write_str("check-before-modprobe"),
+            Self::CheckAcceptsForming => f.write_str("check-accepts-forming"),
+            Self::CheckRejectsAll => f.write_str("check-rejects-all"),
+            Self::ShortcutBlind => f.write_str("shortcut-blind"),
+            Self::NoSecondLook => f.write_str("no-second-look"),
+            Self::NoModprobe => f.write_str("no-modprobe"),
+            Self::ModprobeExitsZero => f.write_str("modprobe-exits-zero"),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The properties. Each is a statement about single transitions and what a caller remembers, so that
+//! any explorer can decide it; only [`Property::NobodySleepsForEver`] speaks of the whole state
+//! graph.
+
+use kmodcheck_model::event::Judgement;
+use kmodcheck_model::scenario::Caller;
+use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Task};
+
+/// A property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Property {
+    /// 0 means that it was there.
+    NoFalseSuccess,
+    /// 0 means that it is there.
+    NoFalseSuccessStrong,
+    /// Exit 0 means that it was there.
+    ModprobeTellsTheTruth,
+    /// A lie does not pass the check.
+    TheCheckCatchesIt,
+    /// What is there passes the check.
+    NoFalseAlarm,
+    /// NULL has a reason.
+    GetFsTypeFindsIt,
+    /// What is LIVE needs no modprobe.
+    NoNeedlessUserspace,
+    /// States, sysfs and list fit together.
+    LifecycleAndSysfs,
+    /// Every sleeper can be woken.
+    NobodySleepsForEver,
+}
+
+/// One transition, as a property sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The shared word before.
+    pub before: u128,
+    /// The shared word after.
+    pub after: u128,
+    /// The stepping caller's word before.
+    pub local_before: u64,
+    /// The step.
+    pub event: Event,
+}
+
+impl View<'_> {
+    fn task(&self) -> Task {
+        self.model.task(self.local_before)
+    }
+
+    fn built_in(&self) -> bool {
+        self.model.scenario().builtin.is_some() && self.model.scenario().targets().is_empty()
+    }
+}
+
+/// What a property says of one transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// Nothing: its premise is not met.
+    Nothing,
+    /// Its premise is met, in this branch of [`Property::branches`], and it holds.
+    Holds(usize),
+    /// It is violated, in this branch.
+    Violated(usize),
+}
+
+fn says(holds: bool, branch: usize) -> Says {
+    if holds { Says::Holds(branch) } else { Says::Violated(branch) }
+}
+
+impl Property {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::NoFalseSuccess,
+        Self::NoFalseSuccessStrong,
+        Self::ModprobeTellsTheTruth,
+        Self::TheCheckCatchesIt,
+        Self::NoFalseAlarm,
+        Self::GetFsTypeFindsIt,
+        Self::NoNeedlessUserspace,
+        Self::LifecycleAndSysfs,
+        Self::NobodySleepsForEver,
+    ];
+
+    /// The name used on the command line and in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoFalseSuccess => "no-false-success",
+            Self::NoFalseSuccessStrong => "no-false-success-strong",
+            Self::ModprobeTellsTheTruth => "modprobe-tells-the-truth",
+            Self::TheCheckCatchesIt => "the-check-catches-it",
+            Self::NoFalseAlarm => "no-false-alarm",
+            Self::GetFsTypeFindsIt => "get-fs-type-finds-it",
+            Self::NoNeedlessUserspace => "no-needless-userspace",
+            Self::LifecycleAndSysfs => "lifecycle-and-sysfs",
+            Self::NobodySleepsForEver => "nobody-sleeps-for-ever",
+        }
+    }
+
+    /// The property of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    /// What it says, in one sentence.
+    pub fn statement(self) -> &'static str {
+        match self {
+            Self::NoFalseSuccess => {
+                "A waiting request_module() that returns 0: every module the name resolves to was \
+                 LIVE at some moment between call and return, or the name is built in."
+            }
+            Self::NoFalseSuccessStrong => {
+                "A waiting request_module() that returns 0: at the return every module the name \
+                 resolves to is LIVE, or the name is built in, unless one of them entered GOING \
+                 after having been LIVE during the call."
+            }
+            Self::ModprobeTellsTheTruth => {
+                "A modprobe that exits 0: every module the name resolves to was LIVE at some moment \
+                 while it ran, or the name is built in."
+            }
+            Self::TheCheckCatchesIt => {
+                "A caller whose modprobe lied and whose request returned 0 had every module the \
+                 name resolves to LIVE during the call."
+            }
+            Self::NoFalseAlarm => {
+                "What is built in, or LIVE from modprobe's exit until the check, is not turned into \
+                 an error by the check."
+            }
+            Self::GetFsTypeFindsIt => {
+                "get_fs_type() returns NULL only if, during the call, an attempt to load the module \
+                 failed, or the module entered GOING, or was GOING when the call began, or the \
+                 request returned an error."
+            }
+            Self::NoNeedlessUserspace => {
+                "With the shortcut, no modprobe is started for a name whose modules are LIVE from \
+                 the shortcut's look onward."
+            }
+            Self::LifecycleAndSysfs => {
+                "Module states change only as the kernel changes them, one listed instance per \
+                 name; initstate is only inside a directory; a directory belongs only to a listed \
+                 module or to built-in code."
+            }
+            Self::NobodySleepsForEver => {
+                "Whoever sleeps can run again: some path leads from there to a state in which it is \
+                 awake."
+            }
+        }
+    }
+
+    /// Where the statement comes from.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::NoFalseSuccess | Self::TheCheckCatchesIt => {
+                "RFC 'kmod: add a sanity check on module loading', 8 Dec 2016"
+            }
+            Self::NoFalseSuccessStrong => {
+                "the same RFC: 'the right to assert the module is loaded and live'"
+            }
+            Self::ModprobeTellsTheTruth => "kmod fd44a98ae2eb",
+            Self::NoFalseAlarm => "the same RFC: built-in code must not be refused",
+            Self::GetFsTypeFindsIt => "kernel 41124db869b7 (WARN_ONCE in get_fs_type())",
+            Self::NoNeedlessUserspace => {
+                "the same RFC: 'if a module is already loaded we never bother userspace'"
+            }
+            Self::LifecycleAndSysfs => "include/linux/module.h, enum module_state; kernel/module.c",
+            Self::NobodySleepsForEver => "kernel/sched/wait.c; every wait_event on module_wq",
+        }
+    }
+
+    /// The cases in which its premise can be met.
+    pub fn branches(self) -> &'static [&'static str] {
+        match self {
+            Self::NoFalseSuccess | Self::NoFalseSuccessStrong | Self::ModprobeTellsTheTruth => {
+                &["a module", "built in", "neither"]
+            }
+            Self::TheCheckCatchesIt => &["lied, returned 0"],
+            Self::NoFalseAlarm => &["LIVE", "built in"],
+            Self::GetFsTypeFindsIt => {
+                &["found", "NULL, request failed", "NULL, load failed", "NULL, GOING", "NULL"]
+            }
+            Self::NoNeedlessUserspace => &["LIVE at the shortcut"],
+            Self::LifecycleAndSysfs => &["state changes", "sysfs changes", "list changes"],
+            Self::NobodySleepsForEver => &["asleep"],
+        }
+    }
+
+    /// Whether the property speaks of what this model does at all.
+    pub fn applies(self, model: &Model) -> bool {
+        match self {
+            Self::GetFsTypeFindsIt => model.scenario().caller == Caller::GetFsType,
+            Self::NoNeedlessUserspace => model.scenario().features.kernel.already_live,
+            _ => true,
+        }
+    }
+
+    /// What the property says of one transition.
+    pub fn says(self, view: &View<'_>) -> Says {
+        match self {
+            Self::NoFalseSuccess => no_false_success(view),
+            Self::NoFalseSuccessStrong => no_false_success_strong(view),
+            Self::ModprobeTellsTheTruth => modprobe_tells_the_truth(view),
+            Self::TheCheckCatchesIt => the_check_catches_it(view),
+            Self::NoFalseAlarm => no_false_alarm(view),
+            Self::GetFsTypeFindsIt => get_fs_type_finds_it(view),
+            Self::NoNeedlessUserspace => no_needless_userspace(view),
+            Self::LifecycleAndSysfs => lifecycle_and_sysfs(view),
+            Self::NobodySleepsForEver => Says::Nothing,
+        }
+    }
+}
+
+/// `seen`: the targets that were LIVE.
+fn was_there(view: &View<'_>, seen: u16) -> Says {
+    if view.built_in() {
+        Says::Holds(1)
+    } else if view.model.scenario().targets().is_empty() {
+        Says::Violated(2)
+    } else {
+        says(seen == view.model.all_targets(), 0)
+    }
+}
+
+fn no_false_success(view: &View<'_>) -> Says {
+    match view.event {
+        Event::RequestReturn { ret: Ret::Zero } => was_there(view, view.task().request_live),
+        _ => Says::Nothing,
+    }
+}
+
+fn no_false_success_strong(view: &View<'_>) -> Says {
+    match view.event {
+        Event::RequestReturn { ret: Ret::Zero } if view.task().going_after_live => Says::Nothing,
+        Event::RequestReturn { ret: Ret::Zero } => was_there(view, view.model.live(view.after)),
+        _ => Says::Nothing,
+    }
+}
+
+fn modprobe_tells_the_truth(view: &View<'_>) -> Says {
+    match view.event {
+        Event::Exit { status: Ret::Zero } => was_there(view, view.task().modprobe_live),
+        _ => Says::Nothing,
+    }
+}
+
+fn the_check_catches_it(view: &View<'_>) -> Says {
+    match view.event {
+        Event::RequestReturn { ret: Ret::Zero } if view.task().lied => {
+            match was_there(view, view.task().request_live) {
+                Says::Violated(_) => Says::Violated(0),
+                _ => Says::Holds(0),
+            }
+        }
+        _ => Says::Nothing,
+    }
+}
+
+fn no_false_alarm(view: &View<'_>) -> Says {
+    let judgement = match view.event {
+        Event::Check { judgement, .. } | Event::CheckFinished { judgement, .. } => judgement,
+        _ => return Says::Nothing,
+    };
+    let branch = if view.built_in() {
+        1
+    } else if view.task().live_since_exit {
+        0
+    } else {
+        return Says::Nothing;
+    };
+    says(judgement != Judgement::Reject, branch)
+}
+
+fn get_fs_type_finds_it(view: &View<'_>) -> Says {
+    if view.model.scenario().caller != Caller::GetFsType {
+        return Says::Nothing;
+    }
+    match view.event {
+        Event::LookUp { found: true, .. } => Says::Holds(0),
+        Event::RequestReturn { ret } if ret != Ret::Zero => Says::Holds(1),
+        Event::LookUp { second: true, found: false, .. } => {
+            let task = view.task();
+            if task.load_failed {
+                Says::Holds(2)
+            } else if task.went_going {
+                Says::Holds(3)
+            } else {
+                Says::Violated(4)
+            }
+        }
+        _ => Says::Nothing,
+    }
+}
+
+fn no_needless_userspace(view: &View<'_>) -> Says {
+    if !view.model.scenario().features.kernel.already_live {
+        return Says::Nothing;
+    }
+    match view.event {
+        Event::Exec => says_if(view.task().live_since_shortcut, false),
+        Event::AlreadyLive { .. } => {
+            // Met and kept: the shortcut itself answers for modules that are all LIVE.
+            let answered = view.task().pc == Pc::AlreadyLive && view.model.all_live(view.before);
+            says_if(answered, true)
+        }
+        _ => Says::Nothing,
+    }
+}
+
+fn says_if(premise: bool, holds: bool) -> Says {
+    if premise { says(holds, 0) } else { Says::Nothing }
+}
+
+/// Legal changes of `mod->state`, absence from the list included: from include/linux/module.h and
+/// the functions that assign it. A table of its own, so that a fault in the model's steps shows.
+const LEGAL: [(ModuleState, ModuleState); 8] = {
+    use ModuleState::{Absent, Coming, Going, Live, Unformed, UnformedAgain};
+    [
+        (Absent, Unformed),      // add_unformed_module()
+        (Unformed, Coming),      // complete_formation()
+        (Unformed, Absent),      // load_module(), before complete_formation()
+        (Coming, Absent),        // load_module(), after it
+        (Coming, Live),          // do_init_module()
+        (Coming, Going),         // do_init_module(), init failed
+        (Going, UnformedAgain),  // free_module()
+        (UnformedAgain, Absent), // free_module(), list_del_rcu()
+    ]
+};
+
+fn lifecycle_and_sysfs(view: &View<'_>) -> Says {
+    if view.before == view.after {
+        return Says::Nothing;
+    }
+    let model = view.model;
+    let mut result = Says::Nothing;
+    for id in 0..model.scenario().modules.len() as u8 {
+        let (was, is) = (model.module_state(view.before, id), model.module_state(view.after, id));
+        let sysfs_before = model.sysfs(view.before, id);
+        let sysfs = model.sysfs(view.after, id);
+        if was != is {
+            let listing = was == ModuleState::Absent || is == ModuleState::Absent;
+            let branch = if listing { 2 } else { 0 };
+            if !LEGAL.contains(&(was, is)) {
+                return Says::Violated(branch);
+            }
+            result = Says::Holds(branch);
+        }
+        if was != is || sysfs != sysfs_before {
+            let (directory, initstate) = sysfs;
+            let owner =
+                is != ModuleState::Absent || model.scenario().modules[usize::from(id)].name_taken;
+            if (initstate && !directory) || (directory && !owner) {
+                return Says::Violated(1);
+            }
+            if sysfs != sysfs_before {
+                result = Says::Holds(1);
+            }
+        }
+    }
+    result
+}
