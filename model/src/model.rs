@@ -299,6 +299,7 @@ impl Model {
             Pc::Stat => modprobe::stat(step),
             Pc::Read => modprobe::read(step),
             Pc::ReadEnd => modprobe::read_end(step),
+            Pc::ReadEndOther => modprobe::read_end_other(step),
             Pc::OpenUnknown => modprobe::open_unknown(step),
             Pc::StatUnknown => modprobe::stat_unknown(step),
             Pc::AddUnformed => kernel::module::add_unformed_module(step),
@@ -341,7 +342,7 @@ impl Model {
         let mut task = self.layout.unpack(local);
         let (mut old, mut new) =
             (World::new(&self.layout, before), World::new(&self.layout, after));
-        if matches!(pc, Pc::Read | Pc::ReadEnd) {
+        if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther) {
             let module = self.plan[usize::from(task.pos)].module;
             task.stale |= old.initstate(module) && !new.initstate(module);
         }

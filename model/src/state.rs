@@ -166,8 +166,10 @@ places! {
     Stat = "stat",
     /// modprobe reads initstate.
     Read = "read",
-    /// modprobe reads to the end of initstate.
+    /// modprobe reads to the end of an initstate that said live.
     ReadEnd = "read-end",
+    /// modprobe reads to the end of an initstate that said something else.
+    ReadEndOther = "read-end-other",
     /// modprobe opens initstate of a name it does not know.
     OpenUnknown = "open-unknown",
     /// modprobe stats the directory of a name it does not know.

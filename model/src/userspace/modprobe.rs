@@ -122,8 +122,7 @@ pub(crate) fn stat(mut step: Step<'_>) {
 }
 
 /// The first `read()`: `show_initstate()`, without a lock. A file whose attribute was removed since
-/// it was opened gives `-ENODEV`; any error means not in the kernel. What says coming or going is
-/// not in the kernel either, whatever the reads to the file's end would give, so those are no step.
+/// it was opened gives `-ENODEV`; any error means not in the kernel.
 pub(crate) fn read(mut step: Step<'_>) {
     let module = step.module();
     // What `stale` remembers is the attribute's life, so a read depends on that.
@@ -131,17 +130,27 @@ pub(crate) fn read(mut step: Step<'_>) {
     let content = if step.task.stale { None } else { Some(step.world.state(module)) };
     let task = match content {
         Some(ModuleState::Live) => step.at(Pc::ReadEnd),
-        _ => not_in_kernel(&step, step.task),
+        Some(_) => step.at(Pc::ReadEndOther),
+        None => not_in_kernel(&step, step.task),
     };
     step.to(Event::Read { module, content }, task);
 }
 
-/// `read()` until the end, after `live`.
+/// `read()` until the end, after `live`: in the kernel, unless this read fails.
 pub(crate) fn read_end(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
     let task = if ok { in_kernel(&step, step.task) } else { not_in_kernel(&step, step.task) };
+    step.to(Event::ReadEnd { module, ok }, task);
+}
+
+/// `read()` until the end, after `coming` or `going`: not in the kernel, whatever this read gives.
+pub(crate) fn read_end_other(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.initstate(module);
+    let ok = !step.task.stale;
+    let task = not_in_kernel(&step, step.task);
     step.to(Event::ReadEnd { module, ok }, task);
 }
 

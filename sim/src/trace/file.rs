@@ -1,0 +1,235 @@
+//! The trace file: JSON, with the whole scenario in it, so that it needs nothing else to be replayed.
+//!
+//! `format` and `version` come first; a reader refuses what it does not know. Each step says who
+//! steps, which of its alternatives it takes, and in words what happens: the words are compared on
+//! replay, so a trace recorded before a change of the model cannot quietly mean something else.
+
+use std::ops::ControlFlow;
+
+use kmodcheck_explore::Product;
+use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::{Model, ModelError};
+use serde::{Deserialize, Serialize};
+
+use super::Trace;
+use crate::Processes;
+
+/// What `format` says.
+pub const FORMAT: &str = "kmodcheck-trace";
+
+/// The version written, and the only one read.
+pub const VERSION: u32 = 1;
+
+/// A saved trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceFile {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The property that the last step violates, by name.
+    pub property: String,
+    /// The property's statement, for readers.
+    pub statement: String,
+    /// The system.
+    pub scenario: Scenario,
+    /// The steps from the initial state.
+    pub steps: Vec<StepLine>,
+}
+
+/// One step of a saved trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepLine {
+    /// Which caller, from 0.
+    pub actor: usize,
+    /// Which of its alternatives, from 0.
+    pub choice: u32,
+    /// The function in which a reader finds the step.
+    pub function: String,
+    /// What happens.
+    pub what: String,
+}
+
+/// Why a trace file could not be read or does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Not the expected JSON.
+    #[error("{file}:{line}:{column}: {what}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What was found and expected.
+        what: String,
+    },
+    /// Another format or version.
+    #[error(
+        "{file}: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
+    )]
+    Version {
+        /// The file.
+        file: String,
+        /// What it says.
+        format: String,
+        /// What it says.
+        version: u32,
+    },
+    /// A scenario that cannot be modelled.
+    #[error("{file}: {error}")]
+    Scenario {
+        /// The file.
+        file: String,
+        /// Why.
+        error: ModelError,
+    },
+    /// A step that the model does not have.
+    #[error(
+        "{file}: step {step} is impossible: caller {actor} was to take choice {choice}, '{wanted}'; \
+         the model allows {allowed}"
+    )]
+    Impossible {
+        /// The file.
+        file: String,
+        /// From 1.
+        step: usize,
+        /// Which caller.
+        actor: usize,
+        /// Which alternative.
+        choice: u32,
+        /// The step's function and words.
+        wanted: String,
+        /// What that caller can do there.
+        allowed: String,
+    },
+}
+
+impl TraceError {
+    /// Whether the file was well formed and only does not fit the model any more.
+    pub fn no_longer_fits(&self) -> bool {
+        matches!(self, Self::Impossible { .. })
+    }
+}
+
+impl TraceFile {
+    /// `trace`, which violates `property`, ready to be saved.
+    pub fn new(property: &str, statement: &str, scenario: &Scenario, trace: &Trace) -> Self {
+        let steps = trace
+            .iter()
+            .map(|step| StepLine {
+                actor: step.actor,
+                choice: step.ordinal,
+                function: step.label.function().to_owned(),
+                what: step.label.describe(scenario).to_string(),
+            })
+            .collect();
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            property: property.to_owned(),
+            statement: statement.to_owned(),
+            scenario: scenario.clone(),
+            steps,
+        }
+    }
+
+    /// Reads `text`, the content of `file`.
+    ///
+    /// # Errors
+    /// Malformed JSON, or another format or version.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TraceError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| TraceError::Malformed {
+            file: file.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            what: error.to_string(),
+        };
+        let head: Head = serde_json::from_str(text).map_err(malformed)?;
+        if head.format != FORMAT || head.version != VERSION {
+            let (format, version) = (head.format, head.version);
+            return Err(TraceError::Version { file: file.to_owned(), format, version });
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+
+    /// As text to be saved.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a trace has nothing JSON lacks");
+        text.push('\n');
+        text
+    }
+
+    /// The model of its scenario.
+    ///
+    /// # Errors
+    /// A scenario that cannot be modelled.
+    pub fn model(&self, file: &str) -> Result<Model, TraceError> {
+        let scenario = |error| TraceError::Scenario { file: file.to_owned(), error };
+        Model::new(self.scenario.clone(), None).map_err(scenario)
+    }
+
+    /// Takes every step in the exact model.
+    ///
+    /// # Errors
+    /// The first step that the model does not have.
+    pub fn resolve(&self, file: &str, model: &Model) -> Result<Trace, TraceError> {
+        let system = Processes { model };
+        let product = Product::new(&system).ok_or_else(|| TraceError::Scenario {
+            file: file.to_owned(),
+            error: ModelError {
+                scenario: self.scenario.name.clone(),
+                what: format!(
+                    "{} callers, expected at most {}",
+                    self.scenario.callers,
+                    kmodcheck_explore::MAX_PROCESSES
+                ),
+            },
+        })?;
+        let mut now = product.initial();
+        let mut trace = Vec::new();
+        let mut scratch = Vec::new();
+        for (number, line) in self.steps.iter().enumerate() {
+            let mut allowed = Vec::new();
+            let mut taken = None;
+            let exhausted = product.successors(&now, &mut scratch, |t| {
+                if t.actor == line.actor {
+                    let what = t.label.describe(&self.scenario).to_string();
+                    let fits = t.ordinal == line.choice
+                        && what == line.what
+                        && t.label.function() == line.function;
+                    allowed.push(format!("'{}: {what}'", t.label.function()));
+                    if fits {
+                        let (actor, ordinal, label) = (t.actor, t.ordinal, t.label);
+                        taken = Some((TraceStep { actor, ordinal, label }, *t.after));
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+            let (Ok(()), Some((step, after))) = (exhausted, taken) else {
+                let nothing = "no step of that caller there".to_owned();
+                return Err(TraceError::Impossible {
+                    file: file.to_owned(),
+                    step: number + 1,
+                    actor: line.actor,
+                    choice: line.choice,
+                    wanted: format!("{}: {}", line.function, line.what),
+                    allowed: if allowed.is_empty() { nothing } else { allowed.join(" or ") },
+                });
+            };
+            trace.push(step);
+            now = after;
+        }
+        Ok(trace)
+    }
+}

@@ -1,0 +1,10 @@
+//! Traces: saved and loaded ([`file`]), and shown the way kernel people draw a race ([`columns`]).
+
+pub mod columns;
+pub mod file;
+
+use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_model::Event;
+
+/// A trace of the model.
+pub type Trace = Vec<TraceStep<Event>>;
