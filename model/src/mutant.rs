@@ -26,7 +26,7 @@ pub enum Mutant {
     CheckAcceptsForming,
     /// The check turns every answer into an error.
     CheckRejectsAll,
-    /// The shortcut goes on to modprobe although the module is LIVE.
+    /// Neither the shortcut nor the author's look keeps modprobe from being started.
     ShortcutBlind,
     /// `get_fs_type()` does not look again after the request.
     NoSecondLook,

@@ -4,7 +4,9 @@
 pub mod check;
 pub mod matrix;
 pub mod property;
+pub mod recorded;
 mod stuck;
+pub mod theorem;
 
 pub use check::{Answer, Report, Verdict, check};
 pub use property::{Property, View};

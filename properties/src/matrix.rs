@@ -2,10 +2,15 @@
 //! kmod.
 
 use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{AliasMap, Features, KernelFeatures, KmodFeatures, SanityCheck};
 use kmodcheck_model::{Model, Mutant};
+
+use crate::check::{Report, check};
 
 /// kmod, by release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,4 +154,62 @@ impl fmt::Display for Cell {
             map_name(self.map)
         )
     }
+}
+
+/// Two callers, counted one by one, and three, up to exchanging them: in every cell.
+pub const EXPLORED: [(u8, bool); 2] = [(2, false), (3, true)];
+
+/// One cell's verdicts.
+#[derive(Clone, Debug)]
+pub struct CellReport {
+    /// The cell.
+    pub cell: Cell,
+    /// By number of callers, as in [`EXPLORED`].
+    pub reports: Vec<(u8, Report)>,
+}
+
+/// Explores `cells` on `threads` threads. The result does not depend on their number. `None` if
+/// `interrupt` was set before the end.
+///
+/// # Panics
+/// Never for built-in scenarios, whose states fit.
+pub fn run(
+    cells: &[Cell],
+    threads: usize,
+    limits: Limits,
+    interrupt: &AtomicBool,
+    done: &(dyn Fn(usize) + Sync),
+) -> Option<Vec<CellReport>> {
+    let next = AtomicUsize::new(0);
+    let reports = Mutex::new((0..cells.len()).map(|_| None).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while !interrupt.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(cell) = cells.get(index) else { break };
+                    let report = explore_cell(*cell, limits, interrupt);
+                    reports.lock().expect("no worker panicked")[index] = Some(report);
+                    done(index);
+                }
+            });
+        }
+    });
+    if interrupt.load(Ordering::Relaxed) {
+        return None;
+    }
+    reports.into_inner().expect("no worker panicked").into_iter().collect()
+}
+
+fn explore_cell(cell: Cell, limits: Limits, interrupt: &AtomicBool) -> CellReport {
+    let reports = EXPLORED
+        .into_iter()
+        .map(|(callers, symmetry)| {
+            let interrupt = Some(interrupt);
+            let options = Options { symmetry, limits, interrupt, ..Options::default() };
+            let report = check(&cell.model(callers, None), &options).expect("built-in states fit");
+            (callers, report)
+        })
+        .collect();
+    CellReport { cell, reports }
 }

@@ -99,6 +99,21 @@ impl Property {
         }
     }
 
+    /// One letter, for tables.
+    pub fn letter(self) -> char {
+        match self {
+            Self::NoFalseSuccess => 'S',
+            Self::NoFalseSuccessStrong => 's',
+            Self::ModprobeTellsTheTruth => 'T',
+            Self::TheCheckCatchesIt => 'C',
+            Self::NoFalseAlarm => 'A',
+            Self::GetFsTypeFindsIt => 'F',
+            Self::NoNeedlessUserspace => 'U',
+            Self::LifecycleAndSysfs => 'L',
+            Self::NobodySleepsForEver => 'W',
+        }
+    }
+
     /// The property of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.name() == name)

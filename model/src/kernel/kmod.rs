@@ -64,6 +64,9 @@ fn after_shortcut(step: &Step<'_>, task: Task) -> Task {
     {
         return task;
     }
+    if step.model.mutant == Some(Mutant::ShortcutBlind) {
+        return Task { pc: Pc::Exec, ..task };
+    }
     match step.model.scenario.features.kernel.sanity_check {
         SanityCheck::AuthorTree | SanityCheck::AuthorMail => Task { pc: Pc::PreExists, ..task },
         _ => Task { pc: Pc::Exec, ..task },

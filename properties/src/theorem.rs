@@ -1,0 +1,240 @@
+//! What the matrix says, in words that are checked against it: which reading of the check catches
+//! every false success under which assumptions, and for each assumption a cell that shows, by its
+//! shortest trace, that it is needed.
+
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::features::{AliasMap, SanityCheck};
+
+use crate::check::{Trace, Verdict};
+use crate::matrix::{Cell, CellReport, Kmod};
+use crate::property::Property;
+
+/// An assumption of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assumption {
+    /// In words.
+    pub words: &'static str,
+    /// Without it, in this cell, `property` is violated.
+    pub needed_in: Cell,
+    /// The property.
+    pub property: Property,
+}
+
+/// A claim: in every cell of a set, a property holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// In words.
+    pub words: &'static str,
+    /// The property.
+    pub property: Property,
+    /// The cells.
+    pub covers: fn(&Cell) -> bool,
+    /// What the claim assumes.
+    pub assumptions: &'static [Assumption],
+}
+
+const fn cell(
+    naming: Naming,
+    environment: Environment,
+    kmod: Kmod,
+    check: SanityCheck,
+    map: AliasMap,
+) -> Cell {
+    Cell { naming, environment, kmod, check, map }
+}
+
+const INIT_SUCCEEDS: &str = "no init fails";
+const MAPPED: &str = "the alias map gives the module's own name";
+
+const fn needs_init(kmod: Kmod, check: SanityCheck) -> Assumption {
+    Assumption {
+        words: INIT_SUCCEEDS,
+        needed_in: cell(Naming::Plain, Environment::Fail, kmod, check, AliasMap::Exact),
+        property: Property::NoFalseSuccess,
+    }
+}
+
+const fn needs_map(check: SanityCheck) -> Assumption {
+    Assumption {
+        words: MAPPED,
+        needed_in: cell(Naming::FsAndOther, Environment::Ok, Kmod::V19, check, AliasMap::Prefix),
+        property: Property::NoFalseSuccess,
+    }
+}
+
+fn loads(cell: &Cell) -> bool {
+    matches!(cell.environment, Environment::Ok | Environment::Fail)
+}
+
+/// Every claim.
+pub const CLAIMS: [Claim; 9] = [
+    Claim {
+        words: "Without a check, kmod v20 gives no false success",
+        property: Property::NoFalseSuccess,
+        covers: |c| {
+            c.kmod == Kmod::V20
+                && matches!(c.check, SanityCheck::None | SanityCheck::WarnOnly)
+                && c.environment != Environment::Fail
+        },
+        assumptions: &[needs_init(Kmod::V20, SanityCheck::None)],
+    },
+    Claim {
+        words: "Verify catches every false success of kmod v19",
+        property: Property::NoFalseSuccess,
+        covers: |c| {
+            c.check == SanityCheck::Verify && c.mapped() && c.environment != Environment::Fail
+        },
+        assumptions: &[needs_init(Kmod::V19, SanityCheck::Verify), needs_map(SanityCheck::Verify)],
+    },
+    Claim {
+        words: "WaitAndVerify catches every false success of kmod v19",
+        property: Property::NoFalseSuccess,
+        covers: |c| {
+            c.check == SanityCheck::WaitAndVerify
+                && c.mapped()
+                && c.environment != Environment::Fail
+        },
+        assumptions: &[
+            needs_init(Kmod::V19, SanityCheck::WaitAndVerify),
+            needs_map(SanityCheck::WaitAndVerify),
+        ],
+    },
+    Claim {
+        words: "AuthorMail catches every false success of kmod v19",
+        property: Property::NoFalseSuccess,
+        covers: |c| {
+            c.check == SanityCheck::AuthorMail && c.mapped() && c.environment != Environment::Fail
+        },
+        assumptions: &[
+            needs_init(Kmod::V19, SanityCheck::AuthorMail),
+            needs_map(SanityCheck::AuthorMail),
+        ],
+    },
+    Claim {
+        words: "AuthorTree catches every false success of kmod v19, mapped or not (what is not \
+                listed, it refuses)",
+        property: Property::NoFalseSuccess,
+        covers: |c| c.check == SanityCheck::AuthorTree && c.environment != Environment::Fail,
+        assumptions: &[needs_init(Kmod::V19, SanityCheck::AuthorTree)],
+    },
+    Claim {
+        words: "AuthorTree turns no true success into an error",
+        property: Property::NoFalseAlarm,
+        covers: |c| c.check == SanityCheck::AuthorTree && c.mapped() && loads(c),
+        assumptions: &[
+            Assumption {
+                words: "the name is not built in",
+                needed_in: cell(
+                    Naming::Plain,
+                    Environment::BuiltinNodir,
+                    Kmod::V19,
+                    SanityCheck::AuthorTree,
+                    AliasMap::Exact,
+                ),
+                property: Property::NoFalseAlarm,
+            },
+            Assumption {
+                words: MAPPED,
+                needed_in: cell(
+                    Naming::FsAndOther,
+                    Environment::Ok,
+                    Kmod::V19,
+                    SanityCheck::AuthorTree,
+                    AliasMap::Prefix,
+                ),
+                property: Property::NoFalseAlarm,
+            },
+        ],
+    },
+    Claim {
+        words: "ExactBuiltin catches every false success of kmod v19 and v20, mapped or not, \
+                whether or not an init fails",
+        property: Property::NoFalseSuccess,
+        covers: |c| c.check == SanityCheck::ExactBuiltin,
+        assumptions: &[],
+    },
+    Claim {
+        words: "ExactBuiltin turns no true success into an error",
+        property: Property::NoFalseAlarm,
+        covers: |c| c.check == SanityCheck::ExactBuiltin && c.mapped(),
+        assumptions: &[Assumption {
+            words: MAPPED,
+            needed_in: cell(
+                Naming::FsAndOther,
+                Environment::Ok,
+                Kmod::V19,
+                SanityCheck::ExactBuiltin,
+                AliasMap::Prefix,
+            ),
+            property: Property::NoFalseAlarm,
+        }],
+    },
+    Claim {
+        words: "Verify and WaitAndVerify turn no true success into an error, mapped or not",
+        property: Property::NoFalseAlarm,
+        covers: |c| matches!(c.check, SanityCheck::Verify | SanityCheck::WaitAndVerify),
+        assumptions: &[],
+    },
+];
+
+/// How a claim fared in one run of the matrix.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The claim.
+    pub claim: &'static Claim,
+    /// Cells in which it was decided, every number of callers.
+    pub cells: usize,
+    /// Of these, those in which the premise never occurred.
+    pub vacuous: usize,
+    /// Cells in which the property is violated or was not decided: the claim falls.
+    pub against: Vec<Cell>,
+    /// For each assumption: the shortest trace that shows it is needed, `None` if there is none.
+    pub needed: Vec<Option<Trace>>,
+}
+
+impl Standing {
+    /// Whether the claim stands and each of its assumptions is needed.
+    pub fn stands(&self) -> bool {
+        self.cells > self.vacuous
+            && self.against.is_empty()
+            && self.needed.iter().all(Option::is_some)
+    }
+}
+
+/// Holds every claim against the matrix.
+pub fn standings(reports: &[CellReport]) -> Vec<Standing> {
+    CLAIMS
+        .iter()
+        .map(|claim| {
+            let mut standing =
+                Standing { claim, cells: 0, vacuous: 0, against: Vec::new(), needed: Vec::new() };
+            for report in reports.iter().filter(|r| (claim.covers)(&r.cell)) {
+                standing.cells += 1;
+                let verdicts = report.reports.iter().map(|r| &r.1.answer(claim.property).verdict);
+                if verdicts.clone().any(|v| !matches!(v, Verdict::Holds { .. })) {
+                    standing.against.push(report.cell);
+                } else if verdicts
+                    .clone()
+                    .all(|v| matches!(v, Verdict::Holds { premise_met: false }))
+                {
+                    standing.vacuous += 1;
+                }
+            }
+            standing.needed = claim
+                .assumptions
+                .iter()
+                .map(|assumption| violation(reports, assumption.needed_in, assumption.property))
+                .collect();
+            standing
+        })
+        .collect()
+}
+
+/// The shortest trace that violates `property` in `cell`.
+pub fn violation(reports: &[CellReport], cell: Cell, property: Property) -> Option<Trace> {
+    let report = reports.iter().find(|r| r.cell == cell)?;
+    report.reports.iter().find_map(|(_, r)| match &r.answer(property).verdict {
+        Verdict::Violated(trace) => Some(trace.clone()),
+        _ => None,
+    })
+}
