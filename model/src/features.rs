@@ -109,3 +109,48 @@ pub struct Features {
     /// kmod's.
     pub kmod: KmodFeatures,
 }
+
+/// The names of the kernels on the command line.
+pub const KERNELS: [&str; 7] = [
+    "v4.9",
+    "v4.9+author-tree",
+    "v4.9+author-mail",
+    "v4.9+verify",
+    "v4.9+wait-and-verify",
+    "v4.9+exact-builtin",
+    "v4.9+warn-only",
+];
+
+/// The names of the kmod releases on the command line.
+pub const KMODS: [&str; 2] = ["v19", "v20"];
+
+/// The kernel of that name: v4.9, or v4.9 with one reading of the RFC, its shortcut and an exact
+/// alias map. `v4.9+warn-only` has the warning alone, as it was merged.
+pub fn kernel(name: &str) -> Option<KernelFeatures> {
+    let reading = |sanity_check| KernelFeatures {
+        sanity_check,
+        alias_map: AliasMap::Exact,
+        already_live: true,
+    };
+    Some(match name {
+        "v4.9" => KernelFeatures::V4_9,
+        "v4.9+author-tree" => reading(SanityCheck::AuthorTree),
+        "v4.9+author-mail" => reading(SanityCheck::AuthorMail),
+        "v4.9+verify" => reading(SanityCheck::Verify),
+        "v4.9+wait-and-verify" => reading(SanityCheck::WaitAndVerify),
+        "v4.9+exact-builtin" => reading(SanityCheck::ExactBuiltin),
+        "v4.9+warn-only" => {
+            KernelFeatures { sanity_check: SanityCheck::WarnOnly, ..KernelFeatures::V4_9 }
+        }
+        _ => return None,
+    })
+}
+
+/// The kmod of that name.
+pub fn kmod(name: &str) -> Option<KmodFeatures> {
+    match name {
+        "v19" => Some(KmodFeatures::V19),
+        "v20" => Some(KmodFeatures::V20),
+        _ => None,
+    }
+}
