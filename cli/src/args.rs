@@ -1,0 +1,140 @@
+//! Arguments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use kmodcheck_model::features::{KERNELS, KMODS};
+
+/// Model checker for the Linux module loading race.
+///
+/// Without a command: explores the built-in scenarios under every reading of the proposed check,
+/// prints the matrix, the race, and the theorem with the traces behind its assumptions.
+///
+/// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
+/// trace that no longer fits; 2 bad input or arguments; 3 out of budget or interrupted.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Print the result as JSON (versioned, byte-identical from run to run).
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// End each exploration after this many seconds, out of budget.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub time_limit: Option<Duration>,
+
+    /// End each exploration beyond this many distinct states, out of budget.
+    #[arg(long, global = true, value_name = "N")]
+    pub states_limit: Option<u64>,
+
+    /// End each exploration beyond this many MiB of states, out of budget.
+    #[arg(long, global = true, value_name = "MIB")]
+    pub memory_limit: Option<u64>,
+
+    /// Worker threads; the result does not depend on it. All cores unless told.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a real module, resolved through the module indexes as modprobe would.
+    Check(Check),
+    /// Take every step of a saved trace again and look whether the violation is there.
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
+
+    #[command(flatten)]
+    pub name: Requested,
+
+    /// Kernel.
+    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// kmod release.
+    #[arg(long, default_value = "v19", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// Callers, all asking for the same name.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Override the kernel's alias map.
+    #[arg(long, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
+    pub alias_map: Option<String>,
+
+    /// Every init may fail, at every attempt.
+    #[arg(long)]
+    pub init_may_fail: bool,
+
+    /// Waits with a time limit may end by it.
+    #[arg(long)]
+    pub timeouts: bool,
+
+    /// Count states one by one instead of up to exchanging callers.
+    #[arg(long)]
+    pub no_symmetry: bool,
+
+    /// Save the shortest trace of this property's violation (the first violated one unless told).
+    #[arg(long, value_name = "FILE")]
+    pub save_trace: Option<PathBuf>,
+
+    /// Which property --save-trace and the printed trace are about.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<kmodcheck_properties::Property>,
+
+    /// What is expected, as PROPERTY=holds or PROPERTY=violated; may be given several times. A
+    /// property without an expectation is expected to hold.
+    #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
+    pub expect: Vec<(kmodcheck_properties::Property, bool)>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Requested {
+    /// Callers call get_fs_type(FS), which requests fs-FS.
+    #[arg(long, value_name = "FS")]
+    pub fs: Option<String>,
+
+    /// Callers call request_module(NAME).
+    #[arg(long, value_name = "NAME")]
+    pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
+    kmodcheck_properties::Property::from_name(text).ok_or_else(|| {
+        let names = kmodcheck_properties::Property::ALL.map(|p| p.name());
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn expectation(text: &str) -> Result<(kmodcheck_properties::Property, bool), String> {
+    let (name, verdict) =
+        text.split_once('=').ok_or("expected PROPERTY=holds or PROPERTY=violated")?;
+    match verdict {
+        "holds" => Ok((property(name)?, true)),
+        "violated" => Ok((property(name)?, false)),
+        _ => Err(format!("found verdict '{verdict}', expected holds or violated")),
+    }
+}
