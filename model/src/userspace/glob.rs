@@ -66,7 +66,12 @@ fn set(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
             return Some((at + 1, member != negated));
         }
         if let Some((name, length)) = class_name(&pattern[at..]) {
-            member |= in_class(name, byte);
+            match in_class(name, byte) {
+                Some(in_class) => member |= in_class,
+                // As in glibc, where what comes after a member that matches is only skipped.
+                None if member => {}
+                None => return Some((at, false)),
+            }
             at += length;
             continue;
         }
@@ -98,8 +103,9 @@ fn class_name(pattern: &[u8]) -> Option<(&[u8], usize)> {
     inner[length..].starts_with(b":]").then(|| (&inner[..length], length + 4))
 }
 
-fn in_class(name: &[u8], byte: u8) -> bool {
-    match name {
+/// Whether `byte` is in a class; `None` if there is no such class.
+fn in_class(name: &[u8], byte: u8) -> Option<bool> {
+    Some(match name {
         b"alnum" => byte.is_ascii_alphanumeric(),
         b"alpha" => byte.is_ascii_alphabetic(),
         b"blank" => matches!(byte, b' ' | b'\t'),
@@ -112,8 +118,8 @@ fn in_class(name: &[u8], byte: u8) -> bool {
         b"space" => byte.is_ascii_whitespace() || byte == 0x0b,
         b"upper" => byte.is_ascii_uppercase(),
         b"xdigit" => byte.is_ascii_hexdigit(),
-        _ => false,
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +149,7 @@ mod tests {
             ("[c-a]", "b", false),
             ("[[:digit:]x]", "7", true),
             ("[[:digit:]x]", ":", false),
+            ("[![:digits:]]", "a", false),
             (r"\*", "*", true),
             (r"\*", "a", false),
             (r"[\]]", "]", true),

@@ -202,7 +202,8 @@ fn softdep(index: &mut ModuleIndex, source: SourceFile<'_>, ids: &Ids) -> Result
         let mut list: Option<&mut Vec<_>> = None;
         for (number, word) in rest.split(is_space).filter(|word| !word.is_empty()).enumerate() {
             // kmod_config_add_softdep() leaves a single leading blank in the first word, which so
-            // is no keyword.
+            // is no keyword. (Up to v26 such a line overruns a buffer if it ends in a blank:
+            // f975f6bfcc88.)
             let keyword = number > 0 || !begins_with_one_space(rest);
             match (word, &mut list) {
                 ("pre:", _) if keyword => list = Some(&mut softdep.pre),
