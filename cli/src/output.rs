@@ -136,11 +136,11 @@ pub(crate) fn trace_json(property: Property, scenario: &Scenario, trace: &Trace)
 
 /// A trace in columns, with the violated statement under it.
 pub(crate) fn trace_text(property: Property, scenario: &Scenario, trace: &Trace) -> String {
+    let statement = format!("violates {}: {}", property.name(), property.statement());
     format!(
-        "{}\nviolates {}: {}\n",
+        "{}\n{}\n",
         columns::render(scenario, trace),
-        property.name(),
-        property.statement()
+        textwrap::fill(&statement, columns::WIDTH)
     )
 }
 

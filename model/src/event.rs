@@ -260,7 +260,8 @@ impl Event {
             | Self::Read { .. }
             | Self::ReadEnd { .. }
             | Self::OpenUnknown
-            | Self::StatUnknown { .. } => "kmod_module_get_initstate",
+            | Self::StatUnknown { .. }
+            | Self::Exit { .. } => "modprobe",
             Self::AddUnformed { .. } => "add_unformed_module",
             Self::FinishedLoading { .. } => "finished_loading",
             Self::ResolveSymbol { .. } | Self::ResolveTimedOut { .. } => "resolve_symbol_wait",
@@ -276,7 +277,6 @@ impl Event {
             Self::RemoveModinfoAttrs { .. } => "module_remove_modinfo_attrs",
             Self::SysfsFini { .. } => "mod_sysfs_fini",
             Self::SetUnformed { .. } | Self::ListDel { .. } => "free_module",
-            Self::Exit { .. } => "modprobe",
             Self::HelperReturn { .. } => "call_usermodehelper_exec",
             Self::Check { .. } | Self::CheckFinished { .. } => "sanity check (RFC)",
         }
@@ -330,7 +330,7 @@ impl fmt::Display for Described<'_> {
                 let warned = if *warned { "; warns" } else { "" };
                 write!(f, "no file system: returns NULL{warned}")
             }
-            Event::RequestModule => write!(f, "__request_module(\"{}\")", self.scenario.request),
+            Event::RequestModule => write!(f, "\"{}\" is requested", self.scenario.request),
             Event::AlreadyLive { name, state } => {
                 write!(f, "{} on the list: {state}", self.listed(*name))
             }
@@ -420,9 +420,9 @@ impl fmt::Display for Described<'_> {
             Event::SysfsFini { module } => write!(f, "/sys/module/{} disappears", m(module)),
             Event::SetUnformed { module } => write!(f, "{} is UNFORMED again", m(module)),
             Event::ListDel { module } => write!(f, "{} off the list", m(module)),
-            Event::Exit { status: Ret::Zero } => write!(f, "modprobe exits 0"),
-            Event::Exit { .. } => write!(f, "modprobe exits 1"),
-            Event::HelperReturn { status } => write!(f, "helper returns {status}"),
+            Event::Exit { status: Ret::Zero } => write!(f, "exits 0"),
+            Event::Exit { .. } => write!(f, "exits 1"),
+            Event::HelperReturn { status } => write!(f, "returns {status}"),
             Event::Check { name, state, judgement } => {
                 let what = match judgement {
                     Judgement::Accept => "accepted",
@@ -440,7 +440,7 @@ impl fmt::Display for Described<'_> {
                 };
                 write!(f, "finished_loading({}): {state}: {what}", self.listed(*name))
             }
-            Event::RequestReturn { ret } => write!(f, "request_module returns {ret}"),
+            Event::RequestReturn { ret } => write!(f, "returns {ret}"),
         }
     }
 }

@@ -25,6 +25,17 @@ pub enum BuiltinIndex {
     BeforeSysfs,
 }
 
+/// What modprobe does about a name that no index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailedLookup {
+    /// Looks under /sys/module, and exits 0 if that looks built in (`handle_failed_lookup()`): up
+    /// to kmod v19.
+    LooksInSysfs,
+    /// Exits 1: kmod e2719b32cc5c, in v20.
+    Fails,
+}
+
 /// The switches of userspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,15 +44,23 @@ pub struct KmodFeatures {
     pub bare_directory: BareDirectory,
     /// When modules.builtin is asked.
     pub builtin_index: BuiltinIndex,
+    /// What becomes of an unknown name.
+    pub failed_lookup: FailedLookup,
 }
 
 impl KmodFeatures {
     /// kmod v19, the last release with the old rule.
-    pub const V19: Self =
-        Self { bare_directory: BareDirectory::Builtin, builtin_index: BuiltinIndex::LastLookup };
+    pub const V19: Self = Self {
+        bare_directory: BareDirectory::Builtin,
+        builtin_index: BuiltinIndex::LastLookup,
+        failed_lookup: FailedLookup::LooksInSysfs,
+    };
     /// kmod v20, the first release with commit fd44a98ae2eb.
-    pub const V20: Self =
-        Self { bare_directory: BareDirectory::Coming, builtin_index: BuiltinIndex::BeforeSysfs };
+    pub const V20: Self = Self {
+        bare_directory: BareDirectory::Coming,
+        builtin_index: BuiltinIndex::BeforeSysfs,
+        failed_lookup: FailedLookup::Fails,
+    };
 }
 
 /// How the kernel would map a requested name to module names (RFC 'kmod: add a sanity check on

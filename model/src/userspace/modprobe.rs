@@ -5,6 +5,7 @@
 //! open initstate; if that fails, stat the directory; else read the file, to its end.
 
 use crate::event::Event;
+use crate::features::FailedLookup;
 use crate::kernel::module::load_module;
 use crate::model::Step;
 use crate::mutant::Mutant;
@@ -55,7 +56,10 @@ pub(crate) fn begin(step: &Step<'_>, task: Task) -> Task {
         Resolution::Modules(_) => look(step, 0, Task { ret: Ret::Zero, ..task }),
         // `kmod_module_is_builtin()`, or v19's `mod->builtin`: in the kernel without a look.
         Resolution::Builtin => Task { pc: Pc::Exit, ret: Ret::Zero, ..task },
-        Resolution::NotFound => Task { pc: Pc::OpenUnknown, ..task },
+        Resolution::NotFound => match step.model.scenario.features.kmod.failed_lookup {
+            FailedLookup::LooksInSysfs => Task { pc: Pc::OpenUnknown, ..task },
+            FailedLookup::Fails => Task { pc: Pc::Exit, ret: Ret::Status256, ..task },
+        },
     }
 }
 
