@@ -61,6 +61,8 @@ pub struct Product<'a, S: System> {
     /// The system.
     pub system: &'a S,
     kinds: [Kind; MAX_PROCESSES],
+    /// By process: the one before it of the same kind; itself, if it is the first of its kind.
+    previous: [usize; MAX_PROCESSES],
     processes: usize,
     initial: Configuration,
 }
@@ -78,8 +80,12 @@ impl<'a, S: System> Product<'a, S> {
             kinds[i] = *kind;
             locals[i] = *local;
         }
+        let previous = std::array::from_fn(|i| {
+            let same = |j: &usize| *j < processes.len() && kinds[*j] == kinds[i];
+            (0..i).rev().find(same).unwrap_or(i)
+        });
         let initial = Configuration { shared, locals };
-        Some(Self { system, kinds, processes: processes.len(), initial })
+        Some(Self { system, kinds, previous, processes: processes.len(), initial })
     }
 
     /// How many processes there are.
@@ -110,13 +116,12 @@ impl<'a, S: System> Product<'a, S> {
         // Insertion sort: a handful of elements, nearly sorted, because one step changes one local.
         for i in 1..self.processes {
             let mut j = i;
-            while j > 0
-                && self.kinds[j - 1] == self.kinds[j]
-                && configuration.locals[j - 1] > configuration.locals[j]
-            {
-                configuration.locals.swap(j - 1, j);
-                origin.swap(j - 1, j);
-                j -= 1;
+            let mut previous = self.previous[j];
+            while configuration.locals[previous] > configuration.locals[j] {
+                configuration.locals.swap(previous, j);
+                origin.swap(previous, j);
+                j = previous;
+                previous = self.previous[j];
             }
         }
         let mut went = [0; MAX_PROCESSES];
