@@ -133,12 +133,17 @@ impl<'a, S: System> Product<'a, S> {
 
     /// Visits every transition from `configuration`, process by process. `scratch` is only there to
     /// be reused.
+    ///
+    /// # Errors
+    /// The first step that wanted a dormant process and found none. The other transitions are
+    /// visited all the same, so that what is found does not depend on the order of processes.
     pub fn successors(
         &self,
         configuration: &Configuration,
         scratch: &mut Vec<Choice<S::Label>>,
         mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
     ) -> Result<(), PoolExhausted> {
+        let mut exhausted = Ok(());
         for actor in 0..self.processes {
             let local = configuration.locals[actor];
             if local == DORMANT {
@@ -193,7 +198,10 @@ impl<'a, S: System> Product<'a, S> {
                     Effect::Spawn(kind, local) => {
                         let free = (0..self.processes)
                             .find(|&i| self.kinds[i] == kind && after.locals[i] == DORMANT);
-                        let Some(free) = free else { return Err(PoolExhausted(kind)) };
+                        let Some(free) = free else {
+                            exhausted = exhausted.and(Err(PoolExhausted(kind)));
+                            continue;
+                        };
                         after.locals[free] = local;
                         emit(&after)
                     }
@@ -203,7 +211,7 @@ impl<'a, S: System> Product<'a, S> {
                 }
             }
         }
-        Ok(())
+        exhausted
     }
 
     fn wake(&self, c: &Configuration, i: usize, queue: crate::system::Queue) -> Option<Local> {
