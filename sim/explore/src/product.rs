@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::system::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut,
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 
 /// Most processes in a product. (More callers of one kind are for the counted form.)
@@ -172,7 +172,7 @@ impl<'a, S: System> Product<'a, S> {
                     Effect::None => emit(&after),
                     Effect::WakeAll(queue) => {
                         for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&after, i, queue) {
+                            if let Some(woken) = self.wake(&after, actor, i, queue) {
                                 after.locals[i] = woken;
                             }
                         }
@@ -183,7 +183,7 @@ impl<'a, S: System> Product<'a, S> {
                         let mut woke_one = false;
                         let mut flow = ControlFlow::Continue(());
                         for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&asleep, i, queue) {
+                            if let Some(woken) = self.wake(&asleep, actor, i, queue) {
                                 woke_one = true;
                                 after = asleep;
                                 after.locals[i] = woken;
@@ -214,8 +214,9 @@ impl<'a, S: System> Product<'a, S> {
         exhausted
     }
 
-    fn wake(&self, c: &Configuration, i: usize, queue: crate::system::Queue) -> Option<Local> {
-        (c.locals[i] != DORMANT)
+    /// The local state of process `i` once `actor` has woken `queue`, if it was asleep there.
+    fn wake(&self, c: &Configuration, actor: usize, i: usize, queue: Queue) -> Option<Local> {
+        (i != actor && c.locals[i] != DORMANT)
             .then(|| self.system.wake(self.kinds[i], c.locals[i], queue))
             .flatten()
     }
