@@ -176,14 +176,8 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             .filter(|p| search.first[*p as usize].is_some())
             .map(|p| search.violation(p, monitor))
             .collect();
-        let (mut stuck, mut stuck_but_for_way_out) = (None, None);
-        if end == End::Complete {
-            stuck = stuck::find(&search, true);
-            // Without any way out the two searches are the same search.
-            if search.way_outs {
-                stuck_but_for_way_out = stuck::find(&search, false);
-            }
-        }
+        let (stuck, stuck_but_for_way_out) =
+            if end == End::Complete { stuck::find(&search) } else { (None, None) };
         Exploration {
             end,
             states,
