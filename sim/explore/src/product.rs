@@ -196,8 +196,9 @@ impl<'a, S: System> Product<'a, S> {
                         if woke_one { flow } else { emit(&asleep) }
                     }
                     Effect::Spawn(kind, local) => {
-                        let free = (0..self.processes)
-                            .find(|&i| self.kinds[i] == kind && after.locals[i] == DORMANT);
+                        let free = (0..self.processes).find(|&i| {
+                            i != actor && self.kinds[i] == kind && after.locals[i] == DORMANT
+                        });
                         let Some(free) = free else {
                             exhausted = exhausted.and(Err(PoolExhausted(kind)));
                             continue;

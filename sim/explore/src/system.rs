@@ -33,7 +33,8 @@ pub enum Effect {
     /// asleep: one transition that wakes nobody.
     WakeOne(Queue),
     /// Starts the first dormant process of the kind in the given local state. A process that becomes
-    /// dormant by this step is one to start.
+    /// dormant by this very step is not one to start: otherwise it would depend on the order of
+    /// processes whether its own local state afterwards is the new one.
     Spawn(Kind, Local),
 }
 
