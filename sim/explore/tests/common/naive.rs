@@ -86,7 +86,7 @@ impl<'a, S: System> Naive<'a, S> {
                         }
                     }
                     Effect::Spawn(kind, local) => {
-                        let mut pool = 0..locals.len();
+                        let mut pool = (0..locals.len()).filter(|i| *i != actor);
                         match pool.find(|i| self.kinds[*i] == kind && locals[*i] == DORMANT) {
                             Some(i) => outcomes[0][i] = local,
                             None => {
