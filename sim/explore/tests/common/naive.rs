@@ -2,6 +2,7 @@
 //! states are vectors in ordered maps, the graph is stored edge by edge, stuck processes are found
 //! by one forward search each. It shares nothing with the crate but the trait and its plain data.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kmodcheck_explore::{
@@ -212,31 +213,39 @@ impl<Label: Copy> Graph<Label> {
         self.states.iter().map(|(_, distance)| *distance).max().unwrap_or(0)
     }
 
-    /// A state's place in the order of packed states: the last process is the most significant.
-    fn rank(&self, state: usize) -> (Vec<Local>, Shared) {
-        let (shared, locals) = &self.states[state].0;
-        (locals.iter().rev().copied().collect(), *shared)
-    }
-
-    /// The states of the path from the initial state that takes the least predecessor each time.
-    pub fn least_path(&self, mut state: usize) -> Vec<State> {
-        let mut path = vec![self.states[state].0.clone()];
-        while self.states[state].1 > 0 {
-            let before = |from: &usize| {
-                self.states[*from].1 + 1 == self.states[state].1
-                    && self.moves[*from].iter().any(|(_, target)| *target == state)
-            };
-            let found = (0..self.states.len()).filter(before).min_by_key(|from| self.rank(*from));
-            state = found.expect("every state but the first has a predecessor");
-            path.push(self.states[state].0.clone());
-        }
-        path.reverse();
-        path
+    /// Compares by distance, then as packed states: the last process is the most significant.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        let ((a, near), (b, far)) = (&self.states[a], &self.states[b]);
+        near.cmp(far).then_with(|| a.1.iter().rev().cmp(b.1.iter().rev())).then(a.0.cmp(&b.0))
     }
 
     /// Of the shallowest of these states the least.
     pub fn least(&self, states: impl Iterator<Item = usize>) -> Option<usize> {
-        states.min_by_key(|state| (self.states[*state].1, self.rank(*state)))
+        states.min_by(|a, b| self.compare(*a, *b))
+    }
+
+    /// By state: the least of its predecessors that are one step nearer to the initial state.
+    pub fn least_predecessors(&self) -> Vec<Option<usize>> {
+        let mut least = vec![None; self.states.len()];
+        for (from, moves) in self.moves.iter().enumerate() {
+            for (_, target) in moves {
+                if self.states[*target].1 == self.states[from].1 + 1 {
+                    least[*target] = self.least(least[*target].into_iter().chain([from]));
+                }
+            }
+        }
+        least
+    }
+
+    /// The states of the path from the initial state that takes the least predecessor each time.
+    pub fn least_path(&self, predecessors: &[Option<usize>], mut state: usize) -> Vec<State> {
+        let mut path = vec![self.states[state].0.clone()];
+        while let Some(before) = predecessors[state] {
+            state = before;
+            path.push(self.states[state].0.clone());
+        }
+        path.reverse();
+        path
     }
 
     /// The least state and transition that `violates`, among those with a shortest trace.

@@ -108,14 +108,15 @@ impl RandomSystem {
         let kinds = rng.u8(1..=2);
         let shared_values = rng.u8(2..=5);
         let local_values = rng.u8(3..=6);
+        let pool = if rng.u8(0..3) == 0 { rng.usize(1..=2) } else { 0 };
+        let most = if pool == 0 { 4 } else { 3 };
         let mut processes: Vec<(u8, u8)> =
-            (0..rng.u8(1..=4)).map(|_| (rng.u8(0..kinds), rng.u8(1..local_values))).collect();
+            (0..rng.u8(1..=most)).map(|_| (rng.u8(0..kinds), rng.u8(1..local_values))).collect();
         if rng.bool() {
             // Mostly alike, as callers are.
             let local = rng.u8(1..local_values);
             processes.iter_mut().for_each(|process| process.1 = local);
         }
-        let pool = if rng.u8(0..3) == 0 { rng.usize(1..=2) } else { 0 };
         let mut pools: Vec<u8> = Vec::new();
         for _ in 0..pool {
             let kind = rng.u8(0..kinds);
@@ -270,7 +271,7 @@ fn table(rng: &mut fastrand::Rng, shared_values: u8, local_values: u8, pools: &[
         for local in 1..usize::from(local_values) {
             let mut entries: Vec<Entry> = Vec::new();
             if !idle[local] {
-                let many = [0, 0, 1, 1, 1, 1, 2, 2, 2, 3][rng.usize(0..10)];
+                let many = [0, 1, 1, 1, 1, 1, 2, 2, 2, 3][rng.usize(0..10)];
                 entries.extend((0..many).map(|_| entry(rng, shared)));
             } else if wake[local].is_some() && rng.u8(0..6) == 0 {
                 let way_out = if rng.bool() { WayOut::TimeOut } else { WayOut::Killed };
