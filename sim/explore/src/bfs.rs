@@ -163,7 +163,7 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             product,
             layout,
             symmetry: options.symmetry,
-            visited: Visited::new(),
+            visited: Visited::new(options.limits.states.unwrap_or(u64::MAX).max(1)),
             blocked: Vec::new(),
             levels: vec![0],
             way_outs: false,
@@ -211,7 +211,7 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
                 {
                     return (end, next);
                 }
-                if let Err(end) = self.expand(next, level_end, monitor, options, &mut scratch) {
+                if let Err(end) = self.expand(next, level_end, monitor, &mut scratch) {
                     return (end, next);
                 }
                 next += 1;
@@ -253,7 +253,6 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
         index: u32,
         level_end: u32,
         monitor: &mut M,
-        options: &Options<'_>,
         scratch: &mut Vec<crate::system::Choice<S::Label>>,
     ) -> Result<(), End> {
         let before_packed = *self.visited.state(index);
@@ -295,10 +294,6 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
                     end = Err(End::StatesLimit);
                     return ControlFlow::Break(());
                 }
-            }
-            if options.limits.states.is_some_and(|s| visited.len() as u64 > s) {
-                end = Err(End::StatesLimit);
-                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
