@@ -182,7 +182,8 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             end,
             states,
             transitions: search.transitions,
-            depth: search.levels.len() as u32 - 1,
+            // Of a level that was cut too: the state found last is one of the farthest.
+            depth: search.path_to(states as u32 - 1).len() as u32 - 1,
             queue: states - u64::from(expanded),
             violations,
             stuck,
