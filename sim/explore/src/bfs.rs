@@ -176,8 +176,8 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             .filter(|p| search.first[*p as usize].is_some())
             .map(|p| search.violation(p, monitor))
             .collect();
-        let (stuck, stuck_but_for_way_out) =
-            if end == End::Complete { stuck::find(&search) } else { (None, None) };
+        let [stuck, stuck_but_for_way_out] =
+            if end == End::Complete { stuck::find(&search) } else { [None, None] };
         Exploration {
             end,
             states,

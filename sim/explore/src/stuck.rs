@@ -30,7 +30,7 @@ pub struct Stuck<Label> {
 /// a kill only.
 pub(crate) fn find<S: System, const W: usize>(
     search: &Search<'_, S, W>,
-) -> (Option<Stuck<S::Label>>, Option<Stuck<S::Label>>) {
+) -> [Option<Stuck<S::Label>>; 2] {
     let by_any_step = can_run(search, true);
     let stuck = shallowest(search, |index| !by_any_step[index as usize]);
     // Without any way out the two are the same.
@@ -38,7 +38,7 @@ pub(crate) fn find<S: System, const W: usize>(
         let by_ordinary_steps = can_run(search, false);
         shallowest(search, |index| by_any_step[index as usize] & !by_ordinary_steps[index as usize])
     });
-    (stuck, but_for_way_out.flatten())
+    [stuck, but_for_way_out.flatten()]
 }
 
 /// By state: the processes that can run from there or later. `way_outs`: whether time-outs and kills

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::naive::Naive;
 use common::random_system::{Label, PROPERTIES, RandomSystem};
 use common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::bfs::{CountOnly, Monitor, Unexplorable};
@@ -56,6 +57,7 @@ fn cut_searches_say_so() {
             if all.end != End::Complete {
                 continue;
             }
+            let graph = Naive::new(&system).graph(symmetry);
             let limited = |limits: Limits| run(&system, &Options { limits, ..options });
             // Just enough is enough.
             let enough = limited(Limits { states: Some(all.states), ..Limits::default() });
@@ -67,6 +69,12 @@ fn cut_searches_say_so() {
                 let cut = limited(Limits { states: Some(states), ..Limits::default() });
                 assert_eq!((cut.end, cut.states), (End::StatesLimit, states), "seed {seed}");
                 check_cut(seed, &system, &cut, &all);
+                let farthest = graph.states[states as usize - 1].1;
+                assert_eq!(cut.depth as usize, farthest, "seed {seed}: depth");
+                // What is expanded without a new state does not miss a transition.
+                let expanded = (cut.states - cut.queue) as usize;
+                let moves: usize = graph.moves[..expanded].iter().map(Vec::len).sum();
+                assert!(cut.transitions as usize > moves, "seed {seed}: transitions");
                 cuts += 1;
                 violations += cut.violations.len();
             }
