@@ -28,7 +28,8 @@ use crate::visited::{Inserted, NONE, Visited};
 /// What a search looks for. Properties are numbered from 0 to 63.
 pub trait Monitor<S: System> {
     /// The properties that this transition violates, one bit each. A function of the transition
-    /// alone: it is asked again when a trace is rebuilt.
+    /// alone: it is asked again when a trace is rebuilt. With symmetry on, exchanging processes of
+    /// one kind must not change the answer.
     fn violated(&self, transition: &Transition<'_, S::Label>) -> u64;
 
     /// Told of every transition of every distinct state, exactly once.
