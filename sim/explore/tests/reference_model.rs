@@ -122,7 +122,7 @@ fn naive_agrees() {
     }
 }
 
-/// More than a minute and a gigabyte: on request.
+/// Half a minute: on request.
 #[test]
 #[ignore = "slow"]
 fn full_space_of_six() {
