@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use crate::limits::{End, Options, Progress};
 use crate::packed::{Layout, Packed};
-use crate::product::{Configuration, Product, Transition};
+use crate::product::{Configuration, Product, Transition, fits};
 use crate::stuck::{self, Stuck};
 use crate::system::{System, WayOut};
 use crate::visited::{Inserted, NONE, Visited};
@@ -28,7 +28,8 @@ use crate::visited::{Inserted, NONE, Visited};
 /// What a search looks for. Properties are numbered from 0 to 63.
 pub trait Monitor<S: System> {
     /// The properties that this transition violates, one bit each. A function of the transition
-    /// alone: it is asked again when a trace is rebuilt.
+    /// alone: it is asked again when a trace is rebuilt. With symmetry on, exchanging processes of
+    /// one kind must not change the answer.
     fn violated(&self, transition: &Transition<'_, S::Label>) -> u64;
 
     /// Told of every transition of every distinct state, exactly once.
@@ -101,6 +102,17 @@ pub enum Unexplorable {
     /// The state does not fit.
     #[error("a state takes {0} bits, more than 512")]
     TooWide(u32),
+    /// The shared state or a local state does not fit its word.
+    #[error("{shared} shared bits and {local} local bits, more than 128 and 64")]
+    WordTooWide {
+        /// [`System::shared_bits`].
+        shared: u32,
+        /// [`System::local_bits`].
+        local: u32,
+    },
+    /// The initial state uses more bits than the system declares.
+    #[error("the initial state does not fit the bits that the system declares")]
+    InitialOutOfBits,
 }
 
 /// Explores every reachable state of `system`, breadth first.
@@ -115,6 +127,15 @@ pub fn explore<S: System, M: Monitor<S>>(
         local_bits: system.local_bits(),
         processes: product.processes(),
     };
+    let (shared, local) = (layout.shared_bits, layout.local_bits);
+    if shared > 128 || local > 64 {
+        return Err(Unexplorable::WordTooWide { shared, local });
+    }
+    let initial = product.initial();
+    if !fits(initial.shared, shared) || !initial.locals.iter().all(|l| fits(u128::from(*l), local))
+    {
+        return Err(Unexplorable::InitialOutOfBits);
+    }
     match layout.words() {
         Some(1) => Ok(Search::<S, 1>::run(product, layout, monitor, options)),
         Some(2) => Ok(Search::<S, 2>::run(product, layout, monitor, options)),
@@ -163,7 +184,7 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             product,
             layout,
             symmetry: options.symmetry,
-            visited: Visited::new(),
+            visited: Visited::new(options.limits.states.unwrap_or(u64::MAX).max(1)),
             blocked: Vec::new(),
             levels: vec![0],
             way_outs: false,
@@ -176,19 +197,14 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             .filter(|p| search.first[*p as usize].is_some())
             .map(|p| search.violation(p, monitor))
             .collect();
-        let (mut stuck, mut stuck_but_for_way_out) = (None, None);
-        if end == End::Complete {
-            stuck = stuck::find(&search, true);
-            // Without any way out the two searches are the same search.
-            if search.way_outs {
-                stuck_but_for_way_out = stuck::find(&search, false);
-            }
-        }
+        let [stuck, stuck_but_for_way_out] =
+            if end == End::Complete { stuck::find(&search) } else { [None, None] };
         Exploration {
             end,
             states,
             transitions: search.transitions,
-            depth: search.levels.len() as u32 - 1,
+            // Of a level that was cut too: the state found last is one of the farthest.
+            depth: search.path_to(states as u32 - 1).len() as u32 - 1,
             queue: states - u64::from(expanded),
             violations,
             stuck,
@@ -217,7 +233,7 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
                 {
                     return (end, next);
                 }
-                if let Err(end) = self.expand(next, level_end, monitor, options, &mut scratch) {
+                if let Err(end) = self.expand(next, level_end, monitor, &mut scratch) {
                     return (end, next);
                 }
                 next += 1;
@@ -259,7 +275,6 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
         index: u32,
         level_end: u32,
         monitor: &mut M,
-        options: &Options<'_>,
         scratch: &mut Vec<crate::system::Choice<S::Label>>,
     ) -> Result<(), End> {
         let before_packed = *self.visited.state(index);
@@ -301,10 +316,6 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
                     end = Err(End::StatesLimit);
                     return ControlFlow::Break(());
                 }
-            }
-            if options.limits.states.is_some_and(|s| visited.len() as u64 > s) {
-                end = Err(End::StatesLimit);
-                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });

@@ -9,7 +9,7 @@ use crate::system::Kind;
 /// verdict.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Most distinct states to store.
+    /// Most distinct states to store; the initial one is stored in any case.
     pub states: Option<u64>,
     /// Most bytes for the stored states, parents and the hash table.
     pub bytes: Option<u64>,

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::system::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut,
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 
 /// Most processes in a product. (More callers of one kind are for the counted form.)
@@ -61,6 +61,8 @@ pub struct Product<'a, S: System> {
     /// The system.
     pub system: &'a S,
     kinds: [Kind; MAX_PROCESSES],
+    /// By process: the one before it of the same kind; itself, if it is the first of its kind.
+    previous: [usize; MAX_PROCESSES],
     processes: usize,
     initial: Configuration,
 }
@@ -78,8 +80,12 @@ impl<'a, S: System> Product<'a, S> {
             kinds[i] = *kind;
             locals[i] = *local;
         }
+        let previous = std::array::from_fn(|i| {
+            let same = |j: &usize| *j < processes.len() && kinds[*j] == kinds[i];
+            (0..i).rev().find(same).unwrap_or(i)
+        });
         let initial = Configuration { shared, locals };
-        Some(Self { system, kinds, processes: processes.len(), initial })
+        Some(Self { system, kinds, previous, processes: processes.len(), initial })
     }
 
     /// How many processes there are.
@@ -110,13 +116,12 @@ impl<'a, S: System> Product<'a, S> {
         // Insertion sort: a handful of elements, nearly sorted, because one step changes one local.
         for i in 1..self.processes {
             let mut j = i;
-            while j > 0
-                && self.kinds[j - 1] == self.kinds[j]
-                && configuration.locals[j - 1] > configuration.locals[j]
-            {
-                configuration.locals.swap(j - 1, j);
-                origin.swap(j - 1, j);
-                j -= 1;
+            let mut previous = self.previous[j];
+            while configuration.locals[previous] > configuration.locals[j] {
+                configuration.locals.swap(previous, j);
+                origin.swap(previous, j);
+                j = previous;
+                previous = self.previous[j];
             }
         }
         let mut went = [0; MAX_PROCESSES];
@@ -128,12 +133,17 @@ impl<'a, S: System> Product<'a, S> {
 
     /// Visits every transition from `configuration`, process by process. `scratch` is only there to
     /// be reused.
+    ///
+    /// # Errors
+    /// The first step that wanted a dormant process and found none. The other transitions are
+    /// visited all the same, so that what is found does not depend on the order of processes.
     pub fn successors(
         &self,
         configuration: &Configuration,
         scratch: &mut Vec<Choice<S::Label>>,
         mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
     ) -> Result<(), PoolExhausted> {
+        let mut exhausted = Ok(());
         for actor in 0..self.processes {
             let local = configuration.locals[actor];
             if local == DORMANT {
@@ -162,7 +172,7 @@ impl<'a, S: System> Product<'a, S> {
                     Effect::None => emit(&after),
                     Effect::WakeAll(queue) => {
                         for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&after, i, queue) {
+                            if let Some(woken) = self.wake(&after, actor, i, queue) {
                                 after.locals[i] = woken;
                             }
                         }
@@ -173,7 +183,7 @@ impl<'a, S: System> Product<'a, S> {
                         let mut woke_one = false;
                         let mut flow = ControlFlow::Continue(());
                         for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&asleep, i, queue) {
+                            if let Some(woken) = self.wake(&asleep, actor, i, queue) {
                                 woke_one = true;
                                 after = asleep;
                                 after.locals[i] = woken;
@@ -186,9 +196,13 @@ impl<'a, S: System> Product<'a, S> {
                         if woke_one { flow } else { emit(&asleep) }
                     }
                     Effect::Spawn(kind, local) => {
-                        let free = (0..self.processes)
-                            .find(|&i| self.kinds[i] == kind && after.locals[i] == DORMANT);
-                        let Some(free) = free else { return Err(PoolExhausted(kind)) };
+                        let free = (0..self.processes).find(|&i| {
+                            i != actor && self.kinds[i] == kind && after.locals[i] == DORMANT
+                        });
+                        let Some(free) = free else {
+                            exhausted = exhausted.and(Err(PoolExhausted(kind)));
+                            continue;
+                        };
                         after.locals[free] = local;
                         emit(&after)
                     }
@@ -198,11 +212,12 @@ impl<'a, S: System> Product<'a, S> {
                 }
             }
         }
-        Ok(())
+        exhausted
     }
 
-    fn wake(&self, c: &Configuration, i: usize, queue: crate::system::Queue) -> Option<Local> {
-        (c.locals[i] != DORMANT)
+    /// The local state of process `i` once `actor` has woken `queue`, if it was asleep there.
+    fn wake(&self, c: &Configuration, actor: usize, i: usize, queue: Queue) -> Option<Local> {
+        (i != actor && c.locals[i] != DORMANT)
             .then(|| self.system.wake(self.kinds[i], c.locals[i], queue))
             .flatten()
     }

@@ -26,11 +26,24 @@ pub struct Stuck<Label> {
     pub states: u64,
 }
 
-/// The shallowest stuck process. `way_outs`: whether time-outs and kills count as steps.
+/// The shallowest process that never runs again, and the shallowest that runs again by a time-out or
+/// a kill only.
 pub(crate) fn find<S: System, const W: usize>(
     search: &Search<'_, S, W>,
-    way_outs: bool,
-) -> Option<Stuck<S::Label>> {
+) -> [Option<Stuck<S::Label>>; 2] {
+    let by_any_step = can_run(search, true);
+    let stuck = shallowest(search, |index| !by_any_step[index as usize]);
+    // Without any way out the two are the same.
+    let but_for_way_out = search.way_outs.then(|| {
+        let by_ordinary_steps = can_run(search, false);
+        shallowest(search, |index| by_any_step[index as usize] & !by_ordinary_steps[index as usize])
+    });
+    [stuck, but_for_way_out.flatten()]
+}
+
+/// By state: the processes that can run from there or later. `way_outs`: whether time-outs and kills
+/// count as steps.
+fn can_run<S: System, const W: usize>(search: &Search<'_, S, W>, way_outs: bool) -> Vec<u16> {
     let mut can_run: Vec<u16> = search.blocked.iter().map(|blocked| !blocked).collect();
     let mut open: Vec<u32> = (0..search.blocked.len() as u32)
         .rev()
@@ -65,26 +78,34 @@ pub(crate) fn find<S: System, const W: usize>(
             mask != u16::MAX
         });
         if !changed {
-            break;
+            return can_run;
         }
     }
-    // What is left is stuck; of the shallowest level, the least state.
+}
+
+/// Of the states of the shallowest level with a stuck process, the least. `stuck`: by state, one bit
+/// for each process that is.
+fn shallowest<S: System, const W: usize>(
+    search: &Search<'_, S, W>,
+    stuck: impl Fn(u32) -> u16,
+) -> Option<Stuck<S::Label>> {
+    let all = || (0..search.blocked.len() as u32).filter(|index| stuck(*index) != 0);
     let level = |index: u32| search.levels.partition_point(|first| *first <= index);
-    let index = open.iter().copied().min_by_key(|i| (level(*i), *search.visited.state(*i)))?;
+    let index = all().min_by_key(|i| (level(*i), *search.visited.state(*i)))?;
     let (trace, end) = search.trace_to(index);
-    let process = blocked_for_good(search, &end, can_run[index as usize]);
-    Some(Stuck { process, trace, states: open.len() as u64 })
+    let process = process_of(search, &end, stuck(index));
+    Some(Stuck { process, trace, states: all().count() as u64 })
 }
 
 /// Which process of the concrete state `end` is the stuck one of its canonical form.
-fn blocked_for_good<S: System, const W: usize>(
+fn process_of<S: System, const W: usize>(
     search: &Search<'_, S, W>,
     end: &crate::product::Configuration,
-    can_run: u16,
+    stuck: u16,
 ) -> usize {
     let mut canonical = *end;
     let went = search.symmetry.then(|| search.product.canonicalize(&mut canonical));
     (0..search.product.processes())
-        .find(|&i| can_run >> went.map_or(i, |went| usize::from(went[i])) & 1 == 0)
+        .find(|&i| stuck >> went.map_or(i, |went| usize::from(went[i])) & 1 != 0)
         .expect("a stuck state has a stuck process")
 }

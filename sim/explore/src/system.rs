@@ -21,7 +21,8 @@ pub struct Kind(pub u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Queue(pub u8);
 
-/// What a step does to processes other than the one that takes it.
+/// What a step does to processes other than the one that takes it: a process that goes to sleep on
+/// the queue it wakes stays asleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// Nothing.
@@ -31,7 +32,9 @@ pub enum Effect {
     /// Wakes one process asleep on the queue: any of them, each a transition of its own. Nobody
     /// asleep: one transition that wakes nobody.
     WakeOne(Queue),
-    /// Starts a dormant process of the kind in the given local state.
+    /// Starts the first dormant process of the kind in the given local state. A process that becomes
+    /// dormant by this very step is not one to start: otherwise it would depend on the order of
+    /// processes whether its own local state afterwards is the new one.
     Spawn(Kind, Local),
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Visited<const W: usize> {
     parents: Vec<u32>,
     /// Index of the state in each slot; power-of-two length, at most 3/4 full.
     slots: Vec<u32>,
+    /// Most states to hold.
+    most: usize,
     hasher: foldhash::fast::FixedState,
 }
 
@@ -22,16 +24,18 @@ pub(crate) enum Inserted {
     New,
     /// It was there already.
     Old(u32),
-    /// There is no index left for it.
+    /// There is no room left for it.
     Full,
 }
 
 impl<const W: usize> Visited<W> {
-    pub fn new() -> Self {
+    /// An empty set for at most so many states, and no more than there are indices.
+    pub fn new(most: u64) -> Self {
         Self {
             states: Vec::new(),
             parents: Vec::new(),
             slots: vec![NONE; 1 << 10],
+            most: most.min(u64::from(NONE - 1)) as usize,
             hasher: foldhash::fast::FixedState::with_seed(0),
         }
     }
@@ -66,10 +70,10 @@ impl<const W: usize> Visited<W> {
                 _ => slot = (slot + 1) & mask,
             }
         }
-        let index = self.states.len() as u32;
-        if index >= NONE - 1 {
+        if self.states.len() >= self.most {
             return Inserted::Full;
         }
+        let index = self.states.len() as u32;
         self.slots[slot] = index;
         self.states.push(state);
         self.parents.push(parent);

@@ -1,0 +1,426 @@
+//! The explorer against a naive one, on systems drawn at random: same counts, same verdicts, same
+//! shortest traces. A failure names the seed of the system.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::naive::{Graph, Move, Naive, State};
+use common::random_system::{Label, PROPERTIES, RandomSystem};
+use kmodcheck_explore::bfs::{Monitor, TraceStep};
+use kmodcheck_explore::replay::replay;
+use kmodcheck_explore::stuck::Stuck;
+use kmodcheck_explore::{
+    Effect, End, Exploration, Kind, Options, Product, Transition, WayOut, explore,
+};
+
+const SYSTEMS: u64 = 10_000;
+
+/// Calls `check` with every seed, on as many threads as there are processors.
+fn for_every_seed(check: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SYSTEMS {
+                        break;
+                    }
+                    // A failure ends the other threads too.
+                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
+                        next.store(SYSTEMS, Ordering::Relaxed);
+                        resume_unwind(failure);
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// Asks the system's own properties, and checks what every transition must keep to.
+struct Properties<'a> {
+    system: &'a RandomSystem,
+    recorded: u64,
+    violations: u64,
+}
+
+impl<'a> Properties<'a> {
+    fn of(system: &'a RandomSystem) -> Self {
+        Self { system, recorded: 0, violations: 0 }
+    }
+}
+
+impl Monitor<RandomSystem> for Properties<'_> {
+    fn violated(&self, transition: &Transition<'_, Label>) -> u64 {
+        self.system.violated_by(transition)
+    }
+
+    fn record(&mut self, transition: &Transition<'_, Label>, violated: u64) {
+        let changed = transition.before.shared ^ transition.after.shared;
+        assert_eq!(changed & !transition.footprint.writes, 0, "written and not declared");
+        self.recorded += 1;
+        self.violations += u64::from(violated.count_ones());
+    }
+}
+
+fn run(system: &RandomSystem, symmetry: bool) -> Exploration<Label> {
+    let mut monitor = Properties::of(system);
+    let found = explore(system, &mut monitor, &Options { symmetry, ..Options::default() })
+        .expect("the system is small");
+    assert_eq!(monitor.recorded, found.transitions, "every transition is recorded once");
+    found
+}
+
+/// What the naive explorer knows of one system.
+struct Expected<'a> {
+    seed: u64,
+    naive: Naive<'a, RandomSystem>,
+    system: &'a RandomSystem,
+    graph: Graph<Label>,
+    sorted: Graph<Label>,
+    /// By state of `graph`: its stuck processes, with and without the ways out.
+    stuck: Vec<[BTreeSet<usize>; 2]>,
+}
+
+impl<'a> Expected<'a> {
+    fn of(seed: u64, system: &'a RandomSystem) -> Self {
+        let naive = Naive::new(system);
+        let (graph, sorted) = (naive.graph(false), naive.graph(true));
+        let stuck = naive.stuck(&graph);
+        Self { seed, naive, system, graph, sorted, stuck }
+    }
+
+    fn violates(&self, before: &State, taken: &Move<Label>, property: u32) -> bool {
+        let violated = self.system.violated(
+            (before.0, &before.1),
+            (taken.after.0, &taken.after.1),
+            taken.actor,
+            taken.label,
+        );
+        violated >> property & 1 != 0
+    }
+
+    fn is_stuck(&self, state: usize, only_but_for_way_out: bool) -> bool {
+        let [with, without] = &self.stuck[state];
+        if only_but_for_way_out { without != with } else { !with.is_empty() }
+    }
+
+    /// The states along a trace, as the naive explorer takes its steps, and the last step.
+    fn retrace(&self, trace: &[TraceStep<Label>]) -> (Vec<State>, Option<Move<Label>>) {
+        let seed = self.seed;
+        let mut states = vec![self.naive.initial.clone()];
+        let mut last = None;
+        for step in trace {
+            let now = states.last().expect("never empty");
+            let taken = self
+                .naive
+                .moves(now)
+                .0
+                .into_iter()
+                .find(|taken| (taken.actor, taken.ordinal) == (step.actor, step.ordinal));
+            let taken = taken.unwrap_or_else(|| panic!("seed {seed}: {step:?} is not possible"));
+            assert_eq!(taken.label, step.label, "seed {seed}: a step by another name");
+            states.push(taken.after.clone());
+            last = Some(taken);
+        }
+        (states, last)
+    }
+
+    /// The crate's own replay takes the same steps.
+    fn replays(&self, trace: &[TraceStep<Label>], states: &[State], property: Option<u32>) {
+        let seed = self.seed;
+        let product = Product::new(self.system).expect("few processes");
+        let mut violated = 0;
+        let end = replay(&product, trace, |number, transition| {
+            let (shared, locals) = &states[number + 1];
+            assert_eq!(transition.after.shared, *shared, "seed {seed}");
+            assert_eq!(transition.after.locals[..locals.len()], **locals, "seed {seed}");
+            violated = self.system.violated_by(transition);
+        })
+        .unwrap_or_else(|e| panic!("seed {seed}: the trace does not replay: {e:?}"));
+        assert_eq!(end.shared, states.last().expect("never empty").0, "seed {seed}");
+        if let Some(property) = property {
+            assert_ne!(violated >> property & 1, 0, "seed {seed}: the last step is harmless");
+        }
+    }
+
+    fn canonical(&self, states: &[State], symmetry: bool) -> Vec<State> {
+        states
+            .iter()
+            .map(|state| if symmetry { self.naive.sorted(state) } else { state.clone() })
+            .collect()
+    }
+
+    /// Violations found, against those there are within `levels` levels.
+    fn check_violations(&self, found: &Exploration<Label>, symmetry: bool, levels: usize) {
+        let seed = self.seed;
+        let graph = if symmetry { &self.sorted } else { &self.graph };
+        let predecessors = graph.least_predecessors();
+        for property in 0..PROPERTIES {
+            let least = graph.least_violation(|before, m| self.violates(before, m, property));
+            let violation = found.violations.iter().find(|v| v.property == property);
+            let shortest = least.map(|(state, _)| graph.states[state].1 + 1);
+            let Some(violation) = violation else {
+                let missed = shortest.is_some_and(|shortest| shortest <= levels);
+                assert!(!missed, "seed {seed}: property {property} is violated");
+                continue;
+            };
+            assert_eq!(Some(violation.trace.len()), shortest, "seed {seed}: length of a trace");
+            let exact = self.graph.least_violation(|before, m| self.violates(before, m, property));
+            let exact = exact.map(|(state, _)| self.graph.states[state].1 + 1);
+            assert_eq!(shortest, exact, "seed {seed}: symmetry changes the shortest trace");
+            let (states, last) = self.retrace(&violation.trace);
+            self.replays(&violation.trace, &states, Some(property));
+            let before = &states[states.len() - 2];
+            let last = last.expect("not empty");
+            assert!(self.violates(before, &last, property), "seed {seed}: harmless last step");
+            if violation.trace.len() <= levels {
+                // Of all the shortest the documented one.
+                let (state, taken) = least.expect("there is one");
+                let path = self.canonical(&states[..states.len() - 1], symmetry);
+                assert_eq!(
+                    path,
+                    graph.least_path(&predecessors, state),
+                    "seed {seed}: not the least path"
+                );
+                if !symmetry {
+                    let step = (last.actor, last.ordinal);
+                    assert_eq!(step, (taken.actor, taken.ordinal), "seed {seed}: not the least");
+                }
+            }
+        }
+    }
+
+    fn check_stuck(&self, found: Option<&Stuck<Label>>, symmetry: bool, way_out: bool) {
+        let seed = self.seed;
+        let graph = &self.graph;
+        let all: Vec<usize> =
+            (0..graph.states.len()).filter(|state| self.is_stuck(*state, way_out)).collect();
+        let distinct: BTreeSet<State> = self
+            .canonical(
+                &all.iter().map(|s| graph.states[*s].0.clone()).collect::<Vec<_>>(),
+                symmetry,
+            )
+            .into_iter()
+            .collect();
+        let count = found.map_or(0, |stuck| stuck.states);
+        assert_eq!(count, distinct.len() as u64, "seed {seed}: stuck states ({way_out})");
+        let Some(stuck) = found else { return };
+        let (states, _) = self.retrace(&stuck.trace);
+        self.replays(&stuck.trace, &states, None);
+        let end = states.last().expect("never empty");
+        let end = graph.states.iter().position(|(state, _)| state == end).expect("reachable");
+        let [with, without] = &self.stuck[end];
+        let named = if way_out {
+            without.contains(&stuck.process) && !with.contains(&stuck.process)
+        } else {
+            with.contains(&stuck.process)
+        };
+        assert!(named, "seed {seed}: process {} is not stuck ({way_out})", stuck.process);
+        let shallowest = all.iter().map(|state| graph.states[*state].1).min();
+        assert_eq!(Some(stuck.trace.len()), shallowest, "seed {seed}: not the shallowest");
+        let sorted = if symmetry { &self.sorted } else { graph };
+        let least = sorted
+            .least((0..sorted.states.len()).filter(|s| distinct.contains(&sorted.states[*s].0)));
+        let least_path = sorted.least_path(&sorted.least_predecessors(), least.expect("one is"));
+        let path = self.canonical(&states, symmetry);
+        assert_eq!(path, least_path, "seed {seed}: not the least");
+    }
+
+    fn check(&self, found: &Exploration<Label>, symmetry: bool) {
+        let seed = self.seed;
+        let graph = if symmetry { &self.sorted } else { &self.graph };
+        if let Some((levels, _)) = graph.exhausted.first() {
+            let End::PoolExhausted(kind) = found.end else {
+                panic!("seed {seed}: {:?} and the pool was empty", found.end)
+            };
+            assert!(graph.exhausted.contains(&(*levels, kind)), "seed {seed}: {kind:?} has some");
+            assert!(found.stuck.is_none() && found.stuck_but_for_way_out.is_none());
+            self.check_violations(found, symmetry, *levels);
+            return;
+        }
+        assert_eq!(found.end, End::Complete, "seed {seed}");
+        let counts = (found.states as usize, found.transitions as usize, found.depth as usize);
+        let expected = (graph.states.len(), graph.transitions(), graph.depth());
+        assert_eq!(counts, expected, "seed {seed}: states, transitions, depth");
+        assert_eq!(found.queue, 0, "seed {seed}");
+        let blocked = |state: &&(State, usize)| {
+            (0..self.naive.kinds.len()).any(|i| self.naive.blocked(&state.0, i))
+        };
+        let blocked = graph.states.iter().filter(blocked).count();
+        assert_eq!(found.blocked_states, blocked as u64, "seed {seed}: blocked states");
+        self.check_violations(found, symmetry, usize::MAX);
+        self.check_stuck(found.stuck.as_ref(), symmetry, false);
+        self.check_stuck(found.stuck_but_for_way_out.as_ref(), symmetry, true);
+    }
+}
+
+#[test]
+fn agrees_with_the_naive_explorer() {
+    for_every_seed(|seed| {
+        let system = RandomSystem::new(seed);
+        let expected = Expected::of(seed, &system);
+        let orbits: BTreeSet<State> =
+            expected.graph.states.iter().map(|(state, _)| expected.naive.sorted(state)).collect();
+        if expected.graph.exhausted.is_empty() {
+            assert_eq!(orbits.len(), expected.sorted.states.len(), "seed {seed}: naive symmetry");
+        }
+        for symmetry in [false, true] {
+            expected.check(&run(&system, symmetry), symmetry);
+        }
+    });
+}
+
+#[test]
+fn every_width_gives_the_same() {
+    let filled: [AtomicU64; 4] = Default::default();
+    for_every_seed(|seed| {
+        let system = RandomSystem::new(seed);
+        for symmetry in [false, true] {
+            let narrow = run(&system, symmetry);
+            assert_eq!(narrow.words, 1, "seed {seed}");
+            for (words, filled) in [1, 2, 4, 8].into_iter().zip(&filled) {
+                let Some(wide) = system.widened(words) else { continue };
+                let wide = run(&wide, symmetry);
+                assert_eq!(wide.words, words as usize, "seed {seed}");
+                filled.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(summary(&narrow), summary(&wide), "seed {seed}: {words} words");
+            }
+        }
+    });
+    assert!(filled.iter().all(|f| f.load(Ordering::Relaxed) > SYSTEMS / 2), "{filled:?}");
+}
+
+/// All of a result that must not depend on the width.
+fn summary(found: &Exploration<Label>) -> impl PartialEq + std::fmt::Debug + use<> {
+    (
+        (found.end, found.states, found.transitions, found.depth, found.queue),
+        found.violations.clone(),
+        (found.stuck.clone(), found.stuck_but_for_way_out.clone(), found.blocked_states),
+    )
+}
+
+/// How many of the random systems have something worth agreeing on.
+#[derive(Debug, Default)]
+struct Worth {
+    many_states: AtomicU64,
+    more_than_one_process: AtomicU64,
+    smaller_by_symmetry: AtomicU64,
+    interleaved_kinds: AtomicU64,
+    violated: AtomicU64,
+    violated_late: AtomicU64,
+    stuck: AtomicU64,
+    stuck_beside_runners: AtomicU64,
+    stuck_but_for_way_out: AtomicU64,
+    way_out: AtomicU64,
+    history: AtomicU64,
+    wakes_all: AtomicU64,
+    wakes_one_of_several: AtomicU64,
+    wakes_nobody: AtomicU64,
+    spawns: AtomicU64,
+    ends_dormant: AtomicU64,
+    pool_exhausted: AtomicU64,
+}
+
+#[test]
+fn random_systems_are_not_trivial() {
+    let worth = Worth::default();
+    for_every_seed(|seed| {
+        let system = RandomSystem::new(seed);
+        let expected = Expected::of(seed, &system);
+        let Expected { graph, sorted, naive, .. } = &expected;
+        let count = |counter: &AtomicU64, holds: bool| {
+            counter.fetch_add(u64::from(holds), Ordering::Relaxed);
+        };
+        let any = |holds: &dyn Fn(&State, &Move<Label>) -> bool| {
+            let states = graph.states.iter().zip(&graph.moves);
+            states.into_iter().any(|((state, _), moves)| moves.iter().any(|(m, _)| holds(state, m)))
+        };
+        let mut kinds = naive.kinds.clone();
+        kinds.dedup();
+        let blocks = kinds.len();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let shortest = |property| {
+            let least = graph.least_violation(|before, m| expected.violates(before, m, property));
+            least.map(|(state, _)| graph.states[state].1 + 1)
+        };
+        let shortest: Vec<usize> = (0..PROPERTIES).filter_map(shortest).collect();
+        let all = || 0..graph.states.len();
+        count(&worth.many_states, graph.states.len() > 50);
+        count(&worth.more_than_one_process, naive.kinds.len() > 1);
+        count(&worth.smaller_by_symmetry, sorted.states.len() < graph.states.len());
+        count(&worth.interleaved_kinds, blocks > kinds.len());
+        count(&worth.violated, !shortest.is_empty());
+        count(&worth.violated_late, shortest.iter().any(|length| *length > 3));
+        count(&worth.stuck, all().any(|state| expected.is_stuck(state, false)));
+        count(
+            &worth.stuck_beside_runners,
+            all().any(|s| expected.is_stuck(s, false) && !graph.moves[s].is_empty()),
+        );
+        count(&worth.stuck_but_for_way_out, all().any(|state| expected.is_stuck(state, true)));
+        count(&worth.way_out, any(&|_, m| m.way_out != WayOut::Ordinary));
+        count(
+            &worth.history,
+            any(&|before, m| {
+                m.effect == Effect::None
+                    && (0..naive.kinds.len()).any(|i| i != m.actor && before.1[i] != m.after.1[i])
+            }),
+        );
+        count(
+            &worth.wakes_all,
+            any(&|_, m| matches!(m.effect, Effect::WakeAll(_)) && m.sleepers > 1),
+        );
+        let wakes_one = |m: &Move<Label>| matches!(m.effect, Effect::WakeOne(_));
+        count(&worth.wakes_one_of_several, any(&|_, m| wakes_one(m) && m.sleepers > 1));
+        count(&worth.wakes_nobody, any(&|_, m| wakes_one(m) && m.sleepers == 0));
+        count(&worth.spawns, any(&|_, m| matches!(m.effect, Effect::Spawn(Kind(_), _))));
+        count(&worth.ends_dormant, any(&|_, m| m.after.1[m.actor] == 0));
+        count(&worth.pool_exhausted, !graph.exhausted.is_empty());
+    });
+    println!("of {SYSTEMS}: {worth:#?}");
+    let Worth {
+        many_states,
+        more_than_one_process,
+        smaller_by_symmetry,
+        interleaved_kinds,
+        violated,
+        violated_late,
+        stuck,
+        stuck_beside_runners,
+        stuck_but_for_way_out,
+        way_out,
+        history,
+        wakes_all,
+        wakes_one_of_several,
+        wakes_nobody,
+        spawns,
+        ends_dormant,
+        pool_exhausted,
+    } = &worth;
+    for (counter, least) in [
+        (many_states, 1_500),
+        (more_than_one_process, 5_000),
+        (smaller_by_symmetry, 2_000),
+        (interleaved_kinds, 500),
+        (violated, 5_000),
+        (violated_late, 1_000),
+        (stuck, 5_000),
+        (stuck_beside_runners, 3_000),
+        (stuck_but_for_way_out, 2_000),
+        (way_out, 1_000),
+        (history, 750),
+        (wakes_all, 750),
+        (wakes_one_of_several, 750),
+        (wakes_nobody, 1_000),
+        (spawns, 500),
+        (ends_dormant, 1_000),
+        (pool_exhausted, 100),
+    ] {
+        assert!(counter.load(Ordering::Relaxed) >= least, "too few of {SYSTEMS}: {worth:#?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! What the test binaries of this crate share; each uses a part of it.
+#![allow(dead_code)]
+
+pub mod naive;
+pub mod random_system;
+pub mod reference_model;
