@@ -138,6 +138,8 @@ pub enum Event {
     ResolveTimedOut {
         /// The module being loaded.
         module: ModuleId,
+        /// The module that it waited for.
+        dependency: ModuleId,
     },
     /// `load_module()`'s error path: `list_del_rcu()` and `wake_up_all()` in one critical section.
     Unlink {
@@ -382,7 +384,9 @@ impl fmt::Display for Described<'_> {
                 }
                 _ => write!(f, "{}: {} is {state}: -ENOENT", m(module), m(dependency)),
             },
-            Event::ResolveTimedOut { module } => write!(f, "{}: gives up waiting", m(module)),
+            Event::ResolveTimedOut { module, dependency } => {
+                write!(f, "{}: gives up waiting for {}", m(module), m(dependency))
+            }
             Event::Unlink { module } => write!(f, "{} off the list, wake_up_all", m(module)),
             Event::CompleteFormation { module } => write!(f, "{} is COMING", m(module)),
             Event::SysfsInit { module, made: true } => {

@@ -322,6 +322,8 @@ pub(crate) struct Layout {
     index: Field,
     ret: Field,
     stale: Field,
+    /// No bits where nothing has a dependency.
+    unresolved: Field,
     request_live: Field,
     modprobe_live: Field,
     going_after_live: Field,
@@ -359,6 +361,7 @@ impl Layout {
             index: local.next(bits_for(dependencies.unwrap_or(0).max(names))),
             ret: local.next(3),
             stale: local.next(1),
+            unresolved: local.next(u32::from(dependencies > Some(0))),
             request_live: local.next(targets),
             modprobe_live: local.next(targets),
             going_after_live: local.next(1),
@@ -381,6 +384,7 @@ impl Layout {
             index: self.index.get(word) as u8,
             ret: Ret::from_bits(self.ret.get(word)),
             stale: flag(self.stale),
+            unresolved: flag(self.unresolved),
             request_live: self.request_live.get(word) as u16,
             modprobe_live: self.modprobe_live.get(word) as u16,
             going_after_live: flag(self.going_after_live),
@@ -400,6 +404,7 @@ impl Layout {
         self.index.set(&mut word, u64::from(task.index));
         self.ret.set(&mut word, task.ret as u64);
         self.stale.set(&mut word, u64::from(task.stale));
+        self.unresolved.set(&mut word, u64::from(task.unresolved));
         self.request_live.set(&mut word, u64::from(task.request_live));
         self.modprobe_live.set(&mut word, u64::from(task.modprobe_live));
         self.going_after_live.set(&mut word, u64::from(task.going_after_live));
@@ -440,6 +445,8 @@ pub struct Task {
     pub ret: Ret,
     /// The open initstate file belongs to an attribute that was removed since.
     pub stale: bool,
+    /// A symbol of the module being loaded was not found.
+    pub unresolved: bool,
     /// Targets that were LIVE at some moment of this request, one bit each.
     pub request_live: u16,
     /// Targets that were LIVE at some moment while modprobe ran.
@@ -468,6 +475,7 @@ impl Task {
         index: 0,
         ret: Ret::Zero,
         stale: false,
+        unresolved: false,
         request_live: 0,
         modprobe_live: 0,
         going_after_live: false,

@@ -4,7 +4,7 @@
 use crate::event::{Event, InitOutcome};
 use crate::kernel::after;
 use crate::model::Step;
-use crate::scenario::Init;
+use crate::scenario::{Init, ModuleId};
 use crate::state::{ModuleState, Pc, Task};
 use crate::userspace::modprobe::{self, Finit};
 
@@ -78,20 +78,12 @@ pub(crate) fn finished_loading(mut step: Step<'_>) {
 /// reference of a GOING module is refused.
 pub(crate) fn resolve_symbol(mut step: Step<'_>) {
     let module = step.module();
-    let dependencies = &step.model.scenario.modules[usize::from(module)].dependencies;
-    let dependency = dependencies[usize::from(step.task.index)];
+    let dependency = dependency(&step);
     let state = step.world.state(dependency);
     let task = match state {
-        ModuleState::Live => {
-            let index = step.task.index + 1;
-            if usize::from(index) < dependencies.len() {
-                Task { index, ..step.task }
-            } else {
-                load_done(&step, Pc::Resolve, step.task)
-            }
-        }
+        ModuleState::Live => resolved(&step, step.task.unresolved),
         ModuleState::Coming => step.at(Pc::ResolveAsleep),
-        _ => Task { index: 0, ..step.at(Pc::Unlink) },
+        _ => resolved(&step, true),
     };
     step.to(Event::ResolveSymbol { module, dependency, state }, task);
 }
@@ -99,8 +91,28 @@ pub(crate) fn resolve_symbol(mut step: Step<'_>) {
 /// Asleep in `resolve_symbol_wait()`: the 30 s may be over, where the scenario has time-outs.
 pub(crate) fn resolve_symbol_timed_out(mut step: Step<'_>) {
     if step.model.scenario.timeouts {
-        let task = Task { index: 0, ..step.at(Pc::Unlink) };
-        step.timed_out(Event::ResolveTimedOut { module: step.module() }, task);
+        let (module, dependency) = (step.module(), dependency(&step));
+        let task = resolved(&step, true);
+        step.timed_out(Event::ResolveTimedOut { module, dependency }, task);
+    }
+}
+
+fn dependency(step: &Step<'_>) -> ModuleId {
+    let module = &step.model.scenario.modules[usize::from(step.module())];
+    module.dependencies[usize::from(step.task.index)]
+}
+
+/// `simplify_symbols()` goes on to the next symbol whether or not this one was found, and fails only
+/// at the end: a load that is bound to fail may still sleep on another dependency.
+fn resolved(step: &Step<'_>, unresolved: bool) -> Task {
+    let index = step.task.index + 1;
+    let module = &step.model.scenario.modules[usize::from(step.module())];
+    if usize::from(index) < module.dependencies.len() {
+        Task { index, unresolved, ..step.at(Pc::Resolve) }
+    } else if unresolved {
+        Task { index: 0, unresolved: false, ..step.at(Pc::Unlink) }
+    } else {
+        load_done(step, Pc::Resolve, Task { unresolved: false, ..step.task })
     }
 }
 
