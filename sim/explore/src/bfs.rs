@@ -7,23 +7,23 @@
 //! - Decides: every property of single transitions, with a shortest counterexample each; which
 //!   processes can get stuck ([`crate::stuck`]).
 //! - Needs of the system: a finite state space, nothing else.
-//! - Costs: the packed state, 4 bytes of parent, 2 of blocked processes and about 6 of hash table
-//!   for each state.
+//! - Costs: the packed state twice, once divided by the load of the table that it is in
+//!   (`visited.rs`); nothing for traces (`trace.rs`).
 //!
-//! The result does not depend on the order within a level: of the violating transitions of the
-//! first level that has one, the one from the least packed state is taken, and each state keeps its
-//! least predecessor.
+//! The result depends neither on the order within a level nor on the number of threads: of the
+//! violating transitions of the first level that has one, the one from the least packed state is
+//! taken, and each state on the way there is the least predecessor of the next.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
-use crate::limits::{End, Options, Progress};
+use crate::expand::Frame;
+use crate::limits::{End, Options};
 use crate::packed::{Layout, Packed};
-use crate::product::{Configuration, Product, Step, Transition, fits};
+use crate::product::{Product, Step, Transition, fits};
+use crate::search::Search;
 use crate::stuck::{self, Stuck};
-use crate::system::{System, WayOut};
-use crate::visited::{Inserted, NONE, Visited};
+use crate::system::System;
+use crate::trace::Levels;
 
 /// What a search looks for, and what it counts on the way. Properties are numbered from 0 to 63.
 ///
@@ -190,292 +190,75 @@ pub fn explore<S: System, M: Monitor<S>>(
     {
         return Err(Unexplorable::InitialOutOfBits);
     }
-    match layout.words() {
-        Some(1) => Ok(Search::<S, 1>::run(product, layout, monitor, options)),
-        Some(2) => Ok(Search::<S, 2>::run(product, layout, monitor, options)),
-        Some(4) => Ok(Search::<S, 4>::run(product, layout, monitor, options)),
-        Some(8) => Ok(Search::<S, 8>::run(product, layout, monitor, options)),
-        _ => Err(Unexplorable::TooWide(layout.bits())),
+    let words = layout.words().ok_or(Unexplorable::TooWide(layout.bits()))?;
+    let frame = Frame { product, layout, symmetry: options.symmetry };
+    Ok(match words {
+        1 => run::<S, M, 1>(&frame, monitor, options),
+        2 => run::<S, M, 2>(&frame, monitor, options),
+        4 => run::<S, M, 4>(&frame, monitor, options),
+        _ => run::<S, M, 8>(&frame, monitor, options),
+    })
+}
+
+fn run<S: System, M: Monitor<S>, const W: usize>(
+    frame: &Frame<'_, S>,
+    monitor: &M,
+    options: &Options<'_>,
+) -> Exploration<S::Label, M::Tally> {
+    let searched = Search::<S, M, W>::run(frame, monitor, options);
+    let stuck = match searched.end {
+        End::Complete => stuck::find(frame, &searched.unresolved, searched.way_outs),
+        _ => [None, None],
+    };
+    let violated: Vec<(u32, (Packed<W>, u32))> = (searched.found.first.iter().zip(0..))
+        .filter_map(|(first, property)| first.map(|(level, state)| (property, (state, level))))
+        .collect();
+    // Every end of a trace, and then the paths in the same order.
+    let ends = violated.iter().map(|(_, end)| *end);
+    let ends: Vec<_> = ends.chain(stuck.iter().flatten().map(|s| (s.state, s.level))).collect();
+    let levels = &searched.levels;
+    let mut paths = levels.paths(&ends).into_iter();
+    let mut path = || paths.next().expect("one for each end");
+    let violations = violated
+        .iter()
+        .map(|(property, _)| violation(levels, &path(), *property, monitor))
+        .collect();
+    let [stuck, stuck_but_for_way_out] =
+        stuck.map(|stuck| stuck.map(|stuck| stuck.with_trace(levels, &path())));
+    Exploration {
+        end: searched.end,
+        states: searched.states,
+        transitions: searched.found.transitions,
+        depth: searched.depth,
+        queue: searched.states - searched.expanded,
+        violations,
+        stuck,
+        stuck_but_for_way_out,
+        blocked_states: searched.found.blocked_states,
+        words: W,
+        bytes: searched.bytes,
+        tally: searched.tally,
     }
 }
 
-/// The first violating transition of a property.
-struct First<const W: usize> {
-    before: Packed<W>,
-    index: u32,
-    actor: usize,
-    ordinal: u32,
-}
-
-pub(crate) struct Search<'a, S: System, const W: usize> {
-    pub product: Product<'a, S>,
-    pub layout: Layout,
-    pub symmetry: bool,
-    pub visited: Visited<W>,
-    /// By state: the processes that have not returned and have no ordinary step.
-    pub blocked: Vec<u16>,
-    /// Index of the first state of each level.
-    pub levels: Vec<u32>,
-    /// Whether any time-out or kill was seen.
-    pub way_outs: bool,
-    transitions: u64,
-    first: Vec<Option<First<W>>>,
-}
-
-const _: () = assert!(crate::product::MAX_PROCESSES <= u16::BITS as usize);
-
-/// States between two looks at the clock.
-const CLOCK: u32 = 1 << 12;
-
-impl<'a, S: System, const W: usize> Search<'a, S, W> {
-    fn run<M: Monitor<S>>(
-        product: Product<'a, S>,
-        layout: Layout,
-        monitor: &M,
-        options: &Options<'_>,
-    ) -> Exploration<S::Label, M::Tally> {
-        let mut search = Self {
-            product,
-            layout,
-            symmetry: options.symmetry,
-            visited: Visited::new(options.limits.states.unwrap_or(u64::MAX).max(1)),
-            blocked: Vec::new(),
-            levels: vec![0],
-            way_outs: false,
-            transitions: 0,
-            first: (0..64).map(|_| None).collect(),
-        };
-        let mut tally = M::Tally::default();
-        let (end, expanded) = search.levels(monitor, &mut tally, options);
-        let states = search.visited.len() as u64;
-        let violations = (0..64)
-            .filter(|p| search.first[*p as usize].is_some())
-            .map(|p| search.violation(p, monitor))
-            .collect();
-        let [stuck, stuck_but_for_way_out] =
-            if end == End::Complete { stuck::find(&search) } else { [None, None] };
-        Exploration {
-            end,
-            states,
-            transitions: search.transitions,
-            // Of a level that was cut too: the state found last is one of the farthest.
-            depth: search.path_to(states as u32 - 1).len() as u32 - 1,
-            queue: states - u64::from(expanded),
-            violations,
-            stuck,
-            stuck_but_for_way_out,
-            blocked_states: search.blocked.iter().filter(|b| **b != 0).count() as u64,
-            words: W,
-            bytes: search.visited.bytes(),
-            tally,
+/// The trace along `path` and one violating step.
+fn violation<S: System, M: Monitor<S>, const W: usize>(
+    levels: &Levels<'_, '_, S, W>,
+    path: &[Packed<W>],
+    property: u32,
+    monitor: &M,
+) -> Violation<S::Label> {
+    let (mut trace, before) = levels.concrete(path);
+    let mut last = None;
+    let _ = levels.frame.product.successors(&before, &mut Vec::new(), |transition| {
+        if violated_by(monitor, transition) & 1 << property != 0 {
+            last = Some(step_of(transition));
+            return ControlFlow::Break(());
         }
-    }
-
-    /// Expands level after level; returns how that ended and how many states were expanded.
-    fn levels<M: Monitor<S>>(
-        &mut self,
-        monitor: &M,
-        tally: &mut M::Tally,
-        options: &Options<'_>,
-    ) -> (End, u32) {
-        let started = Instant::now();
-        let mut scratch = Vec::new();
-        let mut initial = self.product.initial();
-        if self.symmetry {
-            self.product.canonicalize(&mut initial);
-        }
-        self.visited.insert(self.layout.pack(&initial), NONE);
-        let mut next = 0_u32;
-        loop {
-            let level_end = self.visited.len() as u32;
-            while next < level_end {
-                if next.is_multiple_of(CLOCK)
-                    && let Some(end) = self.out_of_budget(options, started, level_end)
-                {
-                    return (end, next);
-                }
-                if let Err(end) = self.expand(next, level_end, monitor, tally, &mut scratch) {
-                    return (end, next);
-                }
-                next += 1;
-            }
-            if level_end == self.visited.len() as u32 {
-                return (End::Complete, next);
-            }
-            self.levels.push(level_end);
-            let wanted = options.stop_when_violated;
-            let violated = (0..64).filter(|p| self.first[*p].is_some()).fold(0, |m, p| m | 1 << p);
-            if wanted != 0 && violated & wanted == wanted {
-                return (End::Violated, next);
-            }
-        }
-    }
-
-    fn out_of_budget(
-        &self,
-        options: &Options<'_>,
-        started: Instant,
-        level_end: u32,
-    ) -> Option<End> {
-        let limits = &options.limits;
-        if let Some(progress) = options.progress {
-            let level_start = *self.levels.last().expect("there is a first level");
-            progress(Progress {
-                states: self.visited.len() as u64,
-                transitions: self.transitions,
-                depth: self.levels.len() as u32 - 1,
-                queue: self.visited.len() as u64 - self.blocked.len() as u64,
-                level: u64::from(level_end - level_start),
-                level_left: u64::from(level_end) - self.blocked.len() as u64,
-                bytes: self.visited.bytes(),
-                bytes_limit: limits.bytes,
-                elapsed: started.elapsed(),
-            });
-        }
-        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
-            Some(End::TimeLimit)
-        } else if limits.bytes.is_some_and(|b| self.visited.bytes() > b) {
-            Some(End::MemoryLimit)
-        } else {
-            None
-        }
-    }
-
-    fn expand<M: Monitor<S>>(
-        &mut self,
-        index: u32,
-        level_end: u32,
-        monitor: &M,
-        tally: &mut M::Tally,
-        scratch: &mut Vec<crate::system::Choice<S::Label>>,
-    ) -> Result<(), End> {
-        let before_packed = *self.visited.state(index);
-        let before = self.layout.unpack(&before_packed);
-        let mut running = 0_u16;
-        let mut end = Ok(());
-        let symmetry = self.symmetry;
-        let level_start = *self.levels.last().expect("there is a first level");
-        let Self { product, layout, visited, first, transitions, way_outs, .. } = self;
-        let exhausted = product.successors(&before, scratch, |transition| {
-            *transitions += 1;
-            match transition.way_out {
-                WayOut::Ordinary => running |= 1 << transition.actor,
-                WayOut::TimeOut | WayOut::Killed => *way_outs = true,
-            }
-            let step = transition.step();
-            let by_step = monitor.step_violates(&step);
-            monitor.record_step(tally, &step, by_step, 1);
-            let mut violated = by_step;
-            if M::WHOLE {
-                violated |= monitor.violates(transition);
-                monitor.record(tally, transition, violated);
-            }
-            let mut bits = violated;
-            while bits != 0 {
-                let found = First {
-                    before: before_packed,
-                    index,
-                    actor: transition.actor,
-                    ordinal: transition.ordinal,
-                };
-                offer(&mut first[bits.trailing_zeros() as usize], found, level_start);
-                bits &= bits - 1;
-            }
-            let mut after = *transition.after;
-            if symmetry {
-                product.canonicalize(&mut after);
-            }
-            match visited.insert(layout.pack(&after), index) {
-                Inserted::New => {}
-                // Found in this very level's expansion: keep the least predecessor.
-                Inserted::Old(old) if old >= level_end => visited.offer_parent(old, index),
-                Inserted::Old(_) => {}
-                Inserted::Full => {
-                    end = Err(End::StatesLimit);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        });
-        if let Err(exhausted) = exhausted {
-            return Err(End::PoolExhausted(exhausted.0));
-        }
-        end?;
-        let mut blocked = 0;
-        for i in 0..self.product.processes() {
-            if running & 1 << i == 0 && !self.product.returned(&before, i) {
-                blocked |= 1 << i;
-            }
-        }
-        debug_assert_eq!(self.blocked.len(), index as usize);
-        self.blocked.push(blocked);
-        Ok(())
-    }
-
-    /// The canonical states from the initial one to `index`.
-    fn path_to(&self, mut index: u32) -> Vec<Packed<W>> {
-        let mut path = vec![*self.visited.state(index)];
-        while self.visited.parent(index) != NONE {
-            index = self.visited.parent(index);
-            path.push(*self.visited.state(index));
-        }
-        path.reverse();
-        path
-    }
-
-    /// A trace in the exact system, without symmetry, to a state whose canonical form is the state
-    /// at `index`. Returns that state too.
-    pub fn trace_to(&self, index: u32) -> (Vec<TraceStep<S::Label>>, Configuration) {
-        let path = self.path_to(index);
-        let mut scratch = Vec::new();
-        let mut now = self.product.initial();
-        let mut trace = Vec::with_capacity(path.len());
-        for wanted in &path[1..] {
-            let mut found = None;
-            let _ = self.product.successors(&now, &mut scratch, |transition| {
-                let mut canonical = *transition.after;
-                if self.symmetry {
-                    self.product.canonicalize(&mut canonical);
-                }
-                if self.layout.pack::<W>(&canonical) == *wanted {
-                    found = Some((step_of(transition), *transition.after));
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
-            let (step, after) = found.expect("a stored state is a successor of its parent");
-            trace.push(step);
-            now = after;
-        }
-        (trace, now)
-    }
-
-    fn violation<M: Monitor<S>>(&self, property: u32, monitor: &M) -> Violation<S::Label> {
-        let first = self.first[property as usize].as_ref().expect("the property was violated");
-        let (mut trace, before) = self.trace_to(first.index);
-        let mut last = None;
-        let _ = self.product.successors(&before, &mut Vec::new(), |transition| {
-            if violated_by(monitor, transition) & 1 << property != 0 {
-                last = Some(step_of(transition));
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        });
-        trace.push(last.expect("the least violating state has a violating transition"));
-        Violation { property, trace }
-    }
-}
-
-/// Keeps the least transition of the first level that violates. `level_start`: the index of the
-/// first state of the level of `found`.
-fn offer<const W: usize>(slot: &mut Option<First<W>>, found: First<W>, level_start: u32) {
-    let key = |f: &First<W>| (f.before, f.actor, f.ordinal);
-    let better = slot.as_ref().is_none_or(|old| old.index >= level_start && key(&found) < key(old));
-    if better {
-        *slot = Some(found);
-    }
+        ControlFlow::Continue(())
+    });
+    trace.push(last.expect("the least violating state has a violating transition"));
+    Violation { property, trace }
 }
 
 /// All that a transition violates.
@@ -487,6 +270,6 @@ fn violated_by<S: System, M: Monitor<S>>(
     monitor.step_violates(&transition.step()) | whole
 }
 
-fn step_of<Label: Copy>(transition: &Transition<'_, Label>) -> TraceStep<Label> {
+pub(crate) fn step_of<Label: Copy>(transition: &Transition<'_, Label>) -> TraceStep<Label> {
     TraceStep { actor: transition.actor, ordinal: transition.ordinal, label: transition.label }
 }

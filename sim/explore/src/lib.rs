@@ -80,12 +80,16 @@
 //! ```
 
 pub mod bfs;
+mod expand;
 pub mod limits;
 mod packed;
 pub mod product;
 pub mod replay;
+mod search;
+mod steps;
 pub mod stuck;
 pub mod system;
+mod trace;
 mod visited;
 
 pub use bfs::{Exploration, Violation, explore};

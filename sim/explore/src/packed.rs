@@ -1,5 +1,7 @@
 //! A whole state in `W` machine words: the shared bits, then each process's local bits.
 
+use std::ops::BitXor;
+
 use crate::product::{Configuration, MAX_PROCESSES, fits};
 
 /// `W` words, compared as a number with the last word most significant.
@@ -10,6 +12,33 @@ const _: () = assert!(size_of::<Packed<1>>() == 8);
 const _: () = assert!(size_of::<Packed<2>>() == 16);
 const _: () = assert!(size_of::<Packed<4>>() == 32);
 const _: () = assert!(size_of::<Packed<8>>() == 64);
+
+impl<const W: usize> Packed<W> {
+    /// All bits clear: a state like any other, but what an empty slot of a table looks like.
+    pub const ZERO: Self = Self([0; W]);
+
+    /// A hash of which the high and the low bits can be used.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        // Folded multiplication: every bit of the product depends on half the bits of the word.
+        let mut hash = 0x243F_6A88_85A3_08D3;
+        for word in self.0 {
+            let product = u128::from(word ^ hash) * 0x9E37_79B9_7F4A_7C15;
+            hash = (product >> 64) as u64 ^ product as u64;
+        }
+        hash
+    }
+}
+
+impl<const W: usize> BitXor for Packed<W> {
+    type Output = Self;
+
+    #[inline]
+    fn bitxor(mut self, other: Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(word, flipped)| *word ^= flipped);
+        self
+    }
+}
 
 impl<const W: usize> Ord for Packed<W> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -42,17 +71,84 @@ impl Layout {
         [1, 2, 4, 8].into_iter().find(|w| self.bits() <= 64 * *w as u32)
     }
 
+    /// The shared state alone.
+    #[inline]
+    pub fn shared<const W: usize>(&self, packed: &Packed<W>) -> u128 {
+        let low = self.shared_bits.min(64);
+        let high = get(&packed.0, low, self.shared_bits - low);
+        u128::from(get(&packed.0, 0, low)) | u128::from(high) << 64
+    }
+
+    /// The local state of process `i` alone.
+    #[inline]
+    pub fn local<const W: usize>(&self, packed: &Packed<W>, i: usize) -> u64 {
+        get(&packed.0, self.shared_bits + i as u32 * self.local_bits, self.local_bits)
+    }
+
+    /// Flips bits of the local state of process `i`.
+    #[inline]
+    pub fn flip<const W: usize>(&self, packed: &mut Packed<W>, i: usize, bits: u64) {
+        let at = self.shared_bits + i as u32 * self.local_bits;
+        flip(&mut packed.0, at, self.local_bits, bits);
+    }
+
+    /// The bits of a packed state that `bits` of the shared state are.
+    pub fn shared_bits_of<const W: usize>(&self, bits: u128) -> Packed<W> {
+        let mut words = [0; W];
+        let low = self.shared_bits.min(64);
+        flip(&mut words, 0, low, bits as u64);
+        flip(&mut words, low, self.shared_bits - low, (bits >> 64) as u64);
+        Packed(words)
+    }
+
+    /// Gives process `from` the local state `value`, and moves it to the place `to`: the processes
+    /// in between close up.
+    #[inline]
+    pub fn reinsert<const W: usize>(
+        &self,
+        packed: &mut Packed<W>,
+        from: usize,
+        to: usize,
+        value: u64,
+    ) {
+        if W > 2 {
+            let step = |i: usize| if from < to { i + 1 } else { i - 1 };
+            let mut i = from;
+            while i != to {
+                let next = self.local(packed, step(i));
+                self.flip(packed, i, self.local(packed, i) ^ next);
+                i = step(i);
+            }
+            self.flip(packed, to, self.local(packed, to) ^ value);
+            return;
+        }
+        let high = if W == 2 { packed.0[W - 1] } else { 0 };
+        let word = u128::from(packed.0[0]) | u128::from(high) << 64;
+        let at = |i: usize| self.shared_bits + i as u32 * self.local_bits;
+        let (low, end) = (at(from.min(to)), at(from.max(to)) + self.local_bits);
+        let mask = (u128::MAX >> (128 - (end - low))) << low;
+        let field = u128::MAX >> (128 - self.local_bits);
+        let part = word & mask;
+        let moved = if from < to { part >> self.local_bits } else { part << self.local_bits };
+        let kept = moved & mask & !(field << at(to));
+        let word = word & !mask | kept | u128::from(value) << at(to);
+        packed.0[0] = word as u64;
+        if W == 2 {
+            packed.0[W - 1] = (word >> 64) as u64;
+        }
+    }
+
     pub fn pack<const W: usize>(&self, c: &Configuration) -> Packed<W> {
         debug_assert!(fits(c.shared, self.shared_bits));
         debug_assert!(c.locals.iter().all(|l| fits(u128::from(*l), self.local_bits)));
         debug_assert!(c.locals[self.processes..].iter().all(|l| *l == 0));
         let mut words = [0; W];
         let low = self.shared_bits.min(64);
-        put(&mut words, 0, low, c.shared as u64);
-        put(&mut words, low, self.shared_bits - low, (c.shared >> 64) as u64);
+        flip(&mut words, 0, low, c.shared as u64);
+        flip(&mut words, low, self.shared_bits - low, (c.shared >> 64) as u64);
         let mut at = self.shared_bits;
         for local in &c.locals[..self.processes] {
-            put(&mut words, at, self.local_bits, *local);
+            flip(&mut words, at, self.local_bits, *local);
             at += self.local_bits;
         }
         let packed = Packed(words);
@@ -61,9 +157,7 @@ impl Layout {
     }
 
     pub fn unpack<const W: usize>(&self, packed: &Packed<W>) -> Configuration {
-        let low = self.shared_bits.min(64);
-        let shared = u128::from(get(&packed.0, 0, low))
-            | u128::from(get(&packed.0, low, self.shared_bits - low)) << 64;
+        let shared = self.shared(packed);
         let mut locals = [0; MAX_PROCESSES];
         let mut at = self.shared_bits;
         for local in &mut locals[..self.processes] {
@@ -74,16 +168,16 @@ impl Layout {
     }
 }
 
-/// Writes the low `bits` (at most 64) of `value` at bit `at` of zeroed words.
+/// Flips the low `bits` (at most 64) at bit `at` where `value` has ones.
 #[inline]
-fn put<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
+fn flip<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
     if bits == 0 {
         return;
     }
     let (word, shift) = ((at / 64) as usize, at % 64);
-    words[word] |= value << shift;
-    if shift + bits > 64 {
-        words[word + 1] |= value >> (64 - shift);
+    words[word % W] ^= value << shift;
+    if W > 1 && shift + bits > 64 {
+        words[(word + 1) % W] ^= value >> (64 - shift);
     }
 }
 
@@ -93,12 +187,13 @@ fn get<const W: usize>(words: &[u64; W], at: u32, bits: u32) -> u64 {
     if bits == 0 {
         return 0;
     }
+    // The remainders, which change nothing, tell the compiler that the indices are in bounds.
     let (word, shift) = ((at / 64) as usize, at % 64);
-    let mut value = words[word] >> shift;
-    if shift + bits > 64 {
-        value |= words[word + 1] << (64 - shift);
+    let mut value = words[word % W] >> shift;
+    if W > 1 && shift + bits > 64 {
+        value |= words[(word + 1) % W] << (64 - shift);
     }
-    if bits == 64 { value } else { value & ((1 << bits) - 1) }
+    value & (u64::MAX >> (64 - bits))
 }
 
 #[cfg(test)]
@@ -131,5 +226,65 @@ mod tests {
                 _ => {}
             }
         }
+
+        /// Fields read and written one by one, and moved.
+        #[test]
+        fn fields(
+            shared_bits in 0_u32..=64,
+            local_bits in 1_u32..=64,
+            processes in 1_usize..=6,
+            shared: u64,
+            locals: [u64; 6],
+            value: u64,
+            from in 0_usize..6,
+            to in 0_usize..6,
+        ) {
+            let layout = Layout { shared_bits, local_bits, processes };
+            let (from, to) = (from % processes, to % processes);
+            prop_assume!(layout.words().is_some());
+            let mut c = Configuration { shared: 0, locals: [0; MAX_PROCESSES] };
+            c.shared = if shared_bits == 0 { 0 } else { u128::from(shared >> (64 - shared_bits)) };
+            for (to, from) in c.locals.iter_mut().zip(locals).take(processes) {
+                *to = from >> (64 - local_bits);
+            }
+            let value = value >> (64 - local_bits);
+            let mut moved = c;
+            let mut order = c.locals[..processes].to_vec();
+            order.remove(from);
+            order.insert(to, value);
+            moved.locals[..processes].copy_from_slice(&order);
+            match layout.words() {
+                Some(1) => check_fields::<1>(&layout, &c, &moved, (from, to, value))?,
+                Some(2) => check_fields::<2>(&layout, &c, &moved, (from, to, value))?,
+                Some(4) => check_fields::<4>(&layout, &c, &moved, (from, to, value))?,
+                _ => check_fields::<8>(&layout, &c, &moved, (from, to, value))?,
+            }
+        }
+    }
+
+    fn check_fields<const W: usize>(
+        layout: &Layout,
+        c: &Configuration,
+        moved: &Configuration,
+        (from, to, value): (usize, usize, u64),
+    ) -> Result<(), TestCaseError> {
+        let packed = layout.pack::<W>(c);
+        prop_assert_eq!(layout.shared(&packed), c.shared);
+        prop_assert_eq!(layout.shared_bits_of::<W>(c.shared) ^ packed, {
+            let locals_alone = Configuration { shared: 0, ..*c };
+            layout.pack::<W>(&locals_alone)
+        });
+        for i in 0..layout.processes {
+            prop_assert_eq!(layout.local(&packed, i), c.locals[i]);
+            let mut flipped = packed;
+            layout.flip(&mut flipped, i, c.locals[i] ^ value);
+            let mut expected = *c;
+            expected.locals[i] = value;
+            prop_assert_eq!(layout.unpack(&flipped), expected);
+        }
+        let mut reinserted = packed;
+        layout.reinsert(&mut reinserted, from, to, value);
+        prop_assert_eq!(layout.unpack(&reinserted), *moved);
+        Ok(())
     }
 }

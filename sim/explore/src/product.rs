@@ -103,6 +103,10 @@ pub struct Product<'a, S: System> {
     kinds: [Kind; MAX_PROCESSES],
     /// By process: the one before it of the same kind; itself, if it is the first of its kind.
     previous: [usize; MAX_PROCESSES],
+    /// Likewise the one after it.
+    next: [usize; MAX_PROCESSES],
+    /// The processes of each kind stand together.
+    contiguous: bool,
     processes: usize,
     initial: Configuration,
 }
@@ -124,8 +128,13 @@ impl<'a, S: System> Product<'a, S> {
             let same = |j: &usize| *j < processes.len() && kinds[*j] == kinds[i];
             (0..i).rev().find(same).unwrap_or(i)
         });
+        let next = std::array::from_fn(|i| {
+            (i + 1..processes.len()).find(|j| kinds[*j] == kinds[i]).unwrap_or(i)
+        });
         let initial = Configuration { shared, locals };
-        Some(Self { system, kinds, previous, processes: processes.len(), initial })
+        let contiguous = (0..processes.len()).all(|i| next[i] <= i + 1);
+        let processes = processes.len();
+        Some(Self { system, kinds, previous, next, contiguous, processes, initial })
     }
 
     /// How many processes there are.
@@ -136,6 +145,24 @@ impl<'a, S: System> Product<'a, S> {
     /// The kind of process `i`.
     pub fn kind(&self, i: usize) -> Kind {
         self.kinds[i]
+    }
+
+    /// The process before `i` of the same kind; `i` itself, if it is the first.
+    #[inline]
+    pub(crate) fn previous(&self, i: usize) -> usize {
+        self.previous[i]
+    }
+
+    /// The process after `i` of the same kind; `i` itself, if it is the last.
+    #[inline]
+    pub(crate) fn next(&self, i: usize) -> usize {
+        self.next[i]
+    }
+
+    /// Whether the processes of each kind stand together.
+    #[inline]
+    pub(crate) fn contiguous(&self) -> bool {
+        self.contiguous
     }
 
     /// The initial state.

@@ -4,16 +4,26 @@
 //!   to a state where it can run again? A state without enabled steps in which somebody has not
 //!   returned is the simplest case. (In CTL: not `AG(blocked(i) -> EF running(i))`.)
 //! - Needs: a completed breadth-first search.
-//! - Costs: the successors of the states with a blocked process once more, a few times; 2 bytes for
-//!   each state. Nothing about transitions is stored.
+//! - Costs: a table look-up for each blocked process of each state; where that does not settle it,
+//!   the state once more, and its successors a few times. Nothing about transitions is stored.
 //!
-//! A least fixpoint: a process can run from a state if it is not blocked there, or if it can run
-//! from a successor, where it may stand in another place when symmetry sorts the processes.
+//! First by [`Rescue`]: can one other process, running alone while all others stand still, bring the
+//! blocked one to where it can run? Standing still is a schedule like any other, so a 'yes' is exact,
+//! and it depends only on the two processes' local states and the shared state. Almost every wait
+//! ends like that. For the rest, a least fixpoint: a process can run from a state if it is not
+//! blocked there, or if it can run from a successor, where it may stand in another place when
+//! symmetry sorts the processes.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use crate::bfs::{Search, TraceStep};
-use crate::system::{System, WayOut};
+use crate::bfs::TraceStep;
+use crate::expand::Frame;
+use crate::packed::Packed;
+use crate::product::Configuration;
+use crate::steps::{NONE, Pair, Steps, mix};
+use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
+use crate::trace::Levels;
 
 /// A process that is blocked for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,36 +36,215 @@ pub struct Stuck<Label> {
     pub states: u64,
 }
 
+/// A state with a process of which it is not known whether it can run again.
+#[derive(Clone, Copy)]
+pub(crate) struct Unresolved<const W: usize> {
+    pub state: Packed<W>,
+    pub level: u32,
+    /// These processes.
+    pub mask: u16,
+}
+
+/// Steps that one process may take alone before the attempt is given up.
+const ALONE: usize = 1 << 9;
+
+/// By pairs of entries: whether the second, running alone, unblocks the first.
+#[derive(Default)]
+pub(crate) struct Rescue {
+    /// Open addressing: both entries, and the answer in the lowest bit; 0 is empty.
+    table: Vec<u64>,
+    used: usize,
+    /// Where one process has got to while it runs alone: the shared state, its own local state and
+    /// that of the blocked one.
+    open: Vec<(Shared, Local, Local)>,
+}
+
+impl Rescue {
+    pub fn bytes(&self) -> usize {
+        self.table.capacity() * size_of::<u64>()
+    }
+
+    pub fn clear(&mut self) {
+        self.table.clear();
+        self.used = 0;
+    }
+
+    /// Those of the `blocked` processes that no other process, running alone, unblocks. `entries`: by
+    /// process.
+    pub fn unresolved<S: System, const W: usize>(
+        &mut self,
+        system: &S,
+        steps: &Steps<S::Label, W>,
+        entries: &[u32],
+        blocked: u16,
+    ) -> u16 {
+        let mut unresolved = 0;
+        // Whoever helps one often helps the next.
+        let mut helper = 0;
+        let mut last = NONE;
+        let mut rest = blocked;
+        while rest != 0 {
+            let i = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if entries[i] == last {
+                continue;
+            }
+            let mut helps = |j: usize| {
+                let other = j != i && entries[j] != NONE && blocked & 1 << j == 0;
+                other && self.helps(system, steps, entries[i], entries[j])
+            };
+            if helps(helper) {
+                last = entries[i];
+            } else if let Some(found) = (0..entries.len()).find(|j| helps(*j)) {
+                (helper, last) = (found, entries[i]);
+            } else {
+                unresolved |= 1 << i;
+            }
+        }
+        unresolved
+    }
+
+    fn helps<S: System, const W: usize>(
+        &mut self,
+        system: &S,
+        steps: &Steps<S::Label, W>,
+        blocked: u32,
+        helper: u32,
+    ) -> bool {
+        let key = (u64::from(blocked) << 32 | u64::from(helper)) + 1;
+        let slot = |table: &[u64]| {
+            let mask = table.len() - 1;
+            let mut at = mix(key) as usize & mask;
+            while table[at] != 0 && table[at] >> 1 != key {
+                at = (at + 1) & mask;
+            }
+            at
+        };
+        if !self.table.is_empty() {
+            let found = self.table[slot(&self.table)];
+            if found != 0 {
+                return found & 1 != 0;
+            }
+        }
+        let answer = self.try_alone(system, steps.pair(blocked), steps.pair(helper));
+        if self.used >= self.table.len() / 2 {
+            let old = std::mem::take(&mut self.table);
+            self.table = vec![0; (old.len() * 2).max(1 << 8)];
+            let mask = self.table.len() - 1;
+            for entry in old.into_iter().filter(|entry| *entry != 0) {
+                let mut at = mix(entry >> 1) as usize & mask;
+                while self.table[at] != 0 {
+                    at = (at + 1) & mask;
+                }
+                self.table[at] = entry;
+            }
+        }
+        let at = slot(&self.table);
+        self.table[at] = key << 1 | u64::from(answer);
+        self.used += 1;
+        answer
+    }
+
+    /// Lets `helper` run alone, by ordinary steps, until the process in the pair `blocked` is not
+    /// blocked any more. `false` if that never happens or takes too long to find out.
+    #[cold]
+    fn try_alone<S: System>(&mut self, system: &S, blocked: Pair, helper: Pair) -> bool {
+        let mut choices: Vec<Choice<S::Label>> = Vec::new();
+        self.open.clear();
+        self.open.push((blocked.shared, helper.local, blocked.local));
+        let mut next = 0;
+        while next < self.open.len() && next < ALONE {
+            let (shared, local, sleeper) = self.open[next];
+            next += 1;
+            choices.clear();
+            if local != DORMANT {
+                system.step(helper.kind, shared, local, &mut choices);
+            }
+            for choice in choices.iter().filter(|choice| choice.way_out == WayOut::Ordinary) {
+                let remember = |kind: Kind, local: Local| {
+                    let changed = shared != choice.shared && local != DORMANT;
+                    if changed { system.observe(kind, shared, choice.shared, local) } else { local }
+                };
+                let after = remember(helper.kind, choice.local);
+                let mut woken = remember(blocked.kind, sleeper);
+                // A wake-up of one sleeper may be the one of this process.
+                if let Effect::WakeAll(queue) | Effect::WakeOne(queue) = choice.effect
+                    && woken != DORMANT
+                {
+                    woken = system.wake(blocked.kind, woken, queue).unwrap_or(woken);
+                }
+                if can_run(system, blocked.kind, choice.shared, woken) {
+                    return true;
+                }
+                let reached = (choice.shared, after, woken);
+                if !self.open.contains(&reached) {
+                    self.open.push(reached);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Whether a process has an ordinary step, or needs none.
+fn can_run<S: System>(system: &S, kind: Kind, shared: Shared, local: Local) -> bool {
+    if local == DORMANT || system.returned(kind, local) {
+        return true;
+    }
+    let mut choices = Vec::new();
+    system.step(kind, shared, local, &mut choices);
+    choices.iter().any(|choice| choice.way_out == WayOut::Ordinary)
+}
+
+/// A state with a process that is stuck, before there is a trace to it.
+pub(crate) struct Shallowest<const W: usize> {
+    pub state: Packed<W>,
+    pub level: u32,
+    /// The processes that are stuck.
+    mask: u16,
+    /// States with such a process.
+    states: u64,
+}
+
 /// The shallowest process that never runs again, and the shallowest that runs again by a time-out or
-/// a kill only.
+/// a kill only. `way_outs`: whether there are any time-outs and kills.
 pub(crate) fn find<S: System, const W: usize>(
-    search: &Search<'_, S, W>,
-) -> [Option<Stuck<S::Label>>; 2] {
-    let by_any_step = can_run(search, true);
-    let stuck = shallowest(search, |index| !by_any_step[index as usize]);
+    frame: &Frame<'_, S>,
+    unresolved: &[Unresolved<W>],
+    way_outs: bool,
+) -> [Option<Shallowest<W>>; 2] {
+    if unresolved.is_empty() {
+        return [None, None];
+    }
+    let numbers: HashMap<[u64; W], u32, foldhash::fast::FixedState> =
+        unresolved.iter().zip(0..).map(|(u, number)| (u.state.0, number)).collect();
+    let by_any_step = fixpoint(frame, unresolved, &numbers, true);
+    let stuck = shallowest(unresolved, |number| !by_any_step[number]);
     // Without any way out the two are the same.
-    let but_for_way_out = search.way_outs.then(|| {
-        let by_ordinary_steps = can_run(search, false);
-        shallowest(search, |index| by_any_step[index as usize] & !by_ordinary_steps[index as usize])
+    let but_for_way_out = way_outs.then(|| {
+        let by_ordinary_steps = fixpoint(frame, unresolved, &numbers, false);
+        shallowest(unresolved, |number| by_any_step[number] & !by_ordinary_steps[number])
     });
     [stuck, but_for_way_out.flatten()]
 }
 
-/// By state: the processes that can run from there or later. `way_outs`: whether time-outs and kills
-/// count as steps.
-fn can_run<S: System, const W: usize>(search: &Search<'_, S, W>, way_outs: bool) -> Vec<u16> {
-    let mut can_run: Vec<u16> = search.blocked.iter().map(|blocked| !blocked).collect();
-    let mut open: Vec<u32> = (0..search.blocked.len() as u32)
-        .rev()
-        .filter(|index| search.blocked[*index as usize] != 0)
-        .collect();
+/// By unresolved state: the processes that can run from there or later. `way_outs`: whether time-outs
+/// and kills count as steps.
+fn fixpoint<S: System, const W: usize>(
+    frame: &Frame<'_, S>,
+    unresolved: &[Unresolved<W>],
+    numbers: &HashMap<[u64; W], u32, foldhash::fast::FixedState>,
+    way_outs: bool,
+) -> Vec<u16> {
+    let mut can_run: Vec<u16> = unresolved.iter().map(|u| !u.mask).collect();
+    let mut open: Vec<u32> = (0..unresolved.len() as u32).rev().collect();
     let mut scratch = Vec::new();
     loop {
         let mut changed = false;
-        open.retain(|&index| {
-            let before = search.layout.unpack(search.visited.state(index));
-            let mut mask = can_run[index as usize];
-            let _ = search.product.successors(&before, &mut scratch, |transition| {
+        open.retain(|&number| {
+            let before = frame.layout.unpack(&unresolved[number as usize].state);
+            let mut mask = can_run[number as usize];
+            let _ = frame.product.successors(&before, &mut scratch, |transition| {
                 if transition.way_out != WayOut::Ordinary {
                     if !way_outs {
                         return ControlFlow::Continue(());
@@ -64,17 +253,18 @@ fn can_run<S: System, const W: usize>(search: &Search<'_, S, W>, way_outs: bool)
                     mask |= 1 << transition.actor;
                 }
                 let mut after = *transition.after;
-                let went = search.symmetry.then(|| search.product.canonicalize(&mut after));
-                let successor = search.visited.find(&search.layout.pack(&after));
-                let runs = can_run[successor.expect("the search was complete") as usize];
-                for i in 0..search.product.processes() {
+                let went = frame.symmetry.then(|| frame.product.canonicalize(&mut after));
+                let packed = frame.layout.pack::<W>(&after);
+                // A state that is not among them has nobody left to be resolved.
+                let runs = numbers.get(&packed.0).map_or(u16::MAX, |n| can_run[*n as usize]);
+                for i in 0..frame.product.processes() {
                     let place = went.map_or(i, |went| usize::from(went[i]));
                     mask |= (runs >> place & 1) << i;
                 }
                 if mask == u16::MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            changed |= mask != can_run[index as usize];
-            can_run[index as usize] = mask;
+            changed |= mask != can_run[number as usize];
+            can_run[number as usize] = mask;
             mask != u16::MAX
         });
         if !changed {
@@ -83,29 +273,36 @@ fn can_run<S: System, const W: usize>(search: &Search<'_, S, W>, way_outs: bool)
     }
 }
 
-/// Of the states of the shallowest level with a stuck process, the least. `stuck`: by state, one bit
-/// for each process that is.
-fn shallowest<S: System, const W: usize>(
-    search: &Search<'_, S, W>,
-    stuck: impl Fn(u32) -> u16,
-) -> Option<Stuck<S::Label>> {
-    let all = || (0..search.blocked.len() as u32).filter(|index| stuck(*index) != 0);
-    let level = |index: u32| search.levels.partition_point(|first| *first <= index);
-    let index = all().min_by_key(|i| (level(*i), *search.visited.state(*i)))?;
-    let (trace, end) = search.trace_to(index);
-    let process = process_of(search, &end, stuck(index));
-    Some(Stuck { process, trace, states: all().count() as u64 })
+/// Of the states of the shallowest level with a stuck process, the least. `stuck`: by unresolved
+/// state, one bit for each process that is.
+fn shallowest<const W: usize>(
+    unresolved: &[Unresolved<W>],
+    stuck: impl Fn(usize) -> u16,
+) -> Option<Shallowest<W>> {
+    let all = || (0..unresolved.len()).filter(|number| stuck(*number) != 0);
+    let number = all().min_by_key(|n| (unresolved[*n].level, unresolved[*n].state))?;
+    let Unresolved { state, level, .. } = unresolved[number];
+    Some(Shallowest { state, level, mask: stuck(number), states: all().count() as u64 })
+}
+
+impl<const W: usize> Shallowest<W> {
+    /// With the trace along `path`.
+    pub fn with_trace<S: System>(
+        &self,
+        levels: &Levels<'_, '_, S, W>,
+        path: &[Packed<W>],
+    ) -> Stuck<S::Label> {
+        let (trace, end) = levels.concrete(path);
+        let process = process_of(levels.frame, &end, self.mask);
+        Stuck { process, trace, states: self.states }
+    }
 }
 
 /// Which process of the concrete state `end` is the stuck one of its canonical form.
-fn process_of<S: System, const W: usize>(
-    search: &Search<'_, S, W>,
-    end: &crate::product::Configuration,
-    stuck: u16,
-) -> usize {
+fn process_of<S: System>(frame: &Frame<'_, S>, end: &Configuration, stuck: u16) -> usize {
     let mut canonical = *end;
-    let went = search.symmetry.then(|| search.product.canonicalize(&mut canonical));
-    (0..search.product.processes())
+    let went = frame.symmetry.then(|| frame.product.canonicalize(&mut canonical));
+    (0..frame.product.processes())
         .find(|&i| stuck >> went.map_or(i, |went| usize::from(went[i])) & 1 != 0)
         .expect("a stuck state has a stuck process")
 }

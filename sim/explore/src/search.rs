@@ -1,0 +1,476 @@
+//! The levels of a breadth-first search, on any number of threads.
+//!
+//! - Paper: level-synchronous search with states owned by hash, U. Stern and D. L. Dill,
+//!   'Parallelizing the Murphi verifier', 1997; here in one address space.
+//! - A level is taken in chunks. First the workers expand blocks of the chunk, and write each
+//!   successor to the outbox of its block, by shard. Then they take whole shards and insert what the
+//!   outboxes have for them, in the order of blocks. So no two threads ever write to one table, and
+//!   what is stored, and in which order, depends on the chunks and shards alone, not on the threads.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError, RwLock};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Instant;
+
+use crate::bfs::{Monitor, Tally};
+use crate::expand::{Expander, Found, Frame};
+use crate::limits::{End, Options, Progress};
+use crate::packed::Packed;
+use crate::stuck::Unresolved;
+use crate::system::{Kind, System};
+use crate::trace::{BLOCK, Levels, block};
+use crate::visited::{Budget, Full, Shard};
+
+/// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
+pub(crate) const SHARDS: usize = 32;
+
+/// Blocks of a chunk: what is done between two looks at clock and limits.
+const CHUNK: usize = 64;
+
+/// Blocks below which one thread does it alone.
+const ALONE: usize = 4;
+
+/// States that a worker remembers in order not to send them twice. A power of two.
+const RECENT: usize = 1 << 12;
+
+const EXPAND: u8 = 0;
+const INSERT: u8 = 1;
+const QUIT: u8 = 2;
+
+/// The successors of one block.
+struct Outbox<const W: usize> {
+    lists: Vec<Vec<Packed<W>>>,
+    unresolved: Vec<(Packed<W>, u16)>,
+    /// Bytes that the budget knows of.
+    noted: usize,
+}
+
+impl<const W: usize> Outbox<W> {
+    fn new() -> Self {
+        Self { lists: (0..SHARDS).map(|_| Vec::new()).collect(), unresolved: Vec::new(), noted: 0 }
+    }
+
+    /// States in it.
+    fn len(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
+    }
+
+    fn take_note(&mut self, budget: &Budget) {
+        let states: usize = self.lists.iter().map(Vec::capacity).sum();
+        let bytes = states * size_of::<Packed<W>>()
+            + self.unresolved.capacity() * size_of::<(Packed<W>, u16)>();
+        budget.note(bytes);
+        budget.give(std::mem::replace(&mut self.noted, bytes));
+    }
+}
+
+/// One thread's own part of a search.
+struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
+    expander: Expander<'f, S, M, W>,
+    /// By hash: states sent not long ago.
+    recent: Vec<Packed<W>>,
+    /// Bytes that the budget knows of.
+    noted: usize,
+}
+
+/// The chunk that is being worked on.
+#[derive(Clone, Default)]
+struct Job {
+    /// Where the level begins and ends in each shard.
+    starts: Vec<usize>,
+    ends: Vec<usize>,
+    level: u32,
+    /// The chunk's first state in the level, of so many, and its blocks.
+    from: usize,
+    count: usize,
+    blocks: usize,
+}
+
+/// A search, as all its threads see it.
+pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
+    frame: &'f Frame<'f, S>,
+    monitor: &'f M,
+    options: &'f Options<'o>,
+    shards: Vec<RwLock<Shard<W>>>,
+    outboxes: Vec<RwLock<Outbox<W>>>,
+    budget: Budget,
+    job: RwLock<Job>,
+    /// The next block or shard to be taken by a worker.
+    next: AtomicUsize,
+    phase: AtomicU8,
+    barrier: Barrier,
+    /// Properties violated so far.
+    violated: AtomicU64,
+    transitions: AtomicU64,
+    /// The least state in which a step found no dormant process to start, and the kind.
+    exhausted: Mutex<Option<(Packed<W>, Kind)>>,
+    out_of_bytes: AtomicBool,
+    panicked: Mutex<Option<Box<dyn Any + Send>>>,
+    started: Instant,
+}
+
+/// What is left of a search.
+pub(crate) struct Searched<'f, S: System, M: Monitor<S>, const W: usize> {
+    pub end: End,
+    pub states: u64,
+    pub depth: u32,
+    pub expanded: u64,
+    pub bytes: u64,
+    pub found: Found<W>,
+    pub tally: M::Tally,
+    pub unresolved: Vec<Unresolved<W>>,
+    pub way_outs: bool,
+    pub levels: Levels<'f, 'f, S, W>,
+}
+
+/// What only the thread that leads knows.
+struct Led<const W: usize> {
+    /// By level: where it begins in each shard; and where the last of these ends.
+    starts: Vec<Vec<usize>>,
+    ends: Vec<usize>,
+    expanded: u64,
+    unresolved: Vec<Unresolved<W>>,
+    /// Bytes of these that the budget knows of.
+    noted: usize,
+}
+
+impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
+    pub fn run(
+        frame: &'f Frame<'f, S>,
+        monitor: &'f M,
+        options: &'f Options<'_>,
+    ) -> Searched<'f, S, M, W> {
+        let threads = options.threads.max(1);
+        let budget = Budget::new(options.limits.bytes);
+        let search = Search {
+            frame,
+            monitor,
+            options,
+            shards: (0..SHARDS).map(|_| RwLock::new(Shard::new(&budget))).collect(),
+            outboxes: (0..CHUNK).map(|_| RwLock::new(Outbox::new())).collect(),
+            budget,
+            job: RwLock::default(),
+            next: AtomicUsize::new(0),
+            phase: AtomicU8::new(EXPAND),
+            barrier: Barrier::new(threads),
+            violated: AtomicU64::new(0),
+            transitions: AtomicU64::new(0),
+            exhausted: Mutex::new(None),
+            out_of_bytes: AtomicBool::new(false),
+            panicked: Mutex::new(None),
+            started: Instant::now(),
+        };
+        let mut led = Led {
+            starts: vec![vec![0; SHARDS]],
+            ends: Vec::new(),
+            expanded: 0,
+            unresolved: Vec::new(),
+            noted: 0,
+        };
+        let mut worker = search.worker();
+        let (end, mut workers) = std::thread::scope(|scope| {
+            let mut helpers = Vec::new();
+            // A panic must not leave the helpers waiting.
+            let end = catch_unwind(AssertUnwindSafe(|| {
+                search.lead(scope, &mut helpers, &mut worker, &mut led)
+            }));
+            if !helpers.is_empty() {
+                search.phase.store(QUIT, Ordering::Relaxed);
+                search.barrier.wait();
+            }
+            let workers: Vec<_> = helpers
+                .into_iter()
+                .map(|h| h.join().expect("a panic was kept for later"))
+                .collect();
+            (end.unwrap_or_else(|panic| resume_unwind(panic)), workers)
+        });
+        worker.expander.record();
+        for other in &mut workers {
+            other.expander.record();
+            worker.expander.found.add(&other.expander.found);
+            worker.expander.tally.add(std::mem::take(&mut other.expander.tally));
+            worker.expander.steps.way_outs |= other.expander.steps.way_outs;
+        }
+        let Worker { expander: Expander { found, tally, steps, .. }, .. } = worker;
+        let lens = search.lens();
+        let depth = led.starts.len() as u32 - u32::from(lens == led.ends);
+        led.starts.push(led.ends);
+        Searched {
+            end,
+            states: lens.iter().sum::<usize>() as u64,
+            depth,
+            expanded: led.expanded,
+            bytes: search.budget.peak(),
+            found,
+            tally,
+            unresolved: led.unresolved,
+            way_outs: steps.way_outs,
+            levels: Levels {
+                frame,
+                shards: search.shards.into_iter().map(unpoisoned).collect(),
+                starts: led.starts,
+                threads,
+            },
+        }
+    }
+
+    fn worker(&self) -> Worker<'f, S, M, W> {
+        Worker {
+            expander: Expander::new(self.frame, self.monitor),
+            recent: vec![Packed::ZERO; RECENT],
+            noted: 0,
+        }
+    }
+
+    /// States in each shard.
+    fn lens(&self) -> Vec<usize> {
+        self.shards.iter().map(|shard| shard.read().expect("no panic").len()).collect()
+    }
+
+    /// Takes level after level; at the end, `led.starts` has where the last level that was begun
+    /// begins.
+    fn lead<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        helpers: &mut Vec<ScopedJoinHandle<'scope, Worker<'f, S, M, W>>>,
+        worker: &mut Worker<'f, S, M, W>,
+        led: &mut Led<W>,
+    ) -> End {
+        let initial = self.frame.canonical::<W>(&self.frame.product.initial());
+        let mut shard = self.shards[shard_of(&initial)].write().expect("no panic");
+        shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
+        drop(shard);
+        loop {
+            let starts = led.starts.last().expect("there is a first level").clone();
+            let ends = self.lens();
+            led.ends.clone_from(&ends);
+            let level = led.starts.len() as u32 - 1;
+            let count = ends.iter().zip(&starts).map(|(end, start)| end - start).sum();
+            let mut job = Job { starts, ends: ends.clone(), level, from: 0, count, blocks: 0 };
+            while job.from < count {
+                job.blocks = (count - job.from).div_ceil(BLOCK).min(CHUNK);
+                if let Some(end) = self.out_of_budget(led, &job) {
+                    return end;
+                }
+                if job.blocks > ALONE && helpers.is_empty() {
+                    let more = 1..self.options.threads;
+                    helpers.extend(more.map(|_| scope.spawn(|| self.help())));
+                }
+                let together = job.blocks > ALONE && !helpers.is_empty();
+                *self.job.write().expect("no panic") = job.clone();
+                self.in_phase(EXPAND, together, worker);
+                if let Some((_, kind)) = *self.exhausted.lock().expect("no panic") {
+                    return End::PoolExhausted(kind);
+                }
+                if let Err(end) = self.insert(&job, together, worker) {
+                    return end;
+                }
+                let done = (job.blocks * BLOCK).min(count - job.from);
+                led.expanded += done as u64;
+                job.from += done;
+                self.collect(led, &job);
+            }
+            let more = self.lens() != ends;
+            if !more {
+                return End::Complete;
+            }
+            led.starts.push(ends);
+            self.budget.note(SHARDS * size_of::<usize>());
+            let wanted = self.options.stop_when_violated;
+            if wanted != 0 && self.violated.load(Ordering::Relaxed) & wanted == wanted {
+                led.ends = self.lens();
+                return End::Violated;
+            }
+        }
+    }
+
+    /// Whether to end before `job`.
+    fn out_of_budget(&self, led: &Led<W>, job: &Job) -> Option<End> {
+        let (options, limits) = (self.options, &self.options.limits);
+        if let Some(progress) = options.progress {
+            let states = self.states();
+            progress(Progress {
+                states,
+                transitions: self.transitions.load(Ordering::Relaxed),
+                depth: job.level,
+                queue: states - led.expanded,
+                level: job.count as u64,
+                level_left: (job.count - job.from) as u64,
+                bytes: self.budget.held(),
+                bytes_limit: limits.bytes,
+                elapsed: self.started.elapsed(),
+            });
+        }
+        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+            Some(End::Interrupted)
+        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
+            Some(End::TimeLimit)
+        } else if self.budget.exceeded() {
+            Some(End::MemoryLimit)
+        } else {
+            None
+        }
+    }
+
+    fn states(&self) -> u64 {
+        self.lens().iter().sum::<usize>() as u64
+    }
+
+    /// Inserts what is in the outboxes.
+    fn insert(
+        &self,
+        job: &Job,
+        together: bool,
+        worker: &mut Worker<'f, S, M, W>,
+    ) -> Result<(), End> {
+        if let Some(most) = self.options.limits.states {
+            let mut room = most.max(1) - self.states();
+            let outboxes = &self.outboxes[..job.blocks];
+            let offered: usize = outboxes.iter().map(|o| o.read().expect("no panic").len()).sum();
+            if offered as u64 > room {
+                // One shard after the other, so that it is the same states that find room.
+                for shard in 0..SHARDS {
+                    self.insert_into(shard, job, &mut room).map_err(end_of)?;
+                }
+                return Ok(());
+            }
+        }
+        self.in_phase(INSERT, together, worker);
+        if self.out_of_bytes.load(Ordering::Relaxed) { Err(End::MemoryLimit) } else { Ok(()) }
+    }
+
+    fn insert_into(&self, shard: usize, job: &Job, room: &mut u64) -> Result<(), Full> {
+        let mut to = self.shards[shard].write().expect("no panic");
+        for outbox in &self.outboxes[..job.blocks] {
+            let outbox = outbox.read().expect("no panic");
+            to.insert(&outbox.lists[shard], room, &self.budget)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of the states whose blocked processes are still to be looked at.
+    fn collect(&self, led: &mut Led<W>, job: &Job) {
+        for outbox in &self.outboxes[..job.blocks] {
+            let unresolved = &outbox.read().expect("no panic").unresolved;
+            let level = job.level;
+            led.unresolved.extend(unresolved.iter().map(|&(state, mask)| Unresolved {
+                state,
+                level,
+                mask,
+            }));
+        }
+        let bytes = led.unresolved.capacity() * size_of::<Unresolved<W>>();
+        self.budget.note(bytes - led.noted);
+        led.noted = bytes;
+    }
+
+    /// Has a phase done, by all threads or by this one.
+    fn in_phase(&self, phase: u8, together: bool, worker: &mut Worker<'f, S, M, W>) {
+        self.phase.store(phase, Ordering::Relaxed);
+        self.next.store(0, Ordering::Relaxed);
+        if !together {
+            self.work(worker);
+            return;
+        }
+        self.barrier.wait();
+        self.keep_panic(|| self.work(worker));
+        self.barrier.wait();
+        if let Some(panic) = self.panicked.lock().expect("not held in a panic").take() {
+            resume_unwind(panic);
+        }
+    }
+
+    /// What a helper thread does.
+    fn help(&self) -> Worker<'f, S, M, W> {
+        let mut worker = self.worker();
+        loop {
+            self.barrier.wait();
+            if self.phase.load(Ordering::Relaxed) == QUIT {
+                return worker;
+            }
+            self.keep_panic(|| self.work(&mut worker));
+            self.barrier.wait();
+        }
+    }
+
+    /// A panic is for the leading thread to pass on, once nobody waits for this one.
+    fn keep_panic(&self, work: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            self.panicked.lock().expect("not held in a panic").get_or_insert(panic);
+        }
+    }
+
+    fn work(&self, worker: &mut Worker<'f, S, M, W>) {
+        // In a phase that panics elsewhere there is nothing left to do here.
+        let Ok(job) = self.job.read() else { return };
+        if self.phase.load(Ordering::Relaxed) == EXPAND {
+            self.expand(worker, &job);
+        } else {
+            while let shard = self.next.fetch_add(1, Ordering::Relaxed)
+                && shard < SHARDS
+            {
+                if self.insert_into(shard, &job, &mut { u64::MAX }).is_err() {
+                    self.out_of_bytes.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn expand(&self, worker: &mut Worker<'f, S, M, W>, job: &Job) {
+        let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
+        let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
+        let Worker { expander, recent, noted } = worker;
+        expander.found.enter(job.level);
+        let before = expander.found.transitions;
+        while let number = self.next.fetch_add(1, Ordering::Relaxed)
+            && number < job.blocks
+        {
+            let mut outbox = self.outboxes[number].write().expect("no panic");
+            let Outbox { lists, unresolved, .. } = &mut *outbox;
+            lists.iter_mut().for_each(Vec::clear);
+            unresolved.clear();
+            let from = job.from + number * BLOCK;
+            for &state in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
+                let left = expander.expand(state, |after| {
+                    let hash = after.hash();
+                    let seen = &mut recent[(hash >> 32) as usize % RECENT];
+                    // What was sent before will be inserted before.
+                    if *seen != after || after == Packed::ZERO {
+                        *seen = after;
+                        lists[hash as usize % SHARDS].push(after);
+                    }
+                });
+                if left != 0 {
+                    unresolved.push((state, left));
+                }
+            }
+            outbox.take_note(&self.budget);
+        }
+        self.transitions.fetch_add(expander.found.transitions - before, Ordering::Relaxed);
+        self.violated.fetch_or(expander.found.violated(), Ordering::Relaxed);
+        if expander.found.exhausted.is_some() {
+            let mut all = self.exhausted.lock().expect("no panic");
+            *all = [*all, expander.found.exhausted].into_iter().flatten().min();
+        }
+        let bytes = expander.bytes();
+        self.budget.note(bytes);
+        self.budget.give(std::mem::replace(noted, bytes));
+    }
+}
+
+fn shard_of<const W: usize>(state: &Packed<W>) -> usize {
+    state.hash() as usize % SHARDS
+}
+
+fn unpoisoned<T>(lock: RwLock<T>) -> T {
+    lock.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn end_of(full: Full) -> End {
+    match full {
+        Full::States => End::StatesLimit,
+        Full::Bytes => End::MemoryLimit,
+    }
+}

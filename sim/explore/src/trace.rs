@@ -1,0 +1,151 @@
+//! Shortest traces without stored parents.
+//!
+//! A state of one level has its predecessors in the level before: that level is expanded once more
+//! and the least of them taken, and so back to the initial state. All traces that are wanted are
+//! rebuilt in one pass.
+//!
+//! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
+//!   trace, without storing anything.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::bfs::{CountOnly, TraceStep, step_of};
+use crate::expand::{Expander, Frame};
+use crate::packed::Packed;
+use crate::product::Configuration;
+use crate::system::System;
+use crate::visited::Shard;
+
+/// States that one worker takes at a time.
+pub(crate) const BLOCK: usize = 1 << 11;
+
+/// The stored states, by level.
+pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
+    pub frame: &'f Frame<'a, S>,
+    pub shards: Vec<Shard<W>>,
+    /// By level: where it begins in each shard; and one more, where the last one ends.
+    pub starts: Vec<Vec<usize>>,
+    pub threads: usize,
+}
+
+impl<S: System, const W: usize> Levels<'_, '_, S, W> {
+    /// For each of `ends`, a state and its level: the states from the initial one to it, each the
+    /// least predecessor of the next.
+    pub fn paths(&self, ends: &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>> {
+        let mut paths: Vec<Vec<_>> = ends.iter().map(|(end, _)| vec![*end]).collect();
+        let deepest = ends.iter().map(|(_, level)| *level).max().unwrap_or(0);
+        for level in (1..=deepest).rev() {
+            // Paths that end deeper have come up to this level.
+            let here = |i: &usize| ends[*i].1 >= level;
+            let mut wanted: Vec<_> =
+                (0..ends.len()).filter(here).map(|i| paths[i][paths[i].len() - 1]).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            let least = self.least_predecessors(level as usize - 1, &wanted);
+            for i in (0..ends.len()).filter(here) {
+                let path = &mut paths[i];
+                let at = wanted.binary_search(&path[path.len() - 1]).expect("it is wanted");
+                path.push(least[at].expect("a stored state has a predecessor in the level before"));
+            }
+        }
+        paths.iter_mut().for_each(|path| path.reverse());
+        paths
+    }
+
+    /// For each of the sorted `wanted` states: the least of its predecessors in `level`.
+    fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
+        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+        let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+        let next = AtomicUsize::new(0);
+        let least = Mutex::new(vec![None; wanted.len()]);
+        // A few bits of each wanted state's hash: almost all others are told apart by them.
+        let mut few = [0_u64; 4];
+        for state in wanted {
+            let hash = state.hash();
+            few[(hash >> 6 & 3) as usize] |= 1 << (hash & 63);
+        }
+        let shards: Vec<&Shard<W>> = self.shards.iter().collect();
+        let work = || {
+            let mut expander = Expander::<S, CountOnly, W>::new(self.frame, &CountOnly);
+            let mut mine = vec![None; wanted.len()];
+            loop {
+                let from = next.fetch_add(BLOCK, Ordering::Relaxed);
+                if from >= states {
+                    break;
+                }
+                for state in block(&shards, starts, ends, from, BLOCK).flatten() {
+                    expander.expand(*state, |after| {
+                        let hash = after.hash();
+                        if few[(hash >> 6 & 3) as usize] >> (hash & 63) & 1 != 0
+                            && let Ok(at) = wanted.binary_search(&after)
+                        {
+                            let slot: &mut Option<Packed<W>> = &mut mine[at];
+                            *slot = [*slot, Some(*state)].into_iter().flatten().min();
+                        }
+                    });
+                }
+            }
+            let mut least = least.lock().expect("no worker panicked");
+            for (all, mine) in least.iter_mut().zip(mine) {
+                *all = [*all, mine].into_iter().flatten().min();
+            }
+        };
+        if states <= 4 * BLOCK {
+            work();
+        } else {
+            std::thread::scope(|scope| {
+                for _ in 1..self.threads {
+                    scope.spawn(work);
+                }
+                work();
+            });
+        }
+        least.into_inner().expect("no worker panicked")
+    }
+
+    /// A trace in the exact system, without symmetry, along states whose canonical forms are those of
+    /// `path`. Returns the last one, too.
+    pub fn concrete(&self, path: &[Packed<W>]) -> (Vec<TraceStep<S::Label>>, Configuration) {
+        let product = &self.frame.product;
+        let mut scratch = Vec::new();
+        let mut now = product.initial();
+        let mut trace = Vec::with_capacity(path.len());
+        for wanted in &path[1..] {
+            let mut found = None;
+            let _ = product.successors(&now, &mut scratch, |transition| {
+                if self.frame.canonical::<W>(transition.after) == *wanted {
+                    found = Some((step_of(transition), *transition.after));
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            let (step, after) = found.expect("a stored state is a successor of its parent");
+            trace.push(step);
+            now = after;
+        }
+        (trace, now)
+    }
+}
+
+/// Of the states of a level, which begins and ends in each shard as said, those from the `from`th on,
+/// at most `count`, in pieces.
+pub(crate) fn block<'s, const W: usize>(
+    shards: &'s [&'s Shard<W>],
+    starts: &'s [usize],
+    ends: &'s [usize],
+    from: usize,
+    count: usize,
+) -> impl Iterator<Item = &'s [Packed<W>]> {
+    let mut skip = from;
+    let mut left = count;
+    shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
+        let here = end - start;
+        let first = skip.min(here);
+        let taken = (here - first).min(left);
+        skip -= first;
+        left -= taken;
+        shard.pieces(start + first, start + first + taken)
+    })
+}
