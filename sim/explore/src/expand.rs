@@ -9,7 +9,7 @@
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
 use crate::product::{Configuration, MAX_PROCESSES, Product, Transition};
-use crate::steps::{Class, NONE, Pair, Patch, Steps};
+use crate::steps::{NONE, Pair, Patch, Steps};
 use crate::stuck::Rescue;
 use crate::system::{DORMANT, Effect, Kind, Local, Queue, System};
 
@@ -153,14 +153,16 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             self.steps.clear();
             self.rescue.clear();
         }
-        let shared = frame.layout.shared(&packed);
-        let mut locals = [0; MAX_PROCESSES];
-        for (i, local) in locals[..processes].iter_mut().enumerate() {
-            *local = frame.layout.local(&packed, i);
+        let layout = frame.layout;
+        let shared = layout.shared(&packed);
+        let mut before = Before { packed, locals: [0; MAX_PROCESSES], whole: None };
+        for (i, local) in before.locals[..processes].iter_mut().enumerate() {
+            *local = layout.local(&packed, i);
         }
-        let times = self.times(&locals);
-        let whole = M::WHOLE.then_some(Configuration { shared, locals });
-        let before = Before { packed, locals, whole };
+        if M::WHOLE {
+            before.whole = Some(Configuration { shared, locals: before.locals });
+        }
+        let all_times = self.times(&before.locals);
         let row = self.steps.row(shared);
         let mut entries = [NONE; MAX_PROCESSES];
         let mut blocked = 0_u16;
@@ -175,7 +177,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             entries[actor] = number;
             let entry = &mut self.steps.entries[number as usize];
             blocked |= u16::from(entry.blocked) << actor;
-            let times = times[actor];
+            let times = all_times.map_or(1, |times| times[actor]);
             if times == 0 {
                 continue;
             }
@@ -183,51 +185,92 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             let outcomes = entry.first..entry.first + entry.outcomes;
             let mut ordinal = 0;
             for outcome in outcomes {
-                let taken = Taken { actor, outcome, times };
                 let patch = self.steps.patches[outcome as usize];
-                if patch.class == Class::Plain && !M::WHOLE && !patch.violates {
-                    self.found.transitions += times;
-                    visit(self.moved(&before, actor, &patch));
-                } else {
+                if M::WHOLE || patch.special {
+                    let taken = Taken { actor, outcome, times };
                     self.take(&before, taken, &patch, &mut ordinal, &mut visit);
+                    continue;
                 }
+                self.found.transitions += times;
+                let (after, alone) = self.own_step(&layout, &before, actor, &patch);
+                visit(self.canonical(&layout, &before, actor, after, alone));
             }
         }
         if blocked == 0 {
             return 0;
         }
         self.found.blocked_states += 1;
-        let steps = &self.steps;
+        let steps = &mut self.steps;
         self.rescue.unresolved(frame.product.system, steps, &entries[..processes], blocked)
     }
 
-    /// By process: for how many it is expanded.
+    /// By process: for how many it is expanded. `None`: for itself alone.
     #[inline]
-    fn times(&self, locals: &[Local; MAX_PROCESSES]) -> [u64; MAX_PROCESSES] {
+    fn times(&self, locals: &[Local; MAX_PROCESSES]) -> Option<[u64; MAX_PROCESSES]> {
+        if !self.frame.symmetry || M::WHOLE {
+            return None;
+        }
         let mut times = [1; MAX_PROCESSES];
-        if self.frame.symmetry && !M::WHOLE {
-            for i in (1..self.frame.product.processes()).rev() {
-                let previous = self.frame.product.previous(i);
-                if previous != i && locals[previous] == locals[i] {
-                    times[previous] += times[i];
-                    times[i] = 0;
+        for i in (1..self.frame.product.processes()).rev() {
+            let previous = self.frame.product.previous(i);
+            if previous != i && locals[previous] == locals[i] {
+                times[previous] += times[i];
+                times[i] = 0;
+            }
+        }
+        Some(times)
+    }
+
+    /// The actor's own step and everybody's history; not the effect. Also whether all the other
+    /// processes are as they were.
+    #[inline]
+    fn own_step(
+        &self,
+        layout: &Layout,
+        before: &Before<W>,
+        actor: usize,
+        patch: &Patch<W>,
+    ) -> (Packed<W>, bool) {
+        let product = &self.frame.product;
+        let mut after = before.packed ^ patch.shared;
+        layout.flip(&mut after, actor, patch.local);
+        let mut alone = true;
+        if patch.changed {
+            let (old, new) = (layout.shared(&before.packed), layout.shared(&after));
+            for i in 0..product.processes() {
+                let local = before.locals[i];
+                if i == actor || local == DORMANT {
+                    continue;
+                }
+                let remembered = product.system.observe(product.kind(i), old, new, local);
+                if remembered != local {
+                    alone = false;
+                    layout.flip(&mut after, i, local ^ remembered);
                 }
             }
         }
-        times
+        (after, alone)
     }
 
-    /// The successor by a step that changes nothing of the other processes.
+    /// The canonical form of a successor. `alone`: of the other processes nothing was changed.
     #[inline]
-    fn moved(&self, before: &Before<W>, actor: usize, patch: &Patch<W>) -> Packed<W> {
-        let mut after = before.packed ^ patch.shared;
-        if self.frame.symmetry {
-            let local = before.locals[actor] ^ patch.local;
+    fn canonical(
+        &self,
+        layout: &Layout,
+        before: &Before<W>,
+        actor: usize,
+        mut after: Packed<W>,
+        alone: bool,
+    ) -> Packed<W> {
+        if !self.frame.symmetry {
+            after
+        } else if alone {
+            let local = layout.local(&after, actor);
             self.reinsert(&mut after, &before.locals, actor, local);
+            after
         } else {
-            self.frame.layout.flip(&mut after, actor, patch.local);
+            self.frame.canonical(&layout.unpack(&after))
         }
-        after
     }
 
     /// Gives process `actor` of a sorted state the local state `local` and sorts again.
@@ -270,24 +313,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         let processes = frame.product.processes();
         let actor = taken.actor;
         let choice = self.steps.outcomes[taken.outcome as usize].choice;
-        let shared = frame.layout.shared(&before.packed);
-        let mut after = before.packed ^ patch.shared;
-        frame.layout.flip(&mut after, actor, patch.local);
-        let mut alone = true;
-        if patch.class != Class::Plain && shared != choice.shared {
-            for i in 0..processes {
-                let local = before.locals[i];
-                if i == actor || local == DORMANT {
-                    continue;
-                }
-                let remembered =
-                    frame.product.system.observe(frame.kind(i), shared, choice.shared, local);
-                if remembered != local {
-                    alone = false;
-                    frame.layout.flip(&mut after, i, local ^ remembered);
-                }
-            }
-        }
+        let (mut after, mut alone) = self.own_step(&frame.layout, before, actor, patch);
         match choice.effect {
             Effect::None => {}
             Effect::WakeAll(queue) => {
@@ -339,8 +365,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         Some(local ^ self.frame.product.system.wake(self.frame.kind(i), local, queue)?)
     }
 
-    /// Counts a transition and visits its end. `alone`: nothing of other processes was changed.
-    #[inline]
+    /// Counts a transition and visits its end. `alone`: of the other processes nothing was changed.
     fn emit(
         &mut self,
         before: &Before<W>,
@@ -374,15 +399,6 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         if violated != 0 {
             self.found.offer(violated, &before.packed);
         }
-        if !frame.symmetry {
-            visit(*after);
-        } else if alone {
-            let mut sorted = *after;
-            let local = frame.layout.local(after, taken.actor);
-            self.reinsert(&mut sorted, &before.locals, taken.actor, local);
-            visit(sorted);
-        } else {
-            visit(frame.canonical(&frame.layout.unpack(after)));
-        }
+        visit(self.canonical(&frame.layout, before, taken.actor, *after, alone));
     }
 }

@@ -17,14 +17,13 @@ impl<const W: usize> Packed<W> {
     /// All bits clear: a state like any other, but what an empty slot of a table looks like.
     pub const ZERO: Self = Self([0; W]);
 
-    /// A hash of which the high and the low bits can be used.
+    /// A hash of which the high bits can be used.
     #[inline]
     pub fn hash(&self) -> u64 {
-        // Folded multiplication: every bit of the product depends on half the bits of the word.
-        let mut hash = 0x243F_6A88_85A3_08D3;
+        // Fibonacci hashing: every bit goes into all bits of the product from its own place up.
+        let mut hash: u64 = 0;
         for word in self.0 {
-            let product = u128::from(word ^ hash) * 0x9E37_79B9_7F4A_7C15;
-            hash = (product >> 64) as u64 ^ product as u64;
+            hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         }
         hash
     }
@@ -75,8 +74,11 @@ impl Layout {
     #[inline]
     pub fn shared<const W: usize>(&self, packed: &Packed<W>) -> u128 {
         let low = self.shared_bits.min(64);
-        let high = get(&packed.0, low, self.shared_bits - low);
-        u128::from(get(&packed.0, 0, low)) | u128::from(high) << 64
+        let shared = u128::from(get(&packed.0, 0, low));
+        if W == 1 || self.shared_bits <= 64 {
+            return shared;
+        }
+        shared | u128::from(get(&packed.0, low, self.shared_bits - low)) << 64
     }
 
     /// The local state of process `i` alone.
@@ -168,12 +170,11 @@ impl Layout {
     }
 }
 
-/// Flips the low `bits` (at most 64) at bit `at` where `value` has ones.
+/// Flips the low `bits` (at most 64) at bit `at` where `value`, which has no others, has ones.
 #[inline]
 fn flip<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
-    if bits == 0 {
-        return;
-    }
+    // The remainders, which change nothing unless there are no bits, tell the compiler that the
+    // indices are in bounds.
     let (word, shift) = ((at / 64) as usize, at % 64);
     words[word % W] ^= value << shift;
     if W > 1 && shift + bits > 64 {
@@ -184,16 +185,12 @@ fn flip<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
 /// Reads `bits` (at most 64) at bit `at`.
 #[inline]
 fn get<const W: usize>(words: &[u64; W], at: u32, bits: u32) -> u64 {
-    if bits == 0 {
-        return 0;
-    }
-    // The remainders, which change nothing, tell the compiler that the indices are in bounds.
     let (word, shift) = ((at / 64) as usize, at % 64);
     let mut value = words[word % W] >> shift;
     if W > 1 && shift + bits > 64 {
         value |= words[(word + 1) % W] << (64 - shift);
     }
-    value & (u64::MAX >> (64 - bits))
+    value & 1_u64.unbounded_shl(bits).wrapping_sub(1)
 }
 
 #[cfg(test)]

@@ -21,10 +21,7 @@ use crate::packed::Packed;
 use crate::stuck::Unresolved;
 use crate::system::{Kind, System};
 use crate::trace::{BLOCK, Levels, block};
-use crate::visited::{Budget, Full, Shard};
-
-/// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
-pub(crate) const SHARDS: usize = 32;
+use crate::visited::{Budget, Full, SHARDS, Shard, shard_of};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
 const CHUNK: usize = 64;
@@ -41,7 +38,7 @@ const QUIT: u8 = 2;
 
 /// The successors of one block.
 struct Outbox<const W: usize> {
-    lists: Vec<Vec<Packed<W>>>,
+    lists: [Vec<Packed<W>>; SHARDS],
     unresolved: Vec<(Packed<W>, u16)>,
     /// Bytes that the budget knows of.
     noted: usize,
@@ -49,7 +46,7 @@ struct Outbox<const W: usize> {
 
 impl<const W: usize> Outbox<W> {
     fn new() -> Self {
-        Self { lists: (0..SHARDS).map(|_| Vec::new()).collect(), unresolved: Vec::new(), noted: 0 }
+        Self { lists: [const { Vec::new() }; SHARDS], unresolved: Vec::new(), noted: 0 }
     }
 
     /// States in it.
@@ -70,7 +67,7 @@ impl<const W: usize> Outbox<W> {
 struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
     expander: Expander<'f, S, M, W>,
     /// By hash: states sent not long ago.
-    recent: Vec<Packed<W>>,
+    recent: Box<[Packed<W>; RECENT]>,
     /// Bytes that the budget knows of.
     noted: usize,
 }
@@ -219,7 +216,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     fn worker(&self) -> Worker<'f, S, M, W> {
         Worker {
             expander: Expander::new(self.frame, self.monitor),
-            recent: vec![Packed::ZERO; RECENT],
+            recent: Box::new([Packed::ZERO; RECENT]),
             noted: 0,
         }
     }
@@ -239,7 +236,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         led: &mut Led<W>,
     ) -> End {
         let initial = self.frame.canonical::<W>(&self.frame.product.initial());
-        let mut shard = self.shards[shard_of(&initial)].write().expect("no panic");
+        let mut shard = self.shards[shard_of(initial.hash())].write().expect("no panic");
         shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
         drop(shard);
         loop {
@@ -435,11 +432,11 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             for &state in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
                 let left = expander.expand(state, |after| {
                     let hash = after.hash();
-                    let seen = &mut recent[(hash >> 32) as usize % RECENT];
+                    let seen = &mut recent[(hash >> 40) as usize % RECENT];
                     // What was sent before will be inserted before.
                     if *seen != after || after == Packed::ZERO {
                         *seen = after;
-                        lists[hash as usize % SHARDS].push(after);
+                        lists[shard_of(hash)].push(after);
                     }
                 });
                 if left != 0 {
@@ -458,10 +455,6 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         self.budget.note(bytes);
         self.budget.give(std::mem::replace(noted, bytes));
     }
-}
-
-fn shard_of<const W: usize>(state: &Packed<W>) -> usize {
-    state.hash() as usize % SHARDS
 }
 
 fn unpoisoned<T>(lock: RwLock<T>) -> T {

@@ -35,18 +35,8 @@ pub(crate) struct Entry {
     pub blocked: bool,
     /// How often it was in this pair.
     pub visits: u64,
-    pair: Pair,
-}
-
-/// What an outcome asks to be looked at besides the flipped bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// Nothing.
-    Plain,
-    /// The shared state changed, so that others may remember something.
-    Changed,
-    /// It has an effect, and may have changed the shared state.
-    Effect,
+    /// If it is blocked: an entry of another process that can unblock it, the last one found.
+    pub helper: u32,
 }
 
 /// One outcome as it is taken in the innermost loop.
@@ -56,9 +46,10 @@ pub(crate) struct Patch<const W: usize> {
     pub shared: Packed<W>,
     /// The bits of the actor's local state that it flips.
     pub local: Local,
-    pub class: Class,
-    /// Some property is violated by the step.
-    pub violates: bool,
+    /// The shared state changes, so that others may remember something.
+    pub changed: bool,
+    /// It has an effect on others, or violates some property.
+    pub special: bool,
 }
 
 /// The rest of an outcome.
@@ -89,6 +80,8 @@ enum Index {
 pub(crate) struct Steps<Label, const W: usize> {
     index: Index,
     pub entries: Vec<Entry>,
+    /// By entry.
+    pairs: Vec<Pair>,
     pub patches: Vec<Patch<W>>,
     pub outcomes: Vec<Outcome<Label>>,
     /// Some step was a way out.
@@ -117,6 +110,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         Self {
             index,
             entries: Vec::new(),
+            pairs: Vec::new(),
             patches: Vec::new(),
             outcomes: Vec::new(),
             way_outs: false,
@@ -131,6 +125,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         };
         index.capacity() * size_of::<u32>()
             + self.entries.capacity() * size_of::<Entry>()
+            + self.pairs.capacity() * size_of::<Pair>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
     }
@@ -145,6 +140,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         let (Index::Dense { table, .. } | Index::Hashed(table)) = &mut self.index;
         table.fill(NONE);
         self.entries.clear();
+        self.pairs.clear();
         self.patches.clear();
         self.outcomes.clear();
     }
@@ -155,7 +151,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         monitor: &M,
         tally: &mut M::Tally,
     ) {
-        for entry in &mut self.entries {
+        for (entry, pair) in self.entries.iter_mut().zip(&self.pairs) {
             let first = entry.first as usize;
             for outcome in &mut self.outcomes[first..first + entry.outcomes as usize] {
                 let times = if outcome.counted_apart() {
@@ -164,7 +160,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                     entry.visits
                 };
                 if times != 0 {
-                    let step = step(entry.pair, &outcome.choice, outcome.local_after);
+                    let step = step(*pair, &outcome.choice, outcome.local_after);
                     monitor.record_step(tally, &step, outcome.violated, times);
                 }
             }
@@ -174,7 +170,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
 
     /// The pair of an entry.
     pub fn pair(&self, entry: u32) -> Pair {
-        self.entries[entry as usize].pair
+        self.pairs[entry as usize]
     }
 
     /// The part of the index that belongs to one shared state.
@@ -198,10 +194,11 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             Index::Dense { table, shared_bits, local_bits } => {
                 let kind = u64::from(pair.kind.0) << (shared_bits + local_bits);
                 let at = (kind | row.0 | pair.local) as usize;
-                match table.get(at) {
-                    Some(&entry) if entry != NONE => entry,
-                    _ => self.fill(pair, at, (system, layout, monitor)),
+                let entry = table[at];
+                if entry != NONE {
+                    return entry;
                 }
+                self.fill(pair, at, (system, layout, monitor))
             }
             Index::Hashed(table) => {
                 let mask = table.len() - 1;
@@ -209,7 +206,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                 loop {
                     match table[at] {
                         NONE => return self.fill(pair, at, (system, layout, monitor)),
-                        entry if self.entries[entry as usize].pair == pair => return entry,
+                        entry if self.pairs[entry as usize] == pair => return entry,
                         _ => at = (at + 1) & mask,
                     }
                 }
@@ -244,12 +241,8 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             self.patches.push(Patch {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
                 local: local ^ local_after,
-                class: match choice.effect {
-                    Effect::None if changed => Class::Changed,
-                    Effect::None => Class::Plain,
-                    _ => Class::Effect,
-                },
-                violates: violated != 0,
+                changed,
+                special: choice.effect != Effect::None || violated != 0,
             });
             self.outcomes.push(Outcome { choice: *choice, local_after, violated, taken: 0 });
         }
@@ -259,8 +252,9 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             outcomes: self.outcomes.len() as u32 - first,
             blocked: !running && !system.returned(kind, local),
             visits: 0,
-            pair,
+            helper: NONE,
         });
+        self.pairs.push(pair);
         match &mut self.index {
             Index::Dense { table, .. } => table[at] = entry,
             Index::Hashed(table) => {
@@ -277,8 +271,8 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         let Index::Hashed(table) = &self.index else { return };
         let mask = table.len() * 2 - 1;
         let mut new = vec![NONE; mask + 1];
-        for (number, entry) in self.entries.iter().enumerate() {
-            let Pair { kind, shared, local } = entry.pair;
+        for (number, pair) in self.pairs.iter().enumerate() {
+            let Pair { kind, shared, local } = *pair;
             let row = self.row(shared).0;
             let mut at = mix(row ^ local ^ u64::from(kind.0) << 56) as usize & mask;
             while new[at] != NONE {

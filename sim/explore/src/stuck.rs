@@ -71,37 +71,45 @@ impl Rescue {
 
     /// Those of the `blocked` processes that no other process, running alone, unblocks. `entries`: by
     /// process.
+    #[inline]
     pub fn unresolved<S: System, const W: usize>(
         &mut self,
         system: &S,
-        steps: &Steps<S::Label, W>,
+        steps: &mut Steps<S::Label, W>,
         entries: &[u32],
         blocked: u16,
     ) -> u16 {
         let mut unresolved = 0;
-        // Whoever helps one often helps the next.
-        let mut helper = 0;
-        let mut last = NONE;
         let mut rest = blocked;
         while rest != 0 {
             let i = rest.trailing_zeros() as usize;
             rest &= rest - 1;
-            if entries[i] == last {
-                continue;
-            }
-            let mut helps = |j: usize| {
-                let other = j != i && entries[j] != NONE && blocked & 1 << j == 0;
-                other && self.helps(system, steps, entries[i], entries[j])
-            };
-            if helps(helper) {
-                last = entries[i];
-            } else if let Some(found) = (0..entries.len()).find(|j| helps(*j)) {
-                (helper, last) = (found, entries[i]);
-            } else {
+            // Whoever helped last time often helps again.
+            let helper = steps.entries[entries[i] as usize].helper;
+            let there = helper != NONE && entries.contains(&helper);
+            if !there && !self.find_helper(system, steps, entries, (i, blocked)) {
                 unresolved |= 1 << i;
             }
         }
         unresolved
+    }
+
+    /// Looks for a process that unblocks process `i`.
+    fn find_helper<S: System, const W: usize>(
+        &mut self,
+        system: &S,
+        steps: &mut Steps<S::Label, W>,
+        entries: &[u32],
+        (i, blocked): (usize, u16),
+    ) -> bool {
+        for (j, entry) in entries.iter().enumerate() {
+            let other = *entry != NONE && blocked & 1 << j == 0;
+            if other && self.helps(system, steps, entries[i], *entry) {
+                steps.entries[entries[i] as usize].helper = *entry;
+                return true;
+            }
+        }
+        false
     }
 
     fn helps<S: System, const W: usize>(

@@ -64,7 +64,7 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
         let mut few = [0_u64; 4];
         for state in wanted {
             let hash = state.hash();
-            few[(hash >> 6 & 3) as usize] |= 1 << (hash & 63);
+            few[(hash >> 56 & 3) as usize] |= 1 << (hash >> 58);
         }
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
         let work = || {
@@ -78,7 +78,7 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
                 for state in block(&shards, starts, ends, from, BLOCK).flatten() {
                     expander.expand(*state, |after| {
                         let hash = after.hash();
-                        if few[(hash >> 6 & 3) as usize] >> (hash & 63) & 1 != 0
+                        if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
                             && let Ok(at) = wanted.binary_search(&after)
                         {
                             let slot: &mut Option<Packed<W>> = &mut mine[at];

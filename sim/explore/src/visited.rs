@@ -5,7 +5,7 @@
 //!   multiplying the hash by the number of slots, not by masking (D. Lemire, 'Fast random integer
 //!   generation in an interval', 2019): a table may have any length, and one that grows is read and
 //!   written in the order of its slots.
-//! - Costs: a state twice, once divided by the load, which is between 0.53 and 0.8; no parents. A
+//! - Costs: a state twice, once divided by the load, which is between 0.53 and 0.75; no parents. A
 //!   shard that grows holds its table twice, all other shards theirs once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,10 +127,21 @@ pub(crate) struct Shard<const W: usize> {
     len: usize,
 }
 
-/// The slot of a hash.
+/// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+
+const SHARD_BITS: u32 = 5;
+
+/// The shard of a hash: its highest bits.
+#[inline]
+pub(crate) fn shard_of(hash: u64) -> usize {
+    (hash >> (u64::BITS - SHARD_BITS)) as usize
+}
+
+/// The slot of a hash in its shard.
 #[inline]
 fn slot(hash: u64, slots: usize) -> usize {
-    ((u128::from(hash) * slots as u128) >> 64) as usize
+    ((u128::from(hash << SHARD_BITS) * slots as u128) >> 64) as usize
 }
 
 /// Asks for the cache line of `slots[at]`.
@@ -160,7 +171,7 @@ impl<const W: usize> Shard<W> {
         Self {
             slots: Slots::Heap(vec![[0; W]; slots]),
             used: 0,
-            room: slots / 5 * 4,
+            room: slots / 4 * 3,
             has_zero: false,
             list: Vec::new(),
             len: 0,
@@ -264,7 +275,7 @@ impl<const W: usize> Shard<W> {
         let len = if old * size < HUGE {
             old * 2
         } else {
-            (old * size / 2 * 3).next_multiple_of(HUGE) / size
+            (old * size / 5 * 7).next_multiple_of(HUGE) / size
         };
         budget.take(len * size)?;
         let mut slots = Slots::new(len).inspect_err(|_| budget.give(len * size))?;
@@ -279,7 +290,7 @@ impl<const W: usize> Shard<W> {
             }
         }
         self.slots = slots;
-        self.room = len / 5 * 4;
+        self.room = len / 4 * 3;
         budget.give(old * size);
         Ok(())
     }
@@ -317,9 +328,9 @@ mod tests {
         assert!(listed == order);
         let part: Vec<_> = shard.pieces(1_000, 5_000).flatten().copied().collect();
         assert!(part == order[1_000..5_000]);
-        // What is held is given account of: the list, and a table at most 0.8 full.
+        // What is held is given account of: the list, and a table at most 0.75 full.
         let bytes = |states: usize| states as u64 * 16;
-        assert!(budget.held() >= bytes(order.len()) + bytes(order.len()) * 5 / 4);
+        assert!(budget.held() >= bytes(order.len()) + bytes(order.len()) * 4 / 3);
         assert!(budget.held() < bytes(order.len()) * 4 && held.is_sorted());
         assert!(matches!(shard.slots, Slots::Mapped(_)), "as large as a huge page by now");
         // Growing takes the old table and the new one at a time, and no more.

@@ -1,0 +1,47 @@
+//! The reference model for this project's explorer, as its own tests have it.
+
+#[path = "../../sim/explore/tests/common/reference_model.rs"]
+#[allow(dead_code, missing_docs, reason = "written for the tests of the explorer")]
+mod reference_model;
+
+use kmodcheck_explore::bfs::{Monitor, Unexplorable};
+use kmodcheck_explore::{End, Exploration, Limits, Options, Step, explore};
+use reference_model::{At, FAILED, ReferenceModel};
+
+/// Counts the steps into a violation.
+struct Violations;
+
+impl Monitor<ReferenceModel> for Violations {
+    type Tally = u64;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
+        let null = At::of(step.local_after) == At::DoneNull;
+        u64::from(null && step.after & FAILED == 0)
+    }
+
+    fn record_step(&self, tally: &mut u64, _: &Step<At>, violated: u64, times: u64) {
+        *tally += violated * times;
+    }
+}
+
+/// Explores everything; looks for the violation, counts it, rebuilds its shortest trace, and decides
+/// whether anybody is stuck.
+pub fn run(
+    callers: usize,
+    symmetry: bool,
+    threads: usize,
+    bytes: Option<u64>,
+) -> Result<Exploration<At, u64>, Unexplorable> {
+    let model = ReferenceModel { callers, v19: true };
+    let limits = Limits { bytes, ..Limits::default() };
+    explore(&model, &Violations, &Options { symmetry, threads, limits, ..Options::default() })
+}
+
+/// Only up to the first violation; returns the steps of its trace.
+pub fn first_violation(callers: usize, symmetry: bool) -> Result<Option<usize>, Unexplorable> {
+    let model = ReferenceModel { callers, v19: true };
+    let options = Options { symmetry, stop_when_violated: 1, ..Options::default() };
+    let found = explore(&model, &Violations, &options)?;
+    Ok((found.end == End::Violated).then(|| found.violations[0].trace.len()))
+}
