@@ -1,39 +1,153 @@
-//! Side by side with other checkers.
+//! The reference model side by side in this explorer, stateright, SPIN, rumur and a plain loop: one
+//! process for each run, in turn, medians, counts compared exactly.
+//!
+//! SPIN and rumur are Debian's packages of these names, and gcc compiles what they write; what is not
+//! installed is named as missing.
 
+mod external;
+mod measure;
 mod ours;
 mod plain;
+mod table;
 mod with_stateright;
 
+use std::process::ExitCode;
+
+use clap::Parser;
+use measure::{Contestant, measure};
 use with_stateright::Strategy;
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let n: usize = args[2].parse().unwrap();
-    let threads: usize = args.get(3).map_or(1, |t| t.parse().unwrap());
-    let t = std::time::Instant::now();
-    let (s, tr) = match args[1].as_str() {
-        "plain" => plain::count(n as u32, [0, 0, 0, 0, 17, 21, 24, 28][n]).unwrap(),
-        "ours" | "sym" => {
-            let e = ours::run(n, args[1] == "sym", threads, None).unwrap();
-            eprintln!(
-                "{:?} bytes {} viol {} {} depth {}",
-                e.end,
-                e.bytes,
-                e.tally,
-                e.violations.len(),
-                e.depth
-            );
-            (e.states, e.transitions)
-        }
-        "bfs" => with_stateright::count(n, Strategy::Bfs, threads),
-        "dfs" => with_stateright::count(n, Strategy::Dfs, threads),
-        "dfssym" => with_stateright::count(n, Strategy::DfsSymmetry, threads),
-        "first" => {
-            println!("{:?}", ours::first_violation(n, threads > 1));
-            (0, 0)
-        }
-        _ => panic!(),
+/// Runs the reference model in several checkers side by side.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Callers, every state counted; several with commas.
+    #[arg(long, value_delimiter = ',', default_value = "6")]
+    callers: Vec<usize>,
+    /// Callers, counted up to exchanging them; several with commas.
+    #[arg(long, value_delimiter = ',', default_value = "8,10")]
+    symmetric: Vec<usize>,
+    /// Runs of each, in turn. What takes more than `--once` seconds is run once.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds after which a checker's first run is its only one.
+    #[arg(long, default_value_t = 60)]
+    once: u64,
+    /// Only this explorer, its table's practical limit, and their ratio.
+    #[arg(long)]
+    alone: bool,
+    /// Used by the program itself: one run, counted on standard output.
+    #[arg(long, hide = true, num_args = 3, value_names = ["WHAT", "CALLERS", "THREADS"])]
+    run: Option<Vec<String>>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.run {
+        Some(run) => child(run),
+        None => compare(&arguments),
     };
-    let d = t.elapsed().as_secs_f64();
-    println!("{s} {tr} {d:.3} s {:.2} M/s", s as f64 / d / 1e6);
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Searches, and says how many states and transitions there were.
+fn child(run: &[String]) -> Result<bool, Failure> {
+    let [what, callers, threads] = run else { return Err("--run takes three values".into()) };
+    let (callers, threads) = (callers.parse()?, threads.parse()?);
+    let explored = |symmetry| -> Result<(u64, u64), Failure> {
+        let found = ours::run(callers, symmetry, threads, None)?;
+        // What was found on the way is part of the work.
+        if found.violations.len() != 1 || found.stuck.is_some() {
+            return Err("the race was not found, or somebody is stuck".into());
+        }
+        Ok((found.states, found.transitions))
+    };
+    let (states, transitions) = match what.as_str() {
+        "kmodcheck" => explored(false)?,
+        "kmodcheck-symmetry" => explored(true)?,
+        "kmodcheck-first" => {
+            let steps = ours::first_violation(callers, true)?.ok_or("no violation")?;
+            (0, steps as u64)
+        }
+        "plain" => plain::count(callers)?,
+        "stateright-bfs" => with_stateright::count(callers, Strategy::Bfs, threads),
+        "stateright-dfs" => with_stateright::count(callers, Strategy::Dfs, threads),
+        "stateright-symmetry" => with_stateright::count(callers, Strategy::DfsSymmetry, threads),
+        other => return Err(format!("nothing is called '{other}'").into()),
+    };
+    println!("{states} {transitions}");
+    Ok(true)
+}
+
+fn compare(arguments: &Arguments) -> Result<bool, Failure> {
+    table::print_head();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let folder = tempfile::tempdir()?;
+    let mut same = true;
+    for (symmetry, callers) in [(false, &arguments.callers), (true, &arguments.symmetric)] {
+        for &callers in callers {
+            let (contestants, missing) =
+                field(callers, threads, symmetry, arguments.alone, folder.path())?;
+            let measured = measure(&contestants, arguments.rounds, arguments.once)?;
+            same &= table::print(callers, symmetry, &measured, &missing);
+        }
+    }
+    let first = Contestant::own("kmodcheck-first", "first counterexample", 6, 1)?;
+    table::print_first(&measure(&[first], arguments.rounds, arguments.once)?);
+    Ok(same)
+}
+
+/// Who runs, this explorer on one thread first, and who cannot.
+fn field(
+    callers: usize,
+    threads: usize,
+    symmetry: bool,
+    alone: bool,
+    folder: &std::path::Path,
+) -> Result<(Vec<Contestant>, Vec<String>), Failure> {
+    let mut contestants = Vec::new();
+    let mut missing = Vec::new();
+    let some = if threads > 1 { vec![1, threads] } else { vec![1] };
+    let mut own = |what: &str, name: &str, threads: &[usize]| -> Result<(), Failure> {
+        for &threads in threads {
+            contestants.push(Contestant::own(what, name, callers, threads)?);
+        }
+        Ok(())
+    };
+    if symmetry {
+        own("kmodcheck-symmetry", "kmodcheck", &some)?;
+        if !alone {
+            own("stateright-symmetry", "stateright DFS, symmetry", &some)?;
+        }
+    } else {
+        own("kmodcheck", "kmodcheck", &some)?;
+        if plain::fits(callers) {
+            own("plain", "plain loop with prefetch, no trace", &[1])?;
+        }
+        if !alone {
+            own("stateright-dfs", "stateright DFS", &some)?;
+            own("stateright-bfs", "stateright BFS", &some)?;
+        }
+    }
+    if !alone {
+        if !symmetry {
+            match external::spin(folder, callers)? {
+                Ok(contestant) => contestants.push(contestant),
+                Err(why) => missing.push(why),
+            }
+        }
+        match external::rumur(folder, callers, &some, symmetry)? {
+            Ok(several) => contestants.extend(several),
+            Err(why) => missing.push(why),
+        }
+    }
+    Ok((contestants, missing))
 }

@@ -74,9 +74,17 @@ fn prefetch(at: *const u64) {
     let _ = at;
 }
 
-/// Counts states and transitions with so many callers. `slot_bits`: the binary logarithm of the
-/// table's size, which must be more than there are states.
-pub fn count(callers: u32, slot_bits: u32) -> std::io::Result<(u64, u64)> {
+/// Slots of the table, known beforehand, as a binary logarithm.
+const SLOT_BITS: [u32; 8] = [10, 10, 10, 14, 17, 21, 24, 28];
+
+/// Whether there is a size for so many callers.
+pub fn fits(callers: usize) -> bool {
+    callers < SLOT_BITS.len()
+}
+
+/// Counts states and transitions with so many callers.
+pub fn count(callers: usize) -> std::io::Result<(u64, u64)> {
+    let slot_bits = SLOT_BITS[callers];
     let slots = MmapMut::map_anon(8 << slot_bits)?;
     #[cfg(target_os = "linux")]
     slots.advise(Advice::HugePage)?;
@@ -95,7 +103,7 @@ pub fn count(callers: u32, slot_bits: u32) -> std::io::Result<(u64, u64)> {
         for state in level {
             let module = state & MODULE;
             for i in 0..callers {
-                let shift = 7 + 5 * i;
+                let shift = 7 + 5 * i as u32;
                 let here = state >> shift & 31;
                 // Places are numbered in the order of the model's table, from 1.
                 let set =

@@ -1,0 +1,123 @@
+//! Checkers that are programs of their own: compiles the model for them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Failure;
+use crate::measure::Contestant;
+
+const PROMELA: &str = include_str!("../peers/reference.pml");
+const MURPHI: &str = include_str!("../peers/reference.m");
+
+/// Runs a command in `folder`. `Err`: why there is nothing to run, in words.
+fn call(folder: &Path, program: &str, arguments: &[&str]) -> Result<Result<(), String>, Failure> {
+    let output = match Command::new(program).args(arguments).current_dir(folder).output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Err(format!("{program} is not installed")));
+        }
+        Err(error) => return Err(format!("{program}: {error}").into()),
+    };
+    if output.status.success() {
+        return Ok(Ok(()));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} {} ended with {}: {said}", arguments.join(" "), output.status).into())
+}
+
+/// SPIN, depth first, without its partial-order reduction.
+pub fn spin(folder: &Path, callers: usize) -> Result<Result<Contestant, String>, Failure> {
+    std::fs::write(folder.join("reference.pml"), PROMELA)?;
+    let callers_macro = format!("-DN={callers}");
+    // Statements are not merged: each is one step of the model.
+    if let Err(why) = call(folder, "spin", &["-o3", &callers_macro, "-a", "reference.pml"])? {
+        return Ok(Err(why));
+    }
+    let pan = format!("pan{callers}");
+    let flags = ["-O3", "-march=native", "-DSAFETY", "-DNOREDUCE", "-DMEMLIM=16384", "-o", &pan];
+    let arguments = [&flags[..], &["pan.c"]].concat();
+    if let Err(why) = call(folder, "gcc", &arguments)? {
+        return Ok(Err(format!("SPIN: {why}")));
+    }
+    Ok(Ok(Contestant {
+        name: "SPIN DFS -DNOREDUCE".to_owned(),
+        threads: 1,
+        program: folder.join(&pan),
+        // A stack deep enough, and a hash table that is not the bottleneck.
+        arguments: vec!["-m1000000".to_owned(), format!("-w{}", if callers > 6 { 28 } else { 24 })],
+        counts: |printed| {
+            // The initial state is counted as reached by a transition.
+            Some((before(printed, " states, stored")?, before(printed, " transitions (=")? - 1))
+        },
+    }))
+}
+
+/// rumur, on one and several threads.
+pub fn rumur(
+    folder: &Path,
+    callers: usize,
+    threads: &[usize],
+    symmetry: bool,
+) -> Result<Result<Vec<Contestant>, String>, Failure> {
+    let model = MURPHI.replace("const N: 2;", &format!("const N: {callers};"));
+    std::fs::write(folder.join("reference.m"), model)?;
+    let mut contestants = Vec::new();
+    for &threads in threads {
+        let name = format!("rumur{callers}-{threads}-{symmetry}");
+        let source = format!("{name}.c");
+        let threads_text = threads.to_string();
+        let reduction = if symmetry { "heuristic" } else { "off" };
+        let arguments = [
+            "--deadlock-detection",
+            "off",
+            "--symmetry-reduction",
+            reduction,
+            "--threads",
+            &threads_text,
+            "--output",
+            &source,
+            "reference.m",
+        ];
+        if let Err(why) = call(folder, "rumur", &arguments)? {
+            return Ok(Err(why));
+        }
+        let flags = ["-O3", "-march=native", "-mcx16", "-o", &name, &source, "-lpthread"];
+        if let Err(why) = call(folder, "gcc", &flags)? {
+            return Ok(Err(format!("rumur: {why}")));
+        }
+        contestants.push(Contestant {
+            name: if symmetry { "rumur, scalarset" } else { "rumur" }.to_owned(),
+            threads,
+            program: folder.join(&name),
+            arguments: Vec::new(),
+            counts: |printed| {
+                Some((before(printed, " states, ")?, before(printed, " rules fired")?))
+            },
+        });
+    }
+    Ok(Ok(contestants))
+}
+
+/// The number that stands before the last occurrence of some words.
+fn before(text: &str, words: &str) -> Option<u64> {
+    let head = &text[..text.rfind(words)?];
+    let digits = head.len() - head.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    head[head.len() - digits..].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_others_print() {
+        let spin = "    63973 states, stored\n   202421 transitions (= stored+matched)\n";
+        assert_eq!(before(spin, " states, stored"), Some(63_973));
+        assert_eq!(before(spin, " transitions (="), Some(202_421));
+        let rumur = "\t63973 states, 202420 rules fired in 2s.\n";
+        assert_eq!(before(rumur, " states, "), Some(63_973));
+        assert_eq!(before(rumur, " rules fired"), Some(202_420));
+        assert_eq!(before("", " rules fired"), None);
+        assert_eq!(before(" rules fired", " rules fired"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Runs processes in turn and takes medians.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+
+/// How to read counts from what a process printed: states and transitions.
+pub type Counts = fn(&str) -> Option<(u64, u64)>;
+
+/// One checker on one model.
+pub struct Contestant {
+    pub name: String,
+    pub threads: usize,
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    pub counts: Counts,
+}
+
+impl Contestant {
+    /// This program, by itself.
+    pub fn own(what: &str, name: &str, callers: usize, threads: usize) -> Result<Self, Failure> {
+        let arguments = ["--run", what, &callers.to_string(), &threads.to_string()];
+        Ok(Self {
+            name: name.to_owned(),
+            threads,
+            program: std::env::current_exe()?,
+            arguments: arguments.map(str::to_owned).to_vec(),
+            counts: |printed| {
+                let (states, transitions) = printed.trim().split_once(' ')?;
+                Some((states.parse().ok()?, transitions.parse().ok()?))
+            },
+        })
+    }
+}
+
+/// What one checker took.
+pub struct Measured {
+    pub name: String,
+    pub threads: usize,
+    /// States and transitions.
+    pub counts: (u64, u64),
+    /// Seconds of each run, whole process.
+    pub seconds: Vec<f64>,
+    /// Most bytes resident in any run.
+    pub bytes: u64,
+}
+
+impl Measured {
+    /// The median of an odd number of runs, or the lower middle one.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted[(sorted.len() - 1) / 2]
+    }
+
+    /// Distinct states in a second.
+    pub fn rate(&self) -> f64 {
+        self.counts.0 as f64 / self.median()
+    }
+}
+
+/// Runs all of them in turn, `rounds` times; one that takes longer than `once` seconds only once.
+pub fn measure(
+    contestants: &[Contestant],
+    rounds: usize,
+    once: u64,
+) -> Result<Vec<Measured>, Failure> {
+    let mut measured: Vec<Option<Measured>> = contestants.iter().map(|_| None).collect();
+    for _ in 0..rounds.max(1) {
+        for (contestant, slot) in contestants.iter().zip(&mut measured) {
+            if slot.as_ref().is_some_and(|m| m.seconds[0] > once as f64) {
+                continue;
+            }
+            let (printed, seconds, bytes) = run(contestant)?;
+            let counts = (contestant.counts)(&printed).ok_or_else(|| {
+                format!("{}: no counts in what it printed: {printed}", contestant.name)
+            })?;
+            let m = slot.get_or_insert_with(|| Measured {
+                name: contestant.name.clone(),
+                threads: contestant.threads,
+                counts,
+                seconds: Vec::new(),
+                bytes: 0,
+            });
+            if m.counts != counts {
+                return Err(format!("{}: two runs, two results", contestant.name).into());
+            }
+            m.seconds.push(seconds);
+            m.bytes = m.bytes.max(bytes);
+        }
+    }
+    Ok(measured.into_iter().flatten().collect())
+}
+
+/// One run: what it printed, seconds, and the most bytes resident, as far as a look every few
+/// milliseconds can see.
+fn run(contestant: &Contestant) -> Result<(String, f64, u64), Failure> {
+    let started = Instant::now();
+    let mut child = Command::new(&contestant.program)
+        .args(&contestant.arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{}: {error}", contestant.program.display()))?;
+    let mut bytes = 0;
+    let status = loop {
+        bytes = bytes.max(resident(child.id()).unwrap_or(0));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    let mut printed = String::new();
+    if let Some(mut pipe) = child.stdout.take() {
+        std::io::Read::read_to_string(&mut pipe, &mut printed)?;
+    }
+    if !status.success() {
+        return Err(format!("{} ended with {status}: {printed}", contestant.name).into());
+    }
+    Ok((printed, seconds, bytes))
+}
+
+/// The most bytes that a process had resident until now.
+fn resident(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
+}
