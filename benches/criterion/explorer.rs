@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kmodcheck_explore::bfs::CountOnly;
 use kmodcheck_explore::{
-    Choice, Configuration, Effect, Footprint, Initial, Kind, Local, Options, Product, Queue, Shared,
-    System, WayOut, explore,
+    Choice, Configuration, Effect, Footprint, Initial, Kind, Local, Options, Product, Queue,
+    Shared, System, WayOut, explore,
 };
 use kmodcheck_model::Model;
 use kmodcheck_properties::matrix::Cell;

@@ -7,7 +7,8 @@ use crate::measure::Measured;
 /// On which machine, when, and how.
 pub fn print_head() {
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let model =
+        processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown").to_owned();
@@ -24,7 +25,8 @@ pub fn print_head() {
 
 /// A day since 1970-01-01, as year, month and day.
 fn date(mut days: u64) -> String {
-    let leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let leap =
+        |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
@@ -50,8 +52,16 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header([
-        "checker", "threads", "runs", "states", "transitions", "seconds", "million states/s",
-        "kmodcheck is faster by", "MiB", "B/state",
+        "checker",
+        "threads",
+        "runs",
+        "states",
+        "transitions",
+        "seconds",
+        "million states/s",
+        "kmodcheck is faster by",
+        "MiB",
+        "B/state",
     ]);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -97,8 +107,14 @@ mod tests {
         let days = [0, 58, 59, 789, 790, 11_016, 11_017, 20_781];
         let dates = days.map(super::date);
         let expected = [
-            "1970-01-01", "1970-02-28", "1970-03-01", "1972-02-29", "1972-03-01", "2000-02-29",
-            "2000-03-01", "2026-11-24",
+            "1970-01-01",
+            "1970-02-28",
+            "1970-03-01",
+            "1972-02-29",
+            "1972-03-01",
+            "2000-02-29",
+            "2000-03-01",
+            "2026-11-24",
         ];
         assert_eq!(dates, expected);
     }

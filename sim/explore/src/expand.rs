@@ -9,7 +9,7 @@
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
 use crate::product::{Configuration, MAX_PROCESSES, Product, Transition};
-use crate::steps::{NONE, Pair, Patch, Steps};
+use crate::steps::{NONE, Pair, Patch, SPECIAL, Steps};
 use crate::stuck::Rescue;
 use crate::system::{DORMANT, Effect, Kind, Local, Queue, System};
 
@@ -30,8 +30,43 @@ impl<S: System> Frame<'_, S> {
         self.layout.pack(&c)
     }
 
+    /// The canonical form of a successor of a canonical state. `alone`: of the processes other than
+    /// the actor nothing was changed.
+    #[inline]
+    fn sorted<const W: usize>(
+        &self,
+        layout: &Layout,
+        actor: usize,
+        mut after: Packed<W>,
+        alone: bool,
+    ) -> Packed<W> {
+        let product = &self.product;
+        if !alone || !product.contiguous() {
+            return self.sorted_anew(&after);
+        }
+        let local = layout.local(&after, actor);
+        let mut to = actor;
+        while product.previous(to) != to && layout.local(&after, product.previous(to)) > local {
+            to = product.previous(to);
+        }
+        if to == actor {
+            while product.next(to) != to && layout.local(&after, product.next(to)) < local {
+                to = product.next(to);
+            }
+        }
+        layout.reinsert(&mut after, actor, to, local);
+        after
+    }
+
+    /// The same, however much was changed.
+    #[inline(never)]
+    fn sorted_anew<const W: usize>(&self, after: &Packed<W>) -> Packed<W> {
+        self.canonical(&self.layout.unpack(after))
+    }
+
+    #[inline]
     fn kind(&self, i: usize) -> Kind {
-        self.product.kind(i)
+        self.product.kind_of(i)
     }
 }
 
@@ -104,7 +139,6 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {
 /// The state that is being expanded.
 struct Before<const W: usize> {
     packed: Packed<W>,
-    locals: [Local; MAX_PROCESSES],
     /// Only if the monitor asks for whole states.
     whole: Option<Configuration>,
 }
@@ -145,167 +179,135 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     /// it likes. Returns the processes that are blocked and for which it was not seen at once that
     /// they can run again by ordinary steps.
     #[inline]
-    pub fn expand(&mut self, packed: Packed<W>, mut visit: impl FnMut(Packed<W>)) -> u16 {
-        let frame = self.frame;
-        let processes = frame.product.processes();
-        if self.steps.is_full(processes) {
+    pub fn expand(&mut self, packed: Packed<W>, visit: impl FnMut(Packed<W>)) -> u16 {
+        if self.steps.is_full(MAX_PROCESSES) {
             self.record();
             self.steps.clear();
             self.rescue.clear();
         }
+        if self.frame.symmetry {
+            self.expand_by::<true>(packed, visit)
+        } else {
+            self.expand_by::<false>(packed, visit)
+        }
+    }
+
+    #[inline]
+    fn expand_by<const SYMMETRY: bool>(
+        &mut self,
+        packed: Packed<W>,
+        mut visit: impl FnMut(Packed<W>),
+    ) -> u16 {
+        let frame = self.frame;
         let layout = frame.layout;
         let shared = layout.shared(&packed);
-        let mut before = Before { packed, locals: [0; MAX_PROCESSES], whole: None };
-        for (i, local) in before.locals[..processes].iter_mut().enumerate() {
-            *local = layout.local(&packed, i);
-        }
-        if M::WHOLE {
-            before.whole = Some(Configuration { shared, locals: before.locals });
-        }
-        let all_times = self.times(&before.locals);
+        let all_times = if SYMMETRY { self.times(&layout, &packed) } else { [1; MAX_PROCESSES] };
         let row = self.steps.row(shared);
         let mut entries = [NONE; MAX_PROCESSES];
-        let mut blocked = 0_u16;
-        for actor in 0..processes {
-            let local = before.locals[actor];
+        // Of process i, bit i: BLOCKED and SPECIAL.
+        let mut flags = 0;
+        let mut transitions = 0;
+        for actor in 0..layout.processes {
+            let local = layout.local(&packed, actor);
             if local == DORMANT {
                 continue;
             }
-            let pair = Pair { kind: frame.kind(actor), shared, local };
-            let context = (frame.product.system, &frame.layout, self.monitor);
-            let number = self.steps.entry(row, pair, context);
-            entries[actor] = number;
+            let mut number = self.steps.entry(&row, frame.kind(actor), shared, local);
+            if number == NONE {
+                number = self.ask(actor, &packed);
+            }
+            entries[actor % MAX_PROCESSES] = number;
             let entry = &mut self.steps.entries[number as usize];
-            blocked |= u16::from(entry.blocked) << actor;
-            let times = all_times.map_or(1, |times| times[actor]);
-            if times == 0 {
+            flags |= entry.flags << actor;
+            let times = if SYMMETRY { u64::from(all_times[actor % MAX_PROCESSES]) } else { 1 };
+            if M::WHOLE || entry.flags & SPECIAL != 0 || times == 0 {
                 continue;
             }
+            // Others' history and wake-ups aside, a step is bits to be flipped.
             entry.visits += times;
-            let outcomes = entry.first..entry.first + entry.outcomes;
-            let mut ordinal = 0;
-            for outcome in outcomes {
-                let patch = self.steps.patches[outcome as usize];
-                if M::WHOLE || patch.special {
-                    let taken = Taken { actor, outcome, times };
-                    self.take(&before, taken, &patch, &mut ordinal, &mut visit);
-                    continue;
-                }
-                self.found.transitions += times;
-                let (after, alone) = self.own_step(&layout, &before, actor, &patch);
-                visit(self.canonical(&layout, &before, actor, after, alone));
+            transitions += times * u64::from(entry.outcomes);
+            let first = entry.first as usize;
+            let last = first + usize::from(entry.outcomes);
+            for patch in &self.steps.patches[first..last] {
+                let (after, alone) = own_step(frame, &layout, &packed, actor, patch);
+                visit(if SYMMETRY { frame.sorted(&layout, actor, after, alone) } else { after });
             }
         }
+        self.found.transitions += transitions;
+        if M::WHOLE || flags >= SPECIAL {
+            self.take_special(&packed, &entries, &all_times, &mut visit);
+        }
+        let blocked = flags as u16;
         if blocked == 0 {
             return 0;
         }
         self.found.blocked_states += 1;
-        let steps = &mut self.steps;
-        self.rescue.unresolved(frame.product.system, steps, &entries[..processes], blocked)
+        self.rescue.unresolved(frame.product.system, &mut self.steps, &entries, blocked)
     }
 
-    /// By process: for how many it is expanded. `None`: for itself alone.
+    /// Asks the system what a process can do.
+    #[cold]
+    #[inline(never)]
+    fn ask(&mut self, actor: usize, packed: &Packed<W>) -> u32 {
+        let layout = &self.frame.layout;
+        let (shared, local) = (layout.shared(packed), layout.local(packed, actor));
+        let pair = Pair { kind: self.frame.kind(actor), shared, local };
+        self.steps.ask(pair, (self.frame.product.system, layout, self.monitor))
+    }
+
+    /// By process of a sorted state: for how many it is expanded.
     #[inline]
-    fn times(&self, locals: &[Local; MAX_PROCESSES]) -> Option<[u64; MAX_PROCESSES]> {
-        if !self.frame.symmetry || M::WHOLE {
-            return None;
-        }
+    fn times(&self, layout: &Layout, packed: &Packed<W>) -> [u8; MAX_PROCESSES] {
         let mut times = [1; MAX_PROCESSES];
-        for i in (1..self.frame.product.processes()).rev() {
-            let previous = self.frame.product.previous(i);
-            if previous != i && locals[previous] == locals[i] {
-                times[previous] += times[i];
-                times[i] = 0;
-            }
+        if M::WHOLE {
+            // Each transition is told of by itself.
+            return times;
         }
-        Some(times)
-    }
-
-    /// The actor's own step and everybody's history; not the effect. Also whether all the other
-    /// processes are as they were.
-    #[inline]
-    fn own_step(
-        &self,
-        layout: &Layout,
-        before: &Before<W>,
-        actor: usize,
-        patch: &Patch<W>,
-    ) -> (Packed<W>, bool) {
         let product = &self.frame.product;
-        let mut after = before.packed ^ patch.shared;
-        layout.flip(&mut after, actor, patch.local);
-        let mut alone = true;
-        if patch.changed {
-            let (old, new) = (layout.shared(&before.packed), layout.shared(&after));
-            for i in 0..product.processes() {
-                let local = before.locals[i];
-                if i == actor || local == DORMANT {
-                    continue;
-                }
-                let remembered = product.system.observe(product.kind(i), old, new, local);
-                if remembered != local {
-                    alone = false;
-                    layout.flip(&mut after, i, local ^ remembered);
-                }
+        for i in (1..layout.processes).rev() {
+            let previous = product.previous(i);
+            if previous != i && layout.local(packed, previous) == layout.local(packed, i) {
+                times[previous % MAX_PROCESSES] += times[i % MAX_PROCESSES];
+                times[i % MAX_PROCESSES] = 0;
             }
         }
-        (after, alone)
+        times
     }
 
-    /// The canonical form of a successor. `alone`: of the other processes nothing was changed.
-    #[inline]
-    fn canonical(
-        &self,
-        layout: &Layout,
-        before: &Before<W>,
-        actor: usize,
-        mut after: Packed<W>,
-        alone: bool,
-    ) -> Packed<W> {
-        if !self.frame.symmetry {
-            after
-        } else if alone {
-            let local = layout.local(&after, actor);
-            self.reinsert(&mut after, &before.locals, actor, local);
-            after
-        } else {
-            self.frame.canonical(&layout.unpack(&after))
-        }
-    }
-
-    /// Gives process `actor` of a sorted state the local state `local` and sorts again.
-    #[inline]
-    fn reinsert(
-        &self,
-        packed: &mut Packed<W>,
-        locals: &[Local; MAX_PROCESSES],
-        actor: usize,
-        local: Local,
+    /// Takes all outcomes of the processes of which some are special, or that are to be told of one
+    /// by one.
+    #[inline(never)]
+    fn take_special(
+        &mut self,
+        packed: &Packed<W>,
+        entries: &[u32; MAX_PROCESSES],
+        times: &[u8; MAX_PROCESSES],
+        visit: &mut impl FnMut(Packed<W>),
     ) {
-        let product = &self.frame.product;
-        let mut to = actor;
-        while product.previous(to) != to && locals[product.previous(to)] > local {
-            to = product.previous(to);
-        }
-        while product.next(to) != to && locals[product.next(to)] < local {
-            to = product.next(to);
-        }
-        if product.contiguous() {
-            self.frame.layout.reinsert(packed, actor, to, local);
-        } else {
-            let mut c = self.frame.layout.unpack(packed);
-            c.locals[actor] = local;
-            product.canonicalize(&mut c);
-            *packed = self.frame.layout.pack(&c);
+        let whole = M::WHOLE.then(|| self.frame.layout.unpack(packed));
+        let before = Before { packed: *packed, whole };
+        for (actor, (&entry, &times)) in entries.iter().zip(times).enumerate() {
+            if entry == NONE || times == 0 {
+                continue;
+            }
+            let entry = &mut self.steps.entries[entry as usize];
+            if !M::WHOLE && entry.flags & SPECIAL == 0 {
+                continue;
+            }
+            let times = u64::from(times);
+            entry.visits += times;
+            let mut ordinal = 0;
+            for outcome in entry.first..entry.first + u32::from(entry.outcomes) {
+                self.take(&before, Taken { actor, outcome, times }, &mut ordinal, visit);
+            }
         }
     }
 
-    /// Takes an outcome that is not plain.
+    /// Takes one outcome.
     fn take(
         &mut self,
         before: &Before<W>,
         taken: Taken,
-        patch: &Patch<W>,
         ordinal: &mut u32,
         visit: &mut impl FnMut(Packed<W>),
     ) {
@@ -313,7 +315,8 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         let processes = frame.product.processes();
         let actor = taken.actor;
         let choice = self.steps.outcomes[taken.outcome as usize].choice;
-        let (mut after, mut alone) = self.own_step(&frame.layout, before, actor, patch);
+        let patch = self.steps.patches[taken.outcome as usize];
+        let (mut after, mut alone) = own_step(frame, &frame.layout, &before.packed, actor, &patch);
         match choice.effect {
             Effect::None => {}
             Effect::WakeAll(queue) => {
@@ -399,6 +402,42 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         if violated != 0 {
             self.found.offer(violated, &before.packed);
         }
-        visit(self.canonical(&frame.layout, before, taken.actor, *after, alone));
+        let symmetry = frame.symmetry;
+        visit(if symmetry {
+            frame.sorted(&frame.layout, taken.actor, *after, alone)
+        } else {
+            *after
+        });
     }
+}
+
+/// The actor's own step and everybody's history; not the effect. Also whether all the other processes
+/// are as they were.
+#[inline]
+fn own_step<S: System, const W: usize>(
+    frame: &Frame<'_, S>,
+    layout: &Layout,
+    before: &Packed<W>,
+    actor: usize,
+    patch: &Patch<W>,
+) -> (Packed<W>, bool) {
+    let product = &frame.product;
+    let mut after = *before ^ patch.shared;
+    layout.flip(&mut after, actor, patch.local);
+    let mut alone = true;
+    if patch.changed {
+        let (old, new) = (layout.shared(before), layout.shared(&after));
+        for i in 0..product.processes() {
+            let local = layout.local(before, i);
+            if i == actor || local == DORMANT {
+                continue;
+            }
+            let remembered = product.system.observe(product.kind_of(i), old, new, local);
+            if remembered != local {
+                alone = false;
+                layout.flip(&mut after, i, local ^ remembered);
+            }
+        }
+    }
+    (after, alone)
 }

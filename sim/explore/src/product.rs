@@ -142,6 +142,12 @@ impl<'a, S: System> Product<'a, S> {
         self.processes
     }
 
+    /// The kind of process `i`, which there is: the remainder tells that to the compiler.
+    #[inline]
+    pub(crate) fn kind_of(&self, i: usize) -> Kind {
+        self.kinds[i % MAX_PROCESSES]
+    }
+
     /// The kind of process `i`.
     pub fn kind(&self, i: usize) -> Kind {
         self.kinds[i]
@@ -150,13 +156,13 @@ impl<'a, S: System> Product<'a, S> {
     /// The process before `i` of the same kind; `i` itself, if it is the first.
     #[inline]
     pub(crate) fn previous(&self, i: usize) -> usize {
-        self.previous[i]
+        self.previous[i % MAX_PROCESSES]
     }
 
     /// The process after `i` of the same kind; `i` itself, if it is the last.
     #[inline]
     pub(crate) fn next(&self, i: usize) -> usize {
-        self.next[i]
+        self.next[i % MAX_PROCESSES]
     }
 
     /// Whether the processes of each kind stand together.

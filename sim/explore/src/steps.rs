@@ -6,14 +6,14 @@
 
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
-use crate::product::{Step, fits};
+use crate::product::{MAX_PROCESSES, Step, fits};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
 
 /// Pairs of shared and local state that are kept.
 const MOST: usize = 1 << 18;
 
 /// Bits of kind, shared and local state up to which a table of all their values is used.
-const DENSE_BITS: u32 = 14;
+const DENSE_BITS: u32 = 12;
 
 /// No entry.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -27,17 +27,27 @@ pub(crate) struct Pair {
 }
 
 /// What a process can do in one pair.
+#[derive(Clone)]
 pub(crate) struct Entry {
-    /// Its first outcome and how many there are.
-    pub first: u32,
-    pub outcomes: u32,
-    /// It has not returned and has no ordinary step.
-    pub blocked: bool,
     /// How often it was in this pair.
     pub visits: u64,
+    /// Its first outcome and how many there are; [`UNKNOWN`] if the system was not asked yet.
+    pub first: u32,
+    pub outcomes: u16,
+    /// [`BLOCKED`], [`SPECIAL`].
+    pub flags: u32,
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
 }
+
+/// Flag of an entry: the process has not returned and has no ordinary step.
+pub(crate) const BLOCKED: u32 = 1;
+
+/// Flag of an entry: some outcome has an effect on others, or violates some property. So far from the
+/// other that the flags of all processes of a state fit side by side.
+pub(crate) const SPECIAL: u32 = 1 << MAX_PROCESSES;
+
+const UNKNOWN: u16 = u16::MAX;
 
 /// One outcome as it is taken in the innermost loop.
 #[derive(Clone, Copy)]
@@ -48,8 +58,6 @@ pub(crate) struct Patch<const W: usize> {
     pub local: Local,
     /// The shared state changes, so that others may remember something.
     pub changed: bool,
-    /// It has an effect on others, or violates some property.
-    pub special: bool,
 }
 
 /// The rest of an outcome.
@@ -71,17 +79,17 @@ impl<Label> Outcome<Label> {
 
 /// The entry of each pair.
 enum Index {
-    /// By value.
-    Dense { table: Vec<u32>, shared_bits: u32, local_bits: u32 },
-    /// By hash; open addressing.
-    Hashed(Vec<u32>),
+    /// Entries are numbered by kind, shared and local state.
+    Dense { shared_bits: u32, local_bits: u32 },
+    /// Open addressing by hash; and the pair of each entry.
+    Hashed { table: Vec<u32>, pairs: Vec<Pair> },
 }
 
 pub(crate) struct Steps<Label, const W: usize> {
     index: Index,
     pub entries: Vec<Entry>,
-    /// By entry.
-    pairs: Vec<Pair>,
+    /// Entries that are known.
+    known: usize,
     pub patches: Vec<Patch<W>>,
     pub outcomes: Vec<Outcome<Label>>,
     /// Some step was a way out.
@@ -91,26 +99,35 @@ pub(crate) struct Steps<Label, const W: usize> {
 
 /// What of the index all processes of one state share.
 #[derive(Clone, Copy)]
-pub(crate) struct Row(u64);
+pub(crate) struct Row {
+    dense: bool,
+    /// Of the number, or of the hash.
+    base: u64,
+    kind_shift: u32,
+}
 
 impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     pub fn new(layout: &Layout, kinds: impl Iterator<Item = Kind>) -> Self {
         let kinds = kinds.map(|kind| u32::from(kind.0) + 1).max().unwrap_or(0);
         let kind_bits = kinds.next_power_of_two().trailing_zeros();
         let bits = kind_bits + layout.shared_bits + layout.local_bits;
-        let index = if bits <= DENSE_BITS {
-            Index::Dense {
-                table: vec![NONE; 1 << bits],
-                shared_bits: layout.shared_bits,
-                local_bits: layout.local_bits,
-            }
+        let dense = bits <= DENSE_BITS;
+        let index = if dense {
+            Index::Dense { shared_bits: layout.shared_bits, local_bits: layout.local_bits }
         } else {
-            Index::Hashed(vec![NONE; 1 << 10])
+            Index::Hashed { table: vec![NONE; 1 << 10], pairs: Vec::new() }
+        };
+        let unknown = Entry {
+            visits: 0,
+            first: 0,
+            outcomes: UNKNOWN,
+            flags: 0,
+            helper: NONE,
         };
         Self {
             index,
-            entries: Vec::new(),
-            pairs: Vec::new(),
+            entries: if dense { vec![unknown; 1 << bits] } else { Vec::new() },
+            known: 0,
             patches: Vec::new(),
             outcomes: Vec::new(),
             way_outs: false,
@@ -121,28 +138,34 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let index = match &self.index {
-            Index::Dense { table, .. } | Index::Hashed(table) => table,
+            Index::Dense { .. } => 0,
+            Index::Hashed { table, pairs } => {
+                table.capacity() * size_of::<u32>() + pairs.capacity() * size_of::<Pair>()
+            }
         };
-        index.capacity() * size_of::<u32>()
+        index
             + self.entries.capacity() * size_of::<Entry>()
-            + self.pairs.capacity() * size_of::<Pair>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
     }
 
     /// Whether there is no room for `more` entries.
+    #[inline]
     pub fn is_full(&self, more: usize) -> bool {
-        self.entries.len() + more > MOST
+        self.known + more > MOST
     }
 
     /// Forgets all entries.
     pub fn clear(&mut self) {
-        let (Index::Dense { table, .. } | Index::Hashed(table)) = &mut self.index;
-        table.fill(NONE);
-        self.entries.clear();
-        self.pairs.clear();
-        self.patches.clear();
-        self.outcomes.clear();
+        // A dense index is never full.
+        if let Index::Hashed { table, pairs } = &mut self.index {
+            table.fill(NONE);
+            pairs.clear();
+            self.entries.clear();
+            self.known = 0;
+            self.patches.clear();
+            self.outcomes.clear();
+        }
     }
 
     /// Tells `monitor` of the steps taken since the last time.
@@ -151,7 +174,12 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         monitor: &M,
         tally: &mut M::Tally,
     ) {
-        for (entry, pair) in self.entries.iter_mut().zip(&self.pairs) {
+        for number in 0..self.entries.len() {
+            let pair = self.pair(number as u32);
+            let entry = &mut self.entries[number];
+            if entry.visits == 0 {
+                continue;
+            }
             let first = entry.first as usize;
             for outcome in &mut self.outcomes[first..first + entry.outcomes as usize] {
                 let times = if outcome.counted_apart() {
@@ -160,7 +188,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                     entry.visits
                 };
                 if times != 0 {
-                    let step = step(*pair, &outcome.choice, outcome.local_after);
+                    let step = step(pair, &outcome.choice, outcome.local_after);
                     monitor.record_step(tally, &step, outcome.violated, times);
                 }
             }
@@ -170,63 +198,71 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
 
     /// The pair of an entry.
     pub fn pair(&self, entry: u32) -> Pair {
-        self.pairs[entry as usize]
+        match &self.index {
+            Index::Dense { shared_bits, local_bits } => Pair {
+                kind: Kind((entry >> (shared_bits + local_bits)) as u8),
+                shared: Shared::from(entry >> local_bits & ((1 << shared_bits) - 1)),
+                local: Local::from(entry & ((1 << local_bits) - 1)),
+            },
+            Index::Hashed { pairs, .. } => pairs[entry as usize],
+        }
     }
 
     /// The part of the index that belongs to one shared state.
     #[inline]
     pub fn row(&self, shared: Shared) -> Row {
-        Row(match &self.index {
-            Index::Dense { local_bits, .. } => (shared as u64) << local_bits,
-            Index::Hashed(_) => mix(shared as u64 ^ mix((shared >> 64) as u64)),
-        })
-    }
-
-    /// The entry of a pair whose shared state is that of `row`.
-    #[inline]
-    pub fn entry<S: System<Label = Label>, M: Monitor<S>>(
-        &mut self,
-        row: Row,
-        pair: Pair,
-        (system, layout, monitor): (&S, &Layout, &M),
-    ) -> u32 {
         match &self.index {
-            Index::Dense { table, shared_bits, local_bits } => {
-                let kind = u64::from(pair.kind.0) << (shared_bits + local_bits);
-                let at = (kind | row.0 | pair.local) as usize;
-                let entry = table[at];
-                if entry != NONE {
-                    return entry;
-                }
-                self.fill(pair, at, (system, layout, monitor))
-            }
-            Index::Hashed(table) => {
-                let mask = table.len() - 1;
-                let mut at = mix(row.0 ^ pair.local ^ u64::from(pair.kind.0) << 56) as usize & mask;
-                loop {
-                    match table[at] {
-                        NONE => return self.fill(pair, at, (system, layout, monitor)),
-                        entry if self.pairs[entry as usize] == pair => return entry,
-                        _ => at = (at + 1) & mask,
-                    }
-                }
+            Index::Dense { shared_bits, local_bits } => Row {
+                dense: true,
+                base: (shared as u64) << local_bits,
+                kind_shift: shared_bits + local_bits,
+            },
+            Index::Hashed { .. } => {
+                let base = mix(shared as u64 ^ mix((shared >> 64) as u64));
+                Row { dense: false, base, kind_shift: 56 }
             }
         }
     }
 
-    /// Asks the system about a pair that has no entry, and gives it the one at `at` of the index.
+    /// The entry of a pair whose shared state is that of `row`; [`NONE`] if the system was not asked
+    /// yet.
+    #[inline]
+    pub fn entry(&self, row: &Row, kind: Kind, shared: Shared, local: Local) -> u32 {
+        if !row.dense {
+            return self.hashed(row, Pair { kind, shared, local }).unwrap_or(NONE);
+        }
+        let number = (row.base | local | u64::from(kind.0) << row.kind_shift) as u32;
+        if self.entries[number as usize].outcomes == UNKNOWN { NONE } else { number }
+    }
+
+    /// The entry in an index by hash, or its slot.
+    #[inline]
+    fn hashed(&self, row: &Row, pair: Pair) -> Result<u32, usize> {
+        let Index::Hashed { table, pairs } = &self.index else { return Err(0) };
+        let mask = table.len() - 1;
+        let mut at = mix(row.base ^ pair.local ^ u64::from(pair.kind.0) << 56) as usize & mask;
+        loop {
+            match table[at] {
+                NONE => return Err(at),
+                entry if pairs[entry as usize] == pair => return Ok(entry),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// Asks the system about a pair that has no entry, and gives it one.
     #[cold]
-    fn fill<S: System<Label = Label>, M: Monitor<S>>(
+    #[inline(never)]
+    pub fn ask<S: System<Label = Label>, M: Monitor<S>>(
         &mut self,
         pair: Pair,
-        at: usize,
         (system, layout, monitor): (&S, &Layout, &M),
     ) -> u32 {
         let Pair { kind, shared, local } = pair;
         self.scratch.clear();
         system.step(kind, shared, local, &mut self.scratch);
         let first = self.outcomes.len() as u32;
-        let mut running = false;
+        let (mut running, mut special) = (false, false);
         for choice in &self.scratch {
             check(choice, shared, layout);
             running |= choice.way_out == WayOut::Ordinary;
@@ -238,49 +274,58 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                 assert!(fits(u128::from(local_after), layout.local_bits));
             }
             let violated = monitor.step_violates(&step(pair, choice, local_after));
+            special |= choice.effect != Effect::None || violated != 0;
             self.patches.push(Patch {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
                 local: local ^ local_after,
                 changed,
-                special: choice.effect != Effect::None || violated != 0,
             });
             self.outcomes.push(Outcome { choice: *choice, local_after, violated, taken: 0 });
         }
-        let entry = self.entries.len() as u32;
-        self.entries.push(Entry {
-            first,
-            outcomes: self.outcomes.len() as u32 - first,
-            blocked: !running && !system.returned(kind, local),
-            visits: 0,
-            helper: NONE,
-        });
-        self.pairs.push(pair);
+        let outcomes = self.outcomes.len() as u32 - first;
+        assert!(outcomes < u32::from(UNKNOWN), "a process with {outcomes} ways to step");
+        let blocked = !running && !system.returned(kind, local);
+        let flags = u32::from(blocked) * BLOCKED | u32::from(special) * SPECIAL;
+        let outcomes = outcomes as u16;
+        let entry = Entry { visits: 0, first, outcomes, flags, helper: NONE };
+        self.known += 1;
+        let row = self.row(shared);
+        let slot = self.hashed(&row, pair);
         match &mut self.index {
-            Index::Dense { table, .. } => table[at] = entry,
-            Index::Hashed(table) => {
-                table[at] = entry;
-                if self.entries.len() > table.len() / 2 {
+            Index::Dense { .. } => {
+                let number = row.base | local | u64::from(kind.0) << row.kind_shift;
+                self.entries[number as usize] = entry;
+                number as u32
+            }
+            Index::Hashed { table, pairs } => {
+                let number = pairs.len() as u32;
+                table[slot.expect_err("a pair without an entry")] = number;
+                pairs.push(pair);
+                self.entries.push(entry);
+                if pairs.len() > table.len() / 2 {
                     self.grow();
                 }
+                number
             }
         }
-        entry
     }
 
     fn grow(&mut self) {
-        let Index::Hashed(table) = &self.index else { return };
+        let Index::Hashed { table, pairs } = &self.index else { return };
         let mask = table.len() * 2 - 1;
         let mut new = vec![NONE; mask + 1];
-        for (number, pair) in self.pairs.iter().enumerate() {
+        for (number, pair) in pairs.iter().enumerate() {
             let Pair { kind, shared, local } = *pair;
-            let row = self.row(shared).0;
-            let mut at = mix(row ^ local ^ u64::from(kind.0) << 56) as usize & mask;
+            let base = self.row(shared).base;
+            let mut at = mix(base ^ local ^ u64::from(kind.0) << 56) as usize & mask;
             while new[at] != NONE {
                 at = (at + 1) & mask;
             }
             new[at] = number as u32;
         }
-        self.index = Index::Hashed(new);
+        if let Index::Hashed { table, .. } = &mut self.index {
+            *table = new;
+        }
     }
 }
 

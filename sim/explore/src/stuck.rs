@@ -20,7 +20,7 @@ use std::ops::ControlFlow;
 use crate::bfs::TraceStep;
 use crate::expand::Frame;
 use crate::packed::Packed;
-use crate::product::Configuration;
+use crate::product::{Configuration, MAX_PROCESSES};
 use crate::steps::{NONE, Pair, Steps, mix};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
 use crate::trace::Levels;
@@ -76,7 +76,7 @@ impl Rescue {
         &mut self,
         system: &S,
         steps: &mut Steps<S::Label, W>,
-        entries: &[u32],
+        entries: &[u32; MAX_PROCESSES],
         blocked: u16,
     ) -> u16 {
         let mut unresolved = 0;
@@ -95,11 +95,12 @@ impl Rescue {
     }
 
     /// Looks for a process that unblocks process `i`.
+    #[inline(never)]
     fn find_helper<S: System, const W: usize>(
         &mut self,
         system: &S,
         steps: &mut Steps<S::Label, W>,
-        entries: &[u32],
+        entries: &[u32; MAX_PROCESSES],
         (i, blocked): (usize, u16),
     ) -> bool {
         for (j, entry) in entries.iter().enumerate() {

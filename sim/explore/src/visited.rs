@@ -144,6 +144,28 @@ fn slot(hash: u64, slots: usize) -> usize {
     ((u128::from(hash << SHARD_BITS) * slots as u128) >> 64) as usize
 }
 
+/// The empty slot for a state, to be looked for from its own slot on, unless the state is there. For
+/// the state that looks like an empty slot, some empty slot.
+#[inline]
+fn vacancy<const W: usize>(slots: &[[u64; W]], from: usize, state: &Packed<W>) -> Option<usize> {
+    for (i, slot) in slots[from..].iter().enumerate() {
+        if *slot == [0; W] {
+            return Some(from + i);
+        }
+        if *slot == state.0 {
+            return None;
+        }
+    }
+    vacancy_from_start(slots, state)
+}
+
+/// The same, round the end of the table.
+#[cold]
+fn vacancy_from_start<const W: usize>(slots: &[[u64; W]], state: &Packed<W>) -> Option<usize> {
+    let at = slots.iter().position(|slot| *slot == [0; W] || *slot == state.0)?;
+    (slots[at] == [0; W]).then_some(at)
+}
+
 /// Asks for the cache line of `slots[at]`.
 #[inline]
 fn prefetch<const W: usize>(slots: &[[u64; W]], at: usize) {
@@ -236,18 +258,9 @@ impl<const W: usize> Shard<W> {
             if let Some(ahead) = states.get(i + AHEAD) {
                 prefetch(slots, slot(ahead.hash(), len));
             }
-            let mut at = slot(state.hash(), len);
-            if *state == Packed::ZERO {
-                if self.has_zero {
-                    continue;
-                }
-            } else {
-                while slots[at] != [0; W] && slots[at] != state.0 {
-                    at = if at + 1 == len { 0 } else { at + 1 };
-                }
-                if slots[at] == state.0 {
-                    continue;
-                }
+            let Some(at) = vacancy(slots, slot(state.hash(), len), state) else { continue };
+            if *state == Packed::ZERO && self.has_zero {
+                continue;
             }
             if *most == 0 {
                 return Err(Full::States);
@@ -282,10 +295,8 @@ impl<const W: usize> Shard<W> {
         let new = slots.get_mut();
         for state in self.slots.get() {
             if *state != [0; W] {
-                let mut at = slot(Packed(*state).hash(), len);
-                while new[at] != [0; W] {
-                    at = if at + 1 == len { 0 } else { at + 1 };
-                }
+                let from = slot(Packed(*state).hash(), len);
+                let at = vacancy(new, from, &Packed(*state)).expect("each state once");
                 new[at] = *state;
             }
         }

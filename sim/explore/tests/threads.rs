@@ -85,7 +85,7 @@ fn any_number_of_threads_says_the_same() {
 }
 
 /// Told of each distinct step how often it was taken; asked the properties that steps can decide.
-struct Steps<'a>(&'a RandomSystem);
+struct Steps;
 
 /// By step, written out: how often.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,7 +99,7 @@ impl Tally for Taken {
     }
 }
 
-impl Monitor<RandomSystem> for Steps<'_> {
+impl Monitor<RandomSystem> for Steps {
     type Tally = Taken;
     const WHOLE: bool = false;
 
@@ -115,13 +115,13 @@ impl Monitor<RandomSystem> for Steps<'_> {
 }
 
 /// The same, by way of whole transitions.
-struct Whole<'a>(&'a RandomSystem);
+struct Whole;
 
-impl Monitor<RandomSystem> for Whole<'_> {
+impl Monitor<RandomSystem> for Whole {
     type Tally = Taken;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
-        Steps(self.0).step_violates(&transition.step())
+        Steps.step_violates(&transition.step())
     }
 
     fn record(&self, tally: &mut Taken, transition: &Transition<'_, Label>, _: u64) {
@@ -140,10 +140,10 @@ fn steps_alone_say_what_whole_transitions_say() {
         for system in wide.chain([system.clone()]) {
             for symmetry in [false, true] {
                 let options = |threads| Options { symmetry, threads, ..Options::default() };
-                let steps = explore(&system, &Steps(&system), &options(1)).expect("small");
-                let whole = explore(&system, &Whole(&system), &options(1)).expect("small");
+                let steps = explore(&system, &Steps, &options(1)).expect("small");
+                let whole = explore(&system, &Whole, &options(1)).expect("small");
                 assert_eq!(said(&steps), said(&whole), "seed {seed}, {symmetry}");
-                let two = explore(&system, &Steps(&system), &options(2)).expect("small");
+                let two = explore(&system, &Steps, &options(2)).expect("small");
                 assert_eq!(said(&steps), said(&two), "seed {seed}, {symmetry}: two threads");
                 complete += u64::from(steps.end == End::Complete);
             }
