@@ -176,11 +176,7 @@ pub fn explore<S: System, M: Monitor<S>>(
     options: &Options<'_>,
 ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
     let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
-    let layout = Layout {
-        shared_bits: system.shared_bits(),
-        local_bits: system.local_bits(),
-        processes: product.processes(),
-    };
+    let layout = Layout::new(system.shared_bits(), system.local_bits(), product.processes());
     let (shared, local) = (layout.shared_bits, layout.local_bits);
     if shared > 128 || local > 64 {
         return Err(Unexplorable::WordTooWide { shared, local });

@@ -207,8 +207,11 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         // Of process i, bit i: BLOCKED and SPECIAL.
         let mut flags = 0;
         let mut transitions = 0;
+        let mut next = layout.shared_bits;
         for actor in 0..layout.processes {
-            let local = layout.local(&packed, actor);
+            let place = next;
+            next += layout.local_bits;
+            let local = layout.local_at(&packed, place);
             if local == DORMANT {
                 continue;
             }
@@ -229,7 +232,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             let first = entry.first as usize;
             let last = first + usize::from(entry.outcomes);
             for patch in &self.steps.patches[first..last] {
-                let (after, alone) = own_step(frame, &layout, &packed, actor, patch);
+                let (after, alone) = own_step(frame, &layout, &packed, (actor, place), patch);
                 visit(if SYMMETRY { frame.sorted(&layout, actor, after, alone) } else { after });
             }
         }
@@ -316,7 +319,9 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         let actor = taken.actor;
         let choice = self.steps.outcomes[taken.outcome as usize].choice;
         let patch = self.steps.patches[taken.outcome as usize];
-        let (mut after, mut alone) = own_step(frame, &frame.layout, &before.packed, actor, &patch);
+        let place = frame.layout.place(actor);
+        let (mut after, mut alone) =
+            own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
         match choice.effect {
             Effect::None => {}
             Effect::WakeAll(queue) => {
@@ -411,19 +416,19 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     }
 }
 
-/// The actor's own step and everybody's history; not the effect. Also whether all the other processes
-/// are as they were.
+/// The own step of the actor, whose local state is at `place`, and everybody's history; not the
+/// effect. Also whether all the other processes are as they were.
 #[inline]
 fn own_step<S: System, const W: usize>(
     frame: &Frame<'_, S>,
     layout: &Layout,
     before: &Packed<W>,
-    actor: usize,
+    (actor, place): (usize, u32),
     patch: &Patch<W>,
 ) -> (Packed<W>, bool) {
     let product = &frame.product;
     let mut after = *before ^ patch.shared;
-    layout.flip(&mut after, actor, patch.local);
+    layout.flip_at(&mut after, place, patch.local);
     let mut alone = true;
     if patch.changed {
         let (old, new) = (layout.shared(before), layout.shared(&after));

@@ -57,9 +57,16 @@ pub(crate) struct Layout {
     pub shared_bits: u32,
     pub local_bits: u32,
     pub processes: usize,
+    /// As many ones as a local state has bits.
+    local_mask: u64,
 }
 
 impl Layout {
+    /// So many bits of shared state, at most 128, and of each local state, at most 64.
+    pub fn new(shared_bits: u32, local_bits: u32, processes: usize) -> Self {
+        Self { shared_bits, local_bits, processes, local_mask: ones(local_bits) }
+    }
+
     /// How many bits a whole state takes.
     pub fn bits(&self) -> u32 {
         self.shared_bits + self.local_bits * self.processes as u32
@@ -74,24 +81,42 @@ impl Layout {
     #[inline]
     pub fn shared<const W: usize>(&self, packed: &Packed<W>) -> u128 {
         let low = self.shared_bits.min(64);
-        let shared = u128::from(get(&packed.0, 0, low));
+        let shared = u128::from(get(&packed.0, 0, low) & ones(low));
         if W == 1 || self.shared_bits <= 64 {
             return shared;
         }
-        shared | u128::from(get(&packed.0, low, self.shared_bits - low)) << 64
+        let high = self.shared_bits - low;
+        shared | u128::from(get(&packed.0, low, high) & ones(high)) << 64
+    }
+
+    /// The first bit of the local state of process `i`.
+    #[inline]
+    pub fn place(&self, i: usize) -> u32 {
+        self.shared_bits + i as u32 * self.local_bits
+    }
+
+    /// The local state at a [`place`](Self::place) alone.
+    #[inline]
+    pub fn local_at<const W: usize>(&self, packed: &Packed<W>, place: u32) -> u64 {
+        get(&packed.0, place, self.local_bits) & self.local_mask
     }
 
     /// The local state of process `i` alone.
     #[inline]
     pub fn local<const W: usize>(&self, packed: &Packed<W>, i: usize) -> u64 {
-        get(&packed.0, self.shared_bits + i as u32 * self.local_bits, self.local_bits)
+        self.local_at(packed, self.place(i))
+    }
+
+    /// Flips bits of the local state at a [`place`](Self::place).
+    #[inline]
+    pub fn flip_at<const W: usize>(&self, packed: &mut Packed<W>, place: u32, bits: u64) {
+        flip(&mut packed.0, place, self.local_bits, bits);
     }
 
     /// Flips bits of the local state of process `i`.
     #[inline]
     pub fn flip<const W: usize>(&self, packed: &mut Packed<W>, i: usize, bits: u64) {
-        let at = self.shared_bits + i as u32 * self.local_bits;
-        flip(&mut packed.0, at, self.local_bits, bits);
+        self.flip_at(packed, self.place(i), bits);
     }
 
     /// The bits of a packed state that `bits` of the shared state are.
@@ -126,7 +151,7 @@ impl Layout {
         }
         let high = if W == 2 { packed.0[W - 1] } else { 0 };
         let word = u128::from(packed.0[0]) | u128::from(high) << 64;
-        let at = |i: usize| self.shared_bits + i as u32 * self.local_bits;
+        let at = |i: usize| self.place(i);
         let (low, end) = (at(from.min(to)), at(from.max(to)) + self.local_bits);
         let mask = (u128::MAX >> (128 - (end - low))) << low;
         let field = u128::MAX >> (128 - self.local_bits);
@@ -148,12 +173,10 @@ impl Layout {
         let low = self.shared_bits.min(64);
         flip(&mut words, 0, low, c.shared as u64);
         flip(&mut words, low, self.shared_bits - low, (c.shared >> 64) as u64);
-        let mut at = self.shared_bits;
-        for local in &c.locals[..self.processes] {
-            flip(&mut words, at, self.local_bits, *local);
-            at += self.local_bits;
+        let mut packed = Packed(words);
+        for (i, local) in c.locals[..self.processes].iter().enumerate() {
+            self.flip(&mut packed, i, *local);
         }
-        let packed = Packed(words);
         debug_assert_eq!(self.unpack(&packed), *c, "packing lost something");
         packed
     }
@@ -161,10 +184,8 @@ impl Layout {
     pub fn unpack<const W: usize>(&self, packed: &Packed<W>) -> Configuration {
         let shared = self.shared(packed);
         let mut locals = [0; MAX_PROCESSES];
-        let mut at = self.shared_bits;
-        for local in &mut locals[..self.processes] {
-            *local = get(&packed.0, at, self.local_bits);
-            at += self.local_bits;
+        for (i, local) in locals[..self.processes].iter_mut().enumerate() {
+            *local = self.local(packed, i);
         }
         Configuration { shared, locals }
     }
@@ -182,7 +203,13 @@ fn flip<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
     }
 }
 
-/// Reads `bits` (at most 64) at bit `at`.
+/// So many ones, at most 64.
+#[inline]
+fn ones(bits: u32) -> u64 {
+    1_u64.unbounded_shl(bits).wrapping_sub(1)
+}
+
+/// Reads `bits` (at most 64) at bit `at`, and above them what else is there.
 #[inline]
 fn get<const W: usize>(words: &[u64; W], at: u32, bits: u32) -> u64 {
     let (word, shift) = ((at / 64) as usize, at % 64);
@@ -190,7 +217,7 @@ fn get<const W: usize>(words: &[u64; W], at: u32, bits: u32) -> u64 {
     if W > 1 && shift + bits > 64 {
         value |= words[(word + 1) % W] << (64 - shift);
     }
-    value & 1_u64.unbounded_shl(bits).wrapping_sub(1)
+    value
 }
 
 #[cfg(test)]
@@ -208,7 +235,7 @@ mod tests {
             shared: u128,
             locals: [u64; 6],
         ) {
-            let layout = Layout { shared_bits, local_bits, processes };
+            let layout = Layout::new(shared_bits, local_bits, processes);
             prop_assume!(layout.words().is_some());
             let mut c = Configuration { shared: 0, locals: [0; MAX_PROCESSES] };
             c.shared = if shared_bits == 0 { 0 } else { shared >> (128 - shared_bits) };
@@ -236,7 +263,7 @@ mod tests {
             from in 0_usize..6,
             to in 0_usize..6,
         ) {
-            let layout = Layout { shared_bits, local_bits, processes };
+            let layout = Layout::new(shared_bits, local_bits, processes);
             let (from, to) = (from % processes, to % processes);
             prop_assume!(layout.words().is_some());
             let mut c = Configuration { shared: 0, locals: [0; MAX_PROCESSES] };

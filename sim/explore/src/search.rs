@@ -24,10 +24,10 @@ use crate::trace::{BLOCK, Levels, block};
 use crate::visited::{Budget, Full, SHARDS, Shard, shard_of};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
-const CHUNK: usize = 64;
+const CHUNK: usize = 16;
 
 /// Blocks below which one thread does it alone.
-const ALONE: usize = 4;
+const ALONE: usize = 2;
 
 /// States that a worker remembers in order not to send them twice. A power of two.
 const RECENT: usize = 1 << 12;
@@ -431,13 +431,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             let from = job.from + number * BLOCK;
             for &state in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
                 let left = expander.expand(state, |after| {
-                    let hash = after.hash();
-                    let seen = &mut recent[(hash >> 40) as usize % RECENT];
-                    // What was sent before will be inserted before.
-                    if *seen != after || after == Packed::ZERO {
-                        *seen = after;
-                        lists[shard_of(hash)].push(after);
-                    }
+                    lists[shard_of(after.hash())].push(after);
                 });
                 if left != 0 {
                     unresolved.push((state, left));

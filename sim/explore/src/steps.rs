@@ -117,13 +117,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         } else {
             Index::Hashed { table: vec![NONE; 1 << 10], pairs: Vec::new() }
         };
-        let unknown = Entry {
-            visits: 0,
-            first: 0,
-            outcomes: UNKNOWN,
-            flags: 0,
-            helper: NONE,
-        };
+        let unknown = Entry { visits: 0, first: 0, outcomes: UNKNOWN, flags: 0, helper: NONE };
         Self {
             index,
             entries: if dense { vec![unknown; 1 << bits] } else { Vec::new() },

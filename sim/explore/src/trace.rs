@@ -19,7 +19,7 @@ use crate::system::System;
 use crate::visited::Shard;
 
 /// States that one worker takes at a time.
-pub(crate) const BLOCK: usize = 1 << 11;
+pub(crate) const BLOCK: usize = 1 << 10;
 
 /// The stored states, by level.
 pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
