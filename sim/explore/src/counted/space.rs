@@ -28,6 +28,10 @@ pub(crate) struct Decoded {
     pub groups: Vec<Group>,
     /// Bytes that it takes encoded.
     pub bytes: usize,
+    /// These bytes.
+    body: Vec<u8>,
+    /// Where each group begins in them, and where the last one ends.
+    begins: Vec<u16>,
 }
 
 impl Decoded {
@@ -124,19 +128,39 @@ pub(crate) struct Batch {
     pub candidates: Vec<Candidate>,
     /// The states expanded, those without successors too.
     pub parents: Vec<u32>,
+    /// Encoded states in its first `end` bytes, and room.
     bytes: Vec<u8>,
+    end: usize,
 }
 
 impl Batch {
     pub fn clear(&mut self) {
         self.candidates.clear();
         self.parents.clear();
-        self.bytes.clear();
+        self.end = 0;
     }
 
+    /// Writes behind the states there are, with room for so many groups.
+    fn writer(&mut self, groups: usize) -> Writer<'_> {
+        let most = self.end + Writer::most(groups);
+        if self.bytes.len() < most {
+            self.bytes.resize(2 * most, 0);
+        }
+        Writer { bytes: &mut self.bytes[self.end..most], at: 0, before: u32::MAX, groups: 0 }
+    }
+
+    #[inline]
     pub fn body(&self, candidate: &Candidate) -> &[u8] {
         &self.bytes[candidate.start as usize..][..usize::from(candidate.len)]
     }
+}
+
+/// Where everybody is after a step.
+enum After<'a> {
+    /// Here.
+    Groups(&'a [Group]),
+    /// Where they were, but for the process that stepped.
+    Step,
 }
 
 pub(crate) struct Space<'s, S: System> {
@@ -261,10 +285,12 @@ impl<'s, S: System> Space<'s, S> {
     /// Reads the state at the beginning of `bytes`.
     pub fn decode(&self, bytes: &[u8], into: &mut Decoded) {
         into.groups.clear();
+        into.begins.clear();
         let mut at = 0;
         into.shared = varint(bytes, &mut at);
         let (mut sum, mut local) = (0, u32::MAX);
         while sum < self.processes {
+            into.begins.push(at as u16);
             let code = varint(bytes, &mut at);
             local = local.wrapping_add((code >> 1) + 1);
             let mut count = 1;
@@ -277,6 +303,9 @@ impl<'s, S: System> Space<'s, S> {
         }
         debug_assert_eq!(sum, self.processes, "not a counted state");
         into.bytes = at;
+        into.begins.push(at as u16);
+        into.body.clear();
+        into.body.extend_from_slice(&bytes[..at]);
     }
 
     /// Appends the successors of `state`, and sets the flag of each group whose processes have
@@ -295,85 +324,136 @@ impl<'s, S: System> Space<'s, S> {
     ) -> Result<(), Kind> {
         batch.parents.push(parent);
         let mut exhausted = Ok(());
-        let mut others = std::mem::take(&mut self.others);
-        for (i, group) in state.groups.iter().enumerate() {
-            let steps = self.steps(state.shared, group.local, watch);
-            if steps.ordinary || self.rests[group.local as usize] {
-                set_flag(runs, i);
+        for actor in 0..state.groups.len() {
+            let steps = self.steps(state.shared, state.groups[actor].local, watch);
+            if steps.ordinary || self.rests[state.groups[actor].local as usize] {
+                set_flag(runs, actor);
             }
-            for choice in steps.first..steps.first + steps.many {
-                let cached = &self.choices[choice as usize];
-                let (shared, local, change, act) =
-                    (cached.shared, cached.local, cached.change, cached.act);
-                others.clear();
-                others.extend_from_slice(&state.groups);
-                take(&mut others, i);
-                if change != NONE {
-                    self.remember(change, &mut others);
-                }
-                let mut emit = |space: &mut Self, after: &[Group], woken: u32, of: u32| {
-                    let start = batch.bytes.len();
-                    encode(shared, after, &mut batch.bytes);
-                    let times = group.count * of;
-                    space.choices[choice as usize].taken += u64::from(times);
-                    batch.candidates.push(Candidate {
-                        parent,
-                        tag: space.tag(&batch.bytes[start..]),
-                        choice,
-                        actor: i as u32,
-                        woken,
-                        times,
-                        start: start as u32,
-                        len: (batch.bytes.len() - start) as u16,
-                        groups: after.len() as u16,
-                    });
-                };
-                match act {
-                    Act::Nothing => {
-                        add(&mut others, local);
-                        emit(self, &others, NONE, 1);
-                    }
-                    Act::WakeAll(queue) => {
-                        self.wake_all(queue, &mut others);
-                        add(&mut others, local);
-                        emit(self, &others, NONE, 1);
-                    }
-                    Act::WakeOne(queue) => {
-                        let mut after = std::mem::take(&mut self.after);
-                        let mut nobody = true;
-                        for j in 0..others.len() {
-                            let Group { local: asleep, count } = others[j];
-                            let Some(woken) = self.wake(queue, asleep) else { continue };
-                            nobody = false;
-                            after.clear();
-                            after.extend_from_slice(&others);
-                            take(&mut after, j);
-                            add(&mut after, woken);
-                            add(&mut after, local);
-                            emit(self, &after, asleep, count);
-                        }
-                        self.after = after;
-                        if nobody {
-                            add(&mut others, local);
-                            emit(self, &others, NONE, 1);
-                        }
-                    }
-                    Act::Spawn { dormant, kind, started } => {
-                        match others.iter().position(|other| other.local == dormant) {
-                            Some(j) => {
-                                take(&mut others, j);
-                                add(&mut others, started);
-                                add(&mut others, local);
-                                emit(self, &others, NONE, 1);
-                            }
-                            None => exhausted = exhausted.and(Err(kind)),
-                        }
-                    }
-                }
-            }
+            exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
         }
-        self.others = others;
         exhausted
+    }
+
+    /// Appends the successors by steps of one group's processes.
+    ///
+    /// # Errors
+    /// As [`Space::expand`].
+    pub fn steps_of<W: Watch<S::Label>>(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        actor: usize,
+        watch: &W,
+        batch: &mut Batch,
+    ) -> Result<(), Kind> {
+        let steps = self.steps(state.shared, state.groups[actor].local, watch);
+        self.apply(parent, state, actor, steps, batch)
+    }
+
+    fn apply(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        actor: usize,
+        steps: Steps,
+        batch: &mut Batch,
+    ) -> Result<(), Kind> {
+        let mut exhausted = Ok(());
+        let group = state.groups[actor];
+        for choice in steps.first..steps.first + steps.many {
+            let cached = &self.choices[choice as usize];
+            let (shared, local, change, act) =
+                (cached.shared, cached.local, cached.change, cached.act);
+            let mut emit = |space: &mut Self, after: After<'_>, woken: u32, of: u32| {
+                let start = batch.end;
+                let mut writer = batch.writer(state.groups.len() + 2);
+                match after {
+                    After::Groups(after) => writer.state(shared, after),
+                    After::Step => writer.step(shared, state, actor, local),
+                }
+                let (len, groups) = (writer.at, writer.groups);
+                batch.end += len;
+                let times = group.count * of;
+                space.choices[choice as usize].taken += u64::from(times);
+                batch.candidates.push(Candidate {
+                    parent,
+                    tag: space.tag(&batch.bytes[start..start + len]),
+                    choice,
+                    actor: actor as u32,
+                    woken,
+                    times,
+                    start: start as u32,
+                    len: len as u16,
+                    groups,
+                });
+            };
+            if matches!(act, Act::Nothing) && self.unmoved_by(change, &state.groups) {
+                emit(self, After::Step, NONE, 1);
+                continue;
+            }
+            let mut others = std::mem::take(&mut self.others);
+            others.clear();
+            others.extend_from_slice(&state.groups);
+            take(&mut others, actor);
+            if change != NONE {
+                self.remember(change, &mut others);
+            }
+            match act {
+                Act::Nothing => {
+                    add(&mut others, local);
+                    emit(self, After::Groups(&others), NONE, 1);
+                }
+                Act::WakeAll(queue) => {
+                    self.wake_all(queue, &mut others);
+                    add(&mut others, local);
+                    emit(self, After::Groups(&others), NONE, 1);
+                }
+                Act::WakeOne(queue) => {
+                    let mut after = std::mem::take(&mut self.after);
+                    let mut nobody = true;
+                    for j in 0..others.len() {
+                        let Group { local: asleep, count } = others[j];
+                        let Some(woken) = self.wake(queue, asleep) else { continue };
+                        nobody = false;
+                        after.clear();
+                        after.extend_from_slice(&others);
+                        take(&mut after, j);
+                        add(&mut after, woken);
+                        add(&mut after, local);
+                        emit(self, After::Groups(&after), asleep, count);
+                    }
+                    self.after = after;
+                    if nobody {
+                        add(&mut others, local);
+                        emit(self, After::Groups(&others), NONE, 1);
+                    }
+                }
+                Act::Spawn { dormant, kind, started } => {
+                    match others.iter().position(|other| other.local == dormant) {
+                        Some(j) => {
+                            take(&mut others, j);
+                            add(&mut others, started);
+                            add(&mut others, local);
+                            emit(self, After::Groups(&others), NONE, 1);
+                        }
+                        None => exhausted = exhausted.and(Err(kind)),
+                    }
+                }
+            }
+            self.others = others;
+        }
+        exhausted
+    }
+
+    /// Whether nobody is changed by what they remember of a change, as far as is known.
+    fn unmoved_by(&self, change: u32, groups: &[Group]) -> bool {
+        change == NONE || {
+            let known = &self.unmoved[change as usize];
+            groups.iter().all(|group| {
+                let word = known.get((group.local / 64) as usize);
+                word.is_some_and(|word| word >> (group.local % 64) & 1 != 0)
+            })
+        }
     }
 
     /// Where a process other than the actor, in local state `from` before, is after the transition:
@@ -631,29 +711,124 @@ fn varint(bytes: &[u8], at: &mut usize) -> u32 {
     }
 }
 
-#[inline]
-fn put_varint(mut value: u32, into: &mut Vec<u8>) {
-    while value >= 0x80 {
-        into.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    into.push(value as u8);
+/// Where a state is encoded.
+struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+    /// The local state written last.
+    before: u32,
+    groups: u16,
 }
 
-/// The shared state, then each group: how far its number is from the one before, and how many
-/// processes unless one. The number of processes ends it, so no state is the beginning of another.
-#[inline]
-fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
-    put_varint(shared, into);
-    let mut before = u32::MAX;
-    for group in groups {
-        let gap = group.local.wrapping_sub(before) - 1;
-        put_varint(gap << 1 | u32::from(group.count > 1), into);
-        if group.count > 1 {
-            into.push(group.count as u8);
-        }
-        before = group.local;
+impl<'a> Writer<'a> {
+    /// Most bytes of a state with so many groups.
+    const fn most(groups: usize) -> usize {
+        VARINT + groups * (VARINT + 1)
     }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.at] = byte;
+        self.at += 1;
+    }
+
+    #[inline]
+    fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    #[inline]
+    fn group(&mut self, local: u32, count: u32) {
+        let gap = local.wrapping_sub(self.before) - 1;
+        self.varint(gap << 1 | u32::from(count > 1));
+        if count > 1 {
+            self.byte(count as u8);
+        }
+        self.before = local;
+        self.groups += 1;
+    }
+
+    /// The shared state, then each group: how far its number is from the one before, and how many
+    /// processes unless one. The number of processes ends it, so no state is the beginning of
+    /// another.
+    fn state(&mut self, shared: u32, groups: &[Group]) {
+        self.varint(shared);
+        for group in groups {
+            self.group(group.local, group.count);
+        }
+    }
+
+    /// The same for `state`, after one process has gone from the group at index `from` to local
+    /// state `to`. What is unchanged is copied.
+    fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
+        self.varint(shared);
+        let groups = &state.groups;
+        let left = groups[from].local;
+        if left == to {
+            return self.copy(state, 0..groups.len());
+        }
+        let into = groups.iter().position(|g| g.local >= to).unwrap_or(groups.len());
+        let (low, high) = (from.min(into), from.max(into));
+        self.copy(state, 0..low);
+        // The first and the second place that change.
+        let at_low =
+            if from < into { self.leave(state, from) } else { self.arrive(state, into, to) };
+        if at_low < high {
+            // The gap to the one before may be another one.
+            self.group(groups[at_low].local, groups[at_low].count);
+            self.copy(state, at_low + 1..high);
+        }
+        let at_high =
+            if from < into { self.arrive(state, into, to) } else { self.leave(state, from) };
+        if at_high < groups.len() {
+            self.group(groups[at_high].local, groups[at_high].count);
+            self.copy(state, at_high + 1..groups.len());
+        }
+    }
+
+    /// Writes the group at an index less one process. Returns the index of the next one.
+    fn leave(&mut self, state: &Decoded, from: usize) -> usize {
+        let Group { local, count } = state.groups[from];
+        if count > 1 {
+            self.group(local, count - 1);
+        }
+        from + 1
+    }
+
+    /// Writes one process more in `to`, where `into` is the index of the first group from there.
+    /// Returns the index of the next one.
+    fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
+        let there = state.groups.get(into).filter(|group| group.local == to);
+        self.group(to, there.map_or(0, |group| group.count) + 1);
+        into + usize::from(there.is_some())
+    }
+
+    /// Copies groups as they are; the one before them must have been written.
+    fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
+        if groups.is_empty() {
+            return;
+        }
+        let (begin, end) = (state.begins[groups.start], state.begins[groups.end]);
+        let bytes = &state.body[usize::from(begin)..usize::from(end)];
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+        self.before = state.groups[groups.end - 1].local;
+        self.groups += groups.len() as u16;
+    }
+}
+
+/// Most bytes of a number.
+const VARINT: usize = 5;
+
+fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
+    let mut bytes = vec![0; Writer::most(groups.len())];
+    let mut writer = Writer { bytes: &mut bytes, at: 0, before: u32::MAX, groups: 0 };
+    writer.state(shared, groups);
+    into.extend_from_slice(&writer.bytes[..writer.at]);
 }
 
 /// The choices that were taken, with how often.

@@ -63,34 +63,33 @@ fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32,
             let mut runs: Mask = [0; _];
             runs[..flags].copy_from_slice(store.flags(record, state.bytes, flags));
             let before = runs;
-            batch.clear();
-            let _ = space.expand(record, &state, &WatchNothing, &mut batch, &mut [0; 32]);
-            let touched = batch.candidates.iter().fold(0_u32, |t, c| t ^ store.touch(c.tag));
-            std::hint::black_box(touched);
-            for candidate in &batch.candidates {
-                if space.choices[candidate.choice as usize].step.way_out != WayOut::Ordinary {
-                    if !way_outs {
-                        continue;
-                    }
-                    // The process that takes its way out runs by that very step.
-                    set_flag(&mut runs, candidate.actor as usize);
-                }
+            for actor in 0..groups {
                 if (0..groups).all(|i| flag(&runs, i)) {
                     break;
                 }
-                let successor = store.find(batch.body(candidate), candidate.tag);
-                let successor = successor.expect("the search was complete");
-                space.decode(store.tail(successor), &mut next);
-                let runs_there = store.flags(successor, next.bytes, next.flags());
-                for (i, group) in state.groups.iter().enumerate() {
-                    let is_actor = u32::from(i as u32 == candidate.actor);
-                    if flag(&runs, i) || group.count == is_actor {
-                        continue;
+                batch.clear();
+                let _ = space.steps_of(record, &state, actor, &WatchNothing, &mut batch);
+                for candidate in &batch.candidates {
+                    if space.choices[candidate.choice as usize].step.way_out != WayOut::Ordinary {
+                        if !way_outs {
+                            continue;
+                        }
+                        // The process that takes its way out runs by that very step.
+                        set_flag(&mut runs, actor);
                     }
-                    for place in space.places(&state, candidate, group.local) {
-                        let there = next.groups.binary_search_by_key(&place, |g| g.local);
-                        if place != NONE && flag(runs_there, there.expect("it went there")) {
-                            set_flag(&mut runs, i);
+                    let successor = store.find(batch.body(candidate), candidate.tag);
+                    let successor = successor.expect("the search was complete");
+                    space.decode(store.tail(successor), &mut next);
+                    let runs_there = store.flags(successor, next.bytes, next.flags());
+                    for (i, group) in state.groups.iter().enumerate() {
+                        if flag(&runs, i) || group.count == u32::from(i == actor) {
+                            continue;
+                        }
+                        for place in space.places(&state, candidate, group.local) {
+                            let there = next.groups.binary_search_by_key(&place, |g| g.local);
+                            if place != NONE && flag(runs_there, there.expect("it went there")) {
+                                set_flag(&mut runs, i);
+                            }
                         }
                     }
                 }
