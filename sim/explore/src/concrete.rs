@@ -54,6 +54,13 @@ pub struct Taken<'a, Label> {
     pub step: Step<Label>,
 }
 
+impl<Label: Copy> Taken<'_, Label> {
+    /// The transition as a step of a trace.
+    pub fn as_trace_step(&self) -> TraceStep<Label> {
+        TraceStep { actor: self.actor, ordinal: self.ordinal, label: self.step.label }
+    }
+}
+
 /// Visits every transition from `before`, process by process.
 ///
 /// # Errors
@@ -213,8 +220,7 @@ pub(crate) fn follow<S: System>(
         let mut next = None;
         let _ = transitions(system, &now, |taken| {
             if wanted(number, taken) {
-                let Taken { actor, ordinal, step, .. } = *taken;
-                trace.push(TraceStep { actor, ordinal, label: step.label });
+                trace.push(taken.as_trace_step());
                 next = Some(taken.after.clone());
                 return ControlFlow::Break(());
             }

@@ -17,22 +17,24 @@
 //! states that somebody is in, with how many are. Numbers are given in the order of discovery, which
 //! is the same each time.
 
-mod space;
-mod store;
+pub(crate) mod space;
+pub(crate) mod states;
+pub(crate) mod store;
 mod stuck;
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::bfs::{TraceStep, Violation};
-use crate::concrete::{self, Everybody};
+use crate::bfs::Violation;
+use crate::concrete::Everybody;
 use crate::limits::{End, Options, Progress};
 use crate::product::fits;
 use crate::stuck::Stuck;
 use crate::system::{System, WayOut};
 use crate::watch::Watch;
-use space::{Batch, Decoded, Space, taken};
-use store::{Cursor, Inserted, NONE, Store};
+use space::{Batch, Decoded, taken};
+use states::States;
+use store::{Cursor, Inserted};
 
 /// Most processes of a counted state: a count is a byte.
 pub const MAX_COUNTED: usize = 255;
@@ -95,7 +97,7 @@ pub fn explore_counted<S: System, W: Watch<S::Label>>(
     options: &Options<'_>,
 ) -> Result<Counted<S::Label>, Uncountable> {
     let initial = check(system)?;
-    Ok(Search::new(system, &initial, options.limits.states).run(&initial, watch, options))
+    Ok(Search::new(system, &initial, options.limits.states).run(watch, options))
 }
 
 /// The initial state, if the system fits.
@@ -116,14 +118,14 @@ pub(crate) fn check<S: System>(system: &S) -> Result<Everybody, Uncountable> {
 }
 
 /// The first violating transition of a property.
+#[derive(Clone, Copy)]
 struct First {
     before: u32,
     choice: u32,
 }
 
 struct Search<'s, S: System> {
-    space: Space<'s, S>,
-    store: Store,
+    states: States<'s, S>,
     /// Records in which somebody is blocked, in the order found.
     blocked: Vec<u32>,
     first: [Option<First>; 64],
@@ -143,8 +145,7 @@ const BATCH: usize = 256;
 impl<'s, S: System> Search<'s, S> {
     fn new(system: &'s S, initial: &Everybody, states: Option<u64>) -> Self {
         Self {
-            space: Space::new(system, initial.processes.len() as u32),
-            store: Store::new(states.unwrap_or(u64::MAX).max(1)),
+            states: States::new(system, initial, states),
             blocked: Vec::new(),
             first: [const { None }; 64],
             transitions: 0,
@@ -156,19 +157,15 @@ impl<'s, S: System> Search<'s, S> {
 
     fn run<W: Watch<S::Label>>(
         mut self,
-        initial: &Everybody,
         watch: &mut W,
         options: &Options<'_>,
     ) -> Counted<S::Label> {
-        let mut body = Vec::new();
-        let groups = self.space.number(initial.shared, &initial.processes, &mut body);
-        let tag = self.space.tag(&body);
-        self.store.insert(&body, tag, groups.div_ceil(8), NONE);
         let end = self.levels(watch, options);
-        for (step, times) in taken(&self.space.choices) {
+        for (step, times) in taken(&self.states.space.choices) {
             watch.record(step, times);
         }
-        let way_outs = taken(&self.space.choices).any(|(step, _)| step.way_out != WayOut::Ordinary);
+        let way_outs =
+            taken(&self.states.space.choices).any(|(step, _)| step.way_out != WayOut::Ordinary);
         let violations = (0..64)
             .filter(|p| self.first[*p as usize].is_some())
             .map(|p| self.violation(p, watch))
@@ -179,15 +176,15 @@ impl<'s, S: System> Search<'s, S> {
             if end == End::Complete { stuck::find(&mut self, way_outs) } else { [None, None] };
         Counted {
             end,
-            states: self.store.len(),
+            states: self.states.store.len(),
             transitions: self.transitions,
-            depth: self.path_to(self.last).len() as u32 - 1,
-            queue: self.store.len() - self.expanded,
+            depth: self.states.path_to(self.last).len() as u32 - 1,
+            queue: self.states.store.len() - self.expanded,
             violations,
             stuck,
             stuck_but_for_way_out,
             blocked_states,
-            locals: self.space.locals(),
+            locals: self.states.space.locals(),
             bytes,
         }
     }
@@ -201,7 +198,7 @@ impl<'s, S: System> Search<'s, S> {
         let mut cursor = Cursor::default();
         let mut next = 0;
         loop {
-            let level_end = self.store.len();
+            let level_end = self.states.store.len();
             while next < level_end {
                 if next.is_multiple_of(CLOCK) {
                     let end = self.insert(&mut batch).err();
@@ -209,21 +206,20 @@ impl<'s, S: System> Search<'s, S> {
                         return end;
                     }
                 }
-                let record = self.store.at(&mut cursor);
-                self.space.decode(self.store.tail(record), &mut state);
+                let record = self.states.store.at(&mut cursor);
+                self.states.space.decode(self.states.store.tail(record), &mut state);
                 let flags = state.flags();
                 runs[..flags].fill(0);
                 let begin = batch.candidates.len();
                 let result =
-                    self.space.expand(record, &state, watch, &mut batch, &mut runs[..flags]);
+                    self.states.space.expand(record, &state, watch, &mut batch, &mut runs[..flags]);
                 for candidate in &batch.candidates[begin..] {
-                    let cached = &self.space.choices[candidate.choice as usize];
-                    let mut violated = cached.violated
-                        | watch.violated_together(
-                            &cached.step,
-                            &self.space.census(self.store.tail(record)),
-                            &self.space.census(batch.body(candidate)),
-                        );
+                    let mut violated = self.states.violated(
+                        watch,
+                        candidate.choice,
+                        self.states.store.tail(record),
+                        batch.body(candidate),
+                    );
                     while violated != 0 {
                         self.first[violated.trailing_zeros() as usize]
                             .get_or_insert(First { before: record, choice: candidate.choice });
@@ -239,8 +235,11 @@ impl<'s, S: System> Search<'s, S> {
                 if (0..state.groups.len()).any(|i| !space::flag(&runs, i)) {
                     self.blocked.push(record);
                 }
-                self.store.flags_mut(record, state.bytes, flags).copy_from_slice(&runs[..flags]);
-                self.store.pass(&mut cursor, state.bytes, flags);
+                self.states
+                    .store
+                    .flags_mut(record, state.bytes, flags)
+                    .copy_from_slice(&runs[..flags]);
+                self.states.store.pass(&mut cursor, state.bytes, flags);
                 next += 1;
                 if batch.candidates.len() >= BATCH
                     && let Err(end) = self.insert(&mut batch)
@@ -251,7 +250,7 @@ impl<'s, S: System> Search<'s, S> {
             if let Err(end) = self.insert(&mut batch) {
                 return end;
             }
-            if level_end == self.store.len() {
+            if level_end == self.states.store.len() {
                 return End::Complete;
             }
             self.levels += 1;
@@ -265,7 +264,7 @@ impl<'s, S: System> Search<'s, S> {
 
     /// Stores the successors of the states expanded since the last time.
     fn insert(&mut self, batch: &mut Batch) -> Result<(), End> {
-        let store = &mut self.store;
+        let store = &mut self.states.store;
         let touched = batch.candidates.iter().fold(0_u32, |t, c| t ^ store.touch(c.tag));
         std::hint::black_box(touched);
         for (i, candidate) in batch.candidates.iter().enumerate() {
@@ -276,7 +275,8 @@ impl<'s, S: System> Search<'s, S> {
                 Inserted::Old(_) => {}
                 Inserted::Full => {
                     for cut in &batch.candidates[i + 1..] {
-                        self.space.choices[cut.choice as usize].taken -= u64::from(cut.times);
+                        self.states.space.choices[cut.choice as usize].taken -=
+                            u64::from(cut.times);
                     }
                     let whole = batch.parents.iter().position(|p| *p == candidate.parent);
                     self.expanded += whole.expect("its parent was expanded") as u64;
@@ -290,19 +290,19 @@ impl<'s, S: System> Search<'s, S> {
     }
 
     fn bytes(&self) -> u64 {
-        self.store.bytes() + self.space.bytes() + self.blocked.capacity() as u64 * 4
+        self.states.store.bytes() + self.states.space.bytes() + self.blocked.capacity() as u64 * 4
     }
 
     fn out_of_budget(&self, options: &Options<'_>, started: Instant) -> Option<End> {
         let limits = &options.limits;
         if let Some(progress) = options.progress {
             progress(Progress {
-                states: self.store.len(),
+                states: self.states.store.len(),
                 depth: self.levels,
-                queue: self.store.len() - self.expanded,
+                queue: self.states.store.len() - self.expanded,
             });
         }
-        let grown = self.store.bytes_with(64 * CLOCK) - self.store.bytes();
+        let grown = self.states.store.bytes_with(64 * CLOCK) - self.states.store.bytes();
         if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
             Some(End::Interrupted)
         } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
@@ -314,54 +314,8 @@ impl<'s, S: System> Search<'s, S> {
         }
     }
 
-    /// The records from the initial one to `record`.
-    fn path_to(&self, mut record: u32) -> Vec<u32> {
-        let mut path = vec![record];
-        while self.store.parent(record) != NONE {
-            record = self.store.parent(record);
-            path.push(record);
-        }
-        path.reverse();
-        path
-    }
-
-    /// The encoded state of a record.
-    fn body(&self, record: u32) -> &[u8] {
-        let mut state = Decoded::default();
-        self.space.decode(self.store.tail(record), &mut state);
-        &self.store.tail(record)[..state.bytes]
-    }
-
-    /// A trace of numbered processes to a state whose counted form is the record, and that state.
-    fn trace_to(&self, record: u32) -> (Vec<TraceStep<S::Label>>, Everybody) {
-        let path: Vec<&[u8]> = self.path_to(record).into_iter().map(|r| self.body(r)).collect();
-        let found = concrete::follow(self.space.system, path.len() - 1, |number, taken| {
-            self.space.is(path[number + 1], taken.after.shared, &taken.after.processes)
-        });
-        found.expect("a stored state is a successor of its parent")
-    }
-
     fn violation<W: Watch<S::Label>>(&self, property: u32, watch: &W) -> Violation<S::Label> {
-        let first = self.first[property as usize].as_ref().expect("the property was violated");
-        let (mut trace, before) = self.trace_to(first.before);
-        let step = self.space.choices[first.choice as usize].step;
-        let mut last = None;
-        let _ = concrete::transitions(self.space.system, &before, |taken| {
-            let violated = || {
-                watch.violated(&taken.step)
-                    | watch.violated_together(&taken.step, taken.before, taken.after)
-            };
-            if taken.step == step && violated() >> property & 1 != 0 {
-                last = Some(TraceStep {
-                    actor: taken.actor,
-                    ordinal: taken.ordinal,
-                    label: taken.step.label,
-                });
-                return std::ops::ControlFlow::Break(());
-            }
-            std::ops::ControlFlow::Continue(())
-        });
-        trace.push(last.expect("a violating transition was found there"));
-        Violation { property, trace }
+        let First { before, choice } = self.first[property as usize].expect("it was violated");
+        Violation { property, trace: self.states.trace_violating(property, before, choice, watch) }
     }
 }

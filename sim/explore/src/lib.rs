@@ -81,6 +81,7 @@
 pub mod bfs;
 pub mod concrete;
 pub mod counted;
+pub mod directed;
 pub mod limits;
 mod packed;
 pub mod product;
@@ -92,6 +93,7 @@ pub mod watch;
 
 pub use bfs::{Exploration, Violation, explore};
 pub use counted::{Counted, explore_counted};
+pub use directed::{Directed, Lead, Stopped, explore_directed};
 pub use limits::{End, Limits, Options, Progress};
 pub use product::{Configuration, MAX_PROCESSES, Product, Transition};
 pub use system::{

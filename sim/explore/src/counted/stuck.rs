@@ -38,11 +38,11 @@ pub(super) fn find<S: System>(
 fn forget<S: System>(search: &mut Search<'_, S>) {
     let mut state = Decoded::default();
     for record in &search.blocked {
-        search.space.decode(search.store.tail(*record), &mut state);
+        search.states.space.decode(search.states.store.tail(*record), &mut state);
         let mut runs: Mask = [0; _];
-        search.space.running(&state, &mut runs);
+        search.states.space.running(&state, &mut runs);
         let flags = state.flags();
-        search.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
+        search.states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
     }
 }
 
@@ -54,7 +54,7 @@ fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32,
     let mut open: Vec<u32> = search.blocked.iter().rev().copied().collect();
     let (mut state, mut next) = (Decoded::default(), Decoded::default());
     let mut batch = Batch::default();
-    let (space, store) = (&mut search.space, &mut search.store);
+    let (space, store) = (&mut search.states.space, &mut search.states.store);
     loop {
         let mut changed = false;
         open.retain(|&record| {
@@ -119,10 +119,10 @@ fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32,
 fn shallowest<S: System>(search: &Search<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
     let (record, groups) = stuck.first()?;
     let mut state = Decoded::default();
-    search.space.decode(search.store.tail(*record), &mut state);
+    search.states.space.decode(search.states.store.tail(*record), &mut state);
     let group = (0..state.groups.len()).find(|i| flag(groups, *i)).expect("a group is stuck");
-    let wanted = search.space.local_value(state.groups[group].local);
-    let (trace, end) = search.trace_to(*record);
+    let wanted = search.states.space.local_value(state.groups[group].local);
+    let (trace, end) = search.states.trace_to(*record);
     let process = end.processes.iter().position(|process| *process == wanted);
     let process = process.expect("the trace leads to a state with that group");
     Some(Stuck { process, trace, states: stuck.len() as u64 })

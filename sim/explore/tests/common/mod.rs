@@ -5,3 +5,4 @@ pub mod crowd;
 pub mod naive;
 pub mod random_system;
 pub mod reference_model;
+pub mod semaphore;
