@@ -4,8 +4,10 @@
 //!   classical planning', 2017; width itself is from their 'Width and serialization of classical
 //!   planning problems', 2012. Adapted to counted states: an atom is 'so many processes are in that
 //!   local state' or 'the shared state is such'. A state is expanded before others if it has an atom
-//!   that no state before it had; then come those with a new pair of atoms, then all others; those
-//!   of one class in the order found.
+//!   that no state before it had; then come those with a new pair of atoms, then all others. Which
+//!   of those with a new pair to take first, the newest or the oldest, makes a difference of two
+//!   orders of magnitude either way, so there is a search of each kind, in turn, with a bound on
+//!   states that grows by [`GROWTH`] from turn to turn.
 //! - Decides: nothing but that there is a violation. A trace is one of the system, and is not proved
 //!   shortest. No trace is no verdict, however many states were seen: [`crate::counted`] gives that.
 //! - Needs: what [`crate::counted`] needs. Nothing is told to it about the system; it finds what is
@@ -58,11 +60,11 @@ pub struct Directed<Label> {
     pub stopped: Stopped,
     /// The wanted properties that were violated, by property.
     pub leads: Vec<Lead<Label>>,
-    /// Distinct counted states found.
+    /// Distinct counted states found, in the turn that found most.
     pub states: u64,
-    /// States expanded: with a new atom, with a new pair of atoms, and others.
+    /// States expanded in that turn: with a new atom, with a new pair of atoms, and others.
     pub expanded: [u64; 3],
-    /// Bytes held at the end.
+    /// Bytes held at the end of that turn.
     pub bytes: u64,
 }
 
@@ -78,17 +80,46 @@ pub fn explore_directed<S: System, W: Watch<S::Label>>(
     options: &Options<'_>,
 ) -> Result<Directed<S::Label>, Uncountable> {
     let initial = check(system)?;
-    let states = States::new(system, &initial, options.limits.states);
-    let search = Search {
-        states,
-        atoms: Atoms::default(),
-        queues: Default::default(),
-        expanded: [0; 3],
-        first: [None; 64],
-        violated: 0,
-    };
-    Ok(search.run(watch, wanted, options))
+    let started = Instant::now();
+    let most = options.limits.states.unwrap_or(u64::MAX).max(1);
+    let mut budget = FIRST_TURN;
+    let mut rest = wanted;
+    let (leads, expanded) = (Vec::new(), [0; 3]);
+    let mut whole = Directed { stopped: Stopped::Found, leads, states: 0, expanded, bytes: 0 };
+    loop {
+        for newest_first in [true, false] {
+            let search = Search {
+                states: States::new(system, &initial, Some(budget.min(most))),
+                atoms: Atoms::default(),
+                queues: Default::default(),
+                newest_first,
+                expanded: [0; 3],
+                first: [None; 64],
+                violated: 0,
+                started,
+            };
+            let turn = search.run(watch, rest, options);
+            rest = turn.leads.iter().fold(rest, |rest, lead| rest & !(1 << lead.property));
+            let mut leads = std::mem::take(&mut whole.leads);
+            let most_states = if turn.states >= whole.states { &turn } else { &whole };
+            let Directed { states, expanded, bytes, .. } = *most_states;
+            leads.extend(turn.leads);
+            whole = Directed { stopped: turn.stopped, leads, states, expanded, bytes };
+            let by_turn = budget < most || newest_first;
+            if turn.stopped != Stopped::Limit(End::StatesLimit) || !by_turn {
+                whole.leads.sort_by_key(|lead| lead.property);
+                return Ok(whole);
+            }
+        }
+        budget = budget.saturating_mul(GROWTH);
+    }
 }
+
+/// Most states of the first turn.
+const FIRST_TURN: u64 = 1 << 14;
+
+/// By how much the bound on states grows.
+pub const GROWTH: u64 = 4;
 
 /// The atoms that were met.
 #[derive(Default)]
@@ -140,10 +171,13 @@ struct Search<'s, S: System> {
     atoms: Atoms,
     /// By class: records to be expanded.
     queues: [VecDeque<u32>; 3],
+    /// Which records of the second class to expand first.
+    newest_first: bool,
     expanded: [u64; 3],
     /// By property: the record before the first violating step, and its choice.
     first: [Option<(u32, u32)>; 64],
     violated: u64,
+    started: Instant,
 }
 
 impl<S: System> Search<'_, S> {
@@ -177,7 +211,6 @@ impl<S: System> Search<'_, S> {
         wanted: u64,
         options: &Options<'_>,
     ) -> Stopped {
-        let started = Instant::now();
         let mut state = Decoded::default();
         let mut batch = Batch::default();
         self.states.space.decode(self.states.store.tail(0), &mut state);
@@ -188,12 +221,15 @@ impl<S: System> Search<'_, S> {
                 return Stopped::NothingLeft;
             };
             if next.is_multiple_of(CLOCK)
-                && let Some(end) = self.out_of_budget(class, options, started)
+                && let Some(end) = self.out_of_budget(class, options)
             {
                 return Stopped::Limit(end);
             }
             next += 1;
-            let record = self.queues[class].pop_front().expect("it is not empty");
+            let queue = &mut self.queues[class];
+            let newest = class == 1 && self.newest_first;
+            let record = if newest { queue.pop_back() } else { queue.pop_front() };
+            let record = record.expect("it is not empty");
             self.expanded[class] += 1;
             self.states.space.decode(self.states.store.tail(record), &mut state);
             batch.clear();
@@ -239,7 +275,7 @@ impl<S: System> Search<'_, S> {
             + queues as u64 * 4
     }
 
-    fn out_of_budget(&self, class: usize, options: &Options<'_>, started: Instant) -> Option<End> {
+    fn out_of_budget(&self, class: usize, options: &Options<'_>) -> Option<End> {
         let limits = &options.limits;
         if let Some(progress) = options.progress {
             progress(Progress {
@@ -250,7 +286,7 @@ impl<S: System> Search<'_, S> {
         }
         if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
             Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
+        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
             Some(End::TimeLimit)
         } else if limits.bytes.is_some_and(|b| self.bytes() > b) {
             Some(End::MemoryLimit)
@@ -260,8 +296,8 @@ impl<S: System> Search<'_, S> {
     }
 }
 
-/// Leaves out what the violation does not need: from the last step to the first, every step without
-/// which the rest can still be taken and still ends in the violation.
+/// Leaves out what the violation does not need: of each process as many of its last steps as the
+/// others can do without, in ever smaller pieces.
 fn shorten<S: System, W: Watch<S::Label>>(
     system: &S,
     watch: &W,
@@ -270,23 +306,39 @@ fn shorten<S: System, W: Watch<S::Label>>(
 ) -> Vec<TraceStep<S::Label>> {
     let violates = |trace: &[TraceStep<S::Label>]| {
         let mut violated = 0;
-        concrete::replay(system, trace, |_, taken| {
+        let replayed = concrete::replay(system, trace, |_, taken| {
             violated = watch.violated(&taken.step)
                 | watch.violated_together(&taken.step, taken.before, taken.after);
-        })
-        .is_ok()
-            && violated >> property & 1 != 0
+        });
+        replayed.is_ok() && violated >> property & 1 != 0
     };
-    // A process that steps on without the step would need other steps: only try its last one.
-    for at in (0..trace.len().saturating_sub(1)).rev() {
-        let actor = trace[at].actor;
-        if trace[at + 1..].iter().any(|step| step.actor == actor) {
-            continue;
-        }
-        let mut without = trace.clone();
-        without.remove(at);
-        if violates(&without) {
-            trace = without;
+    // The last step is the violation.
+    let steps_of = |trace: &[TraceStep<S::Label>], actor| {
+        let all = trace[..trace.len() - 1].iter();
+        all.filter(|step| step.actor == actor).count()
+    };
+    let mut actors: Vec<usize> = trace.iter().map(|step| step.actor).collect();
+    actors.sort_unstable();
+    actors.dedup();
+    for actor in actors {
+        let mut piece = steps_of(&trace, actor);
+        while piece > 0 {
+            let keep = steps_of(&trace, actor) - piece;
+            let mut met = 0;
+            let last = trace.len() - 1;
+            let without: Vec<_> = (trace.iter().enumerate())
+                .filter(|(at, step)| {
+                    met += usize::from(step.actor == actor);
+                    step.actor != actor || met <= keep || *at == last
+                })
+                .map(|(_, step)| *step)
+                .collect();
+            if violates(&without) {
+                trace = without;
+                piece = piece.min(keep);
+            } else {
+                piece /= 2;
+            }
         }
     }
     trace
