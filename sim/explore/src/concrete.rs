@@ -100,8 +100,8 @@ fn transitions_of<S: System>(
         let mut emit = |after: &Everybody| {
             let step = Step {
                 kind,
-                shared_before: before.shared,
-                shared_after: after.shared,
+                before: before.shared,
+                after: after.shared,
                 local_before: local,
                 local_after: after.processes[actor].1,
                 label: choice.label,

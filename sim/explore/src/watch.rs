@@ -16,9 +16,9 @@ pub struct Step<Label> {
     /// The kind of the process.
     pub kind: Kind,
     /// The shared state before.
-    pub shared_before: Shared,
+    pub before: Shared,
     /// The shared state after.
-    pub shared_after: Shared,
+    pub after: Shared,
     /// The process's own local state before.
     pub local_before: Local,
     /// And after, with what it remembers of its own step.
@@ -36,8 +36,8 @@ impl<Label: Copy> Step<Label> {
     pub fn of(transition: &Transition<'_, Label>) -> Self {
         Self {
             kind: transition.kind,
-            shared_before: transition.before.shared,
-            shared_after: transition.after.shared,
+            before: transition.before.shared,
+            after: transition.after.shared,
             local_before: transition.local_before(),
             local_after: transition.local_after(),
             label: transition.label,
@@ -63,6 +63,14 @@ pub trait Watch<Label> {
     /// each. (A property of some steps only belongs into [`Watch::violated`], which costs less.)
     fn violated_together(&self, _: &Step<Label>, _before: &dyn Census, _after: &dyn Census) -> u64 {
         0
+    }
+
+    /// The bits of the shared state on which it depends whether such a step violates, besides those
+    /// that the step reads. It may look at the kind, the local states and the label, at nothing else.
+    /// All bits unless said otherwise: right for every watch, but little can be reduced then. Of
+    /// steps that never violate, or whose own reads decide it, nobody need say anything.
+    fn looks_at(&self, _: &Step<Label>) -> Shared {
+        Shared::MAX
     }
 
     /// Told how often a step was taken: by how many transitions of distinct expanded states, each

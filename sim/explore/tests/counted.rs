@@ -312,7 +312,7 @@ struct Fooled {
 
 impl Watch<At> for Fooled {
     fn violated(&self, step: &Step<At>) -> u64 {
-        let fooled = At::of(step.local_after) == At::DoneNull && step.shared_after & FAILED == 0;
+        let fooled = At::of(step.local_after) == At::DoneNull && step.after & FAILED == 0;
         u64::from(fooled)
     }
 

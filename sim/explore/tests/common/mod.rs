@@ -3,6 +3,7 @@
 
 pub mod crowd;
 pub mod naive;
+pub mod random_bits;
 pub mod random_system;
 pub mod reference_model;
 pub mod semaphore;
