@@ -9,14 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::hand::{Hand, Remembers, Sets, StepsFrom};
 use common::naive::{Graph, Naive, State};
 use common::random_bits::{Label, RandomBits};
 use common::random_system::RandomSystem;
 use common::reference_model::{At, FAILED, ReferenceModel};
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_explore::{
-    DORMANT, End, Limits, Options, Reduced, Shared, Step, System, Watch, WatchNothing, concrete,
-    explore_counted, explore_reduced,
+    DORMANT, Effect, End, Kind, Limits, Options, Reduced, Shared, Step, System, Watch,
+    WatchNothing, concrete, explore_counted, explore_reduced,
 };
 
 const SYSTEMS: u64 = 20_000;
@@ -267,6 +268,64 @@ fn without_symmetry_nobody_is_exchanged() {
                 (graph.states.len(), graph.transitions(), graph.depth()),
                 "seed {seed}"
             );
+        }
+    }
+}
+
+/// Two steps that have no bit in common, and a third process that remembers their order.
+#[test]
+fn a_witness_keeps_two_steps_in_order() {
+    let (first, second, witness) = ((Kind(0), 1), (Kind(1), 1), (Kind(2), 1));
+    for processes in [[first, second, witness], [second, first, witness], [witness, second, first]]
+    {
+        let system = Hand {
+            processes: processes.to_vec(),
+            steps: vec![
+                Sets(0, 1, 0b01, 7, Effect::None),
+                Sets(1, 1, 0b10, 8, Effect::None),
+                Sets(2, 2, 0, 4, Effect::None),
+                Sets(2, 3, 0, 4, Effect::None),
+            ],
+            remembers: vec![Remembers {
+                kind: 2,
+                local: 1,
+                bit: 0b01,
+                provided: 0b10,
+                to: 2,
+                otherwise: 3,
+            }],
+        };
+        for symmetry in [false, true] {
+            let found = reduced(&system, &StepsFrom, symmetry);
+            let leads: Vec<u32> = found.leads.iter().map(|lead| lead.property).collect();
+            assert_eq!(leads, [1, 2, 3], "both orders are told apart");
+        }
+    }
+}
+
+/// One process wants another one to be started, and there is none unless a third has ended before:
+/// by a step of its own, or by what it remembers.
+#[test]
+fn an_empty_pool_is_met() {
+    let (ends, starts, passes) = ((Kind(0), 1), (Kind(1), 1), (Kind(2), 1));
+    let spawn = Sets(1, 1, 0, 2, Effect::Spawn(Kind(0), 3));
+    let by_itself = vec![Sets(0, 1, 0, DORMANT, Effect::None), spawn];
+    let by_another = vec![Sets(2, 1, 0b01, 2, Effect::None), spawn];
+    let (kind, local, bit, provided) = (0, 1, 0b01, 0);
+    let (to, otherwise) = (DORMANT, DORMANT);
+    let remembers = vec![Remembers { kind, local, bit, provided, to, otherwise }];
+    for (processes, steps, remembers) in [
+        (vec![ends, starts], by_itself.clone(), vec![]),
+        (vec![starts, ends], by_itself, vec![]),
+        (vec![passes, ends, starts], by_another.clone(), remembers.clone()),
+        (vec![starts, passes, ends], by_another, remembers),
+    ] {
+        let system = Hand { processes, steps, remembers };
+        let full = explore_counted(&system, &mut WatchNothing, &Options::default());
+        assert_eq!(full.expect("it is small").end, End::PoolExhausted(Kind(0)));
+        for symmetry in [false, true] {
+            let found = reduced(&system, &StepsFrom, symmetry);
+            assert_eq!(found.end, End::PoolExhausted(Kind(0)));
         }
     }
 }

@@ -132,7 +132,7 @@ struct Known<Label> {
     /// For each shared state that occurs with it.
     steps: Vec<Steps<Label>>,
     /// What can change it without a step of its own: bits of changes that it remembers, queues that
-    /// it is asleep on, the pool that it is in or comes to.
+    /// it is asleep on, the pool that it is in.
     passive: Things,
     /// Local states it can come to, by own steps or by what others do.
     next: BTreeSet<usize>,
@@ -216,6 +216,8 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         let fresh = self.known.len();
         let number = *self.numbers.entry((kind, local)).or_insert(fresh);
         if number == fresh {
+            // So whoever comes to be dormant one step from here reads the pool: enough, because two
+            // that do commute.
             let passive = if local == DORMANT { Things::pool(kind) } else { Things::NOTHING };
             self.known.push(Known {
                 who: (kind, local),
@@ -232,15 +234,6 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         if self.pairs.insert((shared, number)) {
             self.work.push((shared, number));
         }
-    }
-
-    /// A process comes from a local state to another by what somebody else does.
-    fn becomes(&mut self, from: usize, to: usize) {
-        let (kind, local) = self.known[to].who;
-        if to != from && local == DORMANT {
-            self.known[from].passive.add(Things::pool(kind));
-        }
-        self.known[from].next.insert(to);
     }
 
     /// A process in a local state, in a shared state: what is done to it, and what it does.
@@ -301,9 +294,6 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
             }
             Effect::Spawn(kind, _) => steps.writes.add(Things::pool(kind)),
         }
-        if local == DORMANT {
-            steps.writes.add(Things::pool(kind));
-        }
         let written = after & writes;
         steps.normal.push(Normal { writes, written, local, effect, way_out, label, violated });
         let to = self.number(kind, local);
@@ -327,7 +317,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
                 && started == kind
             {
                 let to = self.number(kind, to);
-                self.becomes(number, to);
+                self.known[number].next.insert(to);
                 self.pair(taken.after, to);
             }
             return;
@@ -338,7 +328,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
             let to = self.number(kind, seen);
             if to != number {
                 self.known[number].passive.add(Things::bits(shared ^ taken.after));
-                self.becomes(number, to);
+                self.known[number].next.insert(to);
             }
             // A step must be remembered in the same way wherever what it reads is the same.
             let key = (taken.from, taken.choice, taken.reads, shared & taken.reads, number);
@@ -358,7 +348,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         }
         if let Some(woken) = woken {
             let woken = self.number(kind, woken);
-            self.becomes(number, woken);
+            self.known[number].next.insert(woken);
             self.pair(taken.after, woken);
         }
     }

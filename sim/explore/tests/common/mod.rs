@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod crowd;
+pub mod hand;
 pub mod naive;
 pub mod random_bits;
 pub mod random_system;
