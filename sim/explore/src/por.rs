@@ -35,10 +35,10 @@
 //!
 //! That steps of p and q 'commute' speaks of everybody, because steps change more than the process
 //! that takes them: what others remember of a change counts as read by them, a queue counts as
-//! written by who wakes it and as read by who is asleep on it now or one step from here, a pool of
-//! dormant processes as written by who takes from it and as read by who is in it, likewise. A third process that would
-//! remember two changes differently in the other order reads both. The one that steps may be one of
-//! several in one local state: these are disturbed by each other or not, like any two.
+//! written by who wakes it and as read by who is asleep on it now or one step from here, and
+//! likewise a pool of dormant processes by who takes from it and by who is in it. A third process
+//! that would remember two changes differently in the other order reads both. The one that steps may
+//! be one of several in one local state: these are disturbed by each other or not, like any two.
 //!
 //! With symmetry: the choice of P depends on kinds and local states only, so exchanging processes
 //! exchanges what is chosen, and the proviso holds for all states that a stored one stands for.
