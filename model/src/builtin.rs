@@ -179,11 +179,8 @@ pub fn scenario(
         scenario.names.push(Name { request, resolution, builtin });
         return scenario;
     }
-    let mut module = Module {
-        name: "ext4".to_owned(),
-        registers: naming != Naming::Plain,
-        ..Module::default()
-    };
+    let mut module =
+        Module { name: "ext4".to_owned(), registers: naming != Naming::Plain, ..Module::default() };
     let mut target = Target {
         module: 0,
         probe: vec![Probe { module: 0, required: true, insert: Insert::Finit }],

@@ -14,9 +14,10 @@ use kmodcheck_model::features::{
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::{Action, Helper, Init, Resolution, Scenario};
-use kmodcheck_model::{Model, Mutant};
+use kmodcheck_model::{Model, Mutant, Pc};
 
-use crate::check::{Report, check};
+use crate::check::{Report, Verdict, check};
+use crate::property::Property;
 use crate::recorded;
 
 /// The recorded verdicts of the whole grand matrix.
@@ -71,9 +72,8 @@ impl GrandCell {
 /// The same system with every switch that no step of the scenario reads at its oldest value.
 pub fn normal(scenario: &Scenario) -> Scenario {
     let mut scenario = scenario.clone();
-    let any_module = |f: fn(&kmodcheck_model::scenario::Module) -> bool| {
-        scenario.modules.iter().any(f)
-    };
+    let any_module =
+        |f: fn(&kmodcheck_model::scenario::Module) -> bool| scenario.modules.iter().any(f);
     let calls = |f: fn(&Action) -> bool| scenario.actors.iter().any(|a| f(&a.action));
     let sysfs_fails = any_module(|m| m.sysfs_may_fail || m.name_taken);
     let eexist = any_module(|m| m.init == Init::MayReturnEexist);
@@ -223,4 +223,45 @@ pub fn run(
 /// The recorded line of that system.
 pub fn find(name: &str) -> Option<&'static str> {
     RECORDED.lines().find(|line| line.split(" | ").next() == Some(name))
+}
+
+/// For each system, the mutant that violates each property that holds there.
+pub const MUTANTS: &str = include_str!("../recorded/grand-mutants.txt");
+
+/// Tried in this order: the first that violates is recorded.
+pub const CANDIDATES: [Mutant; 13] = [
+    Mutant::OldRule,
+    Mutant::CheckBeforeModprobe,
+    Mutant::CheckAcceptsForming,
+    Mutant::CheckRejectsAll,
+    Mutant::ShortcutBlind,
+    Mutant::NoSecondLook,
+    Mutant::SwapLoad(3),
+    Mutant::Skip(Pc::WakeLive),
+    Mutant::Skip(Pc::WakeFreed),
+    Mutant::NoModprobe,
+    Mutant::ModprobeExitsZero,
+    Mutant::Skip(Pc::SetLive),
+    Mutant::Skip(Pc::DuplicateComplete),
+];
+
+/// The properties of `report` that hold with their premise met.
+pub fn holding(report: &Report) -> impl Iterator<Item = Property> {
+    let met = |a: &&crate::check::Answer| a.verdict == Verdict::Holds { premise_met: true };
+    report.answers.iter().filter(met).map(|a| a.property)
+}
+
+/// Which of `properties` are violated in `system` under `mutant`.
+///
+/// # Panics
+/// Never for built-in scenarios, whose states fit.
+pub fn violated_under(system: &System, mutant: Mutant, properties: &[Property]) -> Vec<Property> {
+    let wanted = properties.iter().fold(0, |mask, p| mask | 1 << *p as u64);
+    // Whether somebody is stuck takes the whole search.
+    let whole = wanted & 1 << Property::NobodySleepsForEver as u64 != 0;
+    let stop_when_violated = if whole { 0 } else { wanted };
+    let options = Options { symmetry: true, stop_when_violated, ..Options::default() };
+    let report = check(&system.model(Some(mutant)), &options).expect("the states fit");
+    let violated = |p: &Property| matches!(report.answer(*p).verdict, Verdict::Violated(_));
+    properties.iter().copied().filter(violated).collect()
 }
