@@ -44,6 +44,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a real module, resolved through the module indexes as modprobe would.
     Check(Check),
+    /// Explore every kernel preset, kmod preset and environment, on every property.
+    Matrix(Matrix),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
 }
@@ -109,6 +111,33 @@ pub(crate) struct Requested {
     /// Callers call request_module(NAME).
     #[arg(long, value_name = "NAME")]
     pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// Only this property.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<kmodcheck_properties::Property>,
+}
+
+fn environments() -> clap::builder::PossibleValuesParser {
+    kmodcheck_model::builtin::Environment::ALL.map(|e| e.name()).into()
 }
 
 #[derive(Debug, Args)]
