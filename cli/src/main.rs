@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod fixes;
 mod grand;
 mod main_job;
 mod options;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
     };
