@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Matrix(Matrix),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
+    /// Count how many aliases of real module indexes each alias map of the patch covers.
+    Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
 }
@@ -172,6 +174,13 @@ pub(crate) struct Fixes {
 
 fn environments() -> clap::builder::PossibleValuesParser {
     kmodcheck_model::builtin::Environment::ALL.map(|e| e.name()).into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aliases {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
 }
 
 #[derive(Debug, Args)]

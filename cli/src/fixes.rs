@@ -87,10 +87,7 @@ fn print(asked: &Fixes, kmod: &str, environment: Environment, answer: &Answer) {
         answer.sets, asked.max_size, answer.systems, answer.rejected
     ));
     if !answer.unread.is_empty() {
-        output::print(&format!(
-            "No step of these systems reads: {}.",
-            answer.unread.join(", ")
-        ));
+        output::print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
     }
     if answer.sufficient.is_empty() {
         output::print(&format!(

@@ -29,8 +29,7 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
     let limits = options::limits(arguments);
     let bar = progress::bar(count);
     let threads = options::threads(arguments);
-    let reports =
-        grand::run(systems, threads, limits, options::interrupt(), &|_| bar.inc(1));
+    let reports = grand::run(systems, threads, limits, options::interrupt(), &|_| bar.inc(1));
     let covered = bar.position();
     bar.finish_and_clear();
     let Some(reports) = reports else {
@@ -65,10 +64,9 @@ fn properties(matrix: &Matrix) -> Vec<Property> {
     match matrix.property {
         Some(property) => vec![property],
         // Nobody listens for uevents in these environments.
-        None => Property::ALL
-            .into_iter()
-            .filter(|p| *p != Property::UdevFindsItInitialised)
-            .collect(),
+        None => {
+            Property::ALL.into_iter().filter(|p| *p != Property::UdevFindsItInitialised).collect()
+        }
     }
 }
 
@@ -122,10 +120,8 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
             table.set_header(header);
             for (presets, entries) in rows {
                 let mut kernels: Vec<&str> = presets.iter().map(|p| p.0).collect();
-                let kmods: BTreeSet<usize> = presets
-                    .iter()
-                    .filter_map(|p| KMODS.iter().position(|k| *k == p.1))
-                    .collect();
+                let kmods: BTreeSet<usize> =
+                    presets.iter().filter_map(|p| KMODS.iter().position(|k| *k == p.1)).collect();
                 kernels.dedup();
                 let kmods: Vec<&str> = kmods.into_iter().map(|k| KMODS[k]).collect();
                 let mut row = vec![kernels.join("\n"), kmods.join("\n")];
@@ -140,8 +136,7 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
             if let Verdict::Violated(trace) = &answer.verdict
                 && properties(matrix).contains(&answer.property)
             {
-                let text =
-                    output::trace_text(answer.property, &reports[0].system.scenario, trace);
+                let text = output::trace_text(answer.property, &reports[0].system.scenario, trace);
                 output::print(&format!("\n{text}"));
             }
         }
@@ -198,8 +193,7 @@ fn rows(
             by_kernel.iter().filter(|(_, c)| c == classes).map(|(k, _)| *k).collect();
         done.extend(&same);
         for (kmods, entries) in classes {
-            let presets =
-                same.iter().flat_map(|k| kmods.iter().map(move |m| (*k, *m))).collect();
+            let presets = same.iter().flat_map(|k| kmods.iter().map(move |m| (*k, *m))).collect();
             rows.push((presets, entries.clone()));
         }
     }

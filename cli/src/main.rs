@@ -1,5 +1,6 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod aliases;
 mod args;
 mod check;
 mod fixes;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
+        Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
     };

@@ -154,8 +154,7 @@ pub fn fixes(
         .collect();
     let (fared, complete) = explore(question, &systems, threads, limits, interrupt, progress)?;
     let together = |set: usize| {
-        let nothing =
-            Fared { holds: true, premise_met: false, false_alarm: false, stuck: false };
+        let nothing = Fared { holds: true, premise_met: false, false_alarm: false, stuck: false };
         of_set[set].iter().map(|s| fared[*s]).fold(nothing, |a, b| Fared {
             holds: a.holds && b.holds,
             premise_met: a.premise_met || b.premise_met,
