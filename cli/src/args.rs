@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kmodcheck_model::features::{KERNELS, KMODS};
+use kmodcheck_model::presets::{KERNELS, KMODS};
 
 /// Model checker for the Linux module loading race.
 ///

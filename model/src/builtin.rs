@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::scenario::{BuiltIn, Caller, Init, Module, Probe, Resolution, Scenario, Target};
+use crate::scenario::{
+    Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,
+};
 
 /// How the callers ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,17 +69,15 @@ pub fn scenario(
     features: Features,
     callers: u8,
 ) -> Scenario {
-    let caller = match naming {
-        Naming::Plain => Caller::RequestModule,
-        Naming::FsAndModule | Naming::FsAndOther => Caller::GetFsType,
+    let action = match naming {
+        Naming::Plain => Action::RequestModule(0),
+        Naming::FsAndModule | Naming::FsAndOther => Action::GetFsType(0),
     };
     let module = |init| Module {
         name: "ext4".to_owned(),
-        dependencies: Vec::new(),
         init,
-        registers: caller == Caller::GetFsType,
-        listed_builtin: false,
-        name_taken: false,
+        registers: action == Action::GetFsType(0),
+        ..Module::default()
     };
     let built_in = |directory| {
         // modules.builtin lists names; before kmod v27 nobody looks up aliases of built-in code.
@@ -86,8 +86,9 @@ pub fn scenario(
         (Vec::new(), resolution, Some(BuiltIn { name: "ext4".to_owned(), directory }))
     };
     let loadable = |init| {
-        let probe = vec![Probe { module: 0, required: true }];
-        (vec![module(init)], Resolution::Modules(vec![Target { module: 0, probe }]), None)
+        let probe = vec![Probe { module: 0, required: true, insert: Insert::Finit }];
+        let target = Target { module: 0, probe, blacklisted: false };
+        (vec![module(init)], Resolution::Modules(vec![target]), None)
     };
     let (modules, resolution, builtin) = match environment {
         Environment::Ok => loadable(Init::Succeeds),
@@ -98,11 +99,11 @@ pub fn scenario(
     Scenario {
         name: format!("{} {}", naming.request(), environment.name()),
         modules,
-        request: naming.request().to_owned(),
-        resolution,
-        builtin,
-        caller,
-        callers,
+        names: vec![Name { request: naming.request().to_owned(), resolution, builtin }],
+        actors: vec![Actor { action, count: callers, killable: false }],
+        helper: Helper::Present,
+        lsm_refuses: false,
+        limit: None,
         timeouts: false,
         features,
     }

@@ -118,6 +118,7 @@ impl Cell {
             sanity_check: self.check,
             alias_map: self.map,
             already_live: self.map != AliasMap::None,
+            ..KernelFeatures::V4_9
         };
         Features { kernel, kmod: self.kmod.features() }
     }

@@ -46,6 +46,7 @@ fn built_in(cell: &Cell, property: Property) -> Expected {
         Property::NoNeedlessUserspace if cell.map == AliasMap::None => NotApplicable,
         Property::NoNeedlessUserspace => Vacuous,
         Property::LifecycleAndSysfs | Property::NobodySleepsForEver => Vacuous,
+        Property::UdevFindsItInitialised => NotApplicable,
     }
 }
 
@@ -138,6 +139,7 @@ fn loadable(cell: &Cell, property: Property) -> Expected {
             _ => Violated,
         },
         Property::LifecycleAndSysfs | Property::NobodySleepsForEver => Holds,
+        Property::UdevFindsItInitialised => NotApplicable,
     }
 }
 
