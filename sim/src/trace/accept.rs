@@ -44,6 +44,11 @@ pub trait Log<S: System> {
     /// How many observations.
     fn observations(&self) -> usize;
 
+    /// The state in which the log begins, if that is not the system's initial one.
+    fn begin(&self, initial: Configuration) -> Configuration {
+        initial
+    }
+
     /// The memory before anything happens.
     fn start(&self) -> Self::Memory;
 
@@ -170,7 +175,8 @@ pub fn accept<S: System, L: Log<S>>(
         scratch: Vec::new(),
     };
     let mut set = Set::new();
-    search.enter(&mut set, (product.initial(), log.start()), Node::ROOT, 0)?;
+    let first = (log.begin(product.initial()), log.start());
+    search.enter(&mut set, first, Node::ROOT, 0)?;
     for at in 0..=log.observations() {
         let mut next = Set::new();
         let possible = search.close(&mut set, &mut next, at)?;

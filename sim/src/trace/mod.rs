@@ -4,6 +4,7 @@
 pub mod accept;
 pub mod columns;
 pub mod file;
+pub mod ftrace;
 
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_model::Event;
