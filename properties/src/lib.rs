@@ -2,6 +2,7 @@
 //! verdict of one system on all of them.
 
 pub mod check;
+pub mod grand;
 pub mod matrix;
 pub mod property;
 pub mod recorded;
