@@ -381,6 +381,11 @@ impl Model {
         Some(self.layout.with_pc(local, woken))
     }
 
+    /// A caller's word with what only properties read forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        self.layout.without_history(local)
+    }
+
     /// The modules whose outcome belongs to the requested name, or which is built in: whether
     /// modprobe may say 0 having seen the targets of `live` LIVE.
     pub(crate) fn truthful(&self, live: u16) -> bool {

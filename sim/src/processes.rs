@@ -69,6 +69,10 @@ impl System for Processes<'_> {
         self.model.wake(local)
     }
 
+    fn anonymous(&self, _: Kind, local: Local) -> Local {
+        self.model.without_history(local)
+    }
+
     fn returned(&self, _: Kind, local: Local) -> bool {
         self.model.returned(local)
     }
