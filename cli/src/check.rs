@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             limits,
             interrupt: Some(options::interrupt()),
             progress: Some(&|p| spinner.set_message(progress::describe(p))),
-            stop_when_violated: 0,
+            threads: options::threads(arguments),
+            ..Options::default()
         },
     )?;
     spinner.finish_and_clear();
