@@ -145,7 +145,7 @@ const BATCH: usize = 256;
 impl<'s, S: System> Search<'s, S> {
     fn new(system: &'s S, initial: &Everybody, states: Option<u64>) -> Self {
         Self {
-            states: States::new(system, initial, states),
+            states: States::new(system, initial, true, states),
             blocked: Vec::new(),
             first: [const { None }; 64],
             transitions: 0,

@@ -89,7 +89,7 @@ pub fn explore_directed<S: System, W: Watch<S::Label>>(
     loop {
         for newest_first in [true, false] {
             let search = Search {
-                states: States::new(system, &initial, Some(budget.min(most))),
+                states: States::new(system, &initial, true, Some(budget.min(most))),
                 atoms: Atoms::default(),
                 queues: Default::default(),
                 newest_first,

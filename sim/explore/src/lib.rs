@@ -85,6 +85,7 @@ pub mod counted;
 pub mod directed;
 pub mod limits;
 mod packed;
+pub mod por;
 pub mod product;
 pub mod replay;
 pub mod stuck;
@@ -96,6 +97,7 @@ pub use bfs::{Exploration, Violation, explore};
 pub use counted::{Counted, explore_counted};
 pub use directed::{Directed, Lead, Stopped, explore_directed};
 pub use limits::{End, Limits, Options, Progress};
+pub use por::{Deadlock, Reduced, explore_reduced};
 pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,

@@ -8,7 +8,7 @@
 
 use crate::bfs::Monitor;
 use crate::product::{Configuration, Step, Transition};
-use crate::system::{Kind, Local, System};
+use crate::system::{Kind, Local, Shared, System};
 
 /// How many processes are where.
 pub trait Census {
@@ -26,6 +26,14 @@ pub trait Watch<Label> {
     /// each. (A property of some steps only belongs into [`Watch::violated`], which costs less.)
     fn violated_together(&self, _: &Step<Label>, _before: &dyn Census, _after: &dyn Census) -> u64 {
         0
+    }
+
+    /// The bits of the shared state on which it depends whether such a step violates, besides those
+    /// that the step reads. It may look at the kind, the local states and the label, at nothing else.
+    /// All bits unless said otherwise: right for every watch, but little can be reduced then. Of
+    /// steps that never violate, or whose own reads decide it, nobody need say anything.
+    fn looks_at(&self, _: &Step<Label>) -> Shared {
+        Shared::MAX
     }
 
     /// Told how often a step was taken: by how many transitions of distinct expanded states, each

@@ -79,7 +79,7 @@ enum Act {
     Nothing,
     WakeAll(Queue),
     WakeOne(Queue),
-    Spawn { dormant: u32, kind: Kind, started: u32 },
+    Spawn(Kind, Local),
 }
 
 /// One way for a process in one local state to step in one shared state.
@@ -169,7 +169,10 @@ pub(crate) struct Space<'s, S: System> {
     /// How many processes there are.
     processes: u32,
     shared: Interner<Shared>,
-    locals: Interner<(Kind, Local)>,
+    /// Whether processes of a kind are of one class; else each is of its own.
+    symmetry: bool,
+    /// Kind, local state, class: only processes of one class are counted together.
+    locals: Interner<(Kind, Local, u8)>,
     /// By local state: nobody waits for such a process to run.
     rests: Vec<bool>,
     steps: HashMap<u64, Steps, FixedState>,
@@ -188,10 +191,12 @@ pub(crate) struct Space<'s, S: System> {
 }
 
 impl<'s, S: System> Space<'s, S> {
-    pub fn new(system: &'s S, processes: u32) -> Self {
+    /// For so many processes. `symmetry`: whether those of one kind are interchangeable.
+    pub fn new(system: &'s S, processes: u32, symmetry: bool) -> Self {
         Self {
             system,
             processes,
+            symmetry,
             shared: Interner::new(),
             locals: Interner::new(),
             rests: Vec::new(),
@@ -225,12 +230,12 @@ impl<'s, S: System> Space<'s, S> {
         self.shared.values[number as usize]
     }
 
-    pub fn local(&mut self, kind: Kind, local: Local) -> u32 {
+    pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
         debug_assert!(
             fits(u128::from(local), self.system.local_bits()),
             "local state out of its bits"
         );
-        let number = self.locals.number((kind, local));
+        let number = self.locals.number((kind, local, class));
         if number as usize == self.rests.len() {
             self.rests.push(local == DORMANT || self.system.returned(kind, local));
         }
@@ -238,7 +243,18 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     pub fn local_value(&self, number: u32) -> (Kind, Local) {
-        self.locals.values[number as usize]
+        let (kind, local, _) = self.locals.values[number as usize];
+        (kind, local)
+    }
+
+    /// The class of processes that the local state is one of.
+    fn class(&self, number: u32) -> u8 {
+        self.locals.values[number as usize].2
+    }
+
+    /// The class of the process with that number.
+    fn class_of(&self, process: usize) -> u8 {
+        if self.symmetry { 0 } else { process as u8 }
     }
 
     /// How many distinct local states there are so far.
@@ -261,8 +277,9 @@ impl<'s, S: System> Space<'s, S> {
     ) -> usize {
         let shared = self.shared(shared);
         let mut groups: Vec<Group> = Vec::new();
-        for (kind, local) in processes {
-            add(&mut groups, self.local(*kind, *local));
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            let class = self.class_of(i);
+            add(&mut groups, self.local(*kind, *local, class));
         }
         encode(shared, &groups, into);
         groups.len()
@@ -272,8 +289,8 @@ impl<'s, S: System> Space<'s, S> {
     pub fn is(&self, body: &[u8], shared: Shared, processes: &[(Kind, Local)]) -> bool {
         let Some(shared) = self.shared.numbers.get(&shared) else { return false };
         let mut groups: Vec<Group> = Vec::new();
-        for process in processes {
-            match self.locals.numbers.get(process) {
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            match self.locals.numbers.get(&(*kind, *local, self.class_of(i))) {
                 Some(local) => add(&mut groups, *local),
                 None => return false,
             }
@@ -388,7 +405,7 @@ impl<'s, S: System> Space<'s, S> {
                     groups,
                 });
             };
-            if matches!(act, Act::Nothing) && self.unmoved_by(change, &state.groups) {
+            if matches!(act, Act::Nothing) && self.unmoved_by(change, state, actor) {
                 emit(self, After::Step, NONE, 1);
                 continue;
             }
@@ -429,9 +446,15 @@ impl<'s, S: System> Space<'s, S> {
                         emit(self, After::Groups(&others), NONE, 1);
                     }
                 }
-                Act::Spawn { dormant, kind, started } => {
-                    match others.iter().position(|other| other.local == dormant) {
-                        Some(j) => {
+                Act::Spawn(kind, started) => {
+                    let dormant = others
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, other)| self.local_value(other.local) == (kind, DORMANT));
+                    // The first process of them.
+                    match dormant.map(|(j, other)| (self.class(other.local), j)).min() {
+                        Some((class, j)) => {
+                            let started = self.local(kind, started, class);
                             take(&mut others, j);
                             add(&mut others, started);
                             add(&mut others, local);
@@ -446,13 +469,14 @@ impl<'s, S: System> Space<'s, S> {
         exhausted
     }
 
-    /// Whether nobody is changed by what they remember of a change, as far as is known.
-    fn unmoved_by(&self, change: u32, groups: &[Group]) -> bool {
+    /// Whether nobody but the actor is changed by what they remember of a change, as far as is known.
+    fn unmoved_by(&self, change: u32, state: &Decoded, actor: usize) -> bool {
         change == NONE || {
             let known = &self.unmoved[change as usize];
-            groups.iter().all(|group| {
+            state.groups.iter().enumerate().all(|(i, group)| {
                 let word = known.get((group.local / 64) as usize);
                 word.is_some_and(|word| word >> (group.local % 64) & 1 != 0)
+                    || (i == actor && group.count == 1)
             })
         }
     }
@@ -479,7 +503,7 @@ impl<'s, S: System> Space<'s, S> {
                 }
                 [woken, if asleep > 1 { seen } else { NONE }]
             }
-            Act::Nothing | Act::WakeOne(_) | Act::Spawn { .. } => [seen, NONE],
+            Act::Nothing | Act::WakeOne(_) | Act::Spawn(..) => [seen, NONE],
         }
     }
 
@@ -498,7 +522,7 @@ impl<'s, S: System> Space<'s, S> {
         }
         let first = self.choices.len() as u32;
         for choice in &choices {
-            self.cache((shared, kind, local_before), choice, watch);
+            self.cache((shared, local), choice, watch);
         }
         let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
         self.scratch = choices;
@@ -509,11 +533,12 @@ impl<'s, S: System> Space<'s, S> {
 
     fn cache<W: Watch<S::Label>>(
         &mut self,
-        (before, kind, local_before): (u32, Kind, Local),
+        (before, actor): (u32, u32),
         choice: &Choice<S::Label>,
         watch: &W,
     ) {
         let shared_before = self.shared_value(before);
+        let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
         debug_assert_eq!(
             (shared_before ^ choice.shared) & !choice.footprint.writes,
             0,
@@ -521,7 +546,7 @@ impl<'s, S: System> Space<'s, S> {
             choice.label
         );
         let shared = self.shared(choice.shared);
-        let mut local = self.local(kind, choice.local);
+        let mut local = self.local(kind, choice.local, class);
         let mut change = NONE;
         if shared != before {
             change = self.changes.number((before, shared));
@@ -534,11 +559,7 @@ impl<'s, S: System> Space<'s, S> {
             Effect::None => Act::Nothing,
             Effect::WakeAll(queue) => Act::WakeAll(queue),
             Effect::WakeOne(queue) => Act::WakeOne(queue),
-            Effect::Spawn(kind, started) => Act::Spawn {
-                dormant: self.local(kind, DORMANT),
-                kind,
-                started: self.local(kind, started),
-            },
+            Effect::Spawn(kind, started) => Act::Spawn(kind, started),
         };
         let step = Step {
             kind,
@@ -574,7 +595,7 @@ impl<'s, S: System> Space<'s, S> {
             return local;
         }
         let seen = self.system.observe(kind, before, after, value);
-        self.local(kind, seen)
+        self.local(kind, seen, self.class(local))
     }
 
     fn observe_slowly(&mut self, change: u32, local: u32) -> u32 {
@@ -631,7 +652,8 @@ impl<'s, S: System> Space<'s, S> {
         let woken = known.unwrap_or_else(|| {
             let (kind, value) = self.local_value(local);
             let woken = if value == DORMANT { None } else { self.system.wake(kind, value, queue) };
-            let woken = woken.map_or(NONE, |woken| self.local(kind, woken));
+            let class = self.class(local);
+            let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
             let row = &mut self.wakes[row];
             if row.len() <= local as usize {
                 row.resize(local as usize + 1, None);
@@ -666,11 +688,10 @@ pub(crate) struct Counts<'a, 's, S: System> {
 
 impl<S: System> Census for Counts<'_, '_, S> {
     fn count(&self, kind: Kind, local: Local) -> usize {
-        let Some(number) = self.space.locals.numbers.get(&(kind, local)) else { return 0 };
         let mut state = Decoded::default();
         self.space.decode(self.bytes, &mut state);
-        let mut groups = state.groups.iter();
-        groups.find(|group| group.local == *number).map_or(0, |group| group.count as usize)
+        let there = |group: &&Group| self.space.local_value(group.local) == (kind, local);
+        state.groups.iter().filter(there).map(|group| group.count as usize).sum()
     }
 }
 
