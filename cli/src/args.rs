@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Matrix(Matrix),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
@@ -174,6 +176,25 @@ pub(crate) struct Fixes {
 
 fn environments() -> clap::builder::PossibleValuesParser {
     kmodcheck_model::builtin::Environment::ALL.map(|e| e.name()).into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this case.
+    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
+    pub case: Option<String>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
 }
 
 #[derive(Debug, Args)]

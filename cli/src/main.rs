@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod fixes;
 mod grand;
+mod kmod_sh;
 mod main_job;
 mod options;
 mod output;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Some(Command::Check(check)) => check::run(&arguments, check),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
     };

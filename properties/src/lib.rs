@@ -4,6 +4,7 @@
 pub mod check;
 pub mod fixes;
 pub mod grand;
+pub mod kmod_sh;
 pub mod matrix;
 pub mod property;
 pub mod recorded;
