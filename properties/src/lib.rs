@@ -2,6 +2,9 @@
 //! verdict of one system on all of them.
 
 pub mod check;
+pub mod fixes;
+pub mod grand;
+pub mod kmod_sh;
 pub mod matrix;
 pub mod property;
 pub mod recorded;

@@ -12,9 +12,10 @@ use std::ops::ControlFlow;
 
 use crate::bfs::TraceStep;
 use crate::product::PoolExhausted;
+use crate::product::Step;
 use crate::replay::Impossible;
 use crate::system::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
-use crate::watch::{Census, Step};
+use crate::watch::Census;
 
 /// A whole state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +108,7 @@ fn transitions_of<S: System>(
                 label: choice.label,
                 way_out: choice.way_out,
                 footprint: choice.footprint,
+                effect: choice.effect,
             };
             let taken = Taken { before, after, actor, ordinal, step };
             ordinal += 1;

@@ -300,6 +300,12 @@ impl<'s, S: System> Search<'s, S> {
                 states: self.states.store.len(),
                 depth: self.levels,
                 queue: self.states.store.len() - self.expanded,
+                transitions: self.transitions,
+                level: 0,
+                level_left: 0,
+                bytes: self.states.store.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: started.elapsed(),
             });
         }
         let grown = self.states.store.bytes_with(64 * CLOCK) - self.states.store.bytes();

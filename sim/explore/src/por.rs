@@ -380,6 +380,12 @@ impl<S: System> Search<'_, S> {
                 states: self.states.store.len(),
                 depth: self.levels,
                 queue: self.states.store.len() - self.expanded,
+                transitions: 0,
+                level: 0,
+                level_left: 0,
+                bytes: self.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: self.started.elapsed(),
             });
         }
         if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
@@ -398,7 +404,7 @@ impl<S: System> Search<'_, S> {
 struct StepsOnly<'a, W>(&'a W);
 
 impl<Label, W: Watch<Label>> Watch<Label> for StepsOnly<'_, W> {
-    fn violated(&self, step: &crate::watch::Step<Label>) -> u64 {
+    fn violated(&self, step: &crate::product::Step<Label>) -> u64 {
         self.0.violated(step)
     }
 }

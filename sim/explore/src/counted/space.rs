@@ -8,9 +8,10 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::FixedState;
 
 use super::store::NONE;
+use crate::product::Step;
 use crate::product::fits;
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::{Census, Step, Watch, WatchNothing};
+use crate::watch::{Census, Watch, WatchNothing};
 
 /// So many processes of one kind are in one local state. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -583,6 +584,7 @@ impl<'s, S: System> Space<'s, S> {
             label: choice.label,
             way_out: choice.way_out,
             footprint: choice.footprint,
+            effect: choice.effect,
         };
         let violated = watch.violated(&step);
         self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });

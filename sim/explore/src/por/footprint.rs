@@ -16,8 +16,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
+use crate::product::Step;
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::{Step, Watch};
+use crate::watch::Watch;
 
 /// Bits of the shared state, queues and pools of dormant processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -280,6 +281,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
             label,
             way_out,
             footprint,
+            effect,
         };
         let violated = self.watch.violated(&step);
         self.known[number].looks_at |= self.watch.looks_at(&step);
