@@ -79,6 +79,7 @@
 //! ```
 
 pub mod bfs;
+pub mod coverability;
 pub mod limits;
 mod packed;
 pub mod product;
