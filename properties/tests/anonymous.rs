@@ -4,54 +4,66 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::{Choice, Product, System};
-use kmodcheck_model::{Event, Mutant, Pc};
+use kmodcheck_explore::{Choice, Effect, Kind, Product, Queue, System};
+use kmodcheck_model::{Event, Model, Mutant, Pc};
+use kmodcheck_properties::grand;
 use kmodcheck_properties::matrix::Cell;
 use kmodcheck_sim::Processes;
-use kmodcheck_sim::processes::{CALLER, MODULE_WQ};
 
 /// The choices with their local states made anonymous.
-fn anonymous(system: &Processes<'_>, choices: &[Choice<Event>]) -> Vec<Choice<Event>> {
-    let forget = |c: &Choice<Event>| Choice { local: system.anonymous(CALLER, c.local), ..*c };
+fn anonymous(system: &Processes<'_>, kind: Kind, choices: &[Choice<Event>]) -> Vec<Choice<Event>> {
+    let forget = |c: &Choice<Event>| Choice {
+        local: system.anonymous(kind, c.local),
+        effect: match c.effect {
+            Effect::Spawn(kind, local) => Effect::Spawn(kind, system.anonymous(kind, local)),
+            effect => effect,
+        },
+        ..*c
+    };
     choices.iter().map(forget).collect()
 }
 
-/// Every transition of two callers; returns how many local states had a history to forget.
-fn holds_in(cell: Cell, mutant: Option<Mutant>) -> usize {
-    let model = cell.model(2, mutant);
-    let system = Processes { model: &model };
-    let product = Product::new(&system).expect("two callers");
+/// Every transition of the model; returns how many local states had a history to forget.
+fn holds_in(model: &Model) -> usize {
+    let name = &model.scenario().name;
+    let system = Processes { model };
+    let product = Product::new(&system).expect("few processes");
     let mut seen = BTreeSet::from([product.initial()]);
     let mut queue: Vec<_> = seen.iter().copied().collect();
     let mut scratch = Vec::new();
     let mut with_history = BTreeSet::new();
-    let forget = |local| system.anonymous(CALLER, local);
+    let processes: Vec<Kind> = (0..product.processes()).map(|i| product.kind(i)).collect();
     while let Some(state) = queue.pop() {
-        for &local in &state.locals[..2] {
+        for (&kind, &local) in processes.iter().zip(&state.locals) {
+            let forget = |local| system.anonymous(kind, local);
             let (mut whole, mut without) = (Vec::new(), Vec::new());
-            system.step(CALLER, state.shared, local, &mut whole);
-            system.step(CALLER, state.shared, forget(local), &mut without);
+            system.step(kind, state.shared, local, &mut whole);
+            system.step(kind, state.shared, forget(local), &mut without);
             assert_eq!(
-                anonymous(&system, &whole),
-                anonymous(&system, &without),
-                "{cell}: a step of {:?} reads history",
+                anonymous(&system, kind, &whole),
+                anonymous(&system, kind, &without),
+                "{name}: a step of {:?} reads history",
                 model.task(local)
             );
-            let wake = |local| system.wake(CALLER, local, MODULE_WQ);
-            assert_eq!(wake(local).map(forget), wake(forget(local)).map(forget), "{cell}");
-            let returned = |local| system.returned(CALLER, local);
-            assert_eq!(returned(local), returned(forget(local)), "{cell}");
-            assert_eq!(forget(forget(local)), forget(local), "{cell}");
+            for choice in &whole {
+                if let Effect::WakeAll(queue) | Effect::WakeOne(queue) = choice.effect {
+                    wakes(&system, kind, local, queue);
+                }
+            }
+            let returned = |local| system.returned(kind, local);
+            assert_eq!(returned(local), returned(forget(local)), "{name}");
+            assert_eq!(forget(forget(local)), forget(local), "{name}");
             if forget(local) != local {
                 with_history.insert(local);
             }
         }
         let _ = product.successors(&state, &mut scratch, |transition| {
             let (before, after) = (transition.before.shared, transition.after.shared);
-            if before != after {
-                for &local in &state.locals[..2] {
-                    let seen = |local| system.observe(CALLER, before, after, local);
-                    assert_eq!(forget(seen(local)), forget(seen(forget(local))), "{cell}");
+            for (&kind, &local) in processes.iter().zip(&state.locals) {
+                let forget = |local| system.anonymous(kind, local);
+                if before != after && local != 0 {
+                    let seen = |local| system.observe(kind, before, after, local);
+                    assert_eq!(forget(seen(local)), forget(seen(forget(local))), "{name}");
                 }
             }
             if seen.insert(*transition.after) {
@@ -60,14 +72,28 @@ fn holds_in(cell: Cell, mutant: Option<Mutant>) -> usize {
             ControlFlow::Continue(())
         });
     }
+    // Whoever is awake or asleep anywhere is woken alike, whatever it remembers.
+    for state in &seen {
+        for (&kind, &local) in processes.iter().zip(&state.locals) {
+            for queue in 0..2 {
+                wakes(&system, kind, local, Queue(queue));
+            }
+        }
+    }
     with_history.len()
+}
+
+fn wakes(system: &Processes<'_>, kind: Kind, local: u64, queue: Queue) {
+    let forget = |local| system.anonymous(kind, local);
+    let wake = |local| system.wake(kind, local, queue);
+    assert_eq!(wake(local).map(forget), wake(forget(local)).map(forget));
 }
 
 #[test]
 fn no_step_reads_history() {
     let mut with_history = 0;
     for cell in Cell::all() {
-        with_history += holds_in(cell, None);
+        with_history += holds_in(&cell.model(2, None));
     }
     assert!(with_history > 10_000, "the histories were not forgotten: {with_history}");
 }
@@ -88,6 +114,17 @@ fn no_step_of_a_mutant_reads_history() {
         Mutant::Merge(Pc::Read),
     ];
     for (number, cell) in Cell::all().into_iter().enumerate() {
-        holds_in(cell, Some(mutants[number % mutants.len()]));
+        holds_in(&cell.model(2, Some(mutants[number % mutants.len()])));
     }
+}
+
+/// The systems of the grand matrix, one in so many.
+#[test]
+fn no_step_of_the_whole_lifecycle_reads_history() {
+    let systems = grand::System::of(&grand::GrandCell::all());
+    let mut with_history = 0;
+    for system in systems.iter().step_by(23) {
+        with_history += holds_in(&system.model(None));
+    }
+    assert!(with_history > 1_000, "the histories were not forgotten: {with_history}");
 }
