@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use common::naive::{Naive, State};
 use common::random_system::{Label, RandomSystem};
 use common::reference_model::{At, ReferenceModel};
-use kmodcheck_explore::bfs::Monitor;
 use kmodcheck_explore::coverability::{
-    Family, Member, Minimal, Outcome, Setup, Smallest, Step, Undecided, Watch, smallest,
+    Family, Minimal, Outcome, Question, Setup, Smallest, Undecided, smallest,
 };
 use kmodcheck_explore::{
-    Choice, DORMANT, End, Initial, Kind, Limits, Local, Options, Queue, Shared, System, Transition,
+    Choice, DORMANT, End, Initial, Kind, Limits, Local, Options, Queue, Shared, Step, System, Watch,
 };
 
 /// Callers of the first kind, and of the second kind as the family wants them.
@@ -25,15 +24,15 @@ const OTHER: Kind = Kind(1);
 enum Second {
     /// There is none.
     Nobody,
-    /// One, followed with its history.
+    /// One, that may be tagged.
     One,
-    /// One, followed without.
+    /// One, without history.
     Forgetful,
     /// Any number.
     Any,
     /// Any number, spawned only.
     Spawned,
-    /// Two of them, spawned only, followed without history.
+    /// Two of them, spawned only, without history.
     Pool,
 }
 
@@ -174,65 +173,48 @@ impl System for Remembering {
     }
 }
 
+#[derive(Clone)]
 struct Watching<'s>(&'s Remembering);
 
-impl Watch<Remembering> for Watching<'_> {
-    fn violated(&self, step: &Step<Label>) -> u64 {
-        self.0.violated_by(step.label, step.before, step.local_before)
-    }
-
+impl Watching<'_> {
     fn without_history(&self) -> u64 {
         (0..3).filter(|p| self.0.bad[*p].2 == 0).fold(0, |mask, p| mask | 1 << p)
     }
 }
 
-impl<'m> Monitor<Member<'m, Remembering>> for Watching<'_> {
-    fn violated(&self, taken: &Transition<'_, Label>) -> u64 {
-        let violated = self.0.violated_by(taken.label, taken.before.shared, taken.local_before());
+impl Watch<Label> for Watching<'_> {
+    fn violated(&self, step: &Step<Label>) -> u64 {
+        let violated = self.0.violated_by(step.label, step.shared_before, step.local_before);
         // Of the forgetful no property reads the history.
-        if self.0.forgetful().contains(&taken.kind) {
-            violated & Watch::without_history(self)
-        } else {
-            violated
-        }
+        let forgetful = self.0.forgetful().contains(&step.kind);
+        if forgetful { violated & self.without_history() } else { violated }
     }
 }
 
-/// What a configuration of the product is in the counted form, for each choice of tagged processes.
+/// What a state of the product is in the counted form, for each choice of the tagged process.
 fn counted(family: &Family<'_, Remembering>, kinds: &[Kind], state: &State) -> Vec<Minimal> {
     let system = family.system();
-    let kept = |tracked: &kmodcheck_explore::coverability::Tracked, local: Local| {
-        if tracked.history { local } else { system.anonymous(tracked.kind, local) }
-    };
-    // Partial choices: the local states of the tracked processes, and who they are.
-    let mut choices: Vec<(Vec<Local>, Vec<usize>)> = vec![(Vec::new(), Vec::new())];
-    for tracked in family.tracked() {
-        let crowd = family.crowds().iter().any(|c| c.kind == tracked.kind);
-        let of_kind: Vec<usize> = (0..kinds.len()).filter(|i| kinds[*i] == tracked.kind).collect();
-        let mut more = Vec::new();
-        for (locals, who) in choices {
-            let free = of_kind.iter().copied().filter(|i| !who.contains(i));
-            // Followed processes keep their place, tagged ones are any of their kind.
-            let candidates: Vec<usize> =
-                if crowd { free.collect() } else { free.take(1).collect() };
-            for i in candidates {
-                let (mut locals, mut who) = (locals.clone(), who.clone());
-                locals.push(kept(tracked, state.1[i]));
-                who.push(i);
-                more.push((locals, who));
-            }
-        }
-        choices = more;
-    }
-    choices
-        .into_iter()
-        .map(|(tracked, who)| {
+    let anonymous = |i: usize| system.anonymous(kinds[i], state.1[i]);
+    let crowd = |i: &usize| family.is_crowd(kinds[*i]);
+    let in_slots: Vec<usize> = (0..kinds.len()).filter(|i| !crowd(i)).collect();
+    (0..kinds.len())
+        .filter(|i| state.1[*i] != DORMANT && !family.is_forgetful(kinds[*i]))
+        .map(|tagged| {
             let mut others: Vec<(Kind, Local)> = (0..kinds.len())
-                .filter(|i| !who.contains(i) && state.1[*i] != DORMANT)
-                .map(|i| (kinds[i], system.anonymous(kinds[i], state.1[i])))
+                .filter(|i| crowd(i) && *i != tagged && state.1[*i] != DORMANT)
+                .map(|i| (kinds[i], anonymous(i)))
                 .collect();
             others.sort_unstable();
-            Minimal { shared: state.0, tracked, others }
+            let slot = in_slots.iter().position(|i| *i == tagged);
+            let local = |i: &usize| if *i == tagged { DORMANT } else { anonymous(*i) };
+            Minimal {
+                shared: state.0,
+                tag_kind: kinds[tagged],
+                tag_slot: slot.map(|slot| slot as u8),
+                tag: state.1[tagged],
+                slots: in_slots.iter().map(local).collect(),
+                others,
+            }
         })
         .collect()
 }
@@ -254,9 +236,10 @@ fn check(seed: u64, tally: &mut Tally) {
     let family = Family::new(&system, system.any_number(), system.forgetful())
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let watch = Watching(&system);
+    let question = Question { without_history: watch.without_history(), watch };
     let limits = Limits { states: Some(20_000), ..Limits::default() };
     let options = Options { limits, ..Options::default() };
-    let setup = match Setup::new(&family, &watch, &options) {
+    let setup = match Setup::new(&family, &question, &options) {
         Ok(setup) => setup,
         Err(error) => panic!("seed {seed}: {error}"),
     };
@@ -279,7 +262,7 @@ fn check(seed: u64, tally: &mut Tally) {
         };
         let few =
             Options { limits: Limits { states: Some(3_000), ..limits }, ..Options::default() };
-        let found = smallest(&family, property, 4, &few, || Watching(&system))
+        let found = smallest(&family, &question.watch, property, 4, &few)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         match (&proved, &slowly) {
             (Outcome::Holds(proof), Outcome::Holds(_)) => {
@@ -318,7 +301,7 @@ fn compare_configurations(
     seed: u64,
     system: &Remembering,
     family: &Family<'_, Remembering>,
-    setup: &Setup,
+    setup: &Setup<'_, '_, Remembering, Watching<'_>>,
     tally: &mut Tally,
 ) {
     if system.inner.shapes().spawns {
@@ -355,34 +338,31 @@ fn proofs_agree_with_exhaustive_exploration_on_generated_systems() {
 }
 
 /// `done-null` without a failure, as a property of steps.
+#[derive(Clone)]
 struct Lost;
 
-impl Watch<ReferenceModel> for Lost {
+impl Watch<At> for Lost {
     fn violated(&self, step: &Step<At>) -> u64 {
-        u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
+        u64::from(ReferenceModel::violating(step.shared_after, &[step.local_after]))
     }
 }
 
-impl<'m> Monitor<Member<'m, ReferenceModel>> for Lost {
-    fn violated(&self, taken: &Transition<'_, At>) -> u64 {
-        u64::from(ReferenceModel::violating(taken.after.shared, &[taken.local_after()]))
-    }
-}
+const LOST: Question<Lost> = Question { watch: Lost, without_history: 0 };
 
-fn reference(v19: bool) -> (Outcome, Smallest<At>, Setup) {
+fn reference(v19: bool) -> (Outcome, Smallest<At>, u64) {
     let system = ReferenceModel { callers: 2, v19 };
     let family = Family::new(&system, &[CALLER], &[]).expect("callers are alike");
     let options = Options::default();
-    let setup = Setup::new(&family, &Lost, &options).expect("a small system");
-    let found = smallest(&family, 0, 3, &options, || Lost).expect("small states");
-    (setup.prove(1, &options).expect("no limits"), found, setup)
+    let setup = Setup::new(&family, &LOST, &options).expect("a small system");
+    let found = smallest(&family, &Lost, 0, 3, &options).expect("small states");
+    (setup.prove(1, &options).expect("no limits"), found, setup.possibly_violated())
 }
 
 #[test]
 fn old_userspace_loses_the_file_system_from_two_callers_on() {
-    let (outcome, found, setup) = reference(true);
+    let (outcome, found, possible) = reference(true);
     assert_eq!(outcome, Outcome::Reaches { others: 1 });
-    assert_eq!(setup.possibly_violated(), 1);
+    assert_eq!(possible, 1);
     let Smallest::Violated { callers, trace } = found else { panic!("{found:?}") };
     assert_eq!(callers, 2);
     assert!(trace.len() > 8, "{trace:?}");
@@ -390,10 +370,10 @@ fn old_userspace_loses_the_file_system_from_two_callers_on() {
 
 #[test]
 fn new_userspace_does_not_with_any_number_of_callers() {
-    let (outcome, found, setup) = reference(false);
+    let (outcome, found, possible) = reference(false);
     assert!(matches!(outcome, Outcome::Holds(_)), "{outcome:?}");
     assert_eq!(found, Smallest::NotUpTo(3));
-    assert_eq!(setup.possibly_violated(), 0);
+    assert_eq!(possible, 0);
 }
 
 #[test]
@@ -401,7 +381,7 @@ fn reference_model_reaches_the_same_for_one_to_five_callers() {
     for v19 in [false, true] {
         let system = ReferenceModel { callers: 1, v19 };
         let family = Family::new(&system, &[CALLER], &[]).expect("callers are alike");
-        let setup = Setup::new(&family, &Lost, &Options::default()).expect("a small system");
+        let setup = Setup::new(&family, &LOST, &Options::default()).expect("a small system");
         for callers in 1..=5 {
             let member = family.member(callers, 0);
             let naive = Naive::new(&member);
@@ -413,8 +393,14 @@ fn reference_model_reaches_the_same_for_one_to_five_callers() {
                         .map(|(_, local)| (CALLER, *local))
                         .collect();
                     others.sort_unstable();
-                    let tracked = vec![state.1[tagged]];
-                    expected.insert(Minimal { shared: state.0, tracked, others });
+                    expected.insert(Minimal {
+                        shared: state.0,
+                        tag_kind: CALLER,
+                        tag_slot: None,
+                        tag: state.1[tagged],
+                        slots: Vec::new(),
+                        others,
+                    });
                 }
             }
             let found = setup.configurations(callers - 1, 10_000_000).expect("small");
@@ -478,18 +464,17 @@ impl System for Semaphore {
     }
 }
 
+#[derive(Clone)]
 struct OneTooMany(Shared);
 
-impl Watch<Semaphore> for OneTooMany {
+impl Watch<&'static str> for OneTooMany {
     fn violated(&self, step: &Step<&'static str>) -> u64 {
-        u64::from(step.label == "up" && step.before == self.0)
+        u64::from(step.label == "up" && step.shared_before == self.0)
     }
 }
 
-impl<'m> Monitor<Member<'m, Semaphore>> for OneTooMany {
-    fn violated(&self, taken: &Transition<'_, &'static str>) -> u64 {
-        u64::from(taken.label == "up" && taken.before.shared == self.0)
-    }
+fn one_too_many(permits: u8) -> Question<OneTooMany> {
+    Question { watch: OneTooMany(Shared::from(permits)), without_history: 0 }
 }
 
 /// Any two of three may hold a permit together, and all three may not: pairs do not tell.
@@ -498,8 +483,8 @@ fn what_pairs_cannot_tell_the_backward_search_decides() {
     for permits in 1..=6 {
         let system = Semaphore { permits, generous: false };
         let family = Family::new(&system, &[CALLER], &[]).expect("callers are alike");
-        let watch = OneTooMany(Shared::from(permits));
-        let setup = Setup::new(&family, &watch, &Options::default()).expect("small");
+        let question = one_too_many(permits);
+        let setup = Setup::new(&family, &question, &Options::default()).expect("small");
         assert_eq!(setup.possibly_violated() != 0, permits > 1, "{permits} permits");
         let outcome = setup.prove(1, &Options::default()).expect("small");
         let Outcome::Holds(proof) = outcome else { panic!("{permits} permits: {outcome:?}") };
@@ -508,7 +493,7 @@ fn what_pairs_cannot_tell_the_backward_search_decides() {
             // The tagged caller outside, and one more inside than there are permits.
             assert_eq!(largest, Some(usize::from(permits) + 1));
         }
-        let found = smallest(&family, 0, 7, &Options::default(), || OneTooMany(watch.0));
+        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
         assert_eq!(found, Ok(Smallest::NotUpTo(7)));
     }
 }
@@ -519,11 +504,11 @@ fn the_least_number_of_callers_grows_with_the_permits() {
     for permits in 1..=6 {
         let system = Semaphore { permits, generous: true };
         let family = Family::new(&system, &[CALLER], &[]).expect("callers are alike");
-        let watch = OneTooMany(Shared::from(permits));
-        let setup = Setup::new(&family, &watch, &Options::default()).expect("small");
+        let question = one_too_many(permits);
+        let setup = Setup::new(&family, &question, &Options::default()).expect("small");
         let outcome = setup.prove(1, &Options::default()).expect("small");
         assert_eq!(outcome, Outcome::Reaches { others: usize::from(permits) });
-        let found = smallest(&family, 0, 7, &Options::default(), || OneTooMany(watch.0));
+        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
         let Ok(Smallest::Violated { callers, trace }) = found else { panic!("{found:?}") };
         assert_eq!(callers, usize::from(permits) + 1);
         assert_eq!(trace.len(), 2 * callers, "{trace:?}");

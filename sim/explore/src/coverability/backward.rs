@@ -279,7 +279,8 @@ impl Search<'_, '_> {
         let element = match self.backward.views.and_then(|v| impossible(v, control, &element)) {
             Some(smaller) => smaller,
             None => {
-                if control == 0 && element.letters().iter().all(|l| table.initial.has(*l)) {
+                let initial = (control as usize) < table.initials;
+                if initial && element.letters().iter().all(|l| table.initial.has(*l)) {
                     self.initial.get_or_insert(element.letters().len());
                 }
                 element

@@ -12,14 +12,15 @@ use super::table::{BLOCKS, GONE, Letter, NONE, Rule, Table};
 /// A control state and the letters beside it, in ascending order.
 pub(crate) type Configuration = (u32, Vec<Letter>);
 
-/// Everything that `initial` reaches; `None` if that is more than `most` configurations.
+/// Everything that `initial` reaches; `None` if that is
+/// more than `most` configurations.
 pub(crate) fn reachable(
     table: &Table,
-    initial: Configuration,
+    initial: &[Configuration],
     most: usize,
 ) -> Option<BTreeSet<Configuration>> {
-    let mut seen = BTreeSet::from([initial.clone()]);
-    let mut queue = vec![initial];
+    let mut seen: BTreeSet<Configuration> = initial.iter().cloned().collect();
+    let mut queue: Vec<Configuration> = initial.to_vec();
     while let Some((control, letters)) = queue.pop() {
         let shared = table.controls[control as usize].shared as usize;
         let mut found = Vec::new();

@@ -1,24 +1,10 @@
-//! A system with any number of processes: some are followed one by one, of the others only the
-//! number in each anonymous local state counts.
+//! A system with any number of processes: of one process the whole local state counts, of others only
+//! how many there are in each anonymous local state.
 
 use crate::system::{Choice, DORMANT, Initial, Kind, Local, Queue, Shared, System};
 
 /// Most processes that are followed one by one.
-pub const MAX_TRACKED: usize = 6;
-
-/// Most kinds that come in any number.
-pub const MAX_CROWDS: usize = 4;
-
-/// A process that is followed by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tracked {
-    /// Its kind.
-    pub kind: Kind,
-    /// Where it begins.
-    pub local: Local,
-    /// Whether its whole local state is kept; otherwise it is anonymous.
-    pub history: bool,
-}
+pub const MAX_SLOTS: usize = 6;
 
 /// A kind of which there can be any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,44 +19,44 @@ pub struct Crowd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoFamily {
     /// Too many processes to follow.
-    #[error("{0} processes to be followed one by one, expected at most {MAX_TRACKED}")]
-    TooManyTracked(usize),
-    /// Too many kinds in any number.
-    #[error("{0} kinds of any number, expected at most {MAX_CROWDS}")]
-    TooManyCrowds(usize),
+    #[error("{0} processes to be followed one by one, expected at most {MAX_SLOTS}")]
+    TooManySlots(usize),
     /// Nothing to multiply.
     #[error("no process of kind {} at first, and none of it to be spawned", .0.0)]
     Nobody(Kind),
     /// Processes of one kind that begin in different local states.
     #[error("the processes of kind {} begin in different local states", .0.0)]
     NotAlike(Kind),
+    /// Nobody of whom a property could speak, and who may wait as long as it takes.
+    #[error("expected a kind in any number that is there at first and is not forgetful")]
+    NobodyTagged,
 }
 
 /// A system for every number of processes of some kinds.
 ///
-/// Of each such kind one process is *tagged*: it is followed with its whole local state, history
-/// included. What is true of the tagged one is true of each, since processes of a kind are
-/// interchangeable. The others of the kind have an anonymous local state each
-/// ([`System::anonymous`]). Of a kind that is only spawned the tagged one is a process that the
-/// tagged process of a kind before it in the list spawns; its other spawns, and those of anonymous
-/// processes, are anonymous. Processes of all other kinds are followed one by one.
+/// Processes of these kinds are the *crowd*: only how many of them are in each anonymous local state
+/// counts ([`System::anonymous`]). Processes of all other kinds have a *slot* each, and are anonymous,
+/// too. One process is *tagged*: it keeps its whole local state, history included. Any process of a
+/// kind that is not forgetful can be the tagged one. When it spawns another such process, either of
+/// the two is tagged from then on: so every process is tagged in some choice, with the history that
+/// its ancestors handed on to it.
 #[derive(Clone, Debug)]
 pub struct Family<'a, S: System> {
     pub(crate) system: &'a S,
     pub(crate) shared: Shared,
-    pub(crate) tracked: Vec<Tracked>,
+    pub(crate) slots: Vec<(Kind, Local)>,
     pub(crate) crowds: Vec<Crowd>,
+    pub(crate) forgetful: Vec<Kind>,
 }
 
 impl<'a, S: System> Family<'a, S> {
     /// The system of `system.initial()` with any number of processes of the kinds in `any_number`.
-    /// Processes of the kinds in `forgetful` are followed without their history.
+    /// Of processes of the kinds in `forgetful` no property reads the history.
     ///
     /// # Errors
     /// See [`NoFamily`].
     pub fn new(system: &'a S, any_number: &[Kind], forgetful: &[Kind]) -> Result<Self, NoFamily> {
         let Initial { shared, processes } = system.initial();
-        let mut tracked = Vec::new();
         let mut crowds: Vec<Crowd> = Vec::new();
         for &kind in any_number {
             let mut of_kind = processes.iter().filter(|p| p.0 == kind).map(|p| p.1);
@@ -80,26 +66,15 @@ impl<'a, S: System> Family<'a, S> {
             }
             crowds.push(Crowd { kind, local });
         }
-        let mut tagged: Vec<Kind> = Vec::new();
-        for (kind, local) in processes {
-            let history = !forgetful.contains(&kind);
-            let crowd = any_number.contains(&kind);
-            if crowd && (tagged.contains(&kind) || !history) {
-                continue;
-            }
-            if crowd {
-                tagged.push(kind);
-            }
-            let local = if history { local } else { system.anonymous(kind, local) };
-            tracked.push(Tracked { kind, local, history });
+        let slots: Vec<(Kind, Local)> =
+            processes.iter().filter(|p| !any_number.contains(&p.0)).copied().collect();
+        if slots.len() > MAX_SLOTS {
+            return Err(NoFamily::TooManySlots(slots.len()));
         }
-        if tracked.len() > MAX_TRACKED {
-            return Err(NoFamily::TooManyTracked(tracked.len()));
+        if crowds.iter().all(|c| c.local == DORMANT || forgetful.contains(&c.kind)) {
+            return Err(NoFamily::NobodyTagged);
         }
-        if crowds.len() > MAX_CROWDS {
-            return Err(NoFamily::TooManyCrowds(crowds.len()));
-        }
-        Ok(Self { system, shared, tracked, crowds })
+        Ok(Self { system, shared, slots, crowds, forgetful: forgetful.to_vec() })
     }
 
     /// The system.
@@ -107,9 +82,9 @@ impl<'a, S: System> Family<'a, S> {
         self.system
     }
 
-    /// The processes that are followed one by one.
-    pub fn tracked(&self) -> &[Tracked] {
-        &self.tracked
+    /// The processes that are followed one by one, with their initial local states.
+    pub fn slots(&self) -> &[(Kind, Local)] {
+        &self.slots
     }
 
     /// The kinds that come in any number.
@@ -118,22 +93,13 @@ impl<'a, S: System> Family<'a, S> {
     }
 
     /// Whether processes of `kind` come in any number.
-    pub(crate) fn is_crowd(&self, kind: Kind) -> bool {
+    pub fn is_crowd(&self, kind: Kind) -> bool {
         self.crowds.iter().any(|crowd| crowd.kind == kind)
     }
 
-    /// Whether the history of any process of `kind`, which comes in any number, that one of `parent`
-    /// spawns is followed in some choice of who is tagged: the tagged one must be there to be
-    /// spawned, by a process that could have been tagged itself.
-    pub(crate) fn follows(&self, parent: Kind, kind: Kind) -> bool {
-        let tagged = |kind| self.tracked.iter().any(|t| t.kind == kind && t.history);
-        let place = |kind| self.crowds.iter().position(|c| c.kind == kind);
-        let spawned_only = |kind| self.crowds.iter().any(|c| c.kind == kind && c.local == DORMANT);
-        // Who spawns its own kind, in a circle or not, would need a tagged one for each generation.
-        !tagged(kind)
-            || (spawned_only(kind)
-                && tagged(parent)
-                && (!spawned_only(parent) || place(parent) < place(kind)))
+    /// Whether no property reads the history of processes of `kind`.
+    pub fn is_forgetful(&self, kind: Kind) -> bool {
+        self.forgetful.contains(&kind)
     }
 
     /// The member of the family with `callers` processes of each kind that is there from the

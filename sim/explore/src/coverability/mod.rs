@@ -5,16 +5,19 @@
 //! whatever fewer can: the family is a well-structured transition system, and it is decidable
 //! whether any number of processes can violate a property of single transitions.
 //!
-//! [`Setup::new`] tabulates the family once for all its properties (`table`) and over-approximates
-//! forward what can be reached (`views`); [`Setup::prove`] closes the set of bad configurations
-//! backward (`backward`). What it finds is a [`Proof`], which is checked without any of this; or that
-//! some number of processes may violate the property, which counts only when [`smallest`] has found
-//! the violation with the ordinary explorer.
+//! [`Setup::new`] over-approximates once, for all properties, what can be reached, without history
+//! (`table`, `views`); with that as a guide it follows the history of one tagged process.
+//! [`Setup::possibly_violated`] says what this forward method cannot exclude. [`Setup::prove`] closes
+//! the set of bad configurations backward (`backward`), which decides in any case: it finds a
+//! [`Proof`], which is checked without any of this, or that some number of processes may violate the
+//! property, which counts only when [`smallest`] has found the violation with the ordinary explorer.
 //!
 //! Nothing is over-approximated in the verdict: histories are forgotten only of processes of whom no
 //! property speaks, and a wake-up of all sleepers is a broadcast.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 mod backward;
@@ -24,45 +27,25 @@ mod smallest;
 mod table;
 mod views;
 
-pub use family::{Crowd, Family, MAX_CROWDS, MAX_TRACKED, Member, NoFamily, Tracked};
+pub use family::{Crowd, Family, MAX_SLOTS, Member, NoFamily};
 pub use smallest::{Smallest, smallest};
 
 use backward::{Backward, Closure};
-use table::{Letter, Table};
+use table::{EXHAUSTED, Guide, Letter, NO_SLOT, Scope, Table};
 use views::Views;
 
 use crate::limits::{End, Options};
-use crate::system::{Kind, Local, Shared, System, WayOut};
+use crate::system::{Kind, Local, Shared, System};
+use crate::watch::Watch;
 
-/// One step, without the processes that do not take it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<Label> {
-    /// The kind of the process that steps.
-    pub kind: Kind,
-    /// The shared state before.
-    pub before: Shared,
-    /// The shared state after.
-    pub after: Shared,
-    /// The process's local state before.
-    pub local_before: Local,
-    /// The process's local state after its own step, before it observes that.
-    pub local_after: Local,
-    /// What the step is called.
-    pub label: Label,
-    /// Ordinary step or way out.
-    pub way_out: WayOut,
-}
-
-/// What a proof is about. Properties are numbered from 0 to 62.
-pub trait Watch<S: System> {
-    /// The properties that this step violates, one bit each.
-    fn violated(&self, step: &Step<S::Label>) -> u64;
-
-    /// The properties that do not read the history of the process that steps. Only these are asked
-    /// about processes that carry none.
-    fn without_history(&self) -> u64 {
-        0
-    }
+/// What a proof is about. Properties are numbered from 0 to 62, and speak of single steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<W> {
+    /// Which steps violate them.
+    pub watch: W,
+    /// The properties that do not read the history of the process that steps: only these are asked
+    /// about processes of forgetful kinds.
+    pub without_history: u64,
 }
 
 /// Why nothing was decided.
@@ -78,13 +61,14 @@ pub enum Undecided {
     #[error("a minimal configuration of more processes than an element holds")]
     TooManyTogether,
     /// A process may be spawned for whom the family has no place: of a kind that is followed one by
-    /// one, and all of them are running, or whose history its parent does not know.
+    /// one, and all of them are running; or one whose history counts, by one whose does not.
     #[error("a process may be spawned for which there is no place")]
     NoPlace,
     /// The bad configurations can be reached backward, and no member of the family up to the limit
     /// violates the property.
     #[error(
-        "the backward search reaches an initial configuration with {0} anonymous processes, and no violation was found"
+        "an initial configuration with {0} anonymous processes may lead to a violation, and none was \
+         found"
     )]
     NotConfirmed(usize),
 }
@@ -93,18 +77,17 @@ pub enum Undecided {
 pub(crate) struct Budget<'o> {
     started: Instant,
     options: &'o Options<'o>,
-    interrupt: Option<&'o AtomicBool>,
 }
 
 impl<'o> Budget<'o> {
     fn new(options: &'o Options<'o>) -> Self {
-        Self { started: Instant::now(), options, interrupt: options.interrupt }
+        Self { started: Instant::now(), options }
     }
 
     /// `held`: control states or elements so far.
     fn check(&self, held: usize) -> Result<(), Undecided> {
         let limits = &self.options.limits;
-        if self.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+        if self.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
             Err(Undecided::Budget(End::Interrupted))
         } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
             Err(Undecided::Budget(End::TimeLimit))
@@ -124,28 +107,35 @@ impl<'o> Budget<'o> {
     }
 }
 
-/// The sizes of what a proof was made from.
+/// How large an inductive over-approximation of the reachable configurations is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Control states of the table.
-    pub controls: usize,
+    /// Control states without history.
+    pub anonymous_controls: usize,
     /// Anonymous local states.
     pub letters: usize,
-    /// Rules that change the control state or others.
-    pub rules: usize,
-    /// Views of at most two anonymous processes that may be reachable.
+    /// Views: control states without history, with at most two anonymous local states beside them.
     pub views: u64,
+    /// Control states with history.
+    pub controls: usize,
 }
 
-/// A minimal element: every configuration with this control state, these anonymous processes and
-/// any others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A configuration, or a minimal element: every configuration with this control state, these
+/// anonymous processes and any others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Minimal {
     /// The shared state.
     pub shared: Shared,
-    /// The local states of the tracked processes, in the order of [`Family::tracked`].
-    pub tracked: Vec<Local>,
-    /// Anonymous processes.
+    /// The kind of the tagged process.
+    pub tag_kind: Kind,
+    /// Its slot, if it has one.
+    pub tag_slot: Option<u8>,
+    /// Its local state.
+    pub tag: Local,
+    /// The local states in the slots, in the order of [`Family::slots`]; that of the tagged process
+    /// is left at 0.
+    pub slots: Vec<Local>,
+    /// Anonymous processes, in ascending order.
     pub others: Vec<(Kind, Local)>,
 }
 
@@ -163,7 +153,7 @@ pub struct Proof {
 pub enum Outcome {
     /// No number of processes violates any of the properties.
     Holds(Proof),
-    /// The tagged processes with so many anonymous ones may violate one of them.
+    /// The tagged process with so many anonymous ones may violate one of them.
     Reaches {
         /// How many.
         others: usize,
@@ -171,46 +161,60 @@ pub enum Outcome {
 }
 
 /// A family, tabulated.
-pub struct Setup {
-    table: Table,
+pub struct Setup<'f, 'a, S: System, W> {
+    family: &'f Family<'a, S>,
+    question: &'f Question<W>,
+    anonymous: Table,
     views: Views,
-    tracked: usize,
+    possible: u64,
+    controls: usize,
+    whole: OnceCell<(Table, Views)>,
 }
 
-impl Setup {
+impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     /// Tabulates `family`.
     ///
     /// # Errors
     /// A limit of `options`, or more anonymous local states than the table holds.
-    pub fn new<S: System, W: Watch<S>>(
-        family: &Family<'_, S>,
-        watch: &W,
+    pub fn new(
+        family: &'f Family<'a, S>,
+        question: &'f Question<W>,
         options: &Options<'_>,
     ) -> Result<Self, Undecided> {
         let budget = Budget::new(options);
-        let table = Table::new(family, watch, &budget)?;
-        let views = Views::new(&table, &budget)?;
-        Ok(Self { table, views, tracked: family.tracked.len() })
+        let anonymous = Table::new(family, question, Scope::Anonymous, &budget)?;
+        let views = Views::new(&anonymous, &budget)?;
+        let guide = Guide { table: &anonymous, views: &views };
+        let guided = Table::new(family, question, Scope::Guided(guide), &budget)?;
+        let possible = guided.bad.iter().copied().chain(guided.bad_letters.iter().map(|b| b.2));
+        let possible = possible.fold(0, |all, bad| all | bad);
+        let controls = guided.controls.len();
+        Ok(Self { family, question, anonymous, views, possible, controls, whole: OnceCell::new() })
     }
 
-    /// How large the tables are.
+    /// How large the forward over-approximation is.
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            controls: self.table.controls.len(),
-            letters: self.table.letters.len(),
-            rules: self.table.rules.iter().map(Vec::len).sum::<usize>()
-                + self.table.inner.iter().map(Vec::len).sum::<usize>(),
+            anonymous_controls: (0..self.anonymous.controls.len() as u32)
+                .filter(|c| self.views.reached(*c))
+                .count(),
+            letters: self.anonymous.letters.len(),
             views: self.views.count(),
+            controls: self.controls,
         }
     }
 
-    /// The properties that the forward over-approximation does not exclude.
+    /// The properties that the forward over-approximation does not exclude. All others hold for any
+    /// number of processes, if no process is spawned for whom the family has no place
+    /// ([`Setup::lacks_place`]).
     pub fn possibly_violated(&self) -> u64 {
-        let reached = |control: u32| self.views.reached(control);
-        let alone = self.table.bad.iter().enumerate().filter(|(c, _)| reached(*c as u32));
-        let beside = (self.table.bad_letters.iter())
-            .filter(|(c, letter, _)| reached(*c) && self.views.alone(*c, *letter));
-        alone.map(|(_, bad)| *bad).chain(beside.map(|b| b.2)).fold(0, |all, bad| all | bad)
+        self.possible & !(1 << EXHAUSTED)
+    }
+
+    /// Whether the forward over-approximation does not exclude that a process is spawned for whom the
+    /// family has no place.
+    pub fn lacks_place(&self) -> bool {
+        self.possible >> EXHAUSTED & 1 != 0
     }
 
     /// Decides whether any number of processes can violate one of `properties`.
@@ -218,7 +222,7 @@ impl Setup {
     /// # Errors
     /// A limit of `options`, an element that is too large, or a spawned process without a place.
     pub fn prove(&self, properties: u64, options: &Options<'_>) -> Result<Outcome, Undecided> {
-        self.prove_with(Some(&self.views), properties, options)
+        self.prove_with(true, properties, options)
     }
 
     /// The same by the backward search alone, without the views: slower, with larger elements.
@@ -230,18 +234,28 @@ impl Setup {
         properties: u64,
         options: &Options<'_>,
     ) -> Result<Outcome, Undecided> {
-        self.prove_with(None, properties, options)
+        self.prove_with(false, properties, options)
+    }
+
+    fn whole(&self, budget: &Budget<'_>) -> Result<&(Table, Views), Undecided> {
+        if self.whole.get().is_none() {
+            let table = Table::new(self.family, self.question, Scope::Whole, budget)?;
+            let views = Views::new(&table, budget)?;
+            let _ = self.whole.set((table, views));
+        }
+        Ok(self.whole.get().expect("it was set"))
     }
 
     fn prove_with(
         &self,
-        views: Option<&Views>,
+        with_views: bool,
         properties: u64,
         options: &Options<'_>,
     ) -> Result<Outcome, Undecided> {
         let budget = Budget::new(options);
-        let backward = Backward::new(&self.table, views);
-        if self.possibly_violated() >> table::EXHAUSTED & 1 != 0
+        let (table, views) = self.whole(&budget)?;
+        let backward = Backward::new(table, with_views.then_some(views));
+        if self.lacks_place()
             && let Closure::Initial { .. } = backward.close(0, &budget)?
         {
             return Err(Undecided::NoPlace);
@@ -252,7 +266,7 @@ impl Setup {
                 let mut basis = Vec::new();
                 for (control, elements) in antichains.iter().enumerate() {
                     let letters = elements.iter().map(backward::Element::letters);
-                    basis.extend(letters.map(|letters| self.minimal(control, letters)));
+                    basis.extend(letters.map(|letters| self.minimal(table, control, letters)));
                 }
                 basis.sort_unstable();
                 Ok(Outcome::Holds(Proof { basis }))
@@ -260,32 +274,43 @@ impl Setup {
         }
     }
 
-    /// Every configuration that the tagged processes reach with exactly so many anonymous ones at
-    /// first of each kind that is there from the beginning, explored forward one by one. `None`
-    /// beyond `most` configurations.
-    pub fn configurations(
-        &self,
-        others: usize,
-        most: usize,
-    ) -> Option<std::collections::BTreeSet<Minimal>> {
-        let mut letters: Vec<Letter> = Vec::new();
-        for letter in self.table.initial.iter() {
-            letters.extend(std::iter::repeat_n(letter, others));
-        }
-        let reached = counted::reachable(&self.table, (0, letters), most)?;
-        let minimal =
-            |(control, letters): &counted::Configuration| self.minimal(*control as usize, letters);
+    /// Every configuration that is reached with so many processes beside the tagged one of each kind
+    /// that is there from the beginning (one more of the kinds that the tagged one is not of), while
+    /// the tagged one lives; explored forward one by one. `None` beyond `most` configurations, and
+    /// where the table cannot be filled.
+    pub fn configurations(&self, others: usize, most: usize) -> Option<BTreeSet<Minimal>> {
+        let options = Options::default();
+        let (table, _) = self.whole(&Budget::new(&options)).ok()?;
+        let initial: Vec<counted::Configuration> = (0..table.initials as u32)
+            .map(|control| {
+                let tag = table.controls[control as usize].tag;
+                let mut letters: Vec<Letter> = Vec::new();
+                for letter in table.initial.iter() {
+                    let same =
+                        tag.slot == NO_SLOT && tag.kind == table.letters[usize::from(letter)].0;
+                    letters.extend(std::iter::repeat_n(letter, others + usize::from(!same)));
+                }
+                (control, letters)
+            })
+            .collect();
+        let reached = counted::reachable(table, &initial, most)?;
+        let minimal = |(control, letters): &counted::Configuration| {
+            self.minimal(table, *control as usize, letters)
+        };
         Some(reached.iter().map(minimal).collect())
     }
 
-    fn minimal(&self, control: usize, letters: &[Letter]) -> Minimal {
-        let control = &self.table.controls[control];
+    fn minimal(&self, table: &Table, control: usize, letters: &[Letter]) -> Minimal {
+        let control = &table.controls[control];
         let mut others: Vec<(Kind, Local)> =
-            letters.iter().map(|l| self.table.letters[usize::from(*l)]).collect();
+            letters.iter().map(|l| table.letters[usize::from(*l)]).collect();
         others.sort_unstable();
         Minimal {
-            shared: self.table.shared[control.shared as usize],
-            tracked: control.tracked[..self.tracked].to_vec(),
+            shared: table.shared[control.shared as usize],
+            tag_kind: control.tag.kind,
+            tag_slot: Some(control.tag.slot).filter(|slot| *slot != NO_SLOT),
+            tag: control.tag.local,
+            slots: control.slots[..self.family.slots.len()].to_vec(),
             others,
         }
     }

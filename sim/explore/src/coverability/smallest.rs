@@ -5,7 +5,8 @@ use crate::bfs::{Exploration, Monitor, TraceStep, Unexplorable, explore};
 use crate::limits::{End, Options};
 use crate::product::{MAX_PROCESSES, Product};
 use crate::replay::replay;
-use crate::system::{Kind, System};
+use crate::system::{DORMANT, Kind, System};
+use crate::watch::{EachStep, Watch};
 
 /// What the members of a family do, from the smallest on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,36 +37,33 @@ pub enum Smallest<Label> {
 ///
 /// # Panics
 /// If a found trace does not replay: a fault of the explorer.
-pub fn smallest<S: System, M>(
+pub fn smallest<S: System, W: Watch<S::Label> + Clone>(
     family: &Family<'_, S>,
+    watch: &W,
     property: u32,
     most: usize,
     options: &Options<'_>,
-    monitor: impl Fn() -> M,
-) -> Result<Smallest<S::Label>, Unexplorable>
-where
-    M: for<'a> Monitor<super::Member<'a, S>>,
-{
+) -> Result<Smallest<S::Label>, Unexplorable> {
     for callers in 1..=most {
         let mut pool = 1;
-        let found: Exploration<S::Label> = loop {
+        let (member, found) = loop {
             let member = family.member(callers, pool);
-            let mut monitor = monitor();
+            let mut monitor = EachStep::new(&member, watch.clone());
             let options = Options { stop_when_violated: 1 << property, symmetry: true, ..*options };
-            let found = explore(&member, &mut monitor, &options)?;
+            let found: Exploration<S::Label> = explore(&member, &mut monitor, &options)?;
             let full = Product::new(&member).is_none_or(|p| p.processes() == MAX_PROCESSES);
             match found.end {
                 End::PoolExhausted(kind) if has_pool(family, kind) && !full => pool += 1,
-                _ => break found,
+                _ => break (member, found),
             }
         };
         if let Some(violation) = found.violations.into_iter().find(|v| v.property == property) {
-            let member = family.member(callers, pool);
             let product = Product::new(&member).expect("it was explored");
+            let monitor = EachStep::new(&member, watch.clone());
             let mut last = 0;
-            let monitor = monitor();
-            let replayed =
-                replay(&product, &violation.trace, |_, taken| last = monitor.violated(taken));
+            let replayed = replay(&product, &violation.trace, |_, taken| {
+                last = Monitor::<super::Member<'_, S>>::violated(&monitor, taken);
+            });
             assert!(replayed.is_ok() && last >> property & 1 != 0, "a found trace replays");
             return Ok(Smallest::Violated { callers, trace: violation.trace });
         }
@@ -78,5 +76,5 @@ where
 
 /// Whether more processes of `kind` can be had.
 fn has_pool<S: System>(family: &Family<'_, S>, kind: Kind) -> bool {
-    family.crowds().iter().any(|c| c.kind == kind && c.local == crate::system::DORMANT)
+    family.crowds().iter().any(|c| c.kind == kind && c.local == DORMANT)
 }

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use super::table::{BLOCKS, Letter, NONE, Rule, Table};
+use super::table::{BLOCKS, Letter, NONE, Rule, Table, letters_of};
 use super::{Budget, Undecided};
 
 /// Pairs of letters, by control state.
@@ -26,20 +26,6 @@ pub(crate) struct Views {
     alone: Vec<u64>,
     /// By control state and letter: the letters that can stand beside both.
     pairs: Vec<u64>,
-}
-
-/// The letters of a set.
-fn letters_of(set: &[u64]) -> impl Iterator<Item = Letter> + '_ {
-    set.iter().enumerate().flat_map(|(at, word)| {
-        let mut word = *word;
-        std::iter::from_fn(move || {
-            let bit = word.trailing_zeros();
-            (word != 0).then(|| {
-                word &= word - 1;
-                at as Letter * 64 + bit as Letter
-            })
-        })
-    })
 }
 
 fn has(set: &[u64], letter: Letter) -> bool {
@@ -75,11 +61,13 @@ impl Views {
             alone: vec![0; controls * words],
             pairs: vec![0; controls * letters * words],
         };
-        views.reached[0] = true;
-        for one in table.initial.iter() {
-            views.put_alone(0, one);
-            for other in table.initial.iter() {
-                views.put_pair(0, one, other);
+        for control in 0..table.initials as u32 {
+            views.reached[control as usize] = true;
+            for one in table.initial.iter() {
+                views.put_alone(control, one);
+                for other in table.initial.iter() {
+                    views.put_pair(control, one, other);
+                }
             }
         }
         views.close(table, budget)?;
@@ -93,7 +81,12 @@ impl Views {
 
     /// Whether the letter can stand beside the control state.
     pub fn alone(&self, control: u32, letter: Letter) -> bool {
-        has(self.beside(control), letter)
+        has(self.alone_with(control), letter)
+    }
+
+    /// The letters that can stand beside the control state.
+    pub fn beside(&self, control: u32) -> impl Iterator<Item = Letter> + '_ {
+        letters_of(self.alone_with(control))
     }
 
     /// Whether the two can stand together beside the control state.
@@ -112,7 +105,7 @@ impl Views {
         reached + ones(&self.alone) + (ones(&self.pairs) + doubles) / 2
     }
 
-    fn beside(&self, control: u32) -> &[u64] {
+    fn alone_with(&self, control: u32) -> &[u64] {
         let at = control as usize * self.words;
         &self.alone[at..at + self.words]
     }
@@ -148,9 +141,9 @@ impl Views {
     }
 
     fn close(&mut self, table: &Table, budget: &Budget<'_>) -> Result<(), Undecided> {
-        let mut queue = VecDeque::from([0_u32]);
+        let mut queue: VecDeque<u32> = (0..table.initials as u32).collect();
         let mut queued = vec![false; table.controls.len()];
-        queued[0] = true;
+        queued[..table.initials].fill(true);
         let mut looks = 0_u32;
         while let Some(control) = queue.pop_front() {
             queued[control as usize] = false;
@@ -191,7 +184,7 @@ impl Views {
     /// Whether the rule led to a view that was not there.
     fn apply(&mut self, table: &Table, control: u32, rule: &Rule) -> bool {
         let others = match rule.takes {
-            [NONE, NONE] => self.beside(control).to_vec(),
+            [NONE, NONE] => self.alone_with(control).to_vec(),
             [one, NONE] | [NONE, one] if self.alone(control, one) => {
                 self.with(control, one).to_vec()
             }
