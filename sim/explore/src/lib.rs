@@ -82,6 +82,7 @@
 pub mod bfs;
 pub mod concrete;
 pub mod counted;
+pub mod coverability;
 pub mod directed;
 pub mod limits;
 mod packed;
