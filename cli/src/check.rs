@@ -2,10 +2,10 @@
 
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::Model;
-use kmodcheck_model::features::{self, AliasMap, Features};
-use kmodcheck_model::scenario::{Caller, Init, Resolution, Scenario};
+use kmodcheck_model::features::{AliasMap, Features};
+use kmodcheck_model::presets;
+use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_properties::check::check;
 use kmodcheck_properties::{Property, Report, Verdict};
 use serde::Serialize;
@@ -25,7 +25,7 @@ struct CheckJson<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let index = read_index(check_args)?;
+    let index = options::read_index(&check_args.modules)?;
     let setting = setting(check_args);
     let directory = check_args.modules.display();
     let scenario = scenario(&index, &setting).map_err(|error| format!("{directory}: {error}"))?;
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             format: "kmodcheck-check",
             version: 1,
             scenario: model.scenario(),
-            report: output::report_json(&report, model.scenario().callers, |_| None),
+            report: output::report_json(&report, model.scenario().callers() as u8, |_| None),
             trace: shown.map(|(p, trace)| output::trace_json(p, model.scenario(), &trace)),
         });
     } else {
@@ -97,35 +97,21 @@ fn ended(arguments: &Check, report: &Report) -> Ended {
     }
 }
 
-fn read_index(arguments: &Check) -> Result<ModuleIndex, Failure> {
-    let files: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .into_iter()
-            .map(|name| {
-                let path = arguments.modules.join(name);
-                Ok((path.display().to_string(), options::read(&path)?))
-            })
-            .collect::<Result<_, Failure>>()?;
-    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
-    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
-    Ok(ModuleIndex::parse(&text)?)
-}
-
 fn setting(arguments: &Check) -> Setting {
-    let (caller, request) = match (&arguments.name.fs, &arguments.name.module) {
-        (Some(fs), _) => (Caller::GetFsType, format!("fs-{fs}")),
-        (None, module) => (Caller::RequestModule, module.clone().unwrap_or_default()),
+    let (get_fs_type, request) = match (&arguments.name.fs, &arguments.name.module) {
+        (Some(fs), _) => (true, format!("fs-{fs}")),
+        (None, module) => (false, module.clone().unwrap_or_default()),
     };
-    let mut kernel = features::kernel(&arguments.kernel).expect("the argument is one of KERNELS");
+    let mut kernel = presets::kernel(&arguments.kernel).expect("the argument is one of KERNELS");
     kernel.alias_map = match arguments.alias_map.as_deref() {
         None => kernel.alias_map,
         Some("none") => AliasMap::None,
         Some("prefix") => AliasMap::Prefix,
         Some(_) => AliasMap::Exact,
     };
-    let kmod = features::kmod(&arguments.kmod).expect("the argument is one of KMODS");
+    let kmod = presets::kmod(&arguments.kmod).expect("the argument is one of KMODS");
     Setting {
-        caller,
+        get_fs_type,
         request,
         callers: arguments.callers,
         init: if arguments.init_may_fail { Init::MayFail } else { Init::Succeeds },
@@ -141,13 +127,14 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
             ids.map(|id| scenario.modules[usize::from(id)].name.as_str()).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
     };
-    let resolved = match &scenario.resolution {
+    let name = &scenario.names[0];
+    let resolved = match &name.resolution {
         Resolution::NotFound => "nothing in the indexes".to_owned(),
         Resolution::Builtin => "an entry of modules.builtin".to_owned(),
         Resolution::Modules(targets) => names(&mut targets.iter().map(|t| t.module)),
     };
-    output::print(&format!("{} resolves to {resolved}", scenario.request));
-    for target in scenario.targets() {
+    output::print(&format!("{} resolves to {resolved}", name.request));
+    for target in name.targets() {
         output::print(&format!(
             "modprobe tries, in order: {}",
             names(&mut target.probe.iter().map(|p| p.module))
@@ -157,7 +144,7 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
         "kernel {}, kmod {}, {} callers{}",
         arguments.kernel,
         arguments.kmod,
-        scenario.callers,
+        scenario.callers(),
         if report.symmetry { ", counted up to exchanging them" } else { "" }
     ));
     output::print(&format!(
@@ -174,7 +161,7 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
         },
         options::limits_in_words(limits)
     ));
-    if let Some(builtin) = &scenario.builtin {
+    if let Some(builtin) = &name.builtin {
         output::print(&format!(
             "assumed: built-in {} has a directory under /sys/module",
             builtin.name

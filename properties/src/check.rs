@@ -106,6 +106,7 @@ impl<'m> Watch<'m> {
     {
         View {
             model: self.model,
+            kind: transition.kind.0,
             before: transition.before.shared,
             after: transition.after.shared,
             local_before: transition.local_before(),
@@ -120,7 +121,7 @@ impl<'m> Watch<'m> {
             _ => return,
         };
         let task = view.model.task(view.local_before);
-        if judgement == Judgement::GoOn || !task.lied {
+        if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
             return;
         }
         let d = &mut self.decisions;
@@ -239,6 +240,7 @@ pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), U
     let end = replay(&product, trace, |_, transition| {
         let view = View {
             model,
+            kind: transition.kind.0,
             before: transition.before.shared,
             after: transition.after.shared,
             local_before: transition.local_before(),

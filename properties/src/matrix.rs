@@ -99,7 +99,7 @@ impl Cell {
                 Naming::Plain => &[AliasMap::Exact],
                 _ => &[AliasMap::None, AliasMap::Prefix, AliasMap::Exact],
             };
-            for environment in Environment::ALL {
+            for environment in Environment::MAIN {
                 for kmod in Kmod::ALL {
                     for check in CHECKS {
                         for &map in maps {
@@ -118,6 +118,7 @@ impl Cell {
             sanity_check: self.check,
             alias_map: self.map,
             already_live: self.map != AliasMap::None,
+            ..KernelFeatures::V4_9
         };
         Features { kernel, kmod: self.kmod.features() }
     }

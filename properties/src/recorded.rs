@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use crate::check::{Report, Verdict};
 use crate::matrix::CellReport;
+use crate::property::Property;
 
 /// The recorded lines of the whole matrix.
 pub const MATRIX: &str = include_str!("../recorded/matrix.txt");
@@ -16,10 +17,13 @@ pub const MATRIX: &str = include_str!("../recorded/matrix.txt");
 /// For each cell, the mutant that violates each property that holds there.
 pub const MUTANTS: &str = include_str!("../recorded/mutants.txt");
 
+/// Does not apply to any cell: nobody listens for uevents here.
+const NOT_HERE: Property = Property::UdevFindsItInitialised;
+
 /// What a report comes to, in the recorded form.
 pub fn summary(report: &Report, callers: u8) -> String {
     let mut line = format!("N={callers} {} {} {}", report.states, report.transitions, report.depth);
-    for answer in &report.answers {
+    for answer in report.answers.iter().filter(|a| a.property != NOT_HERE) {
         write!(line, " {}", answer.property.letter()).expect("writing to a string succeeds");
         match &answer.verdict {
             Verdict::NotApplicable => line.push('-'),

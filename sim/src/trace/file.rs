@@ -19,7 +19,7 @@ use crate::Processes;
 pub const FORMAT: &str = "kmodcheck-trace";
 
 /// The version written, and the only one read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A saved trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,8 +189,8 @@ impl TraceFile {
             error: ModelError {
                 scenario: self.scenario.name.clone(),
                 what: format!(
-                    "{} callers, expected at most {}",
-                    self.scenario.callers,
+                    "{} processes, expected at most {}",
+                    model.processes().len(),
                     kmodcheck_explore::MAX_PROCESSES
                 ),
             },
