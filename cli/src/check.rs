@@ -26,7 +26,7 @@ struct CheckJson<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let index = read_index(check_args)?;
+    let index = read_index(&check_args.modules)?;
     let setting = setting(check_args);
     let directory = check_args.modules.display();
     let scenario = scenario(&index, &setting).map_err(|error| format!("{directory}: {error}"))?;
@@ -98,12 +98,13 @@ fn ended(arguments: &Check, report: &Report) -> Ended {
     }
 }
 
-fn read_index(arguments: &Check) -> Result<ModuleIndex, Failure> {
+/// The module indexes in a directory.
+pub(crate) fn read_index(directory: &std::path::Path) -> Result<ModuleIndex, Failure> {
     let files: Vec<(String, String)> =
         ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
             .into_iter()
             .map(|name| {
-                let path = arguments.modules.join(name);
+                let path = directory.join(name);
                 Ok((path.display().to_string(), options::read(&path)?))
             })
             .collect::<Result<_, Failure>>()?;

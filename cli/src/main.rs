@@ -1,5 +1,6 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod accept;
 mod args;
 mod check;
 mod main_job;
@@ -7,6 +8,7 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod steer;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
+        Some(Command::Steer(steer)) => steer::run(steer),
     };
     match ended {
         Ok(ended) => ended.into(),

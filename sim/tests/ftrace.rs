@@ -25,7 +25,7 @@ fn features(kernel: &str, kmod: &str) -> Features {
 
 fn decide(name: &str, kernel: &str, kmod: &str) -> (Recording, Answer) {
     let (file, text) = log(name);
-    let recording = Recording::new(&file, &text, features(kernel, kmod), None).unwrap();
+    let recording = Recording::new(&file, &text, features(kernel, kmod), None, &[]).unwrap();
     let answer = recording.decide(LIMIT).unwrap();
     (recording, answer)
 }
@@ -106,7 +106,9 @@ fn who_plays_whom() {
 #[test]
 fn what_cannot_be_read_is_an_error_with_its_line() {
     let read = |text: &str| {
-        Recording::new("x.log", text, features("6.1-debian", "v30"), None).map(|_| ()).unwrap_err()
+        Recording::new("x.log", text, features("6.1-debian", "v30"), None, &[])
+            .map(|_| ())
+            .unwrap_err()
     };
     let line = |error: FtraceError, wanted: usize| match error {
         FtraceError::Line { file, line, .. } => assert_eq!((&*file, line), ("x.log", wanted)),

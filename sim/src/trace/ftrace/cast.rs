@@ -179,12 +179,13 @@ impl Cast {
         lines: Vec<Line>,
         features: Features,
         index: Option<&ModuleIndex>,
+        blacklist: &[String],
     ) -> Result<Self, FtraceError> {
         let story = roles::Story::read(file, &lines)?;
         if story.is_empty() {
             return Err(FtraceError::Nothing { file: file.to_owned() });
         }
-        let setting = roles::setting(&story, features, index);
+        let setting = roles::setting(&story, features, index, blacklist);
         let places = setting.places(&story);
         if places.len() > MAX_PROCESSES || story.helpers.len() > MAX_HELPERS {
             let calls = places.len().max(story.helpers.len());

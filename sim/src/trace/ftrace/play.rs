@@ -11,6 +11,7 @@ use kmodcheck_model::event::{Claim, InitOutcome, Woken};
 use kmodcheck_model::scenario::{Action, ModuleId};
 use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Task};
 
+use super::Watch;
 use super::cast::{Cast, MAX_HELPERS, Meaning, Observation, Who};
 use crate::Processes;
 use crate::trace::accept::{Fit, Log};
@@ -29,6 +30,8 @@ pub struct Memory {
     plays: [u8; MAX_HELPERS],
     /// By process of the product.
     inside: [Inside; MAX_PROCESSES],
+    /// What the watch said of the steps so far.
+    pub(super) watched: u64,
 }
 
 /// What a process is in.
@@ -113,14 +116,15 @@ enum Test {
 pub(super) struct Play<'a> {
     model: &'a Model,
     cast: &'a Cast,
+    watch: Watch<'a>,
 }
 
 const EBUSY: i64 = -16;
 const EEXIST: i64 = -17;
 
 impl<'a> Play<'a> {
-    pub fn new(model: &'a Model, cast: &'a Cast) -> Self {
-        Self { model, cast }
+    pub fn new(model: &'a Model, cast: &'a Cast, watch: Watch<'a>) -> Self {
+        Self { model, cast, watch }
     }
 
     fn actor(&self, memory: &Memory, who: Who) -> Option<usize> {
@@ -171,7 +175,11 @@ impl<'m> Log<Processes<'m>> for Play<'_> {
     }
 
     fn start(&self) -> Memory {
-        Memory { plays: [NOT_BEGUN; MAX_HELPERS], inside: [Inside::NOTHING; MAX_PROCESSES] }
+        Memory {
+            plays: [NOT_BEGUN; MAX_HELPERS],
+            inside: [Inside::NOTHING; MAX_PROCESSES],
+            watched: 0,
+        }
     }
 
     fn fit(&self, at: usize, memory: &Memory, transition: &Transition<'_, Event>) -> Fit<Memory> {
@@ -187,6 +195,9 @@ impl<'m> Log<Processes<'m>> for Play<'_> {
         }
         if self.model.returned(transition.after.locals[actor]) && fit.is_some() {
             after.inside[actor] = Inside { call: after.inside[actor].call, ..Inside::NOTHING };
+        }
+        if fit.is_some() {
+            after.watched |= (self.watch)(transition);
         }
         match fit {
             Some(true) => Fit::Seen(after),

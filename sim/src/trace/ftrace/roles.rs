@@ -574,7 +574,12 @@ fn shell_name(modules: &[String]) -> String {
 }
 
 /// Makes the scenario.
-pub(super) fn setting(story: &Story, features: Features, index: Option<&ModuleIndex>) -> Setting {
+pub(super) fn setting(
+    story: &Story,
+    features: Features,
+    index: Option<&ModuleIndex>,
+    blacklist: &[String],
+) -> Setting {
     let mut modules: Vec<Module> = Vec::new();
     let mut names: Vec<Name> = Vec::new();
     for call in &story.calls {
@@ -594,11 +599,19 @@ pub(super) fn setting(story: &Story, features: Features, index: Option<&ModuleIn
         }
         let name = index
             .and_then(|index| of_index(index, &request, get_fs_type, features, &mut modules))
-            .unwrap_or_else(|| of_log(story, call, &request, listed, get_fs_type, &mut modules));
+            .unwrap_or_else(|| of_log(story, call, &request, listed, blacklist, &mut modules));
         names.push(name);
     }
     for (name, _) in &story.modules {
         number(&mut modules, name);
+    }
+    for name in &mut names {
+        let request = name.request.replace('-', "_");
+        let Resolution::Modules(targets) = &mut name.resolution else { continue };
+        for target in targets {
+            let module = &modules[usize::from(target.module)].name;
+            target.blacklisted = request != *module && blacklist.contains(module);
+        }
     }
     for at in 0..modules.len() {
         let name = modules[at].name.clone();
@@ -709,13 +722,13 @@ fn of_log(
     call: &Call,
     request: &str,
     listed: Option<&Vec<String>>,
-    get_fs_type: bool,
+    blacklist: &[String],
     modules: &mut Vec<Module>,
 ) -> Name {
     let fs = request.strip_prefix("fs-").unwrap_or(request);
     let own = fs.replace('-', "_");
     let mut list = listed.cloned().unwrap_or_else(|| story.modules_for(request));
-    if list.is_empty() && story.known(&own).is_some() {
+    if list.is_empty() && (story.known(&own).is_some() || blacklist.contains(&own)) {
         list.push(own.clone());
     }
     let registers =
@@ -739,7 +752,7 @@ fn of_log(
         .map(|name| Probe { module: number(modules, name), required: true, insert: Insert::Finit })
         .collect();
     let module = number(modules, &target);
-    modules[usize::from(module)].registers |= get_fs_type;
+    modules[usize::from(module)].registers |= matches!(call.does, Does::GetFsType(_));
     let target = Target { module, probe, blacklisted: false };
     let resolution = Resolution::Modules(vec![target]);
     Name { request: request.to_owned(), resolution, builtin: None }
@@ -774,8 +787,9 @@ fn loaded(story: &Story, modules: &[Module], names: &[Name]) -> Vec<ModuleId> {
                     call.name().as_deref() == Some(name.request.as_str())
                         && call.returned == Some(0)
                 };
-                let probes = name.targets().iter().flat_map(|t| &t.probe);
-                probes.clone().any(|probe| probe.module == id && probe.required)
+                let wanted = name.targets().iter().filter(|t| !t.blacklisted);
+                let mut probes = wanted.flat_map(|t| &t.probe);
+                probes.any(|probe| probe.module == id && probe.required)
                     && story.calls.iter().any(success)
             })
     };
