@@ -29,6 +29,9 @@ struct AcceptJson {
     events: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused_line: Option<usize>,
+    /// The line at which the tracer lost events; what follows is not decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_line: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<StepJson>,
     /// Properties that every run violates that gives the log, and those that only some do.
@@ -122,6 +125,7 @@ fn ftrace(
             states: answer.states(),
             events: recording.cast().observations.len(),
             refused_line: answer.refused_line(&recording),
+            lost_line: recording.lost_at(),
             allowed: answer
                 .allowed(&recording)
                 .into_iter()
@@ -141,7 +145,11 @@ fn ftrace(
             output::print(&format!("violated in some runs that the log allows: {some}"));
         }
     }
-    Ok(if answer.is_accepted() { Ended::AsExpected } else { Ended::Differs })
+    Ok(match (answer.is_accepted(), recording.lost_at()) {
+        (false, _) => Ended::Differs,
+        (true, None) => Ended::AsExpected,
+        (true, Some(_)) => Ended::OutOfBudget,
+    })
 }
 
 /// The scenario of a saved trace, or one as it stands.
@@ -208,6 +216,7 @@ fn events(
             states,
             events: log.events.len(),
             refused_line: refused,
+            lost_line: None,
             allowed: possible
                 .iter()
                 .map(|(actor, event)| StepJson { actor: actor.to_string(), step: words(event) })

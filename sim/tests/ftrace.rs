@@ -129,3 +129,40 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
     }
     assert!(matches!(read(&calls), FtraceError::TooMany { calls: 17, .. }));
 }
+
+/// Unrelated lines anywhere change nothing; lost events end what can be decided.
+#[test]
+fn unrelated_lines_and_lost_events() {
+    let (_, text) = log(PARMOUNT);
+    let noise = [
+        "  kworker/u4:2-ev-31      [001] d..2.    11.000000: sched_switch: prev_comm=a b [x] prev_pid=1",
+        "          <idle>-0       (-------) [000] 11.0: console: [ 1.0] text: with: colons",
+        "            bash-77      [000] .....    11.0: sys_openat(dfd: ffffff9c, filename: 7ffc)",
+    ];
+    let mut noisy = String::new();
+    for (number, line) in text.lines().enumerate() {
+        noisy += line;
+        noisy += "\n";
+        noisy += noise[number % noise.len()];
+        noisy += "\n";
+    }
+    let decide = |text: &str| {
+        let features = features("6.1-debian", "v30");
+        let recording = Recording::new("x.log", text, features, None, &[]).unwrap();
+        let answer = recording.decide(LIMIT).unwrap();
+        (recording, answer)
+    };
+    let (plain, _) = decide(&text);
+    let (recording, answer) = decide(&noisy);
+    assert!(answer.is_accepted(), "{}", answer.text(&recording, true));
+    assert_eq!(recording.cast().observations.len(), plain.cast().observations.len());
+
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.insert(60, "CPU:1 [LOST 23 EVENTS]");
+    // What follows makes no sense without what was lost, and is not looked at.
+    lines.drain(61..70);
+    let (recording, answer) = decide(&lines.join("\n"));
+    assert!(answer.is_accepted());
+    assert_eq!(recording.lost_at(), Some(61));
+    assert!(answer.text(&recording, false).contains("x.log:61: the tracer lost events"));
+}

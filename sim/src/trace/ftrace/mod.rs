@@ -8,6 +8,7 @@
 //! What is compared and what is not is told in `docs/reality.md`.
 
 pub mod cast;
+mod order;
 pub mod parse;
 mod play;
 mod roles;
