@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    Accept(Accept),
+    /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
+    Steer(Steer),
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +212,52 @@ pub(crate) struct Aliases {
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// The log.
+    pub file: PathBuf,
+
+    /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
+    #[arg(long, value_name = "FORMAT", value_parser = ["ftrace", "events"])]
+    pub format: String,
+
+    /// Kernel that was recorded (ftrace).
+    #[arg(long, default_value = "6.1-debian", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// kmod release that was recorded (ftrace).
+    #[arg(long, default_value = "v30", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
+    /// through is inferred from the log (ftrace).
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+
+    /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
+    /// may be given several times (ftrace).
+    #[arg(long, value_name = "MODULE")]
+    pub blacklist: Vec<String>,
+
+    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
+    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
+    pub scenario: Option<PathBuf>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

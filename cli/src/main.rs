@@ -1,6 +1,7 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
 mod aliases;
+mod accept;
 mod args;
 mod check;
 mod fixes;
@@ -11,6 +12,7 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod steer;
 
 use std::process::ExitCode;
 
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
+        Some(Command::Steer(steer)) => steer::run(steer),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -3,8 +3,10 @@
 
 pub mod accept;
 pub mod columns;
+pub mod events;
 pub mod file;
 pub mod ftrace;
+pub mod steer;
 
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_model::Event;
