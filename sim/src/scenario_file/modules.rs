@@ -100,9 +100,12 @@ pub(super) fn modules<'f>(file: &'f schema::File, findings: &mut Vec<Finding>) -
     modules
 }
 
+/// A key, and where its value is, if it is there.
+type Key = (&'static str, Option<Range<usize>>);
+
 /// What can be seen to be wrong with a module by looking at it alone.
 fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
-    let loadable_only: [(&str, Option<Range<usize>>); 10] = [
+    let loadable_only: [Key; 10] = [
         ("name-taken", spec.name_taken.as_ref().map(Spanned::span)),
         ("init", spec.init.as_ref().map(Spanned::span)),
         ("dependencies", spec.dependencies.as_ref().map(Spanned::span)),
@@ -118,7 +121,7 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         ("parameters", spec.parameters.as_ref().map(Spanned::span)),
         ("version", spec.version.as_ref().map(Spanned::span)),
     ];
-    let (keys, wrong, expected): (&[(&str, Option<Range<usize>>)], _, _) = if on(&spec.built_in) {
+    let (keys, wrong, expected): (&[Key], _, _) = if on(&spec.built_in) {
         (&loadable_only, "built-in code", "only a module that can be loaded has this")
     } else {
         (
