@@ -565,9 +565,9 @@ impl Model {
         Some(self.layout.with_pc(local, woken))
     }
 
-    /// The same word of a process that carries no history: no step reads what is left out.
-    pub fn anonymous(&self, local: u64) -> u64 {
-        self.layout.pack(&self.layout.unpack(local).without_history())
+    /// A process's word with what only properties read forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        self.layout.without_history(local)
     }
 
     /// Whether modprobe may say 0 for `name`, having seen the targets of `live` LIVE.
