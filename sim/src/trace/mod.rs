@@ -1,10 +1,19 @@
-//! Traces: saved and loaded ([`file`]), and shown the way kernel people draw a race ([`columns`]).
+//! Traces: saved and loaded ([`file`]), told for readers ([`story`]), and shown: the way kernel people
+//! draw a race ([`columns`]), as diagrams ([`mermaid`], [`svg`]), with the state graph around them
+//! ([`neighbourhood`], [`dot`]).
 
 pub mod columns;
+pub mod dot;
 pub mod file;
+pub mod mermaid;
+pub mod neighbourhood;
+pub mod story;
+pub mod svg;
 
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_model::Event;
+
+pub use story::Story;
 
 /// A trace of the model.
 pub type Trace = Vec<TraceStep<Event>>;
