@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 
@@ -44,6 +45,12 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a real module, resolved through the module indexes as modprobe would.
     Check(Check),
+    /// Explore every kernel preset, kmod preset and environment, on every property.
+    Matrix(Matrix),
+    /// Find the smallest changes of switches that make a property hold.
+    Fixes(Fixes),
+    /// Count how many aliases of real module indexes each alias map of the patch covers.
+    Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
 }
@@ -109,6 +116,71 @@ pub(crate) struct Requested {
     /// Callers call request_module(NAME).
     #[arg(long, value_name = "NAME")]
     pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// Only this property.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<kmodcheck_properties::Property>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fixes {
+    /// The kernel to start from.
+    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// The kmod release to start from.
+    #[arg(long, default_value = "v19", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// The kmod release that cannot be updated: only the kernel may change.
+    #[arg(long, value_parser = KMODS, conflicts_with = "kmod")]
+    pub pin: Option<String>,
+
+    /// What the environment allows.
+    #[arg(long, default_value = "ok", value_parser = environments())]
+    pub env: String,
+
+    /// Only this way to ask; the property has to hold in every way unless told.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// The property that has to hold.
+    #[arg(long, value_name = "NAME", value_parser = property, default_value = crate::fixes::DEFAULT_PROPERTY.name())]
+    pub property: kmodcheck_properties::Property,
+
+    /// Most changes in a set.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
+    pub max_size: usize,
+}
+
+fn environments() -> clap::builder::PossibleValuesParser {
+    kmodcheck_model::builtin::Environment::ALL.map(|e| e.name()).into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aliases {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@ use kmodcheck_model::features::{AliasMap, Features};
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_properties::check::check;
 use kmodcheck_properties::{Property, Report, Verdict};
 use serde::Serialize;
@@ -26,7 +25,7 @@ struct CheckJson<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let index = read_index(check_args)?;
+    let index = options::read_index(&check_args.modules)?;
     let setting = setting(check_args);
     let directory = check_args.modules.display();
     let scenario = scenario(&index, &setting).map_err(|error| format!("{directory}: {error}"))?;
@@ -96,20 +95,6 @@ fn ended(arguments: &Check, report: &Report) -> Ended {
     } else {
         Ended::OutOfBudget
     }
-}
-
-fn read_index(arguments: &Check) -> Result<ModuleIndex, Failure> {
-    let files: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .into_iter()
-            .map(|name| {
-                let path = arguments.modules.join(name);
-                Ok((path.display().to_string(), options::read(&path)?))
-            })
-            .collect::<Result<_, Failure>>()?;
-    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
-    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
-    Ok(ModuleIndex::parse(&text)?)
 }
 
 fn setting(arguments: &Check) -> Setting {

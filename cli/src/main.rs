@@ -1,7 +1,10 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod aliases;
 mod args;
 mod check;
+mod fixes;
+mod grand;
 mod main_job;
 mod options;
 mod output;
@@ -43,6 +46,9 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
+        Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
     };
     match ended {

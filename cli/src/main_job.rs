@@ -117,7 +117,7 @@ fn table(reports: &[CellReport], naming: Naming) -> Table {
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
     let mut header = vec!["kmod".to_owned(), "check".to_owned(), "alias map".to_owned()];
-    header.extend(Environment::ALL.map(|e| e.name().to_owned()));
+    header.extend(Environment::MAIN.map(|e| e.name().to_owned()));
     table.set_header(header);
     type Row = (Kmod, Vec<(SanityCheck, AliasMap)>, Vec<String>);
     let mut rows: Vec<Row> = Vec::new();
@@ -125,7 +125,7 @@ fn table(reports: &[CellReport], naming: Naming) -> Table {
         for check in matrix::CHECKS {
             for map in [AliasMap::None, AliasMap::Prefix, AliasMap::Exact] {
                 let of = |environment| Cell { naming, environment, kmod, check, map };
-                let entries: Vec<String> = Environment::ALL
+                let entries: Vec<String> = Environment::MAIN
                     .into_iter()
                     .filter_map(|e| reports.iter().find(|r| r.cell == of(e)))
                     .map(entry)

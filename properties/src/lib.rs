@@ -2,6 +2,8 @@
 //! verdict of one system on all of them.
 
 pub mod check;
+pub mod fixes;
+pub mod grand;
 pub mod matrix;
 pub mod property;
 pub mod recorded;

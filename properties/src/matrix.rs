@@ -99,7 +99,7 @@ impl Cell {
                 Naming::Plain => &[AliasMap::Exact],
                 _ => &[AliasMap::None, AliasMap::Prefix, AliasMap::Exact],
             };
-            for environment in Environment::ALL {
+            for environment in Environment::MAIN {
                 for kmod in Kmod::ALL {
                     for check in CHECKS {
                         for &map in maps {

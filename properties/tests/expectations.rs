@@ -22,6 +22,7 @@ fn expected(cell: &Cell, property: Property) -> Expected {
     match cell.environment {
         Environment::Ok | Environment::Fail => loadable(cell, property),
         Environment::BuiltinDir | Environment::BuiltinNodir => built_in(cell, property),
+        other => unreachable!("{other:?} is no environment of the main job"),
     }
 }
 

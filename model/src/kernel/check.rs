@@ -44,7 +44,9 @@ fn reject(step: &Step<'_>, ret: Ret) -> (Judgement, Task) {
 
 /// On the way out with `ret`.
 fn decided(step: &Step<'_>, ret: Ret) -> Task {
-    let task = step.finishing(ret);
+    // The fault: before modprobe there is no slot yet to be given back.
+    let before = step.model().mutant == Some(Mutant::CheckBeforeModprobe);
+    let task = if before { step.returning(ret) } else { step.finishing(ret) };
     if step.nested() { task } else { Task { live_since_exit: false, ..task } }
 }
 

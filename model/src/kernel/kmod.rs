@@ -175,11 +175,25 @@ pub(crate) fn limit_look(mut step: Step<'_>) {
     step.to(Event::LimitLook { exceeded }, task);
 }
 
+/// One less; only a fault in the model can make it less than nothing.
+fn fewer(step: &Step<'_>, count: u64) -> u64 {
+    debug_assert!(count > 0 || step.model().mutant.is_some(), "below 0");
+    count.saturating_sub(1)
+}
+
+/// One slot more; only a fault in the model can make it more than there are.
+fn one_more_slot(step: &Step<'_>, free: u64) -> u64 {
+    let limit = u64::from(step.model().scenario.limit.expect("there is a limit"));
+    debug_assert!(free < limit || step.model().mutant.is_some(), "more slots than there are");
+    limit.min(free + 1)
+}
+
 /// v4.9: `atomic_dec(&kmod_concurrent)`, `-ENOMEM`.
 pub(crate) fn limit_back(mut step: Step<'_>) {
     let field = step.world.layout.slots;
     let running = step.world.get(field);
-    step.world.set(field, running - 1);
+    let less = fewer(&step, running);
+    step.world.set(field, less);
     let task = over(&step, step.returning(Ret::Enomem));
     step.to(Event::LimitBack, task);
 }
@@ -211,7 +225,8 @@ pub(crate) fn slot_asleep(mut step: Step<'_>) {
         let waiters = step.world.layout.slot_waiters;
         if semaphore {
             let waiting = step.world.get(waiters);
-            step.world.set(waiters, waiting - 1);
+            let less = fewer(&step, waiting);
+            step.world.set(waiters, less);
         }
         let task = over(&step, step.returning(Ret::Etime));
         step.way_out(Way::TimeOut, Effect::None, Event::SlotTimedOut, task);
@@ -255,9 +270,13 @@ pub(crate) fn give_slot(mut step: Step<'_>) {
     let now = step.world.get(slots);
     let (mut effect, mut pc, mut handed_over) = (Effect::None, Pc::RequestReturn, false);
     match step.who.kernel().request_limit {
-        RequestLimit::FailsAtOnce => step.world.set(slots, now - 1),
+        RequestLimit::FailsAtOnce => {
+            let less = fewer(&step, now);
+            step.world.set(slots, less);
+        }
         RequestLimit::AllWaitersRace => {
-            step.world.set(slots, now + 1);
+            let more = one_more_slot(&step, now);
+            step.world.set(slots, more);
             pc = Pc::WakeSlot;
         }
         RequestLimit::Semaphore => {
@@ -267,7 +286,8 @@ pub(crate) fn give_slot(mut step: Step<'_>) {
                 step.world.set(waiters, waiting - 1);
                 effect = Effect::WakeOne(WaitQueue::KmodWq);
             } else {
-                step.world.set(slots, now + 1);
+                let more = one_more_slot(&step, now);
+                step.world.set(slots, more);
             }
         }
     }

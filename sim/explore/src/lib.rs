@@ -79,6 +79,9 @@
 //! ```
 
 pub mod bfs;
+pub mod concrete;
+pub mod counted;
+pub mod directed;
 pub mod limits;
 mod packed;
 pub mod product;
@@ -86,10 +89,14 @@ pub mod replay;
 pub mod stuck;
 pub mod system;
 mod visited;
+pub mod watch;
 
 pub use bfs::{Exploration, Violation, explore};
+pub use counted::{Counted, explore_counted};
+pub use directed::{Directed, Lead, Stopped, explore_directed};
 pub use limits::{End, Limits, Options, Progress};
 pub use product::{Configuration, MAX_PROCESSES, Product, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
+pub use watch::{Census, EachStep, Step, Watch, WatchNothing};
