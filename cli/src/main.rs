@@ -10,6 +10,7 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -5,8 +5,10 @@ pub mod check;
 pub mod fixes;
 pub mod grand;
 pub mod matrix;
+pub mod minimal;
 pub mod property;
 pub mod recorded;
+pub mod regressions;
 mod stuck;
 pub mod theorem;
 

@@ -8,7 +8,9 @@ use super::neighbourhood::{Graph, caption};
 
 /// `graph` as a `digraph`; ends in a newline.
 pub fn render(story: &Story, graph: &Graph) -> String {
-    let mut out = String::from("digraph trace {\n  rankdir=TB;\n  node [shape=box fontname=monospace];\n  edge [fontname=monospace fontsize=10];\n");
+    let mut out = String::from(
+        "digraph trace {\n  rankdir=TB;\n  node [shape=box fontname=monospace];\n  edge [fontname=monospace fontsize=10];\n",
+    );
     let _ = writeln!(out, "  label={};", quote(&story.scenario));
     for (i, node) in graph.nodes.iter().enumerate() {
         let _ = match node.on_trace {

@@ -1,4 +1,4 @@
-//! Traces: saved and loaded ([`file`]), told for readers ([`story`]), and shown: the way kernel people
+//! Traces: saved and loaded ([`file`]), kept as regressions ([`regression`]), told for readers ([`story`]), and shown: the way kernel people
 //! draw a race ([`columns`]), as diagrams ([`mermaid`], [`svg`]), with the state graph around them
 //! ([`neighbourhood`], [`dot`]).
 
@@ -7,6 +7,7 @@ pub mod dot;
 pub mod file;
 pub mod mermaid;
 pub mod neighbourhood;
+pub mod regression;
 pub mod story;
 pub mod svg;
 

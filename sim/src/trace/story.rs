@@ -97,9 +97,7 @@ impl Story {
                 (model.shared_view(t.before.shared), model.shared_view(t.after.shared));
             let wakes: Vec<usize> = (0..product.processes())
                 .filter(|&i| i != t.actor)
-                .filter(|&i| {
-                    model.task(t.before.locals[i]).pc != model.task(t.after.locals[i]).pc
-                })
+                .filter(|&i| model.task(t.before.locals[i]).pc != model.task(t.after.locals[i]).pc)
                 .collect();
             seen = seen.max(t.actor + 1).max(wakes.last().map_or(0, |i| i + 1));
             steps.push(StoryStep {

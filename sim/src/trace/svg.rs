@@ -80,8 +80,7 @@ pub fn render(story: &Story) -> String {
     let mut rails = String::new();
     for i in 0..=lanes {
         let x = MARGIN + LANE * i + if i == lanes { 0 } else { (LANE - 8) / 2 };
-        let _ =
-            writeln!(rails, r#"<line class="l" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>"#);
+        let _ = writeln!(rails, r#"<line class="l" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>"#);
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
