@@ -1,7 +1,7 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
-mod aliases;
 mod accept;
+mod aliases;
 mod args;
 mod check;
 mod fixes;
@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod replay;
 mod steer;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),
