@@ -12,8 +12,9 @@ use kmodcheck_model::{Event, ModuleState};
 use kmodcheck_runtime::{Runtime, RwLock};
 
 use crate::errno::Errno;
+use crate::fault::Fault;
 use crate::kernel::Current;
-use crate::module::Module;
+use crate::module::{Module, kobject_uevent};
 
 /// What may be at one name in /sys/module/.
 struct Place<R: Runtime> {
@@ -46,10 +47,10 @@ impl<R: Runtime> ModuleKset<R> {
         };
         let mut places: Vec<_> =
             scenario.modules.iter().map(|m| place(&m.name, m.name_taken)).collect();
-        if let Some(builtin) = &scenario.builtin
-            && !places.iter().any(|place| place.name == builtin.name)
-        {
-            places.push(place(&builtin.name, builtin.directory));
+        for builtin in scenario.names.iter().filter_map(|name| name.builtin.as_ref()) {
+            if !places.iter().any(|place| place.name == builtin.name) {
+                places.push(place(&builtin.name, builtin.directory));
+            }
         }
         Self { places }
     }
@@ -79,10 +80,20 @@ fn mod_sysfs_init<R: Runtime>(current: &Current<R>, mod_: &Module) -> Result<(),
 }
 
 /// `module_add_modinfo_attrs()`.
-fn module_add_modinfo_attrs<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>) {
-    let mut initstate = current.kernel.module_kset.of(mod_.id).initstate.write();
+fn module_add_modinfo_attrs<R: Runtime>(
+    current: &Current<R>,
+    mod_: &Arc<Module>,
+) -> Result<(), Errno> {
+    let module = mod_.id;
+    let may_fail = current.scenario().modules[usize::from(module)].sysfs_may_fail;
+    if may_fail && current.choose(2) == 1 {
+        current.emit(Event::AddModinfoAttrs { module, made: false });
+        return Err(Errno::EINVAL);
+    }
+    let mut initstate = current.kernel.module_kset.of(module).initstate.write();
     *initstate = Some(Arc::clone(mod_));
-    current.emit(Event::AddModinfoAttrs { module: mod_.id });
+    current.emit(Event::AddModinfoAttrs { module, made: true });
+    Ok(())
 }
 
 /// `mod_sysfs_setup()`.
@@ -90,8 +101,25 @@ pub(crate) fn mod_sysfs_setup<R: Runtime>(
     current: &Current<R>,
     mod_: &Arc<Module>,
 ) -> Result<(), Errno> {
+    if current.faulty(Fault::DirectoryWithInitstate) {
+        let place = current.kernel.module_kset.of(mod_.id);
+        let (mut directory, mut initstate) = (place.directory.write(), place.initstate.write());
+        (*directory, *initstate) = (true, Some(Arc::clone(mod_)));
+        current.emit(Event::SysfsInit { module: mod_.id, made: true });
+        current.emit(Event::AddModinfoAttrs { module: mod_.id, made: true });
+        return Ok(());
+    }
     mod_sysfs_init(current, mod_)?;
-    module_add_modinfo_attrs(current, mod_);
+    if let Err(err) = module_add_modinfo_attrs(current, mod_) {
+        // out_unreg: mod_kobject_put()
+        let mut directory = current.kernel.module_kset.of(mod_.id).directory.write();
+        *directory = false;
+        current.emit(Event::SysfsUndo { module: mod_.id });
+        return Err(err);
+    }
+    if !current.scenario().features.kernel.uevent_after_init {
+        kobject_uevent(current, mod_.id);
+    }
     Ok(())
 }
 

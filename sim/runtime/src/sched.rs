@@ -163,6 +163,17 @@ impl<R: Runtime> Sched<R> {
         runqueue.queues.entry(queue).or_default().retain(|waiter| *waiter != task);
     }
 
+    /// Leaves `queue` for another reason than a wake-up, with something done at that moment; `false`,
+    /// and nothing is done, if a wake-up came first.
+    pub fn leave(&self, queue: Queue, task: TaskId, meanwhile: impl FnOnce()) -> bool {
+        let mut runqueue = self.runqueue.lock();
+        let waiters = runqueue.queues.entry(queue).or_default();
+        let Some(place) = waiters.iter().position(|waiter| *waiter == task) else { return false };
+        waiters.remove(place);
+        meanwhile();
+        true
+    }
+
     fn wake(&self, runqueue: &mut RunQueue<R>, task: TaskId) {
         if runqueue.asleep.remove(&task) {
             self.counts().asleep -= 1;

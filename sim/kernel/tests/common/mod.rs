@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use kmodcheck_explore::{Configuration, Product};
-use kmodcheck_model::{Event, Model, ModuleState, Scenario, Wakes};
+use kmodcheck_explore::{Configuration, Product, WayOut};
+use kmodcheck_model::{Effect, Event, Model, ModuleState, Scenario};
 use kmodcheck_properties::property::Says;
 use kmodcheck_properties::{Property, View};
 use kmodcheck_runtime::{Explored, LoomOptions, explore};
@@ -26,30 +26,20 @@ pub struct Refused {
 
 /// The model tells UNFORMED of a module being freed from UNFORMED of one being loaded, for history;
 /// the kernel has one word for both.
-fn as_the_kernel_says(event: Event) -> Event {
-    let one = |state| match state {
-        ModuleState::UnformedAgain => ModuleState::Unformed,
-        other => other,
-    };
-    match event {
-        Event::AlreadyLive { name, state } => Event::AlreadyLive { name, state: one(state) },
-        Event::PreExists { name, state } => Event::PreExists { name, state: one(state) },
-        Event::PreFinished { name, state } => Event::PreFinished { name, state: one(state) },
-        Event::AddUnformed { module, state } => Event::AddUnformed { module, state: one(state) },
-        Event::FinishedLoading { module, state } => {
-            Event::FinishedLoading { module, state: one(state) }
-        }
-        Event::ResolveSymbol { module, dependency, state } => {
-            Event::ResolveSymbol { module, dependency, state: one(state) }
-        }
-        Event::Check { name, state, judgement } => {
-            Event::Check { name, state: one(state), judgement }
-        }
-        Event::CheckFinished { name, state, judgement } => {
-            Event::CheckFinished { name, state: one(state), judgement }
-        }
-        other => other,
+fn as_the_kernel_says(mut event: Event) -> Event {
+    if let Event::AlreadyLive { state, .. }
+    | Event::PreExists { state, .. }
+    | Event::PreFinished { state, .. }
+    | Event::AddUnformed { state, .. }
+    | Event::FinishedLoading { state, .. }
+    | Event::ResolveSymbol { state, .. }
+    | Event::Check { state, .. }
+    | Event::CheckFinished { state, .. } = &mut event
+        && *state == ModuleState::UnformedAgain
+    {
+        *state = ModuleState::Unformed;
     }
+    event
 }
 
 /// Bits of the properties that a transition violates.
@@ -63,52 +53,147 @@ fn violated(view: &View<'_>) -> u64 {
     bits
 }
 
-/// Takes every event of `run` as a step of the model, any number of callers, and gives what the run
-/// came to.
-pub fn follow(model: &Model, run: &Run) -> Result<Outcome, Refused> {
-    let mut shared = model.initial_shared();
-    let mut locals = vec![model.initial_local(); run.returned.len()];
-    let mut bits = 0;
-    let mut choices = Vec::new();
-    for (at, entry) in run.log.iter().enumerate() {
-        let actor = usize::from(entry.actor);
-        let local = locals[actor];
-        choices.clear();
-        model.step(shared, local, &mut choices);
-        let Some(step) = choices.iter().find(|s| as_the_kernel_says(s.event) == entry.event) else {
-            let possible = choices.iter().map(|step| step.event).collect();
-            return Err(Refused { at, entry: *entry, possible });
-        };
-        let (before, after) = (shared, step.shared);
-        bits |= violated(&View { model, before, after, local_before: local, event: step.event });
-        shared = after;
-        locals[actor] = step.local;
-        if before != after {
-            for local in &mut locals {
-                *local = model.observe(before, after, *local);
-            }
+/// The model after some of a log.
+#[derive(Clone, PartialEq, Eq)]
+struct Now {
+    shared: u128,
+    locals: Vec<u64>,
+    /// By process of the log: which of the model's it is; 0 where there is none yet.
+    cast: Vec<usize>,
+    bits: u64,
+}
+
+/// Follows a log in the model, event by event, with any number of processes.
+struct Follower<'m> {
+    model: &'m Model,
+    kinds: Vec<u8>,
+    actors: usize,
+    scratch: Vec<kmodcheck_model::Outcome>,
+}
+
+impl Follower<'_> {
+    /// What `now` may become by the event; nothing if the model does not have it there.
+    fn take(&mut self, now: &Now, entry: &Entry, possible: &mut Vec<Event>) -> Vec<Now> {
+        let model = self.model;
+        let process = now.cast[usize::from(entry.process)];
+        let (kind, local) = (self.kinds[process], now.locals[process]);
+        if local == 0 {
+            return Vec::new();
         }
-        if step.wakes == Wakes::ModuleWq {
-            for (i, local) in locals.iter_mut().enumerate() {
-                if i != actor {
-                    *local = model.wake(*local).unwrap_or(*local);
+        self.scratch.clear();
+        model.step(kind, now.shared, local, &mut self.scratch);
+        let mut reached = Vec::new();
+        for step in &self.scratch {
+            if as_the_kernel_says(step.event) != entry.event {
+                possible.push(step.event);
+                continue;
+            }
+            let (before, after) = (now.shared, step.shared);
+            let local_before = local;
+            let mut next = now.clone();
+            next.bits |=
+                violated(&View { model, kind, before, after, local_before, event: step.event });
+            next.shared = after;
+            next.locals[process] = step.local;
+            if before != after {
+                for (local, kind) in next.locals.iter_mut().zip(&self.kinds) {
+                    if *local != 0 {
+                        *local = model.observe(*kind, before, after, *local);
+                    }
+                }
+            }
+            let sleepers = |next: &Now, on| {
+                let all = (0..next.locals.len()).filter(|i| *i != process && next.locals[*i] != 0);
+                all.filter_map(|i| Some((i, model.wake(self.kinds[i], next.locals[i], on)?)))
+                    .collect::<Vec<_>>()
+            };
+            match step.effect {
+                Effect::None => reached.push(next),
+                Effect::WakeAll(queue) => {
+                    for (i, woken) in sleepers(&next, queue) {
+                        next.locals[i] = woken;
+                    }
+                    reached.push(next);
+                }
+                Effect::WakeOne(queue) => {
+                    let asleep = sleepers(&next, queue);
+                    for (i, woken) in &asleep {
+                        let mut next = next.clone();
+                        next.locals[*i] = *woken;
+                        reached.push(next);
+                    }
+                    if asleep.is_empty() {
+                        reached.push(next);
+                    }
+                }
+                Effect::Spawn(kind, local) => {
+                    let free = (0..self.kinds.len())
+                        .find(|i| self.kinds[*i] == kind && next.locals[*i] == 0 && *i != process);
+                    let free = free.expect("the pool is large enough");
+                    next.locals[free] = local;
+                    next.cast[self.actors + usize::from(entry.process)] = free;
+                    reached.push(next);
                 }
             }
         }
+        reached
     }
-    let returned: Vec<_> = locals.iter().map(|local| returned(model, *local)).collect();
-    assert_eq!(returned, run.returned, "the log and the results of one run differ");
-    Ok((returned, bits))
+}
+
+/// Takes every event of `run` as a step of the model, any number of actors, and gives what the run
+/// came to.
+pub fn follow(model: &Model, run: &Run) -> Result<Outcome, Refused> {
+    let processes = model.processes();
+    let actors = run.returned.len();
+    let mut follower = Follower {
+        model,
+        kinds: processes.iter().map(|(kind, _)| *kind).collect(),
+        actors,
+        scratch: Vec::new(),
+    };
+    let mut cast: Vec<usize> = (0..actors).collect();
+    cast.resize(2 * actors, processes.len() - 1);
+    let mut now = vec![Now {
+        shared: model.initial_shared(),
+        locals: processes.iter().map(|(_, local)| *local).collect(),
+        cast,
+        bits: 0,
+    }];
+    for (at, entry) in run.log.iter().enumerate() {
+        let mut possible = Vec::new();
+        let mut next: Vec<Now> = Vec::new();
+        for state in &now {
+            for reached in follower.take(state, entry, &mut possible) {
+                if !next.contains(&reached) {
+                    next.push(reached);
+                }
+            }
+        }
+        if next.is_empty() {
+            return Err(Refused { at, entry: *entry, possible });
+        }
+        now = next;
+    }
+    let outcome = |now: &Now| {
+        let returned = now.locals[..actors].iter().map(|local| returned(model, *local)).collect();
+        (returned, now.bits)
+    };
+    let first: Outcome = outcome(&now[0]);
+    assert!(now.iter().all(|other| outcome(other) == first), "one log, two outcomes");
+    assert_eq!(first.0, run.returned, "the log and the results of one run differ");
+    Ok(first)
 }
 
 fn returned(model: &Model, local: u64) -> Returned {
     if model.returned(local) { Returned::Ret(model.task(local).ret) } else { Returned::Stuck }
 }
 
-/// Everything that a run of the model can come to, by plain search.
+/// Everything that a run of the model can come to, by plain search. Nobody has to be killed and no
+/// time has to be over, so a run may end where only that could happen.
 pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
     let system = Processes { model };
-    let product = Product::new(&system).expect("few callers");
+    let product = Product::new(&system).expect("few processes");
+    let actors = model.scenario().processes();
     let start = (product.initial(), 0_u64);
     let mut seen: HashSet<(Configuration, u64)> = HashSet::from([start]);
     let mut todo = vec![start];
@@ -118,10 +203,11 @@ pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
         let mut ended = true;
         product
             .successors(&state, &mut scratch, |t| {
-                ended = false;
+                ended &= t.way_out != WayOut::Ordinary;
                 let bits = bits
                     | violated(&View {
                         model,
+                        kind: t.kind.0,
                         before: t.before.shared,
                         after: t.after.shared,
                         local_before: t.local_before(),
@@ -133,10 +219,10 @@ pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
                 }
                 ControlFlow::Continue(())
             })
-            .expect("nothing is spawned");
+            .expect("the pool is large enough");
         if ended {
-            let callers = &state.locals[..product.processes()];
-            found.insert((callers.iter().map(|local| returned(model, *local)).collect(), bits));
+            let locals = &state.locals[..actors];
+            found.insert((locals.iter().map(|local| returned(model, *local)).collect(), bits));
         }
     }
     found
