@@ -13,7 +13,7 @@ use kmodcheck_sim::trace::ftrace::{FtraceError, Recording, Shown};
 use serde::Serialize;
 
 use crate::args::{Accept, Arguments};
-use crate::{Ended, Failure, check, options, output};
+use crate::{Ended, Failure, options, output};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
 const STATES: u64 = 8_000_000;
