@@ -7,6 +7,7 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod tables;
 
 use std::process::ExitCode;
 
