@@ -2,9 +2,9 @@
 
 use kmodcheck_explore::Options;
 use kmodcheck_explore::bfs::TraceStep;
-use kmodcheck_model::Event;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
+use kmodcheck_model::{Event, Mutant, Pc};
 use kmodcheck_properties::check::{Trace, Unconfirmed, confirm};
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_properties::{Property, Report, Verdict, check};
@@ -147,4 +147,28 @@ fn one_step_of_the_loader_closes_the_window() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A kernel that made directory and initstate in one step would not be enough: modprobe of v19 looks
+/// in two system calls, and both can appear between them. Only then does it need the kernel to be
+/// slow; with a look in one step, it is the kernel's window again.
+#[test]
+fn the_window_is_in_modprobe_too() {
+    let whole_directory = RACE.model(2, Some(Mutant::Merge(Pc::SysfsInit)));
+    let report = check(&whole_directory, &Options::default()).unwrap();
+    let trace = violation(&report, Property::GetFsTypeFindsIt);
+    assert_eq!(trace.len(), 21, "as short as through the kernel's window");
+    let at = |wanted: &dyn Fn(&TraceStep<Event>) -> bool| trace.iter().position(wanted).unwrap();
+    // What is left of the two steps is the second one's event.
+    let both = at(&|s| matches!(s.label, Event::AddModinfoAttrs { .. }));
+    let stat = at(&|s| matches!(s.label, Event::Stat { found: true, .. }));
+    let liar = trace[stat].actor;
+    let open = trace[..stat].iter().rposition(|s| s.actor == liar).unwrap();
+    assert!(matches!(trace[open].label, Event::Open { found: false, .. }));
+    assert!(open < both && both < stat, "{open} {both} {stat}");
+
+    let whole_look = RACE.model(2, Some(Mutant::Merge(Pc::Open)));
+    let report = check(&whole_look, &Options::default()).unwrap();
+    let trace = violation(&report, Property::GetFsTypeFindsIt);
+    assert!(!trace.iter().any(|s| matches!(s.label, Event::AddModinfoAttrs { .. })));
 }
