@@ -14,6 +14,7 @@ mod progress;
 mod replay;
 mod steer;
 mod trace;
+mod tables;
 
 use std::process::ExitCode;
 
