@@ -13,8 +13,8 @@ mod output;
 mod progress;
 mod replay;
 mod steer;
-mod trace;
 mod tables;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -302,7 +302,12 @@ fn most(fault: Mutant, systems: &[Tried]) -> (Shows, usize, String) {
 #[test]
 fn every_fault_shows_as_recorded() {
     let (systems, faults) = (systems(), faults());
-    eprintln!("TIME systems {} states {} max {:?}", systems.len(), systems.iter().map(|s| s.without.states).sum::<u64>(), systems.iter().map(|s| (s.without.states, &s.name)).max());
+    eprintln!(
+        "TIME systems {} states {} max {:?}",
+        systems.len(),
+        systems.iter().map(|s| s.without.states).sum::<u64>(),
+        systems.iter().map(|s| (s.without.states, &s.name)).max()
+    );
     let reached = |pc: &&Pc| systems.iter().any(|s| s.reached.contains(pc));
     let stepless: Vec<&Pc> = Pc::ALL.iter().filter(|pc| !reached(pc)).collect();
     assert_eq!(stepless, STEPLESS.iter().collect::<Vec<_>>(), "places at which nobody steps");
