@@ -293,5 +293,5 @@ fn reorderings_avoid_it() {
             }
         }
     }
-    assert!(avoided > 200 && refused > 200, "{avoided} {refused}");
+    assert!(avoided > 100 && refused > 200, "{avoided} {refused}");
 }
