@@ -451,12 +451,17 @@ impl Model {
             if !self.returned(outcome.local) {
                 self.step_once(kind, outcome.shared, outcome.local, &mut next);
             }
-            if next.is_empty() {
+            // A time-out or a kill that may follow is no part of a step.
+            next.retain(|n| n.way == Way::Ordinary);
+            // One step has one effect: two steps that both have one stay apart.
+            let both = |n: &Outcome| n.effect != Effect::None && outcome.effect != Effect::None;
+            if next.is_empty() || next.iter().any(both) {
                 merged.push(outcome);
+                continue;
             }
             merged.extend(next.into_iter().map(|n| Outcome {
                 effect: if n.effect == Effect::None { outcome.effect } else { n.effect },
-                way: if n.way == Way::Ordinary { outcome.way } else { n.way },
+                way: outcome.way,
                 reads: n.reads | outcome.reads,
                 writes: n.writes | outcome.writes,
                 ..n
