@@ -2,10 +2,13 @@
 
 mod aliases;
 mod args;
+mod assumed;
 mod check;
+mod features;
 mod fixes;
 mod grand;
 mod main_job;
+mod new;
 mod options;
 mod output;
 mod progress;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::New(new)) => new::run(new),
+        Some(Command::Features) => features::run(&arguments),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
