@@ -351,7 +351,7 @@ fn survives(text: &str) {
             let limits = Limits { states: Some(300), ..Limits::default() };
             let options = Options { symmetry: true, limits, ..Options::default() };
             // A state that takes too many bits is the one thing that is left to refuse.
-            let _ = explore(&Processes { model: &model }, &mut CountOnly, &options);
+            let _ = explore(&Processes { model: &model }, &CountOnly, &options);
         }
     }
 }
