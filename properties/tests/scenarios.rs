@@ -7,7 +7,7 @@ use kmodcheck_explore::{Options, Step, explore};
 use kmodcheck_model::{Event, Model, Ret};
 use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::Processes;
-use kmodcheck_sim::scenario_file::{self, Expected, Loaded};
+use kmodcheck_sim::scenario_file::{self, Change, Expected, Loaded};
 
 fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -33,14 +33,12 @@ fn found(verdict: &Verdict) -> Expected {
 }
 
 /// With and without symmetry: every verdict is the same, and is the expected one.
-fn verdicts_are_as_expected(name: &str, text: &str) {
-    let Loaded { scenario, properties, expect, .. } = load(name, text);
-    assert!(text.starts_with("# "), "{name}: expected a comment that says what it shows");
-    assert!(!expect.is_empty(), "{name}: expected expectations");
-    let model = Model::new(scenario, None).unwrap();
+fn verdicts_are_as_expected(name: &str, loaded: &Loaded) {
+    let Loaded { scenario, properties, expect, .. } = loaded;
+    let model = Model::new(scenario.clone(), None).unwrap();
     for symmetry in [true, false] {
         let report = check(&model, &Options { symmetry, ..Options::default() }).unwrap();
-        for (property, expected) in &expect {
+        for (property, expected) in expect {
             let property = Property::from_name(property).unwrap();
             let verdict = &report.answer(property).verdict;
             assert_eq!(found(verdict), *expected, "{name}: {}", property.name());
@@ -55,17 +53,55 @@ fn verdicts_are_as_expected(name: &str, text: &str) {
     }
 }
 
+/// What the command line makes of a file, as the command itself does.
+fn overridden(mut loaded: Loaded, options: &[&str]) -> Loaded {
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || (*options.next().unwrap()).to_owned();
+        let choice = &mut loaded.choice;
+        match *option {
+            "--kernel" => choice.kernel = value(),
+            "--kmod" => choice.kmod = value(),
+            "--with" => choice.changes.push(Change::With(value())),
+            "--without" => choice.changes.push(Change::Without(value())),
+            "--limit" => loaded.scenario.limit = Some(value().parse().unwrap()),
+            "--timeouts" => loaded.scenario.timeouts = true,
+            "--expect" => {
+                let value = value();
+                let (property, expected) = value.split_once('=').unwrap();
+                let expected = Expected::from_name(expected).unwrap();
+                loaded.expect.retain(|(name, _)| name != property);
+                loaded.expect.push((property.to_owned(), expected));
+            }
+            other => panic!("unknown option {other}"),
+        }
+    }
+    loaded.scenario.features = loaded.choice.features().unwrap();
+    loaded
+}
+
 #[test]
 fn every_file_is_as_expected() {
     for path in files() {
         let name = path.file_name().unwrap().to_str().unwrap();
-        verdicts_are_as_expected(name, &std::fs::read_to_string(&path).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# "), "{name}: expected a comment that says what it shows");
+        let loaded = load(name, &text);
+        assert!(!loaded.expect.is_empty(), "{name}: expected expectations");
+        verdicts_are_as_expected(name, &loaded);
+        // The commands that its comment shows.
+        for command in text.lines().filter_map(|l| l.strip_prefix("#     kmodcheck check ")) {
+            let mut words = command.split(' ');
+            assert_eq!(words.next(), Some(name), "{name}: a command about another file");
+            let options: Vec<&str> = words.collect();
+            verdicts_are_as_expected(command, &overridden(loaded.clone(), &options));
+        }
     }
 }
 
 #[test]
 fn the_example_that_is_written_for_a_beginner_is_as_expected() {
-    verdicts_are_as_expected("example.toml", scenario_file::EXAMPLE);
+    verdicts_are_as_expected("example.toml", &load("example.toml", scenario_file::EXAMPLE));
 }
 
 /// Looks for steps by their events.
