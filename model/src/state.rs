@@ -514,7 +514,11 @@ impl Layout {
             .collect();
         let (slots, slot_waiters) = match (scenario.limit, kernel.request_limit) {
             (None, _) => (0, 0),
-            (Some(_), RequestLimit::FailsAtOnce) => (processes, 0),
+            // Everybody counts itself before it looks, once for each request that it is nested in.
+            (Some(_), RequestLimit::FailsAtOnce) => {
+                let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+                (bits_for(scenario.processes() * levels), 0)
+            }
             (Some(limit), RequestLimit::AllWaitersRace) => (bits_for(usize::from(limit)), 0),
             (Some(limit), RequestLimit::Semaphore) => (bits_for(usize::from(limit)), processes),
         };
