@@ -166,7 +166,7 @@ impl<R: Runtime> Current<R> {
             let Err(place) = condition() else { return Ok(Waited::Met) };
             let way_out = self.way_out(ways);
             let slept = match way_out {
-                None => sched.schedule(self.task)? == Slept::Yes,
+                None => sched.schedule(queue, self.task)? == Slept::Yes,
                 Some(way_out) => {
                     if way_out == Waited::TimedOut {
                         // ___wait_cond_timeout(): it is tested once more when the time is over.
@@ -319,7 +319,7 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
 
 /// A udev rule that uses the module once its uevent has come. Waiting for ever is what it is for.
 fn udev<R: Runtime>(current: &Current<R>, module: ModuleId) -> Returned {
-    if current.kernel.sched.schedule(current.task).is_err() {
+    if current.kernel.sched.schedule(uevents(module), current.task).is_err() {
         return Returned::Ret(Ret::Zero);
     }
     let modules = current.kernel.module_mutex.lock();

@@ -162,7 +162,7 @@ fn down_timeout<R: Runtime>(current: &Current<R>) -> Result<Result<(), Ret>, Stu
             return Ok(Err(Ret::Etime));
         }
     } else {
-        let slept = sched.schedule(current.task)?;
+        let slept = sched.schedule(KMOD_WQ, current.task)?;
         debug_assert!(matches!(slept, Slept::Yes | Slept::No), "woken by up() either way");
     }
     let mut sem = current.kernel.slots.lock();
