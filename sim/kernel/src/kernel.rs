@@ -162,8 +162,13 @@ impl<R: Runtime> Current<R> {
     ) -> Result<Waited, Stuck> {
         let sched = &self.kernel.sched;
         loop {
-            sched.prepare_to_wait(queue, self.task);
+            if !self.faulty(Fault::TestBeforeQueueing) {
+                sched.prepare_to_wait(queue, self.task);
+            }
             let Err(place) = condition() else { return Ok(Waited::Met) };
+            if self.faulty(Fault::TestBeforeQueueing) {
+                sched.prepare_to_wait(queue, self.task);
+            }
             let way_out = self.way_out(ways);
             let slept = match way_out {
                 None => sched.schedule(queue, self.task)? == Slept::Yes,
@@ -254,7 +259,7 @@ pub fn run<R: Runtime>(
         slots: Mutex::new(Slots::new(scenario)),
         idempotents: Mutex::new(Idempotents::default()),
         sched: Sched::new(actors),
-        log: Log::new(actors),
+        log: Log::new(actors, fault != Some(Fault::OrderUnseen)),
     });
     for number in 0..actors {
         // udevd has been listening since boot.
