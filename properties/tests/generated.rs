@@ -32,9 +32,8 @@ fn symmetry_changes_no_verdict() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut compared = 0;
     let compared_in = std::cell::Cell::new(0);
-    let result = TestRunner::new_with_rng(config, rng).run(
-        &generate::scenarios(3),
-        |scenario: Scenario| {
+    let result =
+        TestRunner::new_with_rng(config, rng).run(&generate::scenarios(3), |scenario: Scenario| {
             let model = Model::new(scenario, None).expect("well formed");
             let (plain, symmetric) = (explored(&model, false), explored(&model, true));
             if plain.end != End::Complete || symmetric.end != End::Complete {
@@ -44,8 +43,7 @@ fn symmetry_changes_no_verdict() {
             prop_assert_eq!(said(&plain), said(&symmetric));
             prop_assert!(symmetric.states <= plain.states);
             Ok(())
-        },
-    );
+        });
     if let Err(error) = result {
         panic!("{error}");
     }

@@ -54,9 +54,7 @@ fn closure(modules: &[Module], of: ModuleId, list: &mut Vec<ModuleId>) {
 
 /// Small scenarios with `processes` actors at most, without those that leave a modprobe behind.
 pub fn scenarios(processes: usize) -> impl Strategy<Value = Scenario> {
-    // Kernels that share requests are not in the straight-line description.
-    let kernels: Vec<&str> = presets::KERNELS.into_iter().filter(|k| *k != "v6.5+dup").collect();
-    let kernel = (0..kernels.len()).prop_map(move |i| kernels[i]);
+    let kernel = (0..presets::KERNELS.len()).prop_map(|i| presets::KERNELS[i]);
     let kmod = (0..presets::KMODS.len()).prop_map(|i| presets::KMODS[i]);
     (
         kernel,
@@ -69,68 +67,70 @@ pub fn scenarios(processes: usize) -> impl Strategy<Value = Scenario> {
         any::<bool>(),
         prop_oneof![8 => Just(Helper::Present), 1 => Just(Helper::Missing)],
     )
-        .prop_map(|(kernel, kmod, specs, actions, fs, two_targets, limit, timeouts, helper)| {
-            let count = specs.len() as u8;
-            let modules: Vec<Module> = (0..count)
-                .map(|id| {
-                    let spec = &specs[usize::from(id)];
-                    let needs = |n: &u8| spec.needs & 1 << (n - id - 1) != 0;
-                    Module {
-                        name: format!("m{id}"),
-                        dependencies: (id + 1..count.min(id + 3)).filter(needs).collect(),
-                        init: spec.init,
-                        registers: fs && id < 2 && (id == 0 || two_targets),
-                        sysfs_may_fail: spec.sysfs_may_fail,
-                        name_taken: spec.name_taken,
-                        ..Module::default()
-                    }
-                })
-                .collect();
-            let target = |module: ModuleId| {
-                let mut list = Vec::new();
-                closure(&modules, module, &mut list);
-                let probe = list.into_iter().map(|m| Probe {
-                    module: m,
-                    required: m == module || specs[usize::from(m)].required,
-                    insert: Insert::Finit,
-                });
-                Target { module, probe: probe.collect(), blacklisted: false }
-            };
-            let targets = if two_targets && count > 1 { vec![0, 1] } else { vec![0] };
-            let resolution = Resolution::Modules(targets.into_iter().map(target).collect());
-            let request = if fs { "fs-m0" } else { "m0" }.to_owned();
-            let calls = if fs { Action::GetFsType(0) } else { Action::RequestModule(0) };
-            let actors = actions.iter().enumerate().map(|(number, action)| {
-                let action = match action {
-                    _ if number == 0 => calls,
-                    0 => calls,
-                    1 => Action::Modprobe(0),
-                    2 => Action::Rmmod(0),
-                    _ => Action::ModprobeRemove(0),
+        .prop_map(
+            |(kernel, kmod, specs, actions, fs, two_targets, limit, timeouts, helper)| {
+                let count = specs.len() as u8;
+                let modules: Vec<Module> = (0..count)
+                    .map(|id| {
+                        let spec = &specs[usize::from(id)];
+                        let needs = |n: &u8| spec.needs & 1 << (n - id - 1) != 0;
+                        Module {
+                            name: format!("m{id}"),
+                            dependencies: (id + 1..count.min(id + 3)).filter(needs).collect(),
+                            init: spec.init,
+                            registers: fs && id < 2 && (id == 0 || two_targets),
+                            sysfs_may_fail: spec.sysfs_may_fail,
+                            name_taken: spec.name_taken,
+                            ..Module::default()
+                        }
+                    })
+                    .collect();
+                let target = |module: ModuleId| {
+                    let mut list = Vec::new();
+                    closure(&modules, module, &mut list);
+                    let probe = list.into_iter().map(|m| Probe {
+                        module: m,
+                        required: m == module || specs[usize::from(m)].required,
+                        insert: Insert::Finit,
+                    });
+                    Target { module, probe: probe.collect(), blacklisted: false }
                 };
-                Actor { action, count: 1, killable: false }
-            });
-            // Those who do the same are interchangeable.
-            let mut grouped: Vec<Actor> = Vec::new();
-            for actor in actors {
-                match grouped.iter_mut().find(|g| g.action == actor.action) {
-                    Some(group) => group.count += 1,
-                    None => grouped.push(actor),
+                let targets = if two_targets && count > 1 { vec![0, 1] } else { vec![0] };
+                let resolution = Resolution::Modules(targets.into_iter().map(target).collect());
+                let request = if fs { "fs-m0" } else { "m0" }.to_owned();
+                let calls = if fs { Action::GetFsType(0) } else { Action::RequestModule(0) };
+                let actors = actions.iter().enumerate().map(|(number, action)| {
+                    let action = match action {
+                        _ if number == 0 => calls,
+                        0 => calls,
+                        1 => Action::Modprobe(0),
+                        2 => Action::Rmmod(0),
+                        _ => Action::ModprobeRemove(0),
+                    };
+                    Actor { action, count: 1, killable: false }
+                });
+                // Those who do the same are interchangeable.
+                let mut grouped: Vec<Actor> = Vec::new();
+                for actor in actors {
+                    match grouped.iter_mut().find(|g| g.action == actor.action) {
+                        Some(group) => group.count += 1,
+                        None => grouped.push(actor),
+                    }
                 }
-            }
-            Scenario {
-                name: format!("generated, on {kernel} with kmod {kmod}"),
-                modules: modules.clone(),
-                names: vec![Name { request, resolution, builtin: None }],
-                actors: grouped,
-                helper,
-                lsm_refuses: false,
-                limit,
-                timeouts,
-                features: Features {
-                    kernel: presets::kernel(kernel).expect("a preset"),
-                    kmod: presets::kmod(kmod).expect("a preset"),
-                },
-            }
-        })
+                Scenario {
+                    name: format!("generated, on {kernel} with kmod {kmod}"),
+                    modules: modules.clone(),
+                    names: vec![Name { request, resolution, builtin: None }],
+                    actors: grouped,
+                    helper,
+                    lsm_refuses: false,
+                    limit,
+                    timeouts,
+                    features: Features {
+                        kernel: presets::kernel(kernel).expect("a preset"),
+                        kmod: presets::kmod(kmod).expect("a preset"),
+                    },
+                }
+            },
+        )
 }
