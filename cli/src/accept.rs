@@ -13,7 +13,7 @@ use kmodcheck_sim::trace::ftrace::{FtraceError, Recording, Shown};
 use serde::Serialize;
 
 use crate::args::{Accept, Arguments};
-use crate::{Ended, Failure, check, options, output};
+use crate::{Ended, Failure, options, output};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
 const STATES: u64 = 8_000_000;
@@ -81,7 +81,7 @@ fn ftrace(
         kernel: presets::kernel(&accept.kernel).expect("the argument is one of KERNELS"),
         kmod: presets::kmod(&accept.kmod).expect("the argument is one of KMODS"),
     };
-    let index = accept.modules.as_deref().map(check::read_index).transpose()?;
+    let index = accept.modules.as_deref().map(options::read_index).transpose()?;
     let recording = Recording::new(name, text, features, index.as_ref(), &accept.blacklist)?;
     let watch = |t: &Transition<'_, Event>| {
         let view = View {

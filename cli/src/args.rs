@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 
@@ -44,12 +45,22 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a real module, resolved through the module indexes as modprobe would.
     Check(Check),
+    /// Explore every kernel preset, kmod preset and environment, on every property.
+    Matrix(Matrix),
+    /// Find the smallest changes of switches that make a property hold.
+    Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
+    /// Count how many aliases of real module indexes each alias map of the patch covers.
+    Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
     /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
     Accept(Accept),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
+    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
+    Trace(Trace),
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +127,90 @@ pub(crate) struct Requested {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// Only this property.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<kmodcheck_properties::Property>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fixes {
+    /// The kernel to start from.
+    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// The kmod release to start from.
+    #[arg(long, default_value = "v19", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// The kmod release that cannot be updated: only the kernel may change.
+    #[arg(long, value_parser = KMODS, conflicts_with = "kmod")]
+    pub pin: Option<String>,
+
+    /// What the environment allows.
+    #[arg(long, default_value = "ok", value_parser = environments())]
+    pub env: String,
+
+    /// Only this way to ask; the property has to hold in every way unless told.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// The property that has to hold.
+    #[arg(long, value_name = "NAME", value_parser = property, default_value = crate::fixes::DEFAULT_PROPERTY.name())]
+    pub property: kmodcheck_properties::Property,
+
+    /// Most changes in a set.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
+    pub max_size: usize,
+}
+
+fn environments() -> clap::builder::PossibleValuesParser {
+    kmodcheck_model::builtin::Environment::ALL.map(|e| e.name()).into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this case.
+    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
+    pub case: Option<String>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aliases {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
@@ -165,6 +260,55 @@ pub(crate) struct Steer {
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
     pub longest: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A trace, as `check --save-trace` writes it, or a recorded one of properties/traces.
+    pub file: PathBuf,
+
+    /// How to draw it; `dot` is the state graph around it.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    pub format: TraceFormat,
+
+    /// First make it as short as it gets, with the fewest context switches of that length.
+    #[arg(long)]
+    pub minimise: bool,
+
+    /// Say which single reordering would have avoided it.
+    #[arg(long)]
+    pub why: bool,
+
+    /// Save the (minimised) trace.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Keep it, made minimal, as a regression that `cargo test` replays.
+    #[arg(long)]
+    pub add: bool,
+
+    /// With --add: what it shows, in a sentence.
+    #[arg(long, value_name = "TEXT", requires = "add")]
+    pub shows: Option<String>,
+
+    /// With --add: where the regressions are.
+    #[arg(long, value_name = "DIR", default_value = "properties/traces")]
+    pub traces: PathBuf,
+}
+
+/// How a trace is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// Columns, one for each CPU, at most 80 wide.
+    Text,
+    /// A Mermaid sequence diagram.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// Steps with the shared state after each.
+    Json,
+    /// The state graph around the trace, for Graphviz.
+    Dot,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -6,7 +6,6 @@ use kmodcheck_model::features::{AliasMap, Features};
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_properties::check::check;
 use kmodcheck_properties::{Property, Report, Verdict};
 use serde::Serialize;
@@ -26,7 +25,7 @@ struct CheckJson<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let index = read_index(&check_args.modules)?;
+    let index = options::read_index(&check_args.modules)?;
     let setting = setting(check_args);
     let directory = check_args.modules.display();
     let scenario = scenario(&index, &setting).map_err(|error| format!("{directory}: {error}"))?;
@@ -40,14 +39,21 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             limits,
             interrupt: Some(options::interrupt()),
             progress: Some(&|p| spinner.set_message(progress::describe(p))),
-            stop_when_violated: 0,
+            threads: options::threads(arguments),
+            ..Options::default()
         },
     )?;
     spinner.finish_and_clear();
     let shown = shown(check_args, &report);
-    if let (Some(path), Some((property, trace))) = (&check_args.save_trace, &shown) {
-        let file = output::trace_json(*property, model.scenario(), trace);
-        options::write(path, &file.to_json())?;
+    match (&check_args.save_trace, &shown) {
+        (Some(path), Some((property, trace))) => {
+            let file = output::trace_json(*property, model.scenario(), trace);
+            options::write(path, &file.to_json())?;
+        }
+        (Some(path), None) => {
+            anstream::eprintln!("kmodcheck: no violation to save: {} not written", path.display());
+        }
+        (None, _) => {}
     }
     if arguments.json {
         output::print_json(&CheckJson {
@@ -98,21 +104,6 @@ fn ended(arguments: &Check, report: &Report) -> Ended {
     }
 }
 
-/// The module indexes in a directory.
-pub(crate) fn read_index(directory: &std::path::Path) -> Result<ModuleIndex, Failure> {
-    let files: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .into_iter()
-            .map(|name| {
-                let path = directory.join(name);
-                Ok((path.display().to_string(), options::read(&path)?))
-            })
-            .collect::<Result<_, Failure>>()?;
-    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
-    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
-    Ok(ModuleIndex::parse(&text)?)
-}
-
 fn setting(arguments: &Check) -> Setting {
     let (get_fs_type, request) = match (&arguments.name.fs, &arguments.name.module) {
         (Some(fs), _) => (true, format!("fs-{fs}")),
@@ -157,14 +148,17 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
         ));
     }
     output::print(&format!(
-        "kernel {}, kmod {}, {} callers{}",
+        "kernel {}{}, kmod {}, {} caller{}{}",
         arguments.kernel,
+        arguments.alias_map.as_ref().map_or(String::new(), |map| format!(" (alias map {map})")),
         arguments.kmod,
         scenario.callers(),
+        if scenario.callers() == 1 { "" } else { "s" },
         if report.symmetry { ", counted up to exchanging them" } else { "" }
     ));
     output::print(&format!(
-        "assumed: {}; {}; nothing is unloaded; no module's init requests a module; limits: {}",
+        "assumed: {}; {}; nothing is unloaded; no module's init requests a module; no signals; \
+         sequential consistency; limits: {}",
         if arguments.init_may_fail {
             "every init may fail at every attempt"
         } else {
@@ -210,6 +204,12 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
             format!("{}{steps}", word(&answer.verdict)),
             met.join(", ")
         ));
+    }
+    if report.answers.iter().any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
+        output::print(
+            "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\
+             'holds' here was not seen to fail.",
+        );
     }
     if let Some(trace) = &report.by_time_out_only {
         output::print(&format!("somebody returns by time-out only, after {} steps", trace.len()));

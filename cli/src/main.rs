@@ -1,14 +1,20 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
 mod accept;
+mod aliases;
 mod args;
 mod check;
+mod fixes;
+mod grand;
+mod kmod_sh;
 mod main_job;
 mod options;
 mod output;
 mod progress;
 mod replay;
 mod steer;
+mod trace;
+mod tables;
 
 use std::process::ExitCode;
 
@@ -45,9 +51,14 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
+        Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
+        Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -228,6 +228,18 @@ pub fn find(name: &str) -> Option<&'static str> {
 /// For each system, the mutant that violates each property that holds there.
 pub const MUTANTS: &str = include_str!("../recorded/grand-mutants.txt");
 
+/// The mutants recorded for the system of that name: the property's letter and the mutant's name.
+pub fn recorded_mutants(name: &str) -> impl Iterator<Item = (char, &'static str)> {
+    let line = MUTANTS.lines().find(|line| line.split(" | ").next() == Some(name));
+    line.and_then(|line| line.split_once(" | "))
+        .into_iter()
+        .flat_map(|(_, pairs)| pairs.split(' '))
+        .filter_map(|pair| {
+            let (letter, mutant) = pair.split_once('=')?;
+            Some((letter.chars().next()?, mutant))
+        })
+}
+
 /// Tried in this order: the first that violates is recorded.
 pub const CANDIDATES: [Mutant; 13] = [
     Mutant::OldRule,

@@ -2,10 +2,14 @@
 //! verdict of one system on all of them.
 
 pub mod check;
+pub mod fixes;
 pub mod grand;
+pub mod kmod_sh;
 pub mod matrix;
+pub mod minimal;
 pub mod property;
 pub mod recorded;
+pub mod regressions;
 mod stuck;
 pub mod theorem;
 

@@ -427,7 +427,9 @@ fn steps_of_a_walk_are_accepted() {
 struct Race<'m>(&'m Model);
 
 impl<'m> Monitor<Processes<'m>> for Race<'m> {
-    fn violated(&self, transition: &Transition<'_, Event>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
         u64::from(self.0.task(transition.local_after()).ret == Ret::Null)
     }
 }
