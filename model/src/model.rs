@@ -483,6 +483,16 @@ impl Model {
         kernel::kmod::killed(step);
     }
 
+    /// The word of a modprobe that is about to call `finit_module()`, once that call has come to
+    /// `result`: modprobe alone, with somebody else's answers for the kernel's.
+    ///
+    /// # Panics
+    /// For a process that is in no modprobe.
+    pub fn answer_finit(&self, kind: u8, local: u64, result: Finit) -> u64 {
+        let who = Who { model: self, role: self.role(kind) };
+        self.layout.pack(&modprobe::finit_result(&who, result, self.layout.unpack(local)))
+    }
+
     /// What a process of that kind in state `local` remembers of a change of the shared state.
     pub fn observe(&self, kind: u8, before: u128, after: u128, local: u64) -> u64 {
         if (before ^ after) & self.remembered == 0 {
