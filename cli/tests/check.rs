@@ -36,7 +36,7 @@ fn a_real_module_with_its_dependencies() {
     found
         .says("fs-ext4 resolves to ext4\n")
         .says("tries, in order: crc32c_intel, crc32c_generic, jbd2, mbcache, crc16, ext4\n")
-        .says("kernel v4.9, kmod v19, 2 callers")
+        .says("kernel v4.9, kmod v19, N = 2")
         .says("complete: ")
         .says("get-fs-type-finds-it       violated (69 steps)")
         .says("lifecycle-and-sysfs        holds")
@@ -155,7 +155,7 @@ fn an_alias_map_of_one_s_own() {
     // The prefix map takes fs-ext3 for a module called ext3, which is never listed.
     check(&[&verify[..], &expect, &["--alias-map", "prefix"]].concat())
         .exits(1)
-        .says("v4.9+verify (alias map prefix)")
+        .says("kernel v4.9+verify, kmod v19, with alias-map=prefix")
         .says("no-false-success           violated");
 }
 
@@ -164,7 +164,7 @@ fn built_in_code() {
     check(&["--module", "md5"])
         .exits(0)
         .says("md5 resolves to an entry of modules.builtin")
-        .says("assumed: built-in md5 has a directory under /sys/module");
+        .says("; built-in md5 has a directory under /sys/module;");
 }
 
 #[test]

@@ -125,8 +125,7 @@ fn the_traces_and_their_plans_are_what_the_model_finds() {
         let answer = report.answers.iter().find(|a| a.property == finding.property).unwrap();
         let Verdict::Violated(trace) = &answer.verdict else { panic!("{} holds", finding.name) };
         let property = finding.property;
-        let file =
-            TraceFile::new(property.name(), property.statement(), model.scenario(), trace);
+        let file = TraceFile::new(property.name(), property.statement(), model.scenario(), trace);
         saved(&finding.file("trace.json"), &file.to_json());
 
         // Fewer changes from one process to another, and the same violation.
@@ -153,8 +152,7 @@ fn the_real_kernel_showed_each_of_them() {
         let text = std::fs::read_to_string(&path).unwrap();
         let blacklist =
             if finding.blacklisted { vec![finding.module.to_owned()] } else { Vec::new() };
-        let recording =
-            Recording::new(&name, &text, finding.features(), None, &blacklist).unwrap();
+        let recording = Recording::new(&name, &text, finding.features(), None, &blacklist).unwrap();
         let watch = |t: &Transition<'_, Event>| {
             let view = View {
                 model: recording.model(),
