@@ -148,7 +148,8 @@ pub type Found = (Model, Reduced<Event>, Vec<String>);
 pub fn distinct(reports: &[CellReport]) -> BTreeMap<Shape, Found> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     // Every thread takes every so many-th report, so that all have some of each kind.
-    let found: Vec<Vec<(usize, Property, Model, Reduced<Event>)>> = std::thread::scope(|scope| {
+    type Minimal = (usize, Property, Model, Reduced<Event>);
+    let found: Vec<Vec<Minimal>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
                 scope.spawn(move || {

@@ -37,8 +37,7 @@ fn drawn(scenario: &Scenario, scheduler: Scheduler, executions: usize) -> BTreeS
         });
         false
     });
-    let found = found.lock().unwrap().clone();
-    found
+    found.lock().unwrap().clone()
 }
 
 #[test]
