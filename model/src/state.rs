@@ -654,7 +654,7 @@ pub struct Task {
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
     /// What `finit_module()` came to, until others have been told; see
-    /// [`crate::userspace::modprobe::Finit`].
+    /// [`crate::event::Finit`].
     pub result: u8,
     /// The open initstate file belongs to an attribute that was removed since; for
     /// [`Pc::PutFilesystem`], the module is not the one of which a reference is held.
