@@ -69,7 +69,8 @@ pub struct Directed<Label> {
 }
 
 /// Looks for a violation of each property in `wanted`, one bit each. Of `options` the limits, the
-/// interrupt and the progress count; [`Progress::depth`] is the class that is being expanded.
+/// interrupt and the progress count; [`Progress::depth`] is the class that is being expanded, and
+/// there are no levels.
 ///
 /// # Errors
 /// If the system does not fit.

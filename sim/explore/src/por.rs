@@ -46,6 +46,7 @@
 mod footprint;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -130,6 +131,7 @@ pub fn explore_reduced<S: System, W: Watch<S::Label>>(
         expanded: 0,
         reduced: 0,
         levels: 0,
+        level: 0..0,
         last: 0,
         started: Instant::now(),
     };
@@ -195,6 +197,8 @@ struct Search<'s, S: System> {
     expanded: u64,
     reduced: u64,
     levels: u32,
+    /// The level being expanded: the first of its states, and the first after them, as counted.
+    level: Range<u64>,
     last: u32,
     started: Instant,
 }
@@ -241,6 +245,7 @@ impl<S: System> Search<'_, S> {
         let mut batch = Batch::default();
         loop {
             let level_end = self.states.store.len();
+            self.level = self.level.end..level_end;
             while self.expanded < level_end {
                 if self.expanded.is_multiple_of(CLOCK)
                     && let Some(end) = self.out_of_budget(options)
@@ -380,9 +385,9 @@ impl<S: System> Search<'_, S> {
                 states: self.states.store.len(),
                 depth: self.levels,
                 queue: self.states.store.len() - self.expanded,
-                transitions: 0,
-                level: 0,
-                level_left: 0,
+                transitions: self.transitions,
+                level: self.level.end - self.level.start,
+                level_left: self.level.end - self.expanded,
                 bytes: self.bytes(),
                 bytes_limit: limits.bytes,
                 elapsed: self.started.elapsed(),

@@ -412,6 +412,7 @@ fn limits_end_in_limits() {
     assert_eq!(found.end, End::Interrupted);
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |progress: kmodcheck_explore::Progress| {
+        assert!(progress.level_left <= progress.level && progress.level_left <= progress.queue);
         seen.lock().expect("no panic").push((progress.states, progress.queue));
     };
     let found = run(&Options { progress: Some(&progress), ..Options::default() });

@@ -171,7 +171,7 @@ pub(crate) struct Space<'s, S: System> {
     processes: u32,
     shared: Interner<Shared>,
     /// Whether processes of a kind are of one class; else each is of its own.
-    symmetry: bool,
+    pub symmetry: bool,
     /// Kind, local state, class: only processes of one class are counted together.
     locals: Interner<(Kind, Local, u8)>,
     /// By local state: nobody waits for such a process to run.
