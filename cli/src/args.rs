@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
     Trace(Trace),
+    /// Write everything that the main job finds as one HTML file.
+    Report(Report),
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +191,21 @@ pub(crate) struct Aliases {
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Plot times, too. They differ from run to run; without them the file is the same each time.
+    #[arg(long)]
+    pub times: bool,
+
+    /// Proofs for any number of callers to show beside the counts.
+    #[arg(long, value_name = "DIR", default_value = "properties/certificates")]
+    pub certificates: PathBuf,
 }
 
 #[derive(Debug, Args)]

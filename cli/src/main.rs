@@ -10,6 +10,7 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod report;
 mod trace;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Report(asked)) => report::run(&arguments, asked),
         Some(Command::Trace(asked)) => trace::run(&arguments, asked),
     };
     match ended {

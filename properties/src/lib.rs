@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod fixes;
+pub mod from_here;
 pub mod grand;
 pub mod matrix;
 pub mod minimal;

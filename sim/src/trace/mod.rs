@@ -5,6 +5,7 @@
 pub mod columns;
 pub mod dot;
 pub mod file;
+pub mod graph_svg;
 pub mod mermaid;
 pub mod neighbourhood;
 pub mod regression;
