@@ -39,14 +39,21 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             limits,
             interrupt: Some(options::interrupt()),
             progress: Some(&|p| spinner.set_message(progress::describe(p))),
-            stop_when_violated: 0,
+            threads: options::threads(arguments),
+            ..Options::default()
         },
     )?;
     spinner.finish_and_clear();
     let shown = shown(check_args, &report);
-    if let (Some(path), Some((property, trace))) = (&check_args.save_trace, &shown) {
-        let file = output::trace_json(*property, model.scenario(), trace);
-        options::write(path, &file.to_json())?;
+    match (&check_args.save_trace, &shown) {
+        (Some(path), Some((property, trace))) => {
+            let file = output::trace_json(*property, model.scenario(), trace);
+            options::write(path, &file.to_json())?;
+        }
+        (Some(path), None) => {
+            anstream::eprintln!("kmodcheck: no violation to save: {} not written", path.display());
+        }
+        (None, _) => {}
     }
     if arguments.json {
         output::print_json(&CheckJson {
@@ -141,14 +148,17 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
         ));
     }
     output::print(&format!(
-        "kernel {}, kmod {}, {} callers{}",
+        "kernel {}{}, kmod {}, {} caller{}{}",
         arguments.kernel,
+        arguments.alias_map.as_ref().map_or(String::new(), |map| format!(" (alias map {map})")),
         arguments.kmod,
         scenario.callers(),
+        if scenario.callers() == 1 { "" } else { "s" },
         if report.symmetry { ", counted up to exchanging them" } else { "" }
     ));
     output::print(&format!(
-        "assumed: {}; {}; nothing is unloaded; no module's init requests a module; limits: {}",
+        "assumed: {}; {}; nothing is unloaded; no module's init requests a module; no signals; \
+         sequential consistency; limits: {}",
         if arguments.init_may_fail {
             "every init may fail at every attempt"
         } else {
@@ -194,6 +204,12 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
             format!("{}{steps}", word(&answer.verdict)),
             met.join(", ")
         ));
+    }
+    if report.answers.iter().any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
+        output::print(
+            "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\
+             'holds' here was not seen to fail.",
+        );
     }
     if let Some(trace) = &report.by_time_out_only {
         output::print(&format!("somebody returns by time-out only, after {} steps", trace.len()));

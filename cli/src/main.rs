@@ -1,17 +1,28 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod accept;
 mod aliases;
 mod args;
 mod check;
+mod design_review;
+mod evidence_args;
 mod fixes;
+mod generated;
 mod grand;
+mod kmod_sh;
 mod main_job;
 mod options;
 mod output;
 mod progress;
 mod replay;
 mod report;
+mod scenario_arg;
+mod serve;
+mod steer;
+mod step;
+mod tables;
 mod trace;
+mod whole_matrix;
 
 use std::process::ExitCode;
 
@@ -50,10 +61,12 @@ fn main() -> ExitCode {
         Some(Command::Check(check)) => check::run(&arguments, check),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
-        Some(Command::Report(asked)) => report::run(&arguments, asked),
-        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
+        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
+        Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

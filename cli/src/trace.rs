@@ -12,7 +12,8 @@ use kmodcheck_sim::trace::story::{Story, Violated};
 use kmodcheck_sim::trace::{self, columns, dot, mermaid, neighbourhood, svg};
 use serde::Serialize;
 
-use crate::args::{Arguments, Trace, TraceFormat};
+use crate::args::Arguments;
+use crate::evidence_args::{Trace, TraceFormat};
 use crate::{Ended, Failure, options, output};
 
 #[derive(Serialize)]

@@ -131,7 +131,7 @@
     const t = trace();
     const property = data.properties[t.property];
     $('player').hidden = false;
-    $('trace-what').textContent = t.scenario + ': ' + t.run.steps.length + ' steps, ' + t.switches + ' context switches'
+    $('trace-what').textContent = t.scenario + ': ' + t.run.steps.length + ' steps, ' + t.switches + ' context switch' + (t.switches === 1 ? '' : 'es')
       + (t.proved ? ' (none is shorter, none as short has fewer switches)' : '') + '.';
     const has = t.beside != null;
     $('beside').disabled = !has;

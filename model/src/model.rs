@@ -29,6 +29,9 @@ pub const MAX_MODULES: usize = 21;
 /// Most requested names in a scenario.
 pub const MAX_NAMES: usize = 16;
 
+/// Most modules that a name is served by.
+pub const MAX_TARGETS: usize = 6;
+
 impl WaitQueue {
     /// A number of its own.
     pub fn number(self) -> u8 {
@@ -181,6 +184,7 @@ pub struct Model {
     pub(crate) names: Vec<NameModel>,
     pub(crate) orders: Orders,
     roles: Vec<Role>,
+    rivals: Vec<Vec<ModuleId>>,
     /// Bits whose change somebody may remember.
     remembered: u128,
 }
@@ -217,6 +221,7 @@ impl Model {
         roles.extend(all.map(Role::Kworker));
         Ok(Self {
             orders: Orders::new(&scenario, mutant),
+            rivals: rivals(&scenario),
             scenario,
             mutant,
             layout,
@@ -360,6 +365,11 @@ impl Model {
     /// The modules that a name resolves to.
     pub fn targets(&self, name: NameId) -> &[ModuleId] {
         &self.names[usize::from(name)].targets
+    }
+
+    /// The other modules that register a file system that `module` registers.
+    pub(crate) fn rivals(&self, module: ModuleId) -> &[ModuleId] {
+        &self.rivals[usize::from(module)]
     }
 
     /// Whether the name is served by built-in code and by no module.
@@ -555,9 +565,9 @@ impl Model {
         Some(self.layout.with_pc(local, woken))
     }
 
-    /// The same word of a process that carries no history: no step reads what is left out.
-    pub fn anonymous(&self, local: u64) -> u64 {
-        self.layout.pack(&self.layout.unpack(local).without_history())
+    /// A process's word with what only properties read forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        self.layout.without_history(local)
     }
 
     /// Whether modprobe may say 0 for `name`, having seen the targets of `live` LIVE.
@@ -611,9 +621,9 @@ fn validate(scenario: &Scenario) -> Result<(), String> {
         if name.targets().iter().any(|t| t.probe.is_empty()) {
             return Err("a target's probe list is empty".to_owned());
         }
-        if name.targets().len() > 6 {
+        if name.targets().len() > MAX_TARGETS {
             return Err(format!(
-                "'{}' is served by {} modules, expected at most 6",
+                "'{}' is served by {} modules, expected at most {MAX_TARGETS}",
                 name.request,
                 name.targets().len()
             ));
@@ -656,7 +666,10 @@ fn validate(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// How deep inits can request modules: a module whose init runs is not loaded once more meanwhile.
-fn nesting(scenario: &Scenario) -> usize {
+///
+/// # Panics
+/// If a name, target or request refers to what is not there.
+pub fn nesting(scenario: &Scenario) -> usize {
     fn below(scenario: &Scenario, name: NameId, running: &mut Vec<ModuleId>) -> usize {
         let mut deepest = 0;
         let probes = scenario.names[usize::from(name)].targets().iter().flat_map(|t| &t.probe);
@@ -678,12 +691,33 @@ fn nesting(scenario: &Scenario) -> usize {
     asked.map(|name| below(scenario, name, &mut Vec::new())).max().unwrap_or(0)
 }
 
+/// By module, those that register the same file system: of one name `fs-FS` both are targets.
+fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
+    let registers = |id: &ModuleId| scenario.modules[usize::from(*id)].registers;
+    let mut rivals = vec![Vec::new(); scenario.modules.len()];
+    for name in scenario.names.iter().filter(|name| name.request.starts_with("fs-")) {
+        let targets: Vec<ModuleId> =
+            name.targets().iter().map(|t| t.module).filter(registers).collect();
+        for module in &targets {
+            let others = targets.iter().filter(|other| *other != module);
+            let mine: &mut Vec<ModuleId> = &mut rivals[usize::from(*module)];
+            for other in others {
+                if !mine.contains(other) {
+                    mine.push(*other);
+                }
+            }
+        }
+    }
+    rivals
+}
+
 fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
-    let unknown_directory = name
-        .builtin
-        .as_ref()
-        .is_some_and(|builtin| builtin.directory && builtin.name == name.request.replace('-', "_"));
+    // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
+    let unknown_directory = name.request.is_empty()
+        || name.builtin.as_ref().is_some_and(|builtin| {
+            builtin.directory && builtin.name == name.request.replace('-', "_")
+        });
     NameModel {
         plan: modprobe::plan(name),
         removal: modprobe::removal(name),

@@ -459,6 +459,8 @@ pub(crate) struct Layout {
     load_failed: Field,
     went_going: Field,
     pub local_bits: u32,
+    /// The bits of a caller's word that are history: `request_live` and all that follow it.
+    history: u64,
 }
 
 /// Bits of a [`Ret`].
@@ -524,7 +526,7 @@ impl Layout {
         let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
         let pos = bits_for(plan);
         let mut local = Fields::default();
-        Self {
+        let mut layout = Self {
             modules,
             names,
             slots,
@@ -550,7 +552,16 @@ impl Layout {
             load_failed: local.next(1),
             went_going: local.next(1),
             local_bits: local.at,
-        }
+            history: 0,
+        };
+        let end = 1_u128 << layout.local_bits.min(64);
+        layout.history = (end - (1 << layout.request_live.at.min(64))) as u64;
+        layout
+    }
+
+    /// The same local state with all history forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        local & !self.history
     }
 
     pub fn unpack(&self, local: u64) -> Task {

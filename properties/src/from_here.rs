@@ -54,7 +54,9 @@ struct Violations<'m> {
 }
 
 impl Monitor<Begun<'_>> for Violations<'_> {
-    fn violated(&self, transition: &Transition<'_, Event>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
         let view = View {
             model: self.model,
             kind: transition.kind.0,

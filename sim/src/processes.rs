@@ -74,6 +74,10 @@ impl System for Processes<'_> {
         self.model.wake(kind.0, local, WaitQueue::from_number(on.0))
     }
 
+    fn anonymous(&self, _: Kind, local: Local) -> Local {
+        self.model.without_history(local)
+    }
+
     fn returned(&self, _: Kind, local: Local) -> bool {
         self.model.returned(local)
     }

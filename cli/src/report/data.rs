@@ -405,7 +405,7 @@ fn claims(reports: &[CellReport]) -> Vec<ClaimData> {
         .iter()
         .map(|standing| ClaimData {
             words: standing.claim.words,
-            stands: standing.stands(),
+            stands: standing.outcome() == theorem::Outcome::Stands,
             cells: standing.cells,
             vacuous: standing.vacuous,
             assumptions: standing

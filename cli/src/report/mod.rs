@@ -5,14 +5,15 @@ mod data;
 mod growth;
 
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_properties::matrix::{self, Cell, Kmod, check_name, map_name};
+use kmodcheck_properties::matrix::{self, Kmod, check_name, map_name};
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::trace::columns;
 use minijinja::Environment as Templates;
 use serde::Serialize;
 
-use crate::args::{Arguments, Report};
-use crate::{Ended, Failure, options, output, progress};
+use crate::args::Arguments;
+use crate::evidence_args::Report;
+use crate::{Ended, Failure, options, output, whole_matrix};
 
 /// Largest report: a file that mail and browsers take without complaint.
 pub(crate) const MOST_BYTES: usize = 2_000_000;
@@ -65,28 +66,10 @@ struct CellView {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
-    let cells = Cell::all();
-    let bar = progress::bar(cells.len());
-    let limits = options::limits(arguments);
-    let threads = options::threads(arguments);
-    let reports = matrix::run(&cells, threads, limits, options::interrupt(), &|_| bar.inc(1));
-    let covered = bar.position();
-    bar.finish_and_clear();
-    let Some(reports) = reports else {
-        anstream::eprintln!("kmodcheck: interrupted after {covered} of {} cells", cells.len());
+    let Some(reports) = whole_matrix::explored(arguments, "report") else {
         return Ok(Ended::OutOfBudget);
     };
-    let cut = reports
-        .iter()
-        .flat_map(|r| &r.reports)
-        .find(|(_, r)| r.end != kmodcheck_explore::End::Complete);
-    if let Some((callers, report)) = cut {
-        let why = output::end_word(report);
-        anstream::eprintln!(
-            "kmodcheck: no report: a search with {callers} callers ended by its {why}"
-        );
-        return Ok(Ended::OutOfBudget);
-    }
+    let threads = options::threads(arguments);
     let Some(growth) = growth::measure(asked.times, options::interrupt()) else {
         anstream::eprintln!("kmodcheck: interrupted while counting states by number of callers");
         return Ok(Ended::OutOfBudget);

@@ -12,9 +12,10 @@ use std::ops::ControlFlow;
 
 use crate::bfs::TraceStep;
 use crate::product::PoolExhausted;
+use crate::product::Step;
 use crate::replay::Impossible;
 use crate::system::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
-use crate::watch::{Census, Step};
+use crate::watch::Census;
 
 /// A whole state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,13 +101,14 @@ fn transitions_of<S: System>(
         let mut emit = |after: &Everybody| {
             let step = Step {
                 kind,
-                shared_before: before.shared,
-                shared_after: after.shared,
+                before: before.shared,
+                after: after.shared,
                 local_before: local,
                 local_after: after.processes[actor].1,
                 label: choice.label,
                 way_out: choice.way_out,
                 footprint: choice.footprint,
+                effect: choice.effect,
             };
             let taken = Taken { before, after, actor, ordinal, step };
             ordinal += 1;

@@ -145,7 +145,7 @@ const BATCH: usize = 256;
 impl<'s, S: System> Search<'s, S> {
     fn new(system: &'s S, initial: &Everybody, states: Option<u64>) -> Self {
         Self {
-            states: States::new(system, initial, states),
+            states: States::new(system, initial, true, states),
             blocked: Vec::new(),
             first: [const { None }; 64],
             transitions: 0,
@@ -300,6 +300,12 @@ impl<'s, S: System> Search<'s, S> {
                 states: self.states.store.len(),
                 depth: self.levels,
                 queue: self.states.store.len() - self.expanded,
+                transitions: self.transitions,
+                level: 0,
+                level_left: 0,
+                bytes: self.states.store.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: started.elapsed(),
             });
         }
         let grown = self.states.store.bytes_with(64 * CLOCK) - self.states.store.bytes();

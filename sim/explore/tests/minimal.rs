@@ -18,7 +18,9 @@ type Trace = Vec<TraceStep<Label>>;
 struct Asks<'a>(&'a RandomSystem);
 
 impl Monitor<RandomSystem> for Asks<'_> {
-    fn violated(&self, transition: &Transition<'_, Label>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
         self.0.violated_by(transition)
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct States<'s, S: System> {
 
 impl<'s, S: System> States<'s, S> {
     /// The initial state alone, and room for at most so many. It is the record 0.
-    pub fn new(system: &'s S, initial: &Everybody, most: Option<u64>) -> Self {
-        let mut space = Space::new(system, initial.processes.len() as u32);
+    pub fn new(system: &'s S, initial: &Everybody, symmetry: bool, most: Option<u64>) -> Self {
+        let mut space = Space::new(system, initial.processes.len() as u32, symmetry);
         let mut store = Store::new(most.unwrap_or(u64::MAX).max(1));
         let mut body = Vec::new();
         let groups = space.number(initial.shared, &initial.processes, &mut body);
