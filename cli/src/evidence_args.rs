@@ -111,7 +111,7 @@ pub(crate) struct Report {
 
 #[derive(Debug, Args)]
 pub(crate) struct Step {
-    /// A saved trace or a scenario as JSON, `race`, or a cell of the matrix
+    /// A scenario file (TOML or JSON), a saved trace, `race`, or a cell of the matrix
     /// ('fs-ext4 ok v19 none none').
     #[arg(default_value = "race")]
     pub scenario: String,

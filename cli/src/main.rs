@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod scenario_arg;
 mod serve;
+mod source_line;
 mod steer;
 mod step;
 mod tables;
@@ -72,6 +73,9 @@ fn main() -> ExitCode {
         Ok(ended) => ended.into(),
         Err(failure) => {
             anstream::eprintln!("kmodcheck: {failure}");
+            if let Some(line) = source_line::shown(&failure.to_string()) {
+                anstream::eprintln!("{line}");
+            }
             ExitCode::from(2)
         }
     }
