@@ -89,9 +89,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         let reduced = minimal::minimal(&model, property, &trace, minimal::NODES)
             .ok_or("the trace is no violation")?;
         anstream::eprintln!(
-            "kmodcheck: {} steps, {} context switches{}",
+            "kmodcheck: {} steps, {} context switch{}{}",
             reduced.trace.len(),
             reduced.switches,
+            if reduced.switches == 1 { "" } else { "es" },
             if reduced.proved {
                 "; no trace is shorter, none as short has fewer switches"
             } else {

@@ -107,10 +107,11 @@ fn record_minimal(
     let shows = shows.unwrap_or_else(|| {
         let last = reduced.trace.last().expect("a violation takes a step");
         format!(
-            "{}: after {} steps and {} context switches CPU{} comes to its {} ({}){}.",
+            "{}: after {} steps and {} context switch{} CPU{} comes to its {} ({}){}.",
             scenario.name,
             reduced.trace.len(),
             reduced.switches,
+            if reduced.switches == 1 { "" } else { "es" },
             last.actor,
             last.label.function(),
             last.label.describe(scenario),

@@ -42,11 +42,13 @@ fn walk(model: &Model, seed: u64) -> Trace {
     trace
 }
 
-fn told(model: &Model, trace: &Trace) -> Story {
+fn story_of(model: &Model, trace: &Trace) -> Story {
     let violates = Violated {
         property: "no-false-success".to_owned(),
         statement: "A \"statement\"; with <marks> & more, long enough to be folded once or twice. "
-            .repeat(3),
+            .repeat(3)
+            .trim_end()
+            .to_owned(),
     };
     Story::tell(model, trace, Some(violates)).unwrap()
 }
@@ -69,7 +71,7 @@ fn runs() -> impl Iterator<Item = (u8, Model, Trace)> {
 #[test]
 fn columns_are_at_most_80_wide_and_lose_nothing() {
     for (callers, model, trace) in runs() {
-        let story = told(&model, &trace);
+        let story = story_of(&model, &trace);
         let drawn = columns::render_story(&story);
         for line in drawn.lines() {
             assert!(line.chars().count() <= columns::WIDTH, "{callers}: {line}");
@@ -79,13 +81,24 @@ fn columns_are_at_most_80_wide_and_lose_nothing() {
         let bare = |text: &str| text.replace([' ', '\n'], "");
         let (steps, statement) = drawn.rsplit_once("\n\n").unwrap();
         assert_eq!(bare(statement), bare(&story.violates.as_ref().unwrap().sentence()));
-        let mut lines = steps.lines().skip(2).collect::<Vec<_>>().join("\n");
-        if usize::from(callers) <= columns::MOST_COLUMNS {
-            lines = steps.to_owned();
-        }
-        // In each step's own lane, in order.
-        let changes: usize = story.steps.iter().map(|s| s.changes.len()).sum();
-        assert!(changes == 0 || lines.contains(['+', '-']), "{callers}: no change is shown");
+        // The last column has every change, in order, and nothing else.
+        let shown: String = steps
+            .lines()
+            .skip(2)
+            .map(|line| line.chars().skip(columns::WIDTH - columns::CHANGES).collect::<String>())
+            .collect();
+        let changes: Vec<String> = story.steps.iter().map(|s| s.changes.join(", ")).collect();
+        assert_eq!(bare(&shown), bare(&changes.concat()), "{callers}");
+        // And what is left of it has every step's words.
+        let left: String = steps
+            .lines()
+            .skip(2)
+            .map(|line| line.chars().take(columns::WIDTH - columns::CHANGES).collect::<String>())
+            .map(|line| line.replacen('*', "", 1))
+            .collect();
+        let told: Vec<String> =
+            story.steps.iter().map(|s| format!("{}: {}", s.function, s.what)).collect();
+        assert_eq!(bare(&left), bare(&told.concat()), "{callers}");
         for cpu in 0..callers {
             let head = if usize::from(callers) <= columns::MOST_COLUMNS {
                 format!("CPU{cpu}")
@@ -105,7 +118,7 @@ fn columns_are_at_most_80_wide_and_lose_nothing() {
 fn two_callers_stand_in_two_columns() {
     let model = model(2, "ext4");
     let trace = walk(&model, 3);
-    let story = told(&model, &trace);
+    let story = story_of(&model, &trace);
     let drawn = columns::render_story(&story);
     let starts: Vec<usize> = drawn
         .lines()
@@ -123,7 +136,7 @@ fn two_callers_stand_in_two_columns() {
 #[test]
 fn the_shared_state_is_told_as_it_changes() {
     for (_, model, trace) in runs() {
-        let story = told(&model, &trace);
+        let story = story_of(&model, &trace);
         let mut before = story.initial.clone();
         for step in &story.steps {
             // Words where something changed, none where nothing did.
@@ -136,7 +149,7 @@ fn the_shared_state_is_told_as_it_changes() {
 #[test]
 fn svg_is_well_formed() {
     for (_, model, trace) in runs() {
-        let drawn = svg::render(&told(&model, &trace));
+        let drawn = svg::render(&story_of(&model, &trace));
         let mut open = Vec::new();
         for tag in drawn.split('<').skip(1) {
             let (tag, rest) = tag.split_once('>').expect("every tag is closed");
@@ -160,7 +173,7 @@ fn svg_is_well_formed() {
 #[test]
 fn mermaid_keeps_one_statement_a_line() {
     for (_, model, trace) in runs() {
-        let story = told(&model, &trace);
+        let story = story_of(&model, &trace);
         let drawn = mermaid::render(&story);
         assert!(drawn.starts_with("sequenceDiagram\n"));
         for line in drawn.lines().skip(1) {
@@ -194,7 +207,7 @@ fn the_graph_has_every_transition() {
         }
         assert_eq!(graph.edges.len(), edges);
         assert_eq!(graph.edges.iter().filter(|e| e.taken).count(), trace.len());
-        let drawn = dot::render(&told(&model, &trace), &graph);
+        let drawn = dot::render(&story_of(&model, &trace), &graph);
         assert_eq!(drawn.matches(" -> s").count(), edges, "{drawn}");
         assert_eq!(drawn.matches("penwidth=2];").count(), 2 * trace.len() + 1);
         assert!(
