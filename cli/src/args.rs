@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use kmodcheck_model::presets::{KERNELS, KMODS};
+use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
 
@@ -45,8 +46,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a real module, resolved through the module indexes as modprobe would.
+    /// Check a scenario file, or a real module resolved through the module indexes as modprobe would.
     Check(Check),
+    /// Write a commented scenario file to begin with.
+    New(New),
+    /// List every switch: its commit, meaning and values, and which releases have them.
+    Features,
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
     /// Find the smallest changes of switches that make a property hold.
@@ -66,32 +71,51 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("system").required(true).multiple(false))]
 pub(crate) struct Check {
-    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
-    #[arg(long, value_name = "DIR")]
-    pub modules: PathBuf,
+    /// A scenario file (docs/scenarios.md; `kmodcheck new` writes one).
+    #[arg(group = "system", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
+    /// --module in place of a scenario file.
+    #[arg(long, group = "system", value_name = "DIR", requires = "Requested")]
+    pub modules: Option<PathBuf>,
 
     #[command(flatten)]
     pub name: Requested,
 
-    /// Kernel.
-    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
-    pub kernel: String,
+    /// Kernel: the file's, or v4.9, unless given.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
 
-    /// kmod release.
-    #[arg(long, default_value = "v19", value_parser = KMODS)]
-    pub kmod: String,
+    /// kmod release: the file's, or v19, unless given.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
 
-    /// Callers, all asking for the same name.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub callers: u8,
+    /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
+    /// several times.
+    #[arg(long, value_name = "SWITCH[=VALUE]")]
+    pub with: Vec<String>,
 
-    /// Override the kernel's alias map.
-    #[arg(long, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
+    /// Give a switch its oldest value. May be given several times.
+    #[arg(long, value_name = "SWITCH")]
+    pub without: Vec<String>,
+
+    /// How many requests may run at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub limit: Option<u8>,
+
+    /// Callers, all asking for the same name; 2 unless given.
+    #[arg(long, value_name = "N", requires = "modules", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: Option<u8>,
+
+    /// The same as --with alias-map=MAP.
+    #[arg(long, hide = true, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
     pub alias_map: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long)]
+    #[arg(long, requires = "modules")]
     pub init_may_fail: bool,
 
     /// Waits with a time limit may end by it.
@@ -110,14 +134,15 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<kmodcheck_properties::Property>,
 
-    /// What is expected, as PROPERTY=holds or PROPERTY=violated; may be given several times. A
-    /// property without an expectation is expected to hold.
+    /// What is expected, as PROPERTY=holds (its premise met), PROPERTY=vacuous or PROPERTY=violated;
+    /// may be given several times, and counts for more than the file. A property without an
+    /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
-    pub expect: Vec<(kmodcheck_properties::Property, bool)>,
+    pub expect: Vec<(kmodcheck_properties::Property, Expected)>,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false, requires = "modules")]
 pub(crate) struct Requested {
     /// Callers call get_fs_type(FS), which requests fs-FS.
     #[arg(long, value_name = "FS")]
@@ -126,6 +151,12 @@ pub(crate) struct Requested {
     /// Callers call request_module(NAME).
     #[arg(long, value_name = "NAME")]
     pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Where to write it; to standard output unless given. A file that is there is left alone.
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -276,12 +307,11 @@ fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
     })
 }
 
-fn expectation(text: &str) -> Result<(kmodcheck_properties::Property, bool), String> {
-    let (name, verdict) =
-        text.split_once('=').ok_or("expected PROPERTY=holds or PROPERTY=violated")?;
-    match verdict {
-        "holds" => Ok((property(name)?, true)),
-        "violated" => Ok((property(name)?, false)),
-        _ => Err(format!("found verdict '{verdict}', expected holds or violated")),
-    }
+fn expectation(text: &str) -> Result<(kmodcheck_properties::Property, Expected), String> {
+    let (name, verdict) = text
+        .split_once('=')
+        .ok_or("expected PROPERTY=holds, PROPERTY=vacuous or PROPERTY=violated")?;
+    let expected = Expected::from_name(verdict)
+        .ok_or_else(|| format!("found verdict '{verdict}', expected vacuous, holds or violated"))?;
+    Ok((property(name)?, expected))
 }

@@ -147,6 +147,9 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
     }
 }
 
+/// Presets, kernel and kmod, and their entries by environment.
+type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
+
 /// Presets whose entries are the same in every environment, with those entries. Kernels and kmods of
 /// one row are every combination of the two.
 fn rows(
@@ -155,7 +158,7 @@ fn rows(
     environments: &[Environment],
     naming: Naming,
     property: Property,
-) -> Vec<(Vec<(&'static str, &'static str)>, Vec<String>)> {
+) -> Vec<Row> {
     let entries = |kernel: &'static str, kmod: &'static str| -> Option<Vec<String>> {
         environments
             .iter()
@@ -183,7 +186,7 @@ fn rows(
         }
         by_kernel.push((kernel, classes));
     }
-    let mut rows: Vec<(Vec<(&'static str, &'static str)>, Vec<String>)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut done: Vec<&str> = Vec::new();
     for (kernel, classes) in &by_kernel {
         if done.contains(kernel) {

@@ -3,14 +3,17 @@
 mod accept;
 mod aliases;
 mod args;
+mod assumed;
 mod check;
 mod design_review;
 mod evidence_args;
+mod features;
 mod fixes;
 mod generated;
 mod grand;
 mod kmod_sh;
 mod main_job;
+mod new;
 mod options;
 mod output;
 mod progress;
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::New(new)) => new::run(new),
+        Some(Command::Features) => features::run(&arguments),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),

@@ -68,11 +68,7 @@ fn a_trace_is_made_minimal_and_kept() {
     let minimised = directory.path().join("minimised.json");
     let arguments = ["trace", text(&saved), "--minimise", "--save", text(&minimised)];
     let found = run(&arguments).exits(0);
-    assert!(
-        found.err.contains("21 steps, 1 context switch; no trace is shorter"),
-        "{}",
-        found.err
-    );
+    assert!(found.err.contains("21 steps, 1 context switch; no trace is shorter"), "{}", found.err);
     run(&["replay", text(&minimised)]).exits(0).says("replayed: 21 steps");
     let traces = directory.path().join("traces");
     let add = ["trace", text(&saved), "--add", "--shows", "A test.", "--traces", text(&traces)];

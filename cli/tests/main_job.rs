@@ -80,7 +80,7 @@ fn json_is_byte_identical_at_any_number_of_threads() {
         assert_eq!(counted, [(Some(2), Some(false)), (Some(3), Some(true))]);
         for report in reports {
             assert_eq!(report["end"], "complete");
-            assert_eq!(report["properties"].as_array().unwrap().len(), 9);
+            assert_eq!(report["properties"].as_array().unwrap().len(), 10);
         }
     }
     let steps = json["race"]["steps"].as_array().unwrap();
@@ -187,7 +187,7 @@ fn an_interrupted_run_says_what_it_covered() {
     let fixture = common::fixture();
     let modules = fixture.to_str().unwrap();
     let endless =
-        ["check", "--modules", modules, "--fs", "btrfs", "--callers", "16", "--no-symmetry"];
+        ["check", "--modules", modules, "--fs", "btrfs", "--callers", "15", "--no-symmetry"];
     let run = interrupted(&[&endless[..], &["--kmod", "v20"]].concat()).exits(3);
     let run = run.says("interrupted: ").says(" not expanded").says("out of budget");
     assert!(!run.out.contains("holds "), "{}", run.out);

@@ -56,7 +56,11 @@ fn dependencies(package: &'static Value) -> impl Iterator<Item = (&'static str, 
 #[test]
 fn arrows_point_one_way() {
     let found: BTreeMap<&str, BTreeSet<&str>> = packages()
-        .map(|(name, package)| (name, dependencies(package).filter_map(|d| short(d.0)).collect()))
+        .map(|(name, package)| {
+            // The two descriptions meet in the tests of the second one, and only there.
+            let counts = |d: &(&str, bool)| !(d.1 && name == "sim-kernel");
+            (name, dependencies(package).filter(counts).filter_map(|d| short(d.0)).collect())
+        })
         .collect();
     for (name, allowed) in ARROWS {
         let found = found.get(name).unwrap_or_else(|| panic!("there is no crate {name}"));
@@ -121,7 +125,9 @@ fn every_package_is_tested() {
     assert_eq!(names("workspace_default_members"), names("workspace_members"));
     for (name, package) in packages() {
         for target in package["targets"].as_array().unwrap() {
-            assert_eq!(target["test"], true, "{name}: a target that is not tested: {target}");
+            // An example is built with the tests and has none of its own.
+            let example = target["kind"][0] == "example";
+            assert_eq!(target["test"], !example, "{name}: a target that is not tested: {target}");
         }
     }
     let ci = include_str!("../../.ci/run");

@@ -514,7 +514,11 @@ impl Layout {
             .collect();
         let (slots, slot_waiters) = match (scenario.limit, kernel.request_limit) {
             (None, _) => (0, 0),
-            (Some(_), RequestLimit::FailsAtOnce) => (processes, 0),
+            // Everybody counts itself before it looks, once for each request that it is nested in.
+            (Some(_), RequestLimit::FailsAtOnce) => {
+                let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+                (bits_for(scenario.processes() * levels), 0)
+            }
             (Some(limit), RequestLimit::AllWaitersRace) => (bits_for(usize::from(limit)), 0),
             (Some(limit), RequestLimit::Semaphore) => (bits_for(usize::from(limit)), processes),
         };
@@ -650,7 +654,7 @@ pub struct Task {
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
     /// What `finit_module()` came to, until others have been told; see
-    /// [`crate::userspace::modprobe::Finit`].
+    /// [`crate::event::Finit`].
     pub result: u8,
     /// The open initstate file belongs to an attribute that was removed since; for
     /// [`Pc::PutFilesystem`], the module is not the one of which a reference is held.

@@ -351,7 +351,7 @@ fn survives(text: &str) {
             let limits = Limits { states: Some(300), ..Limits::default() };
             let options = Options { symmetry: true, limits, ..Options::default() };
             // A state that takes too many bits is the one thing that is left to refuse.
-            let _ = explore(&Processes { model: &model }, &mut CountOnly, &options);
+            let _ = explore(&Processes { model: &model }, &CountOnly, &options);
         }
     }
 }
@@ -399,6 +399,102 @@ const WORDS: [&str; 40] = [
     "\r\n",
     "\u{1f600}",
 ];
+
+/// Files that are mostly valid: three modules, some actors, any switches.
+fn generated() -> impl Strategy<Value = String> {
+    const NAMES: [&str; 6] = ["a", "b", "c", "fs-x", "alias", "image"];
+    const MODULES: [&str; 3] = ["a", "b", "c"];
+    const CALLS: [&str; 7] = [
+        "request_module",
+        "request_module_nowait",
+        "get_fs_type",
+        "modprobe",
+        "modprobe -r",
+        "rmmod",
+        "udev",
+    ];
+    const INITS: [&str; 4] = ["succeeds", "may-fail", "may-return-eexist", "fails"];
+    let key = |line: &'static str, weight| prop_oneof![3 => Just(String::new()), weight => Just(format!("{line}\n"))];
+    let module = move |name: &'static str, needs: &'static str| {
+        (
+            prop::sample::select(&INITS[..]),
+            prop::option::of(prop::sample::select(&NAMES[..])),
+            key(needs, 1),
+            key("aliases = ['fs-x', 'alias']", 2),
+            (key("softdeps = { post = ['a'] }", 1), key("sysfs-may-fail = true", 1)),
+            (key("blacklisted = true", 1), key("install = '/bin/true'", 1)),
+            (key("no-exit = true", 1), key("compressed = true", 1)),
+            (key("name-taken = true", 1), key("listed-builtin = true", 1)),
+        )
+            .prop_map(move |(init, requests, needs, aliases, a, b, c, d)| {
+                let requests = requests.map_or(String::new(), |r| format!("requests = '{r}'\n"));
+                format!(
+                    "[[module]]\nname = '{name}'\ninit = '{init}'\n{requests}{needs}{aliases}{}{}{}\
+                     {}{}{}{}{}",
+                    a.0, a.1, b.0, b.1, c.0, c.1, d.0, d.1
+                )
+            })
+    };
+    let modules = (
+        module("a", "dependencies = ['image']"),
+        module("b", "dependencies = ['a']"),
+        module("c", "dependencies = ['a', 'b']"),
+    );
+    let actor = (
+        prop::sample::select(&CALLS[..]),
+        prop::sample::select(&NAMES[..]),
+        prop::sample::select(&MODULES[..]),
+        1..3_u8,
+        any::<bool>(),
+    )
+        .prop_map(|(call, name, module, count, killable)| {
+            let (name, killable) = match call {
+                "get_fs_type" => ("x", killable),
+                "rmmod" | "udev" => (module, false),
+                "modprobe -r" => (name, false),
+                _ => (name, killable),
+            };
+            format!(
+                "[[actor]]\ncall = '{call}'\nname = '{name}'\ncount = {count}\n\
+                 killable = {killable}\n"
+            )
+        });
+    let settings = (
+        prop::sample::select(&kmodcheck_model::presets::KERNELS[..]),
+        prop::sample::select(&kmodcheck_model::presets::KMODS[..]),
+        prop::option::of(1..4_u8),
+        any::<bool>(),
+    );
+    (modules, prop::collection::vec(actor, 1..4), settings).prop_map(
+        |((a, b, c), actors, (kernel, kmod, limit, timeouts))| {
+            let limit = limit.map_or(String::new(), |limit| format!("limit = {limit}\n"));
+            format!(
+                "[features]\nkernel = '{kernel}'\nkmod = '{kmod}'\n\
+                 [environment]\n{limit}timeouts = {timeouts}\n{a}{b}{c}\
+                 [[module]]\nname = 'image'\nbuilt-in = true\nversion = true\n{}",
+                actors.concat()
+            )
+        },
+    )
+}
+
+/// Explores a good part of it, with every assertion of the model on.
+fn is_explored(text: &str) {
+    let Ok(loaded) = load(text) else { return };
+    let model = Model::new(loaded.scenario, None).expect("load() has tried it");
+    let limits = Limits { states: Some(20_000), ..Limits::default() };
+    let options = Options { symmetry: true, limits, ..Options::default() };
+    let _ = explore(&Processes { model: &model }, &CountOnly, &options);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generated_files_are_explored(text in generated()) {
+        is_explored(&text);
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]

@@ -41,7 +41,7 @@ pub enum Special {
     Shells,
     /// udev waits for the module's uevent.
     Udev,
-    /// ext4 needs jbd2, which somebody unloads.
+    /// ext4 needs jbd2, which somebody unloads, and may fail when it has a reference on it.
     DependencyUnloaded,
 }
 
@@ -86,6 +86,7 @@ impl Special {
                 s.names[0].resolution = Resolution::Modules(vec![target(0, probe)]);
                 s.timeouts = self == Self::DependencyTimesOut;
                 if self == Self::DependencyUnloaded {
+                    s.modules[0].sysfs_may_fail = true;
                     s.actors.push(actor(Action::Rmmod(1)));
                 }
             }

@@ -54,7 +54,7 @@ fn run(how: &str, callers: usize) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let (end, states, transitions, bytes) = match how {
         "full" | "sorted" => {
-            let found = explore(&model, &mut CountOnly, &options)?;
+            let found = explore(&model, &CountOnly, &options)?;
             (format!("{:?}", found.end), found.states, found.transitions, found.bytes)
         }
         "counted" => {

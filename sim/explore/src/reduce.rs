@@ -88,10 +88,10 @@ pub(crate) fn take<S: System>(
         ControlFlow::Continue(())
     });
     let nearest = |like: &TraceStep<S::Label>| {
-        let fits = |by: &dyn Fn(&(u32, S::Label)) -> bool| options.iter().find(|o| by(o)).copied();
-        fits(&|o| *o == (like.ordinal, like.label))
-            .or_else(|| fits(&|o| o.1 == like.label))
-            .or_else(|| fits(&|o| o.0 == like.ordinal))
+        let same = options.iter().find(|o| **o == (like.ordinal, like.label));
+        let label = || options.iter().find(|o| o.1 == like.label);
+        let ordinal = || options.iter().find(|o| o.0 == like.ordinal);
+        same.or_else(label).or_else(ordinal).copied()
     };
     let (ordinal, label) = like.and_then(nearest).or_else(|| options.first().copied())?;
     let mut found = None;

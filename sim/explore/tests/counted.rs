@@ -60,7 +60,7 @@ impl Monitor<RandomSystem> for Properties<'_> {
 
 fn sorted(system: &RandomSystem) -> Exploration<Label> {
     let options = Options { symmetry: true, ..Options::default() };
-    explore(system, &mut Properties(system), &options).expect("the system is small")
+    explore(system, &Properties(system), &options).expect("the system is small")
 }
 
 fn lengths<L>(violations: &[Violation<L>], most: usize) -> Vec<(u32, usize)> {
@@ -241,8 +241,8 @@ fn crowds_agree_with_the_sorted_product() {
         let system = RandomSystem::new(seed);
         let Some((crowd, found)) = crowd_of(seed, &system, 16) else { return };
         let options = Options { symmetry: true, ..Options::default() };
-        let mut watch = EachStep::new(&crowd, Arrives::at(seed));
-        let expected = explore(&crowd, &mut watch, &options).expect("it fits");
+        let watch = EachStep::new(&crowd, Arrives::at(seed));
+        let expected = explore(&crowd, &watch, &options).expect("it fits");
         assert_eq!(expected.tally, expected.transitions, "seed {seed}");
         let counts = (found.states, found.transitions, found.depth, found.blocked_states);
         assert_eq!(
@@ -347,8 +347,8 @@ fn reference_model_agrees_with_the_sorted_product() {
                 explore_counted(&model, &mut watch, &Options::default()).expect("few callers");
             assert_eq!(watch.recorded, found.transitions);
             let options = Options { symmetry: true, ..Options::default() };
-            let mut monitor = EachStep::new(&model, Fooled::default());
-            let expected = explore(&model, &mut monitor, &options).expect("few callers");
+            let monitor = EachStep::new(&model, Fooled::default());
+            let expected = explore(&model, &monitor, &options).expect("few callers");
             assert_eq!(
                 (found.end, found.states, found.transitions, found.depth, found.blocked_states),
                 (
@@ -399,7 +399,7 @@ fn limits_end_in_limits() {
             limits: Limits { states: Some(states), ..Limits::default() },
             ..Options::default()
         };
-        let sorted = explore(&model, &mut kmodcheck_explore::bfs::CountOnly, &sorted).expect("few");
+        let sorted = explore(&model, &kmodcheck_explore::bfs::CountOnly, &sorted).expect("few");
         assert_eq!((found.end, found.states), (sorted.end, sorted.states));
     }
     let found = limited(Limits { bytes: Some(1 << 20), ..Limits::default() });

@@ -27,6 +27,8 @@ pub enum Fault {
     NoCheck,
     /// `call_usermodehelper_exec()` returns 0 whatever modprobe's status was.
     StatusLost,
+    /// Not of the kernel: loom is not told of the order of steps that decides a property.
+    OrderUnseen,
     /// `delete_module()` does not look at references.
     NoReferenceCheck,
 }

@@ -7,6 +7,7 @@ use kmodcheck_model::scenario::{Action, Actor, ModuleId, Name, NameId, Scenario}
 use kmodcheck_model::{Event, Ret};
 use kmodcheck_runtime::{At, Mutex, Queue, Runtime, RwLock, Sched, Slept, Stuck, TaskId};
 
+use crate::dups::DupKmodReqs;
 use crate::fault::Fault;
 use crate::filesystems::{self, FileSystemType};
 use crate::kmod::{self, Slots};
@@ -39,6 +40,8 @@ pub(crate) struct Kernel<R: Runtime> {
     pub slots: Mutex<R, Slots>,
     /// `idem_hash`, under `idem_lock`.
     pub idempotents: Mutex<R, Idempotents>,
+    /// `dup_kmod_reqs`, under `kmod_dup_mutex`.
+    pub dup_kmod_reqs: Mutex<R, DupKmodReqs>,
     /// Wait queues.
     pub sched: Sched<R>,
     pub log: Log<R>,
@@ -98,13 +101,24 @@ impl<R: Runtime> Current<R> {
 
     /// What the actor does, in whose name this task acts.
     pub fn action(&self) -> Action {
-        actor(&self.kernel.scenario, usize::from(self.who.actor)).action
+        self.actor().action
+    }
+
+    fn actor(&self) -> Actor {
+        actor(&self.kernel.scenario, usize::from(self.number()))
+    }
+
+    /// The number of the actor in whose name this task acts.
+    pub fn number(&self) -> u8 {
+        match self.who {
+            Who::Actor(number) | Who::Helper(number) => number,
+            Who::Kworker(_) => unreachable!("a kworker acts in nobody's name"),
+        }
     }
 
     /// Whether the task is an actor, itself, that may be killed.
     pub fn killable(&self) -> bool {
-        let actor = actor(&self.kernel.scenario, usize::from(self.who.actor));
-        actor.killable && !self.who.helper && !self.nested.get()
+        matches!(self.who, Who::Actor(_)) && self.actor().killable && !self.nested.get()
     }
 
     /// Writes an event down, while the lock is held that protects what it tells of.
@@ -146,6 +160,20 @@ impl<R: Runtime> Current<R> {
         None
     }
 
+    /// Sleeps on a queue on which the task is, until woken or killed.
+    pub fn sleep(&self, queue: Queue, ways: WaysOut) -> Result<Waited, Stuck> {
+        let killed = self.way_out(ways) == Some(Waited::Killed);
+        let left = killed
+            && self.kernel.sched.leave(queue, self.task, || {
+                self.emit(Event::Killed);
+            });
+        if left {
+            return Ok(Waited::Killed);
+        }
+        self.kernel.sched.schedule(queue, self.task)?;
+        Ok(Waited::Met)
+    }
+
     /// `wait_event(queue, condition)`, killable and with a time limit, as `ways` say. A test gives the
     /// place of the event that it wrote down, with `Err` for a test that came out false; one that did
     /// not put the task to sleep leaves no event.
@@ -162,11 +190,16 @@ impl<R: Runtime> Current<R> {
     ) -> Result<Waited, Stuck> {
         let sched = &self.kernel.sched;
         loop {
-            sched.prepare_to_wait(queue, self.task);
+            if !self.faulty(Fault::TestBeforeQueueing) {
+                sched.prepare_to_wait(queue, self.task);
+            }
             let Err(place) = condition() else { return Ok(Waited::Met) };
+            if self.faulty(Fault::TestBeforeQueueing) {
+                sched.prepare_to_wait(queue, self.task);
+            }
             let way_out = self.way_out(ways);
             let slept = match way_out {
-                None => sched.schedule(self.task)? == Slept::Yes,
+                None => sched.schedule(queue, self.task)? == Slept::Yes,
                 Some(way_out) => {
                     if way_out == Waited::TimedOut {
                         // ___wait_cond_timeout(): it is tested once more when the time is over.
@@ -243,6 +276,8 @@ pub fn run<R: Runtime>(
                 || a.killable && !matches!(a.action, Action::Modprobe(_))
         };
         assert!(!scenario.actors.iter().any(leaves), "a helper left behind takes a thread");
+        let kworkers = scenario.features.kernel.duplicate_requests;
+        assert!(!kworkers, "kworkers take threads");
     }
     let kernel = Arc::new(Kernel {
         rt: rt.clone(),
@@ -253,8 +288,9 @@ pub fn run<R: Runtime>(
         file_systems: RwLock::new(actors, filesystems::registered_at_boot(scenario)),
         slots: Mutex::new(Slots::new(scenario)),
         idempotents: Mutex::new(Idempotents::default()),
+        dup_kmod_reqs: Mutex::new(DupKmodReqs::default()),
         sched: Sched::new(actors),
-        log: Log::new(actors),
+        log: Log::new(actors, fault != Some(Fault::OrderUnseen)),
     });
     for number in 0..actors {
         // udevd has been listening since boot.
@@ -267,8 +303,7 @@ pub fn run<R: Runtime>(
     let life = |number: usize| {
         let (kernel, last) = (Arc::clone(&kernel), Arc::clone(&last));
         move || {
-            let who = Who { actor: number as u8, helper: false };
-            let current = Current::new(&kernel, who, TaskId(number));
+            let current = Current::new(&kernel, Who::Actor(number as u8), TaskId(number));
             let returned = act(&current);
             kernel.sched.exit();
             for helper in current.helpers.take() {
@@ -319,7 +354,7 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
 
 /// A udev rule that uses the module once its uevent has come. Waiting for ever is what it is for.
 fn udev<R: Runtime>(current: &Current<R>, module: ModuleId) -> Returned {
-    if current.kernel.sched.schedule(current.task).is_err() {
+    if current.kernel.sched.schedule(uevents(module), current.task).is_err() {
         return Returned::Ret(Ret::Zero);
     }
     let modules = current.kernel.module_mutex.lock();

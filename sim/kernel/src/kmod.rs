@@ -7,6 +7,7 @@ use kmodcheck_model::scenario::{Helper, MODULE_NAME_LEN, NameId, Scenario};
 use kmodcheck_model::{Event, ModuleState, Ret};
 use kmodcheck_runtime::{Runtime, Slept, Stuck};
 
+use crate::dups::{kmod_dup_request_announce, kmod_dup_request_exists_wait};
 use crate::fault::Fault;
 use crate::kernel::{Current, KMOD_WQ, Waited, WaysOut, module_of_name};
 use crate::module::{finished_loading_now, state_of, wait_until_finished_loading};
@@ -73,11 +74,28 @@ fn request<R: Runtime>(current: &Current<R>, wait: bool, id: NameId) -> Result<R
     {
         return Ok(ret);
     }
-    // call_modprobe()
-    let ret = match call_usermodehelper_exec(current, id, wait)? {
-        Ended::Killed => Ret::Erestartsys,
-        Ended::Status(Ret::Zero) if author || wait => check(current, wait, id, &names)?,
-        Ended::Status(ret) => ret,
+    let duplicate = match features.duplicate_requests {
+        true => kmod_dup_request_exists_wait(current, id, wait)?,
+        false => None,
+    };
+    let ret = match duplicate {
+        Some(ret) => ret,
+        None => {
+            // call_modprobe()
+            let ended = call_usermodehelper_exec(current, id, wait)?;
+            if features.duplicate_requests {
+                let ret = match ended {
+                    Ended::Killed => Ret::Erestartsys,
+                    Ended::Status(ret) => ret,
+                };
+                kmod_dup_request_announce(current, id, ret);
+            }
+            match ended {
+                Ended::Killed => Ret::Erestartsys,
+                Ended::Status(Ret::Zero) if author || wait => check(current, wait, id, &names)?,
+                Ended::Status(ret) => ret,
+            }
+        }
     };
     if scenario.limit.is_some() {
         give_slot(current);
@@ -162,7 +180,7 @@ fn down_timeout<R: Runtime>(current: &Current<R>) -> Result<Result<(), Ret>, Stu
             return Ok(Err(Ret::Etime));
         }
     } else {
-        let slept = sched.schedule(current.task)?;
+        let slept = sched.schedule(KMOD_WQ, current.task)?;
         debug_assert!(matches!(slept, Slept::Yes | Slept::No), "woken by up() either way");
     }
     let mut sem = current.kernel.slots.lock();

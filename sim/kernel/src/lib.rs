@@ -9,6 +9,7 @@
 //! | file | of the kernel, or of kmod |
 //! |---|---|
 //! | `kmod` | kernel/kmod.c, and the proposed check |
+//! | `dups` | kernel/module/dups.c |
 //! | `umh` | kernel/umh.c (kernel/kmod.c in v4.9) |
 //! | `module` | kernel/module.c, kernel/module/main.c |
 //! | `sysfs` | kernel/module/sysfs.c, fs/kernfs |
@@ -19,6 +20,7 @@
 //! of events in the log is the order in which they happened: each is written while the lock is held
 //! that protects what it tells of.
 
+mod dups;
 mod errno;
 mod fault;
 mod filesystems;

@@ -9,7 +9,8 @@ use kmodcheck_runtime::{Runtime, RwLock, TaskId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {
     /// Who: the number of the actor, from 0, for the actor and the modprobe it waits for; that
-    /// number plus the number of actors for the modprobe that it left behind.
+    /// number plus the number of actors for the modprobe that it left behind; twice the number of
+    /// actors plus the number of a name for that name's kworker.
     pub process: u8,
     /// What.
     pub event: Event,
@@ -17,11 +18,13 @@ pub struct Entry {
 
 /// In whose name a task acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Who {
-    /// The actor.
-    pub actor: u8,
-    /// It is the actor's helper, or that one's.
-    pub helper: bool,
+pub(crate) enum Who {
+    /// The actor itself.
+    Actor(u8),
+    /// That actor's helper, or the helper's.
+    Helper(u8),
+    /// The kworker of a name's entry in `dup_kmod_reqs`.
+    Kworker(u8),
 }
 
 /// An event's place in the log.
@@ -42,6 +45,7 @@ struct Written {
 #[derive(Debug)]
 pub(crate) struct Log<R: Runtime> {
     written: PlainMutex<Written>,
+    ordered: bool,
     /// Orders what becomes LIVE with the ends of intervals.
     arrivals: RwLock<R, ()>,
     /// Orders what stops being LIVE, or fails to become it, with the beginnings and ends.
@@ -49,8 +53,9 @@ pub(crate) struct Log<R: Runtime> {
 }
 
 impl<R: Runtime> Log<R> {
-    pub fn new(actors: usize) -> Self {
+    pub fn new(actors: usize, ordered: bool) -> Self {
         Self {
+            ordered,
             written: PlainMutex::new(Written {
                 entries: Vec::new(),
                 left_behind: vec![false; actors],
@@ -67,16 +72,21 @@ impl<R: Runtime> Log<R> {
         let push = || {
             let mut written = self.written.lock().expect("no panic in here");
             let actors = written.left_behind.len() as u8;
-            let alone = who.helper && written.left_behind[usize::from(who.actor)];
-            let process = if alone { actors + who.actor } else { who.actor };
-            written.left_behind[usize::from(who.actor)] |= leaves;
-            // What an init requests is waited for by the helper itself.
-            let ends = matches!(event, Event::Exit { .. } | Event::ExecFailed { .. });
-            written.exited[usize::from(who.actor)] = ends;
+            let process = match who {
+                Who::Helper(actor) if written.left_behind[usize::from(actor)] => actors + actor,
+                Who::Actor(actor) | Who::Helper(actor) => actor,
+                Who::Kworker(name) => 2 * actors + name,
+            };
+            if let Who::Actor(actor) | Who::Helper(actor) = who {
+                written.left_behind[usize::from(actor)] |= leaves;
+                // What an init requests is waited for by the helper itself.
+                let ends = matches!(event, Event::Exit { .. } | Event::ExecFailed { .. });
+                written.exited[usize::from(actor)] = ends;
+            }
             written.entries.push(Some(Entry { process, event }));
             Place(written.entries.len() - 1)
         };
-        if R::SPAWNS.is_none() {
+        if R::SPAWNS.is_none() || !self.ordered {
             // Not loom: the order of the log is the order, and nobody explores the other one.
             return push();
         }
@@ -103,14 +113,14 @@ impl<R: Runtime> Log<R> {
 
     /// Writes down that SIGKILL ends an actor's wait for its modprobe, which is on its own from here
     /// on; `false`, and nothing is written, if modprobe has exited: the result is on its way then.
-    pub fn kill(&self, who: Who) -> bool {
+    pub fn kill(&self, process: u8) -> bool {
         let mut written = self.written.lock().expect("no panic in here");
-        let actor = usize::from(who.actor);
+        let actor = usize::from(process);
         if written.exited[actor] {
             return false;
         }
         written.left_behind[actor] = true;
-        written.entries.push(Some(Entry { process: who.actor, event: Event::Killed }));
+        written.entries.push(Some(Entry { process, event: Event::Killed }));
         true
     }
 

@@ -597,7 +597,7 @@ pub(crate) fn finit_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> In
     if let Some(complete) = running {
         current.kernel.sched.prepare_to_wait(complete, current.task);
         drop(idem);
-        current.kernel.sched.schedule(current.task)?;
+        current.kernel.sched.schedule(complete, current.task)?;
         let idem = current.kernel.idempotents.lock();
         let (_, ret) = idem.results.iter().find(|(queue, _)| *queue == complete).expect("done");
         return Ok(*ret);

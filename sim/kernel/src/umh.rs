@@ -121,7 +121,7 @@ pub(crate) fn call_usermodehelper_exec<R: Runtime>(
             progress: Mutex::new(Progress::default()),
             complete: Queue(COMPLETIONS.0 + task.0),
         });
-        let who = Who { actor: current.who.actor, helper: true };
+        let who = Who::Helper(current.number());
         let (in_kernel, work) = (Arc::clone(kernel), Arc::clone(&sub_info));
         let nested = current.nested.get();
         // queue_work()
@@ -135,7 +135,7 @@ pub(crate) fn call_usermodehelper_exec<R: Runtime>(
         if wait_proc && current.killable() && current.choose(2) == 1 {
             let mut progress = sub_info.progress.lock();
             // xchg(&sub_info->complete, NULL)
-            if progress.retval.is_none() && kernel.log.kill(current.who) {
+            if progress.retval.is_none() && kernel.log.kill(current.number()) {
                 progress.abandoned = true;
                 return Ok(Ended::Killed);
             }

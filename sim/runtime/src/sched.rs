@@ -47,8 +47,8 @@ struct RunQueue<R: Runtime> {
 }
 
 impl<R: Runtime> RunQueue<R> {
-    fn queued(&self, task: TaskId) -> bool {
-        self.queues.values().any(|queue| queue.contains(&task))
+    fn queued(&self, queue: Queue, task: TaskId) -> bool {
+        self.queues.get(&queue).is_some_and(|waiters| waiters.contains(&task))
     }
 
     fn declare_stuck(&mut self) {
@@ -130,13 +130,14 @@ impl<R: Runtime> Sched<R> {
         }
     }
 
-    /// `schedule()`: sleeps until woken, unless that has happened already.
+    /// `schedule()`, by a task that has queued itself on `queue`: sleeps until woken, unless that has
+    /// happened already.
     ///
     /// # Errors
     /// [`Stuck`], to every sleeper, once nobody is awake.
-    pub fn schedule(&self, task: TaskId) -> Result<Slept, Stuck> {
+    pub fn schedule(&self, queue: Queue, task: TaskId) -> Result<Slept, Stuck> {
         let mut runqueue = self.runqueue.lock();
-        if !runqueue.queued(task) {
+        if !runqueue.queued(queue, task) {
             return Ok(Slept::No);
         }
         runqueue.asleep.insert(task);
@@ -221,7 +222,7 @@ impl<R: Runtime> Sched<R> {
                 self.finish_wait(queue, task);
                 return Ok(());
             }
-            self.schedule(task)?;
+            self.schedule(queue, task)?;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Traces: saved and loaded ([`file`]), kept as regressions ([`regression`]), told for readers
+//! Traces: saved and loaded ([`mod@file`]), kept as regressions ([`regression`]), told for readers
 //! ([`story`]), and shown: the way kernel people draw a race ([`columns`]), as diagrams
 //! ([`mermaid`], [`svg`]), with the state graph around them ([`neighbourhood`], [`dot`]). Logs from
 //! elsewhere, held against the model ([`accept`]).

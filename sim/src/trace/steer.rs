@@ -202,7 +202,7 @@ pub fn gather(model: &Model, trace: &Trace) -> Option<Trace> {
         // The first step that is left depends on none that is.
         let at = runs(current).unwrap_or(left[0]);
         current = trace[at].actor;
-        gathered.push(trace[at].clone());
+        gathered.push(trace[at]);
         left.retain(|other| *other != at);
     }
     Some(gathered)

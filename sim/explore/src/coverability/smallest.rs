@@ -48,9 +48,9 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
         let mut pool = 1;
         let (member, found) = loop {
             let member = family.member(callers, pool);
-            let mut monitor = EachStep::new(&member, watch.clone());
+            let monitor = EachStep::new(&member, watch.clone());
             let options = Options { stop_when_violated: 1 << property, symmetry: true, ..*options };
-            let found: Exploration<S::Label, u64> = explore(&member, &mut monitor, &options)?;
+            let found: Exploration<S::Label, u64> = explore(&member, &monitor, &options)?;
             let full = Product::new(&member).is_none_or(|p| p.processes() == MAX_PROCESSES);
             match found.end {
                 End::PoolExhausted(kind) if has_pool(family, kind) && !full => pool += 1,

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use kmodcheck_explore::{Configuration, Product, WayOut};
-use kmodcheck_model::{Effect, Event, Model, ModuleState, Scenario};
+use kmodcheck_model::{Effect, Event, Model, ModuleState, Role, Scenario};
 use kmodcheck_properties::property::Says;
 use kmodcheck_properties::{Property, View};
 use kmodcheck_runtime::{Explored, LoomOptions, explore};
@@ -131,7 +131,11 @@ impl Follower<'_> {
                         .find(|i| self.kinds[*i] == kind && next.locals[*i] == 0 && *i != process);
                     let free = free.expect("the pool is large enough");
                     next.locals[free] = local;
-                    next.cast[self.actors + usize::from(entry.process)] = free;
+                    let new = match (model.role(kind), step.event) {
+                        (Role::Kworker(name), _) => 2 * self.actors + usize::from(name),
+                        _ => self.actors + usize::from(entry.process),
+                    };
+                    next.cast[new] = free;
                     reached.push(next);
                 }
             }
@@ -152,7 +156,7 @@ pub fn follow(model: &Model, run: &Run) -> Result<Outcome, Refused> {
         scratch: Vec::new(),
     };
     let mut cast: Vec<usize> = (0..actors).collect();
-    cast.resize(2 * actors, processes.len() - 1);
+    cast.resize(2 * actors + model.scenario().names.len(), processes.len() - 1);
     let mut now = vec![Now {
         shared: model.initial_shared(),
         locals: processes.iter().map(|(_, local)| *local).collect(),

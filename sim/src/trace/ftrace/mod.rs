@@ -1,9 +1,9 @@
 //! Logs of a real kernel, in the text of tracefs: is what it did a behaviour of the model?
 //!
-//! [`parse`] reads lines; [`cast`] finds out who plays whom (which process of the log is which actor,
-//! which modules there are, what was loaded before the log begins); [`play`] says for each line what
+//! `parse` reads lines; `cast` finds out who plays whom (which process of the log is which actor,
+//! which modules there are, what was loaded before the log begins); `play` says for each line what
 //! it means for the model: a step, a state, or a window in which a step that nobody saw must lie.
-//! [`super::accept`] decides, and [`show`] puts the hidden steps in their places.
+//! [`super::accept`] decides, and `show` puts the hidden steps in their places.
 //!
 //! What is compared and what is not is told in `docs/reality.md`.
 
