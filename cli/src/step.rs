@@ -128,7 +128,8 @@ impl ByHand<'_> {
             for property in violated {
                 let words =
                     format!("    step {at} violates {}: {}", property.name(), property.statement());
-                output::print(&textwrap::fill(&words, columns::WIDTH));
+                let options = textwrap::Options::new(columns::WIDTH).subsequent_indent("      ");
+                output::print(&textwrap::fill(&words, options));
             }
         }
     }

@@ -122,7 +122,7 @@
   }
 
   function fillRun(id, title, run, actors, other) {
-    $(id).replaceChildren(el('h3', {}, title), el('div', { class: 'state' }), lanes(run, actors, other));
+    $(id).replaceChildren(el('div', { class: 'top' }, el('h3', {}, title), el('div', { class: 'state' })), lanes(run, actors, other));
   }
 
   function showTrace(index, step) {

@@ -45,7 +45,7 @@
     if (!state.enabled.length) {
       $('enabled').append(el('p', {}, state.finished ? 'Everybody has returned.' : 'Nothing can be done; asleep: ' + state.asleep.map(i => 'CPU' + i).join(', ')));
     }
-    $('violated').textContent = state.violated.map(v => 'Step ' + v.step + ' violates ' + v.property + ': ' + v.statement).join(' ');
+    $('violated').replaceChildren(...state.violated.map(v => el('span', { title: v.statement }, 'Step ' + v.step + ' violates ' + v.property + '.', el('br'))));
     const now = story.steps.length ? story.steps[story.steps.length - 1].after : story.initial;
     const box = (title, lines) => el('div', {}, el('dl', {}, el('dt', {}, title), ...lines.map(line => el('dd', {}, line))));
     $('state').replaceChildren(

@@ -256,12 +256,17 @@ fn tell_one((cell, callers, property, trace): (Cell, u8, Property, &Trace)) -> T
     let why = minimal::why(&model, property, &reduced.trace);
     let why = why.iter().map(|r| minimal::in_words(&model, &reduced.trace, r)).collect();
     let story = tell(&model, property, &reduced.trace);
-    let beside = beside(cell, callers, &reduced.trace);
+    let beside = beside(cell, callers, &reduced.trace, &story);
     Told { property, reduced, story, why, beside }
 }
 
 /// The same schedule with the other kmod: its name, what happens, and the first step that differs.
-fn beside(cell: Cell, callers: u8, trace: &Trace) -> Option<(&'static str, Story, usize)> {
+fn beside(
+    cell: Cell,
+    callers: u8,
+    trace: &Trace,
+    mine: &Story,
+) -> Option<(&'static str, Story, usize)> {
     let kmod = match cell.kmod {
         Kmod::V19 => Kmod::V20,
         Kmod::V20 => Kmod::V19,
@@ -273,8 +278,13 @@ fn beside(cell: Cell, callers: u8, trace: &Trace) -> Option<(&'static str, Story
     let followed = follow(&product, trace, &mut nothing);
     let victim = trace.last()?.actor;
     let ended = to_the_end(&product, followed.clone(), victim, &mut nothing).unwrap_or(followed);
-    let diverges = trace.iter().zip(&ended.trace).position(|(a, b)| a != b)?;
     let story = Story::tell(&model, &ended.trace, None).expect("it was just taken");
+    // In words: both may make the same system call and take its answer for different things.
+    let told = |story: &Story| {
+        let steps = story.steps.iter();
+        steps.map(|s| (s.actor, s.function, s.what.clone())).collect::<Vec<_>>()
+    };
+    let diverges = told(mine).iter().zip(&told(&story)).position(|(a, b)| a != b)?;
     Some((kmod.name(), story, diverges))
 }
 
