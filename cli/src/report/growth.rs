@@ -61,6 +61,9 @@ pub(super) fn measure(times: bool, interrupt: &AtomicBool) -> Option<Growth> {
         let cell = Cell { kmod, ..RACE };
         let mut points = Vec::new();
         for callers in 1..=CALLERS {
+            if !worth_trying(&points) {
+                break;
+            }
             let model = cell.model(callers, None);
             let options = Options {
                 symmetry: reduced,
@@ -87,6 +90,13 @@ pub(super) fn measure(times: bool, interrupt: &AtomicBool) -> Option<Growth> {
     let time = |p: &Point| p.milliseconds.map(|ms| (ms.max(1)) as f64);
     let times = times.then(|| plot(&lines, "milliseconds", time));
     Some(Growth { lines, states, times, most: MOST })
+}
+
+/// Whether the next count is likely to stay within the bound: the growth falls a little from count to
+/// count.
+fn worth_trying(points: &[Point]) -> bool {
+    let [.., before, last] = points else { return true };
+    last.states * last.states / before.states <= MOST + MOST / 3
 }
 
 const WIDTH: f64 = 460.0;
