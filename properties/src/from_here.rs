@@ -97,8 +97,8 @@ pub fn ahead(
     let begun = Begun { processes, initial: Initial { shared: state.shared, processes: now } };
     let applicable: Vec<Property> =
         properties.iter().copied().filter(|p| p.applies(model)).collect();
-    let mut monitor = Violations { model, properties: &applicable };
-    let found = explore(&begun, &mut monitor, options)?;
+    let monitor = Violations { model, properties: &applicable };
+    let found = explore(&begun, &monitor, options)?;
     let mut violated: Vec<(Property, Vec<TraceStep<Event>>)> = found
         .violations
         .into_iter()

@@ -72,7 +72,7 @@ pub(super) fn measure(times: bool, interrupt: &AtomicBool) -> Option<Growth> {
                 ..Options::default()
             };
             let started = Instant::now();
-            let Ok(found) = explore(&Processes { model: &model }, &mut CountOnly, &options) else {
+            let Ok(found) = explore(&Processes { model: &model }, &CountOnly, &options) else {
                 break;
             };
             if interrupt.load(Ordering::Relaxed) {
