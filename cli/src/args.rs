@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_sim::scenario_file::Expected;
 
+use crate::evidence_args::EvidenceCommand;
+
 /// Model checker for the Linux module loading race.
 ///
 /// Without a command: explores the built-in scenarios under every reading of the proposed check,
@@ -64,8 +66,8 @@ pub(crate) enum Command {
     Accept(Accept),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
-    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
-    Trace(Trace),
+    #[command(flatten)]
+    Evidence(EvidenceCommand),
 }
 
 #[derive(Debug, Args)]
@@ -291,55 +293,6 @@ pub(crate) struct Steer {
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
     pub longest: u32,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Trace {
-    /// A trace, as `check --save-trace` writes it, or a recorded one of properties/traces.
-    pub file: PathBuf,
-
-    /// How to draw it; `dot` is the state graph around it.
-    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
-    pub format: TraceFormat,
-
-    /// First make it as short as it gets, with the fewest context switches of that length.
-    #[arg(long)]
-    pub minimise: bool,
-
-    /// Say which single reordering would have avoided it.
-    #[arg(long)]
-    pub why: bool,
-
-    /// Save the (minimised) trace.
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
-
-    /// Keep it, made minimal, as a regression that `cargo test` replays.
-    #[arg(long)]
-    pub add: bool,
-
-    /// With --add: what it shows, in a sentence.
-    #[arg(long, value_name = "TEXT", requires = "add")]
-    pub shows: Option<String>,
-
-    /// With --add: where the regressions are.
-    #[arg(long, value_name = "DIR", default_value = "properties/traces")]
-    pub traces: PathBuf,
-}
-
-/// How a trace is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum TraceFormat {
-    /// Columns, one for each CPU, at most 80 wide.
-    Text,
-    /// A Mermaid sequence diagram.
-    Mermaid,
-    /// A picture.
-    Svg,
-    /// Steps with the shared state after each.
-    Json,
-    /// The state graph around the trace, for Graphviz.
-    Dot,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -5,8 +5,11 @@ mod aliases;
 mod args;
 mod assumed;
 mod check;
+mod design_review;
+mod evidence_args;
 mod features;
 mod fixes;
+mod generated;
 mod grand;
 mod kmod_sh;
 mod main_job;
@@ -15,9 +18,15 @@ mod options;
 mod output;
 mod progress;
 mod replay;
+mod report;
+mod scenario_arg;
+mod serve;
+mod source_line;
 mod steer;
+mod step;
 mod tables;
 mod trace;
+mod whole_matrix;
 
 use std::process::ExitCode;
 
@@ -63,12 +72,15 @@ fn main() -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
-        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
+        Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),
         Err(failure) => {
             anstream::eprintln!("kmodcheck: {failure}");
+            if let Some(line) = source_line::shown(&failure.to_string()) {
+                anstream::eprintln!("{line}");
+            }
             ExitCode::from(2)
         }
     }

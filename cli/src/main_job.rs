@@ -18,7 +18,7 @@ use crate::tables::HEADLINE;
 use crate::{Ended, Failure, options, output, progress, tables};
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
-const RACE: Cell = Cell {
+pub(crate) const RACE: Cell = Cell {
     naming: Naming::FsAndModule,
     environment: Environment::Ok,
     kmod: Kmod::V19,

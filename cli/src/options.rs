@@ -43,7 +43,12 @@ pub(crate) fn interrupt() -> &'static AtomicBool {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         // Without a handler Ctrl-C ends the process at once, which is no worse.
-        let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
+        let _ = ctrlc::set_handler(|| {
+            // Who presses it twice does not want to wait for what was covered.
+            if INTERRUPT.swap(true, Ordering::Relaxed) {
+                std::process::exit(3);
+            }
+        });
     });
     &INTERRUPT
 }

@@ -12,7 +12,8 @@ use kmodcheck_sim::trace::story::{Story, Violated};
 use kmodcheck_sim::trace::{self, columns, dot, mermaid, neighbourhood, svg};
 use serde::Serialize;
 
-use crate::args::{Arguments, Trace, TraceFormat};
+use crate::args::Arguments;
+use crate::evidence_args::{Trace, TraceFormat};
 use crate::{Ended, Failure, options, output};
 
 #[derive(Serialize)]
@@ -88,9 +89,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         let reduced = minimal::minimal(&model, property, &trace, minimal::NODES)
             .ok_or("the trace is no violation")?;
         anstream::eprintln!(
-            "kmodcheck: {} steps, {} context switches{}",
+            "kmodcheck: {} steps, {} context switch{}{}",
             reduced.trace.len(),
             reduced.switches,
+            if reduced.switches == 1 { "" } else { "es" },
             if reduced.proved {
                 "; no trace is shorter, none as short has fewer switches"
             } else {

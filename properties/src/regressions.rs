@@ -1,7 +1,7 @@
 //! Recorded traces: the shortest one behind every distinct violation of the main matrix, and every
 //! one added since. `properties/traces/` holds them; a test replays each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kmodcheck_explore::reduce::Reduced;
 use kmodcheck_model::presets::{self, SWITCHES};
@@ -12,6 +12,7 @@ use kmodcheck_sim::trace::file::{TraceError, TraceFile};
 use kmodcheck_sim::trace::regression::{FORMAT, Impossible, Regression, VERSION};
 
 use crate::check::{Unconfirmed, Verdict, confirm};
+use crate::grand::normal;
 use crate::matrix::CellReport;
 use crate::minimal::{NODES, minimal};
 use crate::property::Property;
@@ -106,10 +107,11 @@ fn record_minimal(
     let shows = shows.unwrap_or_else(|| {
         let last = reduced.trace.last().expect("a violation takes a step");
         format!(
-            "{}: after {} steps and {} context switches CPU{} comes to its {} ({}){}.",
+            "{}: after {} steps and {} context switch{} CPU{} comes to its {} ({}){}.",
             scenario.name,
             reduced.trace.len(),
             reduced.switches,
+            if reduced.switches == 1 { "" } else { "es" },
             last.actor,
             last.label.function(),
             last.label.describe(scenario),
@@ -146,46 +148,56 @@ pub type Found = (Model, Reduced<Event>, Vec<String>);
 
 /// The distinct violations of a run of the matrix, two callers each, by shape.
 pub fn distinct(reports: &[CellReport]) -> BTreeMap<Shape, Found> {
+    // Cells whose systems are one and the same have the same traces: each is made minimal once.
+    let mut jobs: Vec<(&CellReport, u8, Property, &Trace)> = Vec::new();
+    let mut known: HashMap<(Scenario, Property), usize> = HashMap::new();
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    for report in reports {
+        let Some((callers, found)) = report.reports.first() else { continue };
+        let scenario = normal(report.cell.model(*callers, None).scenario());
+        for answer in &found.answers {
+            let Verdict::Violated(trace) = &answer.verdict else { continue };
+            let key = (scenario.clone(), answer.property);
+            let job = *known.entry(key).or_insert_with(|| {
+                jobs.push((report, *callers, answer.property, trace));
+                cells.push(Vec::new());
+                jobs.len() - 1
+            });
+            cells[job].push(report.cell.to_string());
+        }
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    // Every thread takes every so many-th report, so that all have some of each kind.
-    type Minimal = (usize, Property, Model, Reduced<Event>);
-    let found: Vec<Vec<Minimal>> = std::thread::scope(|scope| {
+    let reduced: Vec<Vec<Reduced<Event>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
+                let mine = jobs.iter().skip(first).step_by(threads);
                 scope.spawn(move || {
-                    let mine = reports.iter().enumerate().skip(first).step_by(threads);
-                    mine.flat_map(|(number, report)| violations(number, report)).collect()
+                    mine.map(|(report, callers, property, trace)| {
+                        let model = report.cell.model(*callers, None);
+                        minimal(&model, *property, trace, NODES).expect("a violation is one")
+                    })
+                    .collect()
                 })
             })
             .collect();
         workers.into_iter().map(|w| w.join().expect("no worker panicked")).collect()
     });
-    let mut found: Vec<_> = found.into_iter().flatten().collect();
-    found.sort_by_key(|(number, property, ..)| (*number, *property));
+    let mut reduced: Vec<_> = reduced.into_iter().map(Vec::into_iter).collect();
     let mut shapes: BTreeMap<Shape, Found> = BTreeMap::new();
-    for (number, property, model, reduced) in found {
-        let shape = shape(property, &reduced.trace);
+    for (number, (report, callers, property, _)) in jobs.iter().enumerate() {
+        let reduced = reduced[number % threads].next().expect("each job has its result");
+        let shape = shape(*property, &reduced.trace);
+        let model = report.cell.model(*callers, None);
         let entry = shapes.entry(shape).or_insert_with(|| (model, reduced, Vec::new()));
-        entry.2.push(reports[number].cell.to_string());
+        entry.2.append(&mut cells[number]);
+    }
+    // In the order of the matrix.
+    let place: HashMap<String, usize> =
+        reports.iter().enumerate().map(|(i, r)| (r.cell.to_string(), i)).collect();
+    for (_, _, cells) in shapes.values_mut() {
+        cells.sort_by_key(|cell| place[cell]);
     }
     shapes
-}
-
-/// The violations of one cell, made minimal.
-fn violations(number: usize, report: &CellReport) -> Vec<(usize, Property, Model, Reduced<Event>)> {
-    let Some((callers, found)) = report.reports.first() else { return Vec::new() };
-    let violated = found.answers.iter().filter_map(|answer| match &answer.verdict {
-        Verdict::Violated(trace) => Some((answer.property, trace)),
-        _ => None,
-    });
-    violated
-        .map(|(property, trace)| {
-            let model = report.cell.model(*callers, None);
-            let reduced =
-                minimal(&model, property, trace, NODES).expect("a found violation is one");
-            (number, property, model, reduced)
-        })
-        .collect()
 }
 
 /// The regressions of the distinct violations of a run of the matrix.

@@ -15,6 +15,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use foldhash::fast::FixedState;
+
 use crate::bfs::TraceStep;
 use crate::product::{Configuration, Product, Transition};
 use crate::system::System;
@@ -64,13 +66,14 @@ pub fn fewest_switches<S: System>(
 ) -> Fewest<S::Label> {
     let mut nodes =
         vec![Node { state: start, last: None, switches: 0, parent: usize::MAX, step: None }];
-    let mut seen = HashSet::from([start]);
+    let mut seen: HashSet<Configuration, FixedState> = HashSet::default();
+    seen.insert(start);
     let mut layer = 0..1;
     let mut depth = 0;
     let mut scratch = Vec::new();
     loop {
         // The next layer: by state and last process, where its node is.
-        let mut next: HashMap<(Configuration, usize), usize> = HashMap::new();
+        let mut next: HashMap<(Configuration, usize), usize, FixedState> = HashMap::default();
         let mut best: Option<(usize, usize, TraceStep<S::Label>)> = None;
         let mut cut = false;
         for at in layer.clone() {

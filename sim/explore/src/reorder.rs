@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 use crate::bfs::TraceStep;
 use crate::product::{Configuration, Product, Transition};
-use crate::reduce::{follow, take};
+use crate::reduce::{Followed, follow, take};
 use crate::system::System;
 
 /// A reordering that avoids it.
@@ -93,23 +93,32 @@ fn avoids<S: System>(
         return None;
     }
     let moved = followed.trace[followed.took[place]?];
-    let mut now: Configuration = *followed.states.last().expect("there is a first state");
-    let mut run = followed.trace;
+    let ended = to_the_end(product, followed, victim, wanted)?;
+    (!ended.reached).then_some((moved, ended.trace))
+}
+
+/// Goes on from the end of a followed schedule until `victim` has returned or what is wanted has
+/// happened: at each step `victim` if it can, else the first process that can, by its first
+/// alternative. `None` if nobody can step before that.
+pub fn to_the_end<S: System>(
+    product: &Product<'_, S>,
+    mut followed: Followed<S::Label>,
+    victim: usize,
+    wanted: &mut dyn FnMut(&Transition<'_, S::Label>) -> bool,
+) -> Option<Followed<S::Label>> {
     for _ in 0..MOST {
-        if product.returned(&now, victim) {
-            return Some((moved, run));
+        let now = *followed.states.last().expect("there is a first state");
+        if followed.reached || product.returned(&now, victim) {
+            return Some(followed);
         }
-        // The victim if it can, else the first who can.
         let others = (0..product.processes()).filter(|i| *i != victim);
         let mut turn = std::iter::once(victim).chain(others);
         let (step, after, reached) = turn.find_map(|i| {
             may_step(product, &now, i).then(|| take(product, &now, i, None, wanted)).flatten()
         })?;
-        if reached {
-            return None;
-        }
-        run.push(step);
-        now = after;
+        followed.trace.push(step);
+        followed.states.push(after);
+        followed.reached = reached;
     }
     None
 }

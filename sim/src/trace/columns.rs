@@ -19,7 +19,7 @@ pub const MOST_COLUMNS: usize = 3;
 const INDENT: &str = "  ";
 
 /// Width of the column of changes.
-const CHANGES: usize = 20;
+pub const CHANGES: usize = 16;
 
 /// `trace` in columns, without the shared state; ends in a newline.
 pub fn render(scenario: &Scenario, trace: &Trace) -> String {

@@ -9,6 +9,7 @@ pub mod dot;
 pub mod events;
 pub mod file;
 pub mod ftrace;
+pub mod graph_svg;
 pub mod mermaid;
 pub mod neighbourhood;
 pub mod regression;

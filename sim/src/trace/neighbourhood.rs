@@ -86,6 +86,33 @@ pub fn around(model: &Model, trace: &Trace) -> Option<Graph> {
     Some(graph)
 }
 
+/// The whole state of every node of the graph around `trace`.
+///
+/// # Panics
+/// For a graph that is not the one around `trace`.
+pub fn states(
+    product: &Product<'_, Processes<'_>>,
+    trace: &Trace,
+    graph: &Graph,
+) -> Vec<Configuration> {
+    let mut on_trace = vec![product.initial()];
+    let replayed =
+        kmodcheck_explore::replay::replay(product, trace, |_, t| on_trace.push(*t.after));
+    replayed.expect("the graph is of a trace that replays");
+    let mut states = vec![product.initial(); graph.nodes.len()];
+    states[..on_trace.len()].copy_from_slice(&on_trace);
+    let mut scratch = Vec::new();
+    for (i, state) in on_trace.iter().enumerate() {
+        let mut edges = graph.edges.iter().filter(|e| e.from == i);
+        let _ = product.successors(state, &mut scratch, |t| {
+            let edge = edges.next().expect("the graph has every transition");
+            states[edge.to] = *t.after;
+            ControlFlow::Continue(())
+        });
+    }
+    states
+}
+
 /// What a node of the trace shows of the shared state: each module's state and sysfs entries.
 pub fn caption(story: &Story, steps: usize) -> String {
     let shared = match steps.checked_sub(1) {
