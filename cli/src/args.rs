@@ -54,10 +54,18 @@ pub(crate) enum Command {
     Matrix(Matrix),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    Accept(Accept),
+    /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
+    Steer(Steer),
+    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
+    Trace(Trace),
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +216,25 @@ fn environments() -> clap::builder::PossibleValuesParser {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this case.
+    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
+    pub case: Option<String>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Aliases {
     /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
     #[arg(long, value_name = "DIR")]
@@ -218,6 +245,101 @@ pub(crate) struct Aliases {
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// The log.
+    pub file: PathBuf,
+
+    /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
+    #[arg(long, value_name = "FORMAT", value_parser = ["ftrace", "events"])]
+    pub format: String,
+
+    /// Kernel that was recorded (ftrace).
+    #[arg(long, default_value = "6.1-debian", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// kmod release that was recorded (ftrace).
+    #[arg(long, default_value = "v30", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
+    /// through is inferred from the log (ftrace).
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+
+    /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
+    /// may be given several times (ftrace).
+    #[arg(long, value_name = "MODULE")]
+    pub blacklist: Vec<String>,
+
+    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
+    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
+    pub scenario: Option<PathBuf>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A trace, as `check --save-trace` writes it, or a recorded one of properties/traces.
+    pub file: PathBuf,
+
+    /// How to draw it; `dot` is the state graph around it.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    pub format: TraceFormat,
+
+    /// First make it as short as it gets, with the fewest context switches of that length.
+    #[arg(long)]
+    pub minimise: bool,
+
+    /// Say which single reordering would have avoided it.
+    #[arg(long)]
+    pub why: bool,
+
+    /// Save the (minimised) trace.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Keep it, made minimal, as a regression that `cargo test` replays.
+    #[arg(long)]
+    pub add: bool,
+
+    /// With --add: what it shows, in a sentence.
+    #[arg(long, value_name = "TEXT", requires = "add")]
+    pub shows: Option<String>,
+
+    /// With --add: where the regressions are.
+    #[arg(long, value_name = "DIR", default_value = "properties/traces")]
+    pub traces: PathBuf,
+}
+
+/// How a trace is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// Columns, one for each CPU, at most 80 wide.
+    Text,
+    /// A Mermaid sequence diagram.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// Steps with the shared state after each.
+    Json,
+    /// The state graph around the trace, for Graphviz.
+    Dot,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

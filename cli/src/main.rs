@@ -1,5 +1,6 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod accept;
 mod aliases;
 mod args;
 mod assumed;
@@ -7,12 +8,16 @@ mod check;
 mod features;
 mod fixes;
 mod grand;
+mod kmod_sh;
 mod main_job;
 mod new;
 mod options;
 mod output;
 mod progress;
 mod replay;
+mod steer;
+mod tables;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -53,8 +58,12 @@ fn main() -> ExitCode {
         Some(Command::Features) => features::run(&arguments),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
+        Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Trace(asked)) => trace::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

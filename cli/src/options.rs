@@ -15,7 +15,7 @@ use crate::args::Arguments;
 pub(crate) fn limits(arguments: &Arguments) -> Limits {
     Limits {
         states: arguments.states_limit,
-        bytes: arguments.memory_limit.map(|mib| mib << 20),
+        bytes: arguments.memory_limit.map(|mib| mib.saturating_mul(1 << 20)),
         time: arguments.time_limit,
     }
 }

@@ -451,12 +451,17 @@ impl Model {
             if !self.returned(outcome.local) {
                 self.step_once(kind, outcome.shared, outcome.local, &mut next);
             }
-            if next.is_empty() {
+            // A time-out or a kill that may follow is no part of a step.
+            next.retain(|n| n.way == Way::Ordinary);
+            // One step has one effect: two steps that both have one stay apart.
+            let both = |n: &Outcome| n.effect != Effect::None && outcome.effect != Effect::None;
+            if next.is_empty() || next.iter().any(both) {
                 merged.push(outcome);
+                continue;
             }
             merged.extend(next.into_iter().map(|n| Outcome {
                 effect: if n.effect == Effect::None { outcome.effect } else { n.effect },
-                way: if n.way == Way::Ordinary { outcome.way } else { n.way },
+                way: outcome.way,
                 reads: n.reads | outcome.reads,
                 writes: n.writes | outcome.writes,
                 ..n
@@ -476,6 +481,16 @@ impl Model {
         }
         kernel::dispatch(Step { outcomes: &mut *step.outcomes, ..step });
         kernel::kmod::killed(step);
+    }
+
+    /// The word of a modprobe that is about to call `finit_module()`, once that call has come to
+    /// `result`: modprobe alone, with somebody else's answers for the kernel's.
+    ///
+    /// # Panics
+    /// For a process that is in no modprobe.
+    pub fn answer_finit(&self, kind: u8, local: u64, result: Finit) -> u64 {
+        let who = Who { model: self, role: self.role(kind) };
+        self.layout.pack(&modprobe::finit_result(&who, result, self.layout.unpack(local)))
     }
 
     /// What a process of that kind in state `local` remembers of a change of the shared state.

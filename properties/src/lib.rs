@@ -4,9 +4,12 @@
 pub mod check;
 pub mod fixes;
 pub mod grand;
+pub mod kmod_sh;
 pub mod matrix;
+pub mod minimal;
 pub mod property;
 pub mod recorded;
+pub mod regressions;
 mod stuck;
 pub mod theorem;
 

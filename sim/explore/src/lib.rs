@@ -82,11 +82,15 @@
 pub mod bfs;
 pub mod concrete;
 pub mod counted;
+pub mod coverability;
 pub mod directed;
+pub mod fewest_switches;
 pub mod limits;
 mod packed;
 pub mod por;
 pub mod product;
+pub mod reduce;
+pub mod reorder;
 pub mod replay;
 pub mod stuck;
 pub mod system;

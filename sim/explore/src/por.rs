@@ -35,10 +35,10 @@
 //!
 //! That steps of p and q 'commute' speaks of everybody, because steps change more than the process
 //! that takes them: what others remember of a change counts as read by them, a queue counts as
-//! written by who wakes it and as read by who is asleep on it now or one step from here, a pool of
-//! dormant processes as written by who takes from it and as read by who is in it, likewise. A third process that would
-//! remember two changes differently in the other order reads both. The one that steps may be one of
-//! several in one local state: these are disturbed by each other or not, like any two.
+//! written by who wakes it and as read by who is asleep on it now or one step from here, and
+//! likewise a pool of dormant processes by who takes from it and by who is in it. A third process
+//! that would remember two changes differently in the other order reads both. The one that steps may
+//! be one of several in one local state: these are disturbed by each other or not, like any two.
 //!
 //! With symmetry: the choice of P depends on kinds and local states only, so exchanging processes
 //! exchanges what is chosen, and the proviso holds for all states that a stored one stands for.
@@ -55,7 +55,7 @@ use crate::bfs::TraceStep;
 use crate::counted::space::{Batch, Decoded, flag};
 use crate::counted::states::States;
 use crate::counted::store::{Cursor, Inserted};
-use crate::counted::{Uncountable, check};
+use crate::counted::{MAX_COUNTED, Uncountable, check};
 use crate::directed::Lead;
 use crate::limits::{End, Options, Progress};
 use crate::system::System;
@@ -120,6 +120,9 @@ pub fn explore_reduced<S: System, W: Watch<S::Label>>(
         states: States::new(system, &initial, options.symmetry, options.limits.states),
         feet: feet(system, watch, PASS),
         here: HashMap::default(),
+        foot: Vec::new(),
+        disturbed: Vec::new(),
+        possible: Vec::new(),
         first: [None; 64],
         deadlock: None,
         deadlocks: 0,
@@ -133,11 +136,56 @@ pub fn explore_reduced<S: System, W: Watch<S::Label>>(
     Ok(search.run(watch, options))
 }
 
+/// Groups of a state.
+#[derive(Clone, Copy, Default)]
+struct Mask([u64; MAX_COUNTED.div_ceil(64)]);
+
+impl Mask {
+    fn of(group: usize) -> Self {
+        let mut mask = Self::default();
+        mask.set(group);
+        mask
+    }
+
+    fn set(&mut self, group: usize) {
+        self.0[group / 64] |= 1 << (group % 64);
+    }
+
+    fn has(&self, group: usize) -> bool {
+        self.0[group / 64] >> (group % 64) & 1 != 0
+    }
+
+    fn add(&mut self, more: Self) {
+        self.0.iter_mut().zip(more.0).for_each(|(word, more)| *word |= more);
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        let mut mask = *self;
+        mask.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
+        mask
+    }
+
+    /// Takes one out.
+    fn pop(&mut self) -> Option<usize> {
+        let word = self.0.iter().position(|word| *word != 0)?;
+        let bit = self.0[word].trailing_zeros();
+        self.0[word] &= self.0[word] - 1;
+        Some(word * 64 + bit as usize)
+    }
+}
+
 struct Search<'s, S: System> {
     states: States<'s, S>,
     feet: Option<Feet>,
     /// By number of shared and of local state.
-    here: HashMap<(u32, u32), Foot, FixedState>,
+    here: HashMap<(u32, u32), (Foot, bool), FixedState>,
+    /// Of the state at hand, by group: what its processes have to do with others, and whether they
+    /// have a way to step.
+    foot: Vec<(Foot, bool)>,
+    /// And which groups may disturb it, where that was asked.
+    disturbed: Vec<Option<Mask>>,
+    /// Sets of groups that are enough: how many of them have a way to step, and the first.
+    possible: Vec<(usize, usize, Mask)>,
     /// By property: the record before the first violating step, and its choice.
     first: [Option<(u32, u32)>; 64],
     /// The first record with a deadlock.
@@ -226,22 +274,22 @@ impl<S: System> Search<'_, S> {
         watch: &W,
         batch: &mut Batch,
     ) -> Result<(), End> {
-        let mut runs = vec![0; state.flags()];
-        batch.clear();
-        let exhausted = self.states.space.expand(record, state, watch, batch, &mut runs);
-        if batch.candidates.is_empty()
-            && exhausted.is_ok()
-            && (0..state.groups.len()).any(|i| !flag(&runs, i))
-        {
-            self.deadlock.get_or_insert(record);
-            self.deadlocks += 1;
-        }
-        let chosen = if exhausted.is_ok() { self.choose(record, state, batch) } else { None };
-        self.reduced += u64::from(chosen.is_some());
-        for candidate in &batch.candidates {
-            if chosen.as_ref().is_some_and(|chosen| !chosen[candidate.actor as usize]) {
-                continue;
+        let chosen = self.choose(record, state, watch, batch);
+        let mut exhausted = Ok(());
+        match &chosen {
+            Some(_) => self.reduced += 1,
+            None => {
+                let mut runs = vec![0; state.flags()];
+                batch.clear();
+                exhausted = self.states.space.expand(record, state, watch, batch, &mut runs);
+                let waits = (0..state.groups.len()).any(|i| !flag(&runs, i));
+                if batch.candidates.is_empty() && exhausted.is_ok() && waits {
+                    self.deadlock.get_or_insert(record);
+                    self.deadlocks += 1;
+                }
             }
+        }
+        for candidate in &batch.candidates {
             self.transitions += u64::from(candidate.times);
             let mut violated = self.states.space.choices[candidate.choice as usize].violated;
             while violated != 0 {
@@ -259,55 +307,69 @@ impl<S: System> Search<'_, S> {
         exhausted.map_err(End::PoolExhausted)
     }
 
-    /// By group: whether its processes' steps are explored; `None`: all are. `batch`: all successors.
-    fn choose(&mut self, record: u32, state: &Decoded, batch: &Batch) -> Option<Vec<bool>> {
-        let Self { states, feet, here, .. } = self;
+    /// Chooses groups whose processes' steps are enough, if these are not all: fills `batch` with
+    /// their successors.
+    fn choose<W: Watch<S::Label>>(
+        &mut self,
+        record: u32,
+        state: &Decoded,
+        watch: &W,
+        batch: &mut Batch,
+    ) -> Option<()> {
+        let Self { states, feet, here, foot, disturbed, possible, .. } = self;
         let feet = feet.as_ref()?;
         let groups = state.groups.len();
-        let mut steps = vec![false; groups];
-        batch.candidates.iter().for_each(|c| steps[c.actor as usize] = true);
-        let all = steps.iter().filter(|steps| **steps).count();
-        let foot = |i: usize| {
-            let local = state.groups[i].local;
-            *here.entry((state.shared, local)).or_insert_with(|| {
-                let (kind, value) = states.space.local_value(local);
-                feet.of(kind, value, states.space.shared_value(state.shared))
-            })
-        };
-        let foot: Vec<Foot> = (0..groups).map(foot).collect();
-        let mut best: Option<(usize, Vec<bool>)> = None;
-        for first in (0..groups).filter(|i| steps[*i]) {
-            let mut chosen = vec![false; groups];
-            chosen[first] = true;
-            let mut open = vec![first];
+        let space = &mut states.space;
+        foot.clear();
+        for group in &state.groups {
+            let known = *here.entry((state.shared, group.local)).or_insert_with(|| {
+                let (kind, value) = space.local_value(group.local);
+                let foot = feet.of(kind, value, space.shared_value(state.shared));
+                (foot, space.steps(state.shared, group.local, watch).many > 0)
+            });
+            foot.push(known);
+        }
+        let all = foot.iter().filter(|(_, steps)| *steps).count();
+        disturbed.clear();
+        disturbed.resize(groups, None);
+        possible.clear();
+        for first in (0..groups).filter(|i| foot[*i].1) {
+            let mut chosen = Mask::of(first);
+            let mut open = chosen;
             while let Some(i) = open.pop() {
-                for other in 0..groups {
-                    if !chosen[other] && foot[i].disturbed_by(&foot[other]) {
-                        chosen[other] = true;
-                        open.push(other);
-                    }
-                }
+                let by = disturbed[i].get_or_insert_with(|| {
+                    let mut by = Mask::default();
+                    let disturbing = |j: &usize| foot[i].0.disturbed_by(&foot[*j].0);
+                    (0..groups).filter(disturbing).for_each(|j| by.set(j));
+                    by
+                });
+                open.add(by.without(&chosen));
+                chosen.add(*by);
             }
-            let size = (0..groups).filter(|i| chosen[*i] && steps[*i]).count();
-            if size == all || best.as_ref().is_some_and(|(least, _)| *least <= size) {
-                continue;
+            let size = (0..groups).filter(|i| foot[*i].1 && chosen.has(*i)).count();
+            if size < all {
+                possible.push((size, first, chosen));
+            }
+        }
+        // The fewest; of as many the first.
+        possible.sort_unstable_by_key(|(size, first, _)| (*size, *first));
+        possible.iter().find_map(|(_, _, chosen)| {
+            batch.clear();
+            for group in (0..groups).filter(|i| chosen.has(*i)) {
+                // Whoever wants somebody from an empty pool: all is expanded, which says so.
+                states.space.steps_of(record, state, group, watch, batch).ok()?;
             }
             // The proviso: one of the successors is expanded later.
             let later = batch.candidates.iter().any(|candidate| {
-                chosen[candidate.actor as usize] && {
-                    let found = states.store.find(batch.body(candidate), candidate.tag);
-                    found.is_none_or(|found| found > record)
-                }
+                let found = states.store.find(batch.body(candidate), candidate.tag);
+                found.is_none_or(|found| found > record)
             });
-            if later {
-                best = Some((size, chosen));
-            }
-        }
-        best.map(|(_, chosen)| chosen)
+            later.then_some(())
+        })
     }
 
     fn bytes(&self) -> u64 {
-        let here = self.here.capacity() * (size_of::<((u32, u32), Foot)>() + 1);
+        let here = self.here.capacity() * (size_of::<((u32, u32), Foot, bool)>() + 1);
         self.states.store.bytes() + self.states.space.bytes() + here as u64
     }
 

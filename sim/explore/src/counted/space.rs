@@ -98,9 +98,9 @@ pub(crate) struct Cached<Label> {
 
 /// The choices of a process in one local and one shared state.
 #[derive(Clone, Copy)]
-struct Steps {
+pub(crate) struct Steps {
     first: u32,
-    many: u32,
+    pub many: u32,
     /// Whether one of them is not a way out.
     ordinary: bool,
 }
@@ -142,6 +142,7 @@ impl Batch {
     }
 
     /// Writes behind the states there are, with room for so many groups.
+    #[inline]
     fn writer(&mut self, groups: usize) -> Writer<'_> {
         let most = self.end + Writer::most(groups);
         if self.bytes.len() < most {
@@ -176,6 +177,8 @@ pub(crate) struct Space<'s, S: System> {
     /// By local state: nobody waits for such a process to run.
     rests: Vec<bool>,
     steps: HashMap<u64, Steps, FixedState>,
+    /// Some of `steps`, by a hash of the key: most questions are asked again soon.
+    recent: Vec<(u64, Steps)>,
     pub choices: Vec<Cached<S::Label>>,
     changes: Interner<(u32, u32)>,
     /// By change: the local states that it is known to leave as they are, one bit each.
@@ -201,6 +204,7 @@ impl<'s, S: System> Space<'s, S> {
             locals: Interner::new(),
             rests: Vec::new(),
             steps: HashMap::default(),
+            recent: vec![(u64::MAX, Steps { first: 0, many: 0, ordinary: false }); RECENT],
             choices: Vec::new(),
             changes: Interner::new(),
             unmoved: Vec::new(),
@@ -508,7 +512,17 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     /// The choices of a process in a local state. Asks the system the first time.
-    fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    #[inline]
+    pub fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+        let key = pair(shared, local);
+        let slot = (shared.wrapping_mul(61) ^ local) as usize % RECENT;
+        if self.recent[slot].0 != key {
+            self.recent[slot] = (key, self.steps_slowly(shared, local, watch));
+        }
+        self.recent[slot].1
+    }
+
+    fn steps_slowly<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
         let key = pair(shared, local);
         if let Some(steps) = self.steps.get(&key) {
             return *steps;
@@ -695,6 +709,9 @@ impl<S: System> Census for Counts<'_, '_, S> {
     }
 }
 
+/// Answers kept within easy reach.
+const RECENT: usize = 1 << 12;
+
 fn pair(a: u32, b: u32) -> u64 {
     u64::from(a) << 32 | u64::from(b)
 }
@@ -787,6 +804,7 @@ impl<'a> Writer<'a> {
 
     /// The same for `state`, after one process has gone from the group at index `from` to local
     /// state `to`. What is unchanged is copied.
+    #[inline]
     fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
         self.varint(shared);
         let groups = &state.groups;
@@ -814,6 +832,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the group at an index less one process. Returns the index of the next one.
+    #[inline]
     fn leave(&mut self, state: &Decoded, from: usize) -> usize {
         let Group { local, count } = state.groups[from];
         if count > 1 {
@@ -824,6 +843,7 @@ impl<'a> Writer<'a> {
 
     /// Writes one process more in `to`, where `into` is the index of the first group from there.
     /// Returns the index of the next one.
+    #[inline]
     fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
         let there = state.groups.get(into).filter(|group| group.local == to);
         self.group(to, there.map_or(0, |group| group.count) + 1);
@@ -831,6 +851,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Copies groups as they are; the one before them must have been written.
+    #[inline]
     fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
         if groups.is_empty() {
             return;
