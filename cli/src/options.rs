@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmodcheck_explore::Limits;
+use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
 
 use crate::Failure;
 use crate::args::Arguments;
@@ -14,7 +15,7 @@ use crate::args::Arguments;
 pub(crate) fn limits(arguments: &Arguments) -> Limits {
     Limits {
         states: arguments.states_limit,
-        bytes: arguments.memory_limit.map(|mib| mib << 20),
+        bytes: arguments.memory_limit.map(|mib| mib.saturating_mul(1 << 20)),
         time: arguments.time_limit,
     }
 }
@@ -42,7 +43,12 @@ pub(crate) fn interrupt() -> &'static AtomicBool {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         // Without a handler Ctrl-C ends the process at once, which is no worse.
-        let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
+        let _ = ctrlc::set_handler(|| {
+            // Who presses it twice does not want to wait for what was covered.
+            if INTERRUPT.swap(true, Ordering::Relaxed) {
+                std::process::exit(3);
+            }
+        });
     });
     &INTERRUPT
 }
@@ -55,6 +61,21 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         let line = error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
         format!("{}:{line}: expected UTF-8 text, found other bytes", path.display()).into()
     })
+}
+
+/// Reads the module indexes in a directory.
+pub(crate) fn read_index(modules: &Path) -> Result<ModuleIndex, Failure> {
+    let files: Vec<(String, String)> =
+        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
+            .into_iter()
+            .map(|name| {
+                let path = modules.join(name);
+                Ok((path.display().to_string(), read(&path)?))
+            })
+            .collect::<Result<_, Failure>>()?;
+    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
+    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
+    Ok(ModuleIndex::parse(&text)?)
 }
 
 /// Writes a file whole or not at all.

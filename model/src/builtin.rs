@@ -1,9 +1,11 @@
-//! The built-in scenarios: one module, three ways to ask for it, four environments.
+//! The built-in scenarios: one module, three ways to ask for it, and what the environment does to it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::scenario::{BuiltIn, Caller, Init, Module, Probe, Resolution, Scenario, Target};
+use crate::scenario::{
+    Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,
+};
 
 /// How the callers ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +22,15 @@ pub enum Naming {
 impl Naming {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Plain, Self::FsAndModule, Self::FsAndOther];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::FsAndModule => "fs-module",
+            Self::FsAndOther => "fs-other",
+        }
+    }
 
     /// The requested name.
     pub fn request(self) -> &'static str {
@@ -43,11 +54,50 @@ pub enum Environment {
     BuiltinDir,
     /// Built in, without one.
     BuiltinNodir,
+    /// Every attempt's init may succeed, or return `-EEXIST`.
+    InitEexist,
+    /// Somebody unloads the module, once.
+    Rmmod,
+    /// Every attempt's init may fail, and somebody unloads the module, once.
+    FailRmmod,
+    /// The module needs another, whose init may fail; waits with a time limit may end by it.
+    DepFails,
+    /// Each caller may be killed while it waits for modprobe.
+    Killed,
+    /// Two requests may run at a time, and there are three callers; waits with a time limit may end
+    /// by it.
+    LimitTwo,
+    /// The module's init requests the module, under the name that the callers use.
+    SelfRequest,
+    /// Setting up the module's sysfs entries may fail after the directory was made.
+    SysfsFails,
+    /// The module is blacklisted: it acts on aliases only.
+    Blacklist,
+    /// An `install` command that does nothing and exits 0 stands in for the module.
+    Install,
 }
 
 impl Environment {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Fail, Self::BuiltinDir, Self::BuiltinNodir];
+    /// Those of the main job's matrix.
+    pub const MAIN: [Self; 4] = [Self::Ok, Self::Fail, Self::BuiltinDir, Self::BuiltinNodir];
+
+    /// All of them, those of the grand matrix.
+    pub const ALL: [Self; 14] = [
+        Self::Ok,
+        Self::Fail,
+        Self::InitEexist,
+        Self::Rmmod,
+        Self::FailRmmod,
+        Self::DepFails,
+        Self::Killed,
+        Self::LimitTwo,
+        Self::SelfRequest,
+        Self::SysfsFails,
+        Self::Blacklist,
+        Self::Install,
+        Self::BuiltinDir,
+        Self::BuiltinNodir,
+    ];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
@@ -56,7 +106,44 @@ impl Environment {
             Self::Fail => "fail",
             Self::BuiltinDir => "builtin-dir",
             Self::BuiltinNodir => "builtin-nodir",
+            Self::InitEexist => "init-eexist",
+            Self::Rmmod => "rmmod",
+            Self::FailRmmod => "fail+rmmod",
+            Self::DepFails => "dep-fails",
+            Self::Killed => "killed",
+            Self::LimitTwo => "limit-2",
+            Self::SelfRequest => "self-request",
+            Self::SysfsFails => "sysfs-fails",
+            Self::Blacklist => "blacklist",
+            Self::Install => "install",
         }
+    }
+
+    /// What it assumes, in words.
+    pub fn assumes(self) -> &'static str {
+        match self {
+            Self::Ok => "every init succeeds",
+            Self::Fail => "every attempt's init may fail",
+            Self::BuiltinDir => "the code is built in and has a directory under /sys/module",
+            Self::BuiltinNodir => "the code is built in and has no directory under /sys/module",
+            Self::InitEexist => "every attempt's init may return -EEXIST",
+            Self::Rmmod => "one rmmod at any moment",
+            Self::FailRmmod => "every attempt's init may fail; one rmmod at any moment",
+            Self::DepFails => {
+                "a dependency's init may fail; the 30 s of resolve_symbol_wait() may be over"
+            }
+            Self::Killed => "each caller may be killed while modprobe runs",
+            Self::LimitTwo => "two requests may run at a time; the 5 s of a wait may be over",
+            Self::SelfRequest => "the module's init requests the module",
+            Self::SysfsFails => "mod_sysfs_setup() may fail after the directory was made",
+            Self::Blacklist => "the module is blacklisted",
+            Self::Install => "an install command that does nothing and exits 0",
+        }
+    }
+
+    /// How many callers the grand matrix gives it.
+    pub fn callers(self) -> u8 {
+        if self == Self::LimitTwo { 3 } else { 2 }
     }
 }
 
@@ -67,43 +154,69 @@ pub fn scenario(
     features: Features,
     callers: u8,
 ) -> Scenario {
-    let caller = match naming {
-        Naming::Plain => Caller::RequestModule,
-        Naming::FsAndModule | Naming::FsAndOther => Caller::GetFsType,
+    let action = match naming {
+        Naming::Plain => Action::RequestModule(0),
+        Naming::FsAndModule | Naming::FsAndOther => Action::GetFsType(0),
     };
-    let module = |init| Module {
-        name: "ext4".to_owned(),
-        dependencies: Vec::new(),
-        init,
-        registers: caller == Caller::GetFsType,
-        listed_builtin: false,
-        name_taken: false,
+    let mut scenario = Scenario {
+        name: format!("{} {}", naming.request(), environment.name()),
+        modules: Vec::new(),
+        names: Vec::new(),
+        actors: vec![Actor { action, count: callers, killable: false }],
+        helper: Helper::Present,
+        lsm_refuses: false,
+        limit: None,
+        timeouts: false,
+        features,
     };
-    let built_in = |directory| {
+    let request = naming.request().to_owned();
+    if let Environment::BuiltinDir | Environment::BuiltinNodir = environment {
         // modules.builtin lists names; before kmod v27 nobody looks up aliases of built-in code.
         let resolution =
             if naming == Naming::Plain { Resolution::Builtin } else { Resolution::NotFound };
-        (Vec::new(), resolution, Some(BuiltIn { name: "ext4".to_owned(), directory }))
-    };
-    let loadable = |init| {
-        let probe = vec![Probe { module: 0, required: true }];
-        (vec![module(init)], Resolution::Modules(vec![Target { module: 0, probe }]), None)
-    };
-    let (modules, resolution, builtin) = match environment {
-        Environment::Ok => loadable(Init::Succeeds),
-        Environment::Fail => loadable(Init::MayFail),
-        Environment::BuiltinDir => built_in(true),
-        Environment::BuiltinNodir => built_in(false),
-    };
-    Scenario {
-        name: format!("{} {}", naming.request(), environment.name()),
-        modules,
-        request: naming.request().to_owned(),
-        resolution,
-        builtin,
-        caller,
-        callers,
-        timeouts: false,
-        features,
+        let directory = environment == Environment::BuiltinDir;
+        let builtin = Some(BuiltIn { name: "ext4".to_owned(), directory });
+        scenario.names.push(Name { request, resolution, builtin });
+        return scenario;
     }
+    let mut module =
+        Module { name: "ext4".to_owned(), registers: naming != Naming::Plain, ..Module::default() };
+    let mut target = Target {
+        module: 0,
+        probe: vec![Probe { module: 0, required: true, insert: Insert::Finit }],
+        blacklisted: false,
+    };
+    let mut dependency = None;
+    let rmmod = Actor { action: Action::Rmmod(0), count: 1, killable: false };
+    match environment {
+        Environment::Ok | Environment::BuiltinDir | Environment::BuiltinNodir => {}
+        Environment::Fail => module.init = Init::MayFail,
+        Environment::InitEexist => module.init = Init::MayReturnEexist,
+        Environment::Rmmod => scenario.actors.push(rmmod),
+        Environment::FailRmmod => {
+            module.init = Init::MayFail;
+            scenario.actors.push(rmmod);
+        }
+        Environment::DepFails => {
+            module.dependencies.push(1);
+            let init = Init::MayFail;
+            dependency = Some(Module { name: "jbd2".to_owned(), init, ..Module::default() });
+            target.probe.insert(0, Probe { module: 1, required: true, insert: Insert::Finit });
+            scenario.timeouts = true;
+        }
+        Environment::Killed => scenario.actors[0].killable = true,
+        Environment::LimitTwo => {
+            scenario.limit = Some(2);
+            scenario.timeouts = true;
+        }
+        Environment::SelfRequest => module.requests = Some(0),
+        Environment::SysfsFails => module.sysfs_may_fail = true,
+        Environment::Blacklist => target.blacklisted = naming != Naming::Plain,
+        Environment::Install => target.probe[0].insert = Insert::NoopCommand,
+    }
+    scenario.modules.push(module);
+    scenario.modules.extend(dependency);
+    let resolution = Resolution::Modules(vec![target]);
+    scenario.names.push(Name { request, resolution, builtin: None });
+    scenario
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::scenario::{ModuleId, Scenario};
+use crate::scenario::{Action, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
 /// What init does in this attempt.
@@ -14,6 +14,8 @@ pub enum InitOutcome {
     FailsEarly,
     /// Registers, and will take it back and return an error.
     FailsLate,
+    /// Returns `-EEXIST`, having registered nothing.
+    Eexist,
 }
 
 /// A name that the kernel's check or shortcut looks up on the module list: a module of the
@@ -22,8 +24,8 @@ pub enum InitOutcome {
 pub enum Listed {
     /// This module.
     Module(ModuleId),
-    /// The requested name, as [`crate::features::AliasMap`] maps it.
-    NeverListed,
+    /// This requested name, as [`crate::features::AliasMap`] maps it.
+    NeverListed(NameId),
 }
 
 /// What a look of the check came to.
@@ -37,11 +39,50 @@ pub enum Judgement {
     GoOn,
 }
 
+/// What a look at a listed name means for a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// The name is free: claimed (or, early, the load goes on).
+    Free,
+    /// It has to wait.
+    Wait,
+    /// `-EEXIST`.
+    Exists,
+    /// `-EBUSY`.
+    Busy,
+}
+
+/// How `finit_module()` returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Finit {
+    /// 0.
+    Loaded = 0,
+    /// `-EEXIST`, which kmod takes for success.
+    Exists = 1,
+    /// Any other error.
+    Failed = 2,
+}
+
+/// What a `wake_up_all(&module_wq)` comes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Woken {
+    /// Init succeeded.
+    Loaded,
+    /// Init failed; the module is freed.
+    Failed,
+    /// The module was unloaded.
+    Unloaded,
+}
+
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
-    /// The caller calls `request_module()` or `get_fs_type()`.
-    Call,
+    /// An actor begins what it does.
+    Call {
+        /// What that is.
+        action: Action,
+    },
     /// `__get_fs_type()`: whether the file system was found and its owner pinned.
     LookUp {
         /// The look after the request.
@@ -52,7 +93,66 @@ pub enum Event {
         warned: bool,
     },
     /// `__request_module()` begins.
-    RequestModule,
+    RequestModule {
+        /// The name.
+        name: NameId,
+    },
+    /// `__request_module()` refuses or gives up before it starts modprobe.
+    Refused {
+        /// What it will return.
+        ret: Ret,
+    },
+    /// `atomic_inc(&kmod_concurrent)` (v4.9).
+    LimitCount,
+    /// `atomic_read(&kmod_concurrent)` (v4.9).
+    LimitLook {
+        /// Whether too many requests run.
+        exceeded: bool,
+    },
+    /// `atomic_dec(&kmod_concurrent)` of a request over the limit (v4.9).
+    LimitBack,
+    /// `atomic_dec_if_positive(&kmod_concurrent_max)`, or `down_timeout()`.
+    TakeSlot {
+        /// Whether there was a slot; else the caller sleeps.
+        taken: bool,
+    },
+    /// The wait for a slot ends after 5 s.
+    SlotTimedOut,
+    /// `kmod_dup_request_exists_wait()`: looks for an earlier request of the name.
+    Duplicate {
+        /// The name.
+        name: NameId,
+        /// Whether there is one.
+        found: bool,
+    },
+    /// `kmod_dup_request_exists_wait()` takes over the first request's result.
+    DuplicateResult {
+        /// The name.
+        name: NameId,
+        /// The result.
+        ret: Ret,
+    },
+    /// `kmod_dup_request_announce()`: stores the result, and queues the completion.
+    Announce {
+        /// The name.
+        name: NameId,
+        /// The result.
+        ret: Ret,
+        /// Whether there was an entry for the name.
+        found: bool,
+    },
+    /// `kmod_dup_request_complete()` in a kworker: `complete_all()`.
+    DuplicateComplete {
+        /// The name.
+        name: NameId,
+    },
+    /// `kmod_dup_request_delete()`, 60 s later.
+    DuplicateDelete {
+        /// The name.
+        name: NameId,
+    },
+    /// SIGKILL ends a wait. A caller that waits for modprobe leaves it behind.
+    Killed,
     /// The RFC's shortcut looks at the module list.
     AlreadyLive {
         /// The name looked up.
@@ -75,7 +175,15 @@ pub enum Event {
         state: ModuleState,
     },
     /// The helper's work item execs modprobe.
-    Exec,
+    Exec {
+        /// The name.
+        name: NameId,
+    },
+    /// The helper cannot be started.
+    ExecFailed {
+        /// Why.
+        ret: Ret,
+    },
     /// `open("/sys/module/NAME/initstate")`.
     Open {
         /// The module.
@@ -105,25 +213,63 @@ pub enum Event {
         ok: bool,
     },
     /// An unknown name: `open()` of its initstate, which is never there.
-    OpenUnknown,
+    OpenUnknown {
+        /// The name.
+        name: NameId,
+    },
     /// An unknown name: `stat()` of its directory.
     StatUnknown {
+        /// The name.
+        name: NameId,
         /// Whether the directory is there.
         found: bool,
     },
-    /// `finit_module()` up to `add_unformed_module()`'s look at the list, in state `state`.
+    /// modprobe runs an `install` command in place of the module, which exits 0.
+    InstallCommand {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `idempotent()`: joins a `finit_module()` of the same file, or is the first.
+    Idempotent {
+        /// The module.
+        module: ModuleId,
+        /// Whether one is running, whose result this call will get.
+        joined: bool,
+    },
+    /// `idempotent_complete()`.
+    IdempotentComplete {
+        /// The module.
+        module: ModuleId,
+        /// What those who joined get.
+        result: Finit,
+    },
+    /// `add_unformed_module()` (or, `early`, `early_mod_check()`) looks at the list.
     AddUnformed {
         /// The module.
         module: ModuleId,
-        /// Absent: the name is claimed. UNFORMED, COMING: it will wait. Else `-EEXIST`.
+        /// Its state there.
         state: ModuleState,
+        /// In `early_mod_check()`.
+        early: bool,
+        /// What follows from it.
+        then: Claim,
     },
-    /// `finished_loading()` in `add_unformed_module()`'s wait; false puts the loader to sleep.
+    /// `finished_loading()` in the wait of `add_unformed_module()` or `early_mod_check()`; false
+    /// puts the loader to sleep.
     FinishedLoading {
         /// The module.
         module: ModuleId,
         /// Its state.
         state: ModuleState,
+        /// What `finished_loading()` says of it.
+        finished: bool,
+    },
+    /// The module's init requests a module, and waits.
+    InitRequests {
+        /// The module whose init it is.
+        module: ModuleId,
+        /// The requested name.
+        name: NameId,
     },
     /// `resolve_symbol()` for the symbols of one dependency.
     ResolveSymbol {
@@ -151,6 +297,55 @@ pub enum Event {
         /// The module.
         module: ModuleId,
     },
+    /// `load_module()`'s error path: GOING, without a lock.
+    FailGoing {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `module_unload_free()`: the references on dependencies are given back.
+    UnloadFree {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `mod_sysfs_setup()` failed after the directory was made: it disappears.
+    SysfsUndo {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `kobject_uevent(KOBJ_ADD)`.
+    Uevent {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `do_init_module()`: the initial reference is dropped.
+    DropInitial {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `delete_module()`, the part under module_mutex.
+    DeleteModule {
+        /// The module.
+        module: ModuleId,
+        /// [`Ret::Zero`]: it is GOING now.
+        ret: Ret,
+    },
+    /// `mod->exit()`: its file system is unregistered.
+    ModuleExit {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `put_filesystem()`.
+    PutFilesystem {
+        /// The module that owns it.
+        module: ModuleId,
+    },
+    /// A udev rule uses the module.
+    UdevUse {
+        /// The module.
+        module: ModuleId,
+        /// Whether its init has returned 0.
+        initialised: bool,
+    },
     /// `mod_sysfs_init()`: the directory appears; `false`: that name is taken, `-EINVAL`.
     SysfsInit {
         /// The module.
@@ -158,10 +353,12 @@ pub enum Event {
         /// Made.
         made: bool,
     },
-    /// `module_add_modinfo_attrs()`: initstate appears.
+    /// `module_add_modinfo_attrs()`: initstate appears; `false`: it fails.
     AddModinfoAttrs {
         /// The module.
         module: ModuleId,
+        /// Made.
+        made: bool,
     },
     /// `do_one_initcall(mod->init)`.
     Init {
@@ -180,12 +377,13 @@ pub enum Event {
         /// The module.
         module: ModuleId,
     },
-    /// `do_init_module()`: `wake_up_all(&module_wq)`; the system call returns.
+    /// `wake_up_all(&module_wq)` at the end of `do_init_module()` or `delete_module()`; the system
+    /// call returns.
     WakeUpAll {
         /// The module.
         module: ModuleId,
-        /// Whether init succeeded.
-        loaded: bool,
+        /// After what.
+        after: Woken,
     },
     /// `do_init_module()`, init failed: `mod->state = MODULE_STATE_GOING`.
     SetGoing {
@@ -240,6 +438,14 @@ pub enum Event {
         /// What follows from it.
         judgement: Judgement,
     },
+    /// The slot is given back: `atomic_dec(&kmod_concurrent)`, `atomic_inc(&kmod_concurrent_max)`,
+    /// or `up()`.
+    GiveSlot {
+        /// Whether it went to a waiter directly (`up()`).
+        handed_over: bool,
+    },
+    /// `wake_up(&kmod_wq)`.
+    WakeSlot,
     /// `__request_module()` returns.
     RequestReturn {
         /// What it returns.
@@ -251,23 +457,58 @@ impl Event {
     /// The function of the kernel or of kmod in which a reader finds the step.
     pub fn function(&self) -> &'static str {
         match self {
-            Self::Call => "caller",
+            Self::Call { action } => match action {
+                Action::RequestModule(_)
+                | Action::RequestModuleNowait(_)
+                | Action::GetFsType(_) => "caller",
+                Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_) => "shell",
+                Action::Udev(_) => "udev",
+            },
             Self::LookUp { .. } => "__get_fs_type",
-            Self::RequestModule | Self::RequestReturn { .. } => "__request_module",
+            Self::RequestModule { .. }
+            | Self::Refused { .. }
+            | Self::LimitCount
+            | Self::LimitLook { .. }
+            | Self::LimitBack
+            | Self::TakeSlot { .. }
+            | Self::SlotTimedOut
+            | Self::GiveSlot { .. }
+            | Self::WakeSlot
+            | Self::RequestReturn { .. } => "__request_module",
+            Self::Duplicate { .. } | Self::DuplicateResult { .. } => "kmod_dup_request_exists_wait",
+            Self::Announce { .. } => "kmod_dup_request_announce",
+            Self::DuplicateComplete { .. } => "kmod_dup_request_complete",
+            Self::DuplicateDelete { .. } => "kmod_dup_request_delete",
+            Self::Killed => "SIGKILL",
             Self::AlreadyLive { .. } => "already_live (RFC)",
             Self::PreExists { .. } | Self::PreFinished { .. } => "finished_kmod_load",
-            Self::Exec => "call_usermodehelper_exec_async",
-            Self::Open { .. }
+            Self::Exec { .. } => "call_usermodehelper_exec_async",
+            Self::ExecFailed { .. } => "call_usermodehelper_exec",
+            Self::InstallCommand { .. }
+            | Self::Open { .. }
             | Self::Stat { .. }
             | Self::Read { .. }
             | Self::ReadEnd { .. }
-            | Self::OpenUnknown
+            | Self::OpenUnknown { .. }
             | Self::StatUnknown { .. }
             | Self::Exit { .. } => "modprobe",
+            Self::AddUnformed { early: true, .. } => "early_mod_check",
             Self::AddUnformed { .. } => "add_unformed_module",
+            Self::Idempotent { .. } => "idempotent",
+            Self::IdempotentComplete { .. } => "idempotent_complete",
             Self::FinishedLoading { .. } => "finished_loading",
             Self::ResolveSymbol { .. } | Self::ResolveTimedOut { .. } => "resolve_symbol_wait",
-            Self::Unlink { .. } => "load_module",
+            Self::Unlink { .. } | Self::FailGoing { .. } => "load_module",
+            Self::UnloadFree { .. } => "module_unload_free",
+            Self::SysfsUndo { .. } => "mod_sysfs_setup",
+            Self::Uevent { .. } => "kobject_uevent",
+            Self::InitRequests { .. } => "do_one_initcall",
+            Self::DropInitial { .. } => "do_init_module",
+            Self::DeleteModule { .. } => "delete_module",
+            Self::ModuleExit { .. } => "delete_module",
+            Self::PutFilesystem { .. } => "put_filesystem",
+            Self::UdevUse { .. } => "udev",
+            Self::WakeUpAll { after: Woken::Unloaded, .. } => "delete_module",
             Self::CompleteFormation { .. } => "complete_formation",
             Self::SysfsInit { .. } => "mod_sysfs_init",
             Self::AddModinfoAttrs { .. } => "module_add_modinfo_attrs",
@@ -297,17 +538,23 @@ struct Described<'a> {
 
 impl Described<'_> {
     fn module(&self, id: ModuleId) -> &str {
-        self.scenario.modules.get(usize::from(id)).map_or("?", |m| &m.name)
+        self.scenario.module_name(id)
+    }
+
+    fn request(&self, name: NameId) -> &str {
+        self.scenario.names.get(usize::from(name)).map_or("?", |n| &n.request)
     }
 
     fn listed(&self, name: Listed) -> String {
         match name {
             Listed::Module(id) => self.module(id).to_owned(),
-            Listed::NeverListed => {
-                let features = &self.scenario.features.kernel;
-                match features.alias_map {
-                    crate::features::AliasMap::Prefix => self.scenario.file_system().to_owned(),
-                    _ => self.scenario.request.clone(),
+            Listed::NeverListed(name) => {
+                let request = self.request(name);
+                match self.scenario.features.kernel.alias_map {
+                    crate::features::AliasMap::Prefix => {
+                        request.strip_prefix("fs-").unwrap_or(request).to_owned()
+                    }
+                    _ => request.to_owned(),
                 }
             }
         }
@@ -318,13 +565,21 @@ impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let m = |id: &ModuleId| self.module(*id);
         match self.event {
-            Event::Call => match self.scenario.caller {
-                crate::scenario::Caller::GetFsType => {
-                    write!(f, "get_fs_type(\"{}\")", self.scenario.file_system())
+            Event::Call { action } => match action {
+                Action::GetFsType(name) => {
+                    let request = self.request(*name);
+                    write!(f, "get_fs_type(\"{}\")", request.strip_prefix("fs-").unwrap_or(request))
                 }
-                crate::scenario::Caller::RequestModule => {
-                    write!(f, "request_module(\"{}\")", self.scenario.request)
+                Action::RequestModule(name) => {
+                    write!(f, "request_module(\"{}\")", self.request(*name))
                 }
+                Action::RequestModuleNowait(name) => {
+                    write!(f, "request_module_nowait(\"{}\")", self.request(*name))
+                }
+                Action::Modprobe(name) => write!(f, "modprobe {}", self.request(*name)),
+                Action::ModprobeRemove(name) => write!(f, "modprobe -r {}", self.request(*name)),
+                Action::Rmmod(module) => write!(f, "rmmod {}", m(module)),
+                Action::Udev(module) => write!(f, "waits for {}", m(module)),
             },
             Event::LookUp { found: true, .. } => write!(f, "file system found"),
             Event::LookUp { second: false, .. } => write!(f, "no such file system yet"),
@@ -332,7 +587,33 @@ impl fmt::Display for Described<'_> {
                 let warned = if *warned { "; warns" } else { "" };
                 write!(f, "no file system: returns NULL{warned}")
             }
-            Event::RequestModule => write!(f, "\"{}\" is requested", self.scenario.request),
+            Event::RequestModule { name } => {
+                write!(f, "\"{}\" is requested", self.request(*name))
+            }
+            Event::Refused { ret } => write!(f, "gives up: {ret}"),
+            Event::LimitCount => write!(f, "atomic_inc(&kmod_concurrent)"),
+            Event::LimitLook { exceeded: true } => write!(f, "kmod_concurrent: too many"),
+            Event::LimitLook { .. } => write!(f, "kmod_concurrent: within the limit"),
+            Event::LimitBack => write!(f, "atomic_dec(&kmod_concurrent): -ENOMEM"),
+            Event::TakeSlot { taken: true } => write!(f, "takes a slot"),
+            Event::TakeSlot { .. } => write!(f, "no slot is free: sleeps"),
+            Event::SlotTimedOut => write!(f, "5 s without a slot: -ETIME"),
+            Event::Duplicate { name, found: true } => {
+                write!(f, "\"{}\" is requested already", self.request(*name))
+            }
+            Event::Duplicate { name, .. } => {
+                write!(f, "\"{}\": no earlier request", self.request(*name))
+            }
+            Event::DuplicateResult { ret, .. } => write!(f, "the first request's result: {ret}"),
+            Event::Announce { ret, found: true, .. } => write!(f, "stores {ret} for duplicates"),
+            Event::Announce { .. } => write!(f, "no entry"),
+            Event::DuplicateComplete { name } => {
+                write!(f, "complete_all for \"{}\"", self.request(*name))
+            }
+            Event::DuplicateDelete { name } => {
+                write!(f, "60 s later: forgets \"{}\"", self.request(*name))
+            }
+            Event::Killed => write!(f, "ends the wait"),
             Event::AlreadyLive { name, state } => {
                 write!(f, "{} on the list: {state}", self.listed(*name))
             }
@@ -340,10 +621,29 @@ impl fmt::Display for Described<'_> {
                 write!(f, "kmod_exists({}): {state}", self.listed(*name))
             }
             Event::PreFinished { name, state } => {
-                let then = if state.finished_loading() { "returns 0" } else { "sleeps" };
+                let kernel = &self.scenario.features.kernel;
+                let then = if kernel.finished_loading(*state) { "returns 0" } else { "sleeps" };
                 write!(f, "finished_loading({}): {state}, {then}", self.listed(*name))
             }
-            Event::Exec => write!(f, "execs modprobe -q -- {}", self.scenario.request),
+            Event::Exec { name } => write!(f, "execs modprobe -q -- {}", self.request(*name)),
+            Event::ExecFailed { ret } => write!(f, "the helper cannot be started: {ret}"),
+            Event::InstallCommand { module } => {
+                write!(f, "{}: runs its install command", m(module))
+            }
+            Event::Idempotent { module, joined: true } => {
+                write!(f, "finit_module({}) runs already: joins it", m(module))
+            }
+            Event::Idempotent { module, .. } => {
+                write!(f, "finit_module({}) is the first", m(module))
+            }
+            Event::IdempotentComplete { module, result } => {
+                let result = match result {
+                    Finit::Loaded => "0",
+                    Finit::Exists => "-EEXIST",
+                    Finit::Failed => "an error",
+                };
+                write!(f, "finit_module({}): {result} for all", m(module))
+            }
             Event::Open { module, found: true } => write!(f, "open {}/initstate", m(module)),
             Event::Open { module, .. } => write!(f, "open {}/initstate: ENOENT", m(module)),
             Event::Stat { module, found } => {
@@ -363,19 +663,49 @@ impl fmt::Display for Described<'_> {
             }
             Event::ReadEnd { module, ok: true } => write!(f, "read {}/initstate: end", m(module)),
             Event::ReadEnd { module, .. } => write!(f, "read {}/initstate: ENODEV", m(module)),
-            Event::OpenUnknown => write!(f, "open {}/initstate: ENOENT", self.scenario.request),
-            Event::StatUnknown { found } => {
-                let what = if *found { "exists" } else { "ENOENT" };
-                write!(f, "stat /sys/module/{}: {what}", self.scenario.request)
+            Event::OpenUnknown { name } => {
+                write!(f, "open {}/initstate: ENOENT", self.request(*name))
             }
-            Event::AddUnformed { module, state } => match state {
-                ModuleState::Absent => write!(f, "{} listed, UNFORMED", m(module)),
-                s if s.forming() => write!(f, "{} is {state}: has to wait", m(module)),
-                _ => write!(f, "{} is {state}: -EEXIST", m(module)),
+            Event::StatUnknown { name, found } => {
+                let what = if *found { "exists" } else { "ENOENT" };
+                write!(f, "stat /sys/module/{}: {what}", self.request(*name))
+            }
+            Event::AddUnformed { module, state, early, then } => match then {
+                Claim::Free if *early => write!(f, "{} is not listed", m(module)),
+                Claim::Free => write!(f, "{} listed, UNFORMED", m(module)),
+                Claim::Wait => write!(f, "{} is {state}: has to wait", m(module)),
+                Claim::Exists => write!(f, "{} is {state}: -EEXIST", m(module)),
+                Claim::Busy => write!(f, "{} is {state}: -EBUSY", m(module)),
             },
-            Event::FinishedLoading { module, state } => {
-                let then = if state.finished_loading() { "looks again" } else { "sleeps" };
+            Event::FinishedLoading { module, state, finished } => {
+                let then = if *finished { "looks again" } else { "sleeps" };
                 write!(f, "{} is {state}: {then}", m(module))
+            }
+            Event::InitRequests { module, name } => {
+                write!(f, "{}'s init requests \"{}\"", m(module), self.request(*name))
+            }
+            Event::FailGoing { module } => write!(f, "{} failed to load: GOING", m(module)),
+            Event::UnloadFree { module } => {
+                write!(f, "{} gives its references back", m(module))
+            }
+            Event::SysfsUndo { module } => {
+                write!(f, "fails: /sys/module/{} disappears", m(module))
+            }
+            Event::Uevent { module } => write!(f, "ADD uevent of {}", m(module)),
+            Event::DropInitial { module } => {
+                write!(f, "{}'s initial reference is dropped", m(module))
+            }
+            Event::DeleteModule { module, ret: Ret::Zero } => write!(f, "{} is GOING", m(module)),
+            Event::DeleteModule { module, ret } => write!(f, "{}: {ret}", m(module)),
+            Event::ModuleExit { module } => {
+                write!(f, "{}'s exit unregisters its file system", m(module))
+            }
+            Event::PutFilesystem { module } => write!(f, "module_put({})", m(module)),
+            Event::UdevUse { module, initialised: true } => {
+                write!(f, "a rule uses {}", m(module))
+            }
+            Event::UdevUse { module, .. } => {
+                write!(f, "a rule uses {}: not initialised", m(module))
             }
             Event::ResolveSymbol { module, dependency, state } => match state {
                 ModuleState::Live => write!(f, "{} gets {}", m(module), m(dependency)),
@@ -395,7 +725,12 @@ impl fmt::Display for Described<'_> {
             Event::SysfsInit { module, .. } => {
                 write!(f, "/sys/module/{} is taken: -EINVAL", m(module))
             }
-            Event::AddModinfoAttrs { module } => write!(f, "{}/initstate appears", m(module)),
+            Event::AddModinfoAttrs { module, made: true } => {
+                write!(f, "{}/initstate appears", m(module))
+            }
+            Event::AddModinfoAttrs { module, .. } => {
+                write!(f, "{}/initstate cannot be made", m(module))
+            }
             Event::Init { module, outcome } => {
                 let registers = self.scenario.modules[usize::from(*module)].registers;
                 match (outcome, registers) {
@@ -404,6 +739,7 @@ impl fmt::Display for Described<'_> {
                     }
                     (InitOutcome::Succeeds, false) => write!(f, "{}'s init returns 0", m(module)),
                     (InitOutcome::FailsEarly, _) => write!(f, "{}'s init fails", m(module)),
+                    (InitOutcome::Eexist, _) => write!(f, "{}'s init returns -EEXIST", m(module)),
                     (InitOutcome::FailsLate, _) => {
                         write!(f, "{}'s init registers, but will fail", m(module))
                     }
@@ -413,10 +749,11 @@ impl fmt::Display for Described<'_> {
                 write!(f, "{}'s init takes its file system back", m(module))
             }
             Event::SetLive { module } => write!(f, "{} is LIVE", m(module)),
-            Event::WakeUpAll { module, loaded } => {
-                let result = if *loaded { "0" } else { "an error" };
-                write!(f, "wake_up_all; loading {} returned {result}", m(module))
-            }
+            Event::WakeUpAll { module, after } => match after {
+                Woken::Loaded => write!(f, "wake_up_all; loading {} returned 0", m(module)),
+                Woken::Failed => write!(f, "wake_up_all; loading {} returned an error", m(module)),
+                Woken::Unloaded => write!(f, "wake_up_all; {} is unloaded", m(module)),
+            },
             Event::SetGoing { module } => write!(f, "{} is GOING", m(module)),
             Event::RemoveModinfoAttrs { module } => {
                 write!(f, "{}/initstate disappears", m(module))
@@ -439,11 +776,16 @@ impl fmt::Display for Described<'_> {
                 let what = match judgement {
                     Judgement::Accept => "accepted",
                     Judgement::Reject => "rejected",
-                    Judgement::GoOn if state.finished_loading() => "goes on",
+                    Judgement::GoOn if self.scenario.features.kernel.finished_loading(*state) => {
+                        "goes on"
+                    }
                     Judgement::GoOn => "sleeps",
                 };
                 write!(f, "finished_loading({}): {state}: {what}", self.listed(*name))
             }
+            Event::GiveSlot { handed_over: true } => write!(f, "hands its slot to a waiter"),
+            Event::GiveSlot { .. } => write!(f, "gives its slot back"),
+            Event::WakeSlot => write!(f, "wake_up(&kmod_wq)"),
             Event::RequestReturn { ret } => write!(f, "returns {ret}"),
         }
     }

@@ -1,7 +1,10 @@
 //! Every behaviour that differs between kernels or kmod releases is one named switch here, with the
-//! commit that introduced it. The model and the simulation read switches, never version numbers.
+//! commit that introduced it. The model and the simulation read switches, never version numbers;
+//! [`crate::presets`] says which releases have which.
 
 use serde::{Deserialize, Serialize};
+
+use crate::state::ModuleState;
 
 /// What libkmod makes of `/sys/module/NAME/` without an `initstate` file in it
 /// (`kmod_module_get_initstate()`).
@@ -46,6 +49,16 @@ pub struct KmodFeatures {
     pub builtin_index: BuiltinIndex,
     /// What becomes of an unknown name.
     pub failed_lookup: FailedLookup,
+    /// `coming` counts as 'in the kernel', too: up to kmod v5 (ended by 7cd664fbaead, in v6).
+    #[serde(default)]
+    pub coming_is_loaded: bool,
+    /// A compressed module is handed to the kernel with `init_module()`, unpacked: up to kmod v30
+    /// (ended by 09c9f8c5df04, in v31).
+    #[serde(default)]
+    pub unpacks_itself: bool,
+    /// Aliases of built-in code are looked up, too (`modules.builtin.alias`): from kmod v27 on.
+    #[serde(default)]
+    pub builtin_aliases: bool,
 }
 
 impl KmodFeatures {
@@ -54,13 +67,23 @@ impl KmodFeatures {
         bare_directory: BareDirectory::Builtin,
         builtin_index: BuiltinIndex::LastLookup,
         failed_lookup: FailedLookup::LooksInSysfs,
+        coming_is_loaded: false,
+        unpacks_itself: true,
+        builtin_aliases: false,
     };
+    /// kmod v5, the last release that took `coming` for loaded (the parent of 7cd664fbaead).
+    pub const V5: Self = Self { coming_is_loaded: true, ..Self::V19 };
     /// kmod v20, the first release with commit fd44a98ae2eb.
     pub const V20: Self = Self {
         bare_directory: BareDirectory::Coming,
         builtin_index: BuiltinIndex::BeforeSysfs,
         failed_lookup: FailedLookup::Fails,
+        ..Self::V19
     };
+    /// kmod v30.
+    pub const V30: Self = Self { builtin_aliases: true, ..Self::V20 };
+    /// kmod v34.2.
+    pub const V34_2: Self = Self { unpacks_itself: false, ..Self::V30 };
 }
 
 /// How the kernel would map a requested name to module names (RFC 'kmod: add a sanity check on
@@ -101,6 +124,34 @@ pub enum SanityCheck {
     WarnOnly,
 }
 
+/// What `add_unformed_module()` does about a name that is listed already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListedName {
+    /// Waits for UNFORMED and COMING until gone, LIVE or GOING, then looks again; GOING is
+    /// `-EEXIST` at once. v4.9.
+    GoingExists,
+    /// Waits for GOING, too, until gone or LIVE, then looks again; `delete_module()` wakes waiters.
+    /// 6e6de3dee51a, in v5.3.
+    WaitsForGoing,
+    /// Waits once, for UNFORMED and COMING, until gone, LIVE or GOING; then LIVE is `-EEXIST` and
+    /// anything else `-EBUSY`. 0254127ab977, in v6.2 (also in older stable series).
+    WaitsOnce,
+}
+
+/// What `__request_module()` does when as many requests run as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestLimit {
+    /// Counts itself, looks, and fails with `-ENOMEM` at once. v4.9.
+    FailsAtOnce,
+    /// Waits up to 5 s on `kmod_wq`; each completion wakes all waiters, who race. 6d7964a722af and
+    /// its follow-up, in v4.13.
+    AllWaitersRace,
+    /// A semaphore: waits up to 5 s, each completion hands over to one waiter. 25a1b5b518f4, in v6.4.
+    Semaphore,
+}
+
 /// The switches of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,12 +162,61 @@ pub struct KernelFeatures {
     pub alias_map: AliasMap,
     /// The RFC's shortcut: a (mapped) name that is LIVE returns 0 before modprobe is started.
     pub already_live: bool,
+    /// A name that is listed already.
+    pub listed_name: ListedName,
+    /// The limit of running requests.
+    pub request_limit: RequestLimit,
+    /// An empty `modprobe_path` makes a request fail with `-ENOENT`; before that it returned 0.
+    /// d7d27cfc5cf0, in v5.7.
+    pub empty_path_fails: bool,
+    /// A load that fails between COMING and init sets GOING, without a lock, before it leaves the
+    /// list: 5e8ed280dab9, in v5.11 (stable 5.10.5).
+    pub failure_sets_going: bool,
+    /// The ADD uevent goes out after init. 38dc717e9715, in v5.11.
+    pub uevent_after_init: bool,
+    /// The listed name is looked up once more, before the module is laid out (`early_mod_check()`).
+    /// v6.4.
+    pub early_mod_check: bool,
+    /// Concurrent `finit_module()` calls of one file are one: 9b9879fc0327, in v6.5.
+    pub idempotent_finit: bool,
+    /// Duplicate requests of one name wait for the first one's result, which is kept for 60 s:
+    /// 8660484ed1cf, in v6.4, a debug option.
+    pub duplicate_requests: bool,
+    /// An init that returns `-EEXIST` is turned into `-EBUSY` (proposed).
+    pub eexist_safety_net: bool,
 }
 
 impl KernelFeatures {
+    /// `finished_loading()`: gone or LIVE; and GOING, but for 6e6de3dee51a (v5.3) until
+    /// 0254127ab977.
+    pub fn finished_loading(&self, state: ModuleState) -> bool {
+        match state {
+            ModuleState::Absent | ModuleState::Live => true,
+            ModuleState::Going => self.listed_name != ListedName::WaitsForGoing,
+            ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain => false,
+        }
+    }
+
+    /// Whether `delete_module()` wakes `module_wq` at its end: from 6e6de3dee51a (v5.3) on.
+    pub fn delete_module_wakes(&self) -> bool {
+        self.listed_name != ListedName::GoingExists
+    }
+
     /// Linux v4.9.
-    pub const V4_9: Self =
-        Self { sanity_check: SanityCheck::None, alias_map: AliasMap::None, already_live: false };
+    pub const V4_9: Self = Self {
+        sanity_check: SanityCheck::None,
+        alias_map: AliasMap::None,
+        already_live: false,
+        listed_name: ListedName::GoingExists,
+        request_limit: RequestLimit::FailsAtOnce,
+        empty_path_fails: false,
+        failure_sets_going: false,
+        uevent_after_init: false,
+        early_mod_check: false,
+        idempotent_finit: false,
+        duplicate_requests: false,
+        eexist_safety_net: false,
+    };
 }
 
 /// All switches.
@@ -127,49 +227,4 @@ pub struct Features {
     pub kernel: KernelFeatures,
     /// kmod's.
     pub kmod: KmodFeatures,
-}
-
-/// The names of the kernels on the command line.
-pub const KERNELS: [&str; 7] = [
-    "v4.9",
-    "v4.9+author-tree",
-    "v4.9+author-mail",
-    "v4.9+verify",
-    "v4.9+wait-and-verify",
-    "v4.9+exact-builtin",
-    "v4.9+warn-only",
-];
-
-/// The names of the kmod releases on the command line.
-pub const KMODS: [&str; 2] = ["v19", "v20"];
-
-/// The kernel of that name: v4.9, or v4.9 with one reading of the RFC, its shortcut and an exact
-/// alias map. `v4.9+warn-only` has the warning alone, as it was merged.
-pub fn kernel(name: &str) -> Option<KernelFeatures> {
-    let reading = |sanity_check| KernelFeatures {
-        sanity_check,
-        alias_map: AliasMap::Exact,
-        already_live: true,
-    };
-    Some(match name {
-        "v4.9" => KernelFeatures::V4_9,
-        "v4.9+author-tree" => reading(SanityCheck::AuthorTree),
-        "v4.9+author-mail" => reading(SanityCheck::AuthorMail),
-        "v4.9+verify" => reading(SanityCheck::Verify),
-        "v4.9+wait-and-verify" => reading(SanityCheck::WaitAndVerify),
-        "v4.9+exact-builtin" => reading(SanityCheck::ExactBuiltin),
-        "v4.9+warn-only" => {
-            KernelFeatures { sanity_check: SanityCheck::WarnOnly, ..KernelFeatures::V4_9 }
-        }
-        _ => return None,
-    })
-}
-
-/// The kmod of that name.
-pub fn kmod(name: &str) -> Option<KmodFeatures> {
-    match name {
-        "v19" => Some(KmodFeatures::V19),
-        "v20" => Some(KmodFeatures::V20),
-        _ => None,
-    }
 }

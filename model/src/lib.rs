@@ -18,13 +18,15 @@ pub mod features;
 pub mod kernel;
 pub mod model;
 pub mod mutant;
+pub mod presets;
 pub mod scenario;
 pub mod state;
 pub mod userspace;
+pub mod view;
 
 pub use event::Event;
 pub use features::Features;
-pub use model::{Model, ModelError, Outcome, Wakes};
+pub use model::{Effect, Model, ModelError, Outcome, Role, WaitQueue, Way};
 pub use mutant::Mutant;
 pub use scenario::Scenario;
 pub use state::{ModuleState, Pc, Ret, Task};

@@ -16,6 +16,8 @@ pub enum Mutant {
     SwapLoad(u8),
     /// `free_module()` takes the step at this place of [`crate::kernel::FREE_ORDER`] after the next.
     SwapFree(u8),
+    /// Loading or freeing takes these two places in each other's place.
+    Swap(Pc, Pc),
     /// kmod takes a bare directory for built in, whatever its version.
     OldRule,
     /// kmod takes a bare directory for coming, whatever its version.
@@ -49,6 +51,7 @@ impl fmt::Display for Mutant {
                 let order = crate::kernel::FREE_ORDER;
                 write!(f, "swap-{}-{}", order[usize::from(*i)], order[usize::from(*i) + 1])
             }
+            Self::Swap(a, b) => write!(f, "swap-{a}-{b}"),
             Self::OldRule => f.write_str("old-rule"),
             Self::NewRule => f.write_str("new-rule"),
             Self::CheckBeforeModprobe => f.write_str("check-before-modprobe"),

@@ -1,4 +1,4 @@
-//! What is loaded by whom: modules, the requested name, the callers, the environment.
+//! What is loaded by whom: modules, requested names, actors, the environment.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,33 +7,69 @@ use crate::features::Features;
 /// A module, by its place in [`Scenario::modules`].
 pub type ModuleId = u8;
 
+/// A requested name, by its place in [`Scenario::names`].
+pub type NameId = u8;
+
 /// How `mod->init()` can end. Chosen anew at every attempt to load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
     /// It returns 0.
+    #[default]
     Succeeds,
     /// It returns 0, or an error: before it has registered anything, or after it has registered
     /// its file system and taken it back.
     MayFail,
+    /// It returns 0, or `-EEXIST`, having registered nothing.
+    MayReturnEexist,
+    /// It always returns an error.
+    Fails,
 }
 
 /// A loadable module.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Module {
     /// Its name, as on the module list.
     pub name: String,
     /// The modules whose symbols it needs, in the order in which they are resolved.
+    #[serde(default)]
     pub dependencies: Vec<ModuleId>,
     /// How its init can end.
+    #[serde(default)]
     pub init: Init,
     /// Whether its init registers the file system that the callers look for.
+    #[serde(default)]
     pub registers: bool,
     /// Whether `modules.builtin` lists its name although there is a module of that name.
+    #[serde(default)]
     pub listed_builtin: bool,
     /// Whether built-in code of the same name has made `/sys/module/NAME/` at boot.
+    #[serde(default)]
     pub name_taken: bool,
+    /// What its init requests, and waits for, before it registers anything.
+    #[serde(default)]
+    pub requests: Option<NameId>,
+    /// Whether setting up its sysfs entries may fail after the directory was made.
+    #[serde(default)]
+    pub sysfs_may_fail: bool,
+    /// Whether its file is compressed.
+    #[serde(default)]
+    pub compressed: bool,
+    /// Whether it has an init and no exit, so that `delete_module()` refuses with `-EBUSY`.
+    #[serde(default)]
+    pub no_exit: bool,
+}
+
+/// What modprobe does to get a module in, when a look said that it is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Insert {
+    /// Hands it to the kernel.
+    #[default]
+    Finit,
+    /// Runs an `install` command that does nothing and exits 0.
+    NoopCommand,
 }
 
 /// One entry of the list that `kmod_module_probe_insert_module()` goes through.
@@ -44,6 +80,9 @@ pub struct Probe {
     pub module: ModuleId,
     /// Whether an error ends the list; a softdep's error does not.
     pub required: bool,
+    /// How it is inserted.
+    #[serde(default)]
+    pub insert: Insert,
 }
 
 /// One of the modules that a name resolves to.
@@ -54,9 +93,13 @@ pub struct Target {
     pub module: ModuleId,
     /// What modprobe tries in order to insert it: its dependencies first, itself among them.
     pub probe: Vec<Probe>,
+    /// It is blacklisted and was found through an alias: unless it is in the kernel already,
+    /// modprobe leaves it alone and takes that for success.
+    #[serde(default)]
+    pub blacklisted: bool,
 }
 
-/// What modprobe finds in the indexes under the requested name (`kmod_module_new_from_lookup()`).
+/// What modprobe finds in the indexes under a requested name (`kmod_module_new_from_lookup()`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
@@ -68,7 +111,7 @@ pub enum Resolution {
     Modules(Vec<Target>),
 }
 
-/// Built-in code behind the requested name.
+/// Built-in code behind a requested name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuiltIn {
@@ -79,42 +122,21 @@ pub struct BuiltIn {
     pub directory: bool,
 }
 
-/// What every caller does, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Caller {
-    /// `request_module(NAME)`.
-    RequestModule,
-    /// `get_fs_type(FS)`, which looks, requests `fs-FS`, and looks again.
-    GetFsType,
-}
-
-/// One closed system to explore.
+/// A name that somebody requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scenario {
-    /// What a reader calls it.
-    pub name: String,
-    /// The modules of the requested name's closure.
-    pub modules: Vec<Module>,
-    /// The requested name; for [`Caller::GetFsType`] it begins with `fs-`.
+pub struct Name {
+    /// The name.
     pub request: String,
     /// What the indexes say of it.
     pub resolution: Resolution,
     /// Whether the request is served by built-in code.
+    #[serde(default)]
     pub builtin: Option<BuiltIn>,
-    /// What the callers do.
-    pub caller: Caller,
-    /// How many callers.
-    pub callers: u8,
-    /// Whether waits with a time limit may end by it.
-    pub timeouts: bool,
-    /// The switches.
-    pub features: Features,
 }
 
-impl Scenario {
-    /// The file system that [`Caller::GetFsType`] looks for.
+impl Name {
+    /// The file system of a name that begins with `fs-`.
     pub fn file_system(&self) -> &str {
         self.request.strip_prefix("fs-").unwrap_or(&self.request)
     }
@@ -125,5 +147,147 @@ impl Scenario {
             Resolution::Modules(targets) => targets,
             Resolution::NotFound | Resolution::Builtin => &[],
         }
+    }
+}
+
+/// What an actor does, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// `request_module(NAME)`.
+    RequestModule(NameId),
+    /// `request_module_nowait(NAME)`: returns once modprobe was started.
+    RequestModuleNowait(NameId),
+    /// `get_fs_type(FS)`, which looks, requests `fs-FS`, and looks again; what it found it gives
+    /// back at once.
+    GetFsType(NameId),
+    /// `modprobe NAME` from a shell.
+    Modprobe(NameId),
+    /// `modprobe -r NAME` from a shell.
+    ModprobeRemove(NameId),
+    /// `rmmod MODULE`.
+    Rmmod(ModuleId),
+    /// A udev rule that uses MODULE as soon as its ADD uevent arrives.
+    Udev(ModuleId),
+}
+
+impl Action {
+    /// The requested name, if it requests one.
+    pub fn name(self) -> Option<NameId> {
+        match self {
+            Self::RequestModule(name)
+            | Self::RequestModuleNowait(name)
+            | Self::GetFsType(name)
+            | Self::Modprobe(name)
+            | Self::ModprobeRemove(name) => Some(name),
+            Self::Rmmod(_) | Self::Udev(_) => None,
+        }
+    }
+
+    /// The module it is about, if it is about one directly.
+    pub fn module(self) -> Option<ModuleId> {
+        match self {
+            Self::Rmmod(module) | Self::Udev(module) => Some(module),
+            _ => None,
+        }
+    }
+}
+
+/// Interchangeable actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// What each of them does.
+    pub action: Action,
+    /// How many.
+    pub count: u8,
+    /// Whether one may be killed while it waits for modprobe; modprobe then goes on without it.
+    #[serde(default)]
+    pub killable: bool,
+}
+
+/// What becomes of the helper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Helper {
+    /// `modprobe_path` names a modprobe.
+    #[default]
+    Present,
+    /// `modprobe_path` names no file: exec fails with `-ENOENT`.
+    Missing,
+    /// `modprobe_path` names a file that may not be executed: exec fails with `-EACCES`.
+    NotExecutable,
+    /// `modprobe_path` is empty.
+    EmptyPath,
+    /// Helpers are disabled (suspend): `-EBUSY`.
+    Disabled,
+}
+
+/// One closed system to explore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What a reader calls it.
+    pub name: String,
+    /// The modules of the requested names' closure.
+    pub modules: Vec<Module>,
+    /// The requested names.
+    pub names: Vec<Name>,
+    /// Who does what.
+    pub actors: Vec<Actor>,
+    /// The helper.
+    #[serde(default)]
+    pub helper: Helper,
+    /// Whether the LSM refuses requests (`security_kernel_module_request()`): `-EPERM`.
+    #[serde(default)]
+    pub lsm_refuses: bool,
+    /// How many requests may run at a time; `None`: so many that nobody meets the limit.
+    #[serde(default)]
+    pub limit: Option<u8>,
+    /// Whether waits with a time limit may end by it.
+    #[serde(default)]
+    pub timeouts: bool,
+    /// The switches.
+    pub features: Features,
+}
+
+/// Longest name that `__request_module()` takes, with its final NUL (`MODULE_NAME_LEN` on 64 bit).
+pub const MODULE_NAME_LEN: usize = 64 - size_of::<u64>();
+
+impl Scenario {
+    /// How many actors there are in all.
+    pub fn processes(&self) -> usize {
+        self.actors.iter().map(|actor| usize::from(actor.count)).sum()
+    }
+
+    /// How many actors call `request_module()` or `get_fs_type()`.
+    pub fn callers(&self) -> usize {
+        let calls = |a: &&Actor| {
+            matches!(
+                a.action,
+                Action::RequestModule(_) | Action::RequestModuleNowait(_) | Action::GetFsType(_)
+            )
+        };
+        self.actors.iter().filter(calls).map(|actor| usize::from(actor.count)).sum()
+    }
+
+    /// The name that a module's number stands for; `?` if there is none.
+    pub fn module_name(&self, id: ModuleId) -> &str {
+        self.modules.get(usize::from(id)).map_or("?", |m| &m.name)
+    }
+
+    /// Whether somebody unloads a module, so that references matter.
+    pub fn unloads(&self) -> bool {
+        self.actors.iter().any(|a| matches!(a.action, Action::Rmmod(_) | Action::ModprobeRemove(_)))
+    }
+
+    /// Whether somebody listens for uevents.
+    pub fn listens(&self) -> bool {
+        self.actors.iter().any(|a| matches!(a.action, Action::Udev(_)))
+    }
+
+    /// Whether some module's init requests a module.
+    pub fn nests(&self) -> bool {
+        self.modules.iter().any(|m| m.requests.is_some())
     }
 }

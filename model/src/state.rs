@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::scenario::{ModuleId, Scenario};
+use crate::scenario::{Init, ModuleId, NameId, Scenario};
 
 /// `mod->state`, and whether the name is on the module list at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,11 +45,6 @@ impl ModuleState {
     pub fn forming(self) -> bool {
         matches!(self, Self::Unformed | Self::Coming | Self::UnformedAgain)
     }
-
-    /// `finished_loading()` of v4.9: gone, LIVE or GOING.
-    pub fn finished_loading(self) -> bool {
-        !self.forming()
-    }
 }
 
 impl fmt::Display for ModuleState {
@@ -64,49 +59,69 @@ impl fmt::Display for ModuleState {
     }
 }
 
-/// What a call or a helper came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Ret {
-    /// 0.
-    Zero = 0,
-    /// Wait status 256: the helper exited 1.
-    Status256 = 1,
-    /// `-ENOENT`.
-    Enoent = 2,
-    /// `-EBUSY`.
-    Ebusy = 3,
-    /// `get_fs_type()` found it.
-    Found = 4,
-    /// `get_fs_type()` returned NULL.
-    Null = 5,
-}
-
-impl Ret {
-    fn from_bits(bits: u64) -> Self {
-        match bits {
-            0 => Self::Zero,
-            1 => Self::Status256,
-            2 => Self::Enoent,
-            3 => Self::Ebusy,
-            4 => Self::Found,
-            5 => Self::Null,
-            _ => unreachable!("result {bits}"),
+macro_rules! results {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What a call, a system call or a helper came to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Ret {
+            $($(#[$doc])* $name,)*
         }
-    }
+
+        impl Ret {
+            /// Every result, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            pub(crate) fn from_bits(bits: u64) -> Self {
+                Self::ALL[bits as usize]
+            }
+        }
+
+        impl fmt::Display for Ret {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self {
+                    $(Self::$name => $text,)*
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for Ret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Zero => "0",
-            Self::Status256 => "256",
-            Self::Enoent => "-ENOENT",
-            Self::Ebusy => "-EBUSY",
-            Self::Found => "the file system",
-            Self::Null => "NULL",
-        })
-    }
+results! {
+    /// 0.
+    Zero = "0",
+    /// Wait status 256: the helper exited 1.
+    Status256 = "256",
+    /// `-ENOENT`.
+    Enoent = "-ENOENT",
+    /// `-EBUSY`.
+    Ebusy = "-EBUSY",
+    /// `get_fs_type()` found it.
+    Found = "the file system",
+    /// `get_fs_type()` returned NULL.
+    Null = "NULL",
+    /// `-EEXIST`.
+    Eexist = "-EEXIST",
+    /// `-EWOULDBLOCK`.
+    Ewouldblock = "-EWOULDBLOCK",
+    /// `-ENOMEM`.
+    Enomem = "-ENOMEM",
+    /// `-ETIME`.
+    Etime = "-ETIME",
+    /// `-ERESTARTSYS`: killed.
+    Erestartsys = "-ERESTARTSYS",
+    /// `-EPERM`.
+    Eperm = "-EPERM",
+    /// `-ENAMETOOLONG`.
+    Enametoolong = "-ENAMETOOLONG",
+    /// The module was not initialised when it was used.
+    NotReady = "not initialised",
+    /// `-EACCES`.
+    Eacces = "-EACCES",
+    /// `-EINPROGRESS`.
+    Einprogress = "-EINPROGRESS",
+    /// `-EINTR`.
+    Eintr = "-EINTR",
 }
 
 macro_rules! places {
@@ -126,8 +141,8 @@ macro_rules! places {
 
             fn from_bits(bits: u64) -> Self {
                 match bits {
-                    $(b if b == Self::$name as u64 => Self::$name,)*
-                    _ => unreachable!("place {bits}"),
+                    0 => Self::NotStarted,
+                    _ => Self::ALL[bits as usize - 1],
                 }
             }
         }
@@ -150,6 +165,12 @@ places! {
     LookupFirst = "lookup-first",
     /// `__request_module()` begins.
     RequestModule = "request-module",
+    /// v4.9's limit: counts itself.
+    LimitCount = "limit-count",
+    /// v4.9's limit: looks whether there are too many.
+    LimitLook = "limit-look",
+    /// v4.9's limit: there are; takes itself off again.
+    LimitBack = "limit-back",
     /// The RFC's shortcut.
     AlreadyLive = "already-live",
     /// `finished_kmod_load()` before modprobe: `kmod_exists()`.
@@ -158,6 +179,16 @@ places! {
     PreFinished = "pre-finished",
     /// Asleep on `module_wq` before modprobe.
     PreAsleep = "pre-asleep",
+    /// Takes a slot, or has to wait for one.
+    TakeSlot = "take-slot",
+    /// Asleep on `kmod_wq`, or in the semaphore's queue.
+    SlotAsleep = "slot-asleep",
+    /// Looks for an earlier request of the same name.
+    Duplicate = "duplicate",
+    /// Waits for that request's result.
+    DuplicateAsleep = "duplicate-asleep",
+    /// Takes that result over.
+    DuplicateRead = "duplicate-read",
     /// The helper is queued.
     Exec = "exec",
     /// modprobe opens initstate.
@@ -174,16 +205,36 @@ places! {
     OpenUnknown = "open-unknown",
     /// modprobe stats the directory of a name it does not know.
     StatUnknown = "stat-unknown",
+    /// modprobe runs an `install` command.
+    Install = "install-command",
+    /// `idempotent()`: joins a `finit_module()` of the same file, or is the first.
+    Idempotent = "idempotent",
+    /// Waits for that `finit_module()`'s result.
+    IdempotentAsleep = "idempotent-asleep",
+    /// `early_mod_check()`: looks at the list.
+    EarlyCheck = "early-check",
+    /// `early_mod_check()`: `finished_loading()`, awake.
+    EarlyWait = "early-wait",
+    /// `early_mod_check()`: asleep on `module_wq`.
+    EarlyAsleep = "early-asleep",
+    /// `early_mod_check()`: looks again after its wait.
+    EarlyRecheck = "early-recheck",
     /// `add_unformed_module()`.
     AddUnformed = "add-unformed-module",
     /// `finished_loading()`, awake.
     AddWait = "finished-loading",
     /// Asleep on `module_wq` in `add_unformed_module()`.
     AddAsleep = "add-asleep",
+    /// `add_unformed_module()` looks again after its wait and does not retry.
+    AddRecheck = "add-recheck",
     /// `resolve_symbol()`, awake.
     Resolve = "resolve-symbol",
     /// Asleep on `module_wq` in `resolve_symbol_wait()`.
     ResolveAsleep = "resolve-asleep",
+    /// `load_module()`'s error path: GOING (from v5.10).
+    FailGoing = "fail-going",
+    /// `load_module()`'s error path: `module_unload_free()`.
+    FailUnloadFree = "fail-unload-free",
     /// `load_module()`'s error path.
     Unlink = "unlink",
     /// `complete_formation()`.
@@ -192,12 +243,20 @@ places! {
     SysfsInit = "mod-sysfs-init",
     /// `module_add_modinfo_attrs()`.
     AddModinfoAttrs = "add-modinfo-attrs",
+    /// `mod_sysfs_setup()` failed after the directory was made: it goes again.
+    SysfsUndo = "sysfs-undo",
+    /// `kobject_uevent(KOBJ_ADD)`.
+    Uevent = "uevent",
+    /// Init requests a module.
+    InitRequest = "init-request",
     /// `do_one_initcall()`.
     Init = "init",
     /// A failing init takes its file system back.
     Unregister = "unregister",
     /// `mod->state = MODULE_STATE_LIVE`.
     SetLive = "set-live",
+    /// The initial reference is dropped.
+    DropInitial = "drop-initial-reference",
     /// `wake_up_all()` after LIVE.
     WakeLive = "wake-live",
     /// `mod->state = MODULE_STATE_GOING`.
@@ -208,14 +267,20 @@ places! {
     SysfsFini = "mod-sysfs-fini",
     /// `free_module()`: UNFORMED.
     SetUnformed = "set-unformed",
+    /// `free_module()`: `module_unload_free()`.
+    UnloadFree = "unload-free",
     /// `free_module()`: off the list.
     ListDel = "list-del",
     /// `wake_up_all()` after `free_module()`.
     WakeFreed = "wake-freed",
+    /// `finit_module()` hands its result to those who joined it.
+    IdempotentComplete = "idempotent-complete",
     /// modprobe exits.
     Exit = "exit",
     /// `call_usermodehelper_exec()` returns.
     HelperReturn = "helper-return",
+    /// `kmod_dup_request_announce()`.
+    Announce = "announce",
     /// The check after modprobe: `kmod_exists()`.
     CheckExists = "check-exists",
     /// The check after modprobe: `finished_loading()`.
@@ -224,34 +289,54 @@ places! {
     CheckAsleep = "check-asleep",
     /// The check after modprobe: one look.
     CheckLook = "check-look",
+    /// Gives the slot back.
+    GiveSlot = "give-slot",
+    /// Wakes whoever waits for a slot.
+    WakeSlot = "wake-slot",
     /// `__request_module()` returns.
     RequestReturn = "request-return",
     /// `get_fs_type()`: second `__get_fs_type()`.
     LookupSecond = "lookup-second",
+    /// `put_filesystem()`.
+    PutFilesystem = "put-filesystem",
+    /// `delete_module()`.
+    DeleteModule = "delete-module",
+    /// `mod->exit()`.
+    ModuleExit = "module-exit",
+    /// udev's rule, waiting for the uevent.
+    UdevIdle = "udev-idle",
+    /// udev's rule uses the module.
+    UdevUse = "udev-use",
+    /// `kmod_dup_request_complete()`.
+    DuplicateComplete = "duplicate-complete",
+    /// `kmod_dup_request_delete()`.
+    DuplicateDelete = "duplicate-delete",
     /// The call has returned.
     Done = "done",
 }
 
 impl Pc {
-    /// In the interval from `__request_module()`'s beginning to its return.
+    /// In the interval from `__request_module()`'s beginning to its return, of a request that is not
+    /// nested.
     pub fn in_request(self) -> bool {
         self > Self::RequestModule && self <= Self::RequestReturn
     }
 
-    /// In the interval from modprobe's exec to its exit.
+    /// In the interval from modprobe's exec to its exit, of a modprobe that is not nested.
     pub fn in_modprobe(self) -> bool {
         self >= Self::Open && self <= Self::Exit
     }
 
-    /// After modprobe's exit, up to the check.
-    pub fn before_check_ends(self) -> bool {
-        self >= Self::HelperReturn && self <= Self::CheckLook
+    /// While the caller waits for the helper in `call_usermodehelper_exec()`.
+    pub fn in_helper(self) -> bool {
+        self >= Self::Exec && self <= Self::Exit
     }
 
     /// Asleep on `module_wq`, and where it goes on when woken.
     pub fn woken(self) -> Option<Self> {
         match self {
             Self::PreAsleep => Some(Self::PreFinished),
+            Self::EarlyAsleep => Some(Self::EarlyWait),
             Self::AddAsleep => Some(Self::AddWait),
             Self::ResolveAsleep => Some(Self::Resolve),
             Self::CheckAsleep => Some(Self::CheckFinished),
@@ -268,6 +353,16 @@ pub(crate) struct Field {
 }
 
 impl Field {
+    /// Whether the scenario needs it.
+    pub fn exists(self) -> bool {
+        self.bits > 0
+    }
+
+    /// 1, or 0 for a field without bits.
+    pub fn one(self) -> u64 {
+        u64::from(self.exists())
+    }
+
     pub fn mask(self) -> u128 {
         ((1_u128 << self.bits) - 1) << self.at
     }
@@ -302,28 +397,58 @@ fn bits_for(max: usize) -> u32 {
     usize::BITS - max.leading_zeros()
 }
 
-/// The shared fields of one module.
-#[derive(Clone, Copy, Debug)]
+/// The shared fields of one module; a field that the scenario does not need has no bits.
+#[derive(Clone, Debug)]
 pub(crate) struct ModuleFields {
     pub state: Field,
     pub directory: Field,
     pub initstate: Field,
-    /// No bits for a module that registers nothing.
+    /// Of a module that registers a file system.
     pub registered: Field,
+    /// The reference that a module holds on itself until its init is done; where somebody unloads.
+    pub initial_reference: Field,
+    /// By dependency: whether this module holds a reference on it; where somebody unloads.
+    pub holds: Vec<Field>,
+    /// References that `get_fs_type()` took; where somebody unloads.
+    pub file_system_references: Field,
+    /// Its init has returned 0; where somebody listens.
+    pub initialised: Field,
+    /// A `finit_module()` of its file runs; where those are idempotent.
+    pub in_finit: Field,
+}
+
+/// The shared fields of one requested name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameFields {
+    /// There is an entry in `dup_kmod_reqs`.
+    pub dup_listed: Field,
+    /// Its completion is queued, or done.
+    pub dup_queued: Field,
+    /// `first_req_done`.
+    pub dup_done: Field,
+    /// `dup_ret`.
+    pub dup_ret: Field,
 }
 
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub modules: Vec<ModuleFields>,
+    pub names: Vec<NameFields>,
+    /// Running requests (v4.9), or free slots.
+    pub slots: Field,
+    /// Waiters in the semaphore's queue.
+    pub slot_waiters: Field,
     pub shared_bits: u32,
     pc: Field,
     pos: Field,
     index: Field,
     ret: Field,
+    depth: Field,
+    outer: [Field; MAX_DEPTH],
     stale: Field,
-    /// No bits where nothing has a dependency.
     unresolved: Field,
+    result: Field,
     request_live: Field,
     modprobe_live: Field,
     going_after_live: Field,
@@ -334,12 +459,29 @@ pub(crate) struct Layout {
     load_failed: Field,
     went_going: Field,
     pub local_bits: u32,
+    /// The bits of a caller's word that are history: `request_live` and all that follow it.
+    history: u64,
 }
 
+/// Bits of a [`Ret`].
+const RET_BITS: u32 = 5;
+
+const _: () = assert!(Ret::ALL.len() <= 1 << RET_BITS);
+const _: () = assert!(Pc::ALL.len() < 1 << 7);
+
+/// How deep a module's init can request a module whose init requests a module.
+pub const MAX_DEPTH: usize = 2;
+
 impl Layout {
-    /// `plan`: the number of entries of modprobe's plan.
-    pub fn new(scenario: &Scenario, plan: usize, names: usize) -> Self {
+    /// `plan`: the number of entries of the longest plan of modprobe; `checked`: the most names that
+    /// a check looks up.
+    pub fn new(scenario: &Scenario, plan: usize, checked: usize) -> Self {
+        use crate::features::RequestLimit;
         let mut shared = Fields::default();
+        let unloads = u32::from(scenario.unloads());
+        let listens = u32::from(scenario.listens());
+        let processes = bits_for(scenario.processes());
+        let kernel = &scenario.features.kernel;
         let modules = scenario
             .modules
             .iter()
@@ -348,20 +490,62 @@ impl Layout {
                 directory: shared.next(1),
                 initstate: shared.next(1),
                 registered: shared.next(u32::from(module.registers)),
+                initial_reference: shared.next(unloads),
+                holds: module.dependencies.iter().map(|_| shared.next(unloads)).collect(),
+                file_system_references: shared.next(if module.registers {
+                    processes * unloads
+                } else {
+                    0
+                }),
+                initialised: shared.next(listens),
+                in_finit: shared.next(u32::from(kernel.idempotent_finit)),
             })
             .collect();
-        let targets = scenario.targets().len() as u32;
+        let duplicates = u32::from(kernel.duplicate_requests);
+        let names = scenario
+            .names
+            .iter()
+            .map(|_| NameFields {
+                dup_listed: shared.next(duplicates),
+                dup_queued: shared.next(duplicates),
+                dup_done: shared.next(duplicates),
+                dup_ret: shared.next(RET_BITS * duplicates),
+            })
+            .collect();
+        let (slots, slot_waiters) = match (scenario.limit, kernel.request_limit) {
+            (None, _) => (0, 0),
+            // Everybody counts itself before it looks, once for each request that it is nested in.
+            (Some(_), RequestLimit::FailsAtOnce) => {
+                let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+                (bits_for(scenario.processes() * levels), 0)
+            }
+            (Some(limit), RequestLimit::AllWaitersRace) => (bits_for(usize::from(limit)), 0),
+            (Some(limit), RequestLimit::Semaphore) => (bits_for(usize::from(limit)), processes),
+        };
+        let slots = shared.next(slots);
+        let slot_waiters = shared.next(slot_waiters);
+        let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0) as u32;
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
+        let nests = scenario.nests();
+        let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
+        let pos = bits_for(plan);
         let mut local = Fields::default();
-        Self {
+        let mut layout = Self {
             modules,
+            names,
+            slots,
+            slot_waiters,
             shared_bits: shared.at,
-            pc: local.next(6),
-            pos: local.next(bits_for(plan)),
-            index: local.next(bits_for(dependencies.unwrap_or(0).max(names))),
-            ret: local.next(3),
+            pc: local.next(7),
+            pos: local.next(pos),
+            index: local
+                .next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets as usize))),
+            ret: local.next(RET_BITS),
+            depth: local.next(if nests { bits_for(MAX_DEPTH) } else { 0 }),
+            outer: std::array::from_fn(|_| local.next(if nests { pos } else { 0 })),
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
+            result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
             request_live: local.next(targets),
             modprobe_live: local.next(targets),
             going_after_live: local.next(1),
@@ -372,7 +556,16 @@ impl Layout {
             load_failed: local.next(1),
             went_going: local.next(1),
             local_bits: local.at,
-        }
+            history: 0,
+        };
+        let end = 1_u128 << layout.local_bits.min(64);
+        layout.history = (end - (1 << layout.request_live.at.min(64))) as u64;
+        layout
+    }
+
+    /// The same local state with all history forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        local & !self.history
     }
 
     pub fn unpack(&self, local: u64) -> Task {
@@ -383,6 +576,9 @@ impl Layout {
             pos: self.pos.get(word) as u8,
             index: self.index.get(word) as u8,
             ret: Ret::from_bits(self.ret.get(word)),
+            depth: self.depth.get(word) as u8,
+            outer: self.outer.map(|outer| outer.get(word) as u8),
+            result: self.result.get(word) as u8,
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),
             request_live: self.request_live.get(word) as u16,
@@ -403,6 +599,11 @@ impl Layout {
         self.pos.set(&mut word, u64::from(task.pos));
         self.index.set(&mut word, u64::from(task.index));
         self.ret.set(&mut word, task.ret as u64);
+        self.depth.set(&mut word, u64::from(task.depth));
+        for (field, pos) in self.outer.iter().zip(task.outer) {
+            field.set(&mut word, u64::from(pos));
+        }
+        self.result.set(&mut word, u64::from(task.result));
         self.stale.set(&mut word, u64::from(task.stale));
         self.unresolved.set(&mut word, u64::from(task.unresolved));
         self.request_live.set(&mut word, u64::from(task.request_live));
@@ -416,6 +617,11 @@ impl Layout {
         self.went_going.set(&mut word, u64::from(task.went_going));
         debug_assert_eq!(self.unpack(word as u64), *task);
         word as u64
+    }
+
+    /// Whether what a load came to is kept for later.
+    pub fn remembers_results(&self) -> bool {
+        self.result.exists()
     }
 
     /// The place alone.
@@ -439,11 +645,19 @@ pub struct Task {
     pub pc: Pc,
     /// modprobe's place in its plan.
     pub pos: u8,
-    /// Which dependency is being resolved, or which name the check is at.
+    /// Which dependency is being resolved, or which mapped name the check is at.
     pub index: u8,
     /// Exit status, return value, or the call's result.
     pub ret: Ret,
-    /// The open initstate file belongs to an attribute that was removed since.
+    /// How many inits, each with a request, this request is nested in.
+    pub depth: u8,
+    /// Where the modprobes are whose `finit_module()` runs those inits.
+    pub outer: [u8; MAX_DEPTH],
+    /// What `finit_module()` came to, until others have been told; see
+    /// [`crate::event::Finit`].
+    pub result: u8,
+    /// The open initstate file belongs to an attribute that was removed since; for
+    /// [`Pc::PutFilesystem`], the module is not the one of which a reference is held.
     pub stale: bool,
     /// A symbol of the module being loaded was not found.
     pub unresolved: bool,
@@ -468,12 +682,18 @@ pub struct Task {
 }
 
 impl Task {
+    /// No process: its word is 0.
+    pub const NONE: Self = Self { pc: Pc::NotStarted, ..Self::IDLE };
+
     /// Before the call.
     pub const IDLE: Self = Self {
         pc: Pc::Idle,
         pos: 0,
         index: 0,
         ret: Ret::Zero,
+        depth: 0,
+        outer: [0; MAX_DEPTH],
+        result: 0,
         stale: false,
         unresolved: false,
         request_live: 0,
@@ -487,6 +707,22 @@ impl Task {
         went_going: false,
     };
 
+    /// What a caller who carries no history would be in.
+    pub fn without_history(self) -> Self {
+        Self {
+            request_live: 0,
+            modprobe_live: 0,
+            going_after_live: false,
+            lied: false,
+            slept: false,
+            live_since_exit: false,
+            live_since_shortcut: false,
+            load_failed: false,
+            went_going: false,
+            ..self
+        }
+    }
+
     /// The call has returned `ret`: nothing else is remembered.
     pub fn done(ret: Ret) -> Self {
         Self { pc: Pc::Done, ret, ..Self::IDLE }
@@ -496,7 +732,7 @@ impl Task {
 /// The shared state as a step sees it; notes what the step reads and writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World<'m> {
-    layout: &'m Layout,
+    pub layout: &'m Layout,
     pub word: u128,
     pub reads: u128,
     pub writes: u128,
@@ -507,12 +743,12 @@ impl<'m> World<'m> {
         Self { layout, word, reads: 0, writes: 0 }
     }
 
-    fn get(&mut self, field: Field) -> u64 {
+    pub fn get(&mut self, field: Field) -> u64 {
         self.reads |= field.mask();
         field.get(self.word)
     }
 
-    fn set(&mut self, field: Field, value: u64) {
+    pub fn set(&mut self, field: Field, value: u64) {
         self.writes |= field.mask();
         field.set(&mut self.word, value);
     }
@@ -546,6 +782,40 @@ impl<'m> World<'m> {
     }
 
     pub fn set_registered(&mut self, module: ModuleId, there: bool) {
-        self.set(self.layout.modules[usize::from(module)].registered, u64::from(there));
+        self.set(self.fields(module).registered, u64::from(there));
+    }
+
+    pub fn name(&self, name: NameId) -> NameFields {
+        self.layout.names[usize::from(name)]
+    }
+
+    pub fn flag(&mut self, field: Field) -> bool {
+        self.get(field) != 0
+    }
+
+    pub fn set_flag(&mut self, field: Field, value: bool) {
+        self.set(field, u64::from(value));
+    }
+
+    pub fn fields(&self, module: ModuleId) -> &'m ModuleFields {
+        &self.layout.modules[usize::from(module)]
+    }
+
+    /// Whether a module other than `module` holds a reference on it.
+    pub fn has_dependents(&mut self, scenario: &Scenario, module: ModuleId) -> bool {
+        let mut held = false;
+        for (dependent, fields) in scenario.modules.iter().zip(&self.layout.modules) {
+            for (dependency, holds) in dependent.dependencies.iter().zip(&fields.holds) {
+                held |= *dependency == module && self.get(*holds) != 0;
+            }
+        }
+        held
+    }
+
+    /// `module_unload_free()`: gives back every reference that `module` holds.
+    pub fn release_dependencies(&mut self, module: ModuleId) {
+        for holds in &self.fields(module).holds {
+            self.set(*holds, 0);
+        }
     }
 }

@@ -160,3 +160,17 @@ proptest! {
         }
     }
 }
+
+/// What `kmodcheck aliases` counts, here on the trimmed indexes.
+#[test]
+fn coverage_of_the_alias_maps() {
+    let counts = kmodcheck_model::userspace::coverage::coverage(&DEBIAN);
+    let distinct: std::collections::BTreeSet<&str> = DEBIAN.aliases().map(|a| a.0).collect();
+    assert_eq!(counts.aliases, distinct.len());
+    let parts = [counts.with_wildcard, counts.right_in_a_map, counts.served_by_several];
+    assert_eq!(parts.iter().sum::<usize>(), counts.aliases);
+    // fs-ext3 and fs-iso9660 are served by modules called otherwise, fs-ext4 and fs-vfat are not.
+    assert!(counts.right_by_prefix > 0 && counts.wrong_by_prefix > 0);
+    let fs = distinct.iter().filter(|a| a.starts_with("fs_")).count();
+    assert_eq!(counts.right_by_prefix + counts.wrong_by_prefix, fs);
+}

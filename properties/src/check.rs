@@ -126,6 +126,7 @@ impl Watch<'_> {
     fn view(&self, step: &Step<Event>) -> View<'_> {
         View {
             model: self.model,
+            kind: step.kind.0,
             before: step.before,
             after: step.after,
             local_before: step.local_before,
@@ -142,7 +143,7 @@ fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
         _ => return,
     };
     let task = view.model.task(view.local_before);
-    if judgement == Judgement::GoOn || !task.lied {
+    if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
         return;
     }
     d.waited_first += u64::from(task.slept) * times;
@@ -270,6 +271,7 @@ pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), U
     let end = replay(&product, trace, |_, transition| {
         let view = View {
             model,
+            kind: transition.kind.0,
             before: transition.before.shared,
             after: transition.after.shared,
             local_before: transition.local_before(),

@@ -3,8 +3,8 @@
 //! graph.
 
 use kmodcheck_model::event::Judgement;
-use kmodcheck_model::scenario::Caller;
-use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Task};
+use kmodcheck_model::scenario::{Action, NameId};
+use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Role, Task};
 
 /// A property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub enum Property {
     LifecycleAndSysfs,
     /// Every sleeper can be woken.
     NobodySleepsForEver,
+    /// Who reacts to the uevent finds the module ready.
+    UdevFindsItInitialised,
 }
 
 /// One transition, as a property sees it.
@@ -35,6 +37,8 @@ pub enum Property {
 pub struct View<'a> {
     /// The model.
     pub model: &'a Model,
+    /// The kind of the process that steps.
+    pub kind: u8,
     /// The shared word before.
     pub before: u128,
     /// The shared word after.
@@ -50,8 +54,23 @@ impl View<'_> {
         self.model.task(self.local_before)
     }
 
-    fn built_in(&self) -> bool {
-        self.model.scenario().builtin.is_some() && self.model.scenario().targets().is_empty()
+    fn role(&self) -> Role {
+        self.model.role(self.kind)
+    }
+
+    /// The requested name, of a process that has requested it itself: what a module's init requests
+    /// is not judged.
+    fn name(&self) -> Option<NameId> {
+        (self.task().depth == 0).then(|| self.role().name()).flatten()
+    }
+
+    /// The same, of a caller that gets its modprobe's result.
+    fn waiting(&self) -> Option<NameId> {
+        self.role().waits_for_modprobe().then(|| self.name()).flatten()
+    }
+
+    fn is_fs_caller(&self) -> bool {
+        matches!(self.role(), Role::Actor { action: Action::GetFsType(_), .. })
     }
 }
 
@@ -72,7 +91,7 @@ fn says(holds: bool, branch: usize) -> Says {
 
 impl Property {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoFalseSuccess,
         Self::NoFalseSuccessStrong,
         Self::ModprobeTellsTheTruth,
@@ -82,6 +101,7 @@ impl Property {
         Self::NoNeedlessUserspace,
         Self::LifecycleAndSysfs,
         Self::NobodySleepsForEver,
+        Self::UdevFindsItInitialised,
     ];
 
     /// The name used on the command line and in machine output.
@@ -96,6 +116,7 @@ impl Property {
             Self::NoNeedlessUserspace => "no-needless-userspace",
             Self::LifecycleAndSysfs => "lifecycle-and-sysfs",
             Self::NobodySleepsForEver => "nobody-sleeps-for-ever",
+            Self::UdevFindsItInitialised => "udev-finds-it-initialised",
         }
     }
 
@@ -111,6 +132,7 @@ impl Property {
             Self::NoNeedlessUserspace => 'U',
             Self::LifecycleAndSysfs => 'L',
             Self::NobodySleepsForEver => 'W',
+            Self::UdevFindsItInitialised => 'E',
         }
     }
 
@@ -161,6 +183,9 @@ impl Property {
                 "Whoever sleeps can run again: some path leads from there to a state in which it is \
                  awake."
             }
+            Self::UdevFindsItInitialised => {
+                "Who reacts to a module's ADD uevent finds that its init has returned 0."
+            }
         }
     }
 
@@ -181,6 +206,9 @@ impl Property {
             }
             Self::LifecycleAndSysfs => "include/linux/module.h, enum module_state; kernel/module.c",
             Self::NobodySleepsForEver => "kernel/sched/wait.c; every wait_event on module_wq",
+            Self::UdevFindsItInitialised => {
+                "38dc717e9715 ('module: delay kobject uevent until after module init call')"
+            }
         }
     }
 
@@ -198,13 +226,18 @@ impl Property {
             Self::NoNeedlessUserspace => &["LIVE at the shortcut"],
             Self::LifecycleAndSysfs => &["state changes", "sysfs changes", "list changes"],
             Self::NobodySleepsForEver => &["asleep"],
+            Self::UdevFindsItInitialised => &["used"],
         }
     }
 
     /// Whether the property speaks of what this model does at all.
     pub fn applies(self, model: &Model) -> bool {
         match self {
-            Self::GetFsTypeFindsIt => model.scenario().caller == Caller::GetFsType,
+            Self::GetFsTypeFindsIt => {
+                let calls = |a: &Action| matches!(a, Action::GetFsType(_));
+                model.scenario().actors.iter().any(|a| calls(&a.action))
+            }
+            Self::UdevFindsItInitialised => model.scenario().listens(),
             Self::NoNeedlessUserspace => model.scenario().features.kernel.already_live,
             _ => true,
         }
@@ -221,48 +254,61 @@ impl Property {
             Self::GetFsTypeFindsIt => get_fs_type_finds_it(view),
             Self::NoNeedlessUserspace => no_needless_userspace(view),
             Self::LifecycleAndSysfs => lifecycle_and_sysfs(view),
+            Self::UdevFindsItInitialised => match view.event {
+                Event::UdevUse { initialised, .. } => says(initialised, 0),
+                _ => Says::Nothing,
+            },
             Self::NobodySleepsForEver => Says::Nothing,
         }
     }
 }
 
 /// `seen`: the targets that were LIVE.
-fn was_there(view: &View<'_>, seen: u16) -> Says {
-    if view.built_in() {
+fn was_there(view: &View<'_>, name: NameId, seen: u16) -> Says {
+    if view.model.built_in(name) {
         Says::Holds(1)
-    } else if view.model.scenario().targets().is_empty() {
+    } else if view.model.targets(name).is_empty() {
         Says::Violated(2)
     } else {
-        says(seen == view.model.all_targets(), 0)
+        says(seen == view.model.all_targets(name), 0)
     }
 }
 
 fn no_false_success(view: &View<'_>) -> Says {
-    match view.event {
-        Event::RequestReturn { ret: Ret::Zero } => was_there(view, view.task().request_live),
+    match (view.event, view.waiting()) {
+        (Event::RequestReturn { ret: Ret::Zero }, Some(name)) => {
+            was_there(view, name, view.task().request_live)
+        }
         _ => Says::Nothing,
     }
 }
 
 fn no_false_success_strong(view: &View<'_>) -> Says {
-    match view.event {
-        Event::RequestReturn { ret: Ret::Zero } if view.task().going_after_live => Says::Nothing,
-        Event::RequestReturn { ret: Ret::Zero } => was_there(view, view.model.live(view.after)),
+    match (view.event, view.waiting()) {
+        (Event::RequestReturn { ret: Ret::Zero }, Some(_)) if view.task().going_after_live => {
+            Says::Nothing
+        }
+        (Event::RequestReturn { ret: Ret::Zero }, Some(name)) => {
+            was_there(view, name, view.model.live(name, view.after))
+        }
         _ => Says::Nothing,
     }
 }
 
 fn modprobe_tells_the_truth(view: &View<'_>) -> Says {
-    match view.event {
-        Event::Exit { status: Ret::Zero } => was_there(view, view.task().modprobe_live),
+    let removes = matches!(view.role(), Role::Actor { action: Action::ModprobeRemove(_), .. });
+    match (view.event, view.name()) {
+        (Event::Exit { status: Ret::Zero }, Some(name)) if !removes => {
+            was_there(view, name, view.task().modprobe_live)
+        }
         _ => Says::Nothing,
     }
 }
 
 fn the_check_catches_it(view: &View<'_>) -> Says {
-    match view.event {
-        Event::RequestReturn { ret: Ret::Zero } if view.task().lied => {
-            match was_there(view, view.task().request_live) {
+    match (view.event, view.waiting()) {
+        (Event::RequestReturn { ret: Ret::Zero }, Some(name)) if view.task().lied => {
+            match was_there(view, name, view.task().request_live) {
                 Says::Violated(_) => Says::Violated(0),
                 _ => Says::Holds(0),
             }
@@ -276,7 +322,8 @@ fn no_false_alarm(view: &View<'_>) -> Says {
         Event::Check { judgement, .. } | Event::CheckFinished { judgement, .. } => judgement,
         _ => return Says::Nothing,
     };
-    let branch = if view.built_in() {
+    let Some(name) = view.waiting() else { return Says::Nothing };
+    let branch = if view.model.built_in(name) {
         1
     } else if view.task().live_since_exit {
         0
@@ -287,7 +334,7 @@ fn no_false_alarm(view: &View<'_>) -> Says {
 }
 
 fn get_fs_type_finds_it(view: &View<'_>) -> Says {
-    if view.model.scenario().caller != Caller::GetFsType {
+    if !view.is_fs_caller() || view.task().depth > 0 {
         return Says::Nothing;
     }
     match view.event {
@@ -311,11 +358,13 @@ fn no_needless_userspace(view: &View<'_>) -> Says {
     if !view.model.scenario().features.kernel.already_live {
         return Says::Nothing;
     }
+    let Some(name) = view.waiting() else { return Says::Nothing };
     match view.event {
-        Event::Exec => says_if(view.task().live_since_shortcut, false),
+        Event::Exec { .. } => says_if(view.task().live_since_shortcut, false),
         Event::AlreadyLive { .. } => {
             // Met and kept: the shortcut itself answers for modules that are all LIVE.
-            let answered = view.task().pc == Pc::AlreadyLive && view.model.all_live(view.before);
+            let answered =
+                view.task().pc == Pc::AlreadyLive && view.model.all_live(name, view.before);
             says_if(answered, true)
         }
         _ => Says::Nothing,
@@ -328,7 +377,7 @@ fn says_if(premise: bool, holds: bool) -> Says {
 
 /// Legal changes of `mod->state`, absence from the list included: from include/linux/module.h and
 /// the functions that assign it. A table of its own, so that a fault in the model's steps shows.
-const LEGAL: [(ModuleState, ModuleState); 8] = {
+const LEGAL: [(ModuleState, ModuleState); 9] = {
     use ModuleState::{Absent, Coming, Going, Live, Unformed, UnformedAgain};
     [
         (Absent, Unformed),      // add_unformed_module()
@@ -336,11 +385,24 @@ const LEGAL: [(ModuleState, ModuleState); 8] = {
         (Unformed, Absent),      // load_module(), before complete_formation()
         (Coming, Absent),        // load_module(), after it
         (Coming, Live),          // do_init_module()
-        (Coming, Going),         // do_init_module(), init failed
-        (Going, UnformedAgain),  // free_module()
+        (Coming, Going), // do_init_module(), init failed; load_module() from 5e8ed280dab9 on
+        (Live, Going),   // delete_module()
+        (Going, UnformedAgain), // free_module()
         (UnformedAgain, Absent), // free_module(), list_del_rcu()
     ]
 };
+
+/// Legal changes as the scenario's kernel and actors have them: without unloading LIVE is for ever;
+/// `load_module()`'s error path takes GOING off the list from 5e8ed280dab9 on.
+fn legal(model: &Model, change: (ModuleState, ModuleState)) -> bool {
+    match change {
+        (ModuleState::Live, ModuleState::Going) => model.scenario().unloads(),
+        (ModuleState::Going, ModuleState::Absent) => {
+            model.scenario().features.kernel.failure_sets_going
+        }
+        change => LEGAL.contains(&change),
+    }
+}
 
 fn lifecycle_and_sysfs(view: &View<'_>) -> Says {
     if view.before == view.after {
@@ -355,7 +417,7 @@ fn lifecycle_and_sysfs(view: &View<'_>) -> Says {
         if was != is {
             let listing = was == ModuleState::Absent || is == ModuleState::Absent;
             let branch = if listing { 2 } else { 0 };
-            if !LEGAL.contains(&(was, is)) {
+            if !legal(model, (was, is)) {
                 return Says::Violated(branch);
             }
             result = Says::Holds(branch);

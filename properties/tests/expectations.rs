@@ -22,6 +22,7 @@ fn expected(cell: &Cell, property: Property) -> Expected {
     match cell.environment {
         Environment::Ok | Environment::Fail => loadable(cell, property),
         Environment::BuiltinDir | Environment::BuiltinNodir => built_in(cell, property),
+        other => unreachable!("{other:?} is no environment of the main job"),
     }
 }
 
@@ -46,6 +47,7 @@ fn built_in(cell: &Cell, property: Property) -> Expected {
         Property::NoNeedlessUserspace if cell.map == AliasMap::None => NotApplicable,
         Property::NoNeedlessUserspace => Vacuous,
         Property::LifecycleAndSysfs | Property::NobodySleepsForEver => Vacuous,
+        Property::UdevFindsItInitialised => NotApplicable,
     }
 }
 
@@ -138,6 +140,7 @@ fn loadable(cell: &Cell, property: Property) -> Expected {
             _ => Violated,
         },
         Property::LifecycleAndSysfs | Property::NobodySleepsForEver => Holds,
+        Property::UdevFindsItInitialised => NotApplicable,
     }
 }
 

@@ -2,6 +2,7 @@
 //! loaded, replayed and shown.
 
 pub mod processes;
+pub mod scenario_file;
 pub mod trace;
 
 pub use processes::Processes;

@@ -1,18 +1,13 @@
 //! The model as a system of processes: a thin wrapper around its step function.
 
+use std::cell::RefCell;
+
 use kmodcheck_explore::{
     Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
-use kmodcheck_model::{Event, Model, Wakes};
-use std::cell::RefCell;
+use kmodcheck_model::{Event, Model, WaitQueue, Way};
 
-/// The kind of every caller.
-pub const CALLER: Kind = Kind(0);
-
-/// `module_wq`.
-pub const MODULE_WQ: Queue = Queue(0);
-
-/// The callers of a model's scenario.
+/// The processes of a model's scenario: its actors, and a pool of those that a step may start.
 #[derive(Clone, Copy, Debug)]
 pub struct Processes<'m> {
     /// The model.
@@ -22,6 +17,10 @@ pub struct Processes<'m> {
 thread_local! {
     /// Reused, so that a step allocates nothing.
     static OUTCOMES: RefCell<Vec<kmodcheck_model::Outcome>> = const { RefCell::new(Vec::new()) };
+}
+
+fn queue(queue: WaitQueue) -> Queue {
+    Queue(queue.number())
 }
 
 impl System for Processes<'_> {
@@ -36,37 +35,47 @@ impl System for Processes<'_> {
     }
 
     fn initial(&self) -> Initial {
-        let callers = usize::from(self.model.scenario().callers);
+        let processes = self.model.processes();
         Initial {
             shared: self.model.initial_shared(),
-            processes: vec![(CALLER, self.model.initial_local()); callers],
+            processes: processes.into_iter().map(|(kind, local)| (Kind(kind), local)).collect(),
         }
     }
 
-    fn step(&self, _: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<Event>>) {
+    fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<Event>>) {
         OUTCOMES.with_borrow_mut(|outcomes| {
             outcomes.clear();
-            self.model.step(shared, local, outcomes);
+            self.model.step(kind.0, shared, local, outcomes);
             choices.extend(outcomes.iter().map(|outcome| Choice {
                 shared: outcome.shared,
                 local: outcome.local,
-                effect: match outcome.wakes {
-                    Wakes::Nobody => Effect::None,
-                    Wakes::ModuleWq => Effect::WakeAll(MODULE_WQ),
+                effect: match outcome.effect {
+                    kmodcheck_model::Effect::None => Effect::None,
+                    kmodcheck_model::Effect::WakeAll(on) => Effect::WakeAll(queue(on)),
+                    kmodcheck_model::Effect::WakeOne(on) => Effect::WakeOne(queue(on)),
+                    kmodcheck_model::Effect::Spawn(kind, local) => Effect::Spawn(Kind(kind), local),
                 },
-                way_out: if outcome.timed_out { WayOut::TimeOut } else { WayOut::Ordinary },
+                way_out: match outcome.way {
+                    Way::Ordinary => WayOut::Ordinary,
+                    Way::TimeOut => WayOut::TimeOut,
+                    Way::Killed => WayOut::Killed,
+                },
                 footprint: Footprint { reads: outcome.reads, writes: outcome.writes },
                 label: outcome.event,
             }));
         });
     }
 
-    fn observe(&self, _: Kind, before: Shared, after: Shared, local: Local) -> Local {
-        self.model.observe(before, after, local)
+    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
+        self.model.observe(kind.0, before, after, local)
     }
 
-    fn wake(&self, _: Kind, local: Local, _: Queue) -> Option<Local> {
-        self.model.wake(local)
+    fn wake(&self, kind: Kind, local: Local, on: Queue) -> Option<Local> {
+        self.model.wake(kind.0, local, WaitQueue::from_number(on.0))
+    }
+
+    fn anonymous(&self, _: Kind, local: Local) -> Local {
+        self.model.without_history(local)
     }
 
     fn returned(&self, _: Kind, local: Local) -> bool {

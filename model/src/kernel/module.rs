@@ -1,75 +1,231 @@
-//! kernel/module.c of v4.9: `load_module()`, `do_init_module()`, `free_module()`, each step a
-//! function with the kernel's name for it.
+//! kernel/module.c (kernel/module/main.c from v5.18 on): `load_module()`, `do_init_module()`,
+//! `free_module()`, `delete_module()`, each step a function with the kernel's name for it.
 
-use crate::event::{Event, InitOutcome};
-use crate::kernel::after;
-use crate::model::Step;
-use crate::scenario::{Init, ModuleId};
-use crate::state::{ModuleState, Pc, Task};
-use crate::userspace::modprobe::{self, Finit};
+use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
+use crate::features::ListedName;
+use crate::kernel::{after, kmod};
+use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
+use crate::scenario::{Action, Init, MODULE_NAME_LEN, ModuleId};
+use crate::state::{ModuleState, Pc, Ret, Task};
+use crate::userspace::modprobe;
 
-/// `finit_module()` is entered: the first place of loading. Signature, ELF checks and layout come
-/// before it; they have no effect that another CPU can see.
-pub(crate) fn load_module(step: &Step<'_>, task: Task) -> Task {
-    let first = step.model.orders.load[0];
-    enter_load(step, first, task)
+const _: () = assert!(MODULE_NAME_LEN == 56);
+
+/// `finit_module()` is entered: the first place of loading. Signature, ELF checks and layout have no
+/// effect that another CPU can see.
+pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
+    if who.model.idempotent(who.module(&task)) {
+        Task { pc: Pc::Idempotent, index: 0, ..task }
+    } else {
+        load_module(who, task)
+    }
 }
 
-/// A place of loading; resolving is no step for a module without dependencies.
-fn enter_load(step: &Step<'_>, pc: Pc, task: Task) -> Task {
-    let module = step.model.plan[usize::from(task.pos)].module;
-    let nothing_to_resolve =
-        step.model.scenario.modules[usize::from(module)].dependencies.is_empty();
-    if pc == Pc::Resolve && nothing_to_resolve {
-        return load_done(step, pc, task);
+/// `idempotent()` (9b9879fc0327): under `idem_lock`, the first call for an inode goes on, the others
+/// join it.
+pub(crate) fn idempotent(mut step: Step<'_>) {
+    let module = step.module();
+    let running = step.world.fields(module).in_finit;
+    let joined = step.world.flag(running);
+    let task = if joined {
+        step.at(Pc::IdempotentAsleep)
+    } else {
+        step.world.set_flag(running, true);
+        load_module(&step.who, step.task)
+    };
+    step.to(Event::Idempotent { module, joined }, task);
+}
+
+/// `idempotent_complete()`: everybody who joined gets the result and is woken, under `idem_lock`.
+pub(crate) fn idempotent_complete(mut step: Step<'_>) {
+    let module = step.module();
+    let running = step.world.fields(module).in_finit;
+    step.world.set_flag(running, false);
+    let result = finit_from(step.task.result);
+    let task = modprobe::finit_result(&step.who, result, Task { result: 0, ..step.task });
+    let wake = Effect::WakeAll(WaitQueue::Idempotent(module, result));
+    step.with(wake, Event::IdempotentComplete { module, result }, task);
+}
+
+fn finit_from(result: u8) -> Finit {
+    match result {
+        0 => Finit::Loaded,
+        1 => Finit::Exists,
+        _ => Finit::Failed,
     }
-    Task { pc, index: 0, ..task }
+}
+
+/// `load_module()` comes to `result`: back to modprobe, by way of those who joined.
+fn returned(who: &Who<'_>, result: Finit, task: Task) -> Task {
+    if who.model.idempotent(who.module(&task)) {
+        Task { pc: Pc::IdempotentComplete, index: 0, result: result as u8, ..task }
+    } else {
+        modprobe::finit_result(who, result, Task { result: 0, ..task })
+    }
+}
+
+/// `load_module()` begins: with `early_mod_check()`, where there is one.
+fn load_module(who: &Who<'_>, task: Task) -> Task {
+    let task = Task { index: 0, ..task };
+    if who.kernel().early_mod_check {
+        Task { pc: Pc::EarlyCheck, ..task }
+    } else {
+        enter_load(who, who.model.orders.load[0], task)
+    }
+}
+
+/// A place of loading; some are no step for this module.
+fn enter_load(who: &Who<'_>, pc: Pc, task: Task) -> Task {
+    let module = who.module(&task);
+    let spec = &who.model.scenario.modules[usize::from(module)];
+    let nothing = match pc {
+        Pc::Resolve => spec.dependencies.is_empty(),
+        Pc::InitRequest => spec.requests.is_none(),
+        _ => false,
+    };
+    if nothing { load_done(who, pc, task) } else { Task { pc, index: 0, ..task } }
 }
 
 /// The step at `pc` has succeeded: goes on with loading, or returns 0 to modprobe.
-fn load_done(step: &Step<'_>, pc: Pc, task: Task) -> Task {
-    match after(&step.model.orders.load, pc) {
-        Some(next) => enter_load(step, next, task),
-        None => modprobe::finit_returned(step, Finit::Loaded, task),
+fn load_done(who: &Who<'_>, pc: Pc, task: Task) -> Task {
+    match after(&who.model.orders.load, pc) {
+        Some(next) => enter_load(who, next, task),
+        None => returned(who, Finit::Loaded, task),
     }
 }
 
-/// The step at `pc` of `free_module()` is done: goes on, or returns init's error to modprobe.
-fn free_done(step: &Step<'_>, pc: Pc, task: Task) -> Task {
-    match after(&step.model.orders.free, pc) {
+/// The step at `pc` of `free_module()` is done: goes on, or returns init's error to modprobe, or 0
+/// to whoever unloads.
+fn free_done(who: &Who<'_>, pc: Pc, task: Task) -> Task {
+    let unloads = removes(who, &task);
+    let next = match after(&who.model.orders.free, pc) {
+        Some(Pc::UnloadFree) if dependencies(who, &task).is_empty() => {
+            return free_done(who, Pc::UnloadFree, task);
+        }
+        Some(Pc::WakeFreed) if unloads && !who.kernel().delete_module_wakes() => None,
+        next => next,
+    };
+    match next {
         Some(next) => Task { pc: next, index: 0, ..task },
-        None => modprobe::finit_returned(step, Finit::Failed, task),
+        None if unloads => delete_returned(who, Ret::Zero, task),
+        None => {
+            let remembers = who.model.layout.remembers_results();
+            let result = if remembers { finit_from(task.result) } else { Finit::Failed };
+            returned(who, result, Task { result: 0, ..task })
+        }
     }
 }
 
-/// `add_unformed_module()`: one critical section under module_mutex. v4.9 waits for UNFORMED and
-/// COMING and answers `-EEXIST` at once for GOING and LIVE.
+fn dependencies<'a>(who: &Who<'a>, task: &Task) -> &'a [ModuleId] {
+    &who.model.scenario.modules[usize::from(who.module(task))].dependencies
+}
+
+/// Whether this process is in `delete_module()` when it frees a module, not in `load_module()`.
+fn removes(who: &Who<'_>, task: &Task) -> bool {
+    let removes = matches!(
+        who.role,
+        Role::Actor { action: Action::Rmmod(_) | Action::ModprobeRemove(_), .. }
+    );
+    removes && task.depth == 0
+}
+
+/// What `add_unformed_module()` makes of a name in this state.
+fn claim(who: &Who<'_>, state: ModuleState) -> Claim {
+    match (state, who.kernel().listed_name) {
+        (ModuleState::Absent, _) => Claim::Free,
+        (ModuleState::Live, _) => Claim::Exists,
+        (ModuleState::Going, ListedName::GoingExists) => Claim::Exists,
+        (ModuleState::Going, ListedName::WaitsForGoing) => Claim::Wait,
+        (ModuleState::Going, ListedName::WaitsOnce) => Claim::Busy,
+        (ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain, _) => {
+            Claim::Wait
+        }
+    }
+}
+
+/// `early_mod_check()` (064f4536d139): `module_patient_check_exists()` before the module is laid out.
+/// It claims nothing.
+pub(crate) fn early_mod_check(mut step: Step<'_>) {
+    let module = step.module();
+    let state = step.world.state(module);
+    let then = claim(&step.who, state);
+    let task = match then {
+        Claim::Free => enter_load(&step.who, step.model().orders.load[0], step.task),
+        Claim::Wait => step.at(Pc::EarlyWait),
+        Claim::Exists => returned(&step.who, Finit::Exists, step.task),
+        Claim::Busy => returned(&step.who, Finit::Failed, step.task),
+    };
+    step.to(Event::AddUnformed { module, state, early: true, then }, task);
+}
+
+/// `add_unformed_module()`: one critical section under module_mutex.
 pub(crate) fn add_unformed_module(mut step: Step<'_>) {
     let module = step.module();
     let state = step.world.state(module);
-    let event = Event::AddUnformed { module, state };
-    let task = match state {
-        ModuleState::Absent => {
+    let then = claim(&step.who, state);
+    let task = match then {
+        Claim::Free => {
             step.world.set_state(module, ModuleState::Unformed);
-            load_done(&step, Pc::AddUnformed, step.task)
+            let initial = step.world.fields(module).initial_reference;
+            if initial.exists() {
+                step.world.set_flag(initial, true);
+            }
+            load_done(&step.who, Pc::AddUnformed, step.task)
         }
-        ModuleState::Live | ModuleState::Going => {
-            modprobe::finit_returned(&step, Finit::Exists, step.task)
-        }
-        ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain => {
-            step.at(Pc::AddWait)
-        }
+        Claim::Wait => step.at(Pc::AddWait),
+        Claim::Exists => returned(&step.who, Finit::Exists, step.task),
+        Claim::Busy => returned(&step.who, Finit::Failed, step.task),
     };
-    step.to(event, task);
+    step.to(Event::AddUnformed { module, state, early: false, then }, task);
 }
 
 /// `wait_event_interruptible(module_wq, finished_loading(name))`. Queueing comes before the test, so
-/// test and going to sleep are one step towards wake-ups.
+/// test and going to sleep are one step towards wake-ups. Then kernels up to v6.1 look again from the
+/// start; from 0254127ab977 on they look once more and do not retry.
 pub(crate) fn finished_loading(mut step: Step<'_>) {
     let module = step.module();
     let state = step.world.state(module);
-    let task = step.at(if state.finished_loading() { Pc::AddUnformed } else { Pc::AddAsleep });
-    step.to(Event::FinishedLoading { module, state }, task);
+    let early = step.task.pc == Pc::EarlyWait;
+    let finished = step.who.kernel().finished_loading(state);
+    let once = step.who.kernel().listed_name == ListedName::WaitsOnce;
+    let pc = match (finished, once, early) {
+        (false, _, false) => Pc::AddAsleep,
+        (false, _, true) => Pc::EarlyAsleep,
+        (true, false, false) => Pc::AddUnformed,
+        (true, false, true) => Pc::EarlyCheck,
+        (true, true, false) => Pc::AddRecheck,
+        (true, true, true) => Pc::EarlyRecheck,
+    };
+    let task = step.at(pc);
+    step.to(Event::FinishedLoading { module, state, finished }, task);
+}
+
+/// The look after the wait, from 0254127ab977 on: LIVE is `-EEXIST`, anything else `-EBUSY`, also a
+/// name that is free by now.
+pub(crate) fn recheck(mut step: Step<'_>) {
+    let module = step.module();
+    let state = step.world.state(module);
+    let early = step.task.pc == Pc::EarlyRecheck;
+    let (then, result) = match state {
+        ModuleState::Live => (Claim::Exists, Finit::Exists),
+        _ => (Claim::Busy, Finit::Failed),
+    };
+    let task = returned(&step.who, result, step.task);
+    step.to(Event::AddUnformed { module, state, early, then }, task);
+}
+
+/// Asleep in the wait for a listed name: the loader's sleep is interruptible, so SIGKILL to a
+/// modprobe that may be killed ends it.
+pub(crate) fn interrupted(mut step: Step<'_>) {
+    if modprobe_killable(&step) {
+        let task = returned(&step.who, Finit::Failed, step.task);
+        step.way_out(Way::Killed, Effect::None, Event::Killed, task);
+    }
+}
+
+/// Only a shell's modprobe is killed itself; a caller's is left to go on.
+fn modprobe_killable(step: &Step<'_>) -> bool {
+    kmod::killable(step) && matches!(step.who.role, Role::Actor { action: Action::Modprobe(_), .. })
 }
 
 /// `resolve_symbol()` under module_mutex, for the symbols of one dependency: `ref_module()` takes a
@@ -81,55 +237,103 @@ pub(crate) fn resolve_symbol(mut step: Step<'_>) {
     let dependency = dependency(&step);
     let state = step.world.state(dependency);
     let task = match state {
-        ModuleState::Live => resolved(&step, step.task.unresolved),
+        ModuleState::Live => {
+            let holds = step.world.fields(module).holds[usize::from(step.task.index)];
+            if holds.exists() {
+                step.world.set_flag(holds, true);
+            }
+            resolved(&step, step.task.unresolved)
+        }
         ModuleState::Coming => step.at(Pc::ResolveAsleep),
         _ => resolved(&step, true),
     };
     step.to(Event::ResolveSymbol { module, dependency, state }, task);
 }
 
-/// Asleep in `resolve_symbol_wait()`: the 30 s may be over, where the scenario has time-outs.
-pub(crate) fn resolve_symbol_timed_out(mut step: Step<'_>) {
-    if step.model.scenario.timeouts {
-        let (module, dependency) = (step.module(), dependency(&step));
-        let task = resolved(&step, true);
-        step.timed_out(Event::ResolveTimedOut { module, dependency }, task);
+/// Asleep in `resolve_symbol_wait()`: the 30 s may be over, where the scenario has time-outs; a
+/// signal ends it, where modprobe may be killed.
+pub(crate) fn resolve_asleep(mut step: Step<'_>) {
+    let (module, dependency) = (step.module(), dependency(&step));
+    let task = resolved(&step, true);
+    if step.model().scenario.timeouts {
+        let event = Event::ResolveTimedOut { module, dependency };
+        step.way_out(Way::TimeOut, Effect::None, event, task);
+    }
+    if modprobe_killable(&step) {
+        step.way_out(Way::Killed, Effect::None, Event::Killed, task);
     }
 }
 
 fn dependency(step: &Step<'_>) -> ModuleId {
-    let module = &step.model.scenario.modules[usize::from(step.module())];
-    module.dependencies[usize::from(step.task.index)]
+    step.spec().dependencies[usize::from(step.task.index)]
 }
 
 /// `simplify_symbols()` goes on to the next symbol whether or not this one was found, and fails only
 /// at the end: a load that is bound to fail may still sleep on another dependency.
 fn resolved(step: &Step<'_>, unresolved: bool) -> Task {
     let index = step.task.index + 1;
-    let module = &step.model.scenario.modules[usize::from(step.module())];
-    if usize::from(index) < module.dependencies.len() {
+    if usize::from(index) < step.spec().dependencies.len() {
         Task { index, unresolved, ..step.at(Pc::Resolve) }
     } else if unresolved {
-        Task { index: 0, unresolved: false, ..step.at(Pc::Unlink) }
+        failed_to_load(&step.who, false, Task { unresolved: false, ..step.task })
     } else {
-        load_done(step, Pc::Resolve, Task { unresolved: false, ..step.task })
+        load_done(&step.who, Pc::Resolve, Task { unresolved: false, ..step.task })
     }
 }
 
-/// `load_module()`'s error path: `list_del_rcu()` and `wake_up_all()` in one critical section. v4.9
-/// leaves the state as it is until then.
+/// `load_module()`'s error path, from before (`formed`: after) `complete_formation()`.
+fn failed_to_load(who: &Who<'_>, formed: bool, task: Task) -> Task {
+    let pc = if formed && who.kernel().failure_sets_going {
+        Pc::FailGoing
+    } else if who.model.scenario.unloads() && !dependencies(who, &task).is_empty() {
+        Pc::FailUnloadFree
+    } else {
+        Pc::Unlink
+    };
+    Task { pc, index: 0, ..task }
+}
+
+/// `load_module()`'s error path after `complete_formation()`, from 5e8ed280dab9 on: GOING, without a
+/// lock, waking nobody.
+pub(crate) fn fail_going(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.set_state(module, ModuleState::Going);
+    let task = failed_to_load(&step.who, false, step.task);
+    step.to(Event::FailGoing { module }, task);
+}
+
+/// `load_module()`'s error path: `module_unload_free()`.
+pub(crate) fn fail_unload_free(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.release_dependencies(module);
+    let task = step.at(Pc::Unlink);
+    step.to(Event::UnloadFree { module }, task);
+}
+
+/// `load_module()`'s error path: `list_del_rcu()` and `wake_up_all()` in one critical section.
 pub(crate) fn unlink_mod(mut step: Step<'_>) {
     let module = step.module();
-    step.world.set_state(module, ModuleState::Absent);
-    let task = modprobe::finit_returned(&step, Finit::Failed, step.task);
+    unlist(&mut step, module);
+    let task = returned(&step.who, Finit::Failed, step.task);
     step.wake_up_all(Event::Unlink { module }, task);
+}
+
+/// The module leaves the list, and its reference count with it.
+fn unlist(step: &mut Step<'_>, module: ModuleId) {
+    step.world.set_state(module, ModuleState::Absent);
+    let fields = step.world.fields(module);
+    for field in [fields.initial_reference, fields.file_system_references, fields.initialised] {
+        if field.exists() {
+            step.world.set(field, 0);
+        }
+    }
 }
 
 /// `complete_formation()`: COMING, under module_mutex.
 pub(crate) fn complete_formation(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_state(module, ModuleState::Coming);
-    let task = load_done(&step, Pc::CompleteFormation, step.task);
+    let task = load_done(&step.who, Pc::CompleteFormation, step.task);
     step.to(Event::CompleteFormation { module }, task);
 }
 
@@ -137,22 +341,68 @@ pub(crate) fn complete_formation(mut step: Step<'_>) {
 /// refuses a name that is taken.
 pub(crate) fn mod_sysfs_init(mut step: Step<'_>) {
     let module = step.module();
-    let made = !step.model.scenario.modules[usize::from(module)].name_taken;
+    let made = !step.spec().name_taken;
     let task = if made {
         step.world.set_directory(module, true);
-        load_done(&step, Pc::SysfsInit, step.task)
+        load_done(&step.who, Pc::SysfsInit, step.task)
     } else {
-        step.at(Pc::Unlink)
+        failed_to_load(&step.who, true, step.task)
     };
     step.to(Event::SysfsInit { module, made }, task);
 }
 
-/// `module_add_modinfo_attrs()`: initstate appears.
+/// `module_add_modinfo_attrs()`: initstate appears; or `mod_sysfs_setup()` fails between the
+/// directory and it.
 pub(crate) fn module_add_modinfo_attrs(mut step: Step<'_>) {
     let module = step.module();
+    if step.spec().sysfs_may_fail {
+        let task = step.at(Pc::SysfsUndo);
+        step.to(Event::AddModinfoAttrs { module, made: false }, task);
+    }
     step.world.set_initstate(module, true);
-    let task = load_done(&step, Pc::AddModinfoAttrs, step.task);
-    step.to(Event::AddModinfoAttrs { module }, task);
+    let task = load_done(&step.who, Pc::AddModinfoAttrs, step.task);
+    step.to(Event::AddModinfoAttrs { module, made: true }, task);
+}
+
+/// `mod_sysfs_setup()`'s error path: the directory goes again.
+pub(crate) fn mod_sysfs_undo(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.set_directory(module, false);
+    let task = failed_to_load(&step.who, true, step.task);
+    step.to(Event::SysfsUndo { module }, task);
+}
+
+/// `kobject_uevent(KOBJ_ADD)`: whoever listens may react from now on.
+pub(crate) fn kobject_uevent(mut step: Step<'_>) {
+    let module = step.module();
+    let task = load_done(&step.who, Pc::Uevent, step.task);
+    step.with(Effect::WakeAll(WaitQueue::Uevent(module)), Event::Uevent { module }, task);
+}
+
+/// A udev rule uses the module whose uevent it got.
+pub(crate) fn udev_use(mut step: Step<'_>) {
+    let module = step.module();
+    let initialised = step.world.flag(step.world.fields(module).initialised);
+    let ret = if initialised { Ret::Zero } else { Ret::NotReady };
+    step.to(Event::UdevUse { module, initialised }, Task::done(ret));
+}
+
+/// The module's init calls `request_module()` and waits for it.
+pub(crate) fn init_request(mut step: Step<'_>) {
+    let module = step.module();
+    let name = step.spec().requests.expect("it requests a module");
+    let mut outer = step.task.outer;
+    outer[usize::from(step.task.depth)] = step.task.pos;
+    let task = Task {
+        pc: Pc::RequestModule,
+        depth: step.task.depth + 1,
+        outer,
+        pos: 0,
+        index: 0,
+        ret: Ret::Zero,
+        ..step.task
+    };
+    step.to(Event::InitRequests { module, name }, task);
 }
 
 /// `do_one_initcall(mod->init)`: a file system registers while its module is still COMING.
@@ -160,39 +410,51 @@ pub(crate) fn module_add_modinfo_attrs(mut step: Step<'_>) {
 /// returns.
 pub(crate) fn do_one_initcall(mut step: Step<'_>) {
     let module = step.module();
-    let spec = &step.model.scenario.modules[usize::from(module)];
-    let registers = spec.registers;
-    let may_fail = spec.init == Init::MayFail;
-    let taken = registers
-        && step
-            .model
-            .scenario
-            .targets()
-            .iter()
-            .any(|t| t.module != module && step.world.registered(t.module));
-    if !taken {
-        if registers {
+    let spec = step.spec();
+    let rivals = step.model().rivals(module);
+    let taken = rivals.iter().any(|rival| step.world.registered(*rival));
+    let free = step.model().orders.free[0];
+    if !taken && spec.init != Init::Fails {
+        if spec.registers {
             step.world.set_registered(module, true);
         }
-        let task = load_done(&step, Pc::Init, step.task);
-        step.to(Event::Init { module, outcome: InitOutcome::Succeeds }, task);
-        if registers && may_fail {
-            let task = step.at(Pc::Unregister);
-            step.to(Event::Init { module, outcome: InitOutcome::FailsLate }, task);
+        let initialised = step.world.fields(module).initialised;
+        if initialised.exists() {
+            step.world.set_flag(initialised, true);
         }
+        let task = load_done(&step.who, Pc::Init, step.task);
+        step.to(Event::Init { module, outcome: InitOutcome::Succeeds }, task);
     }
-    if taken || may_fail {
+    let failed = Task { result: error(&step, Finit::Failed), ..step.at(free) };
+    if !taken && spec.registers && spec.init == Init::MayFail {
         step.undo_writes();
-        let task = step.at(step.model.orders.free[0]);
-        step.to(Event::Init { module, outcome: InitOutcome::FailsEarly }, task);
+        step.world.set_registered(module, true);
+        let task = Task { pc: Pc::Unregister, ..failed };
+        step.to(Event::Init { module, outcome: InitOutcome::FailsLate }, task);
     }
+    step.undo_writes();
+    if taken || matches!(spec.init, Init::MayFail | Init::Fails) {
+        step.to(Event::Init { module, outcome: InitOutcome::FailsEarly }, failed);
+    }
+    if spec.init == Init::MayReturnEexist {
+        let net = step.who.kernel().eexist_safety_net;
+        let result = error(&step, if net { Finit::Failed } else { Finit::Exists });
+        let task = Task { result, ..step.at(free) };
+        step.to(Event::Init { module, outcome: InitOutcome::Eexist }, task);
+    }
+}
+
+/// What `load_module()` will return, as it is remembered while the module is freed: only where it can
+/// be more than one thing.
+fn error(step: &Step<'_>, result: Finit) -> u8 {
+    if step.model().layout.remembers_results() { result as u8 } else { 0 }
 }
 
 /// A failing init takes back what it had registered.
 pub(crate) fn unregister_filesystem(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_registered(module, false);
-    let task = step.at(step.model.orders.free[0]);
+    let task = step.at(step.model().orders.free[0]);
     step.to(Event::Unregister { module }, task);
 }
 
@@ -200,23 +462,31 @@ pub(crate) fn unregister_filesystem(mut step: Step<'_>) {
 pub(crate) fn set_live(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_state(module, ModuleState::Live);
-    let task = load_done(&step, Pc::SetLive, step.task);
+    let task = load_done(&step.who, Pc::SetLive, step.task);
     step.to(Event::SetLive { module }, task);
 }
 
-/// `do_init_module()`: `wake_up_all(&module_wq)`, and 0 to modprobe. The initial reference is
-/// dropped before it; nobody unloads here, so nobody sees it.
+/// `do_init_module()`: `module_put()` of the reference that a module is born with.
+pub(crate) fn drop_initial_reference(mut step: Step<'_>) {
+    let module = step.module();
+    let initial = step.world.fields(module).initial_reference;
+    step.world.set_flag(initial, false);
+    let task = load_done(&step.who, Pc::DropInitial, step.task);
+    step.to(Event::DropInitial { module }, task);
+}
+
+/// `do_init_module()`: `wake_up_all(&module_wq)`, and 0 to modprobe.
 pub(crate) fn wake_live(mut step: Step<'_>) {
     let module = step.module();
-    let task = load_done(&step, Pc::WakeLive, step.task);
-    step.wake_up_all(Event::WakeUpAll { module, loaded: true }, task);
+    let task = load_done(&step.who, Pc::WakeLive, step.task);
+    step.wake_up_all(Event::WakeUpAll { module, after: Woken::Loaded }, task);
 }
 
 /// `do_init_module()`, init failed: GOING, without a lock, waking nobody.
 pub(crate) fn set_going(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_state(module, ModuleState::Going);
-    let task = free_done(&step, Pc::SetGoing, step.task);
+    let task = free_done(&step.who, Pc::SetGoing, step.task);
     step.to(Event::SetGoing { module }, task);
 }
 
@@ -224,7 +494,7 @@ pub(crate) fn set_going(mut step: Step<'_>) {
 pub(crate) fn module_remove_modinfo_attrs(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_initstate(module, false);
-    let task = free_done(&step, Pc::RemoveModinfoAttrs, step.task);
+    let task = free_done(&step.who, Pc::RemoveModinfoAttrs, step.task);
     step.to(Event::RemoveModinfoAttrs { module }, task);
 }
 
@@ -232,7 +502,7 @@ pub(crate) fn module_remove_modinfo_attrs(mut step: Step<'_>) {
 pub(crate) fn mod_sysfs_fini(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_directory(module, false);
-    let task = free_done(&step, Pc::SysfsFini, step.task);
+    let task = free_done(&step.who, Pc::SysfsFini, step.task);
     step.to(Event::SysfsFini { module }, task);
 }
 
@@ -240,22 +510,78 @@ pub(crate) fn mod_sysfs_fini(mut step: Step<'_>) {
 pub(crate) fn set_unformed(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_state(module, ModuleState::UnformedAgain);
-    let task = free_done(&step, Pc::SetUnformed, step.task);
+    let task = free_done(&step.who, Pc::SetUnformed, step.task);
     step.to(Event::SetUnformed { module }, task);
+}
+
+/// `free_module()`: `module_unload_free()`, under module_mutex.
+pub(crate) fn module_unload_free(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.release_dependencies(module);
+    let task = free_done(&step.who, Pc::UnloadFree, step.task);
+    step.to(Event::UnloadFree { module }, task);
 }
 
 /// `free_module()`: off the list, under module_mutex.
 pub(crate) fn list_del(mut step: Step<'_>) {
     let module = step.module();
-    step.world.set_state(module, ModuleState::Absent);
-    let task = free_done(&step, Pc::ListDel, step.task);
+    unlist(&mut step, module);
+    let task = free_done(&step.who, Pc::ListDel, step.task);
     step.to(Event::ListDel { module }, task);
 }
 
-/// `do_init_module()`, init failed: `wake_up_all()` after `free_module()`, and init's error to
-/// modprobe.
+/// `wake_up_all()` after `free_module()`: `do_init_module()` returns init's error to modprobe;
+/// `delete_module()` wakes from 6e6de3dee51a on.
 pub(crate) fn wake_freed(mut step: Step<'_>) {
     let module = step.module();
-    let task = free_done(&step, Pc::WakeFreed, step.task);
-    step.wake_up_all(Event::WakeUpAll { module, loaded: false }, task);
+    let after = if removes(&step.who, &step.task) { Woken::Unloaded } else { Woken::Failed };
+    let task = free_done(&step.who, Pc::WakeFreed, step.task);
+    step.wake_up_all(Event::WakeUpAll { module, after }, task);
+}
+
+/// `delete_module()` up to GOING, under module_mutex: what `find_module()` does not find is
+/// `-ENOENT`; other modules that use it `-EWOULDBLOCK`; not LIVE, or an init without an exit,
+/// `-EBUSY`; references, its own included, `-EWOULDBLOCK`.
+pub(crate) fn delete_module(mut step: Step<'_>) {
+    let module = step.module();
+    let ret = match step.world.state(module) {
+        ModuleState::Absent | ModuleState::Unformed | ModuleState::UnformedAgain => Ret::Enoent,
+        _ if step.world.has_dependents(&step.model().scenario, module) => Ret::Ewouldblock,
+        ModuleState::Coming | ModuleState::Going => Ret::Ebusy,
+        ModuleState::Live if step.spec().no_exit => Ret::Ebusy,
+        ModuleState::Live => {
+            let fields = step.world.fields(module);
+            let own = step.world.flag(fields.initial_reference);
+            if own || step.world.get(fields.file_system_references) > 0 {
+                Ret::Ewouldblock
+            } else {
+                step.world.set_state(module, ModuleState::Going);
+                Ret::Zero
+            }
+        }
+    };
+    let task = match ret {
+        Ret::Zero if step.spec().registers => step.at(Pc::ModuleExit),
+        Ret::Zero => free_done(&step.who, Pc::SetGoing, step.task),
+        ret => delete_returned(&step.who, ret, step.task),
+    };
+    step.to(Event::DeleteModule { module, ret }, task);
+}
+
+/// `mod->exit()`: the file system is unregistered, so until here it is registered while GOING.
+pub(crate) fn module_exit(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.set_registered(module, false);
+    let task = free_done(&step.who, Pc::SetGoing, step.task);
+    step.to(Event::ModuleExit { module }, task);
+}
+
+/// `delete_module()` returns to `rmmod`, which is done, or to `modprobe -r`.
+fn delete_returned(who: &Who<'_>, ret: Ret, task: Task) -> Task {
+    match who.role {
+        Role::Actor { action: Action::ModprobeRemove(_), .. } => {
+            modprobe::delete_returned(who, ret, task)
+        }
+        _ => Task::done(ret),
+    }
 }

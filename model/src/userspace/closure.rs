@@ -5,16 +5,18 @@
 use std::collections::BTreeMap;
 
 use crate::features::Features;
+use crate::model::MAX_MODULES;
 use crate::scenario::{
-    BuiltIn, Caller, Init, Module, ModuleId, Probe, Resolution, Scenario, Target,
+    Action, Actor, BuiltIn, Helper, Init, Insert, Module, ModuleId, Name, Probe, Resolution,
+    Scenario, Target,
 };
 use crate::userspace::index::{self, Lookup, ModuleIndex};
 
 /// What a scenario needs besides the index.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// What the callers do.
-    pub caller: Caller,
+    /// Whether the callers call `get_fs_type()`, not `request_module()`.
+    pub get_fs_type: bool,
     /// The name that is requested.
     pub request: String,
     /// How many callers.
@@ -44,9 +46,6 @@ pub enum ClosureError {
         limit: usize,
     },
 }
-
-/// Most modules in one scenario.
-pub const MAX_MODULES: usize = 21;
 
 /// The scenario of `setting` on a system with this index.
 ///
@@ -93,8 +92,13 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
             module: number(id),
             probe: list
                 .iter()
-                .map(|e| Probe { module: number(&e.module), required: e.required })
+                .map(|e| Probe {
+                    module: number(&e.module),
+                    required: e.required,
+                    insert: Insert::Finit,
+                })
                 .collect(),
+            blacklisted: false,
         })
         .collect();
     let modules = order
@@ -112,9 +116,10 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
                     .map(number)
                     .collect(),
                 init: setting.init,
-                registers: is_target && setting.caller == Caller::GetFsType,
+                registers: is_target && setting.get_fs_type,
                 listed_builtin: index.is_builtin(index.name(*id)),
-                name_taken: false,
+                compressed: !index.path(*id).ends_with(".ko"),
+                ..Module::default()
             }
         })
         .collect();
@@ -126,11 +131,19 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
     Ok(Scenario {
         name: setting.request.clone(),
         modules,
-        request: setting.request.clone(),
-        resolution,
-        builtin,
-        caller: setting.caller,
-        callers: setting.callers,
+        names: vec![Name { request: setting.request.clone(), resolution, builtin }],
+        actors: vec![Actor {
+            action: if setting.get_fs_type {
+                Action::GetFsType(0)
+            } else {
+                Action::RequestModule(0)
+            },
+            count: setting.callers,
+            killable: false,
+        }],
+        helper: Helper::Present,
+        lsm_refuses: false,
+        limit: None,
         timeouts: setting.timeouts,
         features: setting.features,
     })

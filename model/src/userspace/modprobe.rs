@@ -1,106 +1,200 @@
-//! tools/modprobe.c and libkmod/libkmod-module.c: `modprobe -q -- NAME`, v19 and v20.
+//! tools/modprobe.c and libkmod/libkmod-module.c: `modprobe -q -- NAME`, and `modprobe -r NAME`.
 //!
 //! modprobe looks at its target before anything else, and again in its turn in the probe list; at
 //! each dependency once, in its turn. A look is up to three system calls, and others run in between:
 //! open initstate; if that fails, stat the directory; else read the file, to its end.
 
-use crate::event::Event;
+use crate::event::{Event, Finit};
 use crate::features::FailedLookup;
-use crate::kernel::module::load_module;
-use crate::model::Step;
+use crate::kernel::module::finit_module;
+use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{ModuleId, Resolution, Scenario};
+use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution};
 use crate::state::{ModuleState, Pc, Ret, Task};
 
 /// One look (and, for a probe, the insertion that may follow it).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlanEntry {
     pub module: ModuleId,
-    /// The look at a target before anything else (`kmod_module_probe_insert_module()`'s first).
-    first: bool,
+    purpose: Purpose,
     required: bool,
+    insert: Insert,
     /// Where the next target begins, or the plan's end.
     next_target: u8,
 }
 
-/// How `finit_module()` returned.
+/// What a look is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finit {
-    /// 0.
-    Loaded,
-    /// `-EEXIST`, which kmod takes for success.
-    Exists,
-    /// Any other error.
-    Failed,
+enum Purpose {
+    /// The look at a target before anything else (`kmod_module_probe_insert_module()`'s first).
+    First {
+        /// If it is not there, it is left alone: blacklisted, and found through an alias.
+        blacklisted: bool,
+    },
+    /// The look in its turn in the probe list.
+    Probe,
+    /// The look of `modprobe -r` (`rmmod_do_module()`).
+    Remove,
 }
 
 /// Everything modprobe does for the requested name, in order: for each target (`insmod()`), the
 /// first look, then each entry of its probe list.
-pub(crate) fn plan(scenario: &Scenario) -> Vec<PlanEntry> {
+pub(crate) fn plan(name: &Name) -> Vec<PlanEntry> {
     let mut plan = Vec::new();
-    for target in scenario.targets() {
+    for target in name.targets() {
         let next_target = (plan.len() + 1 + target.probe.len()) as u8;
-        let module = target.module;
-        plan.push(PlanEntry { module, first: true, required: true, next_target });
+        let entry = |module, purpose, required, insert| PlanEntry {
+            module,
+            purpose,
+            required,
+            insert,
+            next_target,
+        };
+        let first = Purpose::First { blacklisted: target.blacklisted };
+        plan.push(entry(target.module, first, true, Insert::Finit));
         for probe in &target.probe {
-            let (module, required) = (probe.module, probe.required);
-            plan.push(PlanEntry { module, first: false, required, next_target });
+            plan.push(entry(probe.module, Purpose::Probe, probe.required, probe.insert));
         }
     }
     plan
 }
 
+/// What `modprobe -r` does for the name: each target, the first error ends it (`rmmod()`). Modules
+/// that become unused by it are left alone: removing those is an actor of its own.
+pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
+    let end = name.targets().len() as u8;
+    name.targets()
+        .iter()
+        .map(|target| PlanEntry {
+            module: target.module,
+            purpose: Purpose::Remove,
+            required: true,
+            insert: Insert::Finit,
+            next_target: end,
+        })
+        .collect()
+}
+
 /// modprobe has read its indexes.
-pub(crate) fn begin(step: &Step<'_>, task: Task) -> Task {
-    match step.model.scenario.resolution {
-        Resolution::Modules(_) => look(step, 0, Task { ret: Ret::Zero, ..task }),
+pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
+    let name = &who.model.scenario.names[usize::from(who.name(&task))];
+    let kmod = &who.model.scenario.features.kmod;
+    // An alias of built-in code. Code that `modules.builtin` does not list has no alias line, and its
+    // own name is none.
+    let own = |builtin: &BuiltIn| builtin.name == name.request.replace('-', "_");
+    let builtin_alias = kmod.builtin_aliases && name.builtin.as_ref().is_some_and(|b| !own(b));
+    match name.resolution {
+        Resolution::Modules(_) => look(who, 0, Task { ret: Ret::Zero, ..task }),
         // `kmod_module_is_builtin()`, or v19's `mod->builtin`: in the kernel without a look.
         Resolution::Builtin => Task { pc: Pc::Exit, ret: Ret::Zero, ..task },
-        Resolution::NotFound => match step.model.scenario.features.kmod.failed_lookup {
+        Resolution::NotFound if builtin_alias => Task { pc: Pc::Exit, ret: Ret::Zero, ..task },
+        Resolution::NotFound => match kmod.failed_lookup {
             FailedLookup::LooksInSysfs => Task { pc: Pc::OpenUnknown, ..task },
             FailedLookup::Fails => Task { pc: Pc::Exit, ret: Ret::Status256, ..task },
         },
     }
 }
 
+/// `modprobe -r` has read its indexes: a name that resolves to nothing, or is built in, is an error.
+pub(crate) fn begin_removal(who: &Who<'_>, task: Task) -> Task {
+    if who.model.targets(who.name(&task)).is_empty() {
+        Task { pc: Pc::Exit, ret: Ret::Status256, ..task }
+    } else {
+        look(who, 0, Task { ret: Ret::Zero, ..task })
+    }
+}
+
 /// Goes to plan entry `pos`: `kmod_module_get_initstate()` begins, unless the index answers for it.
-fn look(step: &Step<'_>, pos: u8, task: Task) -> Task {
-    let Some(entry) = step.model.plan.get(usize::from(pos)) else {
+fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
+    let Some(entry) = who.plan(&task).get(usize::from(pos)) else {
         return Task { pc: Pc::Exit, pos: 0, stale: false, ..task };
     };
     let task = Task { pc: Pc::Open, pos, stale: false, index: 0, ..task };
-    if step.model.index_says_builtin(entry.module) { in_kernel(step, task) } else { task }
-}
-
-/// The look says LIVE or built in. Before anything else: this target is done. In the probe list:
-/// `-EEXIST`, on to the next entry.
-fn in_kernel(step: &Step<'_>, task: Task) -> Task {
-    let entry = step.model.plan[usize::from(task.pos)];
-    let next = if entry.first { entry.next_target } else { task.pos + 1 };
-    look(step, next, Task { ret: Ret::Zero, ..task })
-}
-
-/// The look says neither. Before anything else: on with the probe list. In it: `finit_module()`.
-fn not_in_kernel(step: &Step<'_>, task: Task) -> Task {
-    let entry = step.model.plan[usize::from(task.pos)];
-    if entry.first {
-        look(step, task.pos + 1, task)
+    if who.model.index_says_builtin(entry.module) {
+        looked(who, Looked::Builtin, task)
     } else {
-        load_module(step, Task { stale: false, ..task })
+        task
     }
+}
+
+/// What a look came to (`kmod_module_get_initstate()`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    /// KMOD_MODULE_BUILTIN.
+    Builtin,
+    /// KMOD_MODULE_LIVE.
+    Live,
+    /// KMOD_MODULE_COMING.
+    Coming,
+    /// KMOD_MODULE_GOING, or anything else that initstate may say.
+    Other,
+    /// An error: not there.
+    Nothing,
+}
+
+/// The look is done.
+fn looked(who: &Who<'_>, looked: Looked, task: Task) -> Task {
+    let entry = who.entry(&task);
+    let in_kernel = match looked {
+        Looked::Builtin | Looked::Live => true,
+        Looked::Coming => who.model.scenario.features.kmod.coming_is_loaded,
+        Looked::Other | Looked::Nothing => false,
+    };
+    let task = Task { stale: false, ..task };
+    match entry.purpose {
+        // This target is done.
+        Purpose::First { .. } if in_kernel => {
+            look(who, entry.next_target, Task { ret: Ret::Zero, ..task })
+        }
+        Purpose::First { blacklisted: true } => {
+            look(who, entry.next_target, Task { ret: Ret::Zero, ..task })
+        }
+        Purpose::First { blacklisted: false } => look(who, task.pos + 1, task),
+        // `-EEXIST`, which is no error.
+        Purpose::Probe if in_kernel => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+        Purpose::Probe => match entry.insert {
+            Insert::Finit => finit_module(who, task),
+            Insert::NoopCommand => Task { pc: Pc::Install, ..task },
+        },
+        Purpose::Remove => match looked {
+            Looked::Builtin => removal_failed(who, task),
+            Looked::Nothing => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+            Looked::Live | Looked::Coming | Looked::Other => Task { pc: Pc::DeleteModule, ..task },
+        },
+    }
+}
+
+fn removal_failed(who: &Who<'_>, task: Task) -> Task {
+    let end = who.entry(&task).next_target;
+    look(who, end, Task { ret: Ret::Status256, ..task })
+}
+
+/// `delete_module()` has returned to `modprobe -r`.
+pub(crate) fn delete_returned(who: &Who<'_>, ret: Ret, task: Task) -> Task {
+    match ret {
+        Ret::Zero => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+        _ => removal_failed(who, task),
+    }
+}
+
+/// An `install` command that does nothing and exits 0 runs in place of the insertion.
+pub(crate) fn install_command(mut step: Step<'_>) {
+    let module = step.module();
+    let task = look(&step.who, step.task.pos + 1, Task { ret: Ret::Zero, ..step.task });
+    step.to(Event::InstallCommand { module }, task);
 }
 
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
 /// there are several targets, the last one's counts.
-pub(crate) fn finit_returned(step: &Step<'_>, result: Finit, task: Task) -> Task {
-    let entry = step.model.plan[usize::from(task.pos)];
+pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
+    let entry = who.entry(&task);
     let forgiven = result != Finit::Failed
         || !entry.required
-        || step.model.mutant == Some(Mutant::ModprobeExitsZero);
+        || who.model.mutant == Some(Mutant::ModprobeExitsZero);
     if forgiven {
-        look(step, task.pos + 1, Task { ret: Ret::Zero, ..task })
+        look(who, task.pos + 1, Task { ret: Ret::Zero, ..task })
     } else {
-        look(step, entry.next_target, Task { ret: Ret::Status256, ..task })
+        look(who, entry.next_target, Task { ret: Ret::Status256, ..task })
     }
 }
 
@@ -112,16 +206,17 @@ pub(crate) fn open(mut step: Step<'_>) {
     step.to(Event::Open { module, found }, task);
 }
 
-/// `stat("/sys/module/NAME")`: the heuristic that the two versions differ in.
+/// `stat("/sys/module/NAME")`: the heuristic that the versions differ in.
 pub(crate) fn stat(mut step: Step<'_>) {
     let module = step.module();
-    let taken = step.model.scenario.modules[usize::from(module)].name_taken;
+    let taken = step.spec().name_taken;
     let found = step.world.directory(module) || taken;
-    let task = if found && step.model.bare_directory_is_builtin() {
-        in_kernel(&step, step.task)
-    } else {
-        not_in_kernel(&step, step.task)
+    let result = match (found, step.model().bare_directory_is_builtin()) {
+        (true, true) => Looked::Builtin,
+        (true, false) => Looked::Coming,
+        (false, _) => Looked::Nothing,
     };
+    let task = looked(&step.who, result, step.task);
     step.to(Event::Stat { module, found }, task);
 }
 
@@ -134,18 +229,29 @@ pub(crate) fn read(mut step: Step<'_>) {
     let content = if step.task.stale { None } else { Some(step.world.state(module)) };
     let task = match content {
         Some(ModuleState::Live) => step.at(Pc::ReadEnd),
+        Some(ModuleState::Coming)
+            if step.model().scenario.features.kmod.coming_is_loaded && !removing(&step) =>
+        {
+            step.at(Pc::ReadEnd)
+        }
         Some(_) => step.at(Pc::ReadEndOther),
-        None => not_in_kernel(&step, step.task),
+        None => looked(&step.who, Looked::Nothing, step.task),
     };
     step.to(Event::Read { module, content }, task);
 }
 
-/// `read()` until the end, after `live`: in the kernel, unless this read fails.
+fn removing(step: &Step<'_>) -> bool {
+    matches!(step.who.role, Role::Actor { action: Action::ModprobeRemove(_), .. }) && !step.nested()
+}
+
+/// `read()` until the end, after `live` (or what else counts as that): in the kernel, unless this
+/// read fails.
 pub(crate) fn read_end(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
-    let task = if ok { in_kernel(&step, step.task) } else { not_in_kernel(&step, step.task) };
+    let result = if ok { Looked::Live } else { Looked::Nothing };
+    let task = looked(&step.who, result, step.task);
     step.to(Event::ReadEnd { module, ok }, task);
 }
 
@@ -154,37 +260,50 @@ pub(crate) fn read_end_other(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
-    let task = not_in_kernel(&step, step.task);
+    let result = if ok { Looked::Other } else { Looked::Nothing };
+    let task = looked(&step.who, result, step.task);
     step.to(Event::ReadEnd { module, ok }, task);
 }
 
 /// `handle_failed_lookup()`, a name that the indexes do not know: `open()`, which never finds an
 /// initstate, because nothing of that name is ever listed.
 pub(crate) fn open_unknown(mut step: Step<'_>) {
+    let name = step.name();
     let task = step.at(Pc::StatUnknown);
-    step.to(Event::OpenUnknown, task);
+    step.to(Event::OpenUnknown { name }, task);
 }
 
 /// `handle_failed_lookup()`: a bare directory is built in for v19, so exit 0.
 pub(crate) fn stat_unknown(mut step: Step<'_>) {
-    let found = step.model.unknown_directory;
-    let builtin = found && step.model.bare_directory_is_builtin();
+    let name = step.name();
+    let found = step.model().names[usize::from(name)].unknown_directory;
+    let builtin = found && step.model().bare_directory_is_builtin();
     let ret = if builtin { Ret::Zero } else { Ret::Status256 };
     let task = Task { ret, ..step.at(Pc::Exit) };
-    step.to(Event::StatUnknown { found }, task);
+    step.to(Event::StatUnknown { name, found }, task);
 }
 
 /// modprobe exits: the moment that decides whether it told the truth.
 pub(crate) fn exit(mut step: Step<'_>) {
     let status = step.task.ret;
-    let model = step.model;
-    let said_yes = status == Ret::Zero;
-    let task = Task {
-        pc: Pc::HelperReturn,
-        lied: said_yes && !model.truthful(step.task.modprobe_live),
-        modprobe_live: 0,
-        live_since_exit: said_yes && model.all_live(step.shared()),
-        ..step.task
+    let event = Event::Exit { status };
+    if step.nested() {
+        let task = step.at(Pc::HelperReturn);
+        step.to(event, task);
+        return;
+    }
+    let waits = step.who.role.waits_for_modprobe();
+    let task = match step.who.role {
+        Role::Orphan(_) => Task::NONE,
+        _ if !waits => Task::done(status),
+        _ => {
+            let said_yes = status == Ret::Zero;
+            let name = step.name();
+            let lied = said_yes && !step.model().truthful(name, step.task.modprobe_live);
+            let live_since_exit = said_yes && step.all_live();
+            let pc = Pc::HelperReturn;
+            Task { pc, lied, modprobe_live: 0, live_since_exit, ..step.task }
+        }
     };
-    step.to(Event::Exit { status }, task);
+    step.to(event, task);
 }

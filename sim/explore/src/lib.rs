@@ -80,10 +80,18 @@
 //! ```
 
 pub mod bfs;
+pub mod concrete;
+pub mod counted;
+pub mod coverability;
+pub mod directed;
 mod expand;
+pub mod fewest_switches;
 pub mod limits;
 mod packed;
+pub mod por;
 pub mod product;
+pub mod reduce;
+pub mod reorder;
 pub mod replay;
 mod search;
 mod steps;
@@ -91,10 +99,15 @@ pub mod stuck;
 pub mod system;
 mod trace;
 mod visited;
+pub mod watch;
 
 pub use bfs::{Exploration, Violation, explore};
+pub use counted::{Counted, explore_counted};
+pub use directed::{Directed, Lead, Stopped, explore_directed};
 pub use limits::{End, Limits, Options, Progress};
+pub use por::{Deadlock, Reduced, explore_reduced};
 pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
+pub use watch::{Census, EachStep, Watch, WatchNothing};

@@ -29,9 +29,6 @@ const CHUNK: usize = 16;
 /// Blocks below which one thread does it alone.
 const ALONE: usize = 2;
 
-/// States that a worker remembers in order not to send them twice. A power of two.
-const RECENT: usize = 1 << 12;
-
 const EXPAND: u8 = 0;
 const INSERT: u8 = 1;
 const QUIT: u8 = 2;
@@ -66,8 +63,6 @@ impl<const W: usize> Outbox<W> {
 /// One thread's own part of a search.
 struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
     expander: Expander<'f, S, M, W>,
-    /// By hash: states sent not long ago.
-    recent: Box<[Packed<W>; RECENT]>,
     /// Bytes that the budget knows of.
     noted: usize,
 }
@@ -214,11 +209,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     }
 
     fn worker(&self) -> Worker<'f, S, M, W> {
-        Worker {
-            expander: Expander::new(self.frame, self.monitor),
-            recent: Box::new([Packed::ZERO; RECENT]),
-            noted: 0,
-        }
+        Worker { expander: Expander::new(self.frame, self.monitor), noted: 0 }
     }
 
     /// States in each shard.
@@ -418,7 +409,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     fn expand(&self, worker: &mut Worker<'f, S, M, W>, job: &Job) {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
-        let Worker { expander, recent, noted } = worker;
+        let Worker { expander, noted } = worker;
         expander.found.enter(job.level);
         let before = expander.found.transitions;
         while let number = self.next.fetch_add(1, Ordering::Relaxed)

@@ -279,7 +279,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         let outcomes = self.outcomes.len() as u32 - first;
         assert!(outcomes < u32::from(UNKNOWN), "a process with {outcomes} ways to step");
         let blocked = !running && !system.returned(kind, local);
-        let flags = u32::from(blocked) * BLOCKED | u32::from(special) * SPECIAL;
+        let flags = (u32::from(blocked) * BLOCKED) | (u32::from(special) * SPECIAL);
         let outcomes = outcomes as u16;
         let entry = Entry { visits: 0, first, outcomes, flags, helper: NONE };
         self.known += 1;

@@ -116,6 +116,15 @@ pub trait System: Sync {
     /// The local state of a process once `queue` has woken it; `None` if it is not asleep there.
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local>;
 
+    /// The local state of a process that carries no history, for proofs about any number of
+    /// processes ([`crate::coverability`]): what only properties read is forgotten. Nothing else may
+    /// depend on what is forgotten: `step`, `observe`, `wake` and `returned` of the anonymous local
+    /// state are the anonymous ones of the local state. [`DORMANT`] stays [`DORMANT`], and nothing
+    /// else becomes it.
+    fn anonymous(&self, _kind: Kind, local: Local) -> Local {
+        local
+    }
+
     /// Whether the process has nothing more to do, so that having no step is as it should be.
     fn returned(&self, kind: Kind, local: Local) -> bool;
 }

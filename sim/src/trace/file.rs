@@ -19,7 +19,7 @@ use crate::Processes;
 pub const FORMAT: &str = "kmodcheck-trace";
 
 /// The version written, and the only one read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A saved trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +151,8 @@ impl TraceFile {
         let malformed = |error: serde_json::Error| TraceError::Malformed {
             file: file.to_owned(),
             line: error.line(),
-            column: error.column(),
+            // At the end of an empty line serde_json says 0.
+            column: error.column().max(1),
             what: error.to_string(),
         };
         let head: Head = serde_json::from_str(text).map_err(malformed)?;
@@ -189,8 +190,8 @@ impl TraceFile {
             error: ModelError {
                 scenario: self.scenario.name.clone(),
                 what: format!(
-                    "{} callers, expected at most {}",
-                    self.scenario.callers,
+                    "{} processes, expected at most {}",
+                    model.processes().len(),
                     kmodcheck_explore::MAX_PROCESSES
                 ),
             },

@@ -91,6 +91,16 @@ impl Placement {
     }
 }
 
+/// How many values of each there are in a system.
+#[derive(Clone, Copy, Debug)]
+pub struct Shapes {
+    pub kinds: u8,
+    pub shared: u8,
+    pub local: u8,
+    /// Whether some step spawns a process.
+    pub spawns: bool,
+}
+
 /// A system drawn at random.
 #[derive(Clone, Debug)]
 pub struct RandomSystem {
@@ -162,6 +172,27 @@ impl RandomSystem {
             properties,
             placement: Placement { shared_bits: 2 * BITS, local_bits: 2 * BITS },
         }
+    }
+
+    /// How many values there are of each.
+    pub fn shapes(&self) -> Shapes {
+        Shapes {
+            kinds: self.tables.len() as u8,
+            shared: self.tables[0].steps.len() as u8,
+            local: self.tables[0].wake.len() as u8,
+            spawns: (self.tables.iter().flat_map(|t| &t.steps).flatten().flatten())
+                .any(|entry| matches!(entry.effect, Effect::Spawn(..))),
+        }
+    }
+
+    /// The word for a shared value.
+    pub fn shared_word(&self, value: u8) -> Shared {
+        self.placement.shared(value)
+    }
+
+    /// The word for a local value.
+    pub fn local_word(&self, value: u8) -> Local {
+        self.placement.local(value)
     }
 
     /// The same system with states that fill `words` words, if fields can be that wide.

@@ -1,0 +1,200 @@
+//! `kmodcheck fixes`: which changes of switches make a property hold.
+
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::presets;
+use kmodcheck_properties::Property;
+use kmodcheck_properties::fixes::{Answer, Fared, Question, fixes};
+use serde::Serialize;
+
+use crate::args::{Arguments, Fixes};
+use crate::{Ended, Failure, options, output, progress};
+
+pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure> {
+    let kmod_name = asked.pin.as_deref().unwrap_or(&asked.kmod);
+    let base = Features {
+        kernel: presets::kernel(&asked.kernel).expect("the argument is one of KERNELS"),
+        kmod: presets::kmod(kmod_name).expect("the argument is one of KMODS"),
+    };
+    let environment = Environment::ALL
+        .into_iter()
+        .find(|e| e.name() == asked.env)
+        .expect("the argument is one of the environments");
+    let namings = Naming::ALL
+        .into_iter()
+        .filter(|n| asked.naming.as_ref().is_none_or(|name| name == n.name()))
+        .collect();
+    let question = Question {
+        base,
+        kmod_may_change: asked.pin.is_none(),
+        environment,
+        namings,
+        property: asked.property,
+        max_size: asked.max_size,
+    };
+    let bar = progress::bar(0);
+    let answer = fixes(
+        &question,
+        options::threads(arguments),
+        options::limits(arguments),
+        options::interrupt(),
+        &|_, of| {
+            bar.set_length(of as u64);
+            bar.inc(1);
+        },
+    );
+    let covered = bar.position();
+    bar.finish_and_clear();
+    let Some(answer) = answer else {
+        anstream::eprintln!("kmodcheck: interrupted after {covered} systems");
+        return Ok(Ended::OutOfBudget);
+    };
+    if arguments.json {
+        output::print_json(&json(asked, kmod_name, &answer));
+    } else {
+        print(asked, kmod_name, environment, &answer);
+    }
+    Ok(if answer.complete { Ended::AsExpected } else { Ended::OutOfBudget })
+}
+
+fn fared(fared: &Fared) -> String {
+    let mut words = vec![match (fared.holds, fared.premise_met) {
+        (true, true) => "holds",
+        (true, false) => "holds vacuously (its premise never occurs any more)",
+        (false, _) => "violated",
+    }];
+    words.extend(fared.false_alarm.then_some("false alarms"));
+    words.extend(fared.stuck.then_some("somebody sleeps for ever"));
+    words.join(", ")
+}
+
+fn print(asked: &Fixes, kmod: &str, environment: Environment, answer: &Answer) {
+    let property = asked.property;
+    output::print(&format!("{}: {}", property.name(), property.statement()));
+    output::print(&format!(
+        "from kernel {} with kmod {kmod}{}, environment {} ({}), {} callers{}",
+        asked.kernel,
+        if asked.pin.is_some() { " (which stays)" } else { "" },
+        environment.name(),
+        environment.assumes(),
+        environment.callers(),
+        asked.naming.as_ref().map_or(", every way to ask".to_owned(), |n| format!(", {n}")),
+    ));
+    output::print(&format!("as it is: {}\n", fared(&answer.base)));
+    output::print(&format!(
+        "{} sets of at most {} changes tried ({} distinct systems, every state of each); {} sets make \
+         the property hold at the price of a false alarm or of a process that sleeps for ever.",
+        answer.sets, asked.max_size, answer.systems, answer.rejected
+    ));
+    if !answer.unread.is_empty() {
+        output::print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
+    }
+    if answer.sufficient.is_empty() {
+        output::print(&format!(
+            "\nNo set of at most {} changes suffices. What has to be given up is the environment's \
+             assumption: {}.",
+            asked.max_size,
+            environment.assumes()
+        ));
+        return;
+    }
+    output::print("\nSufficient, and no proper subset is:");
+    for (set, how) in &answer.sufficient {
+        if set.is_empty() {
+            output::print("- nothing has to change");
+            continue;
+        }
+        let changes: Vec<String> =
+            set.iter().map(|c| format!("{}={}", c.switch.name, c.value)).collect();
+        output::print(&format!("- {}: {}", changes.join(" + "), fared(how)));
+        for change in set {
+            output::print(&format!(
+                "    {}: {}; {}",
+                change.switch.name, change.switch.meaning, change.switch.commit
+            ));
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FixesJson {
+    format: &'static str,
+    version: u32,
+    kernel: String,
+    kmod: String,
+    kmod_may_change: bool,
+    environment: String,
+    property: &'static str,
+    max_size: usize,
+    base: FaredJson,
+    sufficient: Vec<SetJson>,
+    rejected: usize,
+    sets: usize,
+    systems: usize,
+    unread_switches: Vec<&'static str>,
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct FaredJson {
+    holds: bool,
+    premise_met: bool,
+    false_alarm: bool,
+    stuck: bool,
+}
+
+#[derive(Serialize)]
+struct SetJson {
+    changes: Vec<ChangeJson>,
+    fared: FaredJson,
+}
+
+#[derive(Serialize)]
+struct ChangeJson {
+    switch: &'static str,
+    value: &'static str,
+    commit: &'static str,
+}
+
+fn json(asked: &Fixes, kmod: &str, answer: &Answer) -> FixesJson {
+    let fared = |f: &Fared| FaredJson {
+        holds: f.holds,
+        premise_met: f.premise_met,
+        false_alarm: f.false_alarm,
+        stuck: f.stuck,
+    };
+    FixesJson {
+        format: "kmodcheck-fixes",
+        version: 1,
+        kernel: asked.kernel.clone(),
+        kmod: kmod.to_owned(),
+        kmod_may_change: asked.pin.is_none(),
+        environment: asked.env.clone(),
+        property: asked.property.name(),
+        max_size: asked.max_size,
+        base: fared(&answer.base),
+        sufficient: answer
+            .sufficient
+            .iter()
+            .map(|(set, how)| SetJson {
+                changes: set
+                    .iter()
+                    .map(|c| ChangeJson {
+                        switch: c.switch.name,
+                        value: c.value,
+                        commit: c.switch.commit,
+                    })
+                    .collect(),
+                fared: fared(how),
+            })
+            .collect(),
+        rejected: answer.rejected,
+        sets: answer.sets,
+        systems: answer.systems,
+        unread_switches: answer.unread.clone(),
+        complete: answer.complete,
+    }
+}
+
+/// The property unless told.
+pub(crate) const DEFAULT_PROPERTY: Property = Property::NoFalseSuccess;

@@ -1,0 +1,97 @@
+//! kernel/module/dups.c (8660484ed1cf, v6.4; CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS): requests of one name
+//! share the first waiting one's result, also for 60 s after it.
+
+use crate::event::Event;
+use crate::kernel::kmod;
+use crate::model::{Effect, Step, WaitQueue, Way};
+use crate::state::{Pc, Ret, Task};
+
+/// `kmod_dup_request_exists_wait()` up to its wait: the list under `kmod_dup_mutex`. A nowait request
+/// does not become an entry, and does not wait for one.
+pub(crate) fn exists_wait(mut step: Step<'_>) {
+    let name = step.name();
+    let fields = step.world.name(name);
+    let found = step.world.flag(fields.dup_listed);
+    let waits = step.nested() || step.who.role.waits_for_modprobe();
+    let task = if !found {
+        if waits {
+            step.world.set_flag(fields.dup_listed, true);
+        }
+        step.at(Pc::Exec)
+    } else if !waits {
+        step.finishing(Ret::Zero)
+    } else if step.world.flag(fields.dup_done) {
+        step.at(Pc::DuplicateRead)
+    } else {
+        step.at(Pc::DuplicateAsleep)
+    };
+    step.to(Event::Duplicate { name, found }, task);
+}
+
+/// `wait_for_completion_state(TASK_KILLABLE)`: SIGKILL is the only other way out.
+pub(crate) fn asleep(mut step: Step<'_>) {
+    if kmod::killable(&step) {
+        let task = step.finishing(Ret::Erestartsys);
+        step.way_out(Way::Killed, Effect::None, Event::Killed, task);
+    }
+}
+
+/// `*dup_ret = kmod_req->dup_ret`.
+pub(crate) fn read(mut step: Step<'_>) {
+    let name = step.name();
+    let ret = dup_ret(&mut step);
+    let task = step.finishing(ret);
+    step.to(Event::DuplicateResult { name, ret }, task);
+}
+
+fn dup_ret(step: &mut Step<'_>) -> Ret {
+    let field = step.world.name(step.name()).dup_ret;
+    Ret::from_bits(step.world.get(field))
+}
+
+/// `kmod_dup_request_announce()`: whoever called modprobe stores its result in the name's entry, if
+/// there is one, and queues the completion: also a nowait request, whose result is only that of exec,
+/// and a killed one.
+pub(crate) fn announce(mut step: Step<'_>) {
+    let name = step.name();
+    let fields = step.world.name(name);
+    let ret = step.task.ret;
+    let found = step.world.flag(fields.dup_listed);
+    let mut effect = Effect::None;
+    if found {
+        step.world.set(fields.dup_ret, ret as u64);
+        // `queue_work()` of work that is queued does nothing; of work that is done it completes once
+        // more what is completed for all time.
+        if !step.world.flag(fields.dup_queued) {
+            step.world.set_flag(fields.dup_queued, true);
+            let task = Task { pc: Pc::DuplicateComplete, ..Task::IDLE };
+            let model = step.model();
+            effect = Effect::Spawn(model.kworker(name), model.layout.pack(&task));
+        }
+    }
+    let task = kmod::helper_returned(&step, step.task);
+    step.with(effect, Event::Announce { name, ret, found }, task);
+}
+
+/// `kmod_dup_request_complete()`: `complete_all()`, then the deletion is queued for 60 s later.
+pub(crate) fn complete(mut step: Step<'_>) {
+    let name = step.name();
+    let fields = step.world.name(name);
+    step.world.set_flag(fields.dup_done, true);
+    let task = step.at(Pc::DuplicateDelete);
+    let wake = Effect::WakeAll(WaitQueue::Duplicate(name));
+    step.with(wake, Event::DuplicateComplete { name }, task);
+}
+
+/// `kmod_dup_request_delete()`: where the scenario has time-outs.
+pub(crate) fn delete(mut step: Step<'_>) {
+    if !step.model().scenario.timeouts {
+        return;
+    }
+    let name = step.name();
+    let fields = step.world.name(name);
+    for field in [fields.dup_listed, fields.dup_queued, fields.dup_done] {
+        step.world.set_flag(field, false);
+    }
+    step.way_out(Way::TimeOut, Effect::None, Event::DuplicateDelete { name }, Task::NONE);
+}

@@ -1,0 +1,306 @@
+//! Which releases have which switches, and the table of switches by name: what `--kernel`, `--kmod`,
+//! `--with` and `--without` mean. A preset is a list of switches; the model never asks for a release.
+
+use crate::features::{
+    AliasMap, BareDirectory, BuiltinIndex, FailedLookup, Features, KernelFeatures, KmodFeatures,
+    ListedName, RequestLimit, SanityCheck,
+};
+
+/// The kernel presets, oldest first; `v4.9+...` is v4.9 with a reading of the RFC's patch.
+pub const KERNELS: [&str; 14] = [
+    "v4.9",
+    "v4.9+author-tree",
+    "v4.9+author-mail",
+    "v4.9+verify",
+    "v4.9+wait-and-verify",
+    "v4.9+exact-builtin",
+    "v4.13",
+    "v5.3",
+    "v5.7",
+    "v5.11",
+    "v6.2",
+    "v6.5",
+    "v6.5+dup",
+    "6.1-debian",
+];
+
+/// The kmod presets, oldest first.
+pub const KMODS: [&str; 5] = ["v5", "v19", "v20", "v30", "v34.2"];
+
+/// The switches of a kernel preset.
+pub fn kernel(name: &str) -> Option<KernelFeatures> {
+    let v4_9 = KernelFeatures::V4_9;
+    let patched = |sanity_check| KernelFeatures {
+        sanity_check,
+        alias_map: AliasMap::Exact,
+        already_live: true,
+        ..v4_9
+    };
+    let v4_13 = KernelFeatures {
+        sanity_check: SanityCheck::WarnOnly,
+        request_limit: RequestLimit::AllWaitersRace,
+        ..v4_9
+    };
+    let v5_3 = KernelFeatures { listed_name: ListedName::WaitsForGoing, ..v4_13 };
+    let v5_7 = KernelFeatures { empty_path_fails: true, ..v5_3 };
+    let v5_11 = KernelFeatures { failure_sets_going: true, uevent_after_init: true, ..v5_7 };
+    let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_11 };
+    let v6_5 = KernelFeatures {
+        request_limit: RequestLimit::Semaphore,
+        early_mod_check: true,
+        idempotent_finit: true,
+        ..v6_2
+    };
+    Some(match name {
+        "v4.9" => v4_9,
+        "v4.9+author-tree" => patched(SanityCheck::AuthorTree),
+        "v4.9+author-mail" => patched(SanityCheck::AuthorMail),
+        "v4.9+verify" => patched(SanityCheck::Verify),
+        "v4.9+wait-and-verify" => patched(SanityCheck::WaitAndVerify),
+        "v4.9+exact-builtin" => patched(SanityCheck::ExactBuiltin),
+        "v4.13" => v4_13,
+        "v5.3" => v5_3,
+        "v5.7" => v5_7,
+        "v5.11" => v5_11,
+        // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9; the rest is as in v6.2.
+        "v6.2" | "6.1-debian" => v6_2,
+        "v6.5" => v6_5,
+        "v6.5+dup" => KernelFeatures { duplicate_requests: true, ..v6_5 },
+        _ => return None,
+    })
+}
+
+/// The switches of a kmod preset.
+pub fn kmod(name: &str) -> Option<KmodFeatures> {
+    Some(match name {
+        "v5" => KmodFeatures::V5,
+        "v19" => KmodFeatures::V19,
+        "v20" => KmodFeatures::V20,
+        "v30" => KmodFeatures::V30,
+        "v34.2" => KmodFeatures::V34_2,
+        _ => return None,
+    })
+}
+
+/// Whose switch it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The kernel's.
+    Kernel,
+    /// kmod's.
+    Kmod,
+}
+
+/// One switch by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    /// The name used on the command line and in scenario files.
+    pub name: &'static str,
+    /// Whose it is.
+    pub side: Side,
+    /// The commit or proposal that it stands for.
+    pub commit: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// Its values, the oldest behaviour first; `off` and `on` for a switch that is either.
+    pub values: &'static [&'static str],
+    get: fn(&Features) -> usize,
+    set: fn(&mut Features, usize),
+}
+
+impl Switch {
+    /// The value that it has in `features`.
+    pub fn get(&self, features: &Features) -> &'static str {
+        self.values[(self.get)(features)]
+    }
+
+    /// Sets it; `false` if there is no such value.
+    pub fn set(&self, features: &mut Features, value: &str) -> bool {
+        let Some(index) = self.values.iter().position(|v| *v == value) else { return false };
+        (self.set)(features, index);
+        true
+    }
+
+    /// The switch of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        SWITCHES.iter().find(|switch| switch.name == name)
+    }
+}
+
+const ON_OFF: &[&str] = &["off", "on"];
+
+macro_rules! on_off {
+    ($name:literal, $side:ident, $part:ident . $field:ident, $commit:literal, $meaning:literal) => {
+        Switch {
+            name: $name,
+            side: Side::$side,
+            commit: $commit,
+            meaning: $meaning,
+            values: ON_OFF,
+            get: |f| usize::from(f.$part.$field),
+            set: |f, value| f.$part.$field = value == 1,
+        }
+    };
+}
+
+macro_rules! one_of {
+    ($name:literal, $side:ident, $part:ident . $field:ident : $($text:literal = $value:expr),+;
+     $commit:literal, $meaning:literal) => {
+        Switch {
+            name: $name,
+            side: Side::$side,
+            commit: $commit,
+            meaning: $meaning,
+            values: &[$($text),+],
+            get: |f| {
+                let all = [$($value),+];
+                all.iter().position(|v| *v == f.$part.$field).expect("every value is listed")
+            },
+            set: |f, value| {
+                let all = [$($value),+];
+                f.$part.$field = all[value];
+            },
+        }
+    };
+}
+
+/// Every switch, the kernel's first.
+pub const SWITCHES: &[Switch] = &[
+    one_of!("sanity-check", Kernel, kernel.sanity_check:
+        "none" = SanityCheck::None, "warn-only" = SanityCheck::WarnOnly,
+        "author-tree" = SanityCheck::AuthorTree, "author-mail" = SanityCheck::AuthorMail,
+        "verify" = SanityCheck::Verify, "wait-and-verify" = SanityCheck::WaitAndVerify,
+        "exact-builtin" = SanityCheck::ExactBuiltin;
+        "RFC of 8 Dec 2016; warn-only: 41124db869b7 (v4.13)",
+        "what the kernel does after modprobe returned 0"),
+    one_of!("alias-map", Kernel, kernel.alias_map:
+        "none" = AliasMap::None, "prefix" = AliasMap::Prefix, "exact" = AliasMap::Exact;
+        "RFC of 8 Dec 2016", "how the check and the shortcut map a requested name to modules"),
+    on_off!(
+        "already-live",
+        Kernel,
+        kernel.already_live,
+        "RFC of 8 Dec 2016",
+        "a (mapped) name that is LIVE returns 0 without modprobe"
+    ),
+    one_of!("listed-name", Kernel, kernel.listed_name:
+        "going-exists" = ListedName::GoingExists, "waits-for-going" = ListedName::WaitsForGoing,
+        "waits-once" = ListedName::WaitsOnce;
+        "6e6de3dee51a (v5.3), 0254127ab977 (v6.2, stable 6.1.9)",
+        "what add_unformed_module() does about a listed name; from v5.3 on rmmod wakes waiters"),
+    one_of!("request-limit", Kernel, kernel.request_limit:
+        "fails-at-once" = RequestLimit::FailsAtOnce,
+        "all-waiters-race" = RequestLimit::AllWaitersRace, "semaphore" = RequestLimit::Semaphore;
+        "6d7964a722af, 2ba293c9e7db (v4.13); 25a1b5b518f4 (v6.4)",
+        "what __request_module() does when as many requests run as may"),
+    on_off!(
+        "empty-path-fails",
+        Kernel,
+        kernel.empty_path_fails,
+        "d7d27cfc5cf0 (v5.7)",
+        "an empty modprobe_path is -ENOENT, not 0"
+    ),
+    on_off!(
+        "failure-sets-going",
+        Kernel,
+        kernel.failure_sets_going,
+        "5e8ed280dab9 (v5.11, stable 5.10.5)",
+        "a load that fails after COMING sets GOING before it is unlinked"
+    ),
+    on_off!(
+        "uevent-after-init",
+        Kernel,
+        kernel.uevent_after_init,
+        "38dc717e9715 (v5.11)",
+        "the ADD uevent goes out after init, not before"
+    ),
+    on_off!(
+        "early-mod-check",
+        Kernel,
+        kernel.early_mod_check,
+        "064f4536d139 (v6.4)",
+        "the listed name is looked up once more, earlier"
+    ),
+    on_off!(
+        "idempotent-finit",
+        Kernel,
+        kernel.idempotent_finit,
+        "9b9879fc0327 (v6.5)",
+        "concurrent finit_module() of one file share one result"
+    ),
+    on_off!(
+        "duplicate-requests",
+        Kernel,
+        kernel.duplicate_requests,
+        "8660484ed1cf (v6.4, CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS)",
+        "requests of one name wait for the first one's result, kept for 60 s"
+    ),
+    on_off!(
+        "eexist-safety-net",
+        Kernel,
+        kernel.eexist_safety_net,
+        "proposed",
+        "an init that returns -EEXIST is reported as -EBUSY"
+    ),
+    one_of!("bare-directory", Kmod, kmod.bare_directory:
+        "builtin" = BareDirectory::Builtin, "coming" = BareDirectory::Coming;
+        "fd44a98ae2eb (v20)", "what a directory without initstate is taken for"),
+    one_of!("builtin-index", Kmod, kmod.builtin_index:
+        "last-lookup" = BuiltinIndex::LastLookup, "before-sysfs" = BuiltinIndex::BeforeSysfs;
+        "fd44a98ae2eb (v20)", "when modules.builtin is asked"),
+    one_of!("failed-lookup", Kmod, kmod.failed_lookup:
+        "looks-in-sysfs" = FailedLookup::LooksInSysfs, "fails" = FailedLookup::Fails;
+        "e2719b32cc5c (v20)", "what becomes of a name that no index knows"),
+    on_off!(
+        "coming-is-loaded",
+        Kmod,
+        kmod.coming_is_loaded,
+        "ended by 7cd664fbaead (v6)",
+        "initstate 'coming' counts as in the kernel"
+    ),
+    on_off!(
+        "unpacks-itself",
+        Kmod,
+        kmod.unpacks_itself,
+        "ended by 09c9f8c5df04 (v31)",
+        "a compressed module goes through init_module()"
+    ),
+    on_off!(
+        "builtin-aliases",
+        Kmod,
+        kmod.builtin_aliases,
+        "b866b2165ae6 (v27)",
+        "aliases of built-in code are looked up, too"
+    ),
+];
+
+/// Applies `--with NAME`, `--with NAME=VALUE`: sets a switch.
+///
+/// # Errors
+/// An unknown switch or value, with what was expected.
+pub fn with(features: &mut Features, setting: &str) -> Result<(), String> {
+    let (name, value) = setting.split_once('=').unwrap_or((setting, "on"));
+    let switch = find(name)?;
+    if switch.set(features, value) {
+        return Ok(());
+    }
+    let values = switch.values.join(", ");
+    Err(format!("switch '{name}': found value '{value}', expected one of {values}"))
+}
+
+/// Applies `--without NAME`: gives a switch its oldest value.
+///
+/// # Errors
+/// An unknown switch, with what was expected.
+pub fn without(features: &mut Features, name: &str) -> Result<(), String> {
+    let switch = find(name)?;
+    (switch.set)(features, 0);
+    Ok(())
+}
+
+fn find(name: &str) -> Result<&'static Switch, String> {
+    Switch::find(name).ok_or_else(|| {
+        let names: Vec<&str> = SWITCHES.iter().map(|s| s.name).collect();
+        format!("found switch '{name}', expected one of {}", names.join(", "))
+    })
+}

@@ -1,0 +1,141 @@
+//! The grand matrix against its record.
+//!
+//! `KMODCHECK_RECORD=1 cargo test -p kmodcheck-properties --test grand` rewrites the record. Never
+//! without a reason, which belongs into the commit.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use kmodcheck_explore::{Limits, Options};
+use kmodcheck_model::{Model, builtin::Environment};
+use kmodcheck_properties::grand::{self, GrandCell, System};
+use kmodcheck_properties::{Property, Report, check, recorded};
+
+#[test]
+fn grand_matrix_is_as_recorded() {
+    let systems = System::of(&GrandCell::all());
+    let reports = grand::run(systems, 2, Limits::default(), &AtomicBool::new(false), &|_| {})
+        .expect("nobody interrupts");
+    let found: Vec<String> = reports.iter().map(grand::SystemReport::line).collect();
+    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand.txt");
+        std::fs::write(path, found.join("\n") + "\n").expect("the record can be written");
+        return;
+    }
+    let recorded: Vec<&str> = grand::RECORDED.lines().collect();
+    for (found, recorded) in found.iter().zip(&recorded) {
+        assert_eq!(found, recorded);
+    }
+    assert_eq!(found.len(), recorded.len());
+}
+
+/// The mutants of one system, as recorded: each property's letter and the mutant's name.
+fn mutants(system: &System, report: &Report) -> String {
+    let mut open: Vec<Property> = grand::holding(report).collect();
+    let mut found: Vec<(Property, String)> = Vec::new();
+    for mutant in grand::CANDIDATES {
+        if open.is_empty() {
+            break;
+        }
+        let violated = grand::violated_under(system, mutant, &open);
+        open.retain(|p| !violated.contains(p));
+        found.extend(violated.into_iter().map(|p| (p, mutant.to_string())));
+    }
+    found.extend(open.into_iter().map(|p| (p, "none".to_owned())));
+    found.sort();
+    let pairs: Vec<String> =
+        found.iter().map(|(p, name)| format!("{}={name}", p.letter())).collect();
+    format!("{} | {}", system.name(), pairs.join(" "))
+}
+
+/// Calls `work` for each index on both cores.
+fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        break;
+                    }
+                    let result = work(index);
+                    results.lock().unwrap()[index] = Some(result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap().into_iter().map(Option::unwrap).collect()
+}
+
+#[test]
+fn every_recorded_holds_is_violated_under_its_mutant() {
+    let systems = System::of(&GrandCell::all());
+    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+        let lines = in_parallel(systems.len(), |i| {
+            let options = Options { symmetry: true, ..Options::default() };
+            mutants(&systems[i], &check(&systems[i].model(None), &options).unwrap())
+        });
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand-mutants.txt");
+        std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
+        return;
+    }
+    let recorded: Vec<&str> = grand::MUTANTS.lines().collect();
+    assert_eq!(recorded.len(), systems.len());
+    let without: Vec<Vec<char>> = in_parallel(systems.len(), |i| {
+        let (name, pairs) = recorded[i].split_once(" | ").unwrap();
+        assert_eq!(name, systems[i].name());
+        // Every property that is recorded as holding has one.
+        let line = grand::find(name).unwrap();
+        let mut holding: Vec<char> =
+            line.split(' ').filter_map(|word| word.strip_suffix('+')?.chars().next()).collect();
+        let mut by_mutant: BTreeMap<&str, Vec<Property>> = BTreeMap::new();
+        for (letter, mutant) in pairs.split(' ').filter_map(|pair| pair.split_once('=')) {
+            let letter = letter.chars().next().unwrap();
+            holding.retain(|l| *l != letter);
+            let property = Property::ALL.into_iter().find(|p| p.letter() == letter).unwrap();
+            by_mutant.entry(mutant).or_default().push(property);
+        }
+        assert!(holding.is_empty(), "{name}: no mutant for {holding:?}");
+        let none = by_mutant.remove("none").unwrap_or_default();
+        for (mutant, properties) in by_mutant {
+            let mutant = grand::CANDIDATES.into_iter().find(|m| m.to_string() == mutant).unwrap();
+            let violated = grand::violated_under(&systems[i], mutant, &properties);
+            assert_eq!(violated, properties, "{name} under {mutant}");
+        }
+        none.iter().map(|p| p.letter()).collect()
+    });
+    // What no mutant violates is true by the meaning of 'built in' (a request for built-in code may
+    // return 0, and get_fs_type() finds it at its first look), or because whoever sleeps there may be
+    // killed: with duplicate requests only the first caller has a modprobe, the other waits killably.
+    for (system, letters) in systems.iter().zip(without) {
+        let killed = system.cells[0].environment == Environment::Killed && letters == ['W'];
+        let built_in = system.model(None).built_in(0);
+        assert!(letters.is_empty() || built_in || killed, "{}: {letters:?}", system.name());
+    }
+}
+
+/// Cells that count as one system come to the same, explored each by itself.
+#[test]
+fn switches_that_nothing_reads_change_nothing() {
+    let systems = System::of(&GrandCell::all());
+    let mut compared = 0;
+    for system in systems.iter().filter(|s| s.cells.len() > 1) {
+        if system.cells[0].environment == Environment::LimitTwo && system.cells.len() > 4 {
+            continue; // Large, and nothing special about it.
+        }
+        let summary = |cell: &GrandCell| {
+            let model = Model::new(cell.scenario(), None).unwrap();
+            let options = Options { symmetry: true, ..Options::default() };
+            recorded::summary(&check(&model, &options).unwrap(), 2)
+        };
+        let first = summary(&system.cells[0]);
+        let last = summary(system.cells.last().unwrap());
+        assert_eq!(first, last, "{}", system.name());
+        compared += 1;
+    }
+    assert!(compared > 100, "{compared}");
+}

@@ -1,0 +1,881 @@
+//! Counted states and their successors, derived from [`System::step`]. Every answer of the system is
+//! asked for once and kept: steps by shared and local state, what is remembered by change of the
+//! shared state, wake-ups by queue.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::FixedState;
+
+use super::store::NONE;
+use crate::product::Step;
+use crate::product::fits;
+use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
+use crate::watch::{Census, Watch, WatchNothing};
+
+/// So many processes of one kind are in one local state. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Number of the kind and local state.
+    pub local: u32,
+    pub count: u32,
+}
+
+/// A counted state, decoded: groups in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// Number of the shared state.
+    pub shared: u32,
+    pub groups: Vec<Group>,
+    /// Bytes that it takes encoded.
+    pub bytes: usize,
+    /// These bytes.
+    body: Vec<u8>,
+    /// Where each group begins in them, and where the last one ends.
+    begins: Vec<u16>,
+}
+
+impl Decoded {
+    /// Bytes of flags: one bit for each group.
+    pub fn flags(&self) -> usize {
+        self.groups.len().div_ceil(8)
+    }
+}
+
+/// Whether bit `i` of little-endian flags is set.
+pub(crate) fn flag(flags: &[u8], i: usize) -> bool {
+    flags[i / 8] >> (i % 8) & 1 != 0
+}
+
+pub(crate) fn set_flag(flags: &mut [u8], i: usize) {
+    flags[i / 8] |= 1 << (i % 8);
+}
+
+/// Values numbered in the order found.
+struct Interner<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32, FixedState>,
+}
+
+impl<T: Copy + Eq + Hash> Interner<T> {
+    fn new() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::default() }
+    }
+
+    fn number(&mut self, value: T) -> u32 {
+        let fresh = self.values.len() as u32;
+        let number = *self.numbers.entry(value).or_insert(fresh);
+        if number == fresh {
+            assert!(fresh < u32::MAX / 2, "more values than numbers");
+            self.values.push(value);
+        }
+        number
+    }
+}
+
+/// What a step does to others, in numbers.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Nothing,
+    WakeAll(Queue),
+    WakeOne(Queue),
+    Spawn(Kind, Local),
+}
+
+/// One way for a process in one local state to step in one shared state.
+pub(crate) struct Cached<Label> {
+    pub step: Step<Label>,
+    /// [`Watch::violated`].
+    pub violated: u64,
+    /// How often it was taken.
+    pub taken: u64,
+    shared: u32,
+    local: u32,
+    /// The change of the shared state; `NONE` if it stays.
+    change: u32,
+    act: Act,
+}
+
+/// The choices of a process in one local and one shared state.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps {
+    first: u32,
+    pub many: u32,
+    /// Whether one of them is not a way out.
+    ordinary: bool,
+}
+
+/// A successor of the state expanded last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub parent: u32,
+    pub tag: u32,
+    /// Index of the choice.
+    pub choice: u32,
+    /// The group of the parent that the actor came from.
+    pub actor: u32,
+    /// Number of the local state from which a process was woken by [`Effect::WakeOne`].
+    pub woken: u32,
+    /// For how many transitions it stands.
+    pub times: u32,
+    start: u32,
+    len: u16,
+    pub groups: u16,
+}
+
+/// Successors of some states, to be looked up together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub candidates: Vec<Candidate>,
+    /// The states expanded, those without successors too.
+    pub parents: Vec<u32>,
+    /// Encoded states in its first `end` bytes, and room.
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Batch {
+    pub fn clear(&mut self) {
+        self.candidates.clear();
+        self.parents.clear();
+        self.end = 0;
+    }
+
+    /// Writes behind the states there are, with room for so many groups.
+    #[inline]
+    fn writer(&mut self, groups: usize) -> Writer<'_> {
+        let most = self.end + Writer::most(groups);
+        if self.bytes.len() < most {
+            self.bytes.resize(2 * most, 0);
+        }
+        Writer { bytes: &mut self.bytes[self.end..most], at: 0, before: u32::MAX, groups: 0 }
+    }
+
+    #[inline]
+    pub fn body(&self, candidate: &Candidate) -> &[u8] {
+        &self.bytes[candidate.start as usize..][..usize::from(candidate.len)]
+    }
+}
+
+/// Where everybody is after a step.
+enum After<'a> {
+    /// Here.
+    Groups(&'a [Group]),
+    /// Where they were, but for the process that stepped.
+    Step,
+}
+
+pub(crate) struct Space<'s, S: System> {
+    pub system: &'s S,
+    /// How many processes there are.
+    processes: u32,
+    shared: Interner<Shared>,
+    /// Whether processes of a kind are of one class; else each is of its own.
+    pub symmetry: bool,
+    /// Kind, local state, class: only processes of one class are counted together.
+    locals: Interner<(Kind, Local, u8)>,
+    /// By local state: nobody waits for such a process to run.
+    rests: Vec<bool>,
+    steps: HashMap<u64, Steps, FixedState>,
+    /// Some of `steps`, by a hash of the key: most questions are asked again soon.
+    recent: Vec<(u64, Steps)>,
+    pub choices: Vec<Cached<S::Label>>,
+    changes: Interner<(u32, u32)>,
+    /// By change: the local states that it is known to leave as they are, one bit each.
+    unmoved: Vec<Vec<u64>>,
+    /// By change and local state: the other ones.
+    moved: HashMap<u64, u32, FixedState>,
+    /// By queue and local state: where it wakes. `None`: not asked yet.
+    wakes: Vec<Vec<Option<u32>>>,
+    hasher: FixedState,
+    scratch: Vec<Choice<S::Label>>,
+    others: Vec<Group>,
+    after: Vec<Group>,
+}
+
+impl<'s, S: System> Space<'s, S> {
+    /// For so many processes. `symmetry`: whether those of one kind are interchangeable.
+    pub fn new(system: &'s S, processes: u32, symmetry: bool) -> Self {
+        Self {
+            system,
+            processes,
+            symmetry,
+            shared: Interner::new(),
+            locals: Interner::new(),
+            rests: Vec::new(),
+            steps: HashMap::default(),
+            recent: vec![(u64::MAX, Steps { first: 0, many: 0, ordinary: false }); RECENT],
+            choices: Vec::new(),
+            changes: Interner::new(),
+            unmoved: Vec::new(),
+            moved: HashMap::default(),
+            wakes: Vec::new(),
+            hasher: FixedState::with_seed(0),
+            scratch: Vec::new(),
+            others: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+
+    /// Bytes held, about.
+    pub fn bytes(&self) -> u64 {
+        let choices = self.choices.capacity() * size_of::<Cached<S::Label>>();
+        let steps = self.steps.capacity() * (size_of::<(u64, Steps)>() + 1);
+        let unmoved: usize = self.unmoved.iter().map(|row| 24 + row.capacity() * 8).sum();
+        (choices + steps + unmoved + self.moved.capacity() * 17) as u64
+    }
+
+    pub fn shared(&mut self, shared: Shared) -> u32 {
+        debug_assert!(fits(shared, self.system.shared_bits()), "shared state out of its bits");
+        self.shared.number(shared)
+    }
+
+    pub fn shared_value(&self, number: u32) -> Shared {
+        self.shared.values[number as usize]
+    }
+
+    pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
+        debug_assert!(
+            fits(u128::from(local), self.system.local_bits()),
+            "local state out of its bits"
+        );
+        let number = self.locals.number((kind, local, class));
+        if number as usize == self.rests.len() {
+            self.rests.push(local == DORMANT || self.system.returned(kind, local));
+        }
+        number
+    }
+
+    pub fn local_value(&self, number: u32) -> (Kind, Local) {
+        let (kind, local, _) = self.locals.values[number as usize];
+        (kind, local)
+    }
+
+    /// The class of processes that the local state is one of.
+    fn class(&self, number: u32) -> u8 {
+        self.locals.values[number as usize].2
+    }
+
+    /// The class of the process with that number.
+    fn class_of(&self, process: usize) -> u8 {
+        if self.symmetry { 0 } else { process as u8 }
+    }
+
+    /// How many distinct local states there are so far.
+    pub fn locals(&self) -> u32 {
+        self.locals.values.len() as u32
+    }
+
+    pub fn tag(&self, body: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(body);
+        (hasher.finish() >> 32) as u32
+    }
+
+    /// Numbers a state, and encodes it.
+    pub fn number(
+        &mut self,
+        shared: Shared,
+        processes: &[(Kind, Local)],
+        into: &mut Vec<u8>,
+    ) -> usize {
+        let shared = self.shared(shared);
+        let mut groups: Vec<Group> = Vec::new();
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            let class = self.class_of(i);
+            add(&mut groups, self.local(*kind, *local, class));
+        }
+        encode(shared, &groups, into);
+        groups.len()
+    }
+
+    /// Whether `body` stands for that state.
+    pub fn is(&self, body: &[u8], shared: Shared, processes: &[(Kind, Local)]) -> bool {
+        let Some(shared) = self.shared.numbers.get(&shared) else { return false };
+        let mut groups: Vec<Group> = Vec::new();
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            match self.locals.numbers.get(&(*kind, *local, self.class_of(i))) {
+                Some(local) => add(&mut groups, *local),
+                None => return false,
+            }
+        }
+        let mut encoded = Vec::new();
+        encode(*shared, &groups, &mut encoded);
+        encoded == body
+    }
+
+    /// Reads the state at the beginning of `bytes`.
+    pub fn decode(&self, bytes: &[u8], into: &mut Decoded) {
+        into.groups.clear();
+        into.begins.clear();
+        let mut at = 0;
+        into.shared = varint(bytes, &mut at);
+        let (mut sum, mut local) = (0, u32::MAX);
+        while sum < self.processes {
+            into.begins.push(at as u16);
+            let code = varint(bytes, &mut at);
+            local = local.wrapping_add((code >> 1) + 1);
+            let mut count = 1;
+            if code & 1 != 0 {
+                count = u32::from(bytes[at]);
+                at += 1;
+            }
+            sum += count;
+            into.groups.push(Group { local, count });
+        }
+        debug_assert_eq!(sum, self.processes, "not a counted state");
+        into.bytes = at;
+        into.begins.push(at as u16);
+        into.body.clear();
+        into.body.extend_from_slice(&bytes[..at]);
+    }
+
+    /// Appends the successors of `state`, and sets the flag of each group whose processes have
+    /// nothing to do or can step.
+    ///
+    /// # Errors
+    /// The kind of which a dormant process was wanted and none was left. The other successors are
+    /// appended all the same.
+    pub fn expand<W: Watch<S::Label>>(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        watch: &W,
+        batch: &mut Batch,
+        runs: &mut [u8],
+    ) -> Result<(), Kind> {
+        batch.parents.push(parent);
+        let mut exhausted = Ok(());
+        for actor in 0..state.groups.len() {
+            let steps = self.steps(state.shared, state.groups[actor].local, watch);
+            if steps.ordinary || self.rests[state.groups[actor].local as usize] {
+                set_flag(runs, actor);
+            }
+            exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
+        }
+        exhausted
+    }
+
+    /// Appends the successors by steps of one group's processes.
+    ///
+    /// # Errors
+    /// As [`Space::expand`].
+    pub fn steps_of<W: Watch<S::Label>>(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        actor: usize,
+        watch: &W,
+        batch: &mut Batch,
+    ) -> Result<(), Kind> {
+        let steps = self.steps(state.shared, state.groups[actor].local, watch);
+        self.apply(parent, state, actor, steps, batch)
+    }
+
+    fn apply(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        actor: usize,
+        steps: Steps,
+        batch: &mut Batch,
+    ) -> Result<(), Kind> {
+        let mut exhausted = Ok(());
+        let group = state.groups[actor];
+        for choice in steps.first..steps.first + steps.many {
+            let cached = &self.choices[choice as usize];
+            let (shared, local, change, act) =
+                (cached.shared, cached.local, cached.change, cached.act);
+            let mut emit = |space: &mut Self, after: After<'_>, woken: u32, of: u32| {
+                let start = batch.end;
+                let mut writer = batch.writer(state.groups.len() + 2);
+                match after {
+                    After::Groups(after) => writer.state(shared, after),
+                    After::Step => writer.step(shared, state, actor, local),
+                }
+                let (len, groups) = (writer.at, writer.groups);
+                batch.end += len;
+                let times = group.count * of;
+                space.choices[choice as usize].taken += u64::from(times);
+                batch.candidates.push(Candidate {
+                    parent,
+                    tag: space.tag(&batch.bytes[start..start + len]),
+                    choice,
+                    actor: actor as u32,
+                    woken,
+                    times,
+                    start: start as u32,
+                    len: len as u16,
+                    groups,
+                });
+            };
+            if matches!(act, Act::Nothing) && self.unmoved_by(change, state, actor) {
+                emit(self, After::Step, NONE, 1);
+                continue;
+            }
+            let mut others = std::mem::take(&mut self.others);
+            others.clear();
+            others.extend_from_slice(&state.groups);
+            take(&mut others, actor);
+            if change != NONE {
+                self.remember(change, &mut others);
+            }
+            match act {
+                Act::Nothing => {
+                    add(&mut others, local);
+                    emit(self, After::Groups(&others), NONE, 1);
+                }
+                Act::WakeAll(queue) => {
+                    self.wake_all(queue, &mut others);
+                    add(&mut others, local);
+                    emit(self, After::Groups(&others), NONE, 1);
+                }
+                Act::WakeOne(queue) => {
+                    let mut after = std::mem::take(&mut self.after);
+                    let mut nobody = true;
+                    for j in 0..others.len() {
+                        let Group { local: asleep, count } = others[j];
+                        let Some(woken) = self.wake(queue, asleep) else { continue };
+                        nobody = false;
+                        after.clear();
+                        after.extend_from_slice(&others);
+                        take(&mut after, j);
+                        add(&mut after, woken);
+                        add(&mut after, local);
+                        emit(self, After::Groups(&after), asleep, count);
+                    }
+                    self.after = after;
+                    if nobody {
+                        add(&mut others, local);
+                        emit(self, After::Groups(&others), NONE, 1);
+                    }
+                }
+                Act::Spawn(kind, started) => {
+                    let dormant = others
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, other)| self.local_value(other.local) == (kind, DORMANT));
+                    // The first process of them.
+                    match dormant.map(|(j, other)| (self.class(other.local), j)).min() {
+                        Some((class, j)) => {
+                            let started = self.local(kind, started, class);
+                            take(&mut others, j);
+                            add(&mut others, started);
+                            add(&mut others, local);
+                            emit(self, After::Groups(&others), NONE, 1);
+                        }
+                        None => exhausted = exhausted.and(Err(kind)),
+                    }
+                }
+            }
+            self.others = others;
+        }
+        exhausted
+    }
+
+    /// Whether nobody but the actor is changed by what they remember of a change, as far as is known.
+    fn unmoved_by(&self, change: u32, state: &Decoded, actor: usize) -> bool {
+        change == NONE || {
+            let known = &self.unmoved[change as usize];
+            state.groups.iter().enumerate().all(|(i, group)| {
+                let word = known.get((group.local / 64) as usize);
+                word.is_some_and(|word| word >> (group.local % 64) & 1 != 0)
+                    || (i == actor && group.count == 1)
+            })
+        }
+    }
+
+    /// Where a process other than the actor, in local state `from` before, is after the transition:
+    /// one place, or two if it may be the one woken and may not.
+    pub fn places(&mut self, state: &Decoded, candidate: &Candidate, from: u32) -> [u32; 2] {
+        let cached = &self.choices[candidate.choice as usize];
+        let (change, act) = (cached.change, cached.act);
+        let remembering = |space: &mut Self, from| {
+            if change == NONE { from } else { space.observe(change, from) }
+        };
+        let seen = remembering(self, from);
+        match act {
+            Act::WakeAll(queue) => [self.wake(queue, seen).unwrap_or(seen), NONE],
+            Act::WakeOne(queue) if candidate.woken == seen => {
+                let woken = self.wake(queue, seen).expect("it was woken");
+                // Others may have been asleep with it.
+                let mut asleep = 0;
+                for (i, group) in state.groups.iter().enumerate() {
+                    if remembering(self, group.local) == seen {
+                        asleep += group.count - u32::from(i as u32 == candidate.actor);
+                    }
+                }
+                [woken, if asleep > 1 { seen } else { NONE }]
+            }
+            Act::Nothing | Act::WakeOne(_) | Act::Spawn(..) => [seen, NONE],
+        }
+    }
+
+    /// The choices of a process in a local state. Asks the system the first time.
+    #[inline]
+    pub fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+        let key = pair(shared, local);
+        let slot = (shared.wrapping_mul(61) ^ local) as usize % RECENT;
+        if self.recent[slot].0 != key {
+            self.recent[slot] = (key, self.steps_slowly(shared, local, watch));
+        }
+        self.recent[slot].1
+    }
+
+    fn steps_slowly<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+        let key = pair(shared, local);
+        if let Some(steps) = self.steps.get(&key) {
+            return *steps;
+        }
+        let (kind, local_before) = self.local_value(local);
+        let shared_before = self.shared_value(shared);
+        let mut choices = std::mem::take(&mut self.scratch);
+        choices.clear();
+        if local_before != DORMANT {
+            self.system.step(kind, shared_before, local_before, &mut choices);
+        }
+        let first = self.choices.len() as u32;
+        for choice in &choices {
+            self.cache((shared, local), choice, watch);
+        }
+        let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
+        self.scratch = choices;
+        let steps = Steps { first, many: self.choices.len() as u32 - first, ordinary };
+        self.steps.insert(key, steps);
+        steps
+    }
+
+    fn cache<W: Watch<S::Label>>(
+        &mut self,
+        (before, actor): (u32, u32),
+        choice: &Choice<S::Label>,
+        watch: &W,
+    ) {
+        let shared_before = self.shared_value(before);
+        let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
+        debug_assert_eq!(
+            (shared_before ^ choice.shared) & !choice.footprint.writes,
+            0,
+            "a step changed bits that it did not declare: {:?}",
+            choice.label
+        );
+        let shared = self.shared(choice.shared);
+        let mut local = self.local(kind, choice.local, class);
+        let mut change = NONE;
+        if shared != before {
+            change = self.changes.number((before, shared));
+            if change as usize == self.unmoved.len() {
+                self.unmoved.push(Vec::new());
+            }
+            local = self.observe(change, local);
+        }
+        let act = match choice.effect {
+            Effect::None => Act::Nothing,
+            Effect::WakeAll(queue) => Act::WakeAll(queue),
+            Effect::WakeOne(queue) => Act::WakeOne(queue),
+            Effect::Spawn(kind, started) => Act::Spawn(kind, started),
+        };
+        let step = Step {
+            kind,
+            before: shared_before,
+            after: choice.shared,
+            local_before,
+            local_after: self.local_value(local).1,
+            label: choice.label,
+            way_out: choice.way_out,
+            footprint: choice.footprint,
+            effect: choice.effect,
+        };
+        let violated = watch.violated(&step);
+        self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
+    }
+
+    /// What a process remembers of a change.
+    #[inline]
+    fn observe(&mut self, change: u32, local: u32) -> u32 {
+        let (word, bit) = ((local / 64) as usize, local % 64);
+        if self.unmoved[change as usize].get(word).is_some_and(|known| known >> bit & 1 != 0) {
+            return local;
+        }
+        self.observe_slowly(change, local)
+    }
+
+    #[cold]
+    fn ask_observe(&mut self, change: u32, local: u32) -> u32 {
+        let (kind, value) = self.local_value(local);
+        let (before, after) = self.changes.values[change as usize];
+        let (before, after) = (self.shared_value(before), self.shared_value(after));
+        if value == DORMANT {
+            return local;
+        }
+        let seen = self.system.observe(kind, before, after, value);
+        self.local(kind, seen, self.class(local))
+    }
+
+    fn observe_slowly(&mut self, change: u32, local: u32) -> u32 {
+        if let Some(seen) = self.moved.get(&pair(change, local)) {
+            return *seen;
+        }
+        let seen = self.ask_observe(change, local);
+        if seen == local {
+            let row = &mut self.unmoved[change as usize];
+            let word = (local / 64) as usize;
+            if row.len() <= word {
+                row.resize(word + 1, 0);
+            }
+            row[word] |= 1 << (local % 64);
+        } else {
+            self.moved.insert(pair(change, local), seen);
+        }
+        seen
+    }
+
+    /// Everybody remembers a change.
+    fn remember(&mut self, change: u32, groups: &mut Vec<Group>) {
+        self.map(groups, |space, local| space.observe(change, local));
+    }
+
+    fn wake_all(&mut self, queue: Queue, groups: &mut Vec<Group>) {
+        self.map(groups, |space, local| space.wake(queue, local).unwrap_or(local));
+    }
+
+    fn map(&mut self, groups: &mut Vec<Group>, mut to: impl FnMut(&mut Self, u32) -> u32) {
+        let mut moved = false;
+        for group in groups.iter_mut() {
+            let local = to(self, group.local);
+            moved |= local != group.local;
+            group.local = local;
+        }
+        if moved {
+            groups.sort_unstable_by_key(|group| group.local);
+            groups.dedup_by(|from, into| {
+                let same = from.local == into.local;
+                into.count += if same { from.count } else { 0 };
+                same
+            });
+        }
+    }
+
+    /// Where a process wakes, if it is asleep on the queue.
+    fn wake(&mut self, queue: Queue, local: u32) -> Option<u32> {
+        let row = usize::from(queue.0);
+        if self.wakes.len() <= row {
+            self.wakes.resize(row + 1, Vec::new());
+        }
+        let known = self.wakes[row].get(local as usize).copied().flatten();
+        let woken = known.unwrap_or_else(|| {
+            let (kind, value) = self.local_value(local);
+            let woken = if value == DORMANT { None } else { self.system.wake(kind, value, queue) };
+            let class = self.class(local);
+            let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
+            let row = &mut self.wakes[row];
+            if row.len() <= local as usize {
+                row.resize(local as usize + 1, None);
+            }
+            row[local as usize] = Some(woken);
+            woken
+        });
+        (woken != NONE).then_some(woken)
+    }
+
+    /// Sets the flag of each group whose processes have nothing to do or can step.
+    pub fn running(&mut self, state: &Decoded, runs: &mut [u8]) {
+        for (i, group) in state.groups.iter().enumerate() {
+            let steps = self.steps(state.shared, group.local, &WatchNothing);
+            if steps.ordinary || self.rests[group.local as usize] {
+                set_flag(runs, i);
+            }
+        }
+    }
+
+    /// How many processes are where in the state at the beginning of `bytes`.
+    pub fn census<'a>(&'a self, bytes: &'a [u8]) -> Counts<'a, 's, S> {
+        Counts { space: self, bytes }
+    }
+}
+
+/// An encoded state as a [`Census`]: decoded when it is asked.
+pub(crate) struct Counts<'a, 's, S: System> {
+    space: &'a Space<'s, S>,
+    bytes: &'a [u8],
+}
+
+impl<S: System> Census for Counts<'_, '_, S> {
+    fn count(&self, kind: Kind, local: Local) -> usize {
+        let mut state = Decoded::default();
+        self.space.decode(self.bytes, &mut state);
+        let there = |group: &&Group| self.space.local_value(group.local) == (kind, local);
+        state.groups.iter().filter(there).map(|group| group.count as usize).sum()
+    }
+}
+
+/// Answers kept within easy reach.
+const RECENT: usize = 1 << 12;
+
+fn pair(a: u32, b: u32) -> u64 {
+    u64::from(a) << 32 | u64::from(b)
+}
+
+/// One process joins those in a local state.
+#[inline]
+fn add(groups: &mut Vec<Group>, local: u32) {
+    let at = groups.iter().position(|group| group.local >= local).unwrap_or(groups.len());
+    match groups.get_mut(at) {
+        Some(group) if group.local == local => group.count += 1,
+        _ => groups.insert(at, Group { local, count: 1 }),
+    }
+}
+
+/// One process leaves the group at an index.
+#[inline]
+fn take(groups: &mut Vec<Group>, at: usize) {
+    if groups[at].count == 1 {
+        groups.remove(at);
+    } else {
+        groups[at].count -= 1;
+    }
+}
+
+/// Seven bits a byte, low ones first; the top bit says that more follow.
+#[inline]
+fn varint(bytes: &[u8], at: &mut usize) -> u32 {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        let byte = bytes[*at];
+        *at += 1;
+        value |= u32::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return value;
+        }
+        shift += 7;
+    }
+}
+
+/// Where a state is encoded.
+struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+    /// The local state written last.
+    before: u32,
+    groups: u16,
+}
+
+impl<'a> Writer<'a> {
+    /// Most bytes of a state with so many groups.
+    const fn most(groups: usize) -> usize {
+        VARINT + groups * (VARINT + 1)
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.at] = byte;
+        self.at += 1;
+    }
+
+    #[inline]
+    fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    #[inline]
+    fn group(&mut self, local: u32, count: u32) {
+        let gap = local.wrapping_sub(self.before) - 1;
+        self.varint(gap << 1 | u32::from(count > 1));
+        if count > 1 {
+            self.byte(count as u8);
+        }
+        self.before = local;
+        self.groups += 1;
+    }
+
+    /// The shared state, then each group: how far its number is from the one before, and how many
+    /// processes unless one. The number of processes ends it, so no state is the beginning of
+    /// another.
+    fn state(&mut self, shared: u32, groups: &[Group]) {
+        self.varint(shared);
+        for group in groups {
+            self.group(group.local, group.count);
+        }
+    }
+
+    /// The same for `state`, after one process has gone from the group at index `from` to local
+    /// state `to`. What is unchanged is copied.
+    #[inline]
+    fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
+        self.varint(shared);
+        let groups = &state.groups;
+        let left = groups[from].local;
+        if left == to {
+            return self.copy(state, 0..groups.len());
+        }
+        let into = groups.iter().position(|g| g.local >= to).unwrap_or(groups.len());
+        let (low, high) = (from.min(into), from.max(into));
+        self.copy(state, 0..low);
+        // The first and the second place that change.
+        let at_low =
+            if from < into { self.leave(state, from) } else { self.arrive(state, into, to) };
+        if at_low < high {
+            // The gap to the one before may be another one.
+            self.group(groups[at_low].local, groups[at_low].count);
+            self.copy(state, at_low + 1..high);
+        }
+        let at_high =
+            if from < into { self.arrive(state, into, to) } else { self.leave(state, from) };
+        if at_high < groups.len() {
+            self.group(groups[at_high].local, groups[at_high].count);
+            self.copy(state, at_high + 1..groups.len());
+        }
+    }
+
+    /// Writes the group at an index less one process. Returns the index of the next one.
+    #[inline]
+    fn leave(&mut self, state: &Decoded, from: usize) -> usize {
+        let Group { local, count } = state.groups[from];
+        if count > 1 {
+            self.group(local, count - 1);
+        }
+        from + 1
+    }
+
+    /// Writes one process more in `to`, where `into` is the index of the first group from there.
+    /// Returns the index of the next one.
+    #[inline]
+    fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
+        let there = state.groups.get(into).filter(|group| group.local == to);
+        self.group(to, there.map_or(0, |group| group.count) + 1);
+        into + usize::from(there.is_some())
+    }
+
+    /// Copies groups as they are; the one before them must have been written.
+    #[inline]
+    fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
+        if groups.is_empty() {
+            return;
+        }
+        let (begin, end) = (state.begins[groups.start], state.begins[groups.end]);
+        let bytes = &state.body[usize::from(begin)..usize::from(end)];
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+        self.before = state.groups[groups.end - 1].local;
+        self.groups += groups.len() as u16;
+    }
+}
+
+/// Most bytes of a number.
+const VARINT: usize = 5;
+
+fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
+    let mut bytes = vec![0; Writer::most(groups.len())];
+    let mut writer = Writer { bytes: &mut bytes, at: 0, before: u32::MAX, groups: 0 };
+    writer.state(shared, groups);
+    into.extend_from_slice(&writer.bytes[..writer.at]);
+}
+
+/// The choices that were taken, with how often.
+pub(crate) fn taken<Label>(choices: &[Cached<Label>]) -> impl Iterator<Item = (&Step<Label>, u64)> {
+    choices.iter().filter(|cached| cached.taken > 0).map(|cached| (&cached.step, cached.taken))
+}

@@ -1,0 +1,129 @@
+//! Processes that nothing can ever wake, among counted ones: as [`crate::stuck`], with one bit for
+//! each local state that somebody is in, since all processes there are in the same position.
+
+use super::space::{Batch, Decoded, flag, set_flag};
+use super::store::NONE;
+use super::{MAX_COUNTED, Search};
+use crate::stuck::Stuck;
+use crate::system::{System, WayOut};
+use crate::watch::WatchNothing;
+
+/// The groups of a state, one bit each.
+type Mask = [u8; MAX_COUNTED.div_ceil(8)];
+
+/// The shallowest process that never runs again, and the shallowest that runs again by a time-out or
+/// a kill only. `way_outs`: whether there is any time-out or kill.
+pub(super) fn find<S: System>(
+    search: &mut Search<'_, S>,
+    way_outs: bool,
+) -> [Option<Stuck<S::Label>>; 2] {
+    let for_good = never_run(search, true);
+    let stuck = shallowest(search, &for_good);
+    // Without any way out the two are the same.
+    let but_for_way_out = way_outs.then(|| {
+        forget(search);
+        let mut without = never_run(search, false);
+        without.retain_mut(|(record, groups)| {
+            if let Ok(i) = for_good.binary_search_by_key(record, |(r, _)| *r) {
+                groups.iter_mut().zip(&for_good[i].1).for_each(|(a, b)| *a &= !b);
+            }
+            groups.iter().any(|byte| *byte != 0)
+        });
+        shallowest(search, &without)
+    });
+    [stuck, but_for_way_out.flatten()]
+}
+
+/// Makes the flags of every record say who is not blocked.
+fn forget<S: System>(search: &mut Search<'_, S>) {
+    let mut state = Decoded::default();
+    for record in &search.blocked {
+        search.states.space.decode(search.states.store.tail(*record), &mut state);
+        let mut runs: Mask = [0; _];
+        search.states.space.running(&state, &mut runs);
+        let flags = state.flags();
+        search.states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
+    }
+}
+
+/// The records with groups that never run again, and which these are; in the order found.
+/// `way_outs`: whether time-outs and kills count as steps. The flags of all records must say who is
+/// not blocked, and then say who runs some time.
+fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32, Mask)> {
+    // Later states first: nearly all of a state's successors are found after it.
+    let mut open: Vec<u32> = search.blocked.iter().rev().copied().collect();
+    let (mut state, mut next) = (Decoded::default(), Decoded::default());
+    let mut batch = Batch::default();
+    let (space, store) = (&mut search.states.space, &mut search.states.store);
+    loop {
+        let mut changed = false;
+        open.retain(|&record| {
+            space.decode(store.tail(record), &mut state);
+            let (groups, flags) = (state.groups.len(), state.flags());
+            let mut runs: Mask = [0; _];
+            runs[..flags].copy_from_slice(store.flags(record, state.bytes, flags));
+            let before = runs;
+            for actor in 0..groups {
+                if (0..groups).all(|i| flag(&runs, i)) {
+                    break;
+                }
+                batch.clear();
+                let _ = space.steps_of(record, &state, actor, &WatchNothing, &mut batch);
+                for candidate in &batch.candidates {
+                    if space.choices[candidate.choice as usize].step.way_out != WayOut::Ordinary {
+                        if !way_outs {
+                            continue;
+                        }
+                        // The process that takes its way out runs by that very step.
+                        set_flag(&mut runs, actor);
+                    }
+                    let successor = store.find(batch.body(candidate), candidate.tag);
+                    let successor = successor.expect("the search was complete");
+                    space.decode(store.tail(successor), &mut next);
+                    let runs_there = store.flags(successor, next.bytes, next.flags());
+                    for (i, group) in state.groups.iter().enumerate() {
+                        if flag(&runs, i) || group.count == u32::from(i == actor) {
+                            continue;
+                        }
+                        for place in space.places(&state, candidate, group.local) {
+                            let there = next.groups.binary_search_by_key(&place, |g| g.local);
+                            if place != NONE && flag(runs_there, there.expect("it went there")) {
+                                set_flag(&mut runs, i);
+                            }
+                        }
+                    }
+                }
+            }
+            if runs != before {
+                changed = true;
+                let flags = store.flags_mut(record, state.bytes, flags);
+                flags.copy_from_slice(&runs[..flags.len()]);
+            }
+            !(0..groups).all(|i| flag(&runs, i))
+        });
+        if !changed {
+            break;
+        }
+    }
+    let never = open.into_iter().rev().map(|record| {
+        space.decode(store.tail(record), &mut state);
+        let runs = store.flags(record, state.bytes, state.flags());
+        let mut never: Mask = [0; _];
+        (0..state.groups.len()).filter(|i| !flag(runs, *i)).for_each(|i| set_flag(&mut never, i));
+        (record, never)
+    });
+    never.collect()
+}
+
+/// The first record with a stuck group, with a trace and the number of a process in that group.
+fn shallowest<S: System>(search: &Search<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
+    let (record, groups) = stuck.first()?;
+    let mut state = Decoded::default();
+    search.states.space.decode(search.states.store.tail(*record), &mut state);
+    let group = (0..state.groups.len()).find(|i| flag(groups, *i)).expect("a group is stuck");
+    let wanted = search.states.space.local_value(state.groups[group].local);
+    let (trace, end) = search.states.trace_to(*record);
+    let process = end.processes.iter().position(|process| *process == wanted);
+    let process = process.expect("the trace leads to a state with that group");
+    Some(Stuck { process, trace, states: stuck.len() as u64 })
+}

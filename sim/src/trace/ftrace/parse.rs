@@ -1,0 +1,345 @@
+//! The text of tracefs (`/sys/kernel/tracing/trace`): one event a line, with task, CPU and time.
+//!
+//! ```text
+//!         modprobe-712     [001] .....   101.961751: mod_tree_insert: (mod_tree_insert+0x0/0x40) name="fat" st=3
+//! ```
+//!
+//! Any event is taken; those that nobody here knows are kept as [`What::Unrelated`]. Comments (`#`) and
+//! empty lines are skipped. `CPU:1 [LOST 23 EVENTS]`, by which the tracer says that it overwrote
+//! events, is an event of its own.
+
+use super::FtraceError;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// From 1.
+    pub number: usize,
+    /// The line without blanks around it.
+    pub text: String,
+    /// The command of the process.
+    pub command: String,
+    /// The process.
+    pub pid: u32,
+    /// What happened.
+    pub what: What,
+}
+
+/// What a line says. Events of the module tracepoints, of sched, of system calls, and of the probes
+/// that `tools/real-kernel` sets, by the names that it gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The tracer lost events here.
+    Lost,
+    /// An event that says nothing about modules.
+    Unrelated,
+    /// `sched_process_exec`.
+    Exec {
+        /// The file that is run.
+        file: String,
+    },
+    /// `sched_process_exit`.
+    Exit,
+    /// `get_fs_type()` is called.
+    GetFsType {
+        /// The file system.
+        fs: String,
+    },
+    /// `__request_module()` is called.
+    RequestModule,
+    /// Tracepoint `module_request`.
+    ModuleRequest {
+        /// The requested name.
+        name: String,
+        /// Whether the caller waits for modprobe.
+        wait: bool,
+    },
+    /// `call_usermodehelper_exec()` is called.
+    Helper {
+        /// The helper.
+        path: String,
+        /// Its third argument: what modprobe is asked for.
+        name: String,
+    },
+    /// `call_usermodehelper_exec()` returns.
+    HelperReturns(i64),
+    /// `__request_module()` returns.
+    RequestReturns {
+        /// This.
+        ret: i64,
+        /// To `get_fs_type()`, as far as the probe says where to.
+        to_get_fs_type: bool,
+    },
+    /// `mount()` returns.
+    MountReturns(i64),
+    /// `finit_module()` or `init_module()` is called.
+    Finit,
+    /// It returns.
+    FinitReturns(i64),
+    /// `load_module()` is called.
+    LoadModule,
+    /// It returns.
+    LoadModuleReturns(i64),
+    /// `mod_tree_insert()` of a module that is UNFORMED.
+    Listed(String),
+    /// `finished_loading()` is called.
+    FinishedLoading(String),
+    /// It returns.
+    FinishedLoadingReturns(bool),
+    /// Tracepoint `module_get`.
+    Get {
+        /// The module of which a reference is taken.
+        module: String,
+        /// By which function.
+        site: String,
+    },
+    /// Tracepoint `module_put`.
+    Put {
+        /// The module of which a reference is given back.
+        module: String,
+        /// By which function.
+        site: String,
+    },
+    /// The module notifiers are called.
+    Notified {
+        /// The module.
+        module: String,
+        /// The state that they are told: 0 LIVE, 1 COMING, 2 GOING.
+        state: i64,
+    },
+    /// `mod_sysfs_setup()` is called.
+    SysfsSetup(String),
+    /// It returns.
+    SysfsSetupReturns(i64),
+    /// `sysfs_create_dir_ns()` of a directory below /sys/module is called.
+    MakesDirectory(String),
+    /// `sysfs_create_file_ns()` of an initstate is called.
+    MakesInitstate(String),
+    /// Tracepoint `module_load`.
+    Loaded(String),
+    /// `do_init_module()` is called.
+    DoInit(String),
+    /// It returns.
+    DoInitReturns(i64),
+    /// `register_filesystem()` is called.
+    Registers {
+        /// The file system.
+        fs: String,
+    },
+    /// `free_module()` is called.
+    FreeModule(String),
+    /// Tracepoint `module_free`.
+    Freed(String),
+    /// `mod_sysfs_teardown()` is called.
+    SysfsTeardown(String),
+    /// `delete_module()` is called; of which module, if a probe says it.
+    DeleteModule(Option<String>),
+    /// It returns.
+    DeleteModuleReturns(i64),
+}
+
+/// Reads `text`, the content of `file`.
+///
+/// # Errors
+/// A line that is none of tracefs, or an event of ours without a field that it must have.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, FtraceError> {
+    let mut lines = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let error = |found: &str, expected: &str| FtraceError::Line {
+            file: file.to_owned(),
+            line: index + 1,
+            found: shortened(found),
+            expected: expected.to_owned(),
+        };
+        lines.push(parse_line(index + 1, line, &error)?);
+    }
+    Ok(lines)
+}
+
+/// Enough of a line to recognise it.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
+type Error<'e> = &'e dyn Fn(&str, &str) -> FtraceError;
+
+fn parse_line(number: usize, line: &str, error: Error<'_>) -> Result<Line, FtraceError> {
+    let whole = |command: &str, pid, what| Line {
+        number,
+        text: line.to_owned(),
+        command: command.to_owned(),
+        pid,
+        what,
+    };
+    if line.starts_with("CPU:") && line.contains("[LOST") {
+        return Ok(whole("", 0, What::Lost));
+    }
+    let shape = "a line of tracefs, 'TASK-PID [CPU] FLAGS TIME: EVENT: ...'";
+    // The command may contain blanks, brackets and dashes; the first '[' with digits and ']' is the
+    // CPU, and what comes right before it the process.
+    let (before, after) = split_at_cpu(line).ok_or_else(|| error(line, shape))?;
+    // With the option record-tgid, the thread group's leader in parentheses comes in between.
+    let before = match before.rfind('(') {
+        Some(at) if before.ends_with(')') => before[..at].trim_end(),
+        _ => before,
+    };
+    let (command, pid) = before.rsplit_once('-').ok_or_else(|| error(line, shape))?;
+    let pid = pid.parse().map_err(|_| error(line, shape))?;
+    // Flags may be off (option irq-info); the time ends in a colon.
+    let (time, rest) = after.split_once(": ").ok_or_else(|| error(line, shape))?;
+    let time = time.split_whitespace().next_back().unwrap_or("");
+    if time.is_empty() || !time.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(error(line, shape));
+    }
+    let (event, fields) = match rest.split_once(": ") {
+        Some((event, fields)) if !event.contains([' ', '(']) => (event, fields),
+        // A system call's name is followed by its arguments or by ' -> '.
+        _ => {
+            let end = rest.find(['(', ' ', ':']).unwrap_or(rest.len());
+            rest.split_at(end)
+        }
+    };
+    let what = what(event, fields, error)?;
+    Ok(whole(command.trim(), pid, what))
+}
+
+fn split_at_cpu(line: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    while let Some(open) = line[from..].find(" [") {
+        let open = from + open;
+        let close = open + line[open..].find(']')?;
+        let inside = &line[open + 2..close];
+        if !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit()) {
+            return Some((line[..open].trim(), &line[close + 1..]));
+        }
+        from = open + 2;
+    }
+    None
+}
+
+/// The fields of one event.
+struct Fields<'f> {
+    event: &'f str,
+    text: &'f str,
+    error: Error<'f>,
+}
+
+impl<'f> Fields<'f> {
+    /// What follows `NAME=`, up to the next blank, or between quotation marks.
+    fn raw(&self, name: &str) -> Option<&'f str> {
+        let mut from = 0;
+        loop {
+            let at = from + self.text[from..].find(name)?;
+            let after = &self.text[at + name.len()..];
+            let begins = at == 0 || self.text.as_bytes()[at - 1] == b' ';
+            if begins && let Some(value) = after.strip_prefix('=') {
+                return Some(match value.strip_prefix('"') {
+                    Some(quoted) => quoted.split('"').next().unwrap_or(""),
+                    None => value.split_whitespace().next().unwrap_or(""),
+                });
+            }
+            from = at + name.len();
+        }
+    }
+
+    fn missing(&self, name: &str) -> FtraceError {
+        let expected = format!("'{name}=' in an event '{}'", self.event);
+        (self.error)(self.text, &expected)
+    }
+
+    fn string(&self, name: &str) -> Result<String, FtraceError> {
+        let value = self.raw(name).ok_or_else(|| self.missing(name))?;
+        Ok(value.to_owned())
+    }
+
+    /// A module's name; the kernel's strings have no dashes, file names may.
+    fn module(&self, name: &str) -> Result<String, FtraceError> {
+        Ok(self.string(name)?.replace('-', "_"))
+    }
+
+    fn number(&self, name: &str) -> Result<i64, FtraceError> {
+        let value = self.raw(name).ok_or_else(|| self.missing(name))?;
+        number(value).ok_or_else(|| {
+            let expected = format!("a number after '{name}=' in an event '{}'", self.event);
+            (self.error)(value, &expected)
+        })
+    }
+
+    /// The first word, as the module tracepoints have it.
+    fn first(&self) -> Result<String, FtraceError> {
+        let word = self.text.split_whitespace().next();
+        word.map(str::to_owned).ok_or_else(|| {
+            (self.error)(self.text, &format!("a module's name in an event '{}'", self.event))
+        })
+    }
+
+    /// The result after `->`.
+    fn result(&self) -> Result<i64, FtraceError> {
+        let value = self.text.split("->").nth(1).unwrap_or("").trim();
+        number(value).ok_or_else(|| {
+            (self.error)(self.text, &format!("a number after '->' in an event '{}'", self.event))
+        })
+    }
+}
+
+/// Decimal, or hexadecimal as the unsigned 64-bit pattern of a negative number.
+fn number(text: &str) -> Option<i64> {
+    match text.strip_prefix("0x") {
+        Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).ok().map(|n| n as i64),
+        None => text.parse().ok(),
+    }
+}
+
+fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError> {
+    let f = Fields { event, text: fields, error };
+    let returns = fields.trim_start().starts_with("->");
+    Ok(match event {
+        "sched_process_exec" => What::Exec { file: f.string("filename")? },
+        "sched_process_exit" => What::Exit,
+        "get_fs_type" => What::GetFsType { fs: f.string("fs")? },
+        "request_module" => What::RequestModule,
+        "module_request" => What::ModuleRequest { name: f.first()?, wait: f.number("wait")? != 0 },
+        "umh_exec" => What::Helper { path: f.string("path")?, name: f.string("argv3")? },
+        "umh_exec_ret" => What::HelperReturns(f.number("ret")?),
+        "request_module_ret" => What::RequestReturns {
+            ret: f.number("ret")?,
+            to_get_fs_type: fields.trim_start().starts_with("(get_fs_type+"),
+        },
+        "sys_mount" if returns => What::MountReturns(f.result()?),
+        "sys_finit_module" | "sys_init_module" if returns => What::FinitReturns(f.result()?),
+        "sys_finit_module" | "sys_init_module" => What::Finit,
+        "load_module" => What::LoadModule,
+        "load_module_ret" => What::LoadModuleReturns(f.number("ret")?),
+        "mod_tree_insert" => What::Listed(f.module("name")?),
+        "finished_loading" => What::FinishedLoading(f.module("name")?),
+        "finished_loading_ret" => What::FinishedLoadingReturns(f.number("ret")? & 0xff != 0),
+        "module_get" => What::Get { module: f.first()?, site: f.string("call_site")? },
+        "module_put" => What::Put { module: f.first()?, site: f.string("call_site")? },
+        "notify" | "notify_robust" => {
+            What::Notified { module: f.module("name")?, state: f.number("val")? }
+        }
+        "mod_sysfs_setup" => What::SysfsSetup(f.module("name")?),
+        "mod_sysfs_setup_ret" => What::SysfsSetupReturns(f.number("ret")?),
+        "mkdir" if f.string("parent")? == "module" => What::MakesDirectory(f.module("kobj")?),
+        "mkfile" if f.string("attr")? == "initstate" => What::MakesInitstate(f.module("kobj")?),
+        "module_load" => What::Loaded(f.first()?),
+        "do_init" => What::DoInit(f.module("name")?),
+        "do_init_ret" => What::DoInitReturns(f.number("ret")?),
+        "register_fs" => What::Registers { fs: f.string("fs")? },
+        "free_module" => What::FreeModule(f.module("name")?),
+        "module_free" => What::Freed(f.first()?),
+        "sysfs_teardown" => What::SysfsTeardown(f.module("name")?),
+        "delete_module" => What::DeleteModule(Some(f.module("name")?)),
+        "sys_delete_module" if returns => What::DeleteModuleReturns(f.result()?),
+        "sys_delete_module" => What::DeleteModule(None),
+        _ => What::Unrelated,
+    })
+}
