@@ -107,7 +107,7 @@ pub(crate) struct Check {
     pub limit: Option<u8>,
 
     /// Callers, all asking for the same name; 2 unless given.
-    #[arg(long, value_name = "N", requires = "modules", value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub callers: Option<u8>,
 
     /// The same as --with alias-map=MAP.
@@ -115,7 +115,7 @@ pub(crate) struct Check {
     pub alias_map: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long, requires = "modules")]
+    #[arg(long, requires = "modules", conflicts_with = "file")]
     pub init_may_fail: bool,
 
     /// Waits with a time limit may end by it.
@@ -145,11 +145,11 @@ pub(crate) struct Check {
 #[group(multiple = false, requires = "modules")]
 pub(crate) struct Requested {
     /// Callers call get_fs_type(FS), which requests fs-FS.
-    #[arg(long, value_name = "FS")]
+    #[arg(long, value_name = "FS", conflicts_with = "file")]
     pub fs: Option<String>,
 
     /// Callers call request_module(NAME).
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub module: Option<String>,
 }
 
