@@ -32,8 +32,7 @@ fn goes_wrong(scenario: &Scenario) -> impl Fn(&Shuttle) -> bool + Send + Sync + 
             *into.lock().unwrap() = violated & 1 << Property::NoFalseSuccess as u64 != 0
                 || returned.contains(&Returned::Ret(Ret::Null));
         });
-        let wrong = *wrong.lock().unwrap();
-        wrong
+        *wrong.lock().unwrap()
     }
 }
 

@@ -36,8 +36,7 @@ fn runs(scenario: &Scenario, fault: Option<Fault>) -> Vec<Run> {
         run(rt, &scenario, fault, move |run| into.lock().unwrap().push(run));
         false
     });
-    let runs = runs.lock().unwrap().clone();
-    runs
+    runs.lock().unwrap().clone()
 }
 
 fn decide(model: &Model, log: &EventLog) -> Verdict<Event, ()> {

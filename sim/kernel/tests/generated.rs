@@ -40,8 +40,7 @@ fn difference(scenario: &Scenario, seed: u64, fault: Option<Fault>) -> Option<St
             found.lock().unwrap().is_some()
         });
     }
-    let found = found.lock().unwrap().clone();
-    found
+    found.lock().unwrap().clone()
 }
 
 fn config(cases: u32) -> Config {

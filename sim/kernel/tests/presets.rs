@@ -39,8 +39,7 @@ fn drawn(scenario: &Scenario, scheduler: Scheduler, executions: usize) -> BTreeS
         });
         false
     });
-    let found = found.lock().unwrap().clone();
-    found
+    found.lock().unwrap().clone()
 }
 
 #[test]
