@@ -276,9 +276,10 @@ pub(crate) struct Accept {
     #[arg(long, value_name = "MODULE")]
     pub blacklist: Vec<String>,
 
-    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
-    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
-    pub scenario: Option<PathBuf>,
+    /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
+    /// a built-in scenario, such as 'race'.
+    #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]
+    pub scenario: Option<String>,
 
     /// Show every line of the log that was compared, with the hidden steps in their places.
     #[arg(long)]
