@@ -20,7 +20,7 @@ use crate::expand::Frame;
 use crate::limits::{End, Options};
 use crate::packed::{Layout, Packed};
 use crate::product::{Product, Step, Transition, fits};
-use crate::search::Search;
+use crate::search::{Search, Searched};
 use crate::stuck::{self, Stuck};
 use crate::system::System;
 use crate::trace::Levels;
@@ -175,6 +175,20 @@ pub fn explore<S: System, M: Monitor<S>>(
     monitor: &M,
     options: &Options<'_>,
 ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+    let (frame, words) = framed(system, options)?;
+    Ok(match words {
+        1 => run::<S, M, 1>(&frame, monitor, options),
+        2 => run::<S, M, 2>(&frame, monitor, options),
+        4 => run::<S, M, 4>(&frame, monitor, options),
+        _ => run::<S, M, 8>(&frame, monitor, options),
+    })
+}
+
+/// The system laid out, and the words of a packed state.
+pub(crate) fn framed<'s, S: System>(
+    system: &'s S,
+    options: &Options<'_>,
+) -> Result<(Frame<'s, S>, usize), Unexplorable> {
     let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
     let layout = Layout::new(system.shared_bits(), system.local_bits(), product.processes());
     let (shared, local) = (layout.shared_bits, layout.local_bits);
@@ -188,12 +202,7 @@ pub fn explore<S: System, M: Monitor<S>>(
     }
     let words = layout.words().ok_or(Unexplorable::TooWide(layout.bits()))?;
     let frame = Frame { product, layout, symmetry: options.symmetry };
-    Ok(match words {
-        1 => run::<S, M, 1>(&frame, monitor, options),
-        2 => run::<S, M, 2>(&frame, monitor, options),
-        4 => run::<S, M, 4>(&frame, monitor, options),
-        _ => run::<S, M, 8>(&frame, monitor, options),
-    })
+    Ok((frame, words))
 }
 
 fn run<S: System, M: Monitor<S>, const W: usize>(
@@ -202,6 +211,17 @@ fn run<S: System, M: Monitor<S>, const W: usize>(
     options: &Options<'_>,
 ) -> Exploration<S::Label, M::Tally> {
     let searched = Search::<S, M, W>::run(frame, monitor, options);
+    conclude(searched, monitor, |levels, ends| levels.paths(ends))
+}
+
+/// What was found, with a trace for each violation. `paths`: for each of these states and their levels,
+/// the states on the way there.
+pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
+    searched: Searched<'_, S, M, W>,
+    monitor: &M,
+    paths: impl FnOnce(&Levels<'_, '_, S, W>, &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>>,
+) -> Exploration<S::Label, M::Tally> {
+    let frame = searched.levels.frame;
     let stuck = match searched.end {
         End::Complete => stuck::find(frame, &searched.unresolved, searched.way_outs),
         _ => [None, None],
@@ -213,7 +233,7 @@ fn run<S: System, M: Monitor<S>, const W: usize>(
     let ends = violated.iter().map(|(_, end)| *end);
     let ends: Vec<_> = ends.chain(stuck.iter().flatten().map(|s| (s.state, s.level))).collect();
     let levels = &searched.levels;
-    let mut paths = levels.paths(&ends).into_iter();
+    let mut paths = paths(levels, &ends).into_iter();
     let mut path = || paths.next().expect("one for each end");
     let violations = violated
         .iter()

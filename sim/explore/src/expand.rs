@@ -84,7 +84,7 @@ pub(crate) struct Found<const W: usize> {
 }
 
 impl<const W: usize> Found<W> {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             transitions: 0,
             blocked_states: 0,

@@ -84,6 +84,7 @@ pub mod concrete;
 pub mod counted;
 pub mod coverability;
 pub mod directed;
+pub mod distributed;
 mod expand;
 pub mod fewest_switches;
 pub mod limits;

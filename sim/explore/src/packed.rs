@@ -2,6 +2,10 @@
 
 use std::ops::BitXor;
 
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::product::{Configuration, MAX_PROCESSES, fits};
 
 /// `W` words, compared as a number with the last word most significant.
@@ -26,6 +30,38 @@ impl<const W: usize> Packed<W> {
             hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         }
         hash
+    }
+}
+
+impl<const W: usize> Serialize for Packed<W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(W)?;
+        for word in &self.0 {
+            tuple.serialize_element(word)?;
+        }
+        tuple.end()
+    }
+}
+
+impl<'de, const W: usize> Deserialize<'de> for Packed<W> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words<const W: usize>;
+        impl<'de, const W: usize> Visitor<'de> for Words<W> {
+            type Value = Packed<W>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{W} words")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Packed<W>, A::Error> {
+                let mut words = [0; W];
+                for (i, word) in words.iter_mut().enumerate() {
+                    *word = seq.next_element()?.ok_or_else(|| Error::invalid_length(i, &self))?;
+                }
+                Ok(Packed(words))
+            }
+        }
+        deserializer.deserialize_tuple(W, Words)
     }
 }
 

@@ -34,6 +34,16 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
     /// For each of `ends`, a state and its level: the states from the initial one to it, each the
     /// least predecessor of the next.
     pub fn paths(&self, ends: &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>> {
+        self.paths_by(ends, |level, wanted| self.least_predecessors(level, wanted))
+    }
+
+    /// The same, if others have states too: `least` gives, for a level and states of the next one, in
+    /// order, the least predecessor of each that anybody has.
+    pub fn paths_by(
+        &self,
+        ends: &[(Packed<W>, u32)],
+        mut least: impl FnMut(usize, &[Packed<W>]) -> Vec<Option<Packed<W>>>,
+    ) -> Vec<Vec<Packed<W>>> {
         let mut paths: Vec<Vec<_>> = ends.iter().map(|(end, _)| vec![*end]).collect();
         let deepest = ends.iter().map(|(_, level)| *level).max().unwrap_or(0);
         for level in (1..=deepest).rev() {
@@ -43,7 +53,7 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
                 (0..ends.len()).filter(here).map(|i| paths[i][paths[i].len() - 1]).collect();
             wanted.sort_unstable();
             wanted.dedup();
-            let least = self.least_predecessors(level as usize - 1, &wanted);
+            let least = least(level as usize - 1, &wanted);
             for i in (0..ends.len()).filter(here) {
                 let path = &mut paths[i];
                 let at = wanted.binary_search(&path[path.len() - 1]).expect("it is wanted");
@@ -55,7 +65,8 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
     }
 
     /// For each of the sorted `wanted` states: the least of its predecessors in `level`.
-    fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
+    /// For states in order, the least of this store's states of a level from which each is reached.
+    pub fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
         let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
         let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
         let next = AtomicUsize::new(0);

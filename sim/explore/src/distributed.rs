@@ -1,0 +1,513 @@
+//! Exhaustive breadth-first search over several processes, on this machine or on many.
+//!
+//! - Paper: states owned by hash, U. Stern and D. L. Dill, 'Parallelizing the Murphi verifier', 1997.
+//!   The exchange and the barrier between levels are a timely dataflow: D. G. Murray, F. McSherry,
+//!   R. Isaacs, M. Isard, P. Barham and M. Abadi, 'Naiad: a timely dataflow system', 2013 (crate
+//!   `timely`). A level is an epoch: it is over when no worker can send a state of it any more.
+//! - Decides: what [`crate::bfs`] decides, with the same counts and the same traces: what is found does
+//!   not depend on who owns which state.
+//! - Needs: every worker has the same system, monitor and options; and sockets to all others
+//!   ([`net`]).
+//! - Costs: a worker holds its own states, as `visited.rs` does, and what is on the way to it. The
+//!   states whose blocked processes are still to be looked at are gathered in the first process.
+//!
+//! Every decision (go on, stop at a limit) is taken by all workers from the same messages, so no worker
+//! waits for one that has stopped. Only the first process has a result.
+
+mod comms;
+pub mod net;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use timely::communication::Hooks;
+use timely::communication::allocator::zero_copy::allocator::TcpBuilder;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::allocator::{Allocator, ProcessBuilder};
+use timely::worker::{Config, Worker};
+
+use crate::bfs::{Exploration, Monitor, Tally, Unexplorable, conclude, framed};
+use crate::expand::{Expander, Found, Frame};
+use crate::limits::{End, Options, Progress};
+use crate::packed::Packed;
+use crate::search::Searched;
+use crate::steps::mix;
+use crate::stuck::Unresolved;
+use crate::system::{Kind, System};
+use crate::trace::{BLOCK, Levels};
+use crate::visited::{Budget, Full, Shard};
+
+use comms::Comms;
+use net::Net;
+
+/// States that a worker remembers to have sent lately, so as not to send them again.
+const LATELY: usize = 1 << 15;
+
+/// What a distributed search found, in the first process.
+#[derive(Clone, Debug)]
+pub struct Distributed<Label, T> {
+    /// The same as a search in one process finds. [`Exploration::bytes`] is the largest of all workers,
+    /// times the workers.
+    pub exploration: Exploration<Label, T>,
+    /// Which process ended the search early, and why.
+    pub because: Option<String>,
+    /// States that went from one worker to another.
+    pub sent: u64,
+}
+
+/// What a worker says of itself at the end of a level, or at once if it has to stop.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Said {
+    /// Why everybody has to stop.
+    stop: Option<(Stop, String)>,
+    /// States of the next level; all of its states.
+    next: u64,
+    states: u64,
+    transitions: u64,
+    expanded: u64,
+    /// Properties violated so far.
+    violated: u64,
+    bytes: u64,
+    exhausted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Stop {
+    Memory,
+    Time,
+    States,
+    Interrupted,
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Memory => Self::MemoryLimit,
+            Stop::Time => Self::TimeLimit,
+            Stop::States => Self::StatesLimit,
+            Stop::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// What a worker has in the end.
+#[derive(Serialize, Deserialize)]
+struct Summary<T, const W: usize> {
+    states: u64,
+    expanded: u64,
+    transitions: u64,
+    blocked_states: u64,
+    first: Vec<(u8, u32, Packed<W>)>,
+    exhausted: Option<(Packed<W>, u8)>,
+    unresolved: Vec<(Packed<W>, u32, u16)>,
+    way_outs: bool,
+    bytes: u64,
+    sent: u64,
+    tally: T,
+}
+
+/// Explores every reachable state of `system`, together with the other processes of `net`, of which
+/// each calls this with the same system, monitor and options. `None` in all processes but the first.
+/// [`Options::threads`] is per process, the same in all; [`Limits::bytes`](crate::Limits::bytes) is for
+/// this process, [`Limits::states`](crate::Limits::states) for all, looked at between levels.
+///
+/// # Errors
+/// See [`Unexplorable`].
+///
+/// # Panics
+/// If a connection breaks, in a thread that serves it; see [`net::exit_when_a_process_is_gone`].
+pub fn explore_distributed<S: System, M: Monitor<S>>(
+    system: &S,
+    monitor: &M,
+    options: &Options<'_>,
+    net: Net,
+) -> Result<Option<Distributed<S::Label, M::Tally>>, Unexplorable>
+where
+    M::Tally: Serialize + DeserializeOwned,
+    S::Label: Send,
+{
+    let (frame, words) = framed(system, options)?;
+    Ok(match words {
+        1 => run::<S, M, 1>(&frame, monitor, options, net),
+        2 => run::<S, M, 2>(&frame, monitor, options, net),
+        4 => run::<S, M, 4>(&frame, monitor, options, net),
+        _ => run::<S, M, 8>(&frame, monitor, options, net),
+    })
+}
+
+fn run<S: System, M: Monitor<S>, const W: usize>(
+    frame: &Frame<'_, S>,
+    monitor: &M,
+    options: &Options<'_>,
+    net: Net,
+) -> Option<Distributed<S::Label, M::Tally>>
+where
+    M::Tally: Serialize + DeserializeOwned,
+    S::Label: Send,
+{
+    let threads = options.threads.max(1);
+    let hooks = Hooks::default();
+    let local =
+        ProcessBuilder::new_typed_vector(threads, hooks.refill.clone(), hooks.spill.clone());
+    let Net { process, sockets } = net;
+    type Build = Box<dyn FnOnce() -> Allocator + Send>;
+    let (builders, guard): (Vec<Build>, _) = if sockets.len() > 1 {
+        let (builders, guard) =
+            initialize_networking_from_sockets(local, sockets, process, threads, hooks)
+                .expect("a connected socket can be cloned and served");
+        let build = |tcp: TcpBuilder| -> Build { Box::new(|| Allocator::Tcp(tcp.build())) };
+        (builders.into_iter().map(build).collect(), Some(guard))
+    } else {
+        let build = |one: ProcessBuilder| -> Build { Box::new(|| Allocator::Process(one.build())) };
+        (local.into_iter().map(build).collect(), None)
+    };
+    let failed = Arc::new(AtomicBool::new(false));
+    let mut results: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = builders
+            .into_iter()
+            .map(|builder| {
+                let failed = Arc::clone(&failed);
+                scope.spawn(move || {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| {
+                        let timely =
+                            Worker::new(Config::default(), builder(), Some(Instant::now()));
+                        Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
+                    }));
+                    outcome.unwrap_or_else(|panic| {
+                        // Who waits for this worker waits no longer.
+                        failed.store(true, Ordering::Relaxed);
+                        std::panic::resume_unwind(panic)
+                    })
+                })
+            })
+            .collect();
+        // All are waited for before the first panic goes on.
+        let joined: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        joined.into_iter().map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
+    });
+    drop(guard);
+    results.swap_remove(0)
+}
+
+/// Who owns a state.
+fn owner<const W: usize>(state: &Packed<W>, peers: usize) -> usize {
+    // Of other bits than the place in the owner's table is made of.
+    ((u128::from(mix(state.hash())) * peers as u128) >> 64) as usize
+}
+
+/// One worker.
+struct Member<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
+    frame: &'f Frame<'f, S>,
+    monitor: &'f M,
+    options: &'f Options<'o>,
+    comms: Comms<W>,
+    me: usize,
+    peers: usize,
+    expander: Expander<'f, S, M, W>,
+    mine: Shard<W>,
+    budget: Budget,
+    starts: Vec<Vec<usize>>,
+    unresolved: Vec<Unresolved<W>>,
+    expanded: u64,
+    sent: u64,
+    lately: Vec<Packed<W>>,
+    /// Why this worker has to stop.
+    stop: Option<(Stop, String)>,
+    started: Instant,
+}
+
+impl<'f, 'o, S: System, M: Monitor<S>, const W: usize> Member<'f, 'o, S, M, W>
+where
+    M::Tally: Serialize + DeserializeOwned,
+{
+    fn new(
+        frame: &'f Frame<'f, S>,
+        monitor: &'f M,
+        options: &'f Options<'o>,
+        timely: Worker,
+        failed: &Arc<AtomicBool>,
+    ) -> Self {
+        let (me, peers) = (timely.index(), timely.peers());
+        let share = options.limits.bytes.map(|bytes| bytes / options.threads.max(1) as u64);
+        let budget = Budget::new(share);
+        Self {
+            frame,
+            monitor,
+            options,
+            comms: Comms::new(timely, move |state| owner(state, peers) as u64, failed),
+            me,
+            peers,
+            expander: Expander::new(frame, monitor),
+            mine: Shard::new(&budget),
+            budget,
+            starts: vec![vec![0]],
+            unresolved: Vec::new(),
+            expanded: 0,
+            sent: 0,
+            lately: vec![Packed::ZERO; LATELY],
+            stop: None,
+            started: Instant::now(),
+        }
+    }
+
+    fn work(mut self) -> Option<Distributed<S::Label, M::Tally>> {
+        let initial = self.frame.canonical::<W>(&self.frame.product.initial());
+        if owner(&initial, self.peers) == self.me {
+            self.store(&[initial]);
+        }
+        let mut all = Vec::new();
+        let (end, because, depth) = loop {
+            let level = self.starts.len() as u32 - 1;
+            let to = self.mine.len();
+            let others = self.expand(level, to, &all);
+            all = self.agree(others, to);
+            let next: u64 = all.iter().map(|said: &Said| said.next).sum();
+            let deepest = level + u32::from(next > 0);
+            if all.iter().any(|said| said.exhausted) {
+                // Which kind, the summaries say.
+                break (End::PoolExhausted(Kind(0)), None, deepest);
+            }
+            let stop = all.iter().enumerate().find_map(|(i, s)| Some((i, s.stop.clone()?)));
+            if let Some((worker, (stop, what))) = stop {
+                let process = worker / self.options.threads.max(1);
+                break (stop.into(), Some(format!("process {process}: {what}")), deepest);
+            }
+            if next == 0 {
+                break (End::Complete, None, deepest);
+            }
+            self.starts.push(vec![to]);
+            let violated = all.iter().fold(0, |bits, said| bits | said.violated);
+            let wanted = self.options.stop_when_violated;
+            if wanted != 0 && violated & wanted == wanted {
+                break (End::Violated, None, deepest);
+            }
+            let states: u64 = all.iter().map(|said| said.states).sum();
+            if let Some(most) = self.options.limits.states.filter(|most| states > *most) {
+                let what = format!("{states} states, at most {most} wanted");
+                break (End::StatesLimit, Some(what), deepest);
+            }
+        };
+        self.conclude(end, because, depth)
+    }
+
+    /// Expands this worker's states of a level, and takes in what comes. What others say meanwhile is
+    /// that all have to stop.
+    fn expand(&mut self, level: u32, to: usize, last: &[Said]) -> bool {
+        self.expander.found.enter(level);
+        let mut from = self.starts.last().expect("there is a first level")[0];
+        let first = from;
+        let (mut own, mut away) = (Vec::new(), Vec::new());
+        let mut stopped = false;
+        while from < to && !stopped {
+            let until = (from + BLOCK).min(to);
+            let (me, peers, lately) = (self.me, self.peers, &mut self.lately);
+            for piece in self.mine.pieces(from, until) {
+                for &state in piece {
+                    let left = self.expander.expand(state, |after| {
+                        if peers == 1 || owner(&after, peers) == me {
+                            own.push(after);
+                        } else {
+                            let place = (after.hash() >> 20) as usize % LATELY;
+                            if lately[place] != after || after == Packed::ZERO {
+                                lately[place] = after;
+                                away.push(after);
+                            }
+                        }
+                    });
+                    if left != 0 {
+                        self.unresolved.push(Unresolved { state, level, mask: left });
+                    }
+                }
+            }
+            self.expanded += (until - from) as u64;
+            from = until;
+            self.sent += away.len() as u64;
+            self.comms.send(&mut away);
+            self.store(&own);
+            own.clear();
+            self.comms.step();
+            self.receive();
+            self.look_at_limits();
+            stopped = self.stop.is_some() || self.comms.told_to_stop();
+            self.show(level, (from - first, to - first), last);
+        }
+        if self.stop.is_some() {
+            self.comms.tell_to_stop();
+        }
+        stopped
+    }
+
+    /// What everybody says of this level once all of its successors have arrived.
+    fn agree(&mut self, _stopped: bool, to: usize) -> Vec<Said> {
+        self.comms.end_level();
+        while !self.comms.level_is_over() {
+            self.comms.step_or_wait();
+            self.receive();
+        }
+        self.receive();
+        self.look_at_limits();
+        let said = Said {
+            stop: self.stop.clone(),
+            next: (self.mine.len() - to) as u64,
+            states: self.mine.len() as u64,
+            transitions: self.expander.found.transitions,
+            expanded: self.expanded,
+            violated: self.expander.found.violated(),
+            bytes: self.budget.held(),
+            exhausted: self.expander.found.exhausted.is_some(),
+        };
+        self.comms.all_to_all(&said)
+    }
+
+    fn receive(&mut self) {
+        while let Some(states) = self.comms.received() {
+            self.store(&states);
+        }
+    }
+
+    /// Stores those of `states` that are new; once there was no room, none.
+    fn store(&mut self, states: &[Packed<W>]) {
+        if self.stop.is_some() {
+            return;
+        }
+        let room = &mut u64::MAX.clone();
+        if let Err(Full::Bytes | Full::States) = self.mine.insert(states, room, &self.budget) {
+            let most = self.options.limits.bytes.map_or(0, |bytes| bytes >> 20);
+            let what = format!("no room for more states in {most} MiB");
+            self.stop = Some((Stop::Memory, what));
+        }
+    }
+
+    fn look_at_limits(&mut self) {
+        let options = self.options;
+        if self.stop.is_some() {
+        } else if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+            self.stop = Some((Stop::Interrupted, "interrupted".to_owned()));
+        } else if let Some(time) = options.limits.time.filter(|t| self.started.elapsed() >= *t) {
+            self.stop = Some((Stop::Time, format!("{} s are over", time.as_secs())));
+        } else if let Some(most) =
+            options.limits.states.filter(|most| self.mine.len() as u64 > *most)
+        {
+            self.stop = Some((Stop::States, format!("more than {most} states")));
+        }
+    }
+
+    fn show(&self, level: u32, (done, of): (usize, usize), last: &[Said]) {
+        let Some(progress) = self.options.progress.filter(|_| self.me == 0) else { return };
+        let sum = |of: fn(&Said) -> u64| last.iter().map(of).sum::<u64>();
+        let states = sum(|s| s.states).max(self.mine.len() as u64);
+        let size = sum(|s| s.next).max(of as u64);
+        progress(Progress {
+            states,
+            transitions: sum(|s| s.transitions),
+            depth: level,
+            queue: states - sum(|s| s.expanded).min(states),
+            level: size,
+            // As far as this worker is.
+            level_left: size * (of - done) as u64 / of.max(1) as u64,
+            bytes: sum(|s| s.bytes),
+            bytes_limit: self.options.limits.bytes,
+            elapsed: self.started.elapsed(),
+        });
+    }
+
+    /// Gathers what all have found; the first worker gives it.
+    fn conclude(
+        mut self,
+        end: End,
+        because: Option<String>,
+        depth: u32,
+    ) -> Option<Distributed<S::Label, M::Tally>> {
+        self.expander.record();
+        let Expander { found, tally, steps, .. } = self.expander;
+        let summary = Summary::<M::Tally, W> {
+            states: self.mine.len() as u64,
+            expanded: self.expanded,
+            transitions: found.transitions,
+            blocked_states: found.blocked_states,
+            first: (found.first.iter().zip(0..))
+                .filter_map(|(first, property)| first.map(|(level, s)| (property, level, s)))
+                .collect(),
+            exhausted: found.exhausted.map(|(state, kind)| (state, kind.0)),
+            unresolved: self.unresolved.iter().map(|u| (u.state, u.level, u.mask)).collect(),
+            way_outs: steps.way_outs,
+            bytes: self.budget.peak(),
+            sent: self.sent,
+            tally,
+        };
+        let mut comms = self.comms;
+        let summaries: Vec<Summary<M::Tally, W>> = comms.to_first(&summary);
+        drop(summary);
+        let mut starts = self.starts;
+        starts.push(vec![self.mine.len()]);
+        let levels = Levels { frame: self.frame, shards: vec![self.mine], starts, threads: 1 };
+        if self.me != 0 {
+            paths(&mut comms, &levels, None);
+            comms.finish();
+            return None;
+        }
+        let (mut sent, mut bytes, mut workers) = (0, 0, 0);
+        let mut searched = Searched::<S, M, W> {
+            end,
+            states: 0,
+            depth,
+            expanded: 0,
+            bytes: 0,
+            found: Found::new(),
+            tally: M::Tally::default(),
+            unresolved: Vec::new(),
+            way_outs: false,
+            levels,
+        };
+        for summary in summaries {
+            searched.states += summary.states;
+            searched.expanded += summary.expanded;
+            searched.found.transitions += summary.transitions;
+            searched.found.blocked_states += summary.blocked_states;
+            for (property, level, state) in summary.first {
+                let slot = &mut searched.found.first[usize::from(property)];
+                *slot = [*slot, Some((level, state))].into_iter().flatten().min();
+            }
+            let exhausted = summary.exhausted.map(|(state, kind)| (state, Kind(kind)));
+            let slot = &mut searched.found.exhausted;
+            *slot = [*slot, exhausted].into_iter().flatten().min();
+            let unresolved = summary.unresolved.into_iter();
+            searched.unresolved.extend(unresolved.map(|(state, level, mask)| Unresolved {
+                state,
+                level,
+                mask,
+            }));
+            searched.way_outs |= summary.way_outs;
+            searched.tally.add(summary.tally);
+            (sent, bytes, workers) = (sent + summary.sent, summary.bytes.max(bytes), workers + 1);
+        }
+        searched.bytes = bytes * workers;
+        if let (End::PoolExhausted(_), Some((_, kind))) = (end, searched.found.exhausted) {
+            searched.end = End::PoolExhausted(kind);
+        }
+        let exploration =
+            conclude(searched, self.monitor, |levels, ends| paths(&mut comms, levels, Some(ends)));
+        comms.finish();
+        Some(Distributed { exploration, because, sent })
+    }
+}
+
+/// The paths to `ends`, which the first worker gives, each state the least predecessor of the next,
+/// whoever owns it.
+fn paths<S: System, const W: usize>(
+    comms: &mut Comms<W>,
+    levels: &Levels<'_, '_, S, W>,
+    ends: Option<&[(Packed<W>, u32)]>,
+) -> Vec<Vec<Packed<W>>> {
+    let ends: Vec<(Packed<W>, u32)> = comms.from_first(ends.map(<[_]>::to_vec));
+    levels.paths_by(&ends, |level, wanted| {
+        let all: Vec<Vec<Option<Packed<W>>>> =
+            comms.all_to_all(&levels.least_predecessors(level, wanted));
+        let least = |i: usize| all.iter().filter_map(|theirs| theirs[i]).min();
+        (0..wanted.len()).map(least).collect()
+    })
+}

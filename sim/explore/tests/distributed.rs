@@ -1,0 +1,173 @@
+//! The distributed search against the local one, to the last digit: on random systems, on one and
+//! several workers, in one process and over sockets on loopback.
+
+mod common;
+
+use std::net::TcpListener;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use common::random_system::{Label, RandomSystem};
+use common::reference_model::ReferenceModel;
+use kmodcheck_explore::bfs::{CountOnly, Monitor};
+use kmodcheck_explore::distributed::net::{Net, NetError, connect};
+use kmodcheck_explore::distributed::{Distributed, explore_distributed};
+use kmodcheck_explore::{End, Exploration, Limits, Options, System, Transition, explore};
+
+struct Properties<'a>(&'a RandomSystem);
+
+impl Monitor<RandomSystem> for Properties<'_> {
+    type Tally = u64;
+
+    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
+        self.0.violated_by(transition)
+    }
+
+    fn record(&self, tally: &mut u64, _: &Transition<'_, Label>, violated: u64) {
+        *tally += 1 + (violated << 20);
+    }
+}
+
+/// Ports that were free a moment ago.
+fn hosts(processes: usize) -> Vec<String> {
+    let listeners: Vec<_> =
+        (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    listeners.iter().map(|l| l.local_addr().unwrap().to_string()).collect()
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The search by several processes, each played by a thread: all that they share is sockets.
+fn over_sockets<S: System, M: Monitor<S>>(
+    (system, monitor): (&S, &M),
+    processes: usize,
+    options: &Options<'_>,
+) -> Distributed<S::Label, M::Tally>
+where
+    M::Tally: serde::Serialize + serde::de::DeserializeOwned,
+{
+    let hosts = &hosts(processes);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..processes)
+            .map(|process| {
+                scope.spawn(move || {
+                    let net = connect(hosts, process, &[7; 32], PATIENCE).unwrap();
+                    explore_distributed(system, monitor, options, net).expect("it fits")
+                })
+            })
+            .collect();
+        let mut found: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
+        assert!(found[1..].iter().all(Option::is_none), "the first has the result");
+        found.swap_remove(0).expect("the first has the result")
+    })
+}
+
+/// All but bytes, which are the workers' own.
+fn same<L: Copy + PartialEq + std::fmt::Debug, T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    found: &Exploration<L, T>,
+    expected: &Exploration<L, T>,
+) {
+    let counts = |e: &Exploration<L, T>| {
+        (e.end, e.states, e.transitions, e.depth, e.queue, e.blocked_states, e.words)
+    };
+    assert_eq!(counts(found), counts(expected), "{what}");
+    assert_eq!(found.violations, expected.violations, "{what}");
+    assert_eq!(found.stuck, expected.stuck, "{what}");
+    assert_eq!(found.stuck_but_for_way_out, expected.stuck_but_for_way_out, "{what}");
+    assert_eq!(found.tally, expected.tally, "{what}");
+}
+
+#[test]
+fn as_the_local_search_on_random_systems() {
+    let mut violated = 0;
+    let mut stuck = 0;
+    for seed in 0..300 {
+        let system = RandomSystem::new(seed);
+        let options = Options { symmetry: seed % 2 == 0, ..Options::default() };
+        let expected = explore(&system, &Properties(&system), &options).expect("it fits");
+        // Of a search that ends early the counts depend on when.
+        if expected.end != End::Complete {
+            continue;
+        }
+        violated += expected.violations.len();
+        stuck += usize::from(expected.stuck.is_some());
+        for threads in [1, 3] {
+            let options = Options { threads, ..options };
+            let found = explore_distributed(&system, &Properties(&system), &options, Net::alone());
+            let found = found.expect("it fits").expect("this is the first");
+            same(&format!("seed {seed}, {threads} workers"), &found.exploration, &expected);
+            assert_eq!(found.because, None);
+        }
+        if seed % 10 == 0 {
+            let options = Options { threads: 1 + seed as usize / 10 % 2, ..options };
+            let monitor = Properties(&system);
+            for processes in [2, 4] {
+                let found = over_sockets((&system, &monitor), processes, &options);
+                let what = format!("seed {seed}, {processes} processes");
+                same(&what, &found.exploration, &expected);
+            }
+        }
+    }
+    assert!(violated > 200 && stuck > 20, "{violated} violations, {stuck} stuck");
+}
+
+#[test]
+fn the_reference_model_over_sockets() {
+    let system = ReferenceModel { callers: 4, v19: true };
+    let expected = explore(&system, &CountOnly, &Options::default()).expect("it fits");
+    assert_eq!(expected.states, 63_973);
+    for (processes, threads) in [(1, 2), (2, 1), (2, 2), (4, 1)] {
+        let options = Options { threads, ..Options::default() };
+        let found = over_sockets((&system, &CountOnly), processes, &options);
+        same("N = 4", &found.exploration, &expected);
+        assert!(found.sent > 10_000, "{} states were sent", found.sent);
+    }
+}
+
+#[test]
+fn a_limit_of_one_worker_stops_all_without_a_verdict() {
+    let system = ReferenceModel { callers: 5, v19: true };
+    let stop = AtomicBool::new(true);
+    let limited =
+        |limits, interrupt| Options { threads: 1, limits, interrupt, ..Options::default() };
+    let memory = Limits { bytes: Some(200_000), ..Limits::default() };
+    let states = Limits { states: Some(1_000), ..Limits::default() };
+    let time = Limits { time: Some(Duration::ZERO), ..Limits::default() };
+    for (options, end, why) in [
+        (limited(memory, None), End::MemoryLimit, "no room for more states"),
+        (limited(states, None), End::StatesLimit, "states"),
+        (limited(time, None), End::TimeLimit, "0 s are over"),
+        (limited(Limits::default(), Some(&stop)), End::Interrupted, "interrupted"),
+    ] {
+        let found = over_sockets((&system, &CountOnly), 2, &options);
+        assert_eq!(found.exploration.end, end);
+        assert!(found.exploration.states < 878_304);
+        let because = found.because.expect("it says why");
+        assert!(because.contains(why), "{because}");
+    }
+}
+
+#[test]
+fn who_is_not_there_or_does_something_else_is_named() {
+    let all = hosts(2);
+    let alone = connect(&all, 1, &[0; 32], Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(&alone, NetError::Unreachable { process: 0, .. }), "{alone}");
+    assert!(alone.to_string().contains(&all[0]), "{alone}");
+    let alone = connect(&all, 0, &[0; 32], Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(&alone, NetError::Unreachable { process: 1, .. }), "{alone}");
+
+    let all = &hosts(2);
+    std::thread::scope(|scope| {
+        let one = scope.spawn(|| connect(all, 0, &[1; 32], PATIENCE).unwrap_err());
+        let other = connect(all, 1, &[2; 32], PATIENCE).unwrap_err();
+        assert!(matches!(other, NetError::Different { process: 0, .. }), "{other}");
+        let one = one.join().unwrap();
+        assert!(matches!(one, NetError::Different { process: 1, .. }), "{one}");
+    });
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let all = [taken.local_addr().unwrap().to_string(), "127.0.0.1:9".to_owned()];
+    let refused = connect(&all, 0, &[0; 32], PATIENCE).unwrap_err();
+    assert!(matches!(refused, NetError::Listen { process: 0, .. }), "{refused}");
+}
