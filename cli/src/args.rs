@@ -9,7 +9,7 @@ use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
-use crate::scale_args::ScaleCommand;
+use crate::scale_args::{EngineArguments, ScaleCommand};
 
 /// Model checker for the Linux module loading race.
 ///
@@ -108,6 +108,9 @@ pub(crate) struct Check {
     /// How many requests may run at a time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub limit: Option<u8>,
+
+    #[command(flatten)]
+    pub engine: EngineArguments,
 
     /// Callers, all asking for the same name; 2 unless given.
     #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]

@@ -8,14 +8,14 @@ use kmodcheck_model::Model;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_properties::check::{Answer, Trace, check};
+use kmodcheck_properties::check::{Answer, Trace};
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
 use serde::Serialize;
 
 use crate::args::{Arguments, Check};
 use crate::output::{self, word};
-use crate::{Ended, Failure, assumed, options, progress};
+use crate::{Ended, Failure, assumed, engine, options, progress};
 
 /// What is checked, and against what.
 struct Subject {
@@ -65,17 +65,19 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     let model = Model::new(subject.scenario.clone(), None)?;
     let limits = options::limits(arguments);
     let spinner = progress::spinner();
-    let report = check(
-        &model,
-        &Options {
-            symmetry: !check_args.no_symmetry,
-            limits,
-            interrupt: Some(options::interrupt()),
-            progress: Some(&|p| spinner.set_message(progress::describe(p))),
-            threads: options::threads(arguments),
-            ..Options::default()
-        },
-    )?;
+    let describe = |p| spinner.set_message(progress::describe(p));
+    let search = Options {
+        symmetry: !check_args.no_symmetry,
+        limits,
+        interrupt: Some(options::interrupt()),
+        progress: Some(&describe),
+        threads: options::threads(arguments),
+        ..Options::default()
+    };
+    // Only one of several processes has the result.
+    let Some(report) = engine::check(&model, &search, &check_args.engine)? else {
+        return Ok(Ended::AsExpected);
+    };
     spinner.finish_and_clear();
     let shown = shown(check_args, &subject, &report);
     match (&check_args.save_trace, &shown) {

@@ -6,6 +6,7 @@ mod args;
 mod assumed;
 mod check;
 mod design_review;
+mod engine;
 mod evidence_args;
 mod features;
 mod fixes;

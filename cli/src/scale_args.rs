@@ -25,6 +25,47 @@ pub(crate) fn run(arguments: &Arguments, command: &ScaleCommand) -> Result<Ended
     }
 }
 
+/// What explores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// One process.
+    Local,
+    /// Several processes, on this machine or on many, as a timely dataflow.
+    Timely,
+}
+
+/// Where a check is explored.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArguments {
+    /// What explores: this process, or several.
+    #[arg(long, value_enum, default_value_t = Engine::Local)]
+    pub engine: Engine,
+
+    /// Processes, all on this machine (timely). --threads and --memory-limit are for each.
+    #[arg(long, value_name = "N", conflicts_with = "hosts", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub processes: Option<u16>,
+
+    /// A file with HOST:PORT of each process, one a line, the same on every machine (timely).
+    #[arg(long, value_name = "FILE", requires = "process")]
+    pub hosts: Option<PathBuf>,
+
+    /// Which line of --hosts this process is, from 0; the first has the result.
+    #[arg(long, value_name = "I", requires = "hosts")]
+    pub process: Option<usize>,
+
+    /// How long to wait for the other processes to be there (timely).
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub connect_timeout: u64,
+
+    /// Leave checkpoints in this directory, and go on from the one that is there (local).
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Write one after the first level that ends so long after the last.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "checkpoint")]
+    pub checkpoint_every: u64,
+}
+
 /// How the next process is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Schedule {

@@ -2,12 +2,13 @@
 
 use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::{
-    End, Options, Product, Step, explore,
+    End, Exploration, Options, Product, Step, explore,
     replay::{Impossible, replay},
 };
 use kmodcheck_model::event::Judgement;
 use kmodcheck_model::{Event, Model, ModuleState};
 use kmodcheck_sim::Processes;
+use serde::{Deserialize, Serialize};
 
 use crate::property::{Property, Says, View};
 
@@ -43,7 +44,7 @@ pub struct Answer {
 }
 
 /// What the check after modprobe decided when modprobe had lied, in distinct transitions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisions {
     /// The lie became an error.
     pub turned_into_an_error: u64,
@@ -92,14 +93,14 @@ impl Report {
 }
 
 /// Asks every property of every step.
-struct Watch<'m> {
+pub struct Watch<'m> {
     model: &'m Model,
     applicable: Vec<Property>,
 }
 
 /// How often premises were met and what was decided.
-#[derive(Default)]
-struct Counts {
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
     /// By property, by branch.
     branches: Vec<Vec<u64>>,
     decisions: Decisions,
@@ -202,12 +203,28 @@ pub fn check(
     model: &Model,
     options: &Options<'_>,
 ) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
+    check_by(model, options, |system, watch| explore(system, watch, options))
+}
+
+/// The same by any explorer that counts and finds what [`explore`] does. `options` are those that it was
+/// given.
+///
+/// # Errors
+/// Those of the explorer.
+///
+/// # Panics
+/// If a trace does not replay: a fault of the explorer, never of the input.
+pub fn check_by<E>(
+    model: &Model,
+    options: &Options<'_>,
+    explore: impl FnOnce(&Processes<'_>, &Watch<'_>) -> Result<Exploration<Event, Counts>, E>,
+) -> Result<Report, E> {
     let system = Processes { model };
     let watch = Watch {
         model,
         applicable: Property::ALL.into_iter().filter(|p| p.applies(model)).collect(),
     };
-    let exploration = explore(&system, &watch, options)?;
+    let exploration = explore(&system, &watch)?;
     let mut counts = Counts { branches: no_branches(), decisions: Decisions::default() };
     counts.add(exploration.tally);
     counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;

@@ -16,6 +16,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::checkpoint::Nowhere;
 use crate::expand::Frame;
 use crate::limits::{End, Options};
 use crate::packed::{Layout, Packed};
@@ -210,7 +211,8 @@ fn run<S: System, M: Monitor<S>, const W: usize>(
     monitor: &M,
     options: &Options<'_>,
 ) -> Exploration<S::Label, M::Tally> {
-    let searched = Search::<S, M, W>::run(frame, monitor, options);
+    let searched = Search::<S, M, W>::run(frame, monitor, options, &mut Nowhere)
+        .expect("nothing is kept that could fail");
     conclude(searched, monitor, |levels, ends| levels.paths(ends))
 }
 

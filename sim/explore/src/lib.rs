@@ -80,6 +80,7 @@
 //! ```
 
 pub mod bfs;
+pub mod checkpoint;
 pub mod concrete;
 pub mod counted;
 pub mod coverability;

@@ -15,6 +15,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 use crate::bfs::{Monitor, Tally};
+use crate::checkpoint::{CheckpointError, Keep, Sums};
 use crate::expand::{Expander, Found, Frame};
 use crate::limits::{End, Options, Progress};
 use crate::packed::Packed;
@@ -32,6 +33,7 @@ const ALONE: usize = 2;
 const EXPAND: u8 = 0;
 const INSERT: u8 = 1;
 const QUIT: u8 = 2;
+const GATHER: u8 = 3;
 
 /// The successors of one block.
 struct Outbox<const W: usize> {
@@ -100,6 +102,8 @@ pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
     exhausted: Mutex<Option<(Packed<W>, Kind)>>,
     out_of_bytes: AtomicBool,
     panicked: Mutex<Option<Box<dyn Any + Send>>>,
+    /// What the workers have found and counted, when it is asked for.
+    gathered: Mutex<(Found<W>, M::Tally, bool)>,
     started: Instant,
 }
 
@@ -118,7 +122,11 @@ pub(crate) struct Searched<'f, S: System, M: Monitor<S>, const W: usize> {
 }
 
 /// What only the thread that leads knows.
-struct Led<const W: usize> {
+struct Led<T, const W: usize> {
+    /// What the monitor has counted of what was gathered.
+    tally: T,
+    /// A checkpoint could not be written.
+    failed: Option<CheckpointError>,
     /// By level: where it begins in each shard; and where the last of these ends.
     starts: Vec<Vec<usize>>,
     ends: Vec<usize>,
@@ -133,14 +141,17 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         frame: &'f Frame<'f, S>,
         monitor: &'f M,
         options: &'f Options<'_>,
-    ) -> Searched<'f, S, M, W> {
+        keep: &mut dyn Keep<M::Tally, W>,
+    ) -> Result<Searched<'f, S, M, W>, CheckpointError> {
         let threads = options.threads.max(1);
         let budget = Budget::new(options.limits.bytes);
+        let mut shards: Vec<Shard<W>> = (0..SHARDS).map(|_| Shard::new(&budget)).collect();
+        let loaded = keep.load(&mut shards, &budget)?;
         let search = Search {
             frame,
             monitor,
             options,
-            shards: (0..SHARDS).map(|_| RwLock::new(Shard::new(&budget))).collect(),
+            shards: shards.into_iter().map(RwLock::new).collect(),
             outboxes: (0..CHUNK).map(|_| RwLock::new(Outbox::new())).collect(),
             budget,
             job: RwLock::default(),
@@ -152,9 +163,12 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             exhausted: Mutex::new(None),
             out_of_bytes: AtomicBool::new(false),
             panicked: Mutex::new(None),
+            gathered: Mutex::new((Found::new(), M::Tally::default(), false)),
             started: Instant::now(),
         };
         let mut led = Led {
+            tally: M::Tally::default(),
+            failed: None,
             starts: vec![vec![0; SHARDS]],
             ends: Vec::new(),
             expanded: 0,
@@ -162,11 +176,24 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             noted: 0,
         };
         let mut worker = search.worker();
+        if let Some((sums, starts)) = loaded {
+            search.transitions.store(sums.found.transitions, Ordering::Relaxed);
+            search.violated.store(sums.found.violated(), Ordering::Relaxed);
+            worker.expander.found = sums.found;
+            worker.expander.steps.way_outs = sums.way_outs;
+            (led.tally, led.expanded, led.unresolved) =
+                (sums.tally, sums.expanded, sums.unresolved);
+            led.starts = starts;
+        } else {
+            let initial = frame.canonical::<W>(&frame.product.initial());
+            let mut shard = search.shards[shard_of(initial.hash())].write().expect("no panic");
+            shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
+        }
         let (end, mut workers) = std::thread::scope(|scope| {
             let mut helpers = Vec::new();
             // A panic must not leave the helpers waiting.
             let end = catch_unwind(AssertUnwindSafe(|| {
-                search.lead(scope, &mut helpers, &mut worker, &mut led)
+                search.lead(scope, &mut helpers, &mut worker, &mut led, keep)
             }));
             if !helpers.is_empty() {
                 search.phase.store(QUIT, Ordering::Relaxed);
@@ -185,11 +212,15 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             worker.expander.tally.add(std::mem::take(&mut other.expander.tally));
             worker.expander.steps.way_outs |= other.expander.steps.way_outs;
         }
-        let Worker { expander: Expander { found, tally, steps, .. }, .. } = worker;
+        if let Some(failed) = led.failed {
+            return Err(failed);
+        }
+        let Worker { expander: Expander { found, mut tally, steps, .. }, .. } = worker;
+        tally.add(led.tally);
         let lens = search.lens();
         let depth = led.starts.len() as u32 - u32::from(lens == led.ends);
         led.starts.push(led.ends);
-        Searched {
+        Ok(Searched {
             end,
             states: lens.iter().sum::<usize>() as u64,
             depth,
@@ -205,7 +236,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
                 starts: led.starts,
                 threads,
             },
-        }
+        })
     }
 
     fn worker(&self) -> Worker<'f, S, M, W> {
@@ -224,12 +255,9 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         scope: &'scope Scope<'scope, '_>,
         helpers: &mut Vec<ScopedJoinHandle<'scope, Worker<'f, S, M, W>>>,
         worker: &mut Worker<'f, S, M, W>,
-        led: &mut Led<W>,
+        led: &mut Led<M::Tally, W>,
+        keep: &mut dyn Keep<M::Tally, W>,
     ) -> End {
-        let initial = self.frame.canonical::<W>(&self.frame.product.initial());
-        let mut shard = self.shards[shard_of(initial.hash())].write().expect("no panic");
-        shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
-        drop(shard);
         loop {
             let starts = led.starts.last().expect("there is a first level").clone();
             let ends = self.lens();
@@ -271,11 +299,46 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
                 led.ends = self.lens();
                 return End::Violated;
             }
+            if keep.is_due()
+                && let Err(failed) = self.keep(led, !helpers.is_empty(), worker, keep)
+            {
+                led.ends = self.lens();
+                led.failed = Some(failed);
+                return End::Interrupted;
+            }
         }
     }
 
+    /// Writes a checkpoint: a level has just ended.
+    fn keep(
+        &self,
+        led: &mut Led<M::Tally, W>,
+        together: bool,
+        worker: &mut Worker<'f, S, M, W>,
+        keep: &mut dyn Keep<M::Tally, W>,
+    ) -> Result<(), CheckpointError> {
+        *self.gathered.lock().expect("no panic") = (Found::new(), M::Tally::default(), false);
+        self.in_phase(GATHER, together, worker);
+        let empty = (Found::new(), M::Tally::default(), false);
+        let (found, tally, way_outs) =
+            std::mem::replace(&mut *self.gathered.lock().expect("no panic"), empty);
+        led.tally.add(tally);
+        let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
+        let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
+        let sums = Sums {
+            found,
+            tally: std::mem::take(&mut led.tally),
+            expanded: led.expanded,
+            unresolved: std::mem::take(&mut led.unresolved),
+            way_outs,
+        };
+        let saved = keep.save(&shards, &led.starts, &sums);
+        (led.tally, led.unresolved) = (sums.tally, sums.unresolved);
+        saved
+    }
+
     /// Whether to end before `job`.
-    fn out_of_budget(&self, led: &Led<W>, job: &Job) -> Option<End> {
+    fn out_of_budget(&self, led: &Led<M::Tally, W>, job: &Job) -> Option<End> {
         let (options, limits) = (self.options, &self.options.limits);
         if let Some(progress) = options.progress {
             let states = self.states();
@@ -339,7 +402,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     }
 
     /// Takes note of the states whose blocked processes are still to be looked at.
-    fn collect(&self, led: &mut Led<W>, job: &Job) {
+    fn collect(&self, led: &mut Led<M::Tally, W>, job: &Job) {
         for outbox in &self.outboxes[..job.blocks] {
             let unresolved = &outbox.read().expect("no panic").unresolved;
             let level = job.level;
@@ -393,8 +456,15 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     fn work(&self, worker: &mut Worker<'f, S, M, W>) {
         // In a phase that panics elsewhere there is nothing left to do here.
         let Ok(job) = self.job.read() else { return };
-        if self.phase.load(Ordering::Relaxed) == EXPAND {
+        let phase = self.phase.load(Ordering::Relaxed);
+        if phase == EXPAND {
             self.expand(worker, &job);
+        } else if phase == GATHER {
+            worker.expander.record();
+            let mut gathered = self.gathered.lock().expect("no panic");
+            gathered.0.add(&worker.expander.found);
+            gathered.1.add(std::mem::take(&mut worker.expander.tally));
+            gathered.2 |= worker.expander.steps.way_outs;
         } else {
             while let shard = self.next.fetch_add(1, Ordering::Relaxed)
                 && shard < SHARDS
