@@ -9,6 +9,7 @@ use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
+use crate::scale_args::ScaleCommand;
 
 /// Model checker for the Linux module loading race.
 ///
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Steer(Steer),
     #[command(flatten)]
     Evidence(EvidenceCommand),
+    #[command(flatten)]
+    Scale(ScaleCommand),
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +110,7 @@ pub(crate) struct Check {
     pub limit: Option<u8>,
 
     /// Callers, all asking for the same name; 2 unless given.
-    #[arg(long, value_name = "N", requires = "modules", value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub callers: Option<u8>,
 
     /// The same as --with alias-map=MAP.
@@ -115,7 +118,7 @@ pub(crate) struct Check {
     pub alias_map: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long, requires = "modules")]
+    #[arg(long, requires = "modules", conflicts_with = "file")]
     pub init_may_fail: bool,
 
     /// Waits with a time limit may end by it.
@@ -145,11 +148,11 @@ pub(crate) struct Check {
 #[group(multiple = false, requires = "modules")]
 pub(crate) struct Requested {
     /// Callers call get_fs_type(FS), which requests fs-FS.
-    #[arg(long, value_name = "FS")]
+    #[arg(long, value_name = "FS", conflicts_with = "file")]
     pub fs: Option<String>,
 
     /// Callers call request_module(NAME).
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub module: Option<String>,
 }
 
@@ -276,9 +279,10 @@ pub(crate) struct Accept {
     #[arg(long, value_name = "MODULE")]
     pub blacklist: Vec<String>,
 
-    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
-    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
-    pub scenario: Option<PathBuf>,
+    /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
+    /// a built-in scenario, such as 'race'.
+    #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]
+    pub scenario: Option<String>,
 
     /// Show every line of the log that was compared, with the hidden steps in their places.
     #[arg(long)]
@@ -300,7 +304,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
+pub(crate) fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
     kmodcheck_properties::Property::from_name(text).ok_or_else(|| {
         let names = kmodcheck_properties::Property::ALL.map(|p| p.name());
         format!("expected one of {}", names.join(", "))

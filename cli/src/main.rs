@@ -13,12 +13,15 @@ mod generated;
 mod grand;
 mod kmod_sh;
 mod main_job;
+mod merge;
 mod new;
 mod options;
 mod output;
 mod progress;
 mod replay;
 mod report;
+mod sample;
+mod scale_args;
 mod scenario_arg;
 mod serve;
 mod source_line;
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
         Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
+        Some(Command::Scale(asked)) => scale_args::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -12,6 +12,7 @@ pub mod minimal;
 pub mod property;
 pub mod recorded;
 pub mod regressions;
+pub mod sample;
 mod stuck;
 pub mod theorem;
 

@@ -99,6 +99,7 @@ pub mod stuck;
 pub mod system;
 mod trace;
 mod visited;
+pub mod walk;
 pub mod watch;
 
 pub use bfs::{Exploration, Violation, explore};
