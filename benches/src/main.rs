@@ -5,6 +5,7 @@
 //! installed is named as missing.
 
 mod external;
+mod growth;
 mod measure;
 mod ours;
 mod plain;
@@ -14,7 +15,7 @@ mod with_stateright;
 use std::process::ExitCode;
 
 use clap::Parser;
-use measure::{Contestant, measure};
+use measure::{Contestant, Effort, measure};
 use with_stateright::Strategy;
 
 /// Runs the reference model in several checkers side by side.
@@ -32,9 +33,17 @@ struct Arguments {
     /// Seconds after which a checker's first run is its only one.
     #[arg(long, default_value_t = 60)]
     once: u64,
-    /// Only this explorer, its table's practical limit, and their ratio.
-    #[arg(long)]
-    alone: bool,
+    /// Seconds after which a run is ended, and named as not done.
+    #[arg(long, default_value_t = 900)]
+    most: u64,
+    /// Only checkers whose name contains one of these words, besides this explorer; several with
+    /// commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Instead: how each search of this explorer grows with the callers, from 2 on until a run takes
+    /// more than `--most` seconds; as tables, and drawn into this file.
+    #[arg(long, value_name = "SVG")]
+    growth: Option<std::path::PathBuf>,
     /// Used by the program itself: one run, counted on standard output.
     #[arg(long, hide = true, num_args = 3, value_names = ["WHAT", "CALLERS", "THREADS"])]
     run: Option<Vec<String>>,
@@ -42,9 +51,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match &arguments.run {
-        Some(run) => child(run),
-        None => compare(&arguments),
+    let done = match (&arguments.run, &arguments.growth) {
+        (Some(run), _) => child(run),
+        (None, Some(file)) => growth::grow(file, arguments.most),
+        (None, None) => compare(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -73,6 +83,9 @@ fn child(run: &[String]) -> Result<bool, Failure> {
     let (states, transitions) = match what.as_str() {
         "kmodcheck" => explored(false)?,
         "kmodcheck-symmetry" => explored(true)?,
+        "kmodcheck-counted" => ours::counted(callers)?,
+        "kmodcheck-reduced" => ours::reduced(callers, false)?,
+        "kmodcheck-reduced-symmetry" => ours::reduced(callers, true)?,
         "kmodcheck-first" => {
             let steps = ours::first_violation(callers, true)?.ok_or("no violation")?;
             (0, steps as u64)
@@ -91,17 +104,30 @@ fn compare(arguments: &Arguments) -> Result<bool, Failure> {
     table::print_head();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = tempfile::tempdir()?;
+    let Arguments { rounds, once, most, .. } = *arguments;
+    let effort = Effort { rounds, once, most };
     let mut same = true;
     for (symmetry, callers) in [(false, &arguments.callers), (true, &arguments.symmetric)] {
         for &callers in callers {
-            let (contestants, missing) =
-                field(callers, threads, symmetry, arguments.alone, folder.path())?;
-            let measured = measure(&contestants, arguments.rounds, arguments.once)?;
+            let (mut contestants, mut missing) = field(callers, threads, symmetry, folder.path())?;
+            let wanted = |c: &Contestant| {
+                c.name.starts_with("kmodcheck") || arguments.only.iter().any(|o| c.name.contains(o))
+            };
+            if !arguments.only.is_empty() {
+                contestants.retain(wanted);
+            }
+            let (measured, late) = measure(&contestants, effort)?;
+            missing.extend(late);
             same &= table::print(callers, symmetry, &measured, &missing);
         }
     }
-    let first = Contestant::own("kmodcheck-first", "first counterexample", 6, 1)?;
-    table::print_first(&measure(&[first], arguments.rounds, arguments.once)?);
+    let first: Result<Vec<_>, _> = (2..=6)
+        .map(|callers| Contestant::own("kmodcheck-first", &callers.to_string(), callers, 1))
+        .collect();
+    table::print_first(&measure(&first?, Effort { rounds: rounds.max(5), ..effort })?.0);
+    let (commands, absent) = external::commands()?;
+    let (measured, late) = measure(&commands, Effort { rounds, ..effort })?;
+    table::print_commands(&measured, absent.iter().chain(&late));
     Ok(same)
 }
 
@@ -110,7 +136,6 @@ fn field(
     callers: usize,
     threads: usize,
     symmetry: bool,
-    alone: bool,
     folder: &std::path::Path,
 ) -> Result<(Vec<Contestant>, Vec<String>), Failure> {
     let mut contestants = Vec::new();
@@ -123,31 +148,24 @@ fn field(
         Ok(())
     };
     if symmetry {
-        own("kmodcheck-symmetry", "kmodcheck", &some)?;
-        if !alone {
-            own("stateright-symmetry", "stateright DFS, symmetry", &some)?;
-        }
+        own("kmodcheck-symmetry", "kmodcheck, sorted", &some)?;
+        own("kmodcheck-counted", "kmodcheck, counted", &[1])?;
+        own("stateright-symmetry", "stateright DFS, symmetry", &some)?;
     } else {
         own("kmodcheck", "kmodcheck", &some)?;
         if plain::fits(callers) {
             own("plain", "plain loop with prefetch, no trace", &[1])?;
         }
-        if !alone {
-            own("stateright-dfs", "stateright DFS", &some)?;
-            own("stateright-bfs", "stateright BFS", &some)?;
-        }
-    }
-    if !alone {
-        if !symmetry {
-            match external::spin(folder, callers)? {
-                Ok(contestant) => contestants.push(contestant),
-                Err(why) => missing.push(why),
-            }
-        }
-        match external::rumur(folder, callers, &some, symmetry)? {
-            Ok(several) => contestants.extend(several),
+        own("stateright-dfs", "stateright DFS", &some)?;
+        own("stateright-bfs", "stateright BFS", &some)?;
+        match external::spin(folder, callers)? {
+            Ok(contestant) => contestants.push(contestant),
             Err(why) => missing.push(why),
         }
+    }
+    match external::rumur(folder, callers, &some, symmetry)? {
+        Ok(several) => contestants.extend(several),
+        Err(why) => missing.push(why),
     }
     Ok((contestants, missing))
 }

@@ -1,5 +1,6 @@
 //! Runs processes in turn and takes medians.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -61,19 +62,35 @@ impl Measured {
     }
 }
 
-/// Runs all of them in turn, `rounds` times; one that takes longer than `once` seconds only once.
+/// How often to run, and how long.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub rounds: usize,
+    /// Seconds after which a checker's first run is its only one.
+    pub once: u64,
+    /// Seconds after which a run is ended.
+    pub most: u64,
+}
+
+/// Runs all of them in turn. Also returns who was not done in time, in words.
 pub fn measure(
     contestants: &[Contestant],
-    rounds: usize,
-    once: u64,
-) -> Result<Vec<Measured>, Failure> {
+    effort: Effort,
+) -> Result<(Vec<Measured>, Vec<String>), Failure> {
     let mut measured: Vec<Option<Measured>> = contestants.iter().map(|_| None).collect();
-    for _ in 0..rounds.max(1) {
-        for (contestant, slot) in contestants.iter().zip(&mut measured) {
-            if slot.as_ref().is_some_and(|m| m.seconds[0] > once as f64) {
+    let mut late = BTreeMap::new();
+    for _ in 0..effort.rounds.max(1) {
+        for (i, (contestant, slot)) in contestants.iter().zip(&mut measured).enumerate() {
+            let long = slot.as_ref().is_some_and(|m| m.seconds[0] > effort.once as f64);
+            if long || late.contains_key(&i) {
                 continue;
             }
-            let (printed, seconds, bytes) = run(contestant)?;
+            let Some((printed, seconds, bytes)) = run(contestant, effort.most)? else {
+                let Contestant { name, threads, .. } = contestant;
+                let most = effort.most;
+                late.insert(i, format!("{name}, {threads} threads: not done after {most} s"));
+                continue;
+            };
             let counts = (contestant.counts)(&printed).ok_or_else(|| {
                 format!("{}: no counts in what it printed: {printed}", contestant.name)
             })?;
@@ -91,12 +108,12 @@ pub fn measure(
             m.bytes = m.bytes.max(bytes);
         }
     }
-    Ok(measured.into_iter().flatten().collect())
+    Ok((measured.into_iter().flatten().collect(), late.into_values().collect()))
 }
 
 /// One run: what it printed, seconds, and the most bytes resident, as far as a look every few
-/// milliseconds can see.
-fn run(contestant: &Contestant) -> Result<(String, f64, u64), Failure> {
+/// milliseconds can see. `None`: it was ended after `most` seconds.
+fn run(contestant: &Contestant, most: u64) -> Result<Option<(String, f64, u64)>, Failure> {
     let started = Instant::now();
     let mut child = Command::new(&contestant.program)
         .args(&contestant.arguments)
@@ -110,6 +127,11 @@ fn run(contestant: &Contestant) -> Result<(String, f64, u64), Failure> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
+        if started.elapsed() > Duration::from_secs(most) {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
         std::thread::sleep(Duration::from_millis(2));
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -120,7 +142,7 @@ fn run(contestant: &Contestant) -> Result<(String, f64, u64), Failure> {
     if !status.success() {
         return Err(format!("{} ended with {status}: {printed}", contestant.name).into());
     }
-    Ok((printed, seconds, bytes))
+    Ok(Some((printed, seconds, bytes)))
 }
 
 /// The most bytes that a process had resident until now.

@@ -5,7 +5,10 @@
 mod reference_model;
 
 use kmodcheck_explore::bfs::{Monitor, Unexplorable};
-use kmodcheck_explore::{End, Exploration, Limits, Options, Step, explore};
+use kmodcheck_explore::{
+    End, Exploration, Limits, Options, Shared, Step, Watch, explore, explore_counted,
+    explore_reduced,
+};
 use reference_model::{At, FAILED, ReferenceModel};
 
 /// Counts the steps into a violation.
@@ -44,4 +47,37 @@ pub fn first_violation(callers: usize, symmetry: bool) -> Result<Option<usize>, 
     let options = Options { symmetry, stop_when_violated: 1, ..Options::default() };
     let found = explore(&model, &Violations, &options)?;
     Ok((found.end == End::Violated).then(|| found.violations[0].trace.len()))
+}
+
+/// The same violation, asked by the searches that are not of the product.
+struct Watched;
+
+impl Watch<At> for Watched {
+    fn violated(&self, step: &Step<At>) -> u64 {
+        Violations.step_violates(step)
+    }
+
+    fn looks_at(&self, _: &Step<At>) -> Shared {
+        FAILED
+    }
+}
+
+/// States and transitions when callers are counted instead of numbered.
+pub fn counted(callers: usize) -> Result<(u64, u64), crate::Failure> {
+    let model = ReferenceModel { callers, v19: true };
+    let found = explore_counted(&model, &mut Watched, &Options::default())?;
+    if found.end != End::Complete || found.violations.len() != 1 {
+        return Err("the race was not found".into());
+    }
+    Ok((found.states, found.transitions))
+}
+
+/// States and transitions that partial order leaves, with symmetry or without.
+pub fn reduced(callers: usize, symmetry: bool) -> Result<(u64, u64), crate::Failure> {
+    let model = ReferenceModel { callers, v19: true };
+    let found = explore_reduced(&model, &Watched, &Options { symmetry, ..Options::default() })?;
+    if found.end != End::Complete || found.leads.len() != 1 {
+        return Err("the race was not found".into());
+    }
+    Ok((found.states, found.transitions))
 }

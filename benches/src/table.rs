@@ -49,9 +49,7 @@ fn date(mut days: u64) -> String {
 pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[String]) -> bool {
     let Some(own) = measured.first() else { return true };
     println!("{callers} callers{}", if symmetry { ", up to exchanging them" } else { "" });
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header([
+    let mut table = numbers([
         "checker",
         "threads",
         "runs",
@@ -63,9 +61,6 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
         "MiB",
         "B/state",
     ]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
     let mut same = true;
     for m in measured {
         // Up to symmetry, a checker may count transitions before or after representatives are taken.
@@ -93,11 +88,48 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
     same
 }
 
-/// Prints how long the first counterexample took.
+/// Prints how long the first counterexample took, by number of callers, which is the name.
 pub fn print_first(measured: &[Measured]) {
+    println!("The first counterexample, whole process, with symmetry");
+    let mut table = numbers(["callers", "steps of the trace", "runs", "milliseconds"]);
     for m in measured {
-        println!("the race, {} steps, six callers: {:.1} ms", m.counts.1, m.median() * 1e3);
+        let milliseconds = format!("{:.1}", m.median() * 1e3);
+        table.add_row([
+            m.name.clone(),
+            m.counts.1.to_string(),
+            m.seconds.len().to_string(),
+            milliseconds,
+        ]);
     }
+    println!("{table}\n");
+}
+
+/// Prints how long commands took.
+pub fn print_commands<'s>(measured: &[Measured], missing: impl Iterator<Item = &'s String>) {
+    println!("Commands, whole processes");
+    let mut table = numbers(["command", "threads", "runs", "seconds", "MiB"]);
+    for m in measured {
+        table.add_row([
+            m.name.clone(),
+            m.threads.to_string(),
+            m.seconds.len().to_string(),
+            format!("{:.2}", m.median()),
+            (m.bytes >> 20).to_string(),
+        ]);
+    }
+    println!("{table}");
+    missing.for_each(|why| println!("missing: {why}"));
+}
+
+/// A table of numbers, except for its first column.
+pub fn numbers<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_header(head);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 #[cfg(test)]

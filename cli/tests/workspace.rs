@@ -11,7 +11,7 @@ use serde_json::Value;
 const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
 
 /// The arrows of docs/architecture.md: what each crate may depend on of ours, tests included.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("explore", &[]),
     ("model", &[]),
     ("runtime", &[]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("sim", &["explore", "model"]),
     ("properties", &["explore", "model", "sim"]),
     ("cli", &["explore", "model", "properties", "sim"]),
+    ("benches", &["explore", "model", "properties", "sim"]),
 ];
 
 static METADATA: LazyLock<Value> = LazyLock::new(|| {
@@ -125,9 +126,9 @@ fn every_package_is_tested() {
     assert_eq!(names("workspace_default_members"), names("workspace_members"));
     for (name, package) in packages() {
         for target in package["targets"].as_array().unwrap() {
-            // An example is built with the tests and has none of its own.
-            let example = target["kind"][0] == "example";
-            assert_eq!(target["test"], !example, "{name}: a target that is not tested: {target}");
+            // An example is built with the tests and has none of its own; a bench is measured.
+            let tested = !["example", "bench"].contains(&target["kind"][0].as_str().unwrap());
+            assert_eq!(target["test"], tested, "{name}: a target that is not tested: {target}");
         }
     }
     let ci = include_str!("../../.ci/run");

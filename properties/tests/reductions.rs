@@ -1,0 +1,136 @@
+//! What the reductions say of the model, held against the full search, which numbers every caller and
+//! takes every order of steps: the same properties are violated, by traces of the same length where
+//! that is promised, and as many states are left as there are up to exchanging callers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::{
+    End, Exploration, Options, Step, Violation, Watch, explore, explore_counted, explore_reduced,
+};
+use kmodcheck_model::{Event, Model};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::check::confirm;
+use kmodcheck_properties::matrix::Cell;
+use kmodcheck_properties::property::{Says, View};
+use kmodcheck_sim::Processes;
+
+/// Every property of single steps, asked of every step.
+struct Asked<'m>(&'m Model);
+
+impl Asked<'_> {
+    fn bits(&self, step: &Step<Event>) -> u64 {
+        let view = View {
+            model: self.0,
+            kind: step.kind.0,
+            before: step.before,
+            after: step.after,
+            local_before: step.local_before,
+            event: step.label,
+        };
+        let violated = |p: &Property| matches!(p.says(&view), Says::Violated(_));
+        let properties = Property::ALL.into_iter().filter(|p| p.applies(self.0));
+        properties.filter(violated).fold(0, |bits, p| bits | 1 << p as u64)
+    }
+}
+
+impl Watch<Event> for Asked<'_> {
+    fn violated(&self, step: &Step<Event>) -> u64 {
+        self.bits(step)
+    }
+}
+
+impl<'m> Monitor<Processes<'m>> for Asked<'m> {
+    type Tally = ();
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        self.bits(step)
+    }
+}
+
+/// Each property that was violated, and the steps it took.
+fn lengths(violations: &[Violation<Event>]) -> Vec<(u32, usize)> {
+    violations.iter().map(|v| (v.property, v.trace.len())).collect()
+}
+
+/// How often something was there to be compared.
+#[derive(Default)]
+struct Met {
+    cells: AtomicUsize,
+    violations: AtomicUsize,
+    stuck: AtomicUsize,
+    /// States that partial order left out.
+    left_out: AtomicUsize,
+}
+
+fn compare(cell: &Cell, callers: u8, met: &Met) {
+    let name = format!("{cell}, {callers} callers");
+    let model = cell.model(callers, None);
+    let system = Processes { model: &model };
+    let product = |symmetry| -> Exploration<Event> {
+        let options = Options { symmetry, ..Options::default() };
+        explore(&system, &Asked(&model), &options).expect("it fits")
+    };
+    let (full, sorted) = (product(false), product(true));
+    assert_eq!((full.end, sorted.end), (End::Complete, End::Complete), "{name}");
+    assert_eq!(lengths(&full.violations), lengths(&sorted.violations), "{name}, sorted");
+
+    let counted = explore_counted(&system, &mut Asked(&model), &Options::default());
+    let counted = counted.expect("it fits");
+    assert_eq!(counted.end, End::Complete, "{name}");
+    assert_eq!((counted.states, counted.depth), (sorted.states, sorted.depth), "{name}, counted");
+    assert_eq!(lengths(&full.violations), lengths(&counted.violations), "{name}, counted");
+    let steps = |stuck: &Option<kmodcheck_explore::stuck::Stuck<Event>>| {
+        stuck.as_ref().map(|stuck| stuck.trace.len())
+    };
+    for (what, stuck) in [("sorted", &sorted.stuck), ("counted", &counted.stuck)] {
+        assert_eq!(steps(&full.stuck), steps(stuck), "{name}, {what}");
+    }
+    let way_outs = [&sorted.stuck_but_for_way_out, &counted.stuck_but_for_way_out];
+    for (what, stuck) in ["sorted", "counted"].into_iter().zip(way_outs) {
+        assert_eq!(steps(&full.stuck_but_for_way_out), steps(stuck), "{name}, {what}");
+    }
+
+    let violated: Vec<u32> = full.violations.iter().map(|v| v.property).collect();
+    for (symmetry, most) in [(false, full.states), (true, sorted.states)] {
+        let options = Options { symmetry, ..Options::default() };
+        let reduced = explore_reduced(&system, &Asked(&model), &options).expect("it fits");
+        assert_eq!(reduced.end, End::Complete, "{name}");
+        assert!(reduced.states <= most, "{name}: {} of {most}", reduced.states);
+        met.left_out.fetch_add((most - reduced.states) as usize, Ordering::Relaxed);
+        let leads: Vec<u32> = reduced.leads.iter().map(|lead| lead.property).collect();
+        assert_eq!(leads, violated, "{name}, partial order, symmetry {symmetry}");
+        for lead in &reduced.leads {
+            let property = Property::ALL[lead.property as usize];
+            assert_eq!(confirm(&model, property, &lead.trace), Ok(()), "{name}, {property:?}");
+        }
+        assert!(reduced.deadlock.is_none() || full.stuck.is_some(), "{name}: a deadlock");
+    }
+    met.cells.fetch_add(1, Ordering::Relaxed);
+    met.violations.fetch_add(violated.len(), Ordering::Relaxed);
+    met.stuck.fetch_add(usize::from(full.stuck_but_for_way_out.is_some()), Ordering::Relaxed);
+}
+
+#[test]
+fn reductions_agree_with_the_full_search() {
+    // Two callers in every cell; three, some thousand times as many states in some, in a few.
+    let cells = Cell::all();
+    let three = cells.iter().step_by(41).map(|cell| (cell, 3));
+    let work: Vec<(&Cell, u8)> = cells.iter().map(|cell| (cell, 2)).chain(three).collect();
+    let (next, met) = (AtomicUsize::new(0), Met::default());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((cell, callers)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    compare(cell, *callers, &met);
+                }
+            });
+        }
+    });
+    assert_eq!(met.cells.into_inner(), work.len());
+    assert!(met.violations.into_inner() > 0, "nothing was violated anywhere");
+    assert!(met.stuck.into_inner() > 0, "nobody ever slept but for a time-out");
+    assert!(met.left_out.into_inner() > 0, "partial order left nothing out");
+}
