@@ -83,6 +83,7 @@ pub mod concrete;
 pub mod counted;
 pub mod coverability;
 pub mod directed;
+pub mod fair;
 pub mod limits;
 mod packed;
 pub mod product;

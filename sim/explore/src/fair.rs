@@ -1,0 +1,507 @@
+//! Does every call return? Liveness under weak fairness.
+//!
+//! - Paper: O. Lichtenstein, A. Pnueli, 'Checking that finite state concurrent programs satisfy their
+//!   linear specification', 1985; strongly connected components by R. Tarjan, 'Depth-first search and
+//!   linear graph algorithms', 1972.
+//! - Decides: is there a run in which some process never returns, although every process that is
+//!   able to step from some moment on without interruption does step? (In LTL, with that as the
+//!   assumption: not `G F returned(i)`.) Such a run ends in a loop of states, which may be one in
+//!   which nobody can step.
+//! - Needs: a finite state space. Scenarios in which callers start over for ever
+//!   ([`Restarting`]): otherwise the graph has few loops, and the property says little.
+//! - Costs: every state and every transition, stored; a search of the graph for each kind of
+//!   process, twice.
+//!
+//! A process is *obliged* to step where it has not returned and has an ordinary step. Time-outs are
+//! dealt with twice: as steps that must come, too, when nothing else ends a wait; and as steps that
+//! never come, which shows who returns by a time-out only. A kill may come or not.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use foldhash::fast::FixedState;
+
+use crate::bfs::{TraceStep, Unexplorable};
+use crate::limits::{End, Options};
+use crate::product::{Configuration, Product};
+use crate::replay::replay;
+use crate::system::{Choice, DORMANT, Initial, Kind, Local, Queue, Shared, System, WayOut};
+
+/// A run in which a process never returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasso<Label> {
+    /// Which process.
+    pub process: usize,
+    /// A shortest way to the loop.
+    pub stem: Vec<TraceStep<Label>>,
+    /// The loop, which leads back to where it begins. Empty: nobody is obliged to step there.
+    pub cycle: Vec<TraceStep<Label>>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fairness<Label> {
+    /// How the search ended; nothing below is a verdict unless this is [`End::Complete`].
+    pub end: End,
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions.
+    pub transitions: u64,
+    /// A process that may never return although time-outs fire.
+    pub never: Option<Lasso<Label>>,
+    /// A process that may never return when no time-out fires, and returns when they do.
+    pub by_time_out_only: Option<Lasso<Label>>,
+}
+
+/// Whether time-outs fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeOuts {
+    /// They must, in the end.
+    Fire,
+    /// They do not any more, once the loop is reached.
+    Stay,
+}
+
+#[derive(Clone, Copy)]
+struct Edge {
+    to: u32,
+    ordinal: u32,
+    actor: u8,
+    way_out: WayOut,
+}
+
+struct Graph<'a, S: System> {
+    product: Product<'a, S>,
+    states: Vec<Configuration>,
+    /// By state: where its edges begin; one more at the end.
+    first: Vec<usize>,
+    edges: Vec<Edge>,
+    /// By state: the edge by which it was found first, and from where.
+    parent: Vec<Option<(u32, Edge)>>,
+}
+
+/// Searches all runs of `system` for one in which a process never returns.
+///
+/// # Errors
+/// Too many processes.
+pub fn fairness<S: System>(
+    system: &S,
+    options: &Options<'_>,
+) -> Result<Fairness<S::Label>, Unexplorable> {
+    let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
+    let mut graph = Graph {
+        product,
+        states: Vec::new(),
+        first: vec![0],
+        edges: Vec::new(),
+        parent: Vec::new(),
+    };
+    let end = graph.build(options);
+    let mut found = Fairness {
+        end,
+        states: graph.states.len() as u64,
+        transitions: graph.edges.len() as u64,
+        never: None,
+        by_time_out_only: None,
+    };
+    if end == End::Complete {
+        // Of processes that begin alike one stands for all.
+        let initial = graph.product.initial();
+        let processes: Vec<usize> = (0..graph.product.processes())
+            .filter(|i| {
+                let alike = |j: &usize| {
+                    graph.product.kind(*j) == graph.product.kind(*i)
+                        && initial.locals[*j] == initial.locals[*i]
+                };
+                !(0..*i).any(|j| alike(&j))
+            })
+            .collect();
+        found.never = processes.iter().find_map(|i| graph.lasso(*i, TimeOuts::Fire));
+        if found.never.is_none() && graph.edges.iter().any(|e| e.way_out == WayOut::TimeOut) {
+            found.by_time_out_only = processes.iter().find_map(|i| graph.lasso(*i, TimeOuts::Stay));
+        }
+    }
+    Ok(found)
+}
+
+impl<S: System> Graph<'_, S> {
+    fn build(&mut self, options: &Options<'_>) -> End {
+        let mut index: HashMap<Configuration, u32, FixedState> =
+            HashMap::with_hasher(FixedState::with_seed(0));
+        let initial = self.product.initial();
+        index.insert(initial, 0);
+        self.states.push(initial);
+        self.parent.push(None);
+        let started = std::time::Instant::now();
+        let limits = &options.limits;
+        let mut next = 0;
+        while next < self.states.len() {
+            let interrupted =
+                options.interrupt.is_some_and(|i| i.load(std::sync::atomic::Ordering::Relaxed));
+            if interrupted {
+                return End::Interrupted;
+            } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
+                return End::TimeLimit;
+            } else if limits.states.is_some_and(|most| self.states.len() as u64 > most) {
+                return End::StatesLimit;
+            } else if limits.bytes.is_some_and(|most| self.bytes() > most) {
+                return End::MemoryLimit;
+            }
+            let before = self.states[next];
+            let mut scratch = Vec::new();
+            let Self { product, states, edges, parent, .. } = self;
+            let exhausted = product.successors(&before, &mut scratch, |transition| {
+                let new = states.len() as u32;
+                let to = *index.entry(*transition.after).or_insert(new);
+                let edge = Edge {
+                    to,
+                    ordinal: transition.ordinal,
+                    actor: transition.actor as u8,
+                    way_out: transition.way_out,
+                };
+                if to == new {
+                    states.push(*transition.after);
+                    parent.push(Some((next as u32, edge)));
+                }
+                edges.push(edge);
+                ControlFlow::Continue(())
+            });
+            if let Err(exhausted) = exhausted {
+                return End::PoolExhausted(exhausted.0);
+            }
+            self.first.push(self.edges.len());
+            next += 1;
+        }
+        End::Complete
+    }
+
+    fn bytes(&self) -> u64 {
+        let state = 2 * size_of::<Configuration>() + size_of::<Option<(u32, Edge)>>() + 16;
+        (self.states.len() * state + self.edges.len() * size_of::<Edge>()) as u64
+    }
+
+    fn edges_of(&self, state: u32) -> &[Edge] {
+        &self.edges[self.first[state as usize]..self.first[state as usize + 1]]
+    }
+
+    /// Whether the loop may take the edge.
+    fn allowed(edge: &Edge, time_outs: TimeOuts) -> bool {
+        edge.way_out != WayOut::TimeOut || time_outs == TimeOuts::Fire
+    }
+
+    /// The processes that are obliged to step in `state`.
+    fn obliged(&self, state: u32, time_outs: TimeOuts) -> u16 {
+        let configuration = &self.states[state as usize];
+        let must = |e: &&Edge| e.way_out != WayOut::Killed && Self::allowed(e, time_outs);
+        let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
+        let returned = (0..self.product.processes())
+            .filter(|i| self.product.returned(configuration, *i))
+            .fold(0, |mask, i| mask | 1 << i);
+        able & !returned
+    }
+
+    fn in_call(&self, state: u32, process: usize) -> bool {
+        !self.product.returned(&self.states[state as usize], process)
+    }
+
+    /// The shallowest loop in which `process` never returns and everybody is treated fairly.
+    fn lasso(&self, process: usize, time_outs: TimeOuts) -> Option<Lasso<S::Label>> {
+        let inside =
+            |edge: &&Edge| Self::allowed(edge, time_outs) && self.in_call(edge.to, process);
+        let components = self.components(process, &inside);
+        let everybody = (1_u32 << self.product.processes()) - 1;
+        // By component: who steps in it, or is not obliged to somewhere in it.
+        let count = components.iter().max().map_or(0, |c| *c as usize + 1);
+        let mut served = vec![0_u32; count];
+        for state in 0..self.states.len() as u32 {
+            let component = components[state as usize];
+            if component == NO_COMPONENT {
+                continue;
+            }
+            let obliged = u32::from(self.obliged(state, time_outs));
+            let mut here = everybody & !obliged;
+            for edge in self.edges_of(state).iter().filter(inside) {
+                if components[edge.to as usize] == component {
+                    here |= 1 << edge.actor;
+                }
+            }
+            served[component as usize] |= here;
+        }
+        // States are numbered breadth first: the first one is a shallowest one.
+        let start = (0..self.states.len() as u32).find(|state| {
+            let component = components[*state as usize];
+            component != NO_COMPONENT && served[component as usize] == everybody
+        })?;
+        let cycle = self.cycle(start, &components, time_outs, &inside);
+        Some(Lasso { process, stem: self.stem(start), cycle })
+    }
+
+    /// By state in which `process` is in its call: its strongly connected component.
+    fn components(&self, process: usize, inside: &impl Fn(&&Edge) -> bool) -> Vec<u32> {
+        let states = self.states.len();
+        let mut component = vec![NO_COMPONENT; states];
+        let mut number = vec![0_u32; states];
+        let mut low = vec![0_u32; states];
+        let (mut next_number, mut next_component) = (1, 0);
+        let mut stack: Vec<u32> = Vec::new();
+        let mut open: Vec<(u32, usize)> = Vec::new();
+        for root in 0..states as u32 {
+            if number[root as usize] != 0 || !self.in_call(root, process) {
+                continue;
+            }
+            open.push((root, 0));
+            while let Some((state, at)) = open.pop() {
+                let here = state as usize;
+                if number[here] == 0 {
+                    (number[here], low[here]) = (next_number, next_number);
+                    next_number += 1;
+                    stack.push(state);
+                }
+                let mut deeper = None;
+                for (offset, edge) in self.edges_of(state).iter().enumerate().skip(at) {
+                    let to = edge.to as usize;
+                    if !inside(&edge) || component[to] != NO_COMPONENT {
+                        continue;
+                    }
+                    if number[to] == 0 {
+                        deeper = Some((offset, edge.to));
+                        break;
+                    }
+                    low[here] = low[here].min(low[to]);
+                }
+                if let Some((offset, to)) = deeper {
+                    // The same edge again when that is done, for what it has found.
+                    open.push((state, offset));
+                    open.push((to, 0));
+                    continue;
+                }
+                if low[here] == number[here] {
+                    while let Some(member) = stack.pop() {
+                        component[member as usize] = next_component;
+                        if member == state {
+                            break;
+                        }
+                    }
+                    next_component += 1;
+                }
+            }
+        }
+        component
+    }
+
+    /// A walk from `start` back to it, within its component, that serves everybody.
+    fn cycle(
+        &self,
+        start: u32,
+        components: &[u32],
+        time_outs: TimeOuts,
+        inside: &impl Fn(&&Edge) -> bool,
+    ) -> Vec<TraceStep<S::Label>> {
+        let everybody = (1_u32 << self.product.processes()) - 1;
+        let free = |state: u32| everybody & !u32::from(self.obliged(state, time_outs));
+        let mut served = free(start);
+        let (mut now, mut walk) = (start, Vec::new());
+        while served != everybody {
+            let wanted = everybody & !served;
+            let way = self.way(now, components, inside, |edge| {
+                (1 << edge.actor | free(edge.to)) & wanted != 0
+            });
+            for (from, edge) in way {
+                served |= 1 << edge.actor | free(edge.to);
+                walk.push((from, edge));
+                now = edge.to;
+            }
+        }
+        if now != start {
+            walk.extend(self.way(now, components, inside, |edge| edge.to == start));
+        }
+        walk.into_iter().map(|(from, edge)| self.trace_step(from, &edge)).collect()
+    }
+
+    /// A shortest way within a component whose last edge is `wanted`.
+    fn way(
+        &self,
+        from: u32,
+        components: &[u32],
+        inside: &impl Fn(&&Edge) -> bool,
+        wanted: impl Fn(&Edge) -> bool,
+    ) -> Vec<(u32, Edge)> {
+        let component = components[from as usize];
+        let mut reached: HashMap<u32, Option<(u32, Edge)>, FixedState> =
+            HashMap::with_hasher(FixedState::with_seed(0));
+        reached.insert(from, None);
+        let mut queue = VecDeque::from([from]);
+        while let Some(state) = queue.pop_front() {
+            for edge in self.edges_of(state).iter().filter(inside) {
+                if components[edge.to as usize] != component {
+                    continue;
+                }
+                if wanted(edge) {
+                    let mut way = vec![(state, *edge)];
+                    let mut at = state;
+                    while let Some(step) = reached[&at] {
+                        way.push(step);
+                        at = step.0;
+                    }
+                    way.reverse();
+                    return way;
+                }
+                if !reached.contains_key(&edge.to) {
+                    reached.insert(edge.to, Some((state, *edge)));
+                    queue.push_back(edge.to);
+                }
+            }
+        }
+        unreachable!("every state of a component reaches every other, and the component has it")
+    }
+
+    fn stem(&self, mut state: u32) -> Vec<TraceStep<S::Label>> {
+        let mut stem = Vec::new();
+        while let Some((from, edge)) = self.parent[state as usize] {
+            stem.push(self.trace_step(from, &edge));
+            state = from;
+        }
+        stem.reverse();
+        stem
+    }
+
+    fn trace_step(&self, from: u32, edge: &Edge) -> TraceStep<S::Label> {
+        let mut step = None;
+        let before = &self.states[from as usize];
+        let _ = self.product.successors(before, &mut Vec::new(), |transition| {
+            if (transition.actor, transition.ordinal) == (usize::from(edge.actor), edge.ordinal) {
+                let (actor, ordinal, label) =
+                    (transition.actor, transition.ordinal, transition.label);
+                step = Some(TraceStep { actor, ordinal, label });
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        step.expect("an edge is a transition")
+    }
+}
+
+/// States that are in no component.
+const NO_COMPONENT: u32 = u32::MAX;
+
+/// Takes every step of a lasso and looks whether it is one: the cycle leads back to where it begins,
+/// its process never returns in it, and whoever does not step in it is somewhere in it not obliged
+/// to. `time_outs_fire`: whether time-outs oblige.
+pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: bool) -> bool {
+    let Some(product) = Product::new(system) else { return false };
+    let Ok(start) = replay(&product, &lasso.stem, |_, _| {}) else { return false };
+    let everybody = (1_u32 << product.processes()) - 1;
+    let mut scratch = Vec::new();
+    let mut free = |configuration: &Configuration| {
+        let mut obliged = 0;
+        let _ = product.successors(configuration, &mut scratch, |t| {
+            let must = match t.way_out {
+                WayOut::Ordinary => true,
+                WayOut::TimeOut => time_outs_fire,
+                WayOut::Killed => false,
+            };
+            if must && !product.returned(configuration, t.actor) {
+                obliged |= 1_u32 << t.actor;
+            }
+            ControlFlow::Continue(())
+        });
+        everybody & !obliged
+    };
+    let mut served = free(&start);
+    let mut never = !product.returned(&start, lasso.process);
+    let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
+    let end = replay(&product, &whole, |number, taken| {
+        if number >= lasso.stem.len() {
+            served |= 1 << taken.actor | free(taken.after);
+            never &= !product.returned(taken.after, lasso.process);
+            never &= time_outs_fire || taken.way_out != WayOut::TimeOut;
+        }
+    });
+    end == Ok(start) && never && served == everybody
+}
+
+/// A system whose processes start over for ever: who has returned may begin again from where
+/// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
+/// nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Restarting<'a, S> {
+    /// The system.
+    pub system: &'a S,
+    /// The kinds that start over.
+    pub kinds: &'a [Kind],
+}
+
+impl<S: System> Restarting<'_, S> {
+    /// Where processes of `kind` begin, if they start over.
+    fn start(&self, kind: Kind) -> Option<Local> {
+        if !self.kinds.contains(&kind) {
+            return None;
+        }
+        let processes = self.system.initial().processes;
+        processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT).map(|p| p.1)
+    }
+}
+
+impl<S: System> System for Restarting<'_, S> {
+    /// `None`: it starts over.
+    type Label = Option<S::Label>;
+
+    fn shared_bits(&self) -> u32 {
+        self.system.shared_bits()
+    }
+
+    fn local_bits(&self) -> u32 {
+        self.system.local_bits()
+    }
+
+    fn initial(&self) -> Initial {
+        self.system.initial()
+    }
+
+    fn step(
+        &self,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        choices: &mut Vec<Choice<Self::Label>>,
+    ) {
+        let mut inner = Vec::new();
+        self.system.step(kind, shared, local, &mut inner);
+        choices.extend(inner.into_iter().map(|choice| Choice {
+            shared: choice.shared,
+            local: choice.local,
+            effect: choice.effect,
+            way_out: choice.way_out,
+            footprint: choice.footprint,
+            label: Some(choice.label),
+        }));
+        if let Some(start) = self.start(kind).filter(|start| *start != local)
+            && self.system.returned(kind, local)
+        {
+            choices.push(Choice {
+                shared,
+                local: start,
+                effect: crate::system::Effect::None,
+                way_out: WayOut::Ordinary,
+                footprint: crate::system::Footprint::default(),
+                label: None,
+            });
+        }
+    }
+
+    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
+        self.system.observe(kind, before, after, local)
+    }
+
+    fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
+        self.system.wake(kind, local, queue)
+    }
+
+    fn anonymous(&self, kind: Kind, local: Local) -> Local {
+        self.system.anonymous(kind, local)
+    }
+
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        self.system.returned(kind, local) || self.start(kind) == Some(local)
+    }
+}
