@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
+    /// Prove or refute every safety property for any number of callers.
+    Prove(Prove),
+    /// Check a certificate, as `prove --certificates` writes it, without the prover.
+    Verify(Verify),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
@@ -139,6 +143,26 @@ pub(crate) struct Matrix {
     /// Only this property.
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<kmodcheck_properties::Property>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub matrix: Matrix,
+
+    /// Look for violations that the invariant does not exclude with up to so many callers.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Write a certificate of what holds in each system into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A certificate.
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,9 @@ mod main_job;
 mod options;
 mod output;
 mod progress;
+mod prove;
 mod replay;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
+        Some(Command::Prove(asked)) => prove::run(&arguments, asked),
+        Some(Command::Verify(asked)) => verify::run(&arguments, asked),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
     };
     match ended {

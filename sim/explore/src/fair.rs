@@ -16,6 +16,7 @@
 //! dealt with twice: as steps that must come, too, when nothing else ends a wait; and as steps that
 //! never come, which shows who returns by a time-out only. A kill may come or not.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
@@ -346,8 +347,8 @@ impl<S: System> Graph<'_, S> {
                     way.reverse();
                     return way;
                 }
-                if !reached.contains_key(&edge.to) {
-                    reached.insert(edge.to, Some((state, *edge)));
+                if let Entry::Vacant(new) = reached.entry(edge.to) {
+                    new.insert(Some((state, *edge)));
                     queue.push_back(edge.to);
                 }
             }
