@@ -6,6 +6,7 @@ pub mod check;
 pub mod fixes;
 pub mod grand;
 pub mod matrix;
+pub mod progress;
 pub mod property;
 pub mod prove;
 pub mod recorded;

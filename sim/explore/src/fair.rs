@@ -26,7 +26,9 @@ use crate::bfs::{TraceStep, Unexplorable};
 use crate::limits::{End, Options};
 use crate::product::{Configuration, Product};
 use crate::replay::replay;
-use crate::system::{Choice, DORMANT, Initial, Kind, Local, Queue, Shared, System, WayOut};
+use crate::system::{
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+};
 
 /// A run in which a process never returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -423,7 +425,7 @@ pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: 
 
 /// A system whose processes start over for ever: who has returned may begin again from where
 /// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
-/// nothing.
+/// nothing. Nobody remembers any history, which progress does not depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Restarting<'a, S> {
     /// The system.
@@ -439,7 +441,8 @@ impl<S: System> Restarting<'_, S> {
             return None;
         }
         let processes = self.system.initial().processes;
-        processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT).map(|p| p.1)
+        let first = processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT)?;
+        Some(self.system.anonymous(kind, first.1))
     }
 }
 
@@ -456,7 +459,11 @@ impl<S: System> System for Restarting<'_, S> {
     }
 
     fn initial(&self) -> Initial {
-        self.system.initial()
+        let mut initial = self.system.initial();
+        for (kind, local) in &mut initial.processes {
+            *local = self.system.anonymous(*kind, *local);
+        }
+        initial
     }
 
     fn step(
@@ -470,8 +477,13 @@ impl<S: System> System for Restarting<'_, S> {
         self.system.step(kind, shared, local, &mut inner);
         choices.extend(inner.into_iter().map(|choice| Choice {
             shared: choice.shared,
-            local: choice.local,
-            effect: choice.effect,
+            local: self.system.anonymous(kind, choice.local),
+            effect: match choice.effect {
+                Effect::Spawn(kind, local) => {
+                    Effect::Spawn(kind, self.system.anonymous(kind, local))
+                }
+                effect => effect,
+            },
             way_out: choice.way_out,
             footprint: choice.footprint,
             label: Some(choice.label),
@@ -482,20 +494,20 @@ impl<S: System> System for Restarting<'_, S> {
             choices.push(Choice {
                 shared,
                 local: start,
-                effect: crate::system::Effect::None,
+                effect: Effect::None,
                 way_out: WayOut::Ordinary,
-                footprint: crate::system::Footprint::default(),
+                footprint: Footprint::default(),
                 label: None,
             });
         }
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
-        self.system.observe(kind, before, after, local)
+        self.system.anonymous(kind, self.system.observe(kind, before, after, local))
     }
 
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
-        self.system.wake(kind, local, queue)
+        Some(self.system.anonymous(kind, self.system.wake(kind, local, queue)?))
     }
 
     fn anonymous(&self, kind: Kind, local: Local) -> Local {
