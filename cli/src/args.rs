@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use kmodcheck_model::presets::{KERNELS, KMODS};
+use kmodcheck_sim::scenario_file::Expected;
+
+use crate::evidence_args::EvidenceCommand;
 
 /// Model checker for the Linux module loading race.
 ///
@@ -43,8 +46,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a real module, resolved through the module indexes as modprobe would.
+    /// Check a scenario file, or a real module resolved through the module indexes as modprobe would.
     Check(Check),
+    /// Write a commented scenario file to begin with.
+    New(New),
+    /// List every switch: its commit, meaning and values, and which releases have them.
+    Features,
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
     /// Prove or refute every safety property for any number of callers.
@@ -53,39 +60,66 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    Accept(Accept),
+    /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
+    Steer(Steer),
+    #[command(flatten)]
+    Evidence(EvidenceCommand),
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("system").required(true).multiple(false))]
 pub(crate) struct Check {
-    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
-    #[arg(long, value_name = "DIR")]
-    pub modules: PathBuf,
+    /// A scenario file (docs/scenarios.md; `kmodcheck new` writes one).
+    #[arg(group = "system", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
+    /// --module in place of a scenario file.
+    #[arg(long, group = "system", value_name = "DIR", requires = "Requested")]
+    pub modules: Option<PathBuf>,
 
     #[command(flatten)]
     pub name: Requested,
 
-    /// Kernel.
-    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
-    pub kernel: String,
+    /// Kernel: the file's, or v4.9, unless given.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
 
-    /// kmod release.
-    #[arg(long, default_value = "v19", value_parser = KMODS)]
-    pub kmod: String,
+    /// kmod release: the file's, or v19, unless given.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
 
-    /// Callers, all asking for the same name.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub callers: u8,
+    /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
+    /// several times.
+    #[arg(long, value_name = "SWITCH[=VALUE]")]
+    pub with: Vec<String>,
 
-    /// Override the kernel's alias map.
-    #[arg(long, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
+    /// Give a switch its oldest value. May be given several times.
+    #[arg(long, value_name = "SWITCH")]
+    pub without: Vec<String>,
+
+    /// How many requests may run at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub limit: Option<u8>,
+
+    /// Callers, all asking for the same name; 2 unless given.
+    #[arg(long, value_name = "N", requires = "modules", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: Option<u8>,
+
+    /// The same as --with alias-map=MAP.
+    #[arg(long, hide = true, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
     pub alias_map: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long)]
+    #[arg(long, requires = "modules")]
     pub init_may_fail: bool,
 
     /// Waits with a time limit may end by it.
@@ -104,14 +138,15 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<kmodcheck_properties::Property>,
 
-    /// What is expected, as PROPERTY=holds or PROPERTY=violated; may be given several times. A
-    /// property without an expectation is expected to hold.
+    /// What is expected, as PROPERTY=holds (its premise met), PROPERTY=vacuous or PROPERTY=violated;
+    /// may be given several times, and counts for more than the file. A property without an
+    /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
-    pub expect: Vec<(kmodcheck_properties::Property, bool)>,
+    pub expect: Vec<(kmodcheck_properties::Property, Expected)>,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false, requires = "modules")]
 pub(crate) struct Requested {
     /// Callers call get_fs_type(FS), which requests fs-FS.
     #[arg(long, value_name = "FS")]
@@ -120,6 +155,12 @@ pub(crate) struct Requested {
     /// Callers call request_module(NAME).
     #[arg(long, value_name = "NAME")]
     pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Where to write it; to standard output unless given. A file that is there is left alone.
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -201,6 +242,25 @@ fn environments() -> clap::builder::PossibleValuesParser {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this case.
+    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
+    pub case: Option<String>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Aliases {
     /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
     #[arg(long, value_name = "DIR")]
@@ -211,6 +271,52 @@ pub(crate) struct Aliases {
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// The log.
+    pub file: PathBuf,
+
+    /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
+    #[arg(long, value_name = "FORMAT", value_parser = ["ftrace", "events"])]
+    pub format: String,
+
+    /// Kernel that was recorded (ftrace).
+    #[arg(long, default_value = "6.1-debian", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// kmod release that was recorded (ftrace).
+    #[arg(long, default_value = "v30", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
+    /// through is inferred from the log (ftrace).
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+
+    /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
+    /// may be given several times (ftrace).
+    #[arg(long, value_name = "MODULE")]
+    pub blacklist: Vec<String>,
+
+    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
+    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
+    pub scenario: Option<PathBuf>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -225,12 +331,11 @@ fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
     })
 }
 
-fn expectation(text: &str) -> Result<(kmodcheck_properties::Property, bool), String> {
-    let (name, verdict) =
-        text.split_once('=').ok_or("expected PROPERTY=holds or PROPERTY=violated")?;
-    match verdict {
-        "holds" => Ok((property(name)?, true)),
-        "violated" => Ok((property(name)?, false)),
-        _ => Err(format!("found verdict '{verdict}', expected holds or violated")),
-    }
+fn expectation(text: &str) -> Result<(kmodcheck_properties::Property, Expected), String> {
+    let (name, verdict) = text
+        .split_once('=')
+        .ok_or("expected PROPERTY=holds, PROPERTY=vacuous or PROPERTY=violated")?;
+    let expected = Expected::from_name(verdict)
+        .ok_or_else(|| format!("found verdict '{verdict}', expected vacuous, holds or violated"))?;
+    Ok((property(name)?, expected))
 }

@@ -1,35 +1,68 @@
-//! `kmodcheck check --modules DIR`.
+//! `kmodcheck check`: a scenario file, or a name resolved through module indexes.
 
-use kmodcheck_explore::{End, Options};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_model::Model;
-use kmodcheck_model::features::{AliasMap, Features};
-use kmodcheck_model::presets;
+use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_properties::check::check;
+use kmodcheck_properties::check::{Answer, Trace, check};
 use kmodcheck_properties::{Property, Report, Verdict};
+use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
 use serde::Serialize;
 
 use crate::args::{Arguments, Check};
 use crate::output::{self, word};
-use crate::{Ended, Failure, options, progress};
+use crate::{Ended, Failure, assumed, options, progress};
+
+/// What is checked, and against what.
+struct Subject {
+    /// The file or directory.
+    from: String,
+    scenario: Scenario,
+    choice: Choice,
+    /// What a reader should know of how names were resolved.
+    notes: Vec<String>,
+    judged: Vec<Property>,
+    expected: BTreeMap<Property, Expected>,
+}
 
 #[derive(Serialize)]
 struct CheckJson<'a> {
     format: &'static str,
     version: u32,
     scenario: &'a Scenario,
+    kernel: &'a str,
+    kmod: &'a str,
+    /// Every switch and its value.
+    switches: BTreeMap<&'static str, &'static str>,
+    assumed: Vec<String>,
+    not_modelled: &'static [&'static str],
+    notes: &'a [String],
     report: output::ReportJson,
+    expected: Vec<ExpectedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
 }
 
+#[derive(Serialize)]
+struct ExpectedJson {
+    property: &'static str,
+    /// `null`: not violated.
+    expected: Option<&'static str>,
+    /// `null`: undecided.
+    as_expected: Option<bool>,
+}
+
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let index = options::read_index(&check_args.modules)?;
-    let setting = setting(check_args);
-    let directory = check_args.modules.display();
-    let scenario = scenario(&index, &setting).map_err(|error| format!("{directory}: {error}"))?;
-    let model = Model::new(scenario, None)?;
+    let subject = match (&check_args.file, &check_args.modules) {
+        (Some(file), _) => from_file(check_args, file)?,
+        (None, Some(modules)) => from_indexes(check_args, modules)?,
+        (None, None) => return Err("expected a scenario file or --modules DIR".into()),
+    };
+    let model = Model::new(subject.scenario.clone(), None)?;
     let limits = options::limits(arguments);
     let spinner = progress::spinner();
     let report = check(
@@ -39,134 +72,200 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             limits,
             interrupt: Some(options::interrupt()),
             progress: Some(&|p| spinner.set_message(progress::describe(p))),
-            stop_when_violated: 0,
+            threads: options::threads(arguments),
+            ..Options::default()
         },
     )?;
     spinner.finish_and_clear();
-    let shown = shown(check_args, &report);
-    if let (Some(path), Some((property, trace))) = (&check_args.save_trace, &shown) {
-        let file = output::trace_json(*property, model.scenario(), trace);
-        options::write(path, &file.to_json())?;
+    let shown = shown(check_args, &subject, &report);
+    match (&check_args.save_trace, &shown) {
+        (Some(path), Some((property, trace))) => {
+            let file = output::trace_json(*property, model.scenario(), trace);
+            options::write(path, &file.to_json())?;
+        }
+        (Some(path), None) => {
+            anstream::eprintln!("kmodcheck: no violation to save: {} not written", path.display());
+        }
+        (None, _) => {}
     }
     if arguments.json {
-        output::print_json(&CheckJson {
-            format: "kmodcheck-check",
-            version: 1,
-            scenario: model.scenario(),
-            report: output::report_json(&report, model.scenario().callers() as u8, |_| None),
-            trace: shown.map(|(p, trace)| output::trace_json(p, model.scenario(), &trace)),
-        });
+        output::print_json(&json(&subject, &report, shown));
     } else {
-        print(check_args, &model, &report, &limits);
+        print(&subject, &report, &limits);
         if let Some((property, trace)) = shown {
             output::print(&format!("\n{}", output::trace_text(property, model.scenario(), &trace)));
         }
     }
-    Ok(ended(check_args, &report))
+    Ok(subject.ended(&report))
 }
 
-/// The trace to show and save.
-fn shown(
-    arguments: &Check,
-    report: &Report,
-) -> Option<(Property, kmodcheck_properties::check::Trace)> {
-    report.answers.iter().filter(|a| arguments.property.is_none_or(|p| p == a.property)).find_map(
-        |a| match &a.verdict {
-            Verdict::Violated(trace) => Some((a.property, trace.clone())),
-            _ => None,
-        },
-    )
+fn from_file(arguments: &Check, path: &Path) -> Result<Subject, Failure> {
+    let from = path.display().to_string();
+    let names = Property::ALL.map(Property::name);
+    let text = options::read(path)?;
+    // Where this ends in a file, stderr takes the colours out.
+    let loaded = scenario_file::load(&from, &text, &names)
+        .map_err(|error| format!("\n{}", error.styled()))?;
+    let known = |name: &String| Property::from_name(name).expect("load() was told the names");
+    let mut subject = Subject {
+        from,
+        scenario: loaded.scenario,
+        choice: loaded.choice,
+        notes: loaded.notes,
+        judged: loaded
+            .properties
+            .map_or(Property::ALL.to_vec(), |names| names.iter().map(known).collect()),
+        expected: loaded.expect.iter().map(|(name, e)| (known(name), *e)).collect(),
+    };
+    subject.judged.sort_unstable();
+    subject.judged.dedup();
+    subject.overridden(arguments)
 }
 
-fn ended(arguments: &Check, report: &Report) -> Ended {
-    let differs = report.answers.iter().any(|answer| {
-        let expected =
-            arguments.expect.iter().rev().find(|e| e.0 == answer.property).is_none_or(|e| e.1);
-        match answer.verdict {
-            Verdict::Violated(_) => expected,
-            Verdict::Holds { .. } | Verdict::NotApplicable => !expected,
-            Verdict::OutOfBudget => false,
-        }
-    });
-    if differs {
-        Ended::Differs
-    } else if report.end == End::Complete {
-        Ended::AsExpected
-    } else {
-        Ended::OutOfBudget
-    }
-}
-
-fn setting(arguments: &Check) -> Setting {
+fn from_indexes(arguments: &Check, modules: &Path) -> Result<Subject, Failure> {
+    let from = modules.display().to_string();
+    let choice = Choice {
+        kernel: scenario_file::DEFAULT_KERNEL.to_owned(),
+        kmod: scenario_file::DEFAULT_KMOD.to_owned(),
+        changes: Vec::new(),
+    };
     let (get_fs_type, request) = match (&arguments.name.fs, &arguments.name.module) {
         (Some(fs), _) => (true, format!("fs-{fs}")),
         (None, module) => (false, module.clone().unwrap_or_default()),
     };
-    let mut kernel = presets::kernel(&arguments.kernel).expect("the argument is one of KERNELS");
-    kernel.alias_map = match arguments.alias_map.as_deref() {
-        None => kernel.alias_map,
-        Some("none") => AliasMap::None,
-        Some("prefix") => AliasMap::Prefix,
-        Some(_) => AliasMap::Exact,
-    };
-    let kmod = presets::kmod(&arguments.kmod).expect("the argument is one of KMODS");
-    Setting {
+    let setting = Setting {
         get_fs_type,
         request,
-        callers: arguments.callers,
+        callers: arguments.callers.unwrap_or(2),
         init: if arguments.init_may_fail { Init::MayFail } else { Init::Succeeds },
         timeouts: arguments.timeouts,
-        features: Features { kernel, kmod },
+        features: choice.features()?,
+    };
+    let index = options::read_index(modules)?;
+    let scenario = scenario(&index, &setting).map_err(|error| format!("{from}: {error}"))?;
+    let subject = Subject {
+        from,
+        scenario,
+        choice,
+        notes: Vec::new(),
+        judged: Property::ALL.to_vec(),
+        expected: BTreeMap::new(),
+    };
+    subject.overridden(arguments)
+}
+
+impl Subject {
+    /// What the command line says counts for more than the file.
+    fn overridden(mut self, arguments: &Check) -> Result<Self, Failure> {
+        let choice = &mut self.choice;
+        choice.kernel.clone_from(arguments.kernel.as_ref().unwrap_or(&choice.kernel.clone()));
+        choice.kmod.clone_from(arguments.kmod.as_ref().unwrap_or(&choice.kmod.clone()));
+        let map = arguments.alias_map.iter().map(|map| Change::With(format!("alias-map={map}")));
+        choice.changes.extend(map);
+        choice.changes.extend(arguments.with.iter().cloned().map(Change::With));
+        choice.changes.extend(arguments.without.iter().cloned().map(Change::Without));
+        self.scenario.features = choice.features()?;
+        self.scenario.timeouts |= arguments.timeouts;
+        self.scenario.limit = arguments.limit.or(self.scenario.limit);
+        for (property, expected) in &arguments.expect {
+            if !self.judged.contains(property) {
+                self.judged.push(*property);
+                self.judged.sort_unstable();
+            }
+            self.expected.insert(*property, *expected);
+        }
+        Ok(self)
+    }
+
+    /// Whether a property fared as expected; `None`: undecided.
+    fn as_expected(&self, answer: &Answer) -> Option<bool> {
+        let found = match answer.verdict {
+            Verdict::OutOfBudget => return None,
+            Verdict::Violated(_) => Expected::Violated,
+            Verdict::Holds { premise_met: true } => Expected::Holds,
+            Verdict::Holds { premise_met: false } | Verdict::NotApplicable => Expected::Vacuous,
+        };
+        Some(match self.expected.get(&answer.property) {
+            Some(expected) => found == *expected,
+            None => found != Expected::Violated,
+        })
+    }
+
+    fn judged<'r>(&self, report: &'r Report) -> impl Iterator<Item = &'r Answer> {
+        report.answers.iter().filter(|answer| self.judged.contains(&answer.property))
+    }
+
+    fn ended(&self, report: &Report) -> Ended {
+        let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
+        if verdicts.any(|as_expected| as_expected == Some(false)) {
+            Ended::Differs
+        } else if report.end == End::Complete {
+            Ended::AsExpected
+        } else {
+            Ended::OutOfBudget
+        }
     }
 }
 
-fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_explore::Limits) {
-    let scenario = model.scenario();
-    let names = |ids: &mut dyn Iterator<Item = u8>| {
-        let names: Vec<&str> =
-            ids.map(|id| scenario.modules[usize::from(id)].name.as_str()).collect();
-        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+/// The trace to show and save: of the property that was asked for, or the first judged one.
+fn shown(arguments: &Check, subject: &Subject, report: &Report) -> Option<(Property, Trace)> {
+    let wanted = |a: &&Answer| match arguments.property {
+        Some(property) => a.property == property,
+        None => subject.judged.contains(&a.property),
     };
-    let name = &scenario.names[0];
-    let resolved = match &name.resolution {
-        Resolution::NotFound => "nothing in the indexes".to_owned(),
-        Resolution::Builtin => "an entry of modules.builtin".to_owned(),
-        Resolution::Modules(targets) => names(&mut targets.iter().map(|t| t.module)),
+    report.answers.iter().filter(wanted).find_map(|a| match &a.verdict {
+        Verdict::Violated(trace) => Some((a.property, trace.clone())),
+        _ => None,
+    })
+}
+
+fn json<'a>(
+    subject: &'a Subject,
+    report: &Report,
+    shown: Option<(Property, Trace)>,
+) -> CheckJson<'a> {
+    let scenario = &subject.scenario;
+    let switches = SWITCHES.iter().map(|s| (s.name, s.get(&scenario.features))).collect();
+    let expected = |answer: &Answer| ExpectedJson {
+        property: answer.property.name(),
+        expected: subject.expected.get(&answer.property).map(|e| e.name()),
+        as_expected: subject.as_expected(answer),
     };
-    output::print(&format!("{} resolves to {resolved}", name.request));
-    for target in name.targets() {
-        output::print(&format!(
-            "modprobe tries, in order: {}",
-            names(&mut target.probe.iter().map(|p| p.module))
-        ));
+    CheckJson {
+        format: "kmodcheck-check",
+        version: 1,
+        scenario,
+        kernel: &subject.choice.kernel,
+        kmod: &subject.choice.kmod,
+        switches,
+        assumed: assumed::assumptions(scenario),
+        not_modelled: &assumed::NOT_MODELLED,
+        notes: &subject.notes,
+        report: output::report_json(report, scenario.callers() as u8, |_| None),
+        expected: subject.judged(report).map(expected).collect(),
+        trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
     }
+}
+
+fn print(subject: &Subject, report: &Report, limits: &Limits) {
+    let scenario = &subject.scenario;
+    if subject.from == scenario.name {
+        output::print(&subject.from);
+    } else {
+        output::print(&format!("{}: {}", subject.from, scenario.name));
+    }
+    print_names(scenario);
+    for note in &subject.notes {
+        output::print(&format!("note: {note}"));
+    }
+    output::print(&format!("{}{}", subject.choice_in_words(), who(scenario, report)));
+    let assumed = assumed::assumptions(scenario);
     output::print(&format!(
-        "kernel {}, kmod {}, {} callers{}",
-        arguments.kernel,
-        arguments.kmod,
-        scenario.callers(),
-        if report.symmetry { ", counted up to exchanging them" } else { "" }
-    ));
-    output::print(&format!(
-        "assumed: {}; {}; nothing is unloaded; no module's init requests a module; limits: {}",
-        if arguments.init_may_fail {
-            "every init may fail at every attempt"
-        } else {
-            "every init succeeds"
-        },
-        if arguments.timeouts {
-            "the 30 s of resolve_symbol_wait() may be over at any moment"
-        } else {
-            "no wait lasts 30 s"
-        },
+        "assumed: {}; limits: {}",
+        assumed.join("; "),
         options::limits_in_words(limits)
     ));
-    if let Some(builtin) = &name.builtin {
-        output::print(&format!(
-            "assumed: built-in {} has a directory under /sys/module",
-            builtin.name
-        ));
-    }
+    output::print(&format!("not modelled: {}", assumed::NOT_MODELLED.join("; ")));
     output::print(&format!(
         "{}: {} states, {} transitions, depth {}, {} not expanded, {} words a state\n",
         output::end_word(report),
@@ -176,26 +275,93 @@ fn print(arguments: &Check, model: &Model, report: &Report, limits: &kmodcheck_e
         report.queue,
         report.words
     ));
-    for answer in &report.answers {
-        let steps = match &answer.verdict {
-            Verdict::Violated(trace) => format!(" ({} steps)", trace.len()),
-            _ => String::new(),
-        };
-        let met: Vec<String> = answer
-            .property
-            .branches()
-            .iter()
-            .zip(&answer.branches)
-            .map(|(branch, met)| format!("{branch}: {met}"))
-            .collect();
-        output::print(&format!(
-            "{:26} {:22} premise met: {}",
-            answer.property.name(),
-            format!("{}{steps}", word(&answer.verdict)),
-            met.join(", ")
-        ));
+    for answer in subject.judged(report) {
+        print_answer(subject, answer);
+    }
+    if subject.judged.len() < report.answers.len() {
+        let left = report.answers.iter().map(|a| a.property);
+        let left = left.filter(|p| !subject.judged.contains(p)).map(Property::name);
+        output::print(&format!("not judged: {}", left.collect::<Vec<_>>().join(", ")));
+    }
+    if subject.judged(report).any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
+        output::print(
+            "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\
+             'holds' here was not seen to fail.",
+        );
     }
     if let Some(trace) = &report.by_time_out_only {
         output::print(&format!("somebody returns by time-out only, after {} steps", trace.len()));
     }
+}
+
+/// What modprobe makes of the requested names.
+fn print_names(scenario: &Scenario) {
+    let names = |ids: &mut dyn Iterator<Item = u8>| {
+        let names: Vec<&str> = ids.map(|id| scenario.module_name(id)).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    };
+    for name in &scenario.names {
+        let resolved = match &name.resolution {
+            Resolution::NotFound => "nothing in the indexes".to_owned(),
+            Resolution::Builtin => "an entry of modules.builtin".to_owned(),
+            Resolution::Modules(targets) => names(&mut targets.iter().map(|t| t.module)),
+        };
+        output::print(&format!("{} resolves to {resolved}", name.request));
+        for target in name.targets() {
+            output::print(&format!(
+                "modprobe tries, in order: {}",
+                names(&mut target.probe.iter().map(|p| p.module))
+            ));
+        }
+    }
+}
+
+/// N, and who they are.
+fn who(scenario: &Scenario, report: &Report) -> String {
+    let processes = scenario.processes();
+    format!(
+        ", N = {processes}{}: {}",
+        if report.symmetry { ", counted up to exchanging those who do the same" } else { "" },
+        assumed::actors(scenario).join(", ")
+    )
+}
+
+impl Subject {
+    fn choice_in_words(&self) -> String {
+        let mut words = format!("kernel {}, kmod {}", self.choice.kernel, self.choice.kmod);
+        for change in &self.choice.changes {
+            words += &match change {
+                Change::With(setting) => format!(", with {setting}"),
+                Change::Without(name) => format!(", without {name}"),
+            };
+        }
+        words
+    }
+}
+
+fn print_answer(subject: &Subject, answer: &Answer) {
+    let steps = match &answer.verdict {
+        Verdict::Violated(trace) => format!(" ({} steps)", trace.len()),
+        _ => String::new(),
+    };
+    let met: Vec<String> = answer
+        .property
+        .branches()
+        .iter()
+        .zip(&answer.branches)
+        .map(|(branch, met)| format!("{branch}: {met}"))
+        .collect();
+    let expected = match (subject.expected.get(&answer.property), subject.as_expected(answer)) {
+        (expected, Some(false)) => {
+            format!("; DIFFERS: expected {}", expected.map_or("not violated", |e| e.name()))
+        }
+        (Some(expected), _) => format!("; expected {}", expected.name()),
+        (None, _) => String::new(),
+    };
+    output::print(&format!(
+        "{:26} {:22} premise met: {}{expected}",
+        answer.property.name(),
+        format!("{}{steps}", word(&answer.verdict)),
+        met.join(", ")
+    ));
 }

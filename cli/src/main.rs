@@ -1,17 +1,34 @@
 //! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
 
+mod accept;
 mod aliases;
 mod args;
+mod assumed;
 mod check;
+mod design_review;
+mod evidence_args;
+mod features;
 mod fixes;
+mod generated;
 mod grand;
+mod kmod_sh;
 mod main_job;
+mod new;
 mod options;
 mod output;
 mod progress;
 mod prove;
 mod replay;
+mod report;
+mod scenario_arg;
+mod serve;
+mod source_line;
+mod steer;
+mod step;
+mod tables;
+mod trace;
 mod verify;
+mod whole_matrix;
 
 use std::process::ExitCode;
 
@@ -48,17 +65,26 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
+        Some(Command::New(new)) => new::run(new),
+        Some(Command::Features) => features::run(&arguments),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
+        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Prove(asked)) => prove::run(&arguments, asked),
         Some(Command::Verify(asked)) => verify::run(&arguments, asked),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
+        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
+        Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),
         Err(failure) => {
             anstream::eprintln!("kmodcheck: {failure}");
+            if let Some(line) = source_line::shown(&failure.to_string()) {
+                anstream::eprintln!("{line}");
+            }
             ExitCode::from(2)
         }
     }

@@ -1,24 +1,24 @@
 //! The main job: the matrix, the race, the theorem.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use std::sync::atomic::Ordering;
+
+use kmodcheck_explore::{End, Limits};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
+use kmodcheck_properties::Property;
 use kmodcheck_properties::check::Trace;
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod, check_name, map_name};
-use kmodcheck_properties::recorded::{self, Difference};
-use kmodcheck_properties::theorem::{self, Standing};
-use kmodcheck_properties::{Property, Verdict};
+use kmodcheck_properties::recorded::{self, Compared, Difference};
+use kmodcheck_properties::theorem::{self, Needed, Outcome, Standing};
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
 
 use crate::args::Arguments;
-use crate::{Ended, Failure, options, output, progress};
-
-/// The property of the matrix's first line.
-const HEADLINE: Property = Property::NoFalseSuccess;
+use crate::tables::HEADLINE;
+use crate::{Ended, Failure, options, output, progress, tables};
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
-const RACE: Cell = Cell {
+pub(crate) const RACE: Cell = Cell {
     naming: Naming::FsAndModule,
     environment: Environment::Ok,
     kmod: Kmod::V19,
@@ -26,171 +26,96 @@ const RACE: Cell = Cell {
     map: AliasMap::None,
 };
 
+/// The matrix, or what was explored of it.
+struct Found {
+    reports: Vec<CellReport>,
+    standings: Vec<Standing>,
+    differences: Vec<Difference>,
+    /// Cells of which a search was cut, and those that were not begun.
+    undecided: usize,
+    interrupted: bool,
+    limits: Limits,
+}
+
+impl Found {
+    fn ended(&self) -> Ended {
+        let falls = self.standings.iter().any(|s| s.outcome() == Outcome::Falls);
+        if !self.differences.is_empty() || falls {
+            Ended::Differs
+        } else if self.undecided > 0 || self.interrupted {
+            Ended::OutOfBudget
+        } else {
+            Ended::AsExpected
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     let cells = Cell::all();
     let bar = progress::bar(cells.len());
     let limits = options::limits(arguments);
-    let reports =
-        matrix::run(&cells, options::threads(arguments), limits, options::interrupt(), &|_| {
-            bar.inc(1);
-        });
-    let covered = bar.position();
+    let interrupt = options::interrupt();
+    let reports = matrix::run(&cells, options::threads(arguments), limits, interrupt, &|_| {
+        bar.inc(1);
+    });
     bar.finish_and_clear();
-    let Some(reports) = reports else {
-        anstream::eprintln!("kmodcheck: interrupted after {covered} of {} cells", cells.len());
-        return Ok(Ended::OutOfBudget);
+    let is_cut = |r: &&CellReport| r.reports.iter().any(|(_, r)| r.end != End::Complete);
+    let cut = reports.iter().filter(is_cut).count();
+    let found = Found {
+        undecided: cells.len() - reports.len() + cut,
+        standings: theorem::standings(&reports),
+        differences: recorded::differences(&reports),
+        interrupted: interrupt.load(Ordering::Relaxed),
+        limits,
+        reports,
     };
-    let cut = reports
-        .iter()
-        .flat_map(|r| &r.reports)
-        .any(|(_, r)| r.end != kmodcheck_explore::End::Complete);
-    let differences = recorded::differences(&reports);
-    let standings = theorem::standings(&reports);
     if arguments.json {
-        output::print_json(&json(&reports, &standings, &differences));
+        output::print_json(&json(&found));
     } else {
-        print(&reports, &standings, &differences);
+        print(&found);
     }
-    // A search that was cut differs from the record by that alone: only a violation then says more.
-    let contradicted = reports.iter().any(contradicts_the_record);
-    Ok(if (!cut && !differences.is_empty()) || contradicted {
-        Ended::Differs
-    } else if cut {
-        Ended::OutOfBudget
-    } else if standings.iter().all(Standing::stands) {
-        Ended::AsExpected
-    } else {
-        Ended::Differs
-    })
+    if found.undecided > 0 || found.interrupted {
+        anstream::eprintln!(
+            "kmodcheck: {}: {} of {} cells explored to the end, {cut} cut, {} not begun",
+            if found.interrupted { "interrupted" } else { "out of budget" },
+            cells.len() - found.undecided,
+            cells.len(),
+            cells.len() - found.reports.len()
+        );
+    }
+    Ok(found.ended())
 }
 
-/// Whether something was violated that is recorded as holding.
-fn contradicts_the_record(report: &CellReport) -> bool {
-    let cell = report.cell.to_string();
-    let Some(line) = recorded::find(&cell) else { return true };
-    report.reports.iter().any(|(callers, report)| {
-        let prefix = format!("N={callers} ");
-        let Some(recorded) = line.split(" | ").find(|part| part.starts_with(&prefix)) else {
-            return true;
-        };
-        report.answers.iter().any(|answer| {
-            let letter = answer.property.letter();
-            let holds = recorded
-                .split(' ')
-                .any(|w| w.starts_with(letter) && matches!(&w[1..], "+" | "0" | "-"));
-            holds && matches!(answer.verdict, Verdict::Violated(_))
-        })
-    })
-}
-
-/// One entry of the matrix: the headline property for each number of callers, then the other
-/// properties that are violated.
-fn entry(report: &CellReport) -> String {
-    let mut lines = Vec::new();
-    for (callers, r) in &report.reports {
-        let verdict = &r.answer(HEADLINE).verdict;
-        let detail = match verdict {
-            Verdict::Violated(trace) => format!("({})", trace.len()),
-            _ => format!("({}, {})", r.states, r.depth),
-        };
-        lines.push(format!("{callers}: {} {detail}", output::word(verdict)));
-    }
-    let Some((_, most)) = report.reports.last() else { return String::new() };
-    let others: Vec<String> = most
-        .answers
-        .iter()
-        .filter(|a| a.property != HEADLINE)
-        .filter_map(|a| match &a.verdict {
-            Verdict::Violated(trace) => Some(format!("{}{}", a.property.letter(), trace.len())),
-            _ => None,
-        })
-        .collect();
-    if !others.is_empty() {
-        lines.push(others.join(" "));
-    }
-    lines.join("\n")
-}
-
-/// Rows of one naming, with readings and maps that come to the same merged into one row.
-fn table(reports: &[CellReport], naming: Naming) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    let mut header = vec!["kmod".to_owned(), "check".to_owned(), "alias map".to_owned()];
-    header.extend(Environment::MAIN.map(|e| e.name().to_owned()));
-    table.set_header(header);
-    type Row = (Kmod, Vec<(SanityCheck, AliasMap)>, Vec<String>);
-    let mut rows: Vec<Row> = Vec::new();
-    for kmod in Kmod::ALL {
-        for check in matrix::CHECKS {
-            for map in [AliasMap::None, AliasMap::Prefix, AliasMap::Exact] {
-                let of = |environment| Cell { naming, environment, kmod, check, map };
-                let entries: Vec<String> = Environment::MAIN
-                    .into_iter()
-                    .filter_map(|e| reports.iter().find(|r| r.cell == of(e)))
-                    .map(entry)
-                    .collect();
-                if entries.is_empty() {
-                    continue;
-                }
-                match rows.iter_mut().find(|(k, _, e)| *k == kmod && *e == entries) {
-                    Some((_, readings, _)) => readings.push((check, map)),
-                    None => rows.push((kmod, vec![(check, map)], entries)),
-                }
-            }
-        }
-    }
-    for (kmod, readings, entries) in rows {
-        let mut checks = Vec::new();
-        let mut maps = Vec::new();
-        for (check, map) in readings {
-            checks.push(check_name(check));
-            maps.push(map_name(map));
-        }
-        let mut row = vec![kmod.name().to_owned(), checks.join("\n"), maps.join("\n")];
-        row.extend(entries);
-        table.add_row(row);
-    }
-    table
-}
-
-fn print(reports: &[CellReport], standings: &[Standing], differences: &[Difference]) {
-    output::print(
+fn print(found: &Found) {
+    let reports = &found.reports;
+    output::print(&format!(
         "Kernel v4.9 with each reading of the proposed check, kmod v19 and v20, one module, nothing\n\
-         unloaded, sequentially consistent. 2: two callers, every state; 3: three callers, up to\n\
-         exchanging them. The already-live shortcut is on wherever there is an alias map.\n\
+         unloaded, no init that requests a module, no signals, sequentially consistent; limits: {}.\n\
+         2: two callers, every state; 3: three callers, up to exchanging them. The already-live\n\
+         shortcut is on wherever there is an alias map.\n\
          No false success: 'holds (states, depth)', 'violated (steps of the shortest trace)',\n\
          'vacuous': no request returned 0. Below it the other violated properties, for three\n\
-         callers, with the steps of their shortest traces:",
-    );
+         callers, with the steps of their shortest traces, and the properties that hold and that\n\
+         no named fault of the model violates in this cell:",
+        options::limits_in_words(&found.limits)
+    ));
     for property in Property::ALL {
         if property != HEADLINE {
             output::print(&format!("  {}  {}", property.letter(), property.name()));
         }
     }
     for naming in Naming::ALL {
-        let call = match naming {
-            Naming::Plain => "request_module(\"ext4\")",
-            Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
-            Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
-        };
-        output::print(&format!("\n{call}\n{}", table(reports, naming)));
+        output::print(&format!("\n{}\n{}", call(naming), tables::verdicts(reports, naming)));
     }
-    let holding = reports.iter().flat_map(|r| recorded_mutants(&r.cell)).collect::<Vec<_>>();
-    let without = holding.iter().filter(|(_, mutant)| *mutant == "none").count();
-    output::print(&format!(
-        "\nEach 'holds' is believed because a named fault in the model violates the same cell: {} of\n\
-         {} recorded ones; the other {without} are about built-in code, which no fault makes absent.\n\
-         (`--json` names the fault of each.)",
-        holding.len() - without,
-        holding.len()
-    ));
-    output::print("\nThe race on v4.9 with kmod v19, as short as it gets:\n");
+    print_faults(reports);
     if let Some(trace) = theorem::violation(reports, RACE, Property::GetFsTypeFindsIt) {
+        output::print("\nThe race on v4.9 with kmod v19, as short as it gets:\n");
         let model = RACE.model(2, None);
         output::print(&output::trace_text(Property::GetFsTypeFindsIt, model.scenario(), &trace));
     }
-    let traces = print_theorem(standings);
+    let traces = print_theorem(&found.standings);
+    print_decisions(reports);
+    print_vacuous(reports);
     for (number, (cell, property, trace)) in traces.iter().enumerate() {
         let model = cell.model(2, None);
         output::print(&format!(
@@ -200,14 +125,80 @@ fn print(reports: &[CellReport], standings: &[Standing], differences: &[Differen
             output::trace_text(*property, model.scenario(), trace)
         ));
     }
-    if differences.is_empty() {
-        output::print(&format!("All {} cells are as recorded.", reports.len()));
-    } else {
+    print_differences(found);
+}
+
+fn call(naming: Naming) -> &'static str {
+    match naming {
+        Naming::Plain => "request_module(\"ext4\")",
+        Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
+        Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
+    }
+}
+
+fn print_faults(reports: &[CellReport]) {
+    let holding = reports.iter().flat_map(|r| recorded_mutants(&r.cell)).collect::<Vec<_>>();
+    let without = holding.iter().filter(|(_, m)| *m == recorded::NO_MUTANT).count();
+    output::print(&format!(
+        "\nA named fault in the model violates the same cell for {} of {} recorded 'holds'\n\
+         (`--json` names the fault of each); for the other {without} no named fault does: they are about\n\
+         built-in code, which no fault makes absent.",
+        holding.len() - without,
+        holding.len()
+    ));
+}
+
+fn print_decisions(reports: &[CellReport]) {
+    output::print(
+        "\nWhat the check makes of a modprobe that lied, in distinct transitions, for two callers:\n\
+         turned into an error; accepted because LIVE by then; accepted because absent; accepted\n\
+         although GOING or forming; of all these, the caller had slept in the check first.\n\
+         Without a check there is nothing to decide.",
+    );
+    for naming in Naming::ALL {
+        output::print(&format!("\n{}\n{}", call(naming), tables::decisions(reports, naming)));
+    }
+}
+
+fn print_vacuous(reports: &[CellReport]) {
+    output::print(
+        "\nWhat is vacuous: properties whose premise never occurred, and below them the branches\n\
+         that never did of those whose premise occurred otherwise.",
+    );
+    for property in Property::ALL {
+        let branches = property.branches().iter().enumerate();
+        let names: Vec<String> = branches
+            .map(|(i, branch)| format!("{} {branch}", tables::branch_name(property, i)))
+            .collect();
+        output::print(&format!("  {}: {}", property.name(), names.join("; ")));
+    }
+    let omitted = tables::branches_of_no_cell(reports);
+    output::print(&format!("Not listed below, because in no cell at all: {}.", omitted.join(", ")));
+    for naming in Naming::ALL {
+        let table = tables::vacuous(reports, naming, &omitted);
+        output::print(&format!("\n{}\n{table}", call(naming)));
+    }
+}
+
+fn print_differences(found: &Found) {
+    let compared = found.reports.iter().map(recorded::compare);
+    let same = compared.filter(|c| *c == Compared::AsRecorded).count();
+    if !found.differences.is_empty() {
         output::print("Cells that differ from the record:");
-        for d in differences {
+        for d in &found.differences {
             let recorded = d.recorded.unwrap_or("nothing recorded");
             output::print(&format!("recorded {recorded}\nfound    {}", d.found));
         }
+    }
+    let all = Cell::all().len();
+    if same == all {
+        output::print(&format!("All {all} cells are as recorded."));
+    } else {
+        output::print(&format!(
+            "{same} of {all} cells are as recorded, {} differ, {} were not explored to the end.",
+            found.differences.len(),
+            found.undecided
+        ));
     }
 }
 
@@ -219,21 +210,29 @@ fn print_theorem(standings: &[Standing]) -> Vec<(Cell, Property, Trace)> {
     );
     for standing in standings {
         let claim = standing.claim;
-        let verdict = if standing.stands() { "stands" } else { "FALLS" };
+        let outcome = match standing.outcome() {
+            Outcome::Stands => "stands",
+            Outcome::Falls => "FALLS",
+            Outcome::Undecided => "undecided",
+        };
         output::print(&format!(
-            "- {}. {verdict}: {} cells, {} of them vacuous.",
+            "- {}. {outcome}: {} cells, {} of them vacuous.",
             claim.words, standing.cells, standing.vacuous
         ));
         for cell in &standing.against {
             output::print(&format!("    against it: {cell}"));
         }
-        for (assumption, trace) in claim.assumptions.iter().zip(&standing.needed) {
-            let shown = match trace {
-                Some(trace) => {
+        if !standing.undecided.is_empty() {
+            output::print(&format!("    not decided: {} cells", standing.undecided.len()));
+        }
+        for (assumption, needed) in claim.assumptions.iter().zip(&standing.needed) {
+            let shown = match needed {
+                Needed::Shown(trace) => {
                     traces.push((assumption.needed_in, assumption.property, trace.clone()));
                     format!("needed, see [{}]", traces.len())
                 }
-                None => "NOT NEEDED: no trace violates it without".to_owned(),
+                Needed::No => "NOT NEEDED: it holds without".to_owned(),
+                Needed::Undecided => "whether that is needed was not decided".to_owned(),
             };
             output::print(&format!("    provided that {}: {shown}.", assumption.words));
         }
@@ -271,10 +270,11 @@ struct CellJson {
 struct ClaimJson {
     claim: &'static str,
     property: &'static str,
-    stands: bool,
+    outcome: &'static str,
     cells: usize,
     vacuous: usize,
     against: Vec<String>,
+    undecided: Vec<String>,
     assumptions: Vec<AssumptionJson>,
 }
 
@@ -282,10 +282,12 @@ struct ClaimJson {
 struct AssumptionJson {
     assumption: &'static str,
     needed_in: String,
+    needed: Option<bool>,
     trace: Option<TraceFile>,
 }
 
-fn json(reports: &[CellReport], standings: &[Standing], differences: &[Difference]) -> MainJson {
+fn json(found: &Found) -> MainJson {
+    let Found { reports, standings, differences, .. } = found;
     let cells = reports
         .iter()
         .map(|report| {
@@ -317,19 +319,32 @@ fn json(reports: &[CellReport], standings: &[Standing], differences: &[Differenc
         .map(|standing| ClaimJson {
             claim: standing.claim.words,
             property: standing.claim.property.name(),
-            stands: standing.stands(),
+            outcome: match standing.outcome() {
+                Outcome::Stands => "stands",
+                Outcome::Falls => "falls",
+                Outcome::Undecided => "undecided",
+            },
             cells: standing.cells,
             vacuous: standing.vacuous,
             against: standing.against.iter().map(ToString::to_string).collect(),
+            undecided: standing.undecided.iter().map(ToString::to_string).collect(),
             assumptions: standing
                 .claim
                 .assumptions
                 .iter()
                 .zip(&standing.needed)
-                .map(|(a, trace)| AssumptionJson {
+                .map(|(a, needed)| AssumptionJson {
                     assumption: a.words,
                     needed_in: a.needed_in.to_string(),
-                    trace: trace.as_ref().map(|t| trace_file(a.needed_in, a.property, t)),
+                    needed: match needed {
+                        Needed::Shown(_) => Some(true),
+                        Needed::No => Some(false),
+                        Needed::Undecided => None,
+                    },
+                    trace: match needed {
+                        Needed::Shown(t) => Some(trace_file(a.needed_in, a.property, t)),
+                        Needed::No | Needed::Undecided => None,
+                    },
                 })
                 .collect(),
         })

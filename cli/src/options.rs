@@ -15,7 +15,7 @@ use crate::args::Arguments;
 pub(crate) fn limits(arguments: &Arguments) -> Limits {
     Limits {
         states: arguments.states_limit,
-        bytes: arguments.memory_limit.map(|mib| mib << 20),
+        bytes: arguments.memory_limit.map(|mib| mib.saturating_mul(1 << 20)),
         time: arguments.time_limit,
     }
 }
@@ -43,7 +43,12 @@ pub(crate) fn interrupt() -> &'static AtomicBool {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         // Without a handler Ctrl-C ends the process at once, which is no worse.
-        let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
+        let _ = ctrlc::set_handler(|| {
+            // Who presses it twice does not want to wait for what was covered.
+            if INTERRUPT.swap(true, Ordering::Relaxed) {
+                std::process::exit(3);
+            }
+        });
     });
     &INTERRUPT
 }

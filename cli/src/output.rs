@@ -150,11 +150,17 @@ pub(crate) fn print_json(value: &impl Serialize) {
     print(&text);
 }
 
-/// Prints a line; a closed pipe ends the output quietly.
+/// Prints a line. A closed pipe ends the output quietly and changes no exit status; any other failure
+/// to write (a full disk) is said, and is no success.
 pub(crate) fn print(text: &str) {
-    use std::io::Write;
+    use std::io::{ErrorKind, Write};
     let mut out = anstream::stdout().lock();
-    if writeln!(out, "{text}").is_err() {
-        std::process::exit(0);
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            anstream::eprintln!("kmodcheck: standard output: {error}");
+            std::process::exit(2);
+        }
     }
 }

@@ -22,7 +22,24 @@ pub(crate) fn spinner() -> ProgressBar {
     spinner
 }
 
-/// What the spinner says of a search.
+/// What the spinner says of a search: also how much memory it takes and is about to take, so that a
+/// search that will not fit is seen to before it ends.
 pub(crate) fn describe(progress: kmodcheck_explore::Progress) -> String {
-    format!("{} states, depth {}, {} in the queue", progress.states, progress.depth, progress.queue)
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let mut line = format!(
+        "{} states, {:.1} million/s, depth {}, {} in the queue, {} MiB ({:.0} B a state)",
+        progress.states,
+        progress.states_per_second() / 1e6,
+        progress.depth,
+        progress.queue,
+        mib(progress.bytes),
+        progress.bytes_per_state(),
+    );
+    if let Some(bytes) = progress.bytes_after_level() {
+        line += &format!(", {} MiB after this level", mib(bytes));
+    }
+    if let Some(left) = progress.time_to_bytes_limit() {
+        line += &format!(", memory limit in {} s", left.as_secs());
+    }
+    line
 }

@@ -22,6 +22,7 @@ pub mod presets;
 pub mod scenario;
 pub mod state;
 pub mod userspace;
+pub mod view;
 
 pub use event::Event;
 pub use features::Features;

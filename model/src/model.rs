@@ -29,6 +29,9 @@ pub const MAX_MODULES: usize = 21;
 /// Most requested names in a scenario.
 pub const MAX_NAMES: usize = 16;
 
+/// Most modules that a name is served by.
+pub const MAX_TARGETS: usize = 6;
+
 impl WaitQueue {
     /// A number of its own.
     pub fn number(self) -> u8 {
@@ -181,6 +184,7 @@ pub struct Model {
     pub(crate) names: Vec<NameModel>,
     pub(crate) orders: Orders,
     roles: Vec<Role>,
+    rivals: Vec<Vec<ModuleId>>,
     /// Bits whose change somebody may remember.
     remembered: u128,
 }
@@ -237,6 +241,7 @@ impl Model {
         roles.extend(all.map(Role::Kworker));
         Ok(Self {
             orders: Orders::new(&scenario, mutant),
+            rivals: rivals(&scenario),
             scenario,
             mutant,
             layout,
@@ -387,6 +392,11 @@ impl Model {
         &self.names[usize::from(name)].targets
     }
 
+    /// The other modules that register a file system that `module` registers.
+    pub(crate) fn rivals(&self, module: ModuleId) -> &[ModuleId] {
+        &self.rivals[usize::from(module)]
+    }
+
     /// Whether the name is served by built-in code and by no module.
     pub fn built_in(&self, name: NameId) -> bool {
         self.scenario.names[usize::from(name)].builtin.is_some() && self.targets(name).is_empty()
@@ -466,12 +476,17 @@ impl Model {
             if !self.returned(outcome.local) {
                 self.step_once(kind, outcome.shared, outcome.local, &mut next);
             }
-            if next.is_empty() {
+            // A time-out or a kill that may follow is no part of a step.
+            next.retain(|n| n.way == Way::Ordinary);
+            // One step has one effect: two steps that both have one stay apart.
+            let both = |n: &Outcome| n.effect != Effect::None && outcome.effect != Effect::None;
+            if next.is_empty() || next.iter().any(both) {
                 merged.push(outcome);
+                continue;
             }
             merged.extend(next.into_iter().map(|n| Outcome {
                 effect: if n.effect == Effect::None { outcome.effect } else { n.effect },
-                way: if n.way == Way::Ordinary { outcome.way } else { n.way },
+                way: outcome.way,
                 reads: n.reads | outcome.reads,
                 writes: n.writes | outcome.writes,
                 ..n
@@ -491,6 +506,16 @@ impl Model {
         }
         kernel::dispatch(Step { outcomes: &mut *step.outcomes, ..step });
         kernel::kmod::killed(step);
+    }
+
+    /// The word of a modprobe that is about to call `finit_module()`, once that call has come to
+    /// `result`: modprobe alone, with somebody else's answers for the kernel's.
+    ///
+    /// # Panics
+    /// For a process that is in no modprobe.
+    pub fn answer_finit(&self, kind: u8, local: u64, result: Finit) -> u64 {
+        let who = Who { model: self, role: self.role(kind) };
+        self.layout.pack(&modprobe::finit_result(&who, result, self.layout.unpack(local)))
     }
 
     /// What a process of that kind in state `local` remembers of a change of the shared state.
@@ -636,9 +661,9 @@ fn validate(scenario: &Scenario) -> Result<(), String> {
         if name.targets().iter().any(|t| t.probe.is_empty()) {
             return Err("a target's probe list is empty".to_owned());
         }
-        if name.targets().len() > 6 {
+        if name.targets().len() > MAX_TARGETS {
             return Err(format!(
-                "'{}' is served by {} modules, expected at most 6",
+                "'{}' is served by {} modules, expected at most {MAX_TARGETS}",
                 name.request,
                 name.targets().len()
             ));
@@ -681,7 +706,10 @@ fn validate(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// How deep inits can request modules: a module whose init runs is not loaded once more meanwhile.
-fn nesting(scenario: &Scenario) -> usize {
+///
+/// # Panics
+/// If a name, target or request refers to what is not there.
+pub fn nesting(scenario: &Scenario) -> usize {
     fn below(scenario: &Scenario, name: NameId, running: &mut Vec<ModuleId>) -> usize {
         let mut deepest = 0;
         let probes = scenario.names[usize::from(name)].targets().iter().flat_map(|t| &t.probe);
@@ -703,12 +731,33 @@ fn nesting(scenario: &Scenario) -> usize {
     asked.map(|name| below(scenario, name, &mut Vec::new())).max().unwrap_or(0)
 }
 
+/// By module, those that register the same file system: of one name `fs-FS` both are targets.
+fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
+    let registers = |id: &ModuleId| scenario.modules[usize::from(*id)].registers;
+    let mut rivals = vec![Vec::new(); scenario.modules.len()];
+    for name in scenario.names.iter().filter(|name| name.request.starts_with("fs-")) {
+        let targets: Vec<ModuleId> =
+            name.targets().iter().map(|t| t.module).filter(registers).collect();
+        for module in &targets {
+            let others = targets.iter().filter(|other| *other != module);
+            let mine: &mut Vec<ModuleId> = &mut rivals[usize::from(*module)];
+            for other in others {
+                if !mine.contains(other) {
+                    mine.push(*other);
+                }
+            }
+        }
+    }
+    rivals
+}
+
 fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
-    let unknown_directory = name
-        .builtin
-        .as_ref()
-        .is_some_and(|builtin| builtin.directory && builtin.name == name.request.replace('-', "_"));
+    // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
+    let unknown_directory = name.request.is_empty()
+        || name.builtin.as_ref().is_some_and(|builtin| {
+            builtin.directory && builtin.name == name.request.replace('-', "_")
+        });
     NameModel {
         plan: modprobe::plan(name),
         removal: modprobe::removal(name),

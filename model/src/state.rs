@@ -538,9 +538,13 @@ impl Layout {
             })
             .collect();
         let limit = scenario.limit.map(usize::from);
+        // Everybody counts itself before it looks, once for each request that it is nested in.
+        let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
         let slots = match (limit, kernel.request_limit) {
             (None, _) => shared.next(0),
-            (Some(limit), RequestLimit::FailsAtOnce) => shared.count(counts, processes, limit + 1),
+            (Some(limit), RequestLimit::FailsAtOnce) => {
+                shared.count(counts, processes * levels, limit + 1)
+            }
             (Some(limit), _) => shared.next(bits_for(limit)),
         };
         let slot_waiters = match (limit, kernel.request_limit) {
@@ -684,7 +688,7 @@ pub struct Task {
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
     /// What `finit_module()` came to, until others have been told; see
-    /// [`crate::userspace::modprobe::Finit`].
+    /// [`crate::event::Finit`].
     pub result: u8,
     /// The open initstate file belongs to an attribute that was removed since; for
     /// [`Pc::PutFilesystem`], the module is not the one of which a reference is held.

@@ -1,8 +1,8 @@
 //! The verdict of one model on every property.
 
-use kmodcheck_explore::bfs::{Monitor, TraceStep};
+use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::{
-    End, Options, Product, Transition, explore,
+    End, Options, Product, Step, explore,
     replay::{Impossible, replay},
 };
 use kmodcheck_model::event::Judgement;
@@ -91,54 +91,77 @@ impl Report {
     }
 }
 
-/// Counts premises and decisions while the explorer runs.
+/// Asks every property of every step.
 struct Watch<'m> {
     model: &'m Model,
     applicable: Vec<Property>,
+}
+
+/// How often premises were met and what was decided.
+#[derive(Default)]
+struct Counts {
+    /// By property, by branch.
     branches: Vec<Vec<u64>>,
     decisions: Decisions,
 }
 
-impl<'m> Watch<'m> {
-    fn view<'v>(&self, transition: &'v Transition<'_, Event>) -> View<'v>
-    where
-        'm: 'v,
-    {
-        View {
-            model: self.model,
-            kind: transition.kind.0,
-            before: transition.before.shared,
-            after: transition.after.shared,
-            local_before: transition.local_before(),
-            event: transition.label,
+impl Tally for Counts {
+    fn add(&mut self, other: Self) {
+        self.branches.resize(self.branches.len().max(other.branches.len()), Vec::new());
+        for (sums, more) in self.branches.iter_mut().zip(other.branches) {
+            sums.resize(sums.len().max(more.len()), 0);
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
-    }
-
-    fn decide(&mut self, view: &View<'_>) {
-        let (state, judgement) = match view.event {
-            Event::Check { state, judgement, .. }
-            | Event::CheckFinished { state, judgement, .. } => (state, judgement),
-            _ => return,
-        };
-        let task = view.model.task(view.local_before);
-        if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
-            return;
-        }
-        let d = &mut self.decisions;
-        d.waited_first += u64::from(task.slept);
-        *match (judgement, state) {
-            (Judgement::Reject, _) => &mut d.turned_into_an_error,
-            (_, ModuleState::Live) => &mut d.accepted_live,
-            (_, ModuleState::Absent) => &mut d.accepted_absent,
-            (_, ModuleState::Going) => &mut d.accepted_going,
-            _ => &mut d.accepted_forming,
-        } += 1;
+        let (d, more) = (&mut self.decisions, other.decisions);
+        d.turned_into_an_error += more.turned_into_an_error;
+        d.accepted_live += more.accepted_live;
+        d.accepted_absent += more.accepted_absent;
+        d.accepted_going += more.accepted_going;
+        d.accepted_forming += more.accepted_forming;
+        d.waited_first += more.waited_first;
     }
 }
 
+impl Watch<'_> {
+    fn view(&self, step: &Step<Event>) -> View<'_> {
+        View {
+            model: self.model,
+            kind: step.kind.0,
+            before: step.before,
+            after: step.after,
+            local_before: step.local_before,
+            event: step.label,
+        }
+    }
+}
+
+fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
+    let (state, judgement) = match view.event {
+        Event::Check { state, judgement, .. } | Event::CheckFinished { state, judgement, .. } => {
+            (state, judgement)
+        }
+        _ => return,
+    };
+    let task = view.model.task(view.local_before);
+    if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
+        return;
+    }
+    d.waited_first += u64::from(task.slept) * times;
+    *match (judgement, state) {
+        (Judgement::Reject, _) => &mut d.turned_into_an_error,
+        (_, ModuleState::Live) => &mut d.accepted_live,
+        (_, ModuleState::Absent) => &mut d.accepted_absent,
+        (_, ModuleState::Going) => &mut d.accepted_going,
+        _ => &mut d.accepted_forming,
+    } += times;
+}
+
 impl<'m> Monitor<Processes<'m>> for Watch<'m> {
-    fn violated(&self, transition: &Transition<'_, Event>) -> u64 {
-        let view = self.view(transition);
+    type Tally = Counts;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        let view = self.view(step);
         let mut bits = 0;
         for property in &self.applicable {
             if let Says::Violated(_) = property.says(&view) {
@@ -148,15 +171,23 @@ impl<'m> Monitor<Processes<'m>> for Watch<'m> {
         bits
     }
 
-    fn record(&mut self, transition: &Transition<'_, Event>, _: u64) {
-        let view = self.view(transition);
+    fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
+        let view = self.view(step);
+        if counts.branches.is_empty() {
+            counts.branches = no_branches();
+        }
         for property in &self.applicable {
             if let Says::Holds(branch) | Says::Violated(branch) = property.says(&view) {
-                self.branches[*property as usize][branch] += 1;
+                counts.branches[*property as usize][branch] += times;
             }
         }
-        self.decide(&view);
+        decide(&mut counts.decisions, &view, times);
     }
+}
+
+/// For each property's branches, met 0 times.
+fn no_branches() -> Vec<Vec<u64>> {
+    Property::ALL.iter().map(|p| vec![0; p.branches().len()]).collect()
 }
 
 /// Explores `model` and gives the verdict on every property. The search is exhaustive unless
@@ -172,14 +203,14 @@ pub fn check(
     options: &Options<'_>,
 ) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
     let system = Processes { model };
-    let mut watch = Watch {
+    let watch = Watch {
         model,
         applicable: Property::ALL.into_iter().filter(|p| p.applies(model)).collect(),
-        branches: Property::ALL.iter().map(|p| vec![0; p.branches().len()]).collect(),
-        decisions: Decisions::default(),
     };
-    let exploration = explore(&system, &mut watch, options)?;
-    watch.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
+    let exploration = explore(&system, &watch, options)?;
+    let mut counts = Counts { branches: no_branches(), decisions: Decisions::default() };
+    counts.add(exploration.tally);
+    counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
     let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
     for violation in exploration.violations {
         violated[violation.property as usize] = Some(violation.trace);
@@ -191,7 +222,7 @@ pub fn check(
     let answers = Property::ALL
         .into_iter()
         .map(|property| {
-            let branches = watch.branches[property as usize].clone();
+            let branches = counts.branches[property as usize].clone();
             let verdict = match violated[property as usize].take() {
                 _ if !property.applies(model) => Verdict::NotApplicable,
                 Some(trace) => {
@@ -213,7 +244,7 @@ pub fn check(
         words: exploration.words,
         symmetry: options.symmetry,
         answers,
-        decisions: watch.decisions,
+        decisions: counts.decisions,
         by_time_out_only: exploration.stuck_but_for_way_out.map(|s| s.trace),
     })
 }

@@ -1,15 +1,20 @@
 //! What **must** hold: each property with its statement, its source and its predicate, and the
 //! verdict of one system on all of them.
 
+pub mod by_hand;
 pub mod certified;
 pub mod check;
 pub mod fixes;
+pub mod from_here;
 pub mod grand;
+pub mod kmod_sh;
 pub mod matrix;
+pub mod minimal;
 pub mod progress;
 pub mod property;
 pub mod prove;
 pub mod recorded;
+pub mod regressions;
 mod stuck;
 pub mod theorem;
 

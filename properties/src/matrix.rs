@@ -169,8 +169,8 @@ pub struct CellReport {
     pub reports: Vec<(u8, Report)>,
 }
 
-/// Explores `cells` on `threads` threads. The result does not depend on their number. `None` if
-/// `interrupt` was set before the end.
+/// Explores `cells` on `threads` threads. The result does not depend on their number. Once `interrupt`
+/// is set no further cell is begun: what was explored until then is returned, in the order of `cells`.
 ///
 /// # Panics
 /// Never for built-in scenarios, whose states fit.
@@ -180,7 +180,7 @@ pub fn run(
     limits: Limits,
     interrupt: &AtomicBool,
     done: &(dyn Fn(usize) + Sync),
-) -> Option<Vec<CellReport>> {
+) -> Vec<CellReport> {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new((0..cells.len()).map(|_| None).collect::<Vec<_>>());
     std::thread::scope(|scope| {
@@ -196,10 +196,7 @@ pub fn run(
             });
         }
     });
-    if interrupt.load(Ordering::Relaxed) {
-        return None;
-    }
-    reports.into_inner().expect("no worker panicked").into_iter().collect()
+    reports.into_inner().expect("no worker panicked").into_iter().flatten().collect()
 }
 
 fn explore_cell(cell: Cell, limits: Limits, interrupt: &AtomicBool) -> CellReport {

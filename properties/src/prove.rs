@@ -48,8 +48,8 @@ impl Watch<Event> for Safety<'_> {
         let view = View {
             model: self.model,
             kind: step.kind.0,
-            before: step.shared_before,
-            after: step.shared_after,
+            before: step.before,
+            after: step.after,
             local_before: step.local_before,
             event: step.label,
         };

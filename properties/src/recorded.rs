@@ -7,6 +7,8 @@
 
 use std::fmt::Write;
 
+use kmodcheck_explore::End;
+
 use crate::check::{Report, Verdict};
 use crate::matrix::CellReport;
 use crate::property::Property;
@@ -16,6 +18,9 @@ pub const MATRIX: &str = include_str!("../recorded/matrix.txt");
 
 /// For each cell, the mutant that violates each property that holds there.
 pub const MUTANTS: &str = include_str!("../recorded/mutants.txt");
+
+/// What [`MUTANTS`] says where no mutant violates a property.
+pub const NO_MUTANT: &str = "none";
 
 /// Does not apply to any cell: nobody listens for uevents here.
 const NOT_HERE: Property = Property::UdevFindsItInitialised;
@@ -53,6 +58,17 @@ pub fn find(cell: &str) -> Option<&'static str> {
     MATRIX.lines().find(|line| line.split(" | ").next() == Some(cell))
 }
 
+/// How a cell compares with its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// It is as recorded.
+    AsRecorded,
+    /// A search was cut; what it found until then is as recorded.
+    Cut,
+    /// It differs.
+    Differs(Difference),
+}
+
 /// A difference between what is recorded and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -64,20 +80,47 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Every cell that differs from the record.
-pub fn differences(reports: &[CellReport]) -> Vec<Difference> {
-    reports
-        .iter()
-        .filter_map(|report| {
-            let (cell, found) = (report.cell.to_string(), line(report));
-            let recorded = find(&cell);
-            (recorded != Some(&found)).then_some(Difference { cell, recorded, found })
-        })
-        .collect()
+/// Compares a cell with its record. Of a search that was cut only the verdicts that it reached count:
+/// the first violations of a breadth-first search are the shortest, cut or not.
+pub fn compare(report: &CellReport) -> Compared {
+    let (cell, found) = (report.cell.to_string(), line(report));
+    let recorded = find(&cell);
+    if recorded == Some(&found) {
+        return Compared::AsRecorded;
+    }
+    let cut = report.reports.iter().any(|(_, r)| r.end != End::Complete);
+    let agrees = cut
+        && recorded.is_some_and(|recorded| {
+            let (mut old, mut new) = (recorded.split(" | "), found.split(" | "));
+            old.next();
+            new.next();
+            old.clone().count() == new.clone().count()
+                && report.reports.iter().zip(old.zip(new)).all(|((_, r), (old, new))| {
+                    if r.end == End::Complete { old == new } else { reached_the_same(old, new) }
+                })
+        });
+    if agrees { Compared::Cut } else { Compared::Differs(Difference { cell, recorded, found }) }
 }
 
-/// The mutants recorded for `cell`: the property's letter and the mutant's name, `none` where no
-/// mutant violates it.
+/// Whether the verdicts of `found` are those of `recorded`, but for the ones that were not reached.
+fn reached_the_same(recorded: &str, found: &str) -> bool {
+    // After the number of callers, the states, the transitions and the depth.
+    let (old, new) = (recorded.split(' ').skip(4), found.split(' ').skip(4));
+    old.clone().count() == new.clone().count()
+        && old.zip(new).all(|(old, new)| new.ends_with('?') || old == new)
+}
+
+/// Every cell that differs from the record.
+pub fn differences(reports: &[CellReport]) -> Vec<Difference> {
+    let differs = |report| match compare(report) {
+        Compared::Differs(difference) => Some(difference),
+        Compared::AsRecorded | Compared::Cut => None,
+    };
+    reports.iter().filter_map(differs).collect()
+}
+
+/// The mutants recorded for `cell`: the property's letter and the mutant's name, [`NO_MUTANT`]
+/// where none violates it.
 pub fn mutants(cell: &str) -> impl Iterator<Item = (char, &'static str)> {
     MUTANTS
         .lines()

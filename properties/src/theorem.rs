@@ -186,48 +186,97 @@ pub struct Standing {
     pub cells: usize,
     /// Of these, those in which the premise never occurred.
     pub vacuous: usize,
-    /// Cells in which the property is violated or was not decided: the claim falls.
+    /// Cells in which the property is violated: the claim falls.
     pub against: Vec<Cell>,
-    /// For each assumption: the shortest trace that shows it is needed, `None` if there is none.
-    pub needed: Vec<Option<Trace>>,
+    /// Cells in which it was not decided, or that were not explored.
+    pub undecided: Vec<Cell>,
+    /// For each assumption, whether it is needed.
+    pub needed: Vec<Needed>,
+}
+
+/// Whether an assumption is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// It is: this is the shortest trace that violates the property without it.
+    Shown(Trace),
+    /// The property holds without it, too.
+    No,
+    /// The cell that was to show it was not decided, or not explored.
+    Undecided,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds in every cell, not everywhere vacuously, and needs each of its assumptions.
+    Stands,
+    /// It is violated in some cell, vacuous in all, or does not need an assumption.
+    Falls,
+    /// Neither is known.
+    Undecided,
 }
 
 impl Standing {
-    /// Whether the claim stands and each of its assumptions is needed.
-    pub fn stands(&self) -> bool {
-        self.cells > self.vacuous
-            && self.against.is_empty()
-            && self.needed.iter().all(Option::is_some)
+    /// What became of the claim.
+    pub fn outcome(&self) -> Outcome {
+        if !self.against.is_empty() || self.needed.contains(&Needed::No) {
+            Outcome::Falls
+        } else if !self.undecided.is_empty() || self.needed.contains(&Needed::Undecided) {
+            Outcome::Undecided
+        } else if self.cells > self.vacuous {
+            Outcome::Stands
+        } else {
+            Outcome::Falls
+        }
     }
 }
 
-/// Holds every claim against the matrix.
+/// Holds every claim against the matrix, or the part of it that was explored.
 pub fn standings(reports: &[CellReport]) -> Vec<Standing> {
-    CLAIMS
+    CLAIMS.iter().map(|claim| standing(claim, reports)).collect()
+}
+
+fn standing(claim: &'static Claim, reports: &[CellReport]) -> Standing {
+    let mut standing = Standing {
+        claim,
+        cells: 0,
+        vacuous: 0,
+        against: Vec::new(),
+        undecided: Vec::new(),
+        needed: Vec::new(),
+    };
+    for cell in Cell::all().into_iter().filter(claim.covers) {
+        standing.cells += 1;
+        let Some(report) = reports.iter().find(|r| r.cell == cell) else {
+            standing.undecided.push(cell);
+            continue;
+        };
+        let verdicts = report.reports.iter().map(|r| &r.1.answer(claim.property).verdict);
+        if verdicts.clone().any(|v| matches!(v, Verdict::Violated(_))) {
+            standing.against.push(cell);
+        } else if verdicts.clone().any(|v| !matches!(v, Verdict::Holds { .. })) {
+            standing.undecided.push(cell);
+        } else if verdicts.clone().all(|v| matches!(v, Verdict::Holds { premise_met: false })) {
+            standing.vacuous += 1;
+        }
+    }
+    standing.needed = claim
+        .assumptions
         .iter()
-        .map(|claim| {
-            let mut standing =
-                Standing { claim, cells: 0, vacuous: 0, against: Vec::new(), needed: Vec::new() };
-            for report in reports.iter().filter(|r| (claim.covers)(&r.cell)) {
-                standing.cells += 1;
-                let verdicts = report.reports.iter().map(|r| &r.1.answer(claim.property).verdict);
-                if verdicts.clone().any(|v| !matches!(v, Verdict::Holds { .. })) {
-                    standing.against.push(report.cell);
-                } else if verdicts
-                    .clone()
-                    .all(|v| matches!(v, Verdict::Holds { premise_met: false }))
-                {
-                    standing.vacuous += 1;
-                }
-            }
-            standing.needed = claim
-                .assumptions
-                .iter()
-                .map(|assumption| violation(reports, assumption.needed_in, assumption.property))
-                .collect();
-            standing
-        })
-        .collect()
+        .map(|assumption| needed(reports, assumption.needed_in, assumption.property))
+        .collect();
+    standing
+}
+
+fn needed(reports: &[CellReport], cell: Cell, property: Property) -> Needed {
+    if let Some(trace) = violation(reports, cell, property) {
+        return Needed::Shown(trace);
+    }
+    let holds = reports.iter().find(|r| r.cell == cell).is_some_and(|report| {
+        let mut verdicts = report.reports.iter().map(|(_, r)| &r.answer(property).verdict);
+        verdicts.all(|v| matches!(v, Verdict::Holds { .. }))
+    });
+    if holds { Needed::No } else { Needed::Undecided }
 }
 
 /// The shortest trace that violates `property` in `cell`.

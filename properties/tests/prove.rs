@@ -21,17 +21,10 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::certificate::{Certificate, verify};
 
-const EFFORT: Effort<'static> = Effort {
-    options: Options {
-        symmetry: true,
-        limits: kmodcheck_explore::Limits { states: None, bytes: None, time: None },
-        interrupt: None,
-        progress: None,
-        stop_when_violated: 0,
-    },
-    callers: 4,
-    certificate: false,
-};
+fn effort() -> Effort<'static> {
+    let options = Options { symmetry: true, ..Options::default() };
+    Effort { options, callers: 4, certificate: false }
+}
 
 fn recording() -> bool {
     std::env::var_os("KMODCHECK_RECORD").is_some()
@@ -169,7 +162,7 @@ fn verdicts_are_as_recorded() {
     let systems = System::of(&GrandCell::all());
     if recording() {
         let lines = for_all(systems.len(), |i| {
-            let report = prove::prove(&systems[i].scenario, None, &EFFORT).expect("provable");
+            let report = prove::prove(&systems[i].scenario, None, &effort()).expect("provable");
             format!("{} | {}", systems[i].name(), prove::summary(&report))
         });
         std::fs::write(file("recorded", "any-number.txt"), lines.join("\n") + "\n").unwrap();
@@ -179,7 +172,7 @@ fn verdicts_are_as_recorded() {
     let sample = sample(&systems);
     assert!(sample.len() > 50, "{}", sample.len());
     for_all(sample.len(), |i| {
-        let report = prove::prove(&sample[i].scenario, None, &EFFORT).expect("provable");
+        let report = prove::prove(&sample[i].scenario, None, &effort()).expect("provable");
         let name = sample[i].name();
         assert_eq!(prove::recorded(&name), Some(prove::summary(&report).as_str()), "{name}");
     });
@@ -231,7 +224,7 @@ fn certificate(certified: &Certified) -> Certificate {
 }
 
 fn made(certified: &Certified) -> Certificate {
-    let effort = Effort { certificate: true, ..EFFORT };
+    let effort = Effort { certificate: true, ..effort() };
     let report = prove::prove(&certified.cell.scenario(), None, &effort).expect("provable");
     report.certificate.expect("something holds")
 }
@@ -279,10 +272,10 @@ fn certificates_are_made_again() {
 fn mutants_make_the_theorems_false() {
     for certified in &CERTIFIED {
         let scenario = certified.cell.scenario();
-        let faithful = prove::prove(&scenario, None, &EFFORT).expect("provable");
+        let faithful = prove::prove(&scenario, None, &effort()).expect("provable");
         let answer = faithful.answer(certified.property);
         assert_eq!(*answer, AnyNumber::Holds { premise_met: true }, "{}", certified.words);
-        let faulty = prove::prove(&scenario, Some(certified.mutant), &EFFORT).expect("provable");
+        let faulty = prove::prove(&scenario, Some(certified.mutant), &effort()).expect("provable");
         let answer = faulty.answer(certified.property);
         assert!(
             matches!(answer, AnyNumber::Violated { .. }),
@@ -419,7 +412,7 @@ fn bad_certificates_are_errors() {
 #[test]
 fn author_tree_needs_three_callers_to_be_wrong_about_a_failing_dependency() {
     let cell = cell(Environment::DepFails, Naming::Plain, "v4.9+author-tree", "v20");
-    let report = prove::prove(&cell.scenario(), None, &EFFORT).expect("provable");
+    let report = prove::prove(&cell.scenario(), None, &effort()).expect("provable");
     let answer = report.answer(Property::NoFalseSuccess);
     let AnyNumber::Violated { callers: 3, trace } = answer else { panic!("{answer:?}") };
     let scenario = prove::with_callers(&cell.scenario(), 3);
@@ -438,7 +431,7 @@ fn author_tree_needs_three_callers_to_be_wrong_about_a_failing_dependency() {
 fn faults_are_not_proved_away() {
     let cell = cell(Environment::Ok, Naming::Plain, "v4.9", "v20");
     for mutant in [Mutant::OldRule, Mutant::ModprobeExitsZero, Mutant::NoModprobe] {
-        let report = prove::prove(&cell.scenario(), Some(mutant), &EFFORT).expect("provable");
+        let report = prove::prove(&cell.scenario(), Some(mutant), &effort()).expect("provable");
         let holds: Vec<Property> = Property::ALL
             .into_iter()
             .filter(|p| matches!(report.answer(*p), AnyNumber::Holds { .. }))

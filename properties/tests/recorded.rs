@@ -30,7 +30,6 @@ const CANDIDATES: [Mutant; 12] = [
 
 fn explored() -> Vec<CellReport> {
     matrix::run(&Cell::all(), 2, Limits::default(), &AtomicBool::new(false), &|_| {})
-        .expect("nobody interrupts")
 }
 
 fn recording() -> bool {
@@ -126,12 +125,6 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
 #[test]
 fn every_claim_stands_and_needs_its_assumptions() {
     for standing in theorem::standings(&explored()) {
-        assert!(
-            standing.stands(),
-            "{}: against {:?}, needed {:?}",
-            standing.claim.words,
-            standing.against.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            standing.needed.iter().map(Option::is_some).collect::<Vec<_>>()
-        );
+        assert_eq!(standing.outcome(), theorem::Outcome::Stands, "{standing:#?}");
     }
 }

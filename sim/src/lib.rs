@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod processes;
+pub mod scenario_file;
 pub mod trace;
 
 pub use processes::Processes;

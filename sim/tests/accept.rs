@@ -427,7 +427,9 @@ fn steps_of_a_walk_are_accepted() {
 struct Race<'m>(&'m Model);
 
 impl<'m> Monitor<Processes<'m>> for Race<'m> {
-    fn violated(&self, transition: &Transition<'_, Event>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
         u64::from(self.0.task(transition.local_after()).ret == Ret::Null)
     }
 }
@@ -444,7 +446,7 @@ fn the_race_is_a_behaviour_of_v19_only() {
     let (v19, v20) = (model(KmodFeatures::V19), model(KmodFeatures::V20));
     let (old, new) = (Processes { model: &v19 }, Processes { model: &v20 });
     let (old, new) = (Product::new(&old).unwrap(), Product::new(&new).unwrap());
-    let found = explore(old.system, &mut Race(&v19), &Options::default()).unwrap();
+    let found = explore(old.system, &Race(&v19), &Options::default()).unwrap();
     let trace = &found.violations[0].trace;
     let all: Vec<(usize, Event)> = trace.iter().map(|step| (step.actor, step.label)).collect();
     let looks = |_: usize, event: &Event| event.function() == "modprobe";

@@ -25,7 +25,7 @@ fn features(kernel: &str, kmod: &str) -> Features {
 
 fn decide(name: &str, kernel: &str, kmod: &str) -> (Recording, Answer) {
     let (file, text) = log(name);
-    let recording = Recording::new(&file, &text, features(kernel, kmod), None).unwrap();
+    let recording = Recording::new(&file, &text, features(kernel, kmod), None, &[]).unwrap();
     let answer = recording.decide(LIMIT).unwrap();
     (recording, answer)
 }
@@ -106,7 +106,9 @@ fn who_plays_whom() {
 #[test]
 fn what_cannot_be_read_is_an_error_with_its_line() {
     let read = |text: &str| {
-        Recording::new("x.log", text, features("6.1-debian", "v30"), None).map(|_| ()).unwrap_err()
+        Recording::new("x.log", text, features("6.1-debian", "v30"), None, &[])
+            .map(|_| ())
+            .unwrap_err()
     };
     let line = |error: FtraceError, wanted: usize| match error {
         FtraceError::Line { file, line, .. } => assert_eq!((&*file, line), ("x.log", wanted)),
@@ -126,4 +128,41 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
         calls += &format!("m-{pid} [000] ..... 1.0: get_fs_type: (x) fs=\"vfat\"\n");
     }
     assert!(matches!(read(&calls), FtraceError::TooMany { calls: 17, .. }));
+}
+
+/// Unrelated lines anywhere change nothing; lost events end what can be decided.
+#[test]
+fn unrelated_lines_and_lost_events() {
+    let (_, text) = log(PARMOUNT);
+    let noise = [
+        "  kworker/u4:2-ev-31      [001] d..2.    11.000000: sched_switch: prev_comm=a b [x] prev_pid=1",
+        "          <idle>-0       (-------) [000] 11.0: console: [ 1.0] text: with: colons",
+        "            bash-77      [000] .....    11.0: sys_openat(dfd: ffffff9c, filename: 7ffc)",
+    ];
+    let mut noisy = String::new();
+    for (number, line) in text.lines().enumerate() {
+        noisy += line;
+        noisy += "\n";
+        noisy += noise[number % noise.len()];
+        noisy += "\n";
+    }
+    let decide = |text: &str| {
+        let features = features("6.1-debian", "v30");
+        let recording = Recording::new("x.log", text, features, None, &[]).unwrap();
+        let answer = recording.decide(LIMIT).unwrap();
+        (recording, answer)
+    };
+    let (plain, _) = decide(&text);
+    let (recording, answer) = decide(&noisy);
+    assert!(answer.is_accepted(), "{}", answer.text(&recording, true));
+    assert_eq!(recording.cast().observations.len(), plain.cast().observations.len());
+
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.insert(60, "CPU:1 [LOST 23 EVENTS]");
+    // What follows makes no sense without what was lost, and is not looked at.
+    lines.drain(61..70);
+    let (recording, answer) = decide(&lines.join("\n"));
+    assert!(answer.is_accepted());
+    assert_eq!(recording.lost_at(), Some(61));
+    assert!(answer.text(&recording, false).contains("x.log:61: the tracer lost events"));
 }

@@ -15,7 +15,7 @@ use crate::state::Pc;
 use crate::userspace::modprobe;
 
 /// The order of loading, as others can see it (`load_module()`, `do_init_module()`). Where the
-/// scenario needs them, [`Orders`] adds the uevent, init's own request and the initial reference.
+/// scenario needs them, `Orders` adds the uevent, init's own request and the initial reference.
 pub const LOAD_ORDER: [Pc; 8] = [
     Pc::AddUnformed,
     Pc::Resolve,
@@ -28,7 +28,7 @@ pub const LOAD_ORDER: [Pc; 8] = [
 ];
 
 /// The order after a failed init (`do_init_module()`'s error path, `free_module()`). Where the
-/// scenario needs it, [`Orders`] adds the references on dependencies.
+/// scenario needs it, `Orders` adds the references on dependencies.
 pub const FREE_ORDER: [Pc; 6] = [
     Pc::SetGoing,
     Pc::RemoveModinfoAttrs,

@@ -411,9 +411,8 @@ pub(crate) fn init_request(mut step: Step<'_>) {
 pub(crate) fn do_one_initcall(mut step: Step<'_>) {
     let module = step.module();
     let spec = step.spec();
-    let name = step.who.role.name();
-    let targets = name.map_or(&[][..], |name| step.model().targets(name));
-    let taken = spec.registers && targets.iter().any(|t| *t != module && step.world.registered(*t));
+    let rivals = step.model().rivals(module);
+    let taken = rivals.iter().any(|rival| step.world.registered(*rival));
     let free = step.model().orders.free[0];
     if !taken && spec.init != Init::Fails {
         if spec.registers {

@@ -9,7 +9,7 @@ use crate::features::FailedLookup;
 use crate::kernel::module::finit_module;
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Insert, ModuleId, Name, Resolution};
+use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution};
 use crate::state::{ModuleState, Pc, Ret, Task};
 
 /// One look (and, for a probe, the insertion that may follow it).
@@ -79,7 +79,10 @@ pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
 pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
     let name = &who.model.scenario.names[usize::from(who.name(&task))];
     let kmod = &who.model.scenario.features.kmod;
-    let builtin_alias = kmod.builtin_aliases && name.builtin.is_some();
+    // An alias of built-in code. Code that `modules.builtin` does not list has no alias line, and its
+    // own name is none.
+    let own = |builtin: &BuiltIn| builtin.name == name.request.replace('-', "_");
+    let builtin_alias = kmod.builtin_aliases && name.builtin.as_ref().is_some_and(|b| !own(b));
     match name.resolution {
         Resolution::Modules(_) => look(who, 0, Task { ret: Ret::Zero, ..task }),
         // `kmod_module_is_builtin()`, or v19's `mod->builtin`: in the kernel without a look.

@@ -20,29 +20,81 @@ use std::time::Instant;
 
 use crate::limits::{End, Options, Progress};
 use crate::packed::{Layout, Packed};
-use crate::product::{Configuration, Product, Transition, fits};
+use crate::product::{Configuration, Product, Step, Transition, fits};
 use crate::stuck::{self, Stuck};
 use crate::system::{System, WayOut};
 use crate::visited::{Inserted, NONE, Visited};
 
-/// What a search looks for. Properties are numbered from 0 to 63.
-pub trait Monitor<S: System> {
-    /// The properties that this transition violates, one bit each. A function of the transition
-    /// alone: it is asked again when a trace is rebuilt. With symmetry on, exchanging processes of
-    /// one kind must not change the answer.
-    fn violated(&self, transition: &Transition<'_, S::Label>) -> u64;
+/// What a search looks for, and what it counts on the way. Properties are numbered from 0 to 63.
+///
+/// A property of single steps is far cheaper than one of whole transitions: it is asked once for each
+/// distinct step, however many states the step is taken in, and searches without whole states (the
+/// counted ones) can decide it too. A monitor of steps alone says so by [`WHOLE`](Self::WHOLE).
+pub trait Monitor<S: System>: Sync {
+    /// What each worker counts for itself.
+    type Tally: Tally;
 
-    /// Told of every transition of every distinct state, exactly once.
-    fn record(&mut self, _transition: &Transition<'_, S::Label>, _violated: u64) {}
+    /// Whether [`violates`](Self::violates) and [`record`](Self::record) are asked of every
+    /// transition. `true` unless said otherwise, so that no property is left out by an oversight.
+    const WHOLE: bool = true;
+
+    /// The properties that a step violates, one bit each, whoever else stands where. A function of
+    /// the step alone.
+    fn step_violates(&self, _step: &Step<S::Label>) -> u64 {
+        0
+    }
+
+    /// Told of every distinct step how often it was taken: once for each transition of each distinct
+    /// state (with symmetry, of each representative). One step may be told of in several parts.
+    fn record_step(
+        &self,
+        _tally: &mut Self::Tally,
+        _step: &Step<S::Label>,
+        _violated: u64,
+        _times: u64,
+    ) {
+    }
+
+    /// The properties that a whole transition violates, one bit each, besides those of its step. A
+    /// function of the transition alone: it is asked again when a trace is rebuilt. With symmetry on,
+    /// exchanging processes of one kind must not change the answer.
+    fn violates(&self, _transition: &Transition<'_, S::Label>) -> u64 {
+        0
+    }
+
+    /// Told of every transition of every distinct state, exactly once. `violated`: all that it
+    /// violates, by its step or as a whole.
+    fn record(
+        &self,
+        _tally: &mut Self::Tally,
+        _transition: &Transition<'_, S::Label>,
+        _violated: u64,
+    ) {
+    }
+}
+
+/// Sums that each worker keeps for itself and that are added up at the end.
+pub trait Tally: Default + Send {
+    /// Adds the sums of another worker. The order must not matter.
+    fn add(&mut self, other: Self);
+}
+
+impl Tally for () {
+    fn add(&mut self, (): Self) {}
+}
+
+impl Tally for u64 {
+    fn add(&mut self, other: Self) {
+        *self += other;
+    }
 }
 
 /// Looks for nothing; for counting states.
 pub struct CountOnly;
 
 impl<S: System> Monitor<S> for CountOnly {
-    fn violated(&self, _: &Transition<'_, S::Label>) -> u64 {
-        0
-    }
+    type Tally = ();
+    const WHOLE: bool = false;
 }
 
 /// One step of a trace, enough to take it again.
@@ -67,7 +119,7 @@ pub struct Violation<Label> {
 
 /// What a search found.
 #[derive(Clone, Debug)]
-pub struct Exploration<Label> {
+pub struct Exploration<Label, T = ()> {
     /// How it ended; nothing below is a verdict unless this is [`End::Complete`], except violations.
     pub end: End,
     /// Distinct states found (up to symmetry, if that was on).
@@ -89,8 +141,10 @@ pub struct Exploration<Label> {
     pub blocked_states: u64,
     /// Words of a packed state.
     pub words: usize,
-    /// Bytes held at the end.
+    /// Most bytes held at any time for what grows with the states.
     pub bytes: u64,
+    /// What the monitor counted.
+    pub tally: T,
 }
 
 /// Why a system cannot be explored at all.
@@ -118,9 +172,9 @@ pub enum Unexplorable {
 /// Explores every reachable state of `system`, breadth first.
 pub fn explore<S: System, M: Monitor<S>>(
     system: &S,
-    monitor: &mut M,
+    monitor: &M,
     options: &Options<'_>,
-) -> Result<Exploration<S::Label>, Unexplorable> {
+) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
     let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
     let layout = Layout {
         shared_bits: system.shared_bits(),
@@ -177,9 +231,9 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
     fn run<M: Monitor<S>>(
         product: Product<'a, S>,
         layout: Layout,
-        monitor: &mut M,
+        monitor: &M,
         options: &Options<'_>,
-    ) -> Exploration<S::Label> {
+    ) -> Exploration<S::Label, M::Tally> {
         let mut search = Self {
             product,
             layout,
@@ -191,7 +245,8 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             transitions: 0,
             first: (0..64).map(|_| None).collect(),
         };
-        let (end, expanded) = search.levels(monitor, options);
+        let mut tally = M::Tally::default();
+        let (end, expanded) = search.levels(monitor, &mut tally, options);
         let states = search.visited.len() as u64;
         let violations = (0..64)
             .filter(|p| search.first[*p as usize].is_some())
@@ -212,11 +267,17 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             blocked_states: search.blocked.iter().filter(|b| **b != 0).count() as u64,
             words: W,
             bytes: search.visited.bytes(),
+            tally,
         }
     }
 
     /// Expands level after level; returns how that ended and how many states were expanded.
-    fn levels<M: Monitor<S>>(&mut self, monitor: &mut M, options: &Options<'_>) -> (End, u32) {
+    fn levels<M: Monitor<S>>(
+        &mut self,
+        monitor: &M,
+        tally: &mut M::Tally,
+        options: &Options<'_>,
+    ) -> (End, u32) {
         let started = Instant::now();
         let mut scratch = Vec::new();
         let mut initial = self.product.initial();
@@ -229,11 +290,11 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
             let level_end = self.visited.len() as u32;
             while next < level_end {
                 if next.is_multiple_of(CLOCK)
-                    && let Some(end) = self.out_of_budget(options, started)
+                    && let Some(end) = self.out_of_budget(options, started, level_end)
                 {
                     return (end, next);
                 }
-                if let Err(end) = self.expand(next, level_end, monitor, &mut scratch) {
+                if let Err(end) = self.expand(next, level_end, monitor, tally, &mut scratch) {
                     return (end, next);
                 }
                 next += 1;
@@ -250,13 +311,25 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
         }
     }
 
-    fn out_of_budget(&self, options: &Options<'_>, started: Instant) -> Option<End> {
+    fn out_of_budget(
+        &self,
+        options: &Options<'_>,
+        started: Instant,
+        level_end: u32,
+    ) -> Option<End> {
         let limits = &options.limits;
         if let Some(progress) = options.progress {
+            let level_start = *self.levels.last().expect("there is a first level");
             progress(Progress {
                 states: self.visited.len() as u64,
+                transitions: self.transitions,
                 depth: self.levels.len() as u32 - 1,
                 queue: self.visited.len() as u64 - self.blocked.len() as u64,
+                level: u64::from(level_end - level_start),
+                level_left: u64::from(level_end) - self.blocked.len() as u64,
+                bytes: self.visited.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: started.elapsed(),
             });
         }
         if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
@@ -274,7 +347,8 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
         &mut self,
         index: u32,
         level_end: u32,
-        monitor: &mut M,
+        monitor: &M,
+        tally: &mut M::Tally,
         scratch: &mut Vec<crate::system::Choice<S::Label>>,
     ) -> Result<(), End> {
         let before_packed = *self.visited.state(index);
@@ -290,8 +364,14 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
                 WayOut::Ordinary => running |= 1 << transition.actor,
                 WayOut::TimeOut | WayOut::Killed => *way_outs = true,
             }
-            let violated = monitor.violated(transition);
-            monitor.record(transition, violated);
+            let step = transition.step();
+            let by_step = monitor.step_violates(&step);
+            monitor.record_step(tally, &step, by_step, 1);
+            let mut violated = by_step;
+            if M::WHOLE {
+                violated |= monitor.violates(transition);
+                monitor.record(tally, transition, violated);
+            }
             let mut bits = violated;
             while bits != 0 {
                 let found = First {
@@ -377,7 +457,7 @@ impl<'a, S: System, const W: usize> Search<'a, S, W> {
         let (mut trace, before) = self.trace_to(first.index);
         let mut last = None;
         let _ = self.product.successors(&before, &mut Vec::new(), |transition| {
-            if monitor.violated(transition) & 1 << property != 0 {
+            if violated_by(monitor, transition) & 1 << property != 0 {
                 last = Some(step_of(transition));
                 return ControlFlow::Break(());
             }
@@ -396,6 +476,15 @@ fn offer<const W: usize>(slot: &mut Option<First<W>>, found: First<W>, level_sta
     if better {
         *slot = Some(found);
     }
+}
+
+/// All that a transition violates.
+fn violated_by<S: System, M: Monitor<S>>(
+    monitor: &M,
+    transition: &Transition<'_, S::Label>,
+) -> u64 {
+    let whole = if M::WHOLE { monitor.violates(transition) } else { 0 };
+    monitor.step_violates(&transition.step()) | whole
 }
 
 fn step_of<Label: Copy>(transition: &Transition<'_, Label>) -> TraceStep<Label> {

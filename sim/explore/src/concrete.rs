@@ -12,9 +12,10 @@ use std::ops::ControlFlow;
 
 use crate::bfs::TraceStep;
 use crate::product::PoolExhausted;
+use crate::product::Step;
 use crate::replay::Impossible;
 use crate::system::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
-use crate::watch::{Census, Step};
+use crate::watch::Census;
 
 /// A whole state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,13 +101,14 @@ fn transitions_of<S: System>(
         let mut emit = |after: &Everybody| {
             let step = Step {
                 kind,
-                shared_before: before.shared,
-                shared_after: after.shared,
+                before: before.shared,
+                after: after.shared,
                 local_before: local,
                 local_after: after.processes[actor].1,
                 label: choice.label,
                 way_out: choice.way_out,
                 footprint: choice.footprint,
+                effect: choice.effect,
             };
             let taken = Taken { before, after, actor, ordinal, step };
             ordinal += 1;
@@ -208,24 +210,34 @@ pub fn replay<S: System>(
 }
 
 /// The trace whose `i`-th step is the first transition for which `wanted(i, ..)` holds, if there is
-/// one each time.
+/// one each time. `symmetry`: exchanging processes of one kind does not change what is wanted.
 pub(crate) fn follow<S: System>(
     system: &S,
     steps: usize,
+    symmetry: bool,
     mut wanted: impl FnMut(usize, &Taken<'_, S::Label>) -> bool,
 ) -> Option<(Vec<TraceStep<S::Label>>, Everybody)> {
     let mut now = Everybody::initial(system);
     let mut trace = Vec::with_capacity(steps);
     for number in 0..steps {
         let mut next = None;
-        let _ = transitions(system, &now, |taken| {
-            if wanted(number, taken) {
-                trace.push(taken.as_trace_step());
-                next = Some(taken.after.clone());
-                return ControlFlow::Break(());
+        for actor in 0..now.processes.len() {
+            // The first in a local state stands for the others.
+            if symmetry && now.processes[..actor].contains(&now.processes[actor]) {
+                continue;
             }
-            ControlFlow::Continue(())
-        });
+            let flow = transitions_of(system, &now, actor, &mut Ok(()), &mut |taken| {
+                if wanted(number, taken) {
+                    trace.push(taken.as_trace_step());
+                    next = Some(taken.after.clone());
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            if flow.is_break() {
+                break;
+            }
+        }
         now = next?;
     }
     Some((trace, now))

@@ -22,6 +22,7 @@ pub(crate) mod states;
 pub(crate) mod store;
 mod stuck;
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -132,6 +133,8 @@ struct Search<'s, S: System> {
     transitions: u64,
     expanded: u64,
     levels: u32,
+    /// The level being expanded: the first of its states, and the first after them, as counted.
+    level: Range<u64>,
     /// The last record found.
     last: u32,
 }
@@ -145,12 +148,13 @@ const BATCH: usize = 256;
 impl<'s, S: System> Search<'s, S> {
     fn new(system: &'s S, initial: &Everybody, states: Option<u64>) -> Self {
         Self {
-            states: States::new(system, initial, states),
+            states: States::new(system, initial, true, states),
             blocked: Vec::new(),
             first: [const { None }; 64],
             transitions: 0,
             expanded: 0,
             levels: 0,
+            level: 0..0,
             last: 0,
         }
     }
@@ -199,6 +203,7 @@ impl<'s, S: System> Search<'s, S> {
         let mut next = 0;
         loop {
             let level_end = self.states.store.len();
+            self.level = self.level.end..level_end;
             while next < level_end {
                 if next.is_multiple_of(CLOCK) {
                     let end = self.insert(&mut batch).err();
@@ -300,6 +305,12 @@ impl<'s, S: System> Search<'s, S> {
                 states: self.states.store.len(),
                 depth: self.levels,
                 queue: self.states.store.len() - self.expanded,
+                transitions: self.transitions,
+                level: self.level.end - self.level.start,
+                level_left: self.level.end - self.expanded,
+                bytes: self.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: started.elapsed(),
             });
         }
         let grown = self.states.store.bytes_with(64 * CLOCK) - self.states.store.bytes();

@@ -69,7 +69,8 @@ pub struct Directed<Label> {
 }
 
 /// Looks for a violation of each property in `wanted`, one bit each. Of `options` the limits, the
-/// interrupt and the progress count; [`Progress::depth`] is the class that is being expanded.
+/// interrupt and the progress count; [`Progress::depth`] is the class that is being expanded, and
+/// there are no levels.
 ///
 /// # Errors
 /// If the system does not fit.
@@ -89,7 +90,7 @@ pub fn explore_directed<S: System, W: Watch<S::Label>>(
     loop {
         for newest_first in [true, false] {
             let search = Search {
-                states: States::new(system, &initial, Some(budget.min(most))),
+                states: States::new(system, &initial, true, Some(budget.min(most))),
                 atoms: Atoms::default(),
                 queues: Default::default(),
                 newest_first,
@@ -282,6 +283,12 @@ impl<S: System> Search<'_, S> {
                 states: self.states.store.len(),
                 depth: class as u32,
                 queue: self.queues.iter().map(|queue| queue.len() as u64).sum(),
+                transitions: 0,
+                level: 0,
+                level_left: 0,
+                bytes: self.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: self.started.elapsed(),
             });
         }
         if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {

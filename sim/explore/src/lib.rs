@@ -57,13 +57,14 @@
 //! struct BothCounted;
 //!
 //! impl Monitor<LostUpdate> for BothCounted {
-//!     fn violated(&self, transition: &Transition<'_, &'static str>) -> u64 {
+//!     type Tally = (); // counts nothing
+//!     fn violates(&self, transition: &Transition<'_, &'static str>) -> u64 {
 //!         let after = transition.after;
 //!         u64::from(after.locals[..2] == [DONE, DONE] && after.shared != 2)
 //!     }
 //! }
 //!
-//! let found = explore(&LostUpdate, &mut BothCounted, &Options::default())?;
+//! let found = explore(&LostUpdate, &BothCounted, &Options::default())?;
 //! assert_eq!(found.end, End::Complete);
 //! assert_eq!(found.states, 12);
 //! let trace: Vec<String> = (found.violations[0].trace.iter())
@@ -84,9 +85,13 @@ pub mod counted;
 pub mod coverability;
 pub mod directed;
 pub mod fair;
+pub mod fewest_switches;
 pub mod limits;
 mod packed;
+pub mod por;
 pub mod product;
+pub mod reduce;
+pub mod reorder;
 pub mod replay;
 pub mod stuck;
 pub mod system;
@@ -97,8 +102,9 @@ pub use bfs::{Exploration, Violation, explore};
 pub use counted::{Counted, explore_counted};
 pub use directed::{Directed, Lead, Stopped, explore_directed};
 pub use limits::{End, Limits, Options, Progress};
-pub use product::{Configuration, MAX_PROCESSES, Product, Transition};
+pub use por::{Deadlock, Reduced, explore_reduced};
+pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
-pub use watch::{Census, EachStep, Step, Watch, WatchNothing};
+pub use watch::{Census, EachStep, Watch, WatchNothing};

@@ -38,9 +38,49 @@ pub struct Transition<'a, Label> {
     pub way_out: WayOut,
     /// What the actor's own step read and wrote.
     pub footprint: Footprint,
+    /// What the step did to others.
+    pub effect: Effect,
 }
 
-impl<Label> Transition<'_, Label> {
+/// The part of a transition that the actor alone decides, wherever the others stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<Label> {
+    /// The actor's kind.
+    pub kind: Kind,
+    /// The shared state before.
+    pub before: Shared,
+    /// The shared state after.
+    pub after: Shared,
+    /// The actor's local state before.
+    pub local_before: Local,
+    /// The actor's local state after, with what it remembers of its own change.
+    pub local_after: Local,
+    /// What the step is called.
+    pub label: Label,
+    /// Ordinary step or way out.
+    pub way_out: WayOut,
+    /// What was read and written.
+    pub footprint: Footprint,
+    /// What the step does to others.
+    pub effect: Effect,
+}
+
+impl<Label: Copy> Transition<'_, Label> {
+    /// What the actor alone decided.
+    pub fn step(&self) -> Step<Label> {
+        Step {
+            kind: self.kind,
+            before: self.before.shared,
+            after: self.after.shared,
+            local_before: self.local_before(),
+            local_after: self.local_after(),
+            label: self.label,
+            way_out: self.way_out,
+            footprint: self.footprint,
+            effect: self.effect,
+        }
+    }
+
     /// The actor's local state before.
     pub fn local_before(&self) -> Local {
         self.before.locals[self.actor]
@@ -163,6 +203,7 @@ impl<'a, S: System> Product<'a, S> {
                         label: choice.label,
                         way_out: choice.way_out,
                         footprint: choice.footprint,
+                        effect: choice.effect,
                     };
                     ordinal += 1;
                     visit(&transition)

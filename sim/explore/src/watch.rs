@@ -7,45 +7,8 @@
 //! [`EachStep`].
 
 use crate::bfs::Monitor;
-use crate::product::{Configuration, Transition};
-use crate::system::{Footprint, Kind, Local, Shared, System, WayOut};
-
-/// What one process did, without the other processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<Label> {
-    /// The kind of the process.
-    pub kind: Kind,
-    /// The shared state before.
-    pub shared_before: Shared,
-    /// The shared state after.
-    pub shared_after: Shared,
-    /// The process's own local state before.
-    pub local_before: Local,
-    /// And after, with what it remembers of its own step.
-    pub local_after: Local,
-    /// What the step is called.
-    pub label: Label,
-    /// Ordinary step or way out.
-    pub way_out: WayOut,
-    /// What the step read and wrote.
-    pub footprint: Footprint,
-}
-
-impl<Label: Copy> Step<Label> {
-    /// The step of the process that acts in `transition`.
-    pub fn of(transition: &Transition<'_, Label>) -> Self {
-        Self {
-            kind: transition.kind,
-            shared_before: transition.before.shared,
-            shared_after: transition.after.shared,
-            local_before: transition.local_before(),
-            local_after: transition.local_after(),
-            label: transition.label,
-            way_out: transition.way_out,
-            footprint: transition.footprint,
-        }
-    }
-}
+use crate::product::{Configuration, Step, Transition};
+use crate::system::{Kind, Local, Shared, System};
 
 /// How many processes are where.
 pub trait Census {
@@ -63,6 +26,14 @@ pub trait Watch<Label> {
     /// each. (A property of some steps only belongs into [`Watch::violated`], which costs less.)
     fn violated_together(&self, _: &Step<Label>, _before: &dyn Census, _after: &dyn Census) -> u64 {
         0
+    }
+
+    /// The bits of the shared state on which it depends whether such a step violates, besides those
+    /// that the step reads. It may look at the kind, the local states and the label, at nothing else.
+    /// All bits unless said otherwise: right for every watch, but little can be reduced then. Of
+    /// steps that never violate, or whose own reads decide it, nobody need say anything.
+    fn looks_at(&self, _: &Step<Label>) -> Shared {
+        Shared::MAX
     }
 
     /// Told how often a step was taken: by how many transitions of distinct expanded states, each
@@ -108,19 +79,21 @@ impl Census for Numbered<'_> {
     }
 }
 
-impl<S: System, W: Watch<S::Label>> Monitor<S> for EachStep<W> {
-    fn violated(&self, transition: &Transition<'_, S::Label>) -> u64 {
-        let step = Step::of(transition);
-        let numbered = |configuration| Numbered { kinds: &self.kinds, configuration };
-        self.watch.violated(&step)
-            | self.watch.violated_together(
-                &step,
-                &numbered(transition.before),
-                &numbered(transition.after),
-            )
+impl<S: System, W: Watch<S::Label> + Sync> Monitor<S> for EachStep<W> {
+    /// How many transitions were recorded.
+    type Tally = u64;
+
+    fn step_violates(&self, step: &Step<S::Label>) -> u64 {
+        self.watch.violated(step)
     }
 
-    fn record(&mut self, transition: &Transition<'_, S::Label>, _: u64) {
-        self.watch.record(&Step::of(transition), 1);
+    fn record_step(&self, tally: &mut u64, _: &Step<S::Label>, _: u64, times: u64) {
+        *tally += times;
+    }
+
+    fn violates(&self, transition: &Transition<'_, S::Label>) -> u64 {
+        let numbered = |configuration| Numbered { kinds: &self.kinds, configuration };
+        let (before, after) = (numbered(transition.before), numbered(transition.after));
+        self.watch.violated_together(&transition.step(), &before, &after)
     }
 }

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::naive::{Graph, Move, Naive, State};
 use common::random_system::{Label, PROPERTIES, RandomSystem};
-use kmodcheck_explore::bfs::{Monitor, TraceStep};
+use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::Stuck;
 use kmodcheck_explore::{
-    Effect, End, Exploration, Kind, Options, Product, Transition, WayOut, explore,
+    Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
 };
 
 const SYSTEMS: u64 = 10_000;
@@ -42,36 +42,45 @@ fn for_every_seed(check: impl Fn(u64) + Sync) {
 }
 
 /// Asks the system's own properties, and checks what every transition must keep to.
-struct Properties<'a> {
-    system: &'a RandomSystem,
-    recorded: u64,
-    violations: u64,
+struct Properties<'a>(&'a RandomSystem);
+
+#[derive(Default)]
+struct Recorded {
+    transitions: u64,
+    /// The same, told by steps.
+    steps: u64,
 }
 
-impl<'a> Properties<'a> {
-    fn of(system: &'a RandomSystem) -> Self {
-        Self { system, recorded: 0, violations: 0 }
+impl Tally for Recorded {
+    fn add(&mut self, other: Self) {
+        self.transitions += other.transitions;
+        self.steps += other.steps;
     }
 }
 
 impl Monitor<RandomSystem> for Properties<'_> {
-    fn violated(&self, transition: &Transition<'_, Label>) -> u64 {
-        self.system.violated_by(transition)
+    type Tally = Recorded;
+
+    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
+        self.0.violated_by(transition)
     }
 
-    fn record(&mut self, transition: &Transition<'_, Label>, violated: u64) {
+    fn record(&self, tally: &mut Recorded, transition: &Transition<'_, Label>, _: u64) {
         let changed = transition.before.shared ^ transition.after.shared;
         assert_eq!(changed & !transition.footprint.writes, 0, "written and not declared");
-        self.recorded += 1;
-        self.violations += u64::from(violated.count_ones());
+        tally.transitions += 1;
+    }
+
+    fn record_step(&self, tally: &mut Recorded, _: &Step<Label>, _: u64, times: u64) {
+        tally.steps += times;
     }
 }
 
-fn run(system: &RandomSystem, symmetry: bool) -> Exploration<Label> {
-    let mut monitor = Properties::of(system);
-    let found = explore(system, &mut monitor, &Options { symmetry, ..Options::default() })
-        .expect("the system is small");
-    assert_eq!(monitor.recorded, found.transitions, "every transition is recorded once");
+fn run(system: &RandomSystem, symmetry: bool) -> Exploration<Label, Recorded> {
+    let options = Options { symmetry, ..Options::default() };
+    let found = explore(system, &Properties(system), &options).expect("the system is small");
+    assert_eq!(found.tally.transitions, found.transitions, "every transition is recorded once");
+    assert_eq!(found.tally.steps, found.transitions, "and every step");
     found
 }
 
@@ -156,7 +165,12 @@ impl<'a> Expected<'a> {
     }
 
     /// Violations found, against those there are within `levels` levels.
-    fn check_violations(&self, found: &Exploration<Label>, symmetry: bool, levels: usize) {
+    fn check_violations(
+        &self,
+        found: &Exploration<Label, Recorded>,
+        symmetry: bool,
+        levels: usize,
+    ) {
         let seed = self.seed;
         let graph = if symmetry { &self.sorted } else { &self.graph };
         let predecessors = graph.least_predecessors();
@@ -231,7 +245,7 @@ impl<'a> Expected<'a> {
         assert_eq!(path, least_path, "seed {seed}: not the least");
     }
 
-    fn check(&self, found: &Exploration<Label>, symmetry: bool) {
+    fn check(&self, found: &Exploration<Label, Recorded>, symmetry: bool) {
         let seed = self.seed;
         let graph = if symmetry { &self.sorted } else { &self.graph };
         if let Some((levels, _)) = graph.exhausted.first() {
@@ -296,7 +310,7 @@ fn every_width_gives_the_same() {
 }
 
 /// All of a result that must not depend on the width.
-fn summary(found: &Exploration<Label>) -> impl PartialEq + std::fmt::Debug + use<> {
+fn summary(found: &Exploration<Label, Recorded>) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         (found.end, found.states, found.transitions, found.depth, found.queue),
         found.violations.clone(),

@@ -51,14 +51,16 @@ fn for_every_seed(check: impl Fn(u64) + Sync) {
 struct Properties<'a>(&'a RandomSystem);
 
 impl Monitor<RandomSystem> for Properties<'_> {
-    fn violated(&self, transition: &Transition<'_, Label>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
         self.0.violated_by(transition)
     }
 }
 
 fn sorted(system: &RandomSystem) -> Exploration<Label> {
     let options = Options { symmetry: true, ..Options::default() };
-    explore(system, &mut Properties(system), &options).expect("the system is small")
+    explore(system, &Properties(system), &options).expect("the system is small")
 }
 
 fn lengths<L>(violations: &[Violation<L>], most: usize) -> Vec<(u32, usize)> {
@@ -239,9 +241,9 @@ fn crowds_agree_with_the_sorted_product() {
         let system = RandomSystem::new(seed);
         let Some((crowd, found)) = crowd_of(seed, &system, 16) else { return };
         let options = Options { symmetry: true, ..Options::default() };
-        let mut watch = EachStep::new(&crowd, Arrives::at(seed));
-        let expected = explore(&crowd, &mut watch, &options).expect("it fits");
-        assert_eq!(watch.watch.recorded, expected.transitions, "seed {seed}");
+        let watch = EachStep::new(&crowd, Arrives::at(seed));
+        let expected = explore(&crowd, &watch, &options).expect("it fits");
+        assert_eq!(expected.tally, expected.transitions, "seed {seed}");
         let counts = (found.states, found.transitions, found.depth, found.blocked_states);
         assert_eq!(
             counts,
@@ -312,7 +314,7 @@ struct Fooled {
 
 impl Watch<At> for Fooled {
     fn violated(&self, step: &Step<At>) -> u64 {
-        let fooled = At::of(step.local_after) == At::DoneNull && step.shared_after & FAILED == 0;
+        let fooled = At::of(step.local_after) == At::DoneNull && step.after & FAILED == 0;
         u64::from(fooled)
     }
 
@@ -345,8 +347,8 @@ fn reference_model_agrees_with_the_sorted_product() {
                 explore_counted(&model, &mut watch, &Options::default()).expect("few callers");
             assert_eq!(watch.recorded, found.transitions);
             let options = Options { symmetry: true, ..Options::default() };
-            let mut monitor = EachStep::new(&model, Fooled::default());
-            let expected = explore(&model, &mut monitor, &options).expect("few callers");
+            let monitor = EachStep::new(&model, Fooled::default());
+            let expected = explore(&model, &monitor, &options).expect("few callers");
             assert_eq!(
                 (found.end, found.states, found.transitions, found.depth, found.blocked_states),
                 (
@@ -358,7 +360,7 @@ fn reference_model_agrees_with_the_sorted_product() {
                 ),
                 "N = {callers}, {v19}"
             );
-            assert_eq!(monitor.watch.recorded, expected.transitions);
+            assert_eq!(expected.tally, expected.transitions);
             let all = |violations| lengths(violations, usize::MAX);
             assert_eq!(all(&found.violations), all(&expected.violations));
             assert_eq!(found.violations.is_empty(), !v19 || callers == 1);
@@ -397,7 +399,7 @@ fn limits_end_in_limits() {
             limits: Limits { states: Some(states), ..Limits::default() },
             ..Options::default()
         };
-        let sorted = explore(&model, &mut kmodcheck_explore::bfs::CountOnly, &sorted).expect("few");
+        let sorted = explore(&model, &kmodcheck_explore::bfs::CountOnly, &sorted).expect("few");
         assert_eq!((found.end, found.states), (sorted.end, sorted.states));
     }
     let found = limited(Limits { bytes: Some(1 << 20), ..Limits::default() });
@@ -410,6 +412,7 @@ fn limits_end_in_limits() {
     assert_eq!(found.end, End::Interrupted);
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |progress: kmodcheck_explore::Progress| {
+        assert!(progress.level_left <= progress.level && progress.level_left <= progress.queue);
         seen.lock().expect("no panic").push((progress.states, progress.queue));
     };
     let found = run(&Options { progress: Some(&progress), ..Options::default() });

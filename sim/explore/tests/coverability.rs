@@ -184,7 +184,7 @@ impl Watching<'_> {
 
 impl Watch<Label> for Watching<'_> {
     fn violated(&self, step: &Step<Label>) -> u64 {
-        let violated = self.0.violated_by(step.label, step.shared_before, step.local_before);
+        let violated = self.0.violated_by(step.label, step.before, step.local_before);
         // Of the forgetful no property reads the history.
         let forgetful = self.0.forgetful().contains(&step.kind);
         if forgetful { violated & self.without_history() } else { violated }
@@ -343,7 +343,7 @@ struct Lost;
 
 impl Watch<At> for Lost {
     fn violated(&self, step: &Step<At>) -> u64 {
-        u64::from(ReferenceModel::violating(step.shared_after, &[step.local_after]))
+        u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
     }
 }
 
@@ -469,7 +469,7 @@ struct OneTooMany(Shared);
 
 impl Watch<&'static str> for OneTooMany {
     fn violated(&self, step: &Step<&'static str>) -> u64 {
-        u64::from(step.label == "up" && step.shared_before == self.0)
+        u64::from(step.label == "up" && step.before == self.0)
     }
 }
 

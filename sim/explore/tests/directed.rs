@@ -98,7 +98,7 @@ struct Fooled {
 
 impl Watch<At> for Fooled {
     fn violated(&self, step: &Step<At>) -> u64 {
-        let failed = step.shared_after & FAILED != 0;
+        let failed = step.after & FAILED != 0;
         let fooled = At::of(step.local_after) == At::DoneNull;
         u64::from(fooled && failed == self.failed)
     }

@@ -2,8 +2,7 @@
 
 mod common;
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::naive::Naive;
@@ -19,13 +18,15 @@ use kmodcheck_explore::{
 struct Properties<'a>(&'a RandomSystem);
 
 impl Monitor<RandomSystem> for Properties<'_> {
-    fn violated(&self, transition: &Transition<'_, Label>) -> u64 {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
         self.0.violated_by(transition)
     }
 }
 
 fn run(system: &RandomSystem, options: &Options<'_>) -> Exploration<Label> {
-    explore(system, &mut Properties(system), options).expect("the system is small")
+    explore(system, &Properties(system), options).expect("the system is small")
 }
 
 /// What a cut search says against the complete one.
@@ -140,26 +141,27 @@ fn stops_after_the_level_with_the_last_wanted_violation() {
 fn cut_in_the_middle() {
     let model = ReferenceModel { callers: 4, v19: true };
     let interrupt = AtomicBool::new(false);
-    let looks = Cell::new(0);
-    struct SetAfter<'a>(&'a AtomicBool, &'a Cell<u64>);
+    let looks = AtomicU64::new(0);
+    struct SetAfter<'a>(&'a AtomicBool, &'a AtomicU64);
     impl Monitor<ReferenceModel> for SetAfter<'_> {
-        fn violated(&self, transition: &Transition<'_, At>) -> u64 {
+        type Tally = ();
+        fn violates(&self, transition: &Transition<'_, At>) -> u64 {
             u64::from(ReferenceModel::enters_violating(transition))
         }
-        fn record(&mut self, _: &Transition<'_, At>, _: u64) {
-            self.1.set(self.1.get() + 1);
-            self.0.store(self.1.get() > 100_000, Ordering::Relaxed);
+        fn record(&self, (): &mut (), _: &Transition<'_, At>, _: u64) {
+            let before = self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.store(before >= 100_000, Ordering::Relaxed);
         }
     }
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |progress| seen.lock().expect("no panic elsewhere").push(progress);
     let options =
         Options { interrupt: Some(&interrupt), progress: Some(&progress), ..Options::default() };
-    let cut = explore(&model, &mut SetAfter(&interrupt, &looks), &options).expect("small");
+    let cut = explore(&model, &SetAfter(&interrupt, &looks), &options).expect("small");
     assert_eq!(cut.end, End::Interrupted);
     assert!((100_000..202_420).contains(&cut.transitions), "{}", cut.transitions);
     assert!(cut.queue > 0 && cut.states < 63_973);
-    assert_eq!(cut.transitions, looks.get());
+    assert_eq!(cut.transitions, looks.into_inner());
     let seen = seen.into_inner().expect("no panic elsewhere");
     assert!(seen.len() > 2 && seen.is_sorted_by_key(|p| (p.states, p.depth)));
     let last = seen.last().expect("several");
@@ -226,7 +228,7 @@ impl System for Undeclared {
 
 #[test]
 fn declared_writes_pass() {
-    let found = explore(&Undeclared(0b01), &mut CountOnly, &Options::default()).expect("small");
+    let found = explore(&Undeclared(0b01), &CountOnly, &Options::default()).expect("small");
     assert_eq!((found.end, found.states, found.transitions), (End::Complete, 2, 2));
 }
 
@@ -234,18 +236,18 @@ fn declared_writes_pass() {
 #[cfg(debug_assertions)]
 #[should_panic(expected = "did not declare")]
 fn undeclared_writes_are_noticed() {
-    let _ = explore(&Undeclared(0b10), &mut CountOnly, &Options::default());
+    let _ = explore(&Undeclared(0b10), &CountOnly, &Options::default());
 }
 
 #[test]
 fn too_many_processes_is_an_error() {
     let many = ReferenceModel { callers: 17, v19: true };
-    let found = explore(&many, &mut CountOnly, &Options::default());
+    let found = explore(&many, &CountOnly, &Options::default());
     assert_eq!(found.err(), Some(Unexplorable::TooManyProcesses));
     // And 16 is not too many: three steps each, and cut.
     let most = ReferenceModel { callers: 16, v19: true };
     let limits = Limits { states: Some(10_000), ..Limits::default() };
     let options = Options { symmetry: true, limits, ..Options::default() };
-    let found = explore(&most, &mut CountOnly, &options).expect("fits");
+    let found = explore(&most, &CountOnly, &options).expect("fits");
     assert_eq!((found.end, found.states, found.words), (End::StatesLimit, 10_000, 2));
 }

@@ -8,38 +8,49 @@ use std::collections::BTreeSet;
 
 use common::naive::Naive;
 use common::reference_model::{At, ReferenceModel};
-use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::bfs::{Monitor, Tally};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};
 
 /// Collects violating states: a state is counted once, however many transitions lead there.
-#[derive(Default)]
-struct Collect {
+struct Collect;
+
+#[derive(Clone, Debug, Default)]
+struct Collected {
     states: BTreeSet<Configuration>,
     transitions_into: u64,
 }
 
+impl Tally for Collected {
+    fn add(&mut self, other: Self) {
+        self.states.extend(other.states);
+        self.transitions_into += other.transitions_into;
+    }
+}
+
 impl Monitor<ReferenceModel> for Collect {
-    fn violated(&self, transition: &Transition<'_, At>) -> u64 {
+    type Tally = Collected;
+
+    fn violates(&self, transition: &Transition<'_, At>) -> u64 {
         u64::from(ReferenceModel::enters_violating(transition))
     }
 
-    fn record(&mut self, transition: &Transition<'_, At>, violated: u64) {
+    fn record(&self, tally: &mut Collected, transition: &Transition<'_, At>, violated: u64) {
         if violated != 0 {
-            self.transitions_into += 1;
-            self.states.insert(*transition.after);
+            tally.transitions_into += 1;
+            tally.states.insert(*transition.after);
         }
     }
 }
 
-fn run(callers: usize, v19: bool, symmetry: bool) -> (Exploration<At>, Collect) {
-    let mut collect = Collect::default();
+fn run(callers: usize, v19: bool, symmetry: bool) -> (Exploration<At, Collected>, Collected) {
     let options = Options { symmetry, ..Options::default() };
     let model = ReferenceModel { callers, v19 };
-    let found = explore(&model, &mut collect, &options).expect("fits");
+    let found = explore(&model, &Collect, &options).expect("fits");
     assert_eq!(found.end, End::Complete);
     assert_eq!(found.stuck, None, "every waiter is released at last");
-    (found, collect)
+    let collected = found.tally.clone();
+    (found, collected)
 }
 
 #[test]

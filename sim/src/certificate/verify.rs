@@ -248,8 +248,9 @@ where
             let own = self.sees(kind, before, after, choice.local);
             let step = Step {
                 kind,
-                shared_before: before,
-                shared_after: after,
+                before,
+                after,
+                effect: choice.effect,
                 local_before: local,
                 local_after: own,
                 label: choice.label,
@@ -614,7 +615,7 @@ where
     /// What an anonymous process sees of a step is what the tagged one sees, history apart.
     fn remembers(&self, tag: Tag, step: &Step<S::Label>) -> Option<String> {
         let seen = |local| {
-            let seen = self.sees(tag.kind, step.shared_before, step.shared_after, local);
+            let seen = self.sees(tag.kind, step.before, step.after, local);
             self.anonymous(tag.kind, seen)
         };
         (seen(tag.local) != seen(self.anonymous(tag.kind, tag.local)))

@@ -151,7 +151,8 @@ impl TraceFile {
         let malformed = |error: serde_json::Error| TraceError::Malformed {
             file: file.to_owned(),
             line: error.line(),
-            column: error.column(),
+            // At the end of an empty line serde_json says 0.
+            column: error.column().max(1),
             what: error.to_string(),
         };
         let head: Head = serde_json::from_str(text).map_err(malformed)?;

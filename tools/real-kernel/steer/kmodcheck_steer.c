@@ -54,12 +54,14 @@ enum point {
 	P_FREE,		/* free_module: module */
 	P_TEARDOWN,	/* mod_sysfs_teardown: module */
 	P_EXIT,		/* do_exit: command */
+	P_DELETE,	/* delete_module(): module */
 	POINTS
 };
 
 static const char *const point_names[POINTS] = {
 	"lookup", "request", "open", "stat", "finit", "finished", "coming", "directory",
 	"initstate", "init", "live", "going", "free", "teardown", "exit",
+	"delete",
 };
 
 struct arrival {
@@ -105,10 +107,28 @@ static bool has_come(const struct rule *rule)
 	return come;
 }
 
+static void hold(struct rule *rule)
+{
+	const char *point = point_names[rule->point];
+
+	rule->outcome = 1;
+	trace_printk("steer: hold %s %s %u\n", point, rule->name, rule->hit);
+	if (!rule->until) {
+		msleep(rule->ms);
+		rule->outcome = 2;
+	} else if (wait_event_timeout(arrived, has_come(rule), msecs_to_jiffies(rule->ms))) {
+		msleep(SETTLE_MS);
+		rule->outcome = 2;
+	} else {
+		rule->outcome = 3;
+	}
+	trace_printk("steer: let go %s %s %u%s\n", point, rule->name, rule->hit,
+		     rule->outcome == 3 ? ", in vain" : "");
+}
+
 /* Somebody is at a point: counts, wakes who waits for that, and holds as the plan says. */
 static void at(enum point point, const char *name)
 {
-	struct rule *held = NULL;
 	unsigned long flags;
 	unsigned int i, hit = 0;
 
@@ -127,27 +147,12 @@ static void at(enum point point, const char *name)
 		}
 		hit = ++arrivals[i].hits;
 	}
-	for (i = 0; hit && i < rule_count; i++)
-		if (rules[i].point == point && rules[i].hit == hit && !strcmp(rules[i].name, name))
-			held = &rules[i];
-	if (held)
-		held->outcome = 1;
 	spin_unlock_irqrestore(&lock, flags);
 	wake_up_all(&arrived);
-	if (!held)
-		return;
-	trace_printk("steer: hold %s %s %u\n", point_names[point], name, hit);
-	if (!held->until) {
-		msleep(held->ms);
-		held->outcome = 2;
-	} else if (wait_event_timeout(arrived, has_come(held), msecs_to_jiffies(held->ms))) {
-		msleep(SETTLE_MS);
-		held->outcome = 2;
-	} else {
-		held->outcome = 3;
-	}
-	trace_printk("steer: let go %s %s %u%s\n", point_names[point], name, hit,
-		     held->outcome == 3 ? ", in vain" : "");
+	/* Several rules for one arrival are obeyed one after the other. */
+	for (i = 0; hit && i < rule_count; i++)
+		if (rules[i].point == point && rules[i].hit == hit && !strcmp(rules[i].name, name))
+			hold(&rules[i]);
 }
 
 /* "/sys/module/NAME" + tail, and nothing else, is about NAME. */
@@ -265,6 +270,17 @@ static void before_teardown(const long *a)
 	at(P_TEARDOWN, ((struct module *)a[0])->name);
 }
 
+static void before_delete(const long *a)
+{
+	const struct pt_regs *regs = (void *)a[0];
+	char name[NAME];
+
+	if (strncpy_from_user(name, (const char __user *)regs->di, sizeof(name)) > 0) {
+		name[sizeof(name) - 1] = 0;
+		at(P_DELETE, name);
+	}
+}
+
 static void before_exit(const long *a)
 {
 	at(P_EXIT, current->comm);
@@ -301,6 +317,7 @@ WRAPPER(8)
 WRAPPER(9)
 WRAPPER(10)
 WRAPPER(11)
+WRAPPER(12)
 
 static struct hook hooks[] = {
 	{ "__get_fs_type", before_lookup, wrapper_0 },
@@ -315,6 +332,7 @@ static struct hook hooks[] = {
 	{ "free_module", before_free, wrapper_9 },
 	{ "mod_sysfs_teardown", before_teardown, wrapper_10 },
 	{ "do_exit", before_exit, wrapper_11 },
+	{ "__x64_sys_delete_module", before_delete, wrapper_12 },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,

@@ -8,9 +8,10 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::FixedState;
 
 use super::store::NONE;
+use crate::product::Step;
 use crate::product::fits;
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::{Census, Step, Watch, WatchNothing};
+use crate::watch::{Census, Watch, WatchNothing};
 
 /// So many processes of one kind are in one local state. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ enum Act {
     Nothing,
     WakeAll(Queue),
     WakeOne(Queue),
-    Spawn { dormant: u32, kind: Kind, started: u32 },
+    Spawn(Kind, Local),
 }
 
 /// One way for a process in one local state to step in one shared state.
@@ -97,9 +98,9 @@ pub(crate) struct Cached<Label> {
 
 /// The choices of a process in one local and one shared state.
 #[derive(Clone, Copy)]
-struct Steps {
+pub(crate) struct Steps {
     first: u32,
-    many: u32,
+    pub many: u32,
     /// Whether one of them is not a way out.
     ordinary: bool,
 }
@@ -141,6 +142,7 @@ impl Batch {
     }
 
     /// Writes behind the states there are, with room for so many groups.
+    #[inline]
     fn writer(&mut self, groups: usize) -> Writer<'_> {
         let most = self.end + Writer::most(groups);
         if self.bytes.len() < most {
@@ -168,10 +170,15 @@ pub(crate) struct Space<'s, S: System> {
     /// How many processes there are.
     processes: u32,
     shared: Interner<Shared>,
-    locals: Interner<(Kind, Local)>,
+    /// Whether processes of a kind are of one class; else each is of its own.
+    pub symmetry: bool,
+    /// Kind, local state, class: only processes of one class are counted together.
+    locals: Interner<(Kind, Local, u8)>,
     /// By local state: nobody waits for such a process to run.
     rests: Vec<bool>,
     steps: HashMap<u64, Steps, FixedState>,
+    /// Some of `steps`, by a hash of the key: most questions are asked again soon.
+    recent: Vec<(u64, Steps)>,
     pub choices: Vec<Cached<S::Label>>,
     changes: Interner<(u32, u32)>,
     /// By change: the local states that it is known to leave as they are, one bit each.
@@ -187,14 +194,17 @@ pub(crate) struct Space<'s, S: System> {
 }
 
 impl<'s, S: System> Space<'s, S> {
-    pub fn new(system: &'s S, processes: u32) -> Self {
+    /// For so many processes. `symmetry`: whether those of one kind are interchangeable.
+    pub fn new(system: &'s S, processes: u32, symmetry: bool) -> Self {
         Self {
             system,
             processes,
+            symmetry,
             shared: Interner::new(),
             locals: Interner::new(),
             rests: Vec::new(),
             steps: HashMap::default(),
+            recent: vec![(u64::MAX, Steps { first: 0, many: 0, ordinary: false }); RECENT],
             choices: Vec::new(),
             changes: Interner::new(),
             unmoved: Vec::new(),
@@ -224,12 +234,12 @@ impl<'s, S: System> Space<'s, S> {
         self.shared.values[number as usize]
     }
 
-    pub fn local(&mut self, kind: Kind, local: Local) -> u32 {
+    pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
         debug_assert!(
             fits(u128::from(local), self.system.local_bits()),
             "local state out of its bits"
         );
-        let number = self.locals.number((kind, local));
+        let number = self.locals.number((kind, local, class));
         if number as usize == self.rests.len() {
             self.rests.push(local == DORMANT || self.system.returned(kind, local));
         }
@@ -237,7 +247,18 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     pub fn local_value(&self, number: u32) -> (Kind, Local) {
-        self.locals.values[number as usize]
+        let (kind, local, _) = self.locals.values[number as usize];
+        (kind, local)
+    }
+
+    /// The class of processes that the local state is one of.
+    fn class(&self, number: u32) -> u8 {
+        self.locals.values[number as usize].2
+    }
+
+    /// The class of the process with that number.
+    fn class_of(&self, process: usize) -> u8 {
+        if self.symmetry { 0 } else { process as u8 }
     }
 
     /// How many distinct local states there are so far.
@@ -260,8 +281,9 @@ impl<'s, S: System> Space<'s, S> {
     ) -> usize {
         let shared = self.shared(shared);
         let mut groups: Vec<Group> = Vec::new();
-        for (kind, local) in processes {
-            add(&mut groups, self.local(*kind, *local));
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            let class = self.class_of(i);
+            add(&mut groups, self.local(*kind, *local, class));
         }
         encode(shared, &groups, into);
         groups.len()
@@ -271,8 +293,8 @@ impl<'s, S: System> Space<'s, S> {
     pub fn is(&self, body: &[u8], shared: Shared, processes: &[(Kind, Local)]) -> bool {
         let Some(shared) = self.shared.numbers.get(&shared) else { return false };
         let mut groups: Vec<Group> = Vec::new();
-        for process in processes {
-            match self.locals.numbers.get(process) {
+        for (i, (kind, local)) in processes.iter().enumerate() {
+            match self.locals.numbers.get(&(*kind, *local, self.class_of(i))) {
                 Some(local) => add(&mut groups, *local),
                 None => return false,
             }
@@ -387,7 +409,7 @@ impl<'s, S: System> Space<'s, S> {
                     groups,
                 });
             };
-            if matches!(act, Act::Nothing) && self.unmoved_by(change, &state.groups) {
+            if matches!(act, Act::Nothing) && self.unmoved_by(change, state, actor) {
                 emit(self, After::Step, NONE, 1);
                 continue;
             }
@@ -428,9 +450,15 @@ impl<'s, S: System> Space<'s, S> {
                         emit(self, After::Groups(&others), NONE, 1);
                     }
                 }
-                Act::Spawn { dormant, kind, started } => {
-                    match others.iter().position(|other| other.local == dormant) {
-                        Some(j) => {
+                Act::Spawn(kind, started) => {
+                    let dormant = others
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, other)| self.local_value(other.local) == (kind, DORMANT));
+                    // The first process of them.
+                    match dormant.map(|(j, other)| (self.class(other.local), j)).min() {
+                        Some((class, j)) => {
+                            let started = self.local(kind, started, class);
                             take(&mut others, j);
                             add(&mut others, started);
                             add(&mut others, local);
@@ -445,13 +473,14 @@ impl<'s, S: System> Space<'s, S> {
         exhausted
     }
 
-    /// Whether nobody is changed by what they remember of a change, as far as is known.
-    fn unmoved_by(&self, change: u32, groups: &[Group]) -> bool {
+    /// Whether nobody but the actor is changed by what they remember of a change, as far as is known.
+    fn unmoved_by(&self, change: u32, state: &Decoded, actor: usize) -> bool {
         change == NONE || {
             let known = &self.unmoved[change as usize];
-            groups.iter().all(|group| {
+            state.groups.iter().enumerate().all(|(i, group)| {
                 let word = known.get((group.local / 64) as usize);
                 word.is_some_and(|word| word >> (group.local % 64) & 1 != 0)
+                    || (i == actor && group.count == 1)
             })
         }
     }
@@ -478,12 +507,22 @@ impl<'s, S: System> Space<'s, S> {
                 }
                 [woken, if asleep > 1 { seen } else { NONE }]
             }
-            Act::Nothing | Act::WakeOne(_) | Act::Spawn { .. } => [seen, NONE],
+            Act::Nothing | Act::WakeOne(_) | Act::Spawn(..) => [seen, NONE],
         }
     }
 
     /// The choices of a process in a local state. Asks the system the first time.
-    fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    #[inline]
+    pub fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+        let key = pair(shared, local);
+        let slot = (shared.wrapping_mul(61) ^ local) as usize % RECENT;
+        if self.recent[slot].0 != key {
+            self.recent[slot] = (key, self.steps_slowly(shared, local, watch));
+        }
+        self.recent[slot].1
+    }
+
+    fn steps_slowly<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
         let key = pair(shared, local);
         if let Some(steps) = self.steps.get(&key) {
             return *steps;
@@ -497,7 +536,7 @@ impl<'s, S: System> Space<'s, S> {
         }
         let first = self.choices.len() as u32;
         for choice in &choices {
-            self.cache((shared, kind, local_before), choice, watch);
+            self.cache((shared, local), choice, watch);
         }
         let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
         self.scratch = choices;
@@ -508,11 +547,12 @@ impl<'s, S: System> Space<'s, S> {
 
     fn cache<W: Watch<S::Label>>(
         &mut self,
-        (before, kind, local_before): (u32, Kind, Local),
+        (before, actor): (u32, u32),
         choice: &Choice<S::Label>,
         watch: &W,
     ) {
         let shared_before = self.shared_value(before);
+        let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
         debug_assert_eq!(
             (shared_before ^ choice.shared) & !choice.footprint.writes,
             0,
@@ -520,7 +560,7 @@ impl<'s, S: System> Space<'s, S> {
             choice.label
         );
         let shared = self.shared(choice.shared);
-        let mut local = self.local(kind, choice.local);
+        let mut local = self.local(kind, choice.local, class);
         let mut change = NONE;
         if shared != before {
             change = self.changes.number((before, shared));
@@ -533,21 +573,18 @@ impl<'s, S: System> Space<'s, S> {
             Effect::None => Act::Nothing,
             Effect::WakeAll(queue) => Act::WakeAll(queue),
             Effect::WakeOne(queue) => Act::WakeOne(queue),
-            Effect::Spawn(kind, started) => Act::Spawn {
-                dormant: self.local(kind, DORMANT),
-                kind,
-                started: self.local(kind, started),
-            },
+            Effect::Spawn(kind, started) => Act::Spawn(kind, started),
         };
         let step = Step {
             kind,
-            shared_before,
-            shared_after: choice.shared,
+            before: shared_before,
+            after: choice.shared,
             local_before,
             local_after: self.local_value(local).1,
             label: choice.label,
             way_out: choice.way_out,
             footprint: choice.footprint,
+            effect: choice.effect,
         };
         let violated = watch.violated(&step);
         self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
@@ -572,7 +609,7 @@ impl<'s, S: System> Space<'s, S> {
             return local;
         }
         let seen = self.system.observe(kind, before, after, value);
-        self.local(kind, seen)
+        self.local(kind, seen, self.class(local))
     }
 
     fn observe_slowly(&mut self, change: u32, local: u32) -> u32 {
@@ -629,7 +666,8 @@ impl<'s, S: System> Space<'s, S> {
         let woken = known.unwrap_or_else(|| {
             let (kind, value) = self.local_value(local);
             let woken = if value == DORMANT { None } else { self.system.wake(kind, value, queue) };
-            let woken = woken.map_or(NONE, |woken| self.local(kind, woken));
+            let class = self.class(local);
+            let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
             let row = &mut self.wakes[row];
             if row.len() <= local as usize {
                 row.resize(local as usize + 1, None);
@@ -664,13 +702,15 @@ pub(crate) struct Counts<'a, 's, S: System> {
 
 impl<S: System> Census for Counts<'_, '_, S> {
     fn count(&self, kind: Kind, local: Local) -> usize {
-        let Some(number) = self.space.locals.numbers.get(&(kind, local)) else { return 0 };
         let mut state = Decoded::default();
         self.space.decode(self.bytes, &mut state);
-        let mut groups = state.groups.iter();
-        groups.find(|group| group.local == *number).map_or(0, |group| group.count as usize)
+        let there = |group: &&Group| self.space.local_value(group.local) == (kind, local);
+        state.groups.iter().filter(there).map(|group| group.count as usize).sum()
     }
 }
+
+/// Answers kept within easy reach.
+const RECENT: usize = 1 << 12;
 
 fn pair(a: u32, b: u32) -> u64 {
     u64::from(a) << 32 | u64::from(b)
@@ -764,6 +804,7 @@ impl<'a> Writer<'a> {
 
     /// The same for `state`, after one process has gone from the group at index `from` to local
     /// state `to`. What is unchanged is copied.
+    #[inline]
     fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
         self.varint(shared);
         let groups = &state.groups;
@@ -791,6 +832,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the group at an index less one process. Returns the index of the next one.
+    #[inline]
     fn leave(&mut self, state: &Decoded, from: usize) -> usize {
         let Group { local, count } = state.groups[from];
         if count > 1 {
@@ -801,6 +843,7 @@ impl<'a> Writer<'a> {
 
     /// Writes one process more in `to`, where `into` is the index of the first group from there.
     /// Returns the index of the next one.
+    #[inline]
     fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
         let there = state.groups.get(into).filter(|group| group.local == to);
         self.group(to, there.map_or(0, |group| group.count) + 1);
@@ -808,6 +851,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Copies groups as they are; the one before them must have been written.
+    #[inline]
     fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
         if groups.is_empty() {
             return;

@@ -17,8 +17,8 @@ pub(crate) struct States<'s, S: System> {
 
 impl<'s, S: System> States<'s, S> {
     /// The initial state alone, and room for at most so many. It is the record 0.
-    pub fn new(system: &'s S, initial: &Everybody, most: Option<u64>) -> Self {
-        let mut space = Space::new(system, initial.processes.len() as u32);
+    pub fn new(system: &'s S, initial: &Everybody, symmetry: bool, most: Option<u64>) -> Self {
+        let mut space = Space::new(system, initial.processes.len() as u32, symmetry);
         let mut store = Store::new(most.unwrap_or(u64::MAX).max(1));
         let mut body = Vec::new();
         let groups = space.number(initial.shared, &initial.processes, &mut body);
@@ -60,7 +60,8 @@ impl<'s, S: System> States<'s, S> {
     /// A trace of numbered processes to a state whose counted form is the record, and that state.
     pub fn trace_to(&self, record: u32) -> (Vec<TraceStep<S::Label>>, Everybody) {
         let path: Vec<&[u8]> = self.path_to(record).into_iter().map(|r| self.body(r)).collect();
-        let found = concrete::follow(self.space.system, path.len() - 1, |number, taken| {
+        let (system, symmetry) = (self.space.system, self.space.symmetry);
+        let found = concrete::follow(system, path.len() - 1, symmetry, |number, taken| {
             self.space.is(path[number + 1], taken.after.shared, &taken.after.processes)
         });
         found.expect("a stored state is a successor of its parent")

@@ -37,7 +37,7 @@ pub enum Smallest<Label> {
 ///
 /// # Panics
 /// If a found trace does not replay: a fault of the explorer.
-pub fn smallest<S: System, W: Watch<S::Label> + Clone>(
+pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
     family: &Family<'_, S>,
     watch: &W,
     property: u32,
@@ -48,9 +48,9 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone>(
         let mut pool = 1;
         let (member, found) = loop {
             let member = family.member(callers, pool);
-            let mut monitor = EachStep::new(&member, watch.clone());
+            let monitor = EachStep::new(&member, watch.clone());
             let options = Options { stop_when_violated: 1 << property, symmetry: true, ..*options };
-            let found: Exploration<S::Label> = explore(&member, &mut monitor, &options)?;
+            let found: Exploration<S::Label, u64> = explore(&member, &monitor, &options)?;
             let full = Product::new(&member).is_none_or(|p| p.processes() == MAX_PROCESSES);
             match found.end {
                 End::PoolExhausted(kind) if has_pool(family, kind) && !full => pool += 1,
@@ -62,7 +62,11 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone>(
             let monitor = EachStep::new(&member, watch.clone());
             let mut last = 0;
             let replayed = replay(&product, &violation.trace, |_, taken| {
-                last = Monitor::<super::Member<'_, S>>::violated(&monitor, taken);
+                last =
+                    <EachStep<W> as Monitor<super::Member<'_, S>>>::step_violates(
+                        &monitor,
+                        &taken.step(),
+                    ) | <EachStep<W> as Monitor<super::Member<'_, S>>>::violates(&monitor, taken);
             });
             assert!(replayed.is_ok() && last >> property & 1 != 0, "a found trace replays");
             return Ok(Smallest::Violated { callers, trace: violation.trace });

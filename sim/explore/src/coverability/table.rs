@@ -22,8 +22,9 @@ use foldhash::fast::FixedState;
 use super::family::{Family, MAX_SLOTS};
 use super::views::Views;
 use super::{Budget, Question, Undecided};
+use crate::product::Step;
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System};
-use crate::watch::{Step, Watch};
+use crate::watch::Watch;
 
 /// A letter, by number.
 pub(crate) type Letter = u16;
@@ -581,13 +582,14 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             let own = self.seen_between(kind, at.shared, after, choice.local);
             let step = Step {
                 kind,
-                shared_before: before,
-                shared_after: choice.shared,
+                before,
+                after: choice.shared,
                 local_before: local,
                 local_after: own,
                 label: choice.label,
                 way_out: choice.way_out,
                 footprint: choice.footprint,
+                effect: choice.effect,
             };
             self.judge(control, actor, &step);
             self.rules_of(control, actor, kind, own, after, choice.effect);

@@ -113,8 +113,8 @@ impl Watch<Label> for Slots<'_> {
         let before = self.fill(step.kind, step.local_before, before);
         let after = self.fill(step.kind, step.local_after, after);
         let violated = self.system.violated(
-            (step.shared_before, &before),
-            (step.shared_after, &after),
+            (step.before, &before),
+            (step.after, &after),
             self.actor(step.kind),
             step.label,
         );

@@ -2,7 +2,9 @@
 #![allow(dead_code)]
 
 pub mod crowd;
+pub mod hand;
 pub mod naive;
+pub mod random_bits;
 pub mod random_system;
 pub mod reference_model;
 pub mod semaphore;

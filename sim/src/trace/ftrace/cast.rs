@@ -23,15 +23,13 @@ pub enum Who {
     Actor(u8),
     /// This modprobe that the kernel started, by its place in [`Cast::helpers`].
     Helper(u8),
-    /// The tracer.
-    Nobody,
 }
 
 /// What a line means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// Events were lost.
-    Lost,
+    /// The process cannot come here from where it was last seen.
+    OutOfOrder,
     /// The call begins: `get_fs_type()`, `delete_module()`.
     Call,
     /// `__request_module()` is called.
@@ -84,14 +82,14 @@ pub enum Meaning {
     DropsInitial,
     /// The notifiers are told GOING.
     Going(Option<ModuleId>),
-    /// `free_module()` is called.
+    /// `free_module()` is called, or its tracepoint.
     Frees(Option<ModuleId>),
     /// `mod_sysfs_teardown()` is called.
     TearsDown(Option<ModuleId>),
     /// A reference on a dependency was given back.
     GivesBack,
-    /// `do_init_module()` returns: whether init succeeded.
-    InitReturns(bool),
+    /// `do_init_module()` returns this.
+    InitReturns(i64),
     /// `load_module()` returns this.
     LoadReturns(i64),
     /// `finit_module()` returns this.
@@ -144,6 +142,8 @@ pub struct Traced {
     pub pins: bool,
     /// The drop of the initial reference.
     pub initial: bool,
+    /// The notification of LIVE.
+    pub live: bool,
 }
 
 /// A log with its parts given out.
@@ -165,6 +165,9 @@ pub struct Cast {
     pub resolved: Vec<(ModuleId, ModuleId)>,
     /// What is traced.
     pub traced: Traced,
+    /// The line at which the tracer lost events, by its place in [`Cast::lines`]: what follows is not
+    /// decided, because nobody knows what happened in between.
+    pub cut: Option<usize>,
     /// The scenario.
     pub scenario: Scenario,
 }
@@ -179,12 +182,13 @@ impl Cast {
         lines: Vec<Line>,
         features: Features,
         index: Option<&ModuleIndex>,
+        blacklist: &[String],
     ) -> Result<Self, FtraceError> {
         let story = roles::Story::read(file, &lines)?;
         if story.is_empty() {
             return Err(FtraceError::Nothing { file: file.to_owned() });
         }
-        let setting = roles::setting(&story, features, index);
+        let setting = roles::setting(&story, features, index, blacklist);
         let places = setting.places(&story);
         if places.len() > MAX_PROCESSES || story.helpers.len() > MAX_HELPERS {
             let calls = places.len().max(story.helpers.len());
@@ -196,7 +200,6 @@ impl Cast {
             let who = match part.who {
                 roles::Who::Call(call) => Who::Actor(places[call]),
                 roles::Who::Helper(helper) => Who::Helper(helper as u8),
-                roles::Who::Nobody => Who::Nobody,
             };
             let Some(meaning) = meaning(part, &lines[part.line], &module, &setting) else {
                 continue;
@@ -234,6 +237,7 @@ impl Cast {
             tests: has(|m| matches!(m, Meaning::Tests(_))),
             pins: has(|m| *m == Meaning::Pinned),
             initial: has(|m| *m == Meaning::DropsInitial),
+            live: has(|m| matches!(m, Meaning::Live(_) | Meaning::Coming(_) | Meaning::Going(_))),
         };
         Ok(Self {
             strangers: story.helpers.len() > story.requests(),
@@ -244,6 +248,7 @@ impl Cast {
             players,
             helpers,
             traced,
+            cut: story.cut,
             lines,
         })
     }
@@ -267,16 +272,18 @@ fn meaning(
     setting: &roles::Setting,
 ) -> Option<Meaning> {
     let loading = part.module.as_deref().and_then(module);
+    if part.out_of_order {
+        return Some(Meaning::OutOfOrder);
+    }
     Some(match &line.what {
-        What::Lost => Meaning::Lost,
-        What::Unrelated => return None,
+        What::Lost | What::Unrelated => return None,
         What::Exec { .. } => Meaning::Exec,
         What::Exit => Meaning::Exit,
         What::GetFsType { .. } => Meaning::Call,
         What::RequestModule => Meaning::Request,
         What::ModuleRequest { .. } | What::Helper { .. } => Meaning::StartsHelper,
         What::HelperReturns(ret) => Meaning::HelperReturns(*ret),
-        What::RequestReturns(ret) => Meaning::RequestReturns(*ret),
+        What::RequestReturns { ret, .. } => Meaning::RequestReturns(*ret),
         What::MountReturns(ret) => Meaning::Mounted(*ret != -ENODEV),
         What::Finit => Meaning::Finit,
         What::FinitReturns(ret) => Meaning::FinitReturns(*ret),
@@ -314,7 +321,7 @@ fn meaning(
         What::MakesInitstate(name) => Meaning::MakesInitstate(module(name)),
         What::Loaded(name) => Meaning::SetUp(module(name)),
         What::DoInit(name) => Meaning::Inits(module(name)),
-        What::DoInitReturns(ret) => Meaning::InitReturns(*ret >= 0),
+        What::DoInitReturns(ret) => Meaning::InitReturns(*ret),
         What::Registers { fs } => {
             loading.filter(|by| setting.registers(*by, fs))?;
             Meaning::Registers

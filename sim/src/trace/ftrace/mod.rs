@@ -1,19 +1,22 @@
 //! Logs of a real kernel, in the text of tracefs: is what it did a behaviour of the model?
 //!
-//! [`parse`] reads lines; [`cast`] finds out who plays whom (which process of the log is which actor,
-//! which modules there are, what was loaded before the log begins); [`play`] says for each line what
+//! `parse` reads lines; `cast` finds out who plays whom (which process of the log is which actor,
+//! which modules there are, what was loaded before the log begins); `play` says for each line what
 //! it means for the model: a step, a state, or a window in which a step that nobody saw must lie.
-//! [`super::accept`] decides, and [`show`] puts the hidden steps in their places.
+//! [`super::accept`] decides, and `show` puts the hidden steps in their places.
 //!
 //! What is compared and what is not is told in `docs/reality.md`.
 
 pub mod cast;
+mod order;
 pub mod parse;
 mod play;
 mod roles;
 mod show;
 
-use kmodcheck_explore::Product;
+pub use show::Shown;
+
+use kmodcheck_explore::{Product, Transition};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::userspace::index::ModuleIndex;
 use kmodcheck_model::{Event, Model, ModelError};
@@ -77,6 +80,9 @@ pub enum FtraceError {
     },
 }
 
+/// What somebody wants to know of the steps of a run, one bit for each thing.
+pub type Watch<'a> = &'a dyn Fn(&Transition<'_, Event>) -> u64;
+
 /// A log, and the model that it is held against.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -93,7 +99,8 @@ pub struct Answer {
 
 impl Recording {
     /// Reads `text`, the content of `file`, and makes the scenario: with the module indexes of the
-    /// kernel that was recorded, if there are any, else with what the log itself tells.
+    /// kernel that was recorded, if there are any, else with what the log itself tells. `blacklist`:
+    /// the modules that modprobe's configuration blacklists.
     ///
     /// # Errors
     /// Text that is not of tracefs, or a log that tells too little.
@@ -102,9 +109,10 @@ impl Recording {
         text: &str,
         features: Features,
         index: Option<&ModuleIndex>,
+        blacklist: &[String],
     ) -> Result<Self, FtraceError> {
         let lines = parse::parse(file, text)?;
-        let cast = Cast::new(file, lines, features, index)?;
+        let cast = Cast::new(file, lines, features, index, blacklist)?;
         let model = Model::new(cast.scenario.clone(), None)
             .map_err(|error| FtraceError::Model { file: file.to_owned(), error })?;
         Ok(Self { file: file.to_owned(), cast, model })
@@ -125,13 +133,21 @@ impl Recording {
     /// # Errors
     /// The limit was met.
     pub fn decide(&self, limit: u64) -> Result<Answer, FtraceError> {
+        self.decide_watching(limit, &|_| 0)
+    }
+
+    /// The same, remembering what `watch` says of the steps of each run.
+    ///
+    /// # Errors
+    /// The limit was met.
+    pub fn decide_watching(&self, limit: u64, watch: Watch<'_>) -> Result<Answer, FtraceError> {
         let system = Processes { model: &self.model };
         let product = Product::new(&system).ok_or_else(|| FtraceError::TooMany {
             file: self.file.clone(),
             calls: self.model.processes().len(),
             most: kmodcheck_explore::MAX_PROCESSES,
         })?;
-        let play = Play::new(&self.model, &self.cast);
+        let play = Play::new(&self.model, &self.cast, watch);
         match accept(&product, &play, limit) {
             Ok(verdict) => Ok(Answer { verdict }),
             Err(error) => {
@@ -160,6 +176,16 @@ impl Answer {
                 distinct.sort_unstable();
                 distinct.dedup();
                 distinct.len()
+            }
+        }
+    }
+
+    /// What the watch said in every run that gives the log, and in some.
+    pub fn watched(&self) -> (u64, u64) {
+        match &self.verdict {
+            Verdict::Accepted { states, .. } | Verdict::Refused { states, .. } => {
+                let bits = states.iter().map(|(_, memory)| memory.watched);
+                bits.fold((u64::MAX, 0), |(every, some), bits| (every & bits, some | bits))
             }
         }
     }

@@ -64,7 +64,12 @@ pub enum What {
     /// `call_usermodehelper_exec()` returns.
     HelperReturns(i64),
     /// `__request_module()` returns.
-    RequestReturns(i64),
+    RequestReturns {
+        /// This.
+        ret: i64,
+        /// To `get_fs_type()`, as far as the probe says where to.
+        to_get_fs_type: bool,
+    },
     /// `mount()` returns.
     MountReturns(i64),
     /// `finit_module()` or `init_module()` is called.
@@ -304,7 +309,10 @@ fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError
         "module_request" => What::ModuleRequest { name: f.first()?, wait: f.number("wait")? != 0 },
         "umh_exec" => What::Helper { path: f.string("path")?, name: f.string("argv3")? },
         "umh_exec_ret" => What::HelperReturns(f.number("ret")?),
-        "request_module_ret" => What::RequestReturns(f.number("ret")?),
+        "request_module_ret" => What::RequestReturns {
+            ret: f.number("ret")?,
+            to_get_fs_type: fields.trim_start().starts_with("(get_fs_type+"),
+        },
         "sys_mount" if returns => What::MountReturns(f.result()?),
         "sys_finit_module" | "sys_init_module" if returns => What::FinitReturns(f.result()?),
         "sys_finit_module" | "sys_init_module" => What::Finit,

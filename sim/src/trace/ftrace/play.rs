@@ -11,6 +11,7 @@ use kmodcheck_model::event::{Claim, InitOutcome, Woken};
 use kmodcheck_model::scenario::{Action, ModuleId};
 use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Task};
 
+use super::Watch;
 use super::cast::{Cast, MAX_HELPERS, Meaning, Observation, Who};
 use crate::Processes;
 use crate::trace::accept::{Fit, Log};
@@ -29,6 +30,8 @@ pub struct Memory {
     plays: [u8; MAX_HELPERS],
     /// By process of the product.
     inside: [Inside; MAX_PROCESSES],
+    /// What the watch said of the steps so far.
+    pub(super) watched: u64,
 }
 
 /// What a process is in.
@@ -44,6 +47,8 @@ struct Inside {
     test: Test,
     /// References on dependencies were given back in this `free_module()`.
     gave_back: bool,
+    /// A failed init's module is freed, and waiters are woken.
+    freed: bool,
 }
 
 impl Inside {
@@ -55,6 +60,7 @@ impl Inside {
         tests: 0,
         test: Test::None,
         gave_back: false,
+        freed: false,
     };
 }
 
@@ -113,14 +119,15 @@ enum Test {
 pub(super) struct Play<'a> {
     model: &'a Model,
     cast: &'a Cast,
+    watch: Watch<'a>,
 }
 
 const EBUSY: i64 = -16;
 const EEXIST: i64 = -17;
 
 impl<'a> Play<'a> {
-    pub fn new(model: &'a Model, cast: &'a Cast) -> Self {
-        Self { model, cast }
+    pub fn new(model: &'a Model, cast: &'a Cast, watch: Watch<'a>) -> Self {
+        Self { model, cast, watch }
     }
 
     fn actor(&self, memory: &Memory, who: Who) -> Option<usize> {
@@ -130,7 +137,6 @@ impl<'a> Play<'a> {
                 let plays = memory.plays[usize::from(helper)];
                 (plays < STRANGER).then_some(usize::from(plays))
             }
-            Who::Nobody => None,
         }
     }
 
@@ -141,6 +147,11 @@ impl<'a> Play<'a> {
     fn finished(&self, shared: u128, module: ModuleId) -> bool {
         let state = self.model.module_state(shared, module);
         self.model.scenario().features.kernel.finished_loading(state)
+    }
+
+    /// Whether the notifiers were told LIVE, if the log would say so.
+    fn live_was_told(&self, inside: &Inside) -> bool {
+        inside.window == Window::None || !self.cast.traced.live
     }
 
     /// Whether the log has a line wherever `module` takes its reference on `dependency`.
@@ -171,7 +182,11 @@ impl<'m> Log<Processes<'m>> for Play<'_> {
     }
 
     fn start(&self) -> Memory {
-        Memory { plays: [NOT_BEGUN; MAX_HELPERS], inside: [Inside::NOTHING; MAX_PROCESSES] }
+        Memory {
+            plays: [NOT_BEGUN; MAX_HELPERS],
+            inside: [Inside::NOTHING; MAX_PROCESSES],
+            watched: 0,
+        }
     }
 
     fn fit(&self, at: usize, memory: &Memory, transition: &Transition<'_, Event>) -> Fit<Memory> {
@@ -187,6 +202,9 @@ impl<'m> Log<Processes<'m>> for Play<'_> {
         }
         if self.model.returned(transition.after.locals[actor]) && fit.is_some() {
             after.inside[actor] = Inside { call: after.inside[actor].call, ..Inside::NOTHING };
+        }
+        if fit.is_some() {
+            after.watched |= (self.watch)(transition);
         }
         match fit {
             Some(true) => Fit::Seen(after),
@@ -215,9 +233,6 @@ impl Play<'_> {
         let seen = |meaning: Meaning| if mine == Some(meaning) { Some(true) } else { None };
         let hidden = |may: bool| if may { Some(false) } else { None };
         let inside = &mut memory.inside[actor];
-        if next.is_some_and(|o| o.meaning == Meaning::Lost) {
-            return Some(false);
-        }
         match transition.label {
             Event::Call { action } => match action {
                 // The events of these come with the first thing that they do.
@@ -356,10 +371,14 @@ impl Play<'_> {
                 }
                 hidden(inside.window == wanted)
             }
-            Event::DropInitial { .. } if self.cast.traced.initial => seen(Meaning::DropsInitial),
+            Event::DropInitial { .. } if self.cast.traced.initial => {
+                seen(Meaning::DropsInitial).filter(|_| self.live_was_told(inside))
+            }
             Event::WakeUpAll { after, .. } => {
-                if after == Woken::Loaded {
-                    inside.result = Outcome::Loaded;
+                match after {
+                    Woken::Loaded => inside.result = Outcome::Loaded,
+                    Woken::Failed => inside.freed = true,
+                    Woken::Unloaded => {}
                 }
                 Some(false)
             }
@@ -382,16 +401,17 @@ impl Play<'_> {
 
     /// Whether a state such as this one explains the line; what it opens or closes.
     fn line(&self, observation: &Observation, memory: &mut Memory, state: &Configuration) -> bool {
-        match observation.meaning {
-            Meaning::Lost => return true,
-            Meaning::Exec | Meaning::Exit => return self.strange(observation, memory),
-            _ => {}
+        if matches!(observation.meaning, Meaning::Exec | Meaning::Exit) {
+            return self.strange(observation, memory);
         }
         let Some(actor) = self.actor(memory, observation.who) else { return false };
         let task = self.task(state, actor);
         let inside = &mut memory.inside[actor];
-        let of = |module: ModuleId| self.model.module_state(state.shared, module);
-        let is = |module: Option<ModuleId>| module == Some(inside.module);
+        let of = |module: ModuleId| match module {
+            NONE => ModuleState::Absent,
+            module => self.model.module_state(state.shared, module),
+        };
+        let is = |module: Option<ModuleId>| module.is_some() && module == Some(inside.module);
         match observation.meaning {
             Meaning::StartsHelper => task.pc == Pc::Exec,
             Meaning::HelperReturns(ret) => {
@@ -483,10 +503,18 @@ impl Play<'_> {
                 fits
             }
             Meaning::DropsInitial => {
-                // Where nobody unloads, references are no steps.
-                !self.model.scenario().unloads()
-                    && inside.call == Call::Load
-                    && of(inside.module) == ModuleState::Live
+                inside.call == Call::Load
+                    && match of(inside.module) {
+                        // Where nobody unloads, references are no steps.
+                        ModuleState::Live => {
+                            !self.model.scenario().unloads() && self.live_was_told(inside)
+                        }
+                        // Init has failed.
+                        ModuleState::Going => {
+                            matches!(inside.window, Window::Inits | Window::Registers)
+                        }
+                        _ => false,
+                    }
             }
             Meaning::Going(module) => {
                 let fits = is(module)
@@ -509,12 +537,12 @@ impl Play<'_> {
                 fits
             }
             Meaning::GivesBack => inside.gave_back || !self.model.scenario().unloads(),
-            Meaning::InitReturns(succeeded) => match inside.result {
-                Outcome::Loaded => succeeded,
-                Outcome::InitFailed | Outcome::InitEexist => {
-                    // `free_module()` and the wake-up are over.
-                    !succeeded && of(inside.module) != ModuleState::Going
-                }
+            // An init that returns more than 0 counts as one that succeeded, and 0 is returned.
+            Meaning::InitReturns(ret) => match inside.result {
+                Outcome::Loaded => ret == 0,
+                // `free_module()` and the wake-up are over.
+                Outcome::InitFailed => ret < 0 && ret != EEXIST && inside.freed,
+                Outcome::InitEexist => ret == EEXIST && inside.freed,
                 _ => false,
             },
             Meaning::LoadReturns(ret) => {
@@ -522,7 +550,7 @@ impl Play<'_> {
                     && inside.test == Test::None
                     && match inside.result {
                         Outcome::None => false,
-                        Outcome::Loaded => ret >= 0,
+                        Outcome::Loaded => ret == 0,
                         Outcome::Exists | Outcome::InitEexist => ret == EEXIST,
                         Outcome::Busy => ret == EBUSY,
                         Outcome::InitFailed | Outcome::Unlinked => ret < 0 && ret != EEXIST,
@@ -541,13 +569,13 @@ impl Play<'_> {
                 *inside = Inside::NOTHING;
                 fits
             }
-            Meaning::Call
+            Meaning::OutOfOrder
+            | Meaning::Call
             | Meaning::Request
             | Meaning::RequestReturns(_)
             | Meaning::Pinned
             | Meaning::Listed(_)
             | Meaning::Resolved(_)
-            | Meaning::Lost
             | Meaning::Exec
             | Meaning::Exit => false,
         }
@@ -556,9 +584,7 @@ impl Play<'_> {
     /// A process that looks like a modprobe of some request and is none: where there are more of them
     /// than requests.
     fn strange(&self, observation: &Observation, memory: &mut Memory) -> bool {
-        let Who::Helper(helper) = observation.who else {
-            return false;
-        };
+        let Who::Helper(helper) = observation.who else { return false };
         let plays = &mut memory.plays[usize::from(helper)];
         match observation.meaning {
             Meaning::Exec if self.cast.strangers => {

@@ -11,6 +11,7 @@ use kmodcheck_model::userspace::closure;
 use kmodcheck_model::userspace::index::ModuleIndex;
 
 use super::FtraceError;
+use super::order::Place;
 use super::parse::{Line, What};
 
 /// Who a line is about.
@@ -20,8 +21,6 @@ pub(super) enum Who {
     Call(usize),
     /// A modprobe that the kernel started, by its place in [`Story::helpers`].
     Helper(usize),
-    /// The tracer.
-    Nobody,
 }
 
 /// A line that is about somebody.
@@ -33,6 +32,8 @@ pub(super) struct Part {
     pub module: Option<String>,
     /// For a `module_put`: the last reference of a `get_fs_type()`.
     pub last_reference: bool,
+    /// The process cannot come here from where it was last seen.
+    pub out_of_order: bool,
 }
 
 /// What a call is of.
@@ -102,6 +103,8 @@ pub(super) struct Story {
     pub helpers: Vec<HelperStory>,
     /// By name, in the order of their first line.
     modules: Vec<(String, Fate)>,
+    /// The line at which events were lost, after which nothing is read.
+    pub cut: Option<usize>,
 }
 
 /// What a process is in.
@@ -114,6 +117,7 @@ struct Now {
     in_finit: bool,
     loading: Option<String>,
     deletes: Option<usize>,
+    last: Place,
 }
 
 impl Story {
@@ -154,16 +158,39 @@ impl Story {
                 _ => None,
             })
             .collect();
+        let mut probed: BTreeSet<Place> = lines.iter().filter_map(|l| Place::of(&l.what)).collect();
+        // One probe sees all notifications of a chain.
+        if [Place::Live, Place::Coming, Place::Going].iter().any(|p| probed.contains(p)) {
+            probed.extend([Place::Live, Place::Coming, Place::Going]);
+        }
         let mut processes: BTreeMap<u32, Now> = BTreeMap::new();
         for (at, line) in lines.iter().enumerate() {
+            if line.what == What::Lost {
+                // Nobody knows any more where anybody is.
+                story.cut = Some(at);
+                break;
+            }
             let now = processes.entry(line.pid).or_default();
-            story.line(file, lines, at, now, &paths)?;
+            let mut out_of_order = false;
+            if let Some(place) = Place::of(&line.what) {
+                // The probe at delete_module() comes after the system call's own event.
+                let again = place == Place::Delete && now.last == Place::Delete;
+                out_of_order = !again && !place.follows(now.last, &probed);
+                if place == Place::Exit {
+                    // Nobody exits in the middle of a system call.
+                    let mounts = now.call.is_some() && probed.contains(&Place::MountReturns);
+                    out_of_order |= now.in_finit || now.deletes.is_some() || mounts;
+                }
+                now.last = place;
+            }
+            story.line(file, lines, at, now, &paths, out_of_order)?;
         }
         for helper in &mut story.helpers {
             let runs = |call: &&Call| {
                 call.helper.is_some_and(|(from, to)| {
                     let waits = !matches!(call.does, Does::Request { wait: false, .. });
-                    from < helper.exec && (to > helper.exit || !waits)
+                    let last = to > helper.exit || to == usize::MAX;
+                    from < helper.exec && (last || !waits)
                 })
             };
             let calls = story.calls.iter().enumerate();
@@ -179,6 +206,7 @@ impl Story {
         at: usize,
         now: &mut Now,
         paths: &BTreeSet<&str>,
+        out_of_order: bool,
     ) -> Result<(), FtraceError> {
         let line = &lines[at];
         let task = || format!("{}-{}", line.command, line.pid);
@@ -189,14 +217,19 @@ impl Story {
             expected: expected.to_owned(),
         };
         let mut part = |who, module: Option<&String>| {
-            self.parts.push(Part { line: at, who, module: module.cloned(), last_reference: false });
+            self.parts.push(Part {
+                line: at,
+                who,
+                module: module.cloned(),
+                last_reference: false,
+                out_of_order,
+            });
         };
         // Who is in load_module() or free_module().
         let loader = || now.player.filter(|_| now.in_finit).or(now.deletes.map(Who::Call));
         let in_finit = "a finit_module() call of the same process before this line";
         match &line.what {
-            What::Unrelated => {}
-            What::Lost => part(Who::Nobody, None),
+            What::Lost | What::Unrelated => {}
             What::Exec { file } if paths.contains(file.as_str()) => {
                 part(Who::Helper(self.helpers.len()), None);
                 *now = Now { player: Some(Who::Helper(self.helpers.len())), ..Now::default() };
@@ -210,7 +243,8 @@ impl Story {
             }
             What::Exec { .. } => {}
             What::Exit => {
-                if let Some(player) = now.player {
+                let left = now.deletes.or(now.call).filter(|_| out_of_order).map(Who::Call);
+                if let Some(player) = now.player.or(left) {
                     part(player, None);
                     if let Who::Helper(helper) = player {
                         self.helpers[helper].exit = at;
@@ -256,7 +290,7 @@ impl Story {
             What::ModuleRequest { .. }
             | What::Helper { .. }
             | What::HelperReturns(_)
-            | What::RequestReturns(_) => {
+            | What::RequestReturns { .. } => {
                 let expected = "a __request_module() call of the same process before this line";
                 let call = now.call.filter(|_| now.requested).ok_or_else(|| error(expected))?;
                 part(Who::Call(call), None);
@@ -269,8 +303,12 @@ impl Story {
                             *to = at;
                         }
                     }
-                    What::RequestReturns(ret) => {
+                    What::RequestReturns { ret, to_get_fs_type } => {
                         story.returned = Some(*ret);
+                        if *to_get_fs_type && !matches!(story.does, Does::GetFsType(_)) {
+                            let expected = "the get_fs_type() call that this is in, before it";
+                            return Err(error(expected));
+                        }
                         if !matches!(story.does, Does::GetFsType(_)) {
                             now.call = None;
                             now.requested = false;
@@ -279,9 +317,17 @@ impl Story {
                     _ => {}
                 }
             }
-            What::MountReturns(_) => {
+            What::MountReturns(ret) => {
                 if let Some(call) = now.call.take() {
-                    part(Who::Call(call), None);
+                    // What failed keeps no reference.
+                    let out_of_order = out_of_order || *ret != 0 && now.references != 0;
+                    self.parts.push(Part {
+                        line: at,
+                        who: Who::Call(call),
+                        module: None,
+                        last_reference: false,
+                        out_of_order,
+                    });
                 }
             }
             What::Finit => {
@@ -302,6 +348,7 @@ impl Story {
                     who: now.player.expect("set above"),
                     module: None,
                     last_reference: false,
+                    out_of_order,
                 });
             }
             What::FinitReturns(_) => {
@@ -323,7 +370,6 @@ impl Story {
                         Does::Modprobe(modules) => Some(modules),
                         _ => None,
                     },
-                    Who::Nobody => None,
                 };
                 if let Some(modules) = modules
                     && !modules.contains(module)
@@ -377,6 +423,7 @@ impl Story {
                             who: Who::Call(call),
                             module: Some(module.clone()),
                             last_reference: now.references == 0,
+                            out_of_order,
                         });
                     }
                 }
@@ -574,7 +621,12 @@ fn shell_name(modules: &[String]) -> String {
 }
 
 /// Makes the scenario.
-pub(super) fn setting(story: &Story, features: Features, index: Option<&ModuleIndex>) -> Setting {
+pub(super) fn setting(
+    story: &Story,
+    features: Features,
+    index: Option<&ModuleIndex>,
+    blacklist: &[String],
+) -> Setting {
     let mut modules: Vec<Module> = Vec::new();
     let mut names: Vec<Name> = Vec::new();
     for call in &story.calls {
@@ -594,11 +646,19 @@ pub(super) fn setting(story: &Story, features: Features, index: Option<&ModuleIn
         }
         let name = index
             .and_then(|index| of_index(index, &request, get_fs_type, features, &mut modules))
-            .unwrap_or_else(|| of_log(story, call, &request, listed, get_fs_type, &mut modules));
+            .unwrap_or_else(|| of_log(story, call, &request, listed, blacklist, &mut modules));
         names.push(name);
     }
     for (name, _) in &story.modules {
         number(&mut modules, name);
+    }
+    for name in &mut names {
+        let request = name.request.replace('-', "_");
+        let Resolution::Modules(targets) = &mut name.resolution else { continue };
+        for target in targets {
+            let module = &modules[usize::from(target.module)].name;
+            target.blacklisted = request != *module && blacklist.contains(module);
+        }
     }
     for at in 0..modules.len() {
         let name = modules[at].name.clone();
@@ -709,13 +769,13 @@ fn of_log(
     call: &Call,
     request: &str,
     listed: Option<&Vec<String>>,
-    get_fs_type: bool,
+    blacklist: &[String],
     modules: &mut Vec<Module>,
 ) -> Name {
     let fs = request.strip_prefix("fs-").unwrap_or(request);
     let own = fs.replace('-', "_");
     let mut list = listed.cloned().unwrap_or_else(|| story.modules_for(request));
-    if list.is_empty() && story.known(&own).is_some() {
+    if list.is_empty() && (story.known(&own).is_some() || blacklist.contains(&own)) {
         list.push(own.clone());
     }
     let registers =
@@ -739,7 +799,7 @@ fn of_log(
         .map(|name| Probe { module: number(modules, name), required: true, insert: Insert::Finit })
         .collect();
     let module = number(modules, &target);
-    modules[usize::from(module)].registers |= get_fs_type;
+    modules[usize::from(module)].registers |= matches!(call.does, Does::GetFsType(_));
     let target = Target { module, probe, blacklisted: false };
     let resolution = Resolution::Modules(vec![target]);
     Name { request: request.to_owned(), resolution, builtin: None }
@@ -774,8 +834,9 @@ fn loaded(story: &Story, modules: &[Module], names: &[Name]) -> Vec<ModuleId> {
                     call.name().as_deref() == Some(name.request.as_str())
                         && call.returned == Some(0)
                 };
-                let probes = name.targets().iter().flat_map(|t| &t.probe);
-                probes.clone().any(|probe| probe.module == id && probe.required)
+                let wanted = name.targets().iter().filter(|t| !t.blacklisted);
+                let mut probes = wanted.flat_map(|t| &t.probe);
+                probes.any(|probe| probe.module == id && probe.required)
                     && story.calls.iter().any(success)
             })
     };

@@ -29,6 +29,11 @@ pub enum Shown {
 }
 
 impl Recording {
+    /// The number of the line at which the tracer lost events.
+    pub fn lost_at(&self) -> Option<usize> {
+        self.cast.cut.map(|line| self.cast.lines[line].number)
+    }
+
     /// The actor in the words of the log.
     pub fn actor(&self, place: usize) -> String {
         match self.cast.players.iter().find(|p| usize::from(p.place) == place) {
@@ -107,6 +112,13 @@ impl Answer {
                     recording.cast.observations.len(),
                     if states == 1 { "" } else { "s" }
                 );
+                if let Some(line) = recording.lost_at() {
+                    let _ = writeln!(
+                        out,
+                        "{}:{line}: the tracer lost events here: what follows is not decided",
+                        recording.file
+                    );
+                }
             }
             Verdict::Refused { at, .. } => {
                 if let Some(line) = recording.cast.line_of(*at) {

@@ -1,0 +1,142 @@
+//! What a verdict assumed, in words: read off the scenario, so that it cannot say anything else.
+
+use kmodcheck_model::features::RequestLimit;
+use kmodcheck_model::scenario::{Action, Actor, Helper, Init, Insert, Module, Scenario};
+
+/// What no scenario can have.
+pub(crate) const NOT_MODELLED: [&str; 6] = [
+    "weak memory (steps are sequentially consistent)",
+    "loads that fail before the name is claimed (signature, ELF, blacklist=, memory) or in \
+     notifiers and parameters",
+    "signals other than a kill of those who are said to be killable",
+    "modprobe's configuration beyond aliases, softdeps, blacklist and `install NAME /bin/true`",
+    "asynchronous probes and what waits for them",
+    "files and indexes that change while somebody reads them",
+];
+
+/// Who does what, in words.
+pub(crate) fn actors(scenario: &Scenario) -> Vec<String> {
+    scenario.actors.iter().map(|actor| in_words(scenario, actor)).collect()
+}
+
+fn in_words(scenario: &Scenario, actor: &Actor) -> String {
+    let name = |id: u8| scenario.names[usize::from(id)].request.as_str();
+    let file_system = |id: u8| scenario.names[usize::from(id)].file_system();
+    let what = match actor.action {
+        Action::RequestModule(id) => format!("request_module(\"{}\")", name(id)),
+        Action::RequestModuleNowait(id) => format!("request_module_nowait(\"{}\")", name(id)),
+        Action::GetFsType(id) => format!("get_fs_type(\"{}\")", file_system(id)),
+        Action::Modprobe(id) => format!("modprobe {}", name(id)),
+        Action::ModprobeRemove(id) => format!("modprobe -r {}", name(id)),
+        Action::Rmmod(id) => format!("rmmod {}", scenario.module_name(id)),
+        Action::Udev(id) => format!("a udev rule for {}", scenario.module_name(id)),
+    };
+    let killable = if actor.killable { ", who may be killed" } else { "" };
+    format!("{} x {what}{killable}", actor.count)
+}
+
+/// What the scenario assumes.
+pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
+    let mut assumed = Vec::new();
+    assumed.extend(inits(scenario));
+    let named = |wanted: fn(&Module) -> bool| {
+        let names = scenario.modules.iter().filter(|m| wanted(m)).map(|m| m.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    for (what, names) in [
+        ("setting up sysfs may fail", named(|m| m.sysfs_may_fail)),
+        ("/sys/module/NAME/ is taken by built-in code", named(|m| m.name_taken)),
+        ("modules.builtin lists it although there is a file", named(|m| m.listed_builtin)),
+        ("its file is compressed", named(|m| m.compressed)),
+        ("it has no exit", named(|m| m.no_exit)),
+    ] {
+        if !names.is_empty() {
+            assumed.push(format!("{names}: {what}"));
+        }
+    }
+    for name in &scenario.names {
+        for target in name.targets().iter().filter(|t| t.blacklisted) {
+            let module = scenario.module_name(target.module);
+            assumed.push(format!("{module} is blacklisted, and asked for by its alias"));
+        }
+        if let Some(builtin) = &name.builtin {
+            let directory = if builtin.directory { "a" } else { "no" };
+            assumed.push(format!(
+                "built-in {} has {directory} directory under /sys/module",
+                builtin.name
+            ));
+        }
+    }
+    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
+    let mut installed: Vec<&str> = probes
+        .filter(|p| p.insert == Insert::NoopCommand)
+        .map(|p| scenario.module_name(p.module))
+        .collect();
+    installed.dedup();
+    if !installed.is_empty() {
+        assumed.push(format!("{}: `install` runs /bin/true in its place", installed.join(", ")));
+    }
+    assumed.extend(helper(scenario));
+    assumed.push(waits(scenario));
+    assumed.push(match scenario.limit {
+        None => "nobody meets the limit of running requests".to_owned(),
+        Some(limit) => format!("at most {limit} requests run at a time"),
+    });
+    if !scenario.unloads() {
+        assumed.push("nothing is unloaded".to_owned());
+    }
+    if !scenario.nests() {
+        assumed.push("no module's init requests a module".to_owned());
+    }
+    if !scenario.actors.iter().any(|a| a.killable) {
+        assumed.push("no signals".to_owned());
+    }
+    assumed
+}
+
+fn inits(scenario: &Scenario) -> Vec<String> {
+    let all = |wanted: Init| scenario.modules.iter().all(|m| m.init == wanted);
+    if all(Init::Succeeds) {
+        return vec!["every init succeeds".to_owned()];
+    }
+    if all(Init::MayFail) {
+        return vec!["every init may fail at every attempt".to_owned()];
+    }
+    let words = |module: &Module| match module.init {
+        Init::Succeeds => format!("{}'s init succeeds", module.name),
+        Init::MayFail => format!("{}'s init may fail at every attempt", module.name),
+        Init::MayReturnEexist => format!("{}'s init may return -EEXIST", module.name),
+        Init::Fails => format!("{}'s init fails", module.name),
+    };
+    scenario.modules.iter().map(words).collect()
+}
+
+fn helper(scenario: &Scenario) -> Vec<String> {
+    let mut words = Vec::new();
+    words.extend(match scenario.helper {
+        Helper::Present => None,
+        Helper::Missing => Some("modprobe_path names no file".to_owned()),
+        Helper::NotExecutable => Some("modprobe_path names what may not be executed".to_owned()),
+        Helper::EmptyPath => Some("modprobe_path is empty".to_owned()),
+        Helper::Disabled => Some("helpers are disabled".to_owned()),
+    });
+    if scenario.lsm_refuses {
+        words.push("the LSM refuses every request".to_owned());
+    }
+    words
+}
+
+fn waits(scenario: &Scenario) -> String {
+    let kernel = &scenario.features.kernel;
+    if !scenario.timeouts {
+        return "no wait lasts 30 s".to_owned();
+    }
+    let mut over = vec!["the 30 s of resolve_symbol_wait()"];
+    if scenario.limit.is_some() && kernel.request_limit != RequestLimit::FailsAtOnce {
+        over.push("the 5 s of the limit");
+    }
+    if kernel.duplicate_requests {
+        over.push("the 60 s of a duplicate's result");
+    }
+    format!("{} may be over at any moment", over.join(" and "))
+}

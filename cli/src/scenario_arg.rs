@@ -1,0 +1,58 @@
+//! The scenario that a command is about: a file, or a built-in one by name.
+
+use std::path::Path;
+
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::Property;
+use kmodcheck_properties::matrix::Cell;
+use kmodcheck_sim::scenario_file;
+
+use crate::main_job::RACE;
+use crate::{Failure, options};
+
+/// The scenario of `text`: a scenario file (TOML), a saved trace's, a recorded trace's, one in JSON, or
+/// a built-in one.
+/// Built in: `race`, or a cell of the matrix, as `fs-ext4 ok v19 none none`, also with slashes.
+/// `callers`: how many, for a built-in one.
+pub(crate) fn scenario(text: &str, callers: u8) -> Result<Scenario, Failure> {
+    let path = Path::new(text);
+    if path.is_file() {
+        return from_file(path);
+    }
+    let cell = if text == "race" {
+        RACE
+    } else {
+        let wanted = text.replace('/', " ");
+        let wanted: Vec<&str> = wanted.split_whitespace().collect();
+        Cell::all()
+            .into_iter()
+            .find(|c| c.to_string().split(' ').eq(wanted.iter().copied()))
+            .ok_or_else(|| {
+                format!(
+                    "found scenario '{text}', expected a file (a scenario in TOML or JSON, or a saved \
+                     trace), \
+                     'race', or a cell of the matrix such as '{RACE}'"
+                )
+            })?
+    };
+    Ok(cell.model(callers, None).scenario().clone())
+}
+
+fn from_file(path: &Path) -> Result<Scenario, Failure> {
+    let name = path.display();
+    let text = options::read(path)?;
+    if path.extension().is_some_and(|e| e == "toml") {
+        let names = Property::ALL.map(Property::name);
+        return Ok(scenario_file::load(&name.to_string(), &text, &names)?.scenario);
+    }
+    let located =
+        |error: serde_json::Error| format!("{name}:{}:{}: {error}", error.line(), error.column());
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(located)?;
+    if value.get("format").is_some() {
+        return match crate::trace::load(path)? {
+            Ok(loaded) => Ok(loaded.model.scenario().clone()),
+            Err(differs) => Err(differs.into()),
+        };
+    }
+    Ok(serde_json::from_str(&text).map_err(located)?)
+}

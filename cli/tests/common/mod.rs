@@ -1,0 +1,66 @@
+//! What the test binaries of this crate share; each uses a part of it.
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+/// The indexes of a Debian kernel, trimmed.
+pub fn fixture() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../model/tests/fixtures/debian-6.1")
+}
+
+/// Runs the command; the exit status, and what it printed.
+pub fn run(arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+    Run::of(command.args(arguments).output().expect("the command can be run"))
+}
+
+/// `check` on the fixture.
+pub fn check(arguments: &[&str]) -> Run {
+    let directory = fixture();
+    let mut all = vec!["check", "--modules", directory.to_str().expect("the path is UTF-8")];
+    all.extend(arguments);
+    run(&all)
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Run {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
+        Self { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Asserts the exit status, and shows everything if it is another.
+    #[track_caller]
+    pub fn exits(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "stdout: {}\nstderr: {}", self.out, self.err);
+        self
+    }
+
+    /// Asserts that stderr is one message with all of `parts`, and that nothing was printed.
+    #[track_caller]
+    pub fn refuses(self, parts: &[&str]) -> Self {
+        let run = self.exits(2);
+        assert_eq!(run.out, "");
+        for part in parts {
+            assert!(run.err.contains(part), "'{part}' is not in: {}", run.err);
+        }
+        run
+    }
+
+    /// Asserts that stdout has `part`.
+    #[track_caller]
+    pub fn says(self, part: &str) -> Self {
+        assert!(self.out.contains(part), "'{part}' is not in: {}", self.out);
+        self
+    }
+}

@@ -1,0 +1,133 @@
+//! The scenario files: each one's verdicts are those that were written into it before it was run.
+
+use std::path::{Path, PathBuf};
+
+use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::{Options, Step, explore};
+use kmodcheck_model::{Event, Model, Ret};
+use kmodcheck_properties::{Property, Verdict, check};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::scenario_file::{self, Change, Expected, Loaded};
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 13 && files.iter().all(|f| f.extension().is_some_and(|e| e == "toml")));
+    files
+}
+
+fn load(name: &str, text: &str) -> Loaded {
+    let names = Property::ALL.map(Property::name);
+    scenario_file::load(name, text, &names).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn found(verdict: &Verdict) -> Expected {
+    match verdict {
+        Verdict::Violated(_) => Expected::Violated,
+        Verdict::Holds { premise_met: true } => Expected::Holds,
+        Verdict::Holds { premise_met: false } | Verdict::NotApplicable => Expected::Vacuous,
+        Verdict::OutOfBudget => panic!("no search was bounded"),
+    }
+}
+
+/// With and without symmetry: every verdict is the same, and is the expected one.
+fn verdicts_are_as_expected(name: &str, loaded: &Loaded) {
+    let Loaded { scenario, properties, expect, .. } = loaded;
+    let model = Model::new(scenario.clone(), None).unwrap();
+    for symmetry in [true, false] {
+        let report = check(&model, &Options { symmetry, ..Options::default() }).unwrap();
+        for (property, expected) in expect {
+            let property = Property::from_name(property).unwrap();
+            let verdict = &report.answer(property).verdict;
+            assert_eq!(found(verdict), *expected, "{name}: {}", property.name());
+        }
+        let judged =
+            |p: &Property| properties.as_ref().is_none_or(|j| j.contains(&p.name().into()));
+        for property in Property::ALL.into_iter().filter(judged) {
+            let listed = expect.iter().any(|(name, _)| name == property.name());
+            let violated = found(&report.answer(property).verdict) == Expected::Violated;
+            assert!(listed || !violated, "{name}: {} is violated", property.name());
+        }
+    }
+}
+
+/// What the command line makes of a file, as the command itself does.
+fn overridden(mut loaded: Loaded, options: &[&str]) -> Loaded {
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || (*options.next().unwrap()).to_owned();
+        let choice = &mut loaded.choice;
+        match *option {
+            "--kernel" => choice.kernel = value(),
+            "--kmod" => choice.kmod = value(),
+            "--with" => choice.changes.push(Change::With(value())),
+            "--without" => choice.changes.push(Change::Without(value())),
+            "--limit" => loaded.scenario.limit = Some(value().parse().unwrap()),
+            "--timeouts" => loaded.scenario.timeouts = true,
+            "--expect" => {
+                let value = value();
+                let (property, expected) = value.split_once('=').unwrap();
+                let expected = Expected::from_name(expected).unwrap();
+                loaded.expect.retain(|(name, _)| name != property);
+                loaded.expect.push((property.to_owned(), expected));
+            }
+            other => panic!("unknown option {other}"),
+        }
+    }
+    loaded.scenario.features = loaded.choice.features().unwrap();
+    loaded
+}
+
+#[test]
+fn every_file_is_as_expected() {
+    for path in files() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# "), "{name}: expected a comment that says what it shows");
+        let loaded = load(name, &text);
+        assert!(!loaded.expect.is_empty(), "{name}: expected expectations");
+        verdicts_are_as_expected(name, &loaded);
+        // The commands that its comment shows.
+        for command in text.lines().filter_map(|l| l.strip_prefix("#     kmodcheck check ")) {
+            let mut words = command.split(' ');
+            assert_eq!(words.next(), Some(name), "{name}: a command about another file");
+            let options: Vec<&str> = words.collect();
+            verdicts_are_as_expected(command, &overridden(loaded.clone(), &options));
+        }
+    }
+}
+
+#[test]
+fn the_example_that_is_written_for_a_beginner_is_as_expected() {
+    verdicts_are_as_expected("example.toml", &load("example.toml", scenario_file::EXAMPLE));
+}
+
+/// Looks for steps by their events.
+struct Looks(fn(&Event) -> bool);
+
+impl Monitor<Processes<'_>> for Looks {
+    type Tally = ();
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        u64::from((self.0)(&step.label))
+    }
+}
+
+/// What duplicates-and-a-kill.toml says of its second caller, whom nobody can kill.
+#[test]
+fn a_killed_callers_error_is_handed_to_others() {
+    let path = files().into_iter().find(|f| f.ends_with("duplicates-and-a-kill.toml")).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let handed = |text: &str| {
+        let model = Model::new(load("kill", text).scenario, None).unwrap();
+        let killed =
+            |event: &Event| matches!(event, Event::DuplicateResult { ret: Ret::Erestartsys, .. });
+        let found = explore(&Processes { model: &model }, &Looks(killed), &Options::default());
+        !found.unwrap().violations.is_empty()
+    };
+    assert!(handed(&text));
+    assert!(!handed(&text.replace("killable = true", "killable = false")));
+}

@@ -1,0 +1,415 @@
+//! Partial-order reduction: of steps that commute, one order is enough.
+//!
+//! - Papers: P. Godefroid, 'Partial-order methods for the verification of concurrent systems', 1996
+//!   (persistent sets, computed process by process from what each may do from here on); D. Peled,
+//!   'All from one, one for all', 1993 (ample sets); D. Bošnački, S. Leue and A. Lluch Lafuente,
+//!   'Partial-order reduction for general state exploring algorithms', 2009 (the proviso for
+//!   breadth-first search); E. A. Emerson, S. Jha and D. Peled, 'Combining partial order and symmetry
+//!   reductions', 1997.
+//! - Decides: whether a step that violates a property of single steps can be taken, and whether a
+//!   state can be reached in which nobody can step and somebody has not returned. Both exactly. Not
+//!   decided: how short a trace can be, properties of where everybody is
+//!   ([`Watch::violated_together`] is not asked), how often a step is taken, and processes that are
+//!   stuck while others go on.
+//! - Needs: nothing. What is declared ([`Footprint`](crate::Footprint), [`Watch::looks_at`]) only
+//!   makes it effective, and is checked.
+//! - Costs: a pass over pairs of shared and local states before the search (`footprint`); for each
+//!   state a comparison of those who are there with each other, and a look-up of each successor
+//!   before it is stored.
+//!
+//! # Why nothing is lost
+//!
+//! In a state, take some processes P such that nothing that others can do, however long P waits,
+//! fails to commute with any next step of a process in P, or enables another step of one. The steps
+//! of P alone are explored. Let w be any sequence of steps in the full system. If no process of P
+//! steps in w, each explored step still can be taken after w, and first instead, with the same
+//! result. If one does, its first step c commutes with all of w before it: c is an explored step,
+//! and w with c moved to its front leads to the same state and is made of the same steps. A step is
+//! the same if it is by the same process, with the same label, local states, written values and
+//! violations: all of these depend on what the step reads only, and that was not written by what it
+//! was moved across. So by induction every step of w is taken in the reduced system too, provided that
+//! no step is put off for ever: that needs a state where all are expanded to be reached again and
+//! again, and it is, because a state is expanded in part only if one of its explored steps leads to
+//! a state that is expanded later (the proviso). A state in which nobody can step is at the end of
+//! sequences that cannot be put off, and is reached by a reordering of any of them.
+//!
+//! That steps of p and q 'commute' speaks of everybody, because steps change more than the process
+//! that takes them: what others remember of a change counts as read by them, a queue counts as
+//! written by who wakes it and as read by who is asleep on it now or one step from here, and
+//! likewise a pool of dormant processes by who takes from it and by who is in it. A third process
+//! that would remember two changes differently in the other order reads both. The one that steps may
+//! be one of several in one local state: these are disturbed by each other or not, like any two.
+//!
+//! With symmetry: the choice of P depends on kinds and local states only, so exchanging processes
+//! exchanges what is chosen, and the proviso holds for all states that a stored one stands for.
+
+mod footprint;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use foldhash::fast::FixedState;
+
+use crate::bfs::TraceStep;
+use crate::counted::space::{Batch, Decoded, flag};
+use crate::counted::states::States;
+use crate::counted::store::{Cursor, Inserted};
+use crate::counted::{MAX_COUNTED, Uncountable, check};
+use crate::directed::Lead;
+use crate::limits::{End, Options, Progress};
+use crate::system::System;
+use crate::watch::Watch;
+use footprint::{Feet, Foot, feet};
+
+/// A reachable state in which nobody can step and somebody has not returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlock<Label> {
+    /// A process that has not returned.
+    pub process: usize,
+    /// A trace to the state; not proved shortest.
+    pub trace: Vec<TraceStep<Label>>,
+    /// How many distinct states are like that. No reduction leaves one out.
+    pub states: u64,
+}
+
+/// What a reduced search found.
+#[derive(Clone, Debug)]
+pub struct Reduced<Label> {
+    /// How it ended; nothing below is a verdict unless this is [`End::Complete`], except leads and a
+    /// deadlock.
+    pub end: End,
+    /// Distinct states found.
+    pub states: u64,
+    /// Transitions explored, each process and each process woken counting as one.
+    pub transitions: u64,
+    /// Steps to the farthest state found.
+    pub depth: u32,
+    /// States found and not expanded; 0 if complete.
+    pub queue: u64,
+    /// A violation of each property that was violated, by property; not proved shortest.
+    pub leads: Vec<Lead<Label>>,
+    /// A deadlock, if there is one.
+    pub deadlock: Option<Deadlock<Label>>,
+    /// States of which some steps were left out.
+    pub reduced: u64,
+    /// Whether anything was known of what commutes. If not, because the pass before the search would
+    /// have taken more than [`PASS`] questions, nothing was left out.
+    pub informed: bool,
+    /// Bytes held at the end.
+    pub bytes: u64,
+}
+
+/// Most questions that the pass before the search asks, each of what one step does to one process.
+pub const PASS: u64 = 100_000_000;
+
+/// Explores enough of the states of `system` to decide what can be done, breadth first. With
+/// [`Options::symmetry`] processes of one kind are interchangeable, as in
+/// [`crate::explore_counted`]; without it each is itself. [`Options::stop_when_violated`] stops at the
+/// end of a level.
+///
+/// # Errors
+/// If the system does not fit.
+pub fn explore_reduced<S: System, W: Watch<S::Label>>(
+    system: &S,
+    watch: &W,
+    options: &Options<'_>,
+) -> Result<Reduced<S::Label>, Uncountable> {
+    let initial = check(system)?;
+    let search = Search {
+        states: States::new(system, &initial, options.symmetry, options.limits.states),
+        feet: feet(system, watch, PASS),
+        here: HashMap::default(),
+        foot: Vec::new(),
+        disturbed: Vec::new(),
+        possible: Vec::new(),
+        first: [None; 64],
+        deadlock: None,
+        deadlocks: 0,
+        transitions: 0,
+        expanded: 0,
+        reduced: 0,
+        levels: 0,
+        level: 0..0,
+        last: 0,
+        started: Instant::now(),
+    };
+    Ok(search.run(watch, options))
+}
+
+/// Groups of a state.
+#[derive(Clone, Copy, Default)]
+struct Mask([u64; MAX_COUNTED.div_ceil(64)]);
+
+impl Mask {
+    fn of(group: usize) -> Self {
+        let mut mask = Self::default();
+        mask.set(group);
+        mask
+    }
+
+    fn set(&mut self, group: usize) {
+        self.0[group / 64] |= 1 << (group % 64);
+    }
+
+    fn has(&self, group: usize) -> bool {
+        self.0[group / 64] >> (group % 64) & 1 != 0
+    }
+
+    fn add(&mut self, more: Self) {
+        self.0.iter_mut().zip(more.0).for_each(|(word, more)| *word |= more);
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        let mut mask = *self;
+        mask.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
+        mask
+    }
+
+    /// Takes one out.
+    fn pop(&mut self) -> Option<usize> {
+        let word = self.0.iter().position(|word| *word != 0)?;
+        let bit = self.0[word].trailing_zeros();
+        self.0[word] &= self.0[word] - 1;
+        Some(word * 64 + bit as usize)
+    }
+}
+
+struct Search<'s, S: System> {
+    states: States<'s, S>,
+    feet: Option<Feet>,
+    /// By number of shared and of local state.
+    here: HashMap<(u32, u32), (Foot, bool), FixedState>,
+    /// Of the state at hand, by group: what its processes have to do with others, and whether they
+    /// have a way to step.
+    foot: Vec<(Foot, bool)>,
+    /// And which groups may disturb it, where that was asked.
+    disturbed: Vec<Option<Mask>>,
+    /// Sets of groups that are enough: how many of them have a way to step, and the first.
+    possible: Vec<(usize, usize, Mask)>,
+    /// By property: the record before the first violating step, and its choice.
+    first: [Option<(u32, u32)>; 64],
+    /// The first record with a deadlock.
+    deadlock: Option<u32>,
+    deadlocks: u64,
+    transitions: u64,
+    expanded: u64,
+    reduced: u64,
+    levels: u32,
+    /// The level being expanded: the first of its states, and the first after them, as counted.
+    level: Range<u64>,
+    last: u32,
+    started: Instant,
+}
+
+/// States between two looks at the clock.
+const CLOCK: u64 = 1 << 10;
+
+impl<S: System> Search<'_, S> {
+    fn run<W: Watch<S::Label>>(mut self, watch: &W, options: &Options<'_>) -> Reduced<S::Label> {
+        let end = self.levels(watch, options);
+        let violated = (0..64).filter_map(|p| self.first[p as usize].map(|first| (p, first)));
+        let steps_only = StepsOnly(watch);
+        let leads = violated
+            .map(|(property, (before, choice))| Lead {
+                property,
+                trace: self.states.trace_violating(property, before, choice, &steps_only),
+            })
+            .collect();
+        let deadlock = self.deadlock.map(|record| {
+            let (trace, end) = self.states.trace_to(record);
+            let waits =
+                |(kind, local)| local != 0 && !self.states.space.system.returned(kind, local);
+            let process = end.processes.iter().position(|process| waits(*process));
+            let process = process.expect("somebody has not returned");
+            Deadlock { process, trace, states: self.deadlocks }
+        });
+        Reduced {
+            end,
+            states: self.states.store.len(),
+            transitions: self.transitions,
+            depth: self.states.path_to(self.last).len() as u32 - 1,
+            queue: self.states.store.len() - self.expanded,
+            leads,
+            deadlock,
+            reduced: self.reduced,
+            informed: self.feet.is_some(),
+            bytes: self.bytes(),
+        }
+    }
+
+    fn levels<W: Watch<S::Label>>(&mut self, watch: &W, options: &Options<'_>) -> End {
+        let mut state = Decoded::default();
+        let mut cursor = Cursor::default();
+        let mut batch = Batch::default();
+        loop {
+            let level_end = self.states.store.len();
+            self.level = self.level.end..level_end;
+            while self.expanded < level_end {
+                if self.expanded.is_multiple_of(CLOCK)
+                    && let Some(end) = self.out_of_budget(options)
+                {
+                    return end;
+                }
+                let record = self.states.store.at(&mut cursor);
+                self.states.space.decode(self.states.store.tail(record), &mut state);
+                if let Err(end) = self.expand(record, &state, watch, &mut batch) {
+                    return end;
+                }
+                self.states.store.pass(&mut cursor, state.bytes, state.flags());
+                self.expanded += 1;
+            }
+            if level_end == self.states.store.len() {
+                return End::Complete;
+            }
+            self.levels += 1;
+            let wanted = options.stop_when_violated;
+            let violated = (0..64).filter(|p| self.first[*p].is_some()).fold(0, |m, p| m | 1 << p);
+            if wanted != 0 && violated & wanted == wanted {
+                return End::Violated;
+            }
+        }
+    }
+
+    fn expand<W: Watch<S::Label>>(
+        &mut self,
+        record: u32,
+        state: &Decoded,
+        watch: &W,
+        batch: &mut Batch,
+    ) -> Result<(), End> {
+        let chosen = self.choose(record, state, watch, batch);
+        let mut exhausted = Ok(());
+        match &chosen {
+            Some(_) => self.reduced += 1,
+            None => {
+                let mut runs = vec![0; state.flags()];
+                batch.clear();
+                exhausted = self.states.space.expand(record, state, watch, batch, &mut runs);
+                let waits = (0..state.groups.len()).any(|i| !flag(&runs, i));
+                if batch.candidates.is_empty() && exhausted.is_ok() && waits {
+                    self.deadlock.get_or_insert(record);
+                    self.deadlocks += 1;
+                }
+            }
+        }
+        for candidate in &batch.candidates {
+            self.transitions += u64::from(candidate.times);
+            let mut violated = self.states.space.choices[candidate.choice as usize].violated;
+            while violated != 0 {
+                self.first[violated.trailing_zeros() as usize]
+                    .get_or_insert((record, candidate.choice));
+                violated &= violated - 1;
+            }
+            let flags = usize::from(candidate.groups).div_ceil(8);
+            match self.states.store.insert(batch.body(candidate), candidate.tag, flags, record) {
+                Inserted::New(new) => self.last = new,
+                Inserted::Old(_) => {}
+                Inserted::Full => return Err(End::StatesLimit),
+            }
+        }
+        exhausted.map_err(End::PoolExhausted)
+    }
+
+    /// Chooses groups whose processes' steps are enough, if these are not all: fills `batch` with
+    /// their successors.
+    fn choose<W: Watch<S::Label>>(
+        &mut self,
+        record: u32,
+        state: &Decoded,
+        watch: &W,
+        batch: &mut Batch,
+    ) -> Option<()> {
+        let Self { states, feet, here, foot, disturbed, possible, .. } = self;
+        let feet = feet.as_ref()?;
+        let groups = state.groups.len();
+        let space = &mut states.space;
+        foot.clear();
+        for group in &state.groups {
+            let known = *here.entry((state.shared, group.local)).or_insert_with(|| {
+                let (kind, value) = space.local_value(group.local);
+                let foot = feet.of(kind, value, space.shared_value(state.shared));
+                (foot, space.steps(state.shared, group.local, watch).many > 0)
+            });
+            foot.push(known);
+        }
+        let all = foot.iter().filter(|(_, steps)| *steps).count();
+        disturbed.clear();
+        disturbed.resize(groups, None);
+        possible.clear();
+        for first in (0..groups).filter(|i| foot[*i].1) {
+            let mut chosen = Mask::of(first);
+            let mut open = chosen;
+            while let Some(i) = open.pop() {
+                let by = disturbed[i].get_or_insert_with(|| {
+                    let mut by = Mask::default();
+                    let disturbing = |j: &usize| foot[i].0.disturbed_by(&foot[*j].0);
+                    (0..groups).filter(disturbing).for_each(|j| by.set(j));
+                    by
+                });
+                open.add(by.without(&chosen));
+                chosen.add(*by);
+            }
+            let size = (0..groups).filter(|i| foot[*i].1 && chosen.has(*i)).count();
+            if size < all {
+                possible.push((size, first, chosen));
+            }
+        }
+        // The fewest; of as many the first.
+        possible.sort_unstable_by_key(|(size, first, _)| (*size, *first));
+        possible.iter().find_map(|(_, _, chosen)| {
+            batch.clear();
+            for group in (0..groups).filter(|i| chosen.has(*i)) {
+                // Whoever wants somebody from an empty pool: all is expanded, which says so.
+                states.space.steps_of(record, state, group, watch, batch).ok()?;
+            }
+            // The proviso: one of the successors is expanded later.
+            let later = batch.candidates.iter().any(|candidate| {
+                let found = states.store.find(batch.body(candidate), candidate.tag);
+                found.is_none_or(|found| found > record)
+            });
+            later.then_some(())
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        let here = self.here.capacity() * (size_of::<((u32, u32), Foot, bool)>() + 1);
+        self.states.store.bytes() + self.states.space.bytes() + here as u64
+    }
+
+    fn out_of_budget(&self, options: &Options<'_>) -> Option<End> {
+        let limits = &options.limits;
+        if let Some(progress) = options.progress {
+            progress(Progress {
+                states: self.states.store.len(),
+                depth: self.levels,
+                queue: self.states.store.len() - self.expanded,
+                transitions: self.transitions,
+                level: self.level.end - self.level.start,
+                level_left: self.level.end - self.expanded,
+                bytes: self.bytes(),
+                bytes_limit: limits.bytes,
+                elapsed: self.started.elapsed(),
+            });
+        }
+        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+            Some(End::Interrupted)
+        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
+            Some(End::TimeLimit)
+        } else if limits.bytes.is_some_and(|b| self.bytes() > b) {
+            Some(End::MemoryLimit)
+        } else {
+            None
+        }
+    }
+}
+
+/// A watch without its properties of where everybody is.
+struct StepsOnly<'a, W>(&'a W);
+
+impl<Label, W: Watch<Label>> Watch<Label> for StepsOnly<'_, W> {
+    fn violated(&self, step: &crate::product::Step<Label>) -> u64 {
+        self.0.violated(step)
+    }
+}

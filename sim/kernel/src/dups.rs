@@ -1,0 +1,117 @@
+//! kernel/module/dups.c (8660484ed1cf, v6.4; CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS): requests of one name
+//! share the first waiting one's result.
+
+use std::sync::Arc;
+
+use kmodcheck_model::scenario::NameId;
+use kmodcheck_model::{Event, Ret};
+use kmodcheck_runtime::{Queue, Runtime, Stuck};
+
+use crate::kernel::{Current, Waited, WaysOut};
+use crate::log::Who;
+
+/// `struct kmod_dup_req`, and what is known of its work.
+#[derive(Debug)]
+struct KmodDupReq {
+    name: NameId,
+    dup_ret: Ret,
+    /// `complete_work` was queued.
+    queued: bool,
+    /// `first_req_done`.
+    done: bool,
+}
+
+/// `dup_kmod_reqs`, under `kmod_dup_mutex`.
+#[derive(Debug, Default)]
+pub(crate) struct DupKmodReqs {
+    list: Vec<KmodDupReq>,
+}
+
+impl DupKmodReqs {
+    fn lookup(&mut self, name: NameId) -> Option<&mut KmodDupReq> {
+        self.list.iter_mut().find(|req| req.name == name)
+    }
+}
+
+/// `first_req_done` of a name's entry.
+fn first_req_done(name: NameId) -> Queue {
+    Queue(500 + usize::from(name))
+}
+
+/// `kmod_dup_request_exists_wait()`: the result to return without a modprobe, if there is an entry of
+/// that name; else this request becomes it, if it waits.
+pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
+    current: &Current<R>,
+    name: NameId,
+    wait: bool,
+) -> Result<Option<Ret>, Stuck> {
+    let done = {
+        let mut reqs = current.kernel.dup_kmod_reqs.lock();
+        let done = reqs.lookup(name).map(|req| req.done);
+        current.emit(Event::Duplicate { name, found: done.is_some() });
+        if done.is_none() && wait {
+            let (queued, done) = (false, false);
+            reqs.list.push(KmodDupReq { name, dup_ret: Ret::Zero, queued, done });
+        } else if done == Some(false) && wait {
+            current.kernel.sched.prepare_to_wait(first_req_done(name), current.task);
+        }
+        done
+    };
+    match done {
+        None => return Ok(None),
+        // There is no way to know.
+        Some(_) if !wait => return Ok(Some(Ret::Zero)),
+        Some(true) => {}
+        // wait_for_completion_state(..., TASK_KILLABLE)
+        Some(false) => {
+            let ways = WaysOut { killable: current.killable(), time_limit: None };
+            if current.sleep(first_req_done(name), ways)? == Waited::Killed {
+                return Ok(Some(Ret::Erestartsys));
+            }
+        }
+    }
+    let mut reqs = current.kernel.dup_kmod_reqs.lock();
+    let ret = reqs.lookup(name).map_or(Ret::Zero, |req| req.dup_ret);
+    current.emit(Event::DuplicateResult { name, ret });
+    Ok(Some(ret))
+}
+
+/// `kmod_dup_request_announce()`: stores the result in the name's entry and queues its completion.
+pub(crate) fn kmod_dup_request_announce<R: Runtime>(current: &Current<R>, name: NameId, ret: Ret) {
+    let mut reqs = current.kernel.dup_kmod_reqs.lock();
+    let req = reqs.lookup(name);
+    let found = req.is_some();
+    let mut queue_work = false;
+    if let Some(req) = req {
+        req.dup_ret = ret;
+        queue_work = !std::mem::replace(&mut req.queued, true);
+    }
+    current.emit(Event::Announce { name, ret, found });
+    drop(reqs);
+    if queue_work {
+        let kernel = Arc::clone(&current.kernel);
+        let task = kernel.sched.add_task();
+        let worker = current.kernel.rt.spawn(move || {
+            let worker = Current::new(&kernel, Who::Kworker(name), task);
+            kmod_dup_request_complete(&worker, name);
+            kernel.sched.exit();
+        });
+        current.helpers.borrow_mut().push(worker);
+    }
+}
+
+/// `kmod_dup_request_complete()`, and 60 s later `kmod_dup_request_delete()`.
+fn kmod_dup_request_complete<R: Runtime>(current: &Current<R>, name: NameId) {
+    {
+        let mut reqs = current.kernel.dup_kmod_reqs.lock();
+        reqs.lookup(name).expect("its work deletes it").done = true;
+        current.kernel.sched.wake_up_all(first_req_done(name), || {
+            current.emit(Event::DuplicateComplete { name });
+        });
+    }
+    if current.scenario().timeouts && current.choose(2) == 1 {
+        let mut reqs = current.kernel.dup_kmod_reqs.lock();
+        reqs.list.retain(|req| req.name != name);
+        current.emit(Event::DuplicateDelete { name });
+    }
+}

@@ -1,0 +1,181 @@
+//! tools/modprobe.c and libkmod/libkmod-module.c: `modprobe -q -- NAME`, and `modprobe -r NAME`.
+
+use std::sync::Arc;
+
+use kmodcheck_model::features::{BareDirectory, BuiltinIndex, FailedLookup};
+use kmodcheck_model::scenario::{Insert, ModuleId, NameId, Resolution, Target};
+use kmodcheck_model::{Event, ModuleState, Ret};
+use kmodcheck_runtime::{Runtime, Stuck};
+
+use crate::errno::{Errno, Int};
+use crate::fault::Fault;
+use crate::kernel::Current;
+use crate::module::{delete_module, finit_module};
+use crate::sysfs::{open_initstate, read_initstate, stat_directory};
+
+/// `enum kmod_module_initstate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Initstate {
+    Builtin,
+    Live,
+    Coming,
+    Going,
+}
+
+/// `kmod_module_get_initstate()` below its look into the builtin index: sysfs.
+fn look_into_sysfs<R: Runtime>(
+    current: &Current<R>,
+    name: &str,
+    open: impl FnOnce(bool) -> Event,
+    stat: impl FnOnce(bool) -> Event,
+) -> Result<Initstate, Errno> {
+    let Some(file) = open_initstate(current, name, open) else {
+        if stat_directory(current, name, stat) {
+            return Ok(match current.scenario().features.kmod.bare_directory {
+                BareDirectory::Builtin => Initstate::Builtin,
+                BareDirectory::Coming => Initstate::Coming,
+            });
+        }
+        return Err(Errno::ENOENT);
+    };
+    // read_str_safe(): to the end of the file, in two reads.
+    let state = read_initstate(current, &file, false)?;
+    if !current.faulty(Fault::OneRead) {
+        read_initstate(current, &file, true)?;
+    }
+    match state {
+        ModuleState::Live => Ok(Initstate::Live),
+        ModuleState::Coming => Ok(Initstate::Coming),
+        ModuleState::Going => Ok(Initstate::Going),
+        other => unreachable!("initstate of a module that is {other}"),
+    }
+}
+
+/// `kmod_module_get_initstate()`.
+fn kmod_module_get_initstate<R: Runtime>(
+    current: &Current<R>,
+    module: ModuleId,
+) -> Result<Initstate, Errno> {
+    let spec = &current.scenario().modules[usize::from(module)];
+    let index_first = current.scenario().features.kmod.builtin_index == BuiltinIndex::BeforeSysfs;
+    if index_first && spec.listed_builtin {
+        return Ok(Initstate::Builtin);
+    }
+    let open = |found| Event::Open { module, found };
+    let stat = |found| Event::Stat { module, found };
+    look_into_sysfs(current, &spec.name, open, stat)
+}
+
+/// `module_is_inkernel()`; up to kmod v5 'coming' was good enough.
+fn module_is_inkernel<R: Runtime>(current: &Current<R>, module: ModuleId) -> bool {
+    match kmod_module_get_initstate(current, module) {
+        Ok(Initstate::Live | Initstate::Builtin) => true,
+        Ok(Initstate::Coming) => current.scenario().features.kmod.coming_is_loaded,
+        Ok(Initstate::Going) | Err(_) => false,
+    }
+}
+
+/// `kmod_module_probe_insert_module()`.
+fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Target) -> Int {
+    if !current.faulty(Fault::NoFirstLook) && module_is_inkernel(current, target.module) {
+        return Ok(Ok(()));
+    }
+    // KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY: no error for insmod().
+    if target.blacklisted {
+        return Ok(Ok(()));
+    }
+    for m in &target.probe {
+        let mut err = if module_is_inkernel(current, m.module) {
+            Err(Errno::EEXIST)
+        } else {
+            match m.insert {
+                // module_do_install_commands()
+                Insert::NoopCommand => {
+                    current.emit(Event::InstallCommand { module: m.module });
+                    Ok(())
+                }
+                // kmod_module_insert_module()
+                Insert::Finit => finit_module(current, m.module)?,
+            }
+        };
+        // Loaded already is no error, and a softdep's error is none.
+        if err == Err(Errno::EEXIST) || !m.required {
+            err = Ok(());
+        }
+        if err.is_err() {
+            return Ok(err);
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// `handle_failed_lookup()`, up to kmod v19.
+fn handle_failed_lookup<R: Runtime>(current: &Current<R>, name: NameId) -> Result<(), Errno> {
+    if current.scenario().features.kmod.failed_lookup == FailedLookup::Fails {
+        return Err(Errno::ENOENT);
+    }
+    // kmod_module_new_from_name() makes underscores of dashes.
+    let module = current.name(name).request.replace('-', "_");
+    let open = |_| Event::OpenUnknown { name };
+    let stat = |found| Event::StatUnknown { name, found };
+    match look_into_sysfs(current, &module, open, stat) {
+        Ok(Initstate::Builtin) => Ok(()),
+        _ => Err(Errno::ENOENT),
+    }
+}
+
+/// `insmod()`: of several modules behind the name the last one's error counts.
+fn insmod<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
+    let scenario = Arc::clone(&current.kernel.scenario);
+    let name = &scenario.names[usize::from(id)];
+    let mut err = Ok(());
+    match &name.resolution {
+        // kmod_module_new_from_lookup(): modules.builtin.alias is its last look-up.
+        Resolution::NotFound
+            if scenario.features.kmod.builtin_aliases && name.builtin.is_some() => {}
+        Resolution::NotFound => err = handle_failed_lookup(current, id),
+        Resolution::Builtin => {}
+        Resolution::Modules(list) => {
+            for target in list {
+                err = kmod_module_probe_insert_module(current, target)?;
+            }
+        }
+    }
+    Ok(err)
+}
+
+/// `do_modprobe()`: the wait status.
+pub(crate) fn main<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
+    let err = insmod(current, name)?;
+    Ok(exit(current, err))
+}
+
+fn exit<R: Runtime>(current: &Current<R>, err: Result<(), Errno>) -> Ret {
+    let status = if err.is_ok() { Ret::Zero } else { Ret::Status256 };
+    current.emit(Event::Exit { status });
+    status
+}
+
+/// `rmmod_do_module()`: what is not there is no error, what is built in is one.
+fn rmmod_do_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Result<(), Errno> {
+    match kmod_module_get_initstate(current, module) {
+        Ok(Initstate::Builtin) => Err(Errno::ENOENT),
+        Ok(Initstate::Live | Initstate::Coming | Initstate::Going) => {
+            delete_module(current, module)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// `modprobe -r NAME`. Modules that become unused by it are left alone.
+pub(crate) fn main_remove<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
+    let targets = current.name(name).targets();
+    let mut err = if targets.is_empty() { Err(Errno::ENOENT) } else { Ok(()) };
+    for target in targets {
+        err = rmmod_do_module(current, target.module);
+        if err.is_err() {
+            break;
+        }
+    }
+    Ok(exit(current, err))
+}

@@ -1,0 +1,204 @@
+//! kernel/module/sysfs.c (kernel/module.c in v4.9), and as much of fs/kernfs as it takes: one
+//! directory for a module, and one file in it.
+//!
+//! kernfs has one lock for all of it; here each name in /sys/module has two of its own, for the
+//! directory and for the file, because each operation is on one of them. Looking takes them for
+//! reading.
+
+use std::sync::Arc;
+
+use kmodcheck_model::scenario::{ModuleId, Scenario};
+use kmodcheck_model::{Event, ModuleState};
+use kmodcheck_runtime::{Runtime, RwLock};
+
+use crate::errno::Errno;
+use crate::fault::Fault;
+use crate::kernel::Current;
+use crate::module::{Module, kobject_uevent};
+
+/// What may be at one name in /sys/module/.
+struct Place<R: Runtime> {
+    name: String,
+    /// Whether the directory is there.
+    directory: RwLock<R, bool>,
+    /// The attribute, with the module that it belongs to.
+    initstate: RwLock<R, Option<Arc<Module>>>,
+}
+
+/// `module_kset`.
+pub(crate) struct ModuleKset<R: Runtime> {
+    places: Vec<Place<R>>,
+}
+
+/// An open initstate.
+pub(crate) struct File {
+    place: usize,
+    module: Arc<Module>,
+}
+
+impl<R: Runtime> ModuleKset<R> {
+    /// As it is after boot: `param_sysfs_builtin()` and `version_sysfs_builtin()` have made
+    /// directories of built-in code.
+    pub fn new(scenario: &Scenario, tasks: usize) -> Self {
+        let place = |name: &str, directory| Place {
+            name: name.to_owned(),
+            directory: RwLock::new(tasks, directory),
+            initstate: RwLock::new(tasks, None),
+        };
+        let mut places: Vec<_> =
+            scenario.modules.iter().map(|m| place(&m.name, m.name_taken)).collect();
+        for builtin in scenario.names.iter().filter_map(|name| name.builtin.as_ref()) {
+            if !places.iter().any(|place| place.name == builtin.name) {
+                places.push(place(&builtin.name, builtin.directory));
+            }
+        }
+        Self { places }
+    }
+
+    fn find(&self, name: &str) -> Option<(usize, &Place<R>)> {
+        self.places.iter().enumerate().find(|(_, place)| place.name == name)
+    }
+
+    fn of(&self, id: ModuleId) -> &Place<R> {
+        &self.places[usize::from(id)]
+    }
+}
+
+/// `mod_sysfs_init()`: the directory, unless an object of that name is there.
+fn mod_sysfs_init<R: Runtime>(current: &Current<R>, mod_: &Module) -> Result<(), Errno> {
+    let module = mod_.id;
+    let mut directory = current.kernel.module_kset.of(module).directory.write();
+    // kset_find_obj()
+    if *directory {
+        current.emit(Event::SysfsInit { module, made: false });
+        return Err(Errno::EINVAL);
+    }
+    // kobject_init_and_add()
+    *directory = true;
+    current.emit(Event::SysfsInit { module, made: true });
+    Ok(())
+}
+
+/// `module_add_modinfo_attrs()`.
+fn module_add_modinfo_attrs<R: Runtime>(
+    current: &Current<R>,
+    mod_: &Arc<Module>,
+) -> Result<(), Errno> {
+    let module = mod_.id;
+    let may_fail = current.scenario().modules[usize::from(module)].sysfs_may_fail;
+    if may_fail && current.choose(2) == 1 {
+        current.emit(Event::AddModinfoAttrs { module, made: false });
+        return Err(Errno::EINVAL);
+    }
+    let mut initstate = current.kernel.module_kset.of(module).initstate.write();
+    *initstate = Some(Arc::clone(mod_));
+    current.emit(Event::AddModinfoAttrs { module, made: true });
+    Ok(())
+}
+
+/// `mod_sysfs_setup()`.
+pub(crate) fn mod_sysfs_setup<R: Runtime>(
+    current: &Current<R>,
+    mod_: &Arc<Module>,
+) -> Result<(), Errno> {
+    if current.faulty(Fault::DirectoryWithInitstate) {
+        let place = current.kernel.module_kset.of(mod_.id);
+        let (mut directory, mut initstate) = (place.directory.write(), place.initstate.write());
+        (*directory, *initstate) = (true, Some(Arc::clone(mod_)));
+        current.emit(Event::SysfsInit { module: mod_.id, made: true });
+        current.emit(Event::AddModinfoAttrs { module: mod_.id, made: true });
+        return Ok(());
+    }
+    mod_sysfs_init(current, mod_)?;
+    if let Err(err) = module_add_modinfo_attrs(current, mod_) {
+        // out_unreg: mod_kobject_put()
+        let mut directory = current.kernel.module_kset.of(mod_.id).directory.write();
+        *directory = false;
+        current.emit(Event::SysfsUndo { module: mod_.id });
+        return Err(err);
+    }
+    if !current.scenario().features.kernel.uevent_after_init {
+        kobject_uevent(current, mod_.id);
+    }
+    Ok(())
+}
+
+/// `module_remove_modinfo_attrs()`. `kernfs_drain()` lets reads that have begun end; none begins
+/// afterwards.
+fn module_remove_modinfo_attrs<R: Runtime>(current: &Current<R>, mod_: &Module) {
+    let mut initstate = current.kernel.module_kset.of(mod_.id).initstate.write();
+    *initstate = None;
+    current.emit(Event::RemoveModinfoAttrs { module: mod_.id });
+}
+
+/// `mod_sysfs_fini()`.
+fn mod_sysfs_fini<R: Runtime>(current: &Current<R>, mod_: &Module) {
+    let mut directory = current.kernel.module_kset.of(mod_.id).directory.write();
+    *directory = false;
+    current.emit(Event::SysfsFini { module: mod_.id });
+}
+
+/// `mod_sysfs_teardown()`.
+pub(crate) fn mod_sysfs_teardown<R: Runtime>(current: &Current<R>, mod_: &Module) {
+    module_remove_modinfo_attrs(current, mod_);
+    mod_sysfs_fini(current, mod_);
+}
+
+/// `open("/sys/module/NAME/initstate")`. `event` says what to write down.
+pub(crate) fn open_initstate<R: Runtime>(
+    current: &Current<R>,
+    name: &str,
+    event: impl FnOnce(bool) -> Event,
+) -> Option<File> {
+    let Some((number, place)) = current.kernel.module_kset.find(name) else {
+        current.emit(event(false));
+        return None;
+    };
+    let initstate = place.initstate.read(current.task);
+    let file = initstate.as_ref().map(|module| File { place: number, module: Arc::clone(module) });
+    current.emit(event(file.is_some()));
+    file
+}
+
+/// `stat("/sys/module/NAME")`.
+pub(crate) fn stat_directory<R: Runtime>(
+    current: &Current<R>,
+    name: &str,
+    event: impl FnOnce(bool) -> Event,
+) -> bool {
+    let Some((_, place)) = current.kernel.module_kset.find(name) else {
+        current.emit(event(false));
+        return false;
+    };
+    let directory = place.directory.read(current.task);
+    current.emit(event(*directory));
+    *directory
+}
+
+/// `read()`: `kernfs_get_active()`, and `show_initstate()` if the attribute is still there.
+pub(crate) fn read_initstate<R: Runtime>(
+    current: &Current<R>,
+    file: &File,
+    at_end: bool,
+) -> Result<ModuleState, Errno> {
+    let module = file.module.id;
+    let initstate = current.kernel.module_kset.places[file.place].initstate.read(current.task);
+    let active = initstate.as_ref().is_some_and(|owner| Arc::ptr_eq(owner, &file.module));
+    if !active {
+        current.emit(if at_end {
+            Event::ReadEnd { module, ok: false }
+        } else {
+            Event::Read { module, content: None }
+        });
+        return Err(Errno::ENODEV);
+    }
+    if at_end {
+        current.emit(Event::ReadEnd { module, ok: true });
+        return Ok(ModuleState::Absent);
+    }
+    // show_initstate(): one load, without a lock.
+    let modules = current.kernel.module_mutex.lock();
+    let state = modules.state(&file.module).into();
+    current.emit(Event::Read { module, content: Some(state) });
+    Ok(state)
+}

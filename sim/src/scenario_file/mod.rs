@@ -1,0 +1,143 @@
+//! Scenario files: a [`Scenario`] in TOML, in names instead of numbers.
+//!
+//! A file says which modules there are, what the indexes and modprobe's configuration say of them,
+//! who asks for what, under which switches, and which verdicts are expected. [`load`] resolves its
+//! names as modprobe would: through the same [`ModuleIndex`](kmodcheck_model::userspace::index) that
+//! reads a real kernel's indexes, so an alias may have wildcards and a softdep may name an alias.
+//! `docs/scenarios.md` documents every key.
+//!
+//! What a file could say and the model cannot do is refused where it stands, never left out.
+
+mod error;
+mod index;
+mod modules;
+mod resolve;
+mod schema;
+
+use kmodcheck_model::features::Features;
+use kmodcheck_model::presets;
+use kmodcheck_model::scenario::Scenario;
+
+pub use error::{Finding, ScenarioError};
+pub use schema::{calls, keys};
+
+/// A commented scenario file to begin with.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// The kernel preset of a file that names none.
+pub const DEFAULT_KERNEL: &str = "v4.9";
+
+/// The kmod preset of a file that names none.
+pub const DEFAULT_KMOD: &str = "v19";
+
+/// What a file expects of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Expected {
+    /// It holds, and its premise is met.
+    Holds,
+    /// Its premise is never met, or it does not speak of this system.
+    Vacuous,
+    /// It is violated.
+    Violated,
+}
+
+impl Expected {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Holds, Self::Vacuous, Self::Violated];
+
+    /// The word in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Vacuous => "vacuous",
+            Self::Violated => "violated",
+        }
+    }
+
+    /// The expectation of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|expected| expected.name() == name)
+    }
+}
+
+/// Which switches a system has: presets, and what is changed in them, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The kernel preset.
+    pub kernel: String,
+    /// The kmod preset.
+    pub kmod: String,
+    /// What is changed in them, in order.
+    pub changes: Vec<Change>,
+}
+
+/// A change of one switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `SWITCH` (on) or `SWITCH=VALUE`.
+    With(String),
+    /// `SWITCH`: its oldest value.
+    Without(String),
+}
+
+impl Choice {
+    /// The switches.
+    ///
+    /// # Errors
+    /// An unknown preset, switch or value, with what was expected.
+    pub fn features(&self) -> Result<Features, String> {
+        let mut features = Features { kernel: kernel(&self.kernel)?, kmod: kmod(&self.kmod)? };
+        for change in &self.changes {
+            match change {
+                Change::With(setting) => presets::with(&mut features, setting)?,
+                Change::Without(name) => presets::without(&mut features, name)?,
+            }
+        }
+        Ok(features)
+    }
+}
+
+fn kernel(name: &str) -> Result<kmodcheck_model::features::KernelFeatures, String> {
+    presets::kernel(name).ok_or_else(|| {
+        format!("found kernel '{name}', expected one of {}", presets::KERNELS.join(", "))
+    })
+}
+
+fn kmod(name: &str) -> Result<kmodcheck_model::features::KmodFeatures, String> {
+    presets::kmod(name).ok_or_else(|| {
+        format!("found kmod '{name}', expected one of {}", presets::KMODS.join(", "))
+    })
+}
+
+/// A file, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The system, which [`Model::new`](kmodcheck_model::Model::new) takes.
+    pub scenario: Scenario,
+    /// Where its switches come from.
+    pub choice: Choice,
+    /// The properties that are judged, by name; `None`: all.
+    pub properties: Option<Vec<String>>,
+    /// What is expected of properties, by name. Any other judged one is expected not to be violated.
+    pub expect: Vec<(String, Expected)>,
+    /// What a reader of the verdict should know of how the names were resolved.
+    pub notes: Vec<String>,
+}
+
+/// Reads `text`, the content of `file`. `properties`: the names of the properties there are.
+///
+/// # Errors
+/// Everything that is wrong with it: not TOML, unknown keys, wrong types, names that nothing bears,
+/// cycles of dependencies, unknown switches, presets or properties, bad counts, and whatever the
+/// model does not do.
+pub fn load(file: &str, text: &str, properties: &[&str]) -> Result<Loaded, ScenarioError> {
+    let error = |findings| ScenarioError { file: file.to_owned(), text: text.to_owned(), findings };
+    let parsed: schema::File = toml::from_str(text).map_err(|found: toml::de::Error| {
+        let span = found.span().unwrap_or(0..0);
+        error(vec![Finding::new(span, found.message(), "")])
+    })?;
+    resolve::resolve(file, &parsed, properties).map_err(|mut findings| {
+        findings.sort_by_key(|finding| finding.span.start);
+        error(findings)
+    })
+}

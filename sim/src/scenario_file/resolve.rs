@@ -1,0 +1,684 @@
+//! From names to a [`Scenario`]: features, expectations, requests, actors.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use kmodcheck_explore::MAX_PROCESSES;
+use kmodcheck_model::Model;
+use kmodcheck_model::features::Features;
+use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
+use kmodcheck_model::presets::{self, Switch};
+use kmodcheck_model::scenario::{
+    Action, Actor, BuiltIn, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario, Target,
+};
+use kmodcheck_model::state::MAX_DEPTH;
+use kmodcheck_model::userspace::index::{Lookup, ModuleIndex};
+use toml::Spanned;
+
+use super::error::Finding;
+use super::index::index;
+use super::modules::{Module, entries, load_order, modules, normalised, on, undefined};
+use super::schema::{self, Call};
+use super::{Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded};
+
+/// The file's scenario, or everything that is wrong with the file.
+pub(super) fn resolve(
+    file_name: &str,
+    file: &schema::File,
+    properties: &[&str],
+) -> Result<Loaded, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let choice = choice(&file.features, &mut findings);
+    let (judged, expect) = expectations(file, properties, &mut findings);
+    let limit = limit(&file.environment, &mut findings);
+    let modules = modules(file, &mut findings);
+    let counts = counts(file, &mut findings);
+    let Some(features) = choice.features().ok().filter(|_| findings.is_empty()) else {
+        return Err(findings);
+    };
+    let mut names = Names::new(file, &modules)?;
+    let actors = names.actors(&counts);
+    names.nested();
+    names.unknown();
+    if !names.findings.is_empty() {
+        return Err(names.findings);
+    }
+    let notes = names.notes(&actors);
+    let scenario = names.scenario(file_name, actors, limit, features)?;
+    Ok(Loaded { scenario, choice, properties: judged, expect, notes })
+}
+
+fn choice(features: &schema::Features, findings: &mut Vec<Finding>) -> Choice {
+    let mut preset = |key: &Option<Spanned<String>>, default: &str, names: &[&str], what: &str| {
+        let Some(name) = key else { return default.to_owned() };
+        if !names.contains(&name.get_ref().as_str()) {
+            let title = format!("found {what} '{}'", name.get_ref());
+            let expected = format!("expected one of {}", names.join(", "));
+            findings.push(Finding::new(name.span(), title, &expected));
+        }
+        name.get_ref().clone()
+    };
+    let kernel = preset(&features.kernel, DEFAULT_KERNEL, &presets::KERNELS, "kernel");
+    let kmod = preset(&features.kmod, DEFAULT_KMOD, &presets::KMODS, "kmod");
+    let with = features.with.iter().map(|s| (s, Change::With(s.get_ref().clone())));
+    let without = features.without.iter().map(|s| (s, Change::Without(s.get_ref().clone())));
+    let mut seen: Vec<(&str, Range<usize>)> = Vec::new();
+    let mut changes = Vec::new();
+    for (text, change) in with.chain(without) {
+        let name = text.get_ref().split_once('=').map_or(text.get_ref().as_str(), |(name, _)| name);
+        let one = Choice {
+            kernel: DEFAULT_KERNEL.to_owned(),
+            kmod: DEFAULT_KMOD.to_owned(),
+            changes: vec![change.clone()],
+        };
+        if let Err(error) = one.features() {
+            let (found, expected) = error.split_once(", expected").unwrap_or((&error, ""));
+            let expected = format!("expected{expected}");
+            findings.push(Finding::new(text.span(), found, &expected));
+        } else if let Some((_, first)) = seen.iter().find(|(seen, _)| *seen == name) {
+            findings.push(Finding {
+                also: vec![(first.clone(), "set here".to_owned())],
+                ..Finding::new(
+                    text.span(),
+                    format!("found switch '{name}' twice"),
+                    "expected each switch once in 'with' and 'without' together",
+                )
+            });
+        } else if Switch::find(name).is_some() {
+            seen.push((name, text.span()));
+        }
+        changes.push(change);
+    }
+    Choice { kernel, kmod, changes }
+}
+
+/// Which properties are judged, and what is expected of them.
+type Expectations = (Option<Vec<String>>, Vec<(String, Expected)>);
+
+fn expectations(
+    file: &schema::File,
+    properties: &[&str],
+    findings: &mut Vec<Finding>,
+) -> Expectations {
+    let mut known = |name: &Spanned<String>| {
+        let is = properties.contains(&name.get_ref().as_str());
+        if !is {
+            let title = format!("found property '{}'", name.get_ref());
+            let expected = format!("expected one of {}", properties.join(", "));
+            findings.push(Finding::new(name.span(), title, &expected));
+        }
+        is
+    };
+    let judged: Option<Vec<String>> = file
+        .properties
+        .as_ref()
+        .map(|names| names.iter().filter(|n| known(n)).map(|n| n.get_ref().clone()).collect());
+    let named: Vec<_> = file.expect.iter().filter(|(name, _)| known(name)).collect();
+    let mut expect = Vec::new();
+    for (name, verdict) in named {
+        if judged.as_ref().is_some_and(|judged| !judged.contains(name.get_ref())) {
+            findings.push(Finding::new(
+                name.span(),
+                format!("found an expectation of '{}'", name.get_ref()),
+                "expected a property that 'properties' lists: others are not judged",
+            ));
+        }
+        match Expected::from_name(verdict.get_ref()) {
+            Some(expected) => expect.push((name.get_ref().clone(), expected)),
+            None => findings.push(Finding::new(
+                verdict.span(),
+                format!("found verdict '{}'", verdict.get_ref()),
+                &format!("expected one of {}", Expected::ALL.map(Expected::name).join(", ")),
+            )),
+        }
+    }
+    (judged, expect)
+}
+
+fn limit(environment: &schema::Environment, findings: &mut Vec<Finding>) -> Option<u8> {
+    let limit = environment.limit.as_ref()?;
+    match u8::try_from(*limit.get_ref()) {
+        Ok(limit) if limit > 0 => Some(limit),
+        _ => {
+            findings.push(Finding::new(
+                limit.span(),
+                format!("found a limit of {}", limit.get_ref()),
+                "expected a number of running requests from 1 to 255",
+            ));
+            None
+        }
+    }
+}
+
+/// How many of each actor.
+fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
+    let mut counts = Vec::new();
+    let mut total = 0;
+    for actor in &file.actor {
+        let count = actor.count.as_ref().map_or(1, |count| *count.get_ref());
+        let span = actor.count.as_ref().map_or_else(|| actor.call.span(), Spanned::span);
+        match u8::try_from(count).ok().filter(|c| (1..=MAX_PROCESSES).contains(&usize::from(*c))) {
+            Some(count) => {
+                total += usize::from(count);
+                if total > MAX_PROCESSES && total - usize::from(count) <= MAX_PROCESSES {
+                    findings.push(too_many(span, total));
+                }
+                counts.push(count);
+            }
+            None => findings.push(Finding::new(
+                span,
+                format!("found a count of {count}"),
+                &format!("expected a number from 1 to {MAX_PROCESSES}"),
+            )),
+        }
+        let never_waits = match actor.call.get_ref() {
+            Call::Rmmod | Call::Udev | Call::ModprobeRemove => Some("has no wait that a kill ends"),
+            _ => None,
+        };
+        if let (Some(killable), Some(why)) = (&actor.killable, never_waits)
+            && *killable.get_ref()
+        {
+            findings.push(Finding::new(
+                killable.span(),
+                "found 'killable' of an actor that is not killed in this model",
+                why,
+            ));
+        }
+    }
+    if file.actor.is_empty() {
+        findings.push(Finding::new(0..0, "found no [[actor]]", "expected at least one"));
+    }
+    counts
+}
+
+fn too_many(span: Range<usize>, total: usize) -> Finding {
+    Finding::new(
+        span,
+        format!("found {total} processes in all"),
+        &format!(
+            "expected at most {MAX_PROCESSES}: each actor, one more for each that can leave its \
+             modprobe behind, and with duplicate-requests one for each requested name"
+        ),
+    )
+}
+
+/// The requested names, as they are found.
+struct Names<'f> {
+    file: &'f schema::File,
+    modules: &'f [Module<'f>],
+    index: ModuleIndex,
+    /// The built-in code, as if it could be loaded: which aliases it has.
+    builtin: ModuleIndex,
+    /// Each with where it was first requested.
+    names: Vec<(Name, Range<usize>)>,
+    /// Modules that somebody acts on directly.
+    direct: Vec<usize>,
+    findings: Vec<Finding>,
+}
+
+impl<'f> Names<'f> {
+    fn new(file: &'f schema::File, modules: &'f [Module<'f>]) -> Result<Self, Vec<Finding>> {
+        let wrong = |error: kmodcheck_model::userspace::index::IndexError| {
+            vec![Finding::new(0..0, error.to_string(), "expected modules that depmod can index")]
+        };
+        let listed: Vec<&str> =
+            modules.iter().filter(|m| m.listed_builtin()).map(|m| m.name.as_str()).collect();
+        let new = Self {
+            file,
+            modules,
+            index: index(&entries(modules, false), &listed).map_err(wrong)?,
+            builtin: index(&entries(modules, true), &[]).map_err(wrong)?,
+            names: Vec::new(),
+            direct: Vec::new(),
+            findings: Vec::new(),
+        };
+        new.softdeps()
+    }
+
+    /// Whether every softdep is something.
+    fn softdeps(mut self) -> Result<Self, Vec<Finding>> {
+        for module in self.modules {
+            let softdeps = module.spec.softdeps.iter().map(Spanned::get_ref);
+            for word in softdeps.flat_map(|s| s.pre.iter().chain(&s.post)) {
+                let plain = word.get_ref().chars().all(|c| c.is_ascii_graphic() && c != ':');
+                if word.get_ref().is_empty() || !plain {
+                    self.findings.push(Finding::new(
+                        word.span(),
+                        format!("found softdep '{}'", word.get_ref().escape_debug()),
+                        "expected a name without blanks",
+                    ));
+                } else if self.nobody_knows(word.get_ref()) {
+                    self.findings.push(undefined(word, "softdep", self.modules));
+                }
+            }
+        }
+        if self.findings.is_empty() { Ok(self) } else { Err(self.findings) }
+    }
+
+    fn module(&self, name: &str) -> Option<usize> {
+        self.modules.iter().position(|m| m.name == normalised(name))
+    }
+
+    fn nobody_knows(&self, name: &str) -> bool {
+        self.index.lookup(name) == Lookup::NotFound && self.builtin.lookup(name) == Lookup::NotFound
+    }
+
+    /// The actors, those that do the same as one; what they request is noted.
+    fn actors(&mut self, counts: &[u8]) -> Vec<(Actor, Range<usize>)> {
+        let mut actors: Vec<(Actor, Range<usize>)> = Vec::new();
+        for (spec, count) in self.file.actor.iter().zip(counts) {
+            let Some(action) = self.action(spec) else { continue };
+            let killable = on(&spec.killable);
+            let span = spec.count.as_ref().map_or_else(|| spec.call.span(), Spanned::span);
+            let same =
+                |(a, _): &&mut (Actor, Range<usize>)| a.action == action && a.killable == killable;
+            match actors.iter_mut().find(same) {
+                Some((actor, _)) => actor.count += count,
+                None => actors.push((Actor { action, count: *count, killable }, span)),
+            }
+        }
+        actors
+    }
+
+    fn action(&mut self, spec: &schema::Actor) -> Option<Action> {
+        let word = &spec.name;
+        Some(match spec.call.get_ref() {
+            Call::RequestModule => Action::RequestModule(self.requested(word.get_ref(), word)?),
+            Call::RequestModuleNowait => {
+                Action::RequestModuleNowait(self.requested(word.get_ref(), word)?)
+            }
+            Call::Modprobe => Action::Modprobe(self.requested(word.get_ref(), word)?),
+            Call::ModprobeRemove => Action::ModprobeRemove(self.requested(word.get_ref(), word)?),
+            Call::GetFsType => self.get_fs_type(word)?,
+            Call::Rmmod => Action::Rmmod(self.acted_on(word)?),
+            Call::Udev => Action::Udev(self.acted_on(word)?),
+        })
+    }
+
+    /// A name that is requested, resolved.
+    fn requested(&mut self, request: &str, word: &Spanned<String>) -> Option<NameId> {
+        if let Some(known) = self.names.iter().position(|(n, _)| n.request == request) {
+            return Some(known as NameId);
+        }
+        let plain = |c: char| c.is_ascii_graphic() && !"*?[]/".contains(c);
+        if !request.chars().all(plain) {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found requested name '{}'", request.escape_debug()),
+                "expected printable ASCII without blanks, '/' and the wildcards of aliases",
+            ));
+            return None;
+        }
+        let name = self.resolved(request, word)?;
+        if name.targets().len() > MAX_TARGETS {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found {} modules behind '{request}'", name.targets().len()),
+                &format!("expected at most {MAX_TARGETS}"),
+            ));
+            return None;
+        }
+        if self.names.len() == MAX_NAMES {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found more than {MAX_NAMES} requested names"),
+                "expected fewer",
+            ));
+            return None;
+        }
+        self.names.push((name, word.span()));
+        Some((self.names.len() - 1) as NameId)
+    }
+
+    /// What modprobe finds under a name, as numbers of the file's modules.
+    fn resolved(&mut self, request: &str, word: &Spanned<String>) -> Option<Name> {
+        let targets = match self.index.lookup(request) {
+            Lookup::Module(id) => vec![(id, self.index.probe_list(id), false)],
+            Lookup::Served(ids) => {
+                let list = |id| (id, self.index.probe_list_via(id, request), true);
+                ids.into_iter().map(list).collect()
+            }
+            Lookup::Builtin(name) => {
+                let directory = self.module(&name).is_some_and(|m| self.modules[m].directory());
+                return Some(Name {
+                    request: request.to_owned(),
+                    resolution: Resolution::Builtin,
+                    builtin: Some(BuiltIn { name, directory }),
+                });
+            }
+            Lookup::NotFound => return self.not_found(request, word),
+        };
+        if let Some(module) = self.builtin_behind(request) {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!(
+                    "found '{request}' served by built-in '{}' and by a module that can be loaded",
+                    self.modules[module].name
+                ),
+                "expected one or the other: both at once are not modelled",
+            ));
+            return None;
+        }
+        let targets = targets
+            .into_iter()
+            .map(|(id, list, by_alias)| {
+                let module = self.module(self.index.name(id))?;
+                let probe = list.iter().map(|entry| {
+                    let module = self.module(self.index.name(entry.module))?;
+                    let insert = self.insert(module);
+                    Some(Probe { module: module as ModuleId, required: entry.required, insert })
+                });
+                Some(Target {
+                    module: module as ModuleId,
+                    probe: probe.collect::<Option<_>>()?,
+                    blacklisted: by_alias && on(&self.modules[module].spec.blacklisted),
+                })
+            })
+            .collect::<Option<_>>()?;
+        let resolution = Resolution::Modules(targets);
+        Some(Name { request: request.to_owned(), resolution, builtin: None })
+    }
+
+    /// `kmod_module_probe_insert_module()` runs a module's install command, but not of one that has
+    /// softdeps (`ignorecmd`, set by `__kmod_module_fill_softdep()`).
+    fn insert(&self, module: usize) -> Insert {
+        let spec = self.modules[module].spec;
+        if spec.install.is_some() && !self.has_softdeps(module) {
+            Insert::NoopCommand
+        } else {
+            Insert::Finit
+        }
+    }
+
+    fn has_softdeps(&self, module: usize) -> bool {
+        let softdeps = self.modules[module].spec.softdeps.iter().map(Spanned::get_ref);
+        softdeps
+            .flat_map(|s| s.pre.iter().chain(&s.post))
+            .any(|word| self.index.lookup(word.get_ref()) != Lookup::NotFound)
+    }
+
+    /// Built-in code of that name or with an alias that matches it.
+    fn builtin_behind(&self, request: &str) -> Option<usize> {
+        match self.builtin.lookup(request) {
+            Lookup::Module(id) => self.module(self.builtin.name(id)),
+            Lookup::Served(ids) => self.module(self.builtin.name(ids[0])),
+            Lookup::NotFound | Lookup::Builtin(_) => None,
+        }
+    }
+
+    /// A name that no module serves and `modules.builtin` does not list.
+    fn not_found(&mut self, request: &str, word: &Spanned<String>) -> Option<Name> {
+        if request.contains('.') {
+            // `modname_normalize()` cuts it there, and kmod v19 looks for what is left in sysfs.
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found '{request}', which no index knows"),
+                "expected a name without a dot: this one is not modelled",
+            ));
+            return None;
+        }
+        let unknown = self.file.unknown_names.iter().any(|n| n.get_ref() == request);
+        let builtin = match self.builtin_behind(request) {
+            Some(module) => {
+                let module = &self.modules[module];
+                if !module.listed_builtin() && module.name != normalised(request) {
+                    self.findings.push(Finding::new(
+                        word.span(),
+                        format!("found an alias of built-in '{}'", module.name),
+                        "expected one that modules.builtin lists: others are not modelled",
+                    ));
+                    return None;
+                }
+                Some(BuiltIn { name: module.name.clone(), directory: module.directory() })
+            }
+            None if unknown => None,
+            None => {
+                self.findings.push(Finding::new(
+                    word.span(),
+                    format!("found '{request}', which no module, alias or built-in code bears"),
+                    "expected a name that the file defines; one that nobody is to know stands \
+                     in 'unknown-names'",
+                ));
+                return None;
+            }
+        };
+        let resolution = Resolution::NotFound;
+        Some(Name { request: request.to_owned(), resolution, builtin })
+    }
+
+    fn get_fs_type(&mut self, word: &Spanned<String>) -> Option<Action> {
+        if word.get_ref().contains('.') {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found file system '{}'", word.get_ref()),
+                "expected a name without a dot: subtypes are not modelled",
+            ));
+            return None;
+        }
+        let request = format!("fs-{}", word.get_ref());
+        let id = self.requested(&request, word)?;
+        let builtin = self.names[usize::from(id)].0.builtin.as_ref().map(|b| b.name.clone());
+        if let Some(module) = builtin.and_then(|name| self.module(&name))
+            && !self.modules[module].registers()
+        {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("'{}' is built in and registers no file system", self.modules[module].name),
+                "expected built-in code that registers it: anything else is not modelled",
+            ));
+            return None;
+        }
+        Some(Action::GetFsType(id))
+    }
+
+    /// A module that an actor acts on directly.
+    fn acted_on(&mut self, word: &Spanned<String>) -> Option<ModuleId> {
+        let Some(module) = self.module(word.get_ref()) else {
+            self.findings.push(undefined(word, "module", self.modules));
+            return None;
+        };
+        if self.modules[module].built_in() {
+            self.findings.push(Finding::new(
+                word.span(),
+                format!("found built-in '{}'", word.get_ref()),
+                "expected a module that can be loaded",
+            ));
+            return None;
+        }
+        self.direct.push(module);
+        Some(module as ModuleId)
+    }
+
+    /// Every module that somebody may touch, in the order of the file.
+    fn included(&self) -> Vec<usize> {
+        let mut included = vec![false; self.modules.len()];
+        let probed = self.names.iter().flat_map(|(n, _)| n.targets()).flat_map(|t| &t.probe);
+        let targets = self.names.iter().flat_map(|(n, _)| n.targets()).map(|t| t.module);
+        let named = probed.map(|p| p.module).chain(targets).map(usize::from);
+        for module in named.chain(self.direct.iter().copied()) {
+            included[module] = true;
+            for needed in load_order(self.modules, module) {
+                included[needed] = true;
+            }
+        }
+        (0..self.modules.len()).filter(|m| included[*m]).collect()
+    }
+
+    /// Resolves what inits request, until there is nothing new.
+    fn nested(&mut self) {
+        let mut done = vec![false; self.modules.len()];
+        while let Some(module) = self.included().into_iter().find(|m| !done[*m]) {
+            done[module] = true;
+            if let Some(word) = &self.modules[module].spec.requests {
+                self.requested(word.get_ref(), word);
+            }
+        }
+    }
+
+    /// Whether `unknown-names` says what is so.
+    fn unknown(&mut self) {
+        for word in &self.file.unknown_names {
+            let asked = self.names.iter().any(|(n, _)| n.request == *word.get_ref());
+            let (title, expected) = if !self.nobody_knows(word.get_ref()) {
+                ("which the file defines", "expected a name that nobody knows")
+            } else if !asked && self.findings.is_empty() {
+                ("which nobody requests", "expected a requested name ('fs-NAME' for get_fs_type)")
+            } else {
+                continue;
+            };
+            let title = format!("found unknown name '{}', {title}", word.get_ref());
+            self.findings.push(Finding::new(word.span(), title, expected));
+        }
+    }
+
+    /// What a reader should know of how this was resolved.
+    fn notes(&self, actors: &[(Actor, Range<usize>)]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let included = self.included();
+        let left_out: Vec<&str> = (0..self.modules.len())
+            .filter(|m| !included.contains(m) && !self.modules[*m].built_in())
+            .map(|m| self.modules[m].name.as_str())
+            .collect();
+        if !left_out.is_empty() {
+            notes.push(format!("left out, because nobody asks for it: {}", left_out.join(", ")));
+        }
+        for module in included {
+            let Module { name, spec, .. } = &self.modules[module];
+            if spec.install.is_some() && self.has_softdeps(module) {
+                notes.push(format!(
+                    "{name}: kmod ignores the install command of a module that has softdeps"
+                ));
+            }
+        }
+        let removes = |a: &Actor| match a.action {
+            Action::ModprobeRemove(name) => Some(&self.names[usize::from(name)].0),
+            _ => None,
+        };
+        let removed = actors.iter().filter_map(|(a, _)| removes(a)).flat_map(Name::targets);
+        if removed
+            .map(|t| usize::from(t.module))
+            .any(|m| self.has_softdeps(m) || !self.modules[m].needs.is_empty())
+        {
+            notes.push(
+                "modprobe -r removes the modules that the name stands for; their dependencies and \
+                 softdeps it leaves alone"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    /// Puts it all together, the modules that nobody touches left out.
+    fn scenario(
+        self,
+        file_name: &str,
+        actors: Vec<(Actor, Range<usize>)>,
+        limit: Option<u8>,
+        features: Features,
+    ) -> Result<Scenario, Vec<Finding>> {
+        let included = self.included();
+        if let Some(beyond) = included.get(MAX_MODULES) {
+            return Err(vec![Finding::new(
+                self.modules[*beyond].spec.name.span(),
+                format!("found {} modules that somebody may touch", included.len()),
+                &format!("expected at most {MAX_MODULES}; this is the first beyond"),
+            )]);
+        }
+        let numbers: BTreeMap<usize, ModuleId> =
+            included.iter().zip(0..).map(|(module, number)| (*module, number)).collect();
+        let number = |module: ModuleId| numbers[&usize::from(module)];
+        let name_id = |request: &str| {
+            let place = self.names.iter().position(|(n, _)| n.request == request);
+            place.map(|place| place as NameId)
+        };
+        let file_systems: Vec<ModuleId> = self
+            .names
+            .iter()
+            .filter(|(name, _)| name.request.starts_with("fs-"))
+            .flat_map(|(name, _)| name.targets())
+            .map(|target| target.module)
+            .collect();
+        let module = |place: &usize| {
+            let Module { name, spec, needs } = &self.modules[*place];
+            kmodcheck_model::scenario::Module {
+                name: name.clone(),
+                dependencies: needs.iter().map(|m| numbers[m]).collect(),
+                init: spec.init.as_ref().map(|init| *init.get_ref()).unwrap_or_default(),
+                registers: self.modules[*place].registers()
+                    && file_systems.contains(&(*place as ModuleId)),
+                listed_builtin: self.modules[*place].listed_builtin(),
+                name_taken: on(&spec.name_taken),
+                requests: spec.requests.as_ref().and_then(|r| name_id(r.get_ref())),
+                sysfs_may_fail: on(&spec.sysfs_may_fail),
+                compressed: on(&spec.compressed),
+                no_exit: on(&spec.no_exit),
+            }
+        };
+        let modules = included.iter().map(module).collect();
+        let renumbered = |(name, _): &(Name, Range<usize>)| {
+            let mut name = name.clone();
+            if let Resolution::Modules(targets) = &mut name.resolution {
+                for target in targets {
+                    target.module = number(target.module);
+                    for probe in &mut target.probe {
+                        probe.module = number(probe.module);
+                    }
+                }
+            }
+            name
+        };
+        let acting = |(actor, _): &(Actor, Range<usize>)| Actor {
+            action: match actor.action {
+                Action::Rmmod(module) => Action::Rmmod(number(module)),
+                Action::Udev(module) => Action::Udev(number(module)),
+                action => action,
+            },
+            ..*actor
+        };
+        let scenario = Scenario {
+            name: self.file.name.clone().unwrap_or_else(|| file_name.to_owned()),
+            modules,
+            names: self.names.iter().map(renumbered).collect(),
+            actors: actors.iter().map(acting).collect(),
+            helper: self.file.environment.helper,
+            lsm_refuses: self.file.environment.lsm_refuses,
+            limit,
+            timeouts: self.file.environment.timeouts,
+            features,
+        };
+        self.accepted(scenario, &actors)
+    }
+
+    /// The scenario, if the model takes it.
+    fn accepted(
+        &self,
+        scenario: Scenario,
+        actors: &[(Actor, Range<usize>)],
+    ) -> Result<Scenario, Vec<Finding>> {
+        let depth = nesting(&scenario);
+        if depth > MAX_DEPTH {
+            let requests = self.modules.iter().filter_map(|m| m.spec.requests.as_ref());
+            let mut spans: Vec<_> = requests.map(Spanned::span).collect();
+            let span = spans.pop().unwrap_or_default();
+            let also = spans.into_iter().map(|span| (span, "an init that requests".to_owned()));
+            return Err(vec![Finding {
+                also: also.collect(),
+                ..Finding::new(
+                    span,
+                    format!("found inits whose requests nest {depth} deep"),
+                    &format!("expected at most {MAX_DEPTH}"),
+                )
+            }]);
+        }
+        let last = actors.last().map(|(_, span)| span.clone()).unwrap_or_default();
+        let model = Model::new(scenario.clone(), None)
+            .map_err(|error| vec![Finding::new(last.clone(), error.what, "")])?;
+        let processes = model.processes().len();
+        if processes > MAX_PROCESSES {
+            let most = actors.iter().max_by_key(|(actor, _)| actor.count);
+            let span = most.map_or(last, |(_, span)| span.clone());
+            return Err(vec![too_many(span, processes)]);
+        }
+        Ok(scenario)
+    }
+}

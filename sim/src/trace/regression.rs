@@ -1,0 +1,87 @@
+//! A recorded trace that must stay possible under some switches, and impossible under others.
+//!
+//! JSON like a trace file, which it contains: `shows` says what a reader learns from it, `seen_in`
+//! where it was found, `possible` and `impossible` under which single changes of a switch the very
+//! same steps can, or cannot, be taken to the violation.
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{TraceError, TraceFile};
+
+/// What `format` says.
+pub const FORMAT: &str = "kmodcheck-regression";
+
+/// The version written, and the only one read.
+pub const VERSION: u32 = 1;
+
+/// A recorded trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regression {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// What it shows.
+    pub shows: String,
+    /// The cells of the matrix in which a trace of this shape is the shortest, if it comes from there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen_in: Vec<String>,
+    /// `SWITCH=VALUE`: with this one switch changed, the same steps still end in the violation.
+    pub possible: Vec<String>,
+    /// With this one switch changed, they do not.
+    pub impossible: Vec<Impossible>,
+    /// The trace.
+    pub trace: TraceFile,
+}
+
+/// A switch that closes a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Impossible {
+    /// `SWITCH=VALUE`.
+    pub with: String,
+    /// The first step that differs, from 1; one more than there are steps: all can be taken, and the
+    /// last one violates nothing.
+    pub differs_at: usize,
+}
+
+impl Regression {
+    /// Reads `text`, the content of `file`.
+    ///
+    /// # Errors
+    /// Malformed JSON, or another format or version.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TraceError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| TraceError::Malformed {
+            file: file.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            what: error.to_string(),
+        };
+        let head: Head = serde_json::from_str(text).map_err(malformed)?;
+        if head.format != FORMAT || head.version != VERSION {
+            return Err(TraceError::Malformed {
+                file: file.to_owned(),
+                line: 1,
+                column: 1,
+                what: format!(
+                    "found format '{}' version {}, expected '{FORMAT}' version {VERSION}",
+                    head.format, head.version
+                ),
+            });
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+
+    /// As text to be saved.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("nothing in it that JSON lacks");
+        text.push('\n');
+        text
+    }
+}
