@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Matrix(Matrix),
     /// Prove or refute every safety property for any number of callers.
     Prove(Prove),
-    /// Check a certificate, as `prove --certificates` writes it, without the prover.
+    /// Check certificates, as `prove --certificates` writes them, without the prover.
     Verify(Verify),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
@@ -188,6 +188,11 @@ pub(crate) struct Matrix {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prove {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    pub scenario: Option<String>,
+
     #[command(flatten)]
     pub matrix: Matrix,
 
@@ -202,8 +207,9 @@ pub(crate) struct Prove {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A certificate.
-    pub file: PathBuf,
+    /// Certificates.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

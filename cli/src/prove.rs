@@ -2,27 +2,39 @@
 
 use kmodcheck_explore::Options;
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_properties::grand::{GrandCell, System};
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
 use kmodcheck_properties::prove::{self, AnyNumber, Effort, Report};
-use kmodcheck_properties::{Property, Verdict};
+use kmodcheck_properties::{Property, Verdict, recorded};
 use serde::Serialize;
 
 use crate::args::{Arguments, Prove};
-use crate::{Ended, Failure, grand, options, output, progress};
+use crate::{Ended, Failure, grand, options, output, progress, scenario_arg};
 
 /// A system and what was found.
 struct Found {
-    system: System,
+    /// What it is called in the record.
+    name: String,
+    scenario: Scenario,
+    /// Which cells of the grand matrix it is; none: a scenario of its own.
+    cells: Vec<GrandCell>,
     report: Report,
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure> {
     let wanted = |cell: &GrandCell| grand::wants(&asked.matrix, cell);
-    let systems: Vec<System> = System::of(&GrandCell::all())
-        .into_iter()
-        .filter(|system| system.cells.iter().any(wanted))
-        .collect();
-    let scenarios: Vec<_> = systems.iter().map(|s| s.scenario.clone()).collect();
+    let systems: Vec<(String, Scenario, Vec<GrandCell>)> = match &asked.scenario {
+        Some(text) => {
+            let scenario = scenario_arg::scenario(text, 2)?;
+            vec![(scenario.name.clone(), scenario, Vec::new())]
+        }
+        None => System::of(&GrandCell::all())
+            .into_iter()
+            .filter(|system| system.cells.iter().any(wanted))
+            .map(|system| (system.name(), system.scenario, system.cells))
+            .collect(),
+    };
+    let scenarios: Vec<_> = systems.iter().map(|s| s.1.clone()).collect();
     let effort = Effort {
         options: Options {
             limits: options::limits(arguments),
@@ -30,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             ..Options::default()
         },
         callers: asked.callers,
-        certificate: asked.certificates.is_some(),
+        certificate: asked.certificates.is_some() || systems.len() == 1,
     };
     let bar = progress::bar(systems.len());
     let threads = options::threads(arguments);
@@ -38,32 +50,35 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
     bar.finish_and_clear();
     let count = systems.len();
     let mut found = Vec::new();
-    for (system, report) in systems.into_iter().zip(reports) {
+    for ((name, scenario, cells), report) in systems.into_iter().zip(reports) {
         if let Some(report) = report {
-            found.push(Found { system, report: report? });
+            found.push(Found { name, scenario, cells, report: report? });
         }
     }
     if found.len() < count {
         anstream::eprintln!("kmodcheck: interrupted after {} of {count} systems", found.len());
     }
     if let Some(directory) = &asked.certificates {
-        for Found { system, report } in &found {
+        for Found { name, cells, report, .. } in &found {
             if let Some(certificate) = &report.certificate {
-                let first = system.cells[0];
-                let name = format!(
-                    "{}_{}_{}_{}.json",
-                    first.environment.name(),
-                    first.naming.name(),
-                    first.kernel,
-                    first.kmod
-                );
+                let name = match cells.first() {
+                    Some(first) => format!(
+                        "{}_{}_{}_{}.json",
+                        first.environment.name(),
+                        first.naming.name(),
+                        first.kernel,
+                        first.kmod
+                    ),
+                    None => format!("{}.json", name.replace(|c: char| !c.is_alphanumeric(), "-")),
+                };
                 options::write(&directory.join(name), &certificate.to_json())?;
             }
         }
     }
     let differences: Vec<String> = found
         .iter()
-        .map(|f| (f.system.name(), prove::summary(&f.report)))
+        .filter(|f| !f.cells.is_empty())
+        .map(|f| (&f.name, prove::summary(&f.report)))
         .filter(|(name, line)| prove::recorded(name) != Some(line.as_str()))
         .map(|(name, line)| format!("{name} | {line}"))
         .collect();
@@ -98,15 +113,25 @@ fn short(answer: &AnyNumber) -> String {
         AnyNumber::Holds { premise_met: true } => "holds".to_owned(),
         AnyNumber::Holds { premise_met: false } => "vacuous".to_owned(),
         AnyNumber::Violated { callers, trace } => format!("from {callers}: {} steps", trace.len()),
-        AnyNumber::Bounded { callers, verdict } => format!("N={callers}: {}", bounded(verdict)),
+        AnyNumber::Bounded { callers, verdict, .. } => format!("N={callers}: {}", bounded(verdict)),
         AnyNumber::NotDecided(_) => "not decided".to_owned(),
     }
 }
 
 fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
+    if asked.scenario.is_none() {
+        print_tables(asked, found, wanted);
+    }
+    if let [found] = found {
+        print_one(asked, found);
+    }
+    print_sums(asked, found);
+}
+
+fn print_tables(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
     let environments: Vec<Environment> = Environment::ALL
         .into_iter()
-        .filter(|e| found.iter().any(|f| f.system.cells[0].environment == *e))
+        .filter(|e| found.iter().any(|f| f.cells[0].environment == *e))
         .collect();
     output::print("The environments, and what each assumes:");
     for environment in &environments {
@@ -126,7 +151,7 @@ fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
         output::print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
-                let found = found.iter().find(|f| f.system.cells.contains(cell))?;
+                let found = found.iter().find(|f| f.cells.contains(cell))?;
                 wanted(cell).then(|| short(found.report.answer(property)))
             };
             let rows = grand::rows(&entry, &environments, naming);
@@ -135,14 +160,21 @@ fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
             }
         }
     }
-    if let [Found { system, report }] = found {
-        print_one(asked, system, report);
-    }
-    print_sums(asked, found);
 }
 
-/// Sizes and traces of one system.
-fn print_one(asked: &Prove, system: &System, report: &Report) {
+/// Verdicts, sizes and traces of one system.
+fn print_one(asked: &Prove, found: &Found) {
+    let Found { name, scenario, report, .. } = found;
+    output::print(&format!("\n{}, for any number of callers:", scenario.name));
+    for property in grand::properties(&asked.matrix) {
+        let answer = report.answer(property);
+        let why = match answer {
+            AnyNumber::Bounded { why, .. } => format!(" ({why})"),
+            AnyNumber::Holds { .. } => mutant(name, property),
+            _ => String::new(),
+        };
+        output::print(&format!("  {:27} {}{why}", property.name(), short(answer)));
+    }
     if let Some(sizes) = report.sizes {
         output::print(&format!(
             "\nThe invariant: {} views of at most two of {} anonymous local states beside {} control\n\
@@ -160,11 +192,26 @@ fn print_one(asked: &Prove, system: &System, report: &Report) {
     }
     output::print(&format!("Assumed: {}.", report.assumes.join("; ")));
     for property in grand::properties(&asked.matrix) {
-        if let AnyNumber::Violated { callers, trace } = report.answer(property) {
-            let scenario = prove::with_callers(&system.scenario, *callers);
+        if let AnyNumber::Violated { callers, trace }
+        | AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), .. } =
+            report.answer(property)
+        {
+            let scenario = prove::with_callers(scenario, *callers);
             let text = output::trace_text(property, &scenario, trace);
             output::print(&format!("\n{callers} callers:\n{text}"));
         }
+    }
+}
+
+/// The recorded fault of the model that makes false what holds.
+fn mutant(name: &str, property: Property) -> String {
+    let recorded = recorded_mutants(name).find(|(letter, _)| *letter == property.letter());
+    match recorded {
+        Some((_, recorded::NO_MUTANT)) => {
+            ", and under every recorded fault of the model".to_owned()
+        }
+        Some((_, mutant)) => format!(", and not under the fault {mutant}"),
+        None => String::new(),
     }
 }
 
@@ -189,7 +236,7 @@ fn print_sums(asked: &Prove, found: &[Found]) {
     for least in 3..=u8::MAX {
         let late: Vec<String> = answers()
             .filter(|a| matches!(a.2, AnyNumber::Violated { callers, .. } if *callers == least))
-            .map(|(f, property, _)| format!("  {}: {}", f.system.name(), property.name()))
+            .map(|(f, property, _)| format!("  {}: {}", f.name, property.name()))
             .collect();
         if !late.is_empty() {
             output::print(&format!("Violated from {least} callers on only:\n{}", late.join("\n")));
@@ -197,7 +244,7 @@ fn print_sums(asked: &Prove, found: &[Found]) {
     }
     for (f, property, answer) in answers() {
         if let AnyNumber::NotDecided(why) = answer {
-            output::print(&format!("{}: {}: {why}", f.system.name(), property.name()));
+            output::print(&format!("{}: {}: {why}", f.name, property.name()));
         }
     }
 }
@@ -212,8 +259,11 @@ struct ProveJson {
 
 #[derive(Serialize)]
 struct SystemJson {
-    environment: &'static str,
-    naming: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    naming: Option<&'static str>,
     /// The presets, kernel and kmod, that are this system.
     presets: Vec<[&'static str; 2]>,
     assumes: Vec<String>,
@@ -251,9 +301,9 @@ struct AnswerJson {
     why: Option<String>,
 }
 
-fn answer_json(system: &System, property: Property, answer: &AnyNumber) -> AnswerJson {
+fn answer_json(scenario: &Scenario, property: Property, answer: &AnyNumber) -> AnswerJson {
     let trace = |callers, trace| {
-        let scenario = prove::with_callers(&system.scenario, callers);
+        let scenario = prove::with_callers(scenario, callers);
         Some(output::trace_json(property, &scenario, trace))
     };
     let json = |verdict, callers, trace, why| AnswerJson {
@@ -270,12 +320,12 @@ fn answer_json(system: &System, property: Property, answer: &AnyNumber) -> Answe
         AnyNumber::Violated { callers, trace: steps } => {
             json("violated", Some(*callers), trace(*callers, steps), None)
         }
-        AnyNumber::Bounded { callers, verdict } => {
+        AnyNumber::Bounded { callers, verdict, why } => {
             let trace = match verdict {
                 Verdict::Violated(steps) => trace(*callers, steps),
                 _ => None,
             };
-            let why = "not a safety property: explored for so many callers only".to_owned();
+            let why = format!("explored for so many callers only: {why}");
             json(output::word(verdict), Some(*callers), trace, Some(why))
         }
         AnyNumber::NotDecided(why) => json("not decided", None, None, Some(why.to_string())),
@@ -285,11 +335,11 @@ fn answer_json(system: &System, property: Property, answer: &AnyNumber) -> Answe
 fn json(asked: &Prove, found: &[Found], differences: &[String]) -> ProveJson {
     let systems = found
         .iter()
-        .map(|Found { system, report }| SystemJson {
-            environment: system.cells[0].environment.name(),
-            naming: system.cells[0].naming.name(),
-            presets: system
-                .cells
+        .map(|Found { name, scenario, cells, report }| SystemJson {
+            name: name.clone(),
+            environment: cells.first().map(|cell| cell.environment.name()),
+            naming: cells.first().map(|cell| cell.naming.name()),
+            presets: cells
                 .iter()
                 .filter(|c| grand::wants(&asked.matrix, c))
                 .map(|c| [c.kernel, c.kmod])
@@ -307,7 +357,7 @@ fn json(asked: &Prove, found: &[Found], differences: &[String]) -> ProveJson {
             }),
             properties: grand::properties(&asked.matrix)
                 .into_iter()
-                .map(|p| answer_json(system, p, report.answer(p)))
+                .map(|p| answer_json(scenario, p, report.answer(p)))
                 .collect(),
         })
         .collect();

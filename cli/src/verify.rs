@@ -1,48 +1,67 @@
-//! `kmodcheck verify FILE`.
+//! `kmodcheck verify FILE...`.
 
 use kmodcheck_properties::prove;
 use kmodcheck_sim::certificate::Certificate;
+use kmodcheck_sim::certificate::verify::Verified;
 use serde::Serialize;
 
 use crate::args::{Arguments, Verify};
 use crate::{Ended, Failure, options, output};
 
 #[derive(Serialize)]
-struct VerifyJson<'a> {
+struct VerifyJson {
     format: &'static str,
     version: u32,
-    digest: &'a str,
-    scenario: &'a str,
-    properties: Vec<&'a str>,
+    certificates: Vec<CertificateJson>,
+}
+
+#[derive(Serialize)]
+struct CertificateJson {
+    file: String,
+    digest: String,
+    scenario: String,
+    properties: Vec<String>,
     verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failure> {
-    let name = asked.file.display().to_string();
-    let certificate = Certificate::parse(&name, &options::read(&asked.file)?)?;
-    let verdict = prove::verify(&name, &certificate)?;
-    if arguments.json {
-        output::print_json(&VerifyJson {
-            format: "kmodcheck-verify",
-            version: 1,
-            digest: &certificate.digest,
-            scenario: &certificate.scenario.name,
-            properties: certificate.properties.iter().map(|p| p.name.as_str()).collect(),
-            verified: verdict.is_ok(),
-            refused: verdict.as_ref().err().map(ToString::to_string),
-        });
-        return Ok(if verdict.is_ok() { Ended::AsExpected } else { Ended::Differs });
-    }
-    let verified = match verdict {
-        Ok(verified) => verified,
-        Err(refused) => {
-            anstream::eprintln!("kmodcheck: {name}: refused: {refused}");
-            return Ok(Ended::Differs);
+    let (mut refused, mut json) = (0, Vec::new());
+    for (number, file) in asked.files.iter().enumerate() {
+        let name = file.display().to_string();
+        let certificate = Certificate::parse(&name, &options::read(file)?)?;
+        let verdict = prove::verify(&name, &certificate)?;
+        refused += usize::from(verdict.is_err());
+        if arguments.json {
+            let properties = certificate.properties.iter().map(|p| p.name.clone());
+            json.push(CertificateJson {
+                file: name,
+                properties: properties.collect(),
+                verified: verdict.is_ok(),
+                refused: verdict.err().map(|refused| refused.to_string()),
+                scenario: certificate.scenario.name,
+                digest: certificate.digest,
+            });
+            continue;
         }
-    };
-    output::print(&format!("{}, for any number of callers:", certificate.scenario.name));
+        if number > 0 {
+            output::print("");
+        }
+        match verdict {
+            Ok(verified) => print(&name, &certificate, &verified),
+            Err(refused) => anstream::eprintln!("kmodcheck: {name}: refused: {refused}"),
+        }
+    }
+    if arguments.json {
+        let (format, version) = ("kmodcheck-verify", 1);
+        output::print_json(&VerifyJson { format, version, certificates: json });
+    }
+    Ok(if refused == 0 { Ended::AsExpected } else { Ended::Differs })
+}
+
+fn print(name: &str, certificate: &Certificate, verified: &Verified) {
+    output::print(&format!("{name}: {}, for any number of callers:", certificate.scenario.name));
     for property in &certificate.properties {
         output::print(&format!("  {}: {}", property.name, property.statement));
     }
@@ -65,5 +84,4 @@ pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failur
         by_callers(&verified.reached)
     ));
     output::print(&format!("digest {}\nverified", certificate.digest));
-    Ok(Ended::AsExpected)
 }

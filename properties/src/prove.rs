@@ -8,7 +8,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kmodcheck_explore::coverability::{Family, Outcome, Question, Setup, Sizes, Undecided};
+use kmodcheck_explore::coverability::{
+    Family, NoFamily, Outcome, Question, Setup, Sizes, Undecided,
+};
 use kmodcheck_explore::{End, Kind, Options, Step, Watch};
 use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, ModelError, Mutant, Role};
@@ -118,15 +120,31 @@ pub enum AnyNumber {
         /// A shortest trace with so many.
         trace: Trace,
     },
-    /// Not a safety property: explored for so many callers only.
+    /// Explored for so many callers only.
     Bounded {
         /// How many.
         callers: u8,
         /// The verdict for these.
         verdict: Verdict,
+        /// Why no more is said.
+        why: Bound,
     },
     /// Nothing was decided.
     NotDecided(Undecided),
+}
+
+/// Why a verdict is about so many callers only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Bound {
+    /// The property speaks of more than single steps.
+    #[error("not a safety property: not upward-closed")]
+    NotSafety,
+    /// The scenario is no family.
+    #[error(transparent)]
+    NoFamily(#[from] NoFamily),
+    /// The family is more than the tables hold.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
 }
 
 /// One system's verdicts for any number of callers.
@@ -157,14 +175,6 @@ pub enum Unprovable {
     /// The scenario cannot be modelled.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The scenario has nobody of whom there could be any number.
-    #[error("scenario '{scenario}': {why}")]
-    NoFamily {
-        /// Its name.
-        scenario: String,
-        /// Why.
-        why: String,
-    },
     /// A state does not fit the explorer.
     #[error("scenario '{scenario}': {why}")]
     Unexplorable {
@@ -174,6 +184,9 @@ pub enum Unprovable {
         why: String,
     },
 }
+
+/// So many callers are explored, if the scenario has so many, whatever the effort.
+const FEW: u8 = 3;
 
 /// How far to look.
 #[derive(Clone, Copy)]
@@ -187,7 +200,8 @@ pub struct Effort<'o> {
 }
 
 /// Gives the verdict on every property of `scenario` for any number of callers. The scenario's own
-/// number of callers is explored for what is not a safety property.
+/// number of callers, if it is small enough for `effort`, is explored for what is not a safety
+/// property, and for what cannot be decided for any number.
 ///
 /// # Errors
 /// See [`Unprovable`].
@@ -199,16 +213,17 @@ pub fn prove(
     let model = Model::for_any_number(scenario.clone(), mutant)?;
     let system = Processes { model: &model };
     let (any_number, forgetful) = kinds(&model);
-    let family = Family::new(&system, &any_number, &forgetful).map_err(|error| {
-        Unprovable::NoFamily { scenario: scenario.name.clone(), why: error.to_string() }
-    })?;
+    let family = Family::new(&system, &any_number, &forgetful);
     let question =
         Question { watch: Safety::new(&model, Property::ALL), without_history: WITHOUT_HISTORY };
     let exploring = Exploring { scenario, mutant, options: &effort.options };
     let callers = scenario.actors.iter().filter(|a| is_caller(a.action)).map(|a| a.count).max();
-    let callers = callers.unwrap_or(1).max(1);
+    let callers = callers.unwrap_or(1).clamp(1, effort.callers.max(FEW));
     let bounded = exploring.explore(callers, 0)?;
-    let setup = Setup::new(&family, &question, &effort.options);
+    let setup = match &family {
+        Ok(family) => Setup::new(family, &question, &effort.options).map_err(Bound::from),
+        Err(none) => Err(Bound::from(*none)),
+    };
     let mut answers = Vec::new();
     let mut proved = Vec::new();
     for property in Property::ALL {
@@ -216,7 +231,11 @@ pub fn prove(
         let answer = match (verdict, &setup) {
             (Verdict::NotApplicable, _) => AnyNumber::NotApplicable,
             (verdict, _) if !is_safety(property) => {
-                AnyNumber::Bounded { callers, verdict: verdict.clone() }
+                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: Bound::NotSafety }
+            }
+            // Nobody is there in any number, so nothing follows from fewer.
+            (verdict, Err(why @ Bound::NoFamily(_))) => {
+                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: *why }
             }
             (Verdict::Violated(trace), _) => exploring.least(property, callers, trace)?,
             (_, Ok(setup)) => {
@@ -229,7 +248,12 @@ pub fn prove(
                     exploring.more(property, callers, setup, effort)?
                 }
             }
-            (_, Err(undecided)) => AnyNumber::NotDecided(*undecided),
+            (_, Err(Bound::Undecided(budget @ Undecided::Budget(_)))) => {
+                AnyNumber::NotDecided(*budget)
+            }
+            (verdict, Err(why)) => {
+                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: *why }
+            }
         };
         answers.push(answer);
     }
@@ -314,8 +338,14 @@ impl Exploring<'_> {
     ) -> Result<AnyNumber, Unprovable> {
         for fewer in 1..callers {
             let report = self.explore(fewer, 1 << property as u64)?;
-            if let Verdict::Violated(trace) = &report.answer(property).verdict {
-                return Ok(AnyNumber::Violated { callers: fewer, trace: trace.clone() });
+            match &report.answer(property).verdict {
+                Verdict::Violated(trace) => {
+                    return Ok(AnyNumber::Violated { callers: fewer, trace: trace.clone() });
+                }
+                Verdict::OutOfBudget => {
+                    return Ok(AnyNumber::NotDecided(Undecided::Budget(report.end)));
+                }
+                _ => {}
             }
         }
         Ok(AnyNumber::Violated { callers, trace: trace.clone() })
@@ -475,7 +505,7 @@ pub fn summary(report: &Report) -> String {
             AnyNumber::Holds { premise_met: true } => "+".to_owned(),
             AnyNumber::Holds { premise_met: false } => "0".to_owned(),
             AnyNumber::Violated { callers, trace } => format!("{callers}x{}", trace.len()),
-            AnyNumber::Bounded { callers, verdict } => format!("{callers}{}", short(verdict)),
+            AnyNumber::Bounded { callers, verdict, .. } => format!("{callers}{}", short(verdict)),
             AnyNumber::NotDecided(_) => "?".to_owned(),
         };
         format!("{}{answer}", property.letter())

@@ -54,6 +54,12 @@ pub struct Fairness<Label> {
     pub never: Option<Lasso<Label>>,
     /// A process that may never return when no time-out fires, and returns when they do.
     pub by_time_out_only: Option<Lasso<Label>>,
+    /// Whether a kill was left out because it would have started a process when all of its kind were
+    /// running. Kills may come or not, so what is left are fewer runs, and each of them is one.
+    pub kills_left_out: bool,
+    /// Whether some step that wakes one process had several to choose from: a queue that is first
+    /// come, first served has fewer runs.
+    pub chose_whom_to_wake: bool,
 }
 
 /// Whether time-outs fire.
@@ -81,6 +87,8 @@ struct Graph<'a, S: System> {
     edges: Vec<Edge>,
     /// By state: the edge by which it was found first, and from where.
     parent: Vec<Option<(u32, Edge)>>,
+    kills_left_out: bool,
+    chose_whom_to_wake: bool,
 }
 
 /// Searches all runs of `system` for one in which a process never returns.
@@ -98,6 +106,8 @@ pub fn fairness<S: System>(
         first: vec![0],
         edges: Vec::new(),
         parent: Vec::new(),
+        kills_left_out: false,
+        chose_whom_to_wake: false,
     };
     let end = graph.build(options);
     let mut found = Fairness {
@@ -106,6 +116,8 @@ pub fn fairness<S: System>(
         transitions: graph.edges.len() as u64,
         never: None,
         by_time_out_only: None,
+        kills_left_out: graph.kills_left_out,
+        chose_whom_to_wake: graph.chose_whom_to_wake,
     };
     if end == End::Complete {
         // Of processes that begin alike one stands for all.
@@ -152,7 +164,8 @@ impl<S: System> Graph<'_, S> {
             }
             let before = self.states[next];
             let mut scratch = Vec::new();
-            let Self { product, states, edges, parent, .. } = self;
+            let Self { product, states, edges, parent, chose_whom_to_wake, .. } = self;
+            let mut last = None;
             let exhausted = product.successors(&before, &mut scratch, |transition| {
                 let new = states.len() as u32;
                 let to = *index.entry(*transition.after).or_insert(new);
@@ -167,15 +180,45 @@ impl<S: System> Graph<'_, S> {
                     parent.push(Some((next as u32, edge)));
                 }
                 edges.push(edge);
+                // Choices that differ in whom they wake follow each other and are alike otherwise.
+                if matches!(transition.effect, Effect::WakeOne(_)) {
+                    let same = Some((transition.actor, transition.effect, transition.label));
+                    *chose_whom_to_wake |= last == same;
+                    last = same;
+                }
                 ControlFlow::Continue(())
             });
             if let Err(exhausted) = exhausted {
-                return End::PoolExhausted(exhausted.0);
+                if self.must_spawn(&before) {
+                    return End::PoolExhausted(exhausted.0);
+                }
+                self.kills_left_out = true;
             }
             self.first.push(self.edges.len());
             next += 1;
         }
         End::Complete
+    }
+
+    /// Whether a step that is no kill starts a process, and none of its kind is dormant.
+    fn must_spawn(&self, configuration: &Configuration) -> bool {
+        let product = &self.product;
+        (0..product.processes()).any(|actor| {
+            let (kind, local) = (product.kind(actor), configuration.locals[actor]);
+            if local == DORMANT {
+                return false;
+            }
+            let mut choices = Vec::new();
+            product.system.step(kind, configuration.shared, local, &mut choices);
+            choices.iter().any(|choice| {
+                let Effect::Spawn(spawned, _) = choice.effect else { return false };
+                let free = (0..product.processes()).any(|i| {
+                    let dormant = configuration.locals[i] == DORMANT;
+                    i != actor && dormant && product.kind(i) == spawned
+                });
+                choice.way_out != WayOut::Killed && !free
+            })
+        })
     }
 
     fn bytes(&self) -> u64 {
