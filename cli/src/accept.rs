@@ -2,21 +2,23 @@
 
 use kmodcheck_explore::Transition;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::{Says, View};
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
-use kmodcheck_sim::trace::file::TraceFile;
 use kmodcheck_sim::trace::ftrace::{FtraceError, Recording, Shown};
 use serde::Serialize;
 
 use crate::args::{Accept, Arguments};
+use crate::scenario_arg::scenario;
 use crate::{Ended, Failure, options, output};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
 const STATES: u64 = 8_000_000;
+
+/// Callers of a scenario that is named, not read.
+const BUILT_IN_CALLERS: u8 = 2;
 
 #[derive(Serialize)]
 struct AcceptJson {
@@ -152,16 +154,6 @@ fn ftrace(
     })
 }
 
-/// The scenario of a saved trace, or one as it stands.
-fn scenario(name: &str, text: &str) -> Result<Scenario, Failure> {
-    match TraceFile::parse(name, text) {
-        Ok(file) => Ok(file.scenario),
-        Err(error) => serde_json::from_str(text).map_err(|other| {
-            format!("{error}; nor is it a scenario: line {}: {other}", other.line()).into()
-        }),
-    }
-}
-
 fn events(
     name: &str,
     text: &str,
@@ -169,15 +161,14 @@ fn events(
     arguments: &Arguments,
     accept: &Accept,
 ) -> Result<Ended, Failure> {
-    let path = accept.scenario.as_ref().expect("required with this format");
-    let scenario = scenario(&path.display().to_string(), &options::read(path)?)?;
+    let whose = accept.scenario.as_ref().expect("required with this format");
+    let scenario = scenario(whose, BUILT_IN_CALLERS)?;
     let model = Model::new(scenario, None)?;
     let log = EventLog::parse(name, text)?;
     let verdict = match log.decide(&model, limit) {
         None => {
             return Err(format!(
-                "{}: {} processes, expected at most {}",
-                path.display(),
+                "{whose}: {} processes, expected at most {}",
                 model.processes().len(),
                 kmodcheck_explore::MAX_PROCESSES
             )

@@ -111,7 +111,7 @@ pub(crate) struct Check {
     pub limit: Option<u8>,
 
     /// Callers, all asking for the same name; 2 unless given.
-    #[arg(long, value_name = "N", requires = "modules", value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub callers: Option<u8>,
 
     /// The same as --with alias-map=MAP.
@@ -119,7 +119,7 @@ pub(crate) struct Check {
     pub alias_map: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long, requires = "modules")]
+    #[arg(long, requires = "modules", conflicts_with = "file")]
     pub init_may_fail: bool,
 
     /// Waits with a time limit may end by it.
@@ -149,11 +149,11 @@ pub(crate) struct Check {
 #[group(multiple = false, requires = "modules")]
 pub(crate) struct Requested {
     /// Callers call get_fs_type(FS), which requests fs-FS.
-    #[arg(long, value_name = "FS")]
+    #[arg(long, value_name = "FS", conflicts_with = "file")]
     pub fs: Option<String>,
 
     /// Callers call request_module(NAME).
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub module: Option<String>,
 }
 
@@ -306,9 +306,10 @@ pub(crate) struct Accept {
     #[arg(long, value_name = "MODULE")]
     pub blacklist: Vec<String>,
 
-    /// A saved trace, or a scenario as JSON, whose actors the log's are (events).
-    #[arg(long, value_name = "FILE", required_if_eq("format", "events"))]
-    pub scenario: Option<PathBuf>,
+    /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
+    /// a built-in scenario, such as 'race'.
+    #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]
+    pub scenario: Option<String>,
 
     /// Show every line of the log that was compared, with the hidden steps in their places.
     #[arg(long)]

@@ -16,6 +16,8 @@ pub(crate) fn exists_wait(mut step: Step<'_>) {
     let task = if !found {
         if waits {
             step.world.set_flag(fields.dup_listed, true);
+            // `kzalloc()`: who reads the entry that was freed here reads this.
+            step.world.set(fields.dup_ret, Ret::Zero as u64);
         }
         step.at(Pc::Exec)
     } else if !waits {

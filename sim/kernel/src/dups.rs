@@ -19,6 +19,9 @@ struct KmodDupReq {
     queued: bool,
     /// `first_req_done`.
     done: bool,
+    /// Off the list and freed. Who still waits reads it all the same, or what has taken its place: the
+    /// next entry of its name.
+    freed: bool,
 }
 
 /// `dup_kmod_reqs`, under `kmod_dup_mutex`.
@@ -29,7 +32,24 @@ pub(crate) struct DupKmodReqs {
 
 impl DupKmodReqs {
     fn lookup(&mut self, name: NameId) -> Option<&mut KmodDupReq> {
-        self.list.iter_mut().find(|req| req.name == name)
+        self.list.iter_mut().find(|req| req.name == name && !req.freed)
+    }
+
+    /// `kmod_dup_request_delete()`'s `list_del_rcu()` and `kfree()`.
+    fn delete(&mut self, name: NameId) {
+        self.lookup(name).expect("its work deletes it once").freed = true;
+    }
+
+    /// `kzalloc()` and `list_add_rcu()`.
+    fn add(&mut self, name: NameId) {
+        self.list.retain(|req| req.name != name);
+        let (queued, done, freed) = (false, false, false);
+        self.list.push(KmodDupReq { name, dup_ret: Ret::Zero, queued, done, freed });
+    }
+
+    /// `kmod_req->dup_ret`, of a waiter's pointer.
+    fn dup_ret(&self, name: NameId) -> Ret {
+        self.list.iter().find(|req| req.name == name).expect("it was there").dup_ret
     }
 }
 
@@ -50,8 +70,7 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
         let done = reqs.lookup(name).map(|req| req.done);
         current.emit(Event::Duplicate { name, found: done.is_some() });
         if done.is_none() && wait {
-            let (queued, done) = (false, false);
-            reqs.list.push(KmodDupReq { name, dup_ret: Ret::Zero, queued, done });
+            reqs.add(name);
         } else if done == Some(false) && wait {
             current.kernel.sched.prepare_to_wait(first_req_done(name), current.task);
         }
@@ -70,8 +89,8 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
             }
         }
     }
-    let mut reqs = current.kernel.dup_kmod_reqs.lock();
-    let ret = reqs.lookup(name).map_or(Ret::Zero, |req| req.dup_ret);
+    let reqs = current.kernel.dup_kmod_reqs.lock();
+    let ret = reqs.dup_ret(name);
     current.emit(Event::DuplicateResult { name, ret });
     Ok(Some(ret))
 }
@@ -111,7 +130,7 @@ fn kmod_dup_request_complete<R: Runtime>(current: &Current<R>, name: NameId) {
     }
     if current.scenario().timeouts && current.choose(2) == 1 {
         let mut reqs = current.kernel.dup_kmod_reqs.lock();
-        reqs.list.retain(|req| req.name != name);
+        reqs.delete(name);
         current.emit(Event::DuplicateDelete { name });
     }
 }

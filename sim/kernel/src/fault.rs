@@ -6,9 +6,8 @@
 pub enum Fault {
     /// `do_init_module()` wakes nobody once the module is LIVE.
     NoWakeWhenLive,
-    /// `module_add_modinfo_attrs()` comes before `mod_sysfs_init()`'s directory can be seen: both in
-    /// one step.
-    DirectoryWithInitstate,
+    /// `call_usermodehelper_exec()` runs one modprobe at a time.
+    OneModprobeAtATime,
     /// `do_init_module()` sets LIVE before init.
     LiveBeforeInit,
     /// `free_module()` leaves the list before it takes the directory away.

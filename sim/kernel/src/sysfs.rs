@@ -12,7 +12,6 @@ use kmodcheck_model::{Event, ModuleState};
 use kmodcheck_runtime::{Runtime, RwLock};
 
 use crate::errno::Errno;
-use crate::fault::Fault;
 use crate::kernel::Current;
 use crate::module::{Module, kobject_uevent};
 
@@ -101,14 +100,6 @@ pub(crate) fn mod_sysfs_setup<R: Runtime>(
     current: &Current<R>,
     mod_: &Arc<Module>,
 ) -> Result<(), Errno> {
-    if current.faulty(Fault::DirectoryWithInitstate) {
-        let place = current.kernel.module_kset.of(mod_.id);
-        let (mut directory, mut initstate) = (place.directory.write(), place.initstate.write());
-        (*directory, *initstate) = (true, Some(Arc::clone(mod_)));
-        current.emit(Event::SysfsInit { module: mod_.id, made: true });
-        current.emit(Event::AddModinfoAttrs { module: mod_.id, made: true });
-        return Ok(());
-    }
     mod_sysfs_init(current, mod_)?;
     if let Err(err) = module_add_modinfo_attrs(current, mod_) {
         // out_unreg: mod_kobject_put()

@@ -108,6 +108,9 @@ pub(crate) fn call_usermodehelper_exec<R: Runtime>(
     wait_proc: bool,
 ) -> Result<Ended, Stuck> {
     let status = if R::SPAWNS.is_some() {
+        // Any lock will do that nothing takes meanwhile: this one, without a limit of requests.
+        let alone = current.faulty(Fault::OneModprobeAtATime);
+        let _alone = alone.then(|| current.kernel.slots.lock());
         match call_usermodehelper_exec_async(current, name, wait_proc) {
             Err(ret) => ret,
             Ok(()) => modprobe::main(current, name)?,

@@ -29,7 +29,8 @@ fn orders(step: impl Fn(&Loom, usize) + Send + Sync + Clone + 'static) -> BTreeS
         write(0)();
     });
     assert!(explored.exhaustive());
-    seen.lock().unwrap().clone()
+    let seen = seen.lock().unwrap().clone();
+    seen
 }
 
 /// Two steps on two locks are independent, so one order stands for both: a property that is decided
@@ -134,7 +135,8 @@ fn sleeper(waker: impl Fn(&Sched<Loom>) + Send + Sync + Clone + 'static) -> BTre
         sched.exit();
     });
     assert!(explored.exhaustive());
-    stuck.lock().unwrap().clone()
+    let stuck = stuck.lock().unwrap().clone();
+    stuck
 }
 
 /// Weak memory: a state that is stored without a lock, and a `wake_up_all()` after it, lose no
