@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Prove(Prove),
     /// Check certificates, as `prove --certificates` writes them, without the prover.
     Verify(Verify),
+    /// Look for runs in which a call never returns, while actors start over for ever.
+    Progress(Progress),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
@@ -210,6 +212,34 @@ pub(crate) struct Verify {
     /// Certificates.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Progress {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases"])]
+    pub scenario: Option<String>,
+
+    /// Instead of the grand matrix: the cases that are known to be hard.
+    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    pub hard_cases: bool,
+
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod fixes;
 mod generated;
 mod grand;
 mod kmod_sh;
+mod liveness;
 mod main_job;
 mod new;
 mod options;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
         Some(Command::Prove(asked)) => prove::run(&arguments, asked),
         Some(Command::Verify(asked)) => verify::run(&arguments, asked),
+        Some(Command::Progress(asked)) => liveness::run(&arguments, asked),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),

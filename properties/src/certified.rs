@@ -7,7 +7,7 @@ use crate::grand::GrandCell;
 use crate::property::Property;
 
 /// A theorem with its certificate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certified {
     /// What it says, in words.
     pub words: &'static str,
@@ -40,7 +40,7 @@ macro_rules! certified {
 }
 
 /// All of them.
-pub const CERTIFIED: [Certified; 12] = [
+pub const CERTIFIED: [Certified; 15] = [
     certified!(
         "Without a check, kmod v20 gives no false success on v4.9, if no init fails",
         Ok,
@@ -140,6 +140,36 @@ pub const CERTIFIED: [Certified; 12] = [
         NoFalseAlarm,
         Mutant::CheckRejectsAll,
         "fail_fs-other_v4.9+exact-builtin_v19.json"
+    ),
+    certified!(
+        "AuthorTree turns no true success into an error, if the name is mapped and not built in",
+        Ok,
+        FsAndOther,
+        "v4.9+author-tree",
+        "v19",
+        NoFalseAlarm,
+        Mutant::CheckRejectsAll,
+        "ok_fs-other_v4.9+author-tree_v19.json"
+    ),
+    certified!(
+        "Verify turns no true success into an error",
+        Ok,
+        FsAndOther,
+        "v4.9+verify",
+        "v19",
+        NoFalseAlarm,
+        Mutant::CheckRejectsAll,
+        "ok_fs-other_v4.9+verify_v19.json"
+    ),
+    certified!(
+        "WaitAndVerify turns no true success into an error",
+        Ok,
+        FsAndOther,
+        "v4.9+wait-and-verify",
+        "v19",
+        NoFalseAlarm,
+        Mutant::CheckRejectsAll,
+        "ok_fs-other_v4.9+wait-and-verify_v19.json"
     ),
     certified!(
         "From v5.3 on, kmod v20 gives no false success, also where inits fail",

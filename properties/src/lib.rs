@@ -10,6 +10,7 @@ pub mod grand;
 pub mod kmod_sh;
 pub mod matrix;
 pub mod minimal;
+pub mod progress;
 pub mod property;
 pub mod prove;
 pub mod recorded;

@@ -1,8 +1,8 @@
 //! Does every call return? Liveness under weak fairness.
 //!
 //! - Paper: O. Lichtenstein, A. Pnueli, 'Checking that finite state concurrent programs satisfy their
-//!   linear specification', 1985; strongly connected components by R. Tarjan, 'Depth-first search and
-//!   linear graph algorithms', 1972.
+//!   linear specification', 1985, whose components are taken apart for strong fairness; strongly
+//!   connected components by R. Tarjan, 'Depth-first search and linear graph algorithms', 1972.
 //! - Decides: is there a run in which some process never returns, although every process that is
 //!   able to step from some moment on without interruption does step? (In LTL, with that as the
 //!   assumption: not `G F returned(i)`.) Such a run ends in a loop of states, which may be one in
@@ -12,9 +12,15 @@
 //! - Costs: every state and every transition, stored; a search of the graph for each kind of
 //!   process, twice.
 //!
-//! A process is *obliged* to step where it has not returned and has an ordinary step. Time-outs are
-//! dealt with twice: as steps that must come, too, when nothing else ends a wait; and as steps that
-//! never come, which shows who returns by a time-out only. A kill may come or not.
+//! A process is *obliged* to step where it has not returned and has an ordinary step. A kill may come or
+//! not. Time-outs are dealt with twice: as steps that never come, which shows who returns by a time-out
+//! only; and as steps that must come, also where a wait goes to sleep again and again, since its clock
+//! runs on meanwhile: who never returns and could time out again and again does. (That takes all
+//! time-outs of one call for one. A call that can begin time-limited waits for ever would be said to
+//! end; the waits of a kernel call are finitely many.)
+//!
+//! Who never returns either *sleeps*: in the loop it takes no step, nobody wakes it. Or it is *overtaken*:
+//! it steps again and again, and always others were faster.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -50,9 +56,11 @@ pub struct Fairness<Label> {
     pub states: u64,
     /// Transitions.
     pub transitions: u64,
-    /// A process that may never return although time-outs fire.
-    pub never: Option<Lasso<Label>>,
-    /// A process that may never return when no time-out fires, and returns when they do.
+    /// A process that may sleep for ever although time-outs fire: it takes no step in the loop.
+    pub asleep: Option<Lasso<Label>>,
+    /// If nobody may: a process that may never return although it steps for ever and time-outs fire.
+    pub overtaken: Option<Lasso<Label>>,
+    /// If there is none either: a process that may never return when no time-out fires.
     pub by_time_out_only: Option<Lasso<Label>>,
     /// Whether a kill was left out because it would have started a process when all of its kind were
     /// running. Kills may come or not, so what is left are fewer runs, and each of them is one.
@@ -69,6 +77,16 @@ enum TimeOuts {
     Fire,
     /// They do not any more, once the loop is reached.
     Stay,
+}
+
+/// Which runs are looked for.
+#[derive(Clone, Copy)]
+struct Runs {
+    /// It never returns in the loop.
+    process: usize,
+    time_outs: TimeOuts,
+    /// Whether it may step in the loop.
+    steps: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -114,7 +132,8 @@ pub fn fairness<S: System>(
         end,
         states: graph.states.len() as u64,
         transitions: graph.edges.len() as u64,
-        never: None,
+        asleep: None,
+        overtaken: None,
         by_time_out_only: None,
         kills_left_out: graph.kills_left_out,
         chose_whom_to_wake: graph.chose_whom_to_wake,
@@ -131,9 +150,16 @@ pub fn fairness<S: System>(
                 !(0..*i).any(|j| alike(&j))
             })
             .collect();
-        found.never = processes.iter().find_map(|i| graph.lasso(*i, TimeOuts::Fire));
-        if found.never.is_none() && graph.edges.iter().any(|e| e.way_out == WayOut::TimeOut) {
-            found.by_time_out_only = processes.iter().find_map(|i| graph.lasso(*i, TimeOuts::Stay));
+        let find = |time_outs, steps| {
+            processes.iter().find_map(|&process| graph.lasso(Runs { process, time_outs, steps }))
+        };
+        found.asleep = find(TimeOuts::Fire, false);
+        if found.asleep.is_none() {
+            found.overtaken = find(TimeOuts::Fire, true);
+        }
+        let time_outs = graph.edges.iter().any(|e| e.way_out == WayOut::TimeOut);
+        if found.asleep.is_none() && found.overtaken.is_none() && time_outs {
+            found.by_time_out_only = find(TimeOuts::Stay, true);
         }
     }
     Ok(found)
@@ -230,60 +256,124 @@ impl<S: System> Graph<'_, S> {
         &self.edges[self.first[state as usize]..self.first[state as usize + 1]]
     }
 
-    /// Whether the loop may take the edge.
+    /// Whether the loop may take the edge, as far as it alone decides.
     fn allowed(edge: &Edge, time_outs: TimeOuts) -> bool {
         edge.way_out != WayOut::TimeOut || time_outs == TimeOuts::Fire
     }
 
-    /// The processes that are obliged to step in `state`.
-    fn obliged(&self, state: u32, time_outs: TimeOuts) -> u16 {
-        let configuration = &self.states[state as usize];
-        let must = |e: &&Edge| e.way_out != WayOut::Killed && Self::allowed(e, time_outs);
-        let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
-        let returned = (0..self.product.processes())
-            .filter(|i| self.product.returned(configuration, *i))
-            .fold(0, |mask, i| mask | 1 << i);
-        able & !returned
+    /// Whether the loop may take the edge.
+    fn inside(&self, runs: Runs, edge: &Edge) -> bool {
+        Self::allowed(edge, runs.time_outs)
+            && (runs.steps || usize::from(edge.actor) != runs.process)
+            && self.in_call(edge.to, runs.process)
     }
 
     fn in_call(&self, state: u32, process: usize) -> bool {
         !self.product.returned(&self.states[state as usize], process)
     }
 
-    /// The shallowest loop in which `process` never returns and everybody is treated fairly.
-    fn lasso(&self, process: usize, time_outs: TimeOuts) -> Option<Lasso<S::Label>> {
-        let inside =
-            |edge: &&Edge| Self::allowed(edge, time_outs) && self.in_call(edge.to, process);
-        let components = self.components(process, &inside);
-        let everybody = (1_u32 << self.product.processes()) - 1;
-        // By component: who steps in it, or is not obliged to somewhere in it.
-        let count = components.iter().max().map_or(0, |c| *c as usize + 1);
-        let mut served = vec![0_u32; count];
-        for state in 0..self.states.len() as u32 {
-            let component = components[state as usize];
-            if component == NO_COMPONENT {
-                continue;
-            }
-            let obliged = u32::from(self.obliged(state, time_outs));
-            let mut here = everybody & !obliged;
-            for edge in self.edges_of(state).iter().filter(inside) {
-                if components[edge.to as usize] == component {
-                    here |= 1 << edge.actor;
-                }
-            }
-            served[component as usize] |= here;
-        }
-        // States are numbered breadth first: the first one is a shallowest one.
-        let start = (0..self.states.len() as u32).find(|state| {
-            let component = components[*state as usize];
-            component != NO_COMPONENT && served[component as usize] == everybody
-        })?;
-        let cycle = self.cycle(start, &components, time_outs, &inside);
-        Some(Lasso { process, stem: self.stem(start), cycle })
+    fn everybody(&self) -> u32 {
+        (1 << self.product.processes()) - 1
     }
 
-    /// By state in which `process` is in its call: its strongly connected component.
-    fn components(&self, process: usize, inside: &impl Fn(&&Edge) -> bool) -> Vec<u32> {
+    /// The processes that are in their call in `state`.
+    fn calling(&self, state: u32) -> u32 {
+        (0..self.product.processes())
+            .filter(|i| self.in_call(state, *i))
+            .fold(0, |mask, i| mask | 1 << i)
+    }
+
+    /// The processes that are not obliged to step in `state`.
+    fn free(&self, state: u32, time_outs: TimeOuts) -> u32 {
+        let must = |e: &&Edge| e.way_out != WayOut::Killed && Self::allowed(e, time_outs);
+        let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
+        self.everybody() & !(able & self.calling(state))
+    }
+
+    /// The processes that can time out in `state`, where that obliges anybody.
+    fn can_time_out(&self, state: u32, time_outs: TimeOuts) -> u32 {
+        let edges = self.edges_of(state).iter();
+        let time_out = |e: &&Edge| e.way_out == WayOut::TimeOut && time_outs == TimeOuts::Fire;
+        edges.filter(time_out).fold(0, |mask, e| mask | 1 << e.actor)
+    }
+
+    /// What the loop owes each process, and an edge pays: that it steps or is free to wait, and, in
+    /// the upper half, that it returns or times out.
+    fn pays(&self, edge: &Edge, time_outs: TimeOuts) -> u64 {
+        let timed_out = u32::from(edge.way_out == WayOut::TimeOut) << edge.actor;
+        let returned = self.everybody() & !self.calling(edge.to);
+        let served = 1 << edge.actor | self.free(edge.to, time_outs);
+        u64::from(served) | u64::from(timed_out | returned) << 32
+    }
+
+    /// The shallowest loop of such runs in which everybody is treated fairly.
+    fn lasso(&self, runs: Runs) -> Option<Lasso<S::Label>> {
+        let mut alive: Vec<bool> =
+            (0..self.states.len() as u32).map(|s| self.in_call(s, runs.process)).collect();
+        loop {
+            let components = self.components(runs, &alive);
+            let count = components.iter().filter(|c| **c != NO_COMPONENT).max();
+            let count = count.map_or(0, |c| *c as usize + 1);
+            // By component: what its edges and states pay, and who could time out in it.
+            let mut paid = vec![0_u64; count];
+            let mut timing = vec![0_u32; count];
+            for state in 0..self.states.len() as u32 {
+                let component = components[state as usize];
+                if component == NO_COMPONENT {
+                    continue;
+                }
+                let here = component as usize;
+                let returned = self.everybody() & !self.calling(state);
+                paid[here] |= u64::from(self.free(state, runs.time_outs));
+                paid[here] |= u64::from(returned) << 32;
+                timing[here] |= self.can_time_out(state, runs.time_outs);
+                for edge in self.edges_of(state).iter().filter(|e| self.inside(runs, e)) {
+                    if components[edge.to as usize] == component {
+                        paid[here] |= self.pays(edge, runs.time_outs);
+                    }
+                }
+            }
+            let owed = |component: u32| {
+                let here = component as usize;
+                let (served, ended) = (paid[here] as u32, (paid[here] >> 32) as u32);
+                (self.everybody() & !served, timing[here] & !ended)
+            };
+            // States are numbered breadth first: the first one is a shallowest one.
+            let numbers = 0..self.states.len() as u32;
+            let start = numbers.clone().find(|state| {
+                let component = components[*state as usize];
+                component != NO_COMPONENT && owed(component) == (0, 0)
+            });
+            if let Some(start) = start {
+                let all = u64::from(self.everybody());
+                let timing = timing[components[start as usize] as usize];
+                let owed = all | u64::from(timing) << 32;
+                let cycle = self.cycle(start, &components, runs, owed);
+                return Some(Lasso { process: runs.process, stem: self.stem(start), cycle });
+            }
+            // In a component where somebody owes a time-out that it cannot take, no loop may come by
+            // where it could time out; what is left of it may have smaller components.
+            let mut changed = false;
+            for state in numbers {
+                let component = components[state as usize];
+                let here = state as usize;
+                if component == NO_COMPONENT {
+                    continue;
+                }
+                let (unserved, untimed) = owed(component);
+                let forbidden = self.can_time_out(state, runs.time_outs) & untimed != 0;
+                let left = unserved == 0 && !forbidden;
+                changed |= unserved == 0 && forbidden;
+                alive[here] &= left;
+            }
+            if !changed {
+                return None;
+            }
+        }
+    }
+
+    /// By state that is alive: its strongly connected component.
+    fn components(&self, runs: Runs, alive: &[bool]) -> Vec<u32> {
         let states = self.states.len();
         let mut component = vec![NO_COMPONENT; states];
         let mut number = vec![0_u32; states];
@@ -292,7 +382,7 @@ impl<S: System> Graph<'_, S> {
         let mut stack: Vec<u32> = Vec::new();
         let mut open: Vec<(u32, usize)> = Vec::new();
         for root in 0..states as u32 {
-            if number[root as usize] != 0 || !self.in_call(root, process) {
+            if number[root as usize] != 0 || !alive[root as usize] {
                 continue;
             }
             open.push((root, 0));
@@ -306,7 +396,8 @@ impl<S: System> Graph<'_, S> {
                 let mut deeper = None;
                 for (offset, edge) in self.edges_of(state).iter().enumerate().skip(at) {
                     let to = edge.to as usize;
-                    if !inside(&edge) || component[to] != NO_COMPONENT {
+                    let closed = component[to] != NO_COMPONENT;
+                    if closed || !alive[to] || !self.inside(runs, edge) {
                         continue;
                     }
                     if number[to] == 0 {
@@ -335,31 +426,31 @@ impl<S: System> Graph<'_, S> {
         component
     }
 
-    /// A walk from `start` back to it, within its component, that serves everybody.
+    /// A walk from `start` back to it, within its component, that pays what is owed.
     fn cycle(
         &self,
         start: u32,
         components: &[u32],
-        time_outs: TimeOuts,
-        inside: &impl Fn(&&Edge) -> bool,
+        runs: Runs,
+        owed: u64,
     ) -> Vec<TraceStep<S::Label>> {
-        let everybody = (1_u32 << self.product.processes()) - 1;
-        let free = |state: u32| everybody & !u32::from(self.obliged(state, time_outs));
-        let mut served = free(start);
+        let inside = |edge: &&Edge| self.inside(runs, edge);
+        let returned = self.everybody() & !self.calling(start);
+        let mut paid = u64::from(self.free(start, runs.time_outs)) | u64::from(returned) << 32;
         let (mut now, mut walk) = (start, Vec::new());
-        while served != everybody {
-            let wanted = everybody & !served;
-            let way = self.way(now, components, inside, |edge| {
-                (1 << edge.actor | free(edge.to)) & wanted != 0
+        while owed & !paid != 0 {
+            let wanted = owed & !paid;
+            let way = self.way(now, components, &inside, |edge| {
+                self.pays(edge, runs.time_outs) & wanted != 0
             });
             for (from, edge) in way {
-                served |= 1 << edge.actor | free(edge.to);
+                paid |= self.pays(&edge, runs.time_outs);
                 walk.push((from, edge));
                 now = edge.to;
             }
         }
         if now != start {
-            walk.extend(self.way(now, components, inside, |edge| edge.to == start));
+            walk.extend(self.way(now, components, &inside, |edge| edge.to == start));
         }
         walk.into_iter().map(|(from, edge)| self.trace_step(from, &edge)).collect()
     }
@@ -431,39 +522,45 @@ impl<S: System> Graph<'_, S> {
 const NO_COMPONENT: u32 = u32::MAX;
 
 /// Takes every step of a lasso and looks whether it is one: the cycle leads back to where it begins,
-/// its process never returns in it, and whoever does not step in it is somewhere in it not obliged
-/// to. `time_outs_fire`: whether time-outs oblige.
+/// its process never returns in it, whoever does not step in it is somewhere in it not obliged to, and
+/// who never returns in it and could time out does. `time_outs_fire`: whether time-outs oblige.
 pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: bool) -> bool {
     let Some(product) = Product::new(system) else { return false };
     let Ok(start) = replay(&product, &lasso.stem, |_, _| {}) else { return false };
     let everybody = (1_u32 << product.processes()) - 1;
     let mut scratch = Vec::new();
-    let mut free = |configuration: &Configuration| {
-        let mut obliged = 0;
+    // Who is obliged to step, who could time out, who is in its call.
+    let mut look = |configuration: &Configuration| {
+        let (mut obliged, mut timing, mut calling) = (0_u32, 0_u32, 0_u32);
         let _ = product.successors(configuration, &mut scratch, |t| {
-            let must = match t.way_out {
-                WayOut::Ordinary => true,
-                WayOut::TimeOut => time_outs_fire,
-                WayOut::Killed => false,
-            };
-            if must && !product.returned(configuration, t.actor) {
-                obliged |= 1_u32 << t.actor;
+            let fires = time_outs_fire && t.way_out == WayOut::TimeOut;
+            if (fires || t.way_out == WayOut::Ordinary) && !product.returned(configuration, t.actor)
+            {
+                obliged |= 1 << t.actor;
             }
+            timing |= u32::from(fires) << t.actor;
             ControlFlow::Continue(())
         });
-        everybody & !obliged
+        for i in 0..product.processes() {
+            calling |= u32::from(!product.returned(configuration, i)) << i;
+        }
+        (everybody & !obliged, timing, calling)
     };
-    let mut served = free(&start);
-    let mut never = !product.returned(&start, lasso.process);
+    let (mut served, mut timing, mut calling) = look(&start);
+    let (mut timed_out, mut kept) = (0_u32, true);
     let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
     let end = replay(&product, &whole, |number, taken| {
         if number >= lasso.stem.len() {
-            served |= 1 << taken.actor | free(taken.after);
-            never &= !product.returned(taken.after, lasso.process);
-            never &= time_outs_fire || taken.way_out != WayOut::TimeOut;
+            let (free, could, still) = look(taken.after);
+            served |= 1 << taken.actor | free;
+            timing |= could;
+            calling &= still;
+            timed_out |= u32::from(taken.way_out == WayOut::TimeOut) << taken.actor;
+            kept &= time_outs_fire || taken.way_out != WayOut::TimeOut;
         }
     });
-    end == Ok(start) && never && served == everybody
+    let never = calling >> lasso.process & 1 == 1;
+    end == Ok(start) && kept && never && served == everybody && timing & calling & !timed_out == 0
 }
 
 /// A system whose processes start over for ever: who has returned may begin again from where
