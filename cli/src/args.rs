@@ -9,6 +9,7 @@ use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
+use crate::scale_args::ScaleCommand;
 
 /// Model checker for the Linux module loading race.
 ///
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Steer(Steer),
     #[command(flatten)]
     Evidence(EvidenceCommand),
+    #[command(flatten)]
+    Scale(ScaleCommand),
 }
 
 #[derive(Debug, Args)]
@@ -361,7 +364,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
+pub(crate) fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {
     kmodcheck_properties::Property::from_name(text).ok_or_else(|| {
         let names = kmodcheck_properties::Property::ALL.map(|p| p.name());
         format!("expected one of {}", names.join(", "))

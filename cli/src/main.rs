@@ -14,6 +14,7 @@ mod grand;
 mod kmod_sh;
 mod liveness;
 mod main_job;
+mod merge;
 mod new;
 mod options;
 mod output;
@@ -21,6 +22,8 @@ mod progress;
 mod prove;
 mod replay;
 mod report;
+mod sample;
+mod scale_args;
 mod scenario_arg;
 mod serve;
 mod source_line;
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
         Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
+        Some(Command::Scale(asked)) => scale_args::run(&arguments, asked),
     };
     match ended {
         Ok(ended) => ended.into(),

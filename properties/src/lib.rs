@@ -15,6 +15,7 @@ pub mod property;
 pub mod prove;
 pub mod recorded;
 pub mod regressions;
+pub mod sample;
 mod stuck;
 pub mod theorem;
 

@@ -82,7 +82,21 @@ pub fn transitions<S: System>(
     exhausted
 }
 
-/// The transitions of one process.
+/// Visits every transition of one process.
+///
+/// # Errors
+/// The first step that wanted a dormant process and found none.
+pub fn transitions_of_one<S: System>(
+    system: &S,
+    before: &Everybody,
+    actor: usize,
+    mut visit: impl FnMut(&Taken<'_, S::Label>) -> ControlFlow<()>,
+) -> Result<(), PoolExhausted> {
+    let mut exhausted = Ok(());
+    let flow = transitions_of(system, before, actor, &mut exhausted, &mut visit);
+    if flow.is_break() { Ok(()) } else { exhausted }
+}
+
 fn transitions_of<S: System>(
     system: &S,
     before: &Everybody,

@@ -96,6 +96,7 @@ pub mod replay;
 pub mod stuck;
 pub mod system;
 mod visited;
+pub mod walk;
 pub mod watch;
 
 pub use bfs::{Exploration, Violation, explore};

@@ -1,0 +1,113 @@
+//! Arguments of the commands for what is too large for one exploration.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::sample::Part;
+
+use crate::args::{Arguments, property};
+use crate::{Ended, Failure, merge, sample};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScaleCommand {
+    /// Take random walks: finds violations, and never says that a property holds.
+    Sample(Sample),
+    /// Join the parts of a campaign of random walks.
+    Merge(Merge),
+}
+
+/// Runs one of them.
+pub(crate) fn run(arguments: &Arguments, command: &ScaleCommand) -> Result<Ended, Failure> {
+    match command {
+        ScaleCommand::Sample(asked) => sample::run(arguments, asked),
+        ScaleCommand::Merge(asked) => merge::run(arguments, asked),
+    }
+}
+
+/// How the next process is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Schedule {
+    /// Each process that has a step is as likely.
+    Random,
+    /// By priorities that change a few times.
+    Pct,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// A scenario file, a saved trace, 'race', or a cell of the matrix.
+    pub scenario: String,
+
+    /// Callers of a built-in scenario.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    pub callers: u8,
+
+    /// Walks of the whole campaign.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub executions: u64,
+
+    /// How the next process is chosen.
+    #[arg(long, value_enum, default_value_t = Schedule::Random)]
+    pub schedule: Schedule,
+
+    /// Ordering constraints that a schedule by priorities aims at.
+    #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub depth: u32,
+
+    /// Seed of the campaign.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Most steps of a walk.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub longest: u32,
+
+    /// Only this part of the campaign, as 3/8: the third of eight, from 1. The parts add up to the whole,
+    /// to the last digit.
+    #[arg(long, value_name = "I/N", value_parser = part)]
+    pub shard: Option<Part>,
+
+    /// Also write the result to this file, as lines of JSON for `kmodcheck merge`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Take this walk of the campaign only, and draw it.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["shard", "out"])]
+    pub only: Option<u64>,
+
+    /// With --only: up to the first violation of this property.
+    #[arg(long, value_name = "NAME", requires = "only", value_parser = property)]
+    pub property: Option<Property>,
+
+    /// With --property: save the trace.
+    #[arg(long, value_name = "FILE", requires = "property")]
+    pub save_trace: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    /// What `sample --out` wrote, one file for each part.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Join what is there although parts are missing or incomplete: then it says so, and the exit status
+    /// is 3.
+    #[arg(long)]
+    pub partial: bool,
+
+    /// Also write the joined result to this file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    let expected = || format!("found '{text}', expected I/N with I from 1 to N, as 3/8");
+    let (index, of) = text.split_once('/').ok_or_else(expected)?;
+    let (index, of): (u64, u64) =
+        (index.parse().map_err(|_| expected())?, of.parse().map_err(|_| expected())?);
+    if index == 0 || index > of {
+        return Err(expected());
+    }
+    Ok(Part { index: index - 1, of })
+}

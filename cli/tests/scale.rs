@@ -1,0 +1,102 @@
+//! Campaigns of random walks, in parts and joined, as a user runs them.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Run, run};
+use tempfile::TempDir;
+
+const CAMPAIGN: [&str; 8] =
+    ["sample", "race", "--callers", "3", "--executions", "301", "--schedule", "pct"];
+
+fn sample(more: &[&str]) -> Run {
+    run(&[&CAMPAIGN, more].concat())
+}
+
+/// Writes the parts, and gives their files.
+fn parts(directory: &Path, of: u32) -> Vec<String> {
+    (1..=of)
+        .map(|part| {
+            let file = directory.join(format!("part-{part}.jsonl")).display().to_string();
+            sample(&["--shard", &format!("{part}/{of}"), "--out", &file]);
+            file
+        })
+        .collect()
+}
+
+fn merge(files: &[String], more: &[&str]) -> Run {
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    run(&[&["merge"], &files[..], more].concat())
+}
+
+#[test]
+fn the_parts_add_up_to_the_whole_to_the_last_digit() {
+    let directory = TempDir::new().unwrap();
+    let whole = sample(&["--json"]).exits(1).out;
+    assert_eq!(whole, sample(&["--json", "--threads", "1"]).exits(1).out);
+    assert!(whole.contains("\"property\":\"no-false-success\",\"violated\":"), "{whole}");
+    for of in [1, 2, 7] {
+        let mut files = parts(directory.path(), of);
+        files.reverse();
+        assert_eq!(merge(&files, &["--json"]).exits(1).out, whole, "{of} parts, in any order");
+    }
+    let other = sample(&["--json", "--seed", "2"]).exits(1).out;
+    assert_ne!(other.replace("\"seed\":2", "\"seed\":1"), whole, "the seed matters");
+}
+
+#[test]
+fn what_is_no_whole_campaign_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let files = parts(directory.path(), 3);
+    merge(&files[..2], &[]).refuses(&["part 3 of 3 is missing"]);
+    merge(&files[..2], &["--partial"]).exits(3).says("walks");
+    let twice = [files[0].clone(), files[0].clone()];
+    merge(&twice, &[]).refuses(&["part-1.jsonl:1: found part 1 again"]);
+
+    let text = fs::read_to_string(&files[0]).unwrap();
+    let write = |text: &str| fs::write(&files[0], text).unwrap();
+    write(&text.replace("\"seed\":1", "\"seed\":2"));
+    merge(&files, &[]).refuses(&["a part of another campaign", "\"seed\":2"]);
+    let lines: Vec<&str> = text.lines().collect();
+    write(&lines[..lines.len() - 1].join("\n"));
+    merge(&files, &[]).refuses(&["part-1.jsonl:12: found the end of the file"]);
+    write(&text.replace("\"done\":101", "\"done\":100"));
+    merge(&files, &[]).refuses(&["100 of 101 walks"]);
+    write(&text.replace("\"done\":101", "\"done\":102"));
+    merge(&files, &[]).refuses(&["part-1.jsonl:12: found 102 walks, expected at most 101"]);
+    write(&text.replace("no-false-alarm", "no-alarm"));
+    merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
+    write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
+    merge(&files, &[]).refuses(&["part-1.jsonl:1: found format 'kmodcheck-trace'"]);
+    write(&format!("{text}{{}}\n"));
+    merge(&files, &[]).refuses(&["part-1.jsonl:13: found another line"]);
+    for shard in ["0/3", "4/3", "3", "a/b"] {
+        sample(&["--shard", shard]).refuses(&["expected I/N"]);
+    }
+}
+
+#[test]
+fn a_walk_is_drawn_saved_and_replayed() {
+    let directory = TempDir::new().unwrap();
+    let whole = sample(&[]).exits(1).out;
+    let line = whole.lines().find(|line| line.starts_with("get-fs-type-finds-it")).unwrap();
+    let number = line.rsplit(' ').next().unwrap();
+    let saved = directory.path().join("trace.json").display().to_string();
+    let only = ["--only", number, "--property", "get-fs-type-finds-it", "--save-trace", &saved];
+    sample(&only).exits(1).says("returns NULL").says("violates get-fs-type-finds-it");
+    run(&["replay", &saved]).exits(0).says("replayed: ");
+    sample(&["--only", "301"]).refuses(&["found --only 301, expected 0 to 300"]);
+    sample(&["--only", number, "--property", "lifecycle-and-sysfs"])
+        .refuses(&["does not violate lifecycle-and-sysfs"]);
+}
+
+#[test]
+fn a_campaign_that_is_cut_is_no_campaign() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("cut.jsonl").display().to_string();
+    let cut = sample(&["--time-limit", "0", "--out", &file]).exits(3);
+    assert!(cut.err.contains("out of budget: 0 of 301 walks"), "{}", cut.err);
+    merge(&[file], &[]).refuses(&["0 of 301 walks"]);
+}

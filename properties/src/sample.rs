@@ -1,0 +1,193 @@
+//! Campaigns of random walks, for systems too large to be explored: what was violated, how often, and
+//! by which walk first. A campaign decides nothing but that there is a violation.
+//!
+//! The walks of a campaign are numbered, and each is made by its number, so a campaign can be taken in
+//! parts, on several threads or machines; the parts add up to the whole, to the last digit.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use kmodcheck_explore::walk::{self, Schedule, Walk};
+use kmodcheck_explore::{Step, Watch};
+use kmodcheck_model::{Event, Model};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::trace::Trace;
+
+use crate::property::{Property, Says, View};
+
+/// A campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// How the next process is chosen.
+    pub schedule: Schedule,
+    /// The seed.
+    pub seed: u64,
+    /// Walks.
+    pub executions: u64,
+    /// Most steps of one.
+    pub longest: u32,
+}
+
+/// Which walks of a campaign: those whose number leaves `index` when divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// From 0.
+    pub index: u64,
+    /// At least 1.
+    pub of: u64,
+}
+
+impl Part {
+    /// All of them.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// How many walks of a campaign are in it.
+    #[must_use]
+    pub fn executions(self, campaign: &Campaign) -> u64 {
+        campaign.executions / self.of + u64::from(campaign.executions % self.of > self.index)
+    }
+}
+
+/// What walks came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sampled {
+    /// Walks taken.
+    pub executions: u64,
+    /// Their steps.
+    pub steps: u64,
+    /// Walks that met the bound on steps.
+    pub cut: u64,
+    /// Walks that ended with somebody who has not returned, and nobody who could go on.
+    pub asleep: u64,
+    /// By property: in how many walks it was violated, and the first of these.
+    pub violated: [(u64, Option<u64>); Property::ALL.len()],
+}
+
+impl Sampled {
+    /// Adds other walks of the same campaign.
+    pub fn add(&mut self, other: &Self) {
+        self.executions += other.executions;
+        self.steps += other.steps;
+        self.cut += other.cut;
+        self.asleep += other.asleep;
+        for ((times, first), (more, other)) in self.violated.iter_mut().zip(other.violated) {
+            *times += more;
+            *first = [*first, other].into_iter().flatten().min();
+        }
+    }
+}
+
+struct Properties<'m> {
+    model: &'m Model,
+    applicable: Vec<Property>,
+}
+
+impl<'m> Properties<'m> {
+    fn new(model: &'m Model) -> Self {
+        let applicable = Property::ALL.into_iter().filter(|p| p.applies(model)).collect();
+        Self { model, applicable }
+    }
+}
+
+impl Watch<Event> for Properties<'_> {
+    fn violated(&self, step: &Step<Event>) -> u64 {
+        let view = View {
+            model: self.model,
+            kind: step.kind.0,
+            before: step.before,
+            after: step.after,
+            local_before: step.local_before,
+            event: step.label,
+        };
+        let violated = |p: &&Property| matches!(p.says(&view), Says::Violated(_));
+        self.applicable.iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
+    }
+}
+
+/// Bounds, and who wants to know.
+#[derive(Clone, Copy)]
+pub struct Effort<'a> {
+    /// Threads.
+    pub threads: usize,
+    /// Longest time.
+    pub time: Option<Duration>,
+    /// Set by somebody else to end it.
+    pub interrupt: Option<&'a AtomicBool>,
+    /// Told how many walks are done.
+    pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
+}
+
+/// Takes the walks of `part`. If a bound is met, what is returned has fewer of them.
+///
+/// # Panics
+/// If the model runs out of processes to start: a fault of the model.
+#[must_use]
+pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>) -> Sampled {
+    let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (started, all) = (Instant::now(), part.executions(campaign));
+    let over = || {
+        effort.interrupt.is_some_and(|i| i.load(Ordering::Relaxed))
+            || effort.time.is_some_and(|time| started.elapsed() >= time)
+    };
+    let worker = || {
+        let watch = Properties::new(model);
+        let mut sampled = Sampled::default();
+        while let turn = next.fetch_add(1, Ordering::Relaxed)
+            && turn < all
+            && !over()
+        {
+            let number = part.index + turn * part.of;
+            let walked = take(model, &watch, campaign, number);
+            let mut violated = [(0, None); Property::ALL.len()];
+            // Of a walk that goes on nobody can tell whether a sleeper is woken later.
+            let asleep = u64::from(walked.stuck) << Property::NobodySleepsForEver as u64;
+            for (property, slot) in violated.iter_mut().enumerate() {
+                if (walked.violated | asleep) >> property & 1 != 0 {
+                    *slot = (1, Some(number));
+                }
+            }
+            sampled.add(&Sampled {
+                executions: 1,
+                steps: walked.trace.len() as u64,
+                cut: u64::from(walked.cut),
+                asleep: u64::from(walked.stuck),
+                violated,
+            });
+            if let Some(progress) = effort.progress {
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+        }
+        sampled
+    };
+    let mut sum = Sampled::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..effort.threads.max(1)).map(|_| scope.spawn(worker)).collect();
+        for worker in workers {
+            sum.add(&worker.join().expect("no walk panics"));
+        }
+    });
+    sum
+}
+
+fn take(
+    model: &Model,
+    watch: &Properties<'_>,
+    campaign: &Campaign,
+    number: u64,
+) -> walk::Walked<Event> {
+    let (seed, longest) = (campaign.seed, campaign.longest);
+    let asked = Walk { schedule: campaign.schedule, seed, number, longest };
+    walk::walk(&Processes { model }, watch, asked).expect("the model starts no more than it has")
+}
+
+/// One walk of a campaign, up to its first violation of `property`; whole, if it violates nothing of
+/// the kind.
+#[must_use]
+pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Property>) -> Trace {
+    let walked = take(model, &Properties::new(model), campaign, number);
+    let mut trace = walked.trace;
+    if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
+        trace.truncate(steps as usize);
+    }
+    trace
+}
