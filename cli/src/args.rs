@@ -55,6 +55,12 @@ pub(crate) enum Command {
     Features,
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
+    /// Prove or refute every safety property for any number of callers.
+    Prove(Prove),
+    /// Check certificates, as `prove --certificates` writes them, without the prover.
+    Verify(Verify),
+    /// Look for runs in which a call never returns, while actors start over for ever.
+    Progress(Progress),
     /// Find the smallest changes of switches that make a property hold.
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
@@ -186,6 +192,60 @@ pub(crate) struct Matrix {
     /// Only this property.
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<kmodcheck_properties::Property>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    pub scenario: Option<String>,
+
+    #[command(flatten)]
+    pub matrix: Matrix,
+
+    /// Look for violations that the invariant does not exclude with up to so many callers.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Write a certificate of what holds in each system into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Certificates.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Progress {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases"])]
+    pub scenario: Option<String>,
+
+    /// Instead of the grand matrix: the cases that are known to be hard.
+    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    pub hard_cases: bool,
+
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
 }
 
 #[derive(Debug, Args)]

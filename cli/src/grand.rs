@@ -14,12 +14,7 @@ use crate::args::{Arguments, Matrix};
 use crate::{Ended, Failure, options, output, progress};
 
 pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failure> {
-    let wanted = |cell: &GrandCell| {
-        matrix.kernel.as_ref().is_none_or(|k| k == cell.kernel)
-            && matrix.kmod.as_ref().is_none_or(|k| k == cell.kmod)
-            && matrix.env.as_ref().is_none_or(|e| e == cell.environment.name())
-            && matrix.naming.as_ref().is_none_or(|n| n == cell.naming.name())
-    };
+    let wanted = |cell: &GrandCell| wants(matrix, cell);
     // Systems are those of the whole matrix, so that the record has a line for each.
     let systems: Vec<System> = System::of(&GrandCell::all())
         .into_iter()
@@ -59,8 +54,16 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
     })
 }
 
+/// Whether the arguments ask for the cell.
+pub(crate) fn wants(matrix: &Matrix, cell: &GrandCell) -> bool {
+    matrix.kernel.as_ref().is_none_or(|k| k == cell.kernel)
+        && matrix.kmod.as_ref().is_none_or(|k| k == cell.kmod)
+        && matrix.env.as_ref().is_none_or(|e| e == cell.environment.name())
+        && matrix.naming.as_ref().is_none_or(|n| n == cell.naming.name())
+}
+
 /// The properties asked for.
-fn properties(matrix: &Matrix) -> Vec<Property> {
+pub(crate) fn properties(matrix: &Matrix) -> Vec<Property> {
     match matrix.property {
         Some(property) => vec![property],
         // Nobody listens for uevents in these environments.
@@ -103,32 +106,15 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
     for property in properties(matrix) {
         output::print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
-            let rows = rows(reports, wanted, &environments, naming, property);
+            let entry = |cell: &GrandCell| {
+                let report = reports.iter().find(|r| r.system.cells.contains(cell))?;
+                wanted(cell).then(|| short(&report.report.answer(property).verdict))
+            };
+            let rows = rows(&entry, &environments, naming);
             if rows.is_empty() {
                 continue;
             }
-            let call = match naming {
-                Naming::Plain => "request_module(\"ext4\")",
-                Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
-                Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
-            };
-            let mut table = Table::new();
-            table.load_preset(styles::ASCII_MARKDOWN);
-            table.set_content_arrangement(ContentArrangement::Disabled);
-            let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
-            header.extend(environments.iter().map(|e| e.name().to_owned()));
-            table.set_header(header);
-            for (presets, entries) in rows {
-                let mut kernels: Vec<&str> = presets.iter().map(|p| p.0).collect();
-                let kmods: BTreeSet<usize> =
-                    presets.iter().filter_map(|p| KMODS.iter().position(|k| *k == p.1)).collect();
-                kernels.dedup();
-                let kmods: Vec<&str> = kmods.into_iter().map(|k| KMODS[k]).collect();
-                let mut row = vec![kernels.join("\n"), kmods.join("\n")];
-                row.extend(entries);
-                table.add_row(row);
-            }
-            output::print(&format!("{call}\n{table}"));
+            output::print(&table(rows, &environments, naming));
         }
     }
     if single {
@@ -147,30 +133,46 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
     }
 }
 
-/// Presets, kernel and kmod, and their entries by environment.
-type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
+/// Presets, kernel and kmod, with their entry in each environment.
+pub(crate) type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
+
+/// The rows of one way to ask, as a table with the call above it.
+pub(crate) fn table(rows: Vec<Row>, environments: &[Environment], naming: Naming) -> String {
+    let call = match naming {
+        Naming::Plain => "request_module(\"ext4\")",
+        Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
+        Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
+    };
+    let mut table = Table::new();
+    table.load_preset(styles::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
+    header.extend(environments.iter().map(|e| e.name().to_owned()));
+    table.set_header(header);
+    for (presets, entries) in rows {
+        let mut kernels: Vec<&str> = presets.iter().map(|p| p.0).collect();
+        let kmods: BTreeSet<usize> =
+            presets.iter().filter_map(|p| KMODS.iter().position(|k| *k == p.1)).collect();
+        kernels.dedup();
+        let kmods: Vec<&str> = kmods.into_iter().map(|k| KMODS[k]).collect();
+        let mut row = vec![kernels.join("\n"), kmods.join("\n")];
+        row.extend(entries);
+        table.add_row(row);
+    }
+    format!("{call}\n{table}")
+}
 
 /// Presets whose entries are the same in every environment, with those entries. Kernels and kmods of
 /// one row are every combination of the two.
-fn rows(
-    reports: &[SystemReport],
-    wanted: &impl Fn(&GrandCell) -> bool,
+pub(crate) fn rows(
+    entry: &impl Fn(&GrandCell) -> Option<String>,
     environments: &[Environment],
     naming: Naming,
-    property: Property,
 ) -> Vec<Row> {
     let entries = |kernel: &'static str, kmod: &'static str| -> Option<Vec<String>> {
-        environments
-            .iter()
-            .map(|&environment| {
-                let cell = GrandCell { environment, naming, kernel, kmod };
-                if !wanted(&cell) {
-                    return None;
-                }
-                let report = reports.iter().find(|r| r.system.cells.contains(&cell))?;
-                Some(short(&report.report.answer(property).verdict))
-            })
-            .collect()
+        let cells =
+            environments.iter().map(|&environment| GrandCell { environment, naming, kernel, kmod });
+        cells.map(|cell| entry(&cell)).collect()
     };
     // First kmods that agree on a kernel, then kernels that agree on all of these.
     type Class = (Vec<&'static str>, Vec<String>);

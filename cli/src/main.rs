@@ -13,12 +13,14 @@ mod fixes;
 mod generated;
 mod grand;
 mod kmod_sh;
+mod liveness;
 mod main_job;
 mod merge;
 mod new;
 mod options;
 mod output;
 mod progress;
+mod prove;
 mod replay;
 mod report;
 mod sample;
@@ -30,6 +32,7 @@ mod steer;
 mod step;
 mod tables;
 mod trace;
+mod verify;
 mod whole_matrix;
 
 use std::process::ExitCode;
@@ -73,6 +76,9 @@ fn main() -> ExitCode {
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
         Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
+        Some(Command::Prove(asked)) => prove::run(&arguments, asked),
+        Some(Command::Verify(asked)) => verify::run(&arguments, asked),
+        Some(Command::Progress(asked)) => liveness::run(&arguments, asked),
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),

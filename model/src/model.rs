@@ -5,7 +5,7 @@ use crate::features::{AliasMap, BareDirectory, BuiltinIndex};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, ModuleId, NameId, Resolution, Scenario};
-use crate::state::{Layout, MAX_DEPTH, ModuleState, Pc, Ret, Task, World};
+use crate::state::{COUNTED, Counts, Layout, MAX_DEPTH, ModuleState, Pc, Ret, Task, World};
 use crate::userspace::modprobe::{self, PlanEntry};
 
 /// A wait queue or completion.
@@ -195,13 +195,33 @@ impl Model {
     /// # Errors
     /// A reference to a module or name that is not there, or a scenario beyond the model's limits.
     pub fn new(scenario: Scenario, mutant: Option<Mutant>) -> Result<Self, ModelError> {
+        Self::counting(scenario, mutant, Counts::Exact)
+    }
+
+    /// The model for proofs about any number of actors. What it counts of them in the shared word,
+    /// for the limit of running requests and for the references on a module, it counts up to
+    /// [`Model::counts_up_to`]; beyond, one less may be as many as before. So it can do more than the
+    /// exact model, and nothing less.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn for_any_number(scenario: Scenario, mutant: Option<Mutant>) -> Result<Self, ModelError> {
+        Self::counting(scenario, mutant, Counts::OrMore)
+    }
+
+    fn counting(
+        scenario: Scenario,
+        mutant: Option<Mutant>,
+        counts: Counts,
+    ) -> Result<Self, ModelError> {
         let error = |what: String| ModelError { scenario: scenario.name.clone(), what };
         validate(&scenario).map_err(error)?;
         let names: Vec<NameModel> =
             (0..scenario.names.len() as NameId).map(|id| name_model(&scenario, id)).collect();
         let longest = names.iter().map(|n| n.plan.len().max(n.removal.len())).max().unwrap_or(0);
         let checked = names.iter().map(|n| n.checked.len()).max().unwrap_or(0);
-        let layout = Layout::new(&scenario, longest, checked);
+        let mut layout = Layout::new(&scenario, longest, checked, counts);
+        layout.strict &= mutant.is_none();
         if layout.local_bits > 64 || layout.shared_bits > 128 || longest > 255 {
             return Err(error(format!(
                 "a process takes {} bits and the shared state {}, expected at most 64 and 128",
@@ -239,6 +259,11 @@ impl Model {
     /// The deliberate fault, if there is one.
     pub fn mutant(&self) -> Option<Mutant> {
         self.mutant
+    }
+
+    /// Up to which number actors are counted exactly, where not all of them are.
+    pub fn counts_up_to(&self) -> Option<usize> {
+        self.layout.counts_or_more().then_some(COUNTED - 1)
     }
 
     /// Bits of the shared word.

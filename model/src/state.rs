@@ -350,7 +350,21 @@ impl Pc {
 pub(crate) struct Field {
     at: u32,
     bits: u32,
+    /// Its greatest value means 'so many or more'.
+    or_more: bool,
 }
+
+/// How far the processes that are in some place are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// All of the scenario's.
+    Exact,
+    /// Up to [`COUNTED`], whatever the scenario says: more are taken for any number.
+    OrMore,
+}
+
+/// How far [`Counts::OrMore`] counts, at least.
+pub const COUNTED: usize = 3;
 
 impl Field {
     /// Whether the scenario needs it.
@@ -386,9 +400,18 @@ struct Fields {
 
 impl Fields {
     fn next(&mut self, bits: u32) -> Field {
-        let field = Field { at: self.at, bits };
+        let field = Field { at: self.at, bits, or_more: false };
         self.at += bits;
         field
+    }
+
+    /// A number of processes: of `processes` at most, or of any, so that `exactly` so many are
+    /// counted.
+    fn count(&mut self, counts: Counts, processes: usize, exactly: usize) -> Field {
+        match counts {
+            Counts::Exact => self.next(bits_for(processes)),
+            Counts::OrMore => Field { or_more: true, ..self.next(bits_for(exactly.max(COUNTED))) },
+        }
     }
 }
 
@@ -461,6 +484,8 @@ pub(crate) struct Layout {
     pub local_bits: u32,
     /// The bits of a caller's word that are history: `request_live` and all that follow it.
     history: u64,
+    /// Whether every count is right: in a model that is exact and has no fault.
+    pub strict: bool,
 }
 
 /// Bits of a [`Ret`].
@@ -475,12 +500,12 @@ pub const MAX_DEPTH: usize = 2;
 impl Layout {
     /// `plan`: the number of entries of the longest plan of modprobe; `checked`: the most names that
     /// a check looks up.
-    pub fn new(scenario: &Scenario, plan: usize, checked: usize) -> Self {
+    pub fn new(scenario: &Scenario, plan: usize, checked: usize, counts: Counts) -> Self {
         use crate::features::RequestLimit;
         let mut shared = Fields::default();
         let unloads = u32::from(scenario.unloads());
         let listens = u32::from(scenario.listens());
-        let processes = bits_for(scenario.processes());
+        let processes = scenario.processes();
         let kernel = &scenario.features.kernel;
         let modules = scenario
             .modules
@@ -492,11 +517,11 @@ impl Layout {
                 registered: shared.next(u32::from(module.registers)),
                 initial_reference: shared.next(unloads),
                 holds: module.dependencies.iter().map(|_| shared.next(unloads)).collect(),
-                file_system_references: shared.next(if module.registers {
-                    processes * unloads
+                file_system_references: if module.registers && unloads > 0 {
+                    shared.count(counts, processes, 0)
                 } else {
-                    0
-                }),
+                    shared.next(0)
+                },
                 initialised: shared.next(listens),
                 in_finit: shared.next(u32::from(kernel.idempotent_finit)),
             })
@@ -512,18 +537,20 @@ impl Layout {
                 dup_ret: shared.next(RET_BITS * duplicates),
             })
             .collect();
-        let (slots, slot_waiters) = match (scenario.limit, kernel.request_limit) {
-            (None, _) => (0, 0),
-            // Everybody counts itself before it looks, once for each request that it is nested in.
-            (Some(_), RequestLimit::FailsAtOnce) => {
-                let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
-                (bits_for(scenario.processes() * levels), 0)
+        let limit = scenario.limit.map(usize::from);
+        // Everybody counts itself before it looks, once for each request that it is nested in.
+        let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+        let slots = match (limit, kernel.request_limit) {
+            (None, _) => shared.next(0),
+            (Some(limit), RequestLimit::FailsAtOnce) => {
+                shared.count(counts, processes * levels, limit + 1)
             }
-            (Some(limit), RequestLimit::AllWaitersRace) => (bits_for(usize::from(limit)), 0),
-            (Some(limit), RequestLimit::Semaphore) => (bits_for(usize::from(limit)), processes),
+            (Some(limit), _) => shared.next(bits_for(limit)),
         };
-        let slots = shared.next(slots);
-        let slot_waiters = shared.next(slot_waiters);
+        let slot_waiters = match (limit, kernel.request_limit) {
+            (Some(_), RequestLimit::Semaphore) => shared.count(counts, processes, 0),
+            _ => shared.next(0),
+        };
         let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0) as u32;
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
         let nests = scenario.nests();
@@ -557,6 +584,7 @@ impl Layout {
             went_going: local.next(1),
             local_bits: local.at,
             history: 0,
+            strict: counts == Counts::Exact,
         };
         let end = 1_u128 << layout.local_bits.min(64);
         layout.history = (end - (1 << layout.request_live.at.min(64))) as u64;
@@ -617,6 +645,12 @@ impl Layout {
         self.went_going.set(&mut word, u64::from(task.went_going));
         debug_assert_eq!(self.unpack(word as u64), *task);
         word as u64
+    }
+
+    /// Whether some number of processes is counted up to a limit only.
+    pub fn counts_or_more(&self) -> bool {
+        let references = self.modules.iter().map(|m| m.file_system_references);
+        references.chain([self.slots, self.slot_waiters]).any(|field| field.or_more)
     }
 
     /// Whether what a load came to is kept for later.
@@ -751,6 +785,22 @@ impl<'m> World<'m> {
     pub fn set(&mut self, field: Field, value: u64) {
         self.writes |= field.mask();
         field.set(&mut self.word, value);
+    }
+
+    /// One more, in a field that counts processes.
+    pub fn one_more(&mut self, field: Field) {
+        let now = self.get(field);
+        let most = (1 << field.bits) - 1;
+        self.set(field, if field.or_more { most.min(now + 1) } else { now + 1 });
+    }
+
+    /// What one less is, in a field that counts processes: of many and more, either as many and more
+    /// or one less than many. Below 0 only in a model with a fault, or where more were counted.
+    pub fn one_less(&mut self, field: Field) -> impl Iterator<Item = u64> + use<> {
+        let now = self.get(field);
+        debug_assert!(now > 0 || !self.layout.strict, "below 0");
+        let many = field.or_more && now == (1 << field.bits) - 1;
+        [Some(now.saturating_sub(1)), many.then_some(now)].into_iter().flatten()
     }
 
     pub fn state(&mut self, module: ModuleId) -> ModuleState {

@@ -2,6 +2,7 @@
 //! verdict of one system on all of them.
 
 pub mod by_hand;
+pub mod certified;
 pub mod check;
 pub mod fixes;
 pub mod from_here;
@@ -9,7 +10,9 @@ pub mod grand;
 pub mod kmod_sh;
 pub mod matrix;
 pub mod minimal;
+pub mod progress;
 pub mod property;
+pub mod prove;
 pub mod recorded;
 pub mod regressions;
 pub mod sample;

@@ -28,8 +28,7 @@ fn get_fs_type(step: &mut Step<'_>) -> Looked {
         {
             let count = step.world.fields(*target).file_system_references;
             if count.exists() {
-                let references = step.world.get(count);
-                step.world.set(count, references + 1);
+                step.world.one_more(count);
             }
             return Looked::Owner(number as u8);
         }
@@ -77,10 +76,14 @@ pub(crate) fn put_filesystem(mut step: Step<'_>) {
     // A failing init frees its module without waiting for references; another module of that name is
     // not the one that was pinned. What `stale` remembers is the state of the module.
     step.world.state(module);
-    if !step.task.stale {
-        let count = step.world.fields(module).file_system_references;
-        let references = step.world.get(count);
-        step.world.set(count, references - 1);
+    let event = Event::PutFilesystem { module };
+    let done = Task::done(Ret::Found);
+    if step.task.stale {
+        return step.to(event, done);
     }
-    step.to(Event::PutFilesystem { module }, Task::done(Ret::Found));
+    let count = step.world.fields(module).file_system_references;
+    for references in step.world.one_less(count) {
+        step.world.set(count, references);
+        step.to(event, done);
+    }
 }

@@ -160,8 +160,7 @@ pub(crate) fn limit(who: &Who<'_>, task: Task) -> Task {
 /// v4.9: `atomic_inc(&kmod_concurrent)`.
 pub(crate) fn limit_count(mut step: Step<'_>) {
     let field = step.world.layout.slots;
-    let running = step.world.get(field);
-    step.world.set(field, running + 1);
+    step.world.one_more(field);
     let task = step.at(Pc::LimitLook);
     step.to(Event::LimitCount, task);
 }
@@ -175,27 +174,21 @@ pub(crate) fn limit_look(mut step: Step<'_>) {
     step.to(Event::LimitLook { exceeded }, task);
 }
 
-/// One less; only a fault in the model can make it less than nothing.
-fn fewer(step: &Step<'_>, count: u64) -> u64 {
-    debug_assert!(count > 0 || step.model().mutant.is_some(), "below 0");
-    count.saturating_sub(1)
-}
-
 /// One slot more; only a fault in the model can make it more than there are.
 fn one_more_slot(step: &Step<'_>, free: u64) -> u64 {
     let limit = u64::from(step.model().scenario.limit.expect("there is a limit"));
-    debug_assert!(free < limit || step.model().mutant.is_some(), "more slots than there are");
+    debug_assert!(free < limit || !step.world.layout.strict, "more slots than there are");
     limit.min(free + 1)
 }
 
 /// v4.9: `atomic_dec(&kmod_concurrent)`, `-ENOMEM`.
 pub(crate) fn limit_back(mut step: Step<'_>) {
     let field = step.world.layout.slots;
-    let running = step.world.get(field);
-    let less = fewer(&step, running);
-    step.world.set(field, less);
     let task = over(&step, step.returning(Ret::Enomem));
-    step.to(Event::LimitBack, task);
+    for running in step.world.one_less(field) {
+        step.world.set(field, running);
+        step.to(Event::LimitBack, task);
+    }
 }
 
 /// v4.13: `wait_event_killable_timeout(kmod_wq, atomic_dec_if_positive() >= 0)`; v6.4:
@@ -209,8 +202,7 @@ pub(crate) fn take_slot(mut step: Step<'_>) {
         slot_taken(&step.who, step.task)
     } else {
         if step.who.kernel().request_limit == RequestLimit::Semaphore {
-            let waiting = step.world.get(waiters);
-            step.world.set(waiters, waiting + 1);
+            step.world.one_more(waiters);
         }
         step.at(Pc::SlotAsleep)
     };
@@ -223,13 +215,15 @@ pub(crate) fn slot_asleep(mut step: Step<'_>) {
     let semaphore = step.who.kernel().request_limit == RequestLimit::Semaphore;
     if step.model().scenario.timeouts {
         let waiters = step.world.layout.slot_waiters;
-        if semaphore {
-            let waiting = step.world.get(waiters);
-            let less = fewer(&step, waiting);
-            step.world.set(waiters, less);
-        }
         let task = over(&step, step.returning(Ret::Etime));
-        step.way_out(Way::TimeOut, Effect::None, Event::SlotTimedOut, task);
+        if semaphore {
+            for waiting in step.world.one_less(waiters) {
+                step.world.set(waiters, waiting);
+                step.way_out(Way::TimeOut, Effect::None, Event::SlotTimedOut, task);
+            }
+        } else {
+            step.way_out(Way::TimeOut, Effect::None, Event::SlotTimedOut, task);
+        }
     }
     if !semaphore && killable(&step) {
         step.undo_writes();
@@ -268,31 +262,33 @@ pub(crate) fn finishing(who: &Who<'_>, task: Task) -> Task {
 pub(crate) fn give_slot(mut step: Step<'_>) {
     let (slots, waiters) = (step.world.layout.slots, step.world.layout.slot_waiters);
     let now = step.world.get(slots);
-    let (mut effect, mut pc, mut handed_over) = (Effect::None, Pc::RequestReturn, false);
+    let returns = step.at(Pc::RequestReturn);
     match step.who.kernel().request_limit {
         RequestLimit::FailsAtOnce => {
-            let less = fewer(&step, now);
-            step.world.set(slots, less);
+            for running in step.world.one_less(slots) {
+                step.world.set(slots, running);
+                step.to(Event::GiveSlot { handed_over: false }, returns);
+            }
         }
         RequestLimit::AllWaitersRace => {
             let more = one_more_slot(&step, now);
             step.world.set(slots, more);
-            pc = Pc::WakeSlot;
+            let task = step.at(Pc::WakeSlot);
+            step.to(Event::GiveSlot { handed_over: false }, task);
         }
-        RequestLimit::Semaphore => {
-            let waiting = step.world.get(waiters);
-            handed_over = waiting > 0;
-            if handed_over {
-                step.world.set(waiters, waiting - 1);
-                effect = Effect::WakeOne(WaitQueue::KmodWq);
-            } else {
-                let more = one_more_slot(&step, now);
-                step.world.set(slots, more);
+        RequestLimit::Semaphore if step.world.get(waiters) > 0 => {
+            for waiting in step.world.one_less(waiters) {
+                step.world.set(waiters, waiting);
+                let effect = Effect::WakeOne(WaitQueue::KmodWq);
+                step.with(effect, Event::GiveSlot { handed_over: true }, returns);
             }
         }
+        RequestLimit::Semaphore => {
+            let more = one_more_slot(&step, now);
+            step.world.set(slots, more);
+            step.to(Event::GiveSlot { handed_over: false }, returns);
+        }
     }
-    let task = step.at(pc);
-    step.with(effect, Event::GiveSlot { handed_over }, task);
 }
 
 /// `wake_up(&kmod_wq)`: those who wait there are not exclusive, so all of them wake.

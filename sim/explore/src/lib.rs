@@ -87,6 +87,7 @@ pub mod coverability;
 pub mod directed;
 pub mod distributed;
 mod expand;
+pub mod fair;
 pub mod fewest_switches;
 pub mod limits;
 mod packed;

@@ -261,7 +261,7 @@ fn check(seed: u64, tally: &mut Tally) {
             (a, b) => panic!("seed {seed}: {a:?} {b:?}"),
         };
         let few =
-            Options { limits: Limits { states: Some(3_000), ..limits }, ..Options::default() };
+            Options { limits: Limits { states: Some(1_000), ..limits }, ..Options::default() };
         let found = smallest(&family, &question.watch, property, 4, &few)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         match (&proved, &slowly) {

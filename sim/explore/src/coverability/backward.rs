@@ -155,6 +155,28 @@ impl<'t> Backward<'t> {
     /// The least upward-closed set that contains what violates one of `properties` and everything
     /// from which a step leads into it, enlarged by what the views show to be unreachable.
     pub fn close(&self, properties: u64, budget: &Budget<'_>) -> Result<Closure, Undecided> {
+        let bad = properties | 1 << EXHAUSTED;
+        let mut first = Vec::new();
+        for (control, violated) in self.table.bad.iter().enumerate() {
+            if violated & bad != 0 {
+                first.push((control as u32, Element::EMPTY));
+            }
+        }
+        for (control, letter, violated) in &self.table.bad_letters {
+            if violated & bad != 0 {
+                let element = Element::EMPTY.with(*letter).ok_or(Undecided::TooManyTogether)?;
+                first.push((*control, element));
+            }
+        }
+        self.close_from(&first, budget)
+    }
+
+    /// The same for the upward-closed set of these elements.
+    pub fn close_from(
+        &self,
+        first: &[(u32, Element)],
+        budget: &Budget<'_>,
+    ) -> Result<Closure, Undecided> {
         let mut search = Search {
             backward: self,
             antichains: self.table.controls.iter().map(|_| Vec::new()).collect(),
@@ -162,17 +184,8 @@ impl<'t> Backward<'t> {
             elements: 0,
             initial: None,
         };
-        let bad = properties | 1 << EXHAUSTED;
-        for (control, violated) in self.table.bad.iter().enumerate() {
-            if violated & bad != 0 {
-                search.offer(control as u32, Element::EMPTY);
-            }
-        }
-        for (control, letter, violated) in &self.table.bad_letters {
-            if violated & bad != 0 {
-                let element = Element::EMPTY.with(*letter).ok_or(Undecided::TooManyTogether)?;
-                search.offer(*control, element);
-            }
+        for (control, element) in first {
+            search.offer(*control, *element);
         }
         let mut looks = 0_u32;
         while let Some((control, element)) = search.queue.pop_front() {

@@ -7,10 +7,11 @@
 //!
 //! [`Setup::new`] over-approximates once, for all properties, what can be reached, without history
 //! (`table`, `views`); with that as a guide it follows the history of one tagged process.
-//! [`Setup::possibly_violated`] says what this forward method cannot exclude. [`Setup::prove`] closes
-//! the set of bad configurations backward (`backward`), which decides in any case: it finds a
-//! [`Proof`], which is checked without any of this, or that some number of processes may violate the
-//! property, which counts only when [`smallest`] has found the violation with the ordinary explorer.
+//! [`Setup::possibly_violated`] says what this forward method cannot exclude; for what it does
+//! exclude, [`Setup::invariant`] gives an [`Invariant`] that can be checked without any of this.
+//! [`Setup::prove`] closes the set of bad configurations backward (`backward`), which decides in any
+//! case: it finds a [`Proof`], or that some number of processes may violate the property, which
+//! counts only when [`smallest`] has found the violation with the ordinary explorer.
 //!
 //! Nothing is over-approximated in the verdict: histories are forgotten only of processes of whom no
 //! property speaks, and a wake-up of all sleepers is a broadcast.
@@ -23,11 +24,13 @@ use std::time::Instant;
 mod backward;
 mod counted;
 mod family;
+mod invariant;
 mod smallest;
 mod table;
 mod views;
 
 pub use family::{Crowd, Family, MAX_SLOTS, Member, NoFamily};
+pub use invariant::{Excluded, Invariant, Tagged};
 pub use smallest::{Smallest, smallest};
 
 use backward::{Backward, Closure};
@@ -110,13 +113,14 @@ impl<'o> Budget<'o> {
 /// How large an inductive over-approximation of the reachable configurations is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Control states without history.
+    /// Control states in which nobody is tagged.
     pub anonymous_controls: usize,
     /// Anonymous local states.
     pub letters: usize,
-    /// Views: control states without history, with at most two anonymous local states beside them.
+    /// Views: control states in which nobody is tagged, with at most two anonymous local states
+    /// beside them.
     pub views: u64,
-    /// Control states with history.
+    /// Control states with a tagged process and its history.
     pub controls: usize,
 }
 
@@ -166,8 +170,8 @@ pub struct Setup<'f, 'a, S: System, W> {
     question: &'f Question<W>,
     anonymous: Table,
     views: Views,
+    guided: Table,
     possible: u64,
-    controls: usize,
     whole: OnceCell<(Table, Views)>,
 }
 
@@ -188,8 +192,7 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
         let guided = Table::new(family, question, Scope::Guided(guide), &budget)?;
         let possible = guided.bad.iter().copied().chain(guided.bad_letters.iter().map(|b| b.2));
         let possible = possible.fold(0, |all, bad| all | bad);
-        let controls = guided.controls.len();
-        Ok(Self { family, question, anonymous, views, possible, controls, whole: OnceCell::new() })
+        Ok(Self { family, question, anonymous, views, guided, possible, whole: OnceCell::new() })
     }
 
     /// How large the forward over-approximation is.
@@ -200,7 +203,7 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
                 .count(),
             letters: self.anonymous.letters.len(),
             views: self.views.count(),
-            controls: self.controls,
+            controls: self.guided.controls.len(),
         }
     }
 
@@ -215,6 +218,16 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     /// family has no place.
     pub fn lacks_place(&self) -> bool {
         self.possible >> EXHAUSTED & 1 != 0
+    }
+
+    /// An invariant that excludes every violation of the properties that are not
+    /// [possibly violated](Setup::possibly_violated).
+    ///
+    /// # Errors
+    /// A limit of `options`.
+    pub fn invariant(&self, options: &Options<'_>) -> Result<Invariant, Undecided> {
+        let (budget, slots) = (Budget::new(options), self.family.slots.len());
+        invariant::invariant(&self.anonymous, &self.views, &self.guided, slots, &budget)
     }
 
     /// Decides whether any number of processes can violate one of `properties`.

@@ -55,6 +55,11 @@ pub(crate) struct Tag {
 /// The slot of the crowd.
 pub(crate) const NO_SLOT: u8 = u8::MAX;
 
+impl Tag {
+    /// Nobody is tagged.
+    pub const NOBODY: Self = Self { kind: Kind(u8::MAX), slot: NO_SLOT, local: DORMANT };
+}
+
 /// A control state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Control {
@@ -193,6 +198,9 @@ pub(crate) struct Table {
     pub bad_letters: Vec<(u32, Letter, u64)>,
     /// The letters of anonymous processes at first.
     pub initial: LetterSet,
+    /// By control state, with a [`Guide`]: the guide's control state, and the tagged process as a
+    /// letter beside it, if it has no slot.
+    pub guides: Vec<(u32, Option<Letter>)>,
 }
 
 /// What is known of the same family without any history.
@@ -205,11 +213,11 @@ pub(crate) struct Guide<'g> {
 /// What is tabulated.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope<'g> {
-    /// The tagged process without its history.
+    /// Nobody is tagged.
     Anonymous,
-    /// With it.
+    /// The tagged process with its history.
     Whole,
-    /// With it, and only with letters beside each control state that the guide finds there. Without
+    /// The same, and only with letters beside each control state that the guide finds there. Without
     /// rules.
     Guided(Guide<'g>),
 }
@@ -242,8 +250,8 @@ struct Filling {
     expanded: LetterSet,
     wake_one: Vec<WakesOne>,
     dirty: bool,
-    /// The guide's control state.
-    guide: u32,
+    /// The guide's control state, and the tagged process as a letter beside it.
+    guide: (u32, Option<Letter>),
 }
 
 struct Build<'b, 'a, S: System, W> {
@@ -291,6 +299,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             bad: Vec::new(),
             bad_letters: Vec::new(),
             initial: LetterSet::default(),
+            guides: Vec::new(),
         };
         Self {
             family,
@@ -317,23 +326,30 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         for (to, (kind, local)) in slots.iter_mut().zip(&family.slots) {
             *to = family.system.anonymous(*kind, *local);
         }
+        if matches!(self.scope, Scope::Anonymous) {
+            self.initial_control(Control { shared, tag: Tag::NOBODY, slots });
+        }
         let crowds = family.crowds.iter().map(|c| (NO_SLOT, c.kind, c.local));
         let singles = family.slots.iter().enumerate().map(|(i, (k, l))| (i as u8, *k, *l));
         for (slot, kind, local) in crowds.chain(singles) {
-            if local == DORMANT || family.is_forgetful(kind) {
+            let tagged = local != DORMANT && !family.is_forgetful(kind);
+            if !tagged || matches!(self.scope, Scope::Anonymous) {
                 continue;
             }
             let mut slots = slots;
             if slot != NO_SLOT {
                 slots[usize::from(slot)] = DORMANT;
             }
-            let tag = Tag { kind, slot, local: self.kept(kind, local) };
-            let number = self.control(Control { shared, tag, slots });
-            for letter in self.table.initial.iter() {
-                self.table.beside[number as usize].add(letter);
-            }
+            self.initial_control(Control { shared, tag: Tag { kind, slot, local }, slots });
         }
         self.table.initials = self.table.controls.len();
+    }
+
+    fn initial_control(&mut self, control: Control) {
+        let number = self.control(control);
+        for letter in self.table.initial.iter() {
+            self.table.beside[number as usize].add(letter);
+        }
     }
 
     fn fill(&mut self, budget: &Budget<'_>) -> Result<(), Undecided> {
@@ -365,6 +381,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             }
         }
         let mut table = self.table;
+        table.guides = self.filling.iter().map(|f| f.guide).collect();
         table.identity = table.transfers.iter().map(|image| is_identity(image)).collect();
         for rules in &mut table.rules {
             rules.sort_unstable();
@@ -411,16 +428,23 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             let mut filling = Filling::default();
             let mut beside = LetterSet::default();
             if let Scope::Guided(guide) = self.scope {
+                let Tag { kind, slot, local } = control.tag;
                 let shared = self.table.shared[control.shared as usize];
-                let tag = Tag {
-                    local: self.family.system.anonymous(control.tag.kind, control.tag.local),
-                    ..control.tag
-                };
                 let shared = guide.table.shared.find(&shared).expect("the guide is closed");
-                let projected = Control { shared, tag, ..control };
-                filling.guide = guide.table.controls.find(&projected).expect("the guide is closed");
-                for letter in guide.views.beside(filling.guide) {
-                    beside.add(letter);
+                let mut nobody = Control { shared, tag: Tag::NOBODY, ..control };
+                let anonymous = self.family.system.anonymous(kind, local);
+                let letter = if slot == NO_SLOT {
+                    guide.table.letters.find(&(kind, anonymous)).map(|l| l as Letter)
+                } else {
+                    nobody.slots[usize::from(slot)] = anonymous;
+                    None
+                };
+                let at = guide.table.controls.find(&nobody).expect("the guide is closed");
+                filling.guide = (at, letter);
+                for other in guide.views.beside(at) {
+                    if letter.is_none_or(|l| guide.views.together(at, l, other)) {
+                        beside.add(other);
+                    }
                 }
             }
             self.table.beside.push(beside);
@@ -534,14 +558,6 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         number
     }
 
-    /// The tagged process's local state, as far as it is kept.
-    fn kept(&self, kind: Kind, local: Local) -> Local {
-        match self.scope {
-            Scope::Anonymous => self.family.system.anonymous(kind, local),
-            _ => local,
-        }
-    }
-
     fn slot_kind(&self, slot: usize) -> Kind {
         self.family.slots[slot].0
     }
@@ -618,7 +634,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         let at = self.table.controls[control as usize];
         let mut next = Control { shared: after, ..at };
         let tag = self.seen_between(at.tag.kind, at.shared, after, at.tag.local);
-        next.tag.local = self.kept(at.tag.kind, tag);
+        next.tag.local = tag;
         for i in 0..self.family.slots.len() {
             let kind = self.slot_kind(i);
             let local = self.seen_between(kind, at.shared, after, at.slots[i]);
@@ -626,7 +642,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         }
         let (mut taken, mut put) = (NONE, NONE);
         match actor {
-            Actor::Tag => next.tag.local = self.kept(kind, own),
+            Actor::Tag => next.tag.local = own,
             Actor::Slot(i) => next.slots[i] = self.family.system.anonymous(kind, own),
             Actor::Letter(letter) => {
                 taken = letter;
@@ -742,7 +758,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         if actor == Actor::Tag && !forgetful {
             let slot = if crowd { NO_SLOT } else { free.expect("there is one") as u8 };
             let mut moves = next;
-            moves.tag = Tag { kind: spawned, slot, local: self.kept(spawned, local) };
+            moves.tag = Tag { kind: spawned, slot, local };
             let mut old = NONE;
             if next.tag.slot == NO_SLOT {
                 old = self.anonymous_letter(kind, own);
@@ -756,8 +772,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
     fn wake_tag(&self, next: &Control, actor: Actor, queue: Queue) -> Option<Local> {
         let Tag { kind, local, .. } = next.tag;
         let sleeps = actor != Actor::Tag && local != DORMANT;
-        let woken = sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()?;
-        Some(self.kept(kind, woken))
+        sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()
     }
 
     fn wake_slot(&self, next: &Control, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
@@ -771,7 +786,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
     fn wake_this_one(&mut self, control: u32, wakes: &WakesOne, letter: Letter) {
         let WakesOne { taken, put, next, key, queue } = *wakes;
         if let Scope::Guided(guide) = self.scope {
-            let at = self.filling[control as usize].guide;
+            let (at, _) = self.filling[control as usize].guide;
             if taken != NONE && !guide.views.together(at, taken, letter) {
                 return;
             }
@@ -797,7 +812,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
     ) {
         // What follows the tagged process's end says nothing about it, and who else could violate a
         // property has been tagged from the beginning in another run.
-        if next.tag.local == DORMANT {
+        if next.tag.local == DORMANT && next.tag != Tag::NOBODY {
             return;
         }
         let to = self.control(next);

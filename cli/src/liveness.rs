@@ -1,0 +1,272 @@
+//! `kmodcheck progress`: does every call return, when actors start over for ever?
+
+use kmodcheck_explore::Options;
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::grand::{GrandCell, System};
+use kmodcheck_properties::progress::{self, HARD_CASES, HardCase, Progress, Report, Run};
+use kmodcheck_sim::trace::columns;
+use serde::Serialize;
+
+use crate::args::{self, Arguments};
+use crate::{Ended, Failure, assumed, grand, options, output, progress as bars, scenario_arg};
+
+/// A scenario and how it fared.
+struct Found {
+    name: String,
+    scenario: Scenario,
+    report: Report,
+    /// What was recorded or is expected of it.
+    expected: Option<&'static str>,
+    as_expected: bool,
+}
+
+#[derive(Serialize)]
+struct ProgressJson {
+    format: &'static str,
+    version: u32,
+    statement: &'static str,
+    systems: Vec<SystemJson>,
+}
+
+#[derive(Serialize)]
+struct SystemJson {
+    name: String,
+    verdict: &'static str,
+    states: u64,
+    transitions: u64,
+    bounds: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stem: Option<Vec<StepJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle: Option<Vec<StepJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'static str>,
+    as_expected: bool,
+}
+
+#[derive(Serialize)]
+struct StepJson {
+    process: usize,
+    function: &'static str,
+    what: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended, Failure> {
+    let search = Options {
+        limits: options::limits(arguments),
+        interrupt: Some(options::interrupt()),
+        ..Options::default()
+    };
+    if asked.hard_cases {
+        return hard_cases(arguments, &search);
+    }
+    if let Some(text) = &asked.scenario {
+        let scenario = scenario_arg::scenario(text, 2)?;
+        let reports = progress::progress_all(std::slice::from_ref(&scenario), 1, &search, &|_| ());
+        let Some(report) = reports.into_iter().flatten().next() else {
+            return interrupted(0, 1);
+        };
+        let (name, expected, as_expected) = (scenario.name.clone(), None, true);
+        let found = [Found { name, scenario, report: report?, expected, as_expected }];
+        return Ok(show(arguments, &found, None));
+    }
+    let wanted = |cell: &GrandCell| {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|w| w == name);
+        is(&asked.kernel, cell.kernel)
+            && is(&asked.kmod, cell.kmod)
+            && is(&asked.env, cell.environment.name())
+            && is(&asked.naming, cell.naming.name())
+    };
+    let systems: Vec<System> = System::of(&GrandCell::all())
+        .into_iter()
+        .filter(|system| system.cells.iter().any(wanted))
+        .collect();
+    let scenarios: Vec<Scenario> = systems.iter().map(|s| s.scenario.clone()).collect();
+    let bar = bars::bar(systems.len());
+    let threads = options::threads(arguments);
+    let reports = progress::progress_all(&scenarios, threads, &search, &|_| bar.inc(1));
+    bar.finish_and_clear();
+    let count = systems.len();
+    let mut found = Vec::new();
+    let mut of = Vec::new();
+    for (system, report) in systems.into_iter().zip(reports) {
+        let Some(report) = report else { continue };
+        let (name, report) = (system.name(), report?);
+        let expected = progress::recorded(&name);
+        let as_expected = expected == Some(progress::summary(&report).as_str());
+        let scenario = system.scenario.clone();
+        found.push(Found { name, scenario, report, expected, as_expected });
+        of.push(system);
+    }
+    let covered = found.len();
+    let ended = show(arguments, &found, Some((&of, &wanted)));
+    if covered < count { interrupted(covered, count) } else { Ok(ended) }
+}
+
+fn interrupted(covered: usize, count: usize) -> Result<Ended, Failure> {
+    anstream::eprintln!("kmodcheck: interrupted after {covered} of {count} systems");
+    Ok(Ended::OutOfBudget)
+}
+
+fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Failure> {
+    let mut found = Vec::new();
+    let bar = bars::bar(HARD_CASES.len());
+    for case in HARD_CASES {
+        let report = progress::progress(&case.model()?, search)?;
+        bar.inc(1);
+        let as_expected = report.progress.short().split(' ').next() == Some(case.expected);
+        let HardCase { name, words, mutant, expected, .. } = case;
+        let fault = mutant.map_or(String::new(), |mutant| format!(" ({mutant})"));
+        let name = format!("{name}: {words}{fault}");
+        let scenario = case.scenario();
+        found.push(Found { name, scenario, report, expected: Some(expected), as_expected });
+    }
+    bar.finish_and_clear();
+    Ok(show(arguments, &found, None))
+}
+
+/// Which cells are asked for.
+type Wanted<'w> = &'w dyn Fn(&GrandCell) -> bool;
+
+/// Prints what was found; `of`: the systems, and which of their cells are asked for.
+fn show(arguments: &Arguments, found: &[Found], of: Option<(&[System], Wanted<'_>)>) -> Ended {
+    if arguments.json {
+        let systems = found.iter().map(json).collect();
+        output::print_json(&ProgressJson {
+            format: "kmodcheck-progress",
+            version: 1,
+            statement: progress::STATEMENT,
+            systems,
+        });
+    } else {
+        output::print(progress::STATEMENT);
+        output::print(
+            "'returns'; 'time-out S+L': by a time-out only; 'asleep S+L': a call may sleep for ever, nobody\n\
+             wakes it; 'overtaken S+L': nobody may sleep for ever, but a call looks again and again, and each\n\
+             time others were faster. S steps lead to a loop of L steps that may go on for ever; L = 0:\n\
+             nobody has to step any more. Steps of callers that start over are not counted.",
+        );
+        match of {
+            Some((systems, wanted)) if systems.len() > 1 => print_tables(systems, found, wanted),
+            _ => found.iter().for_each(print_one),
+        }
+    }
+    for f in found.iter().filter(|f| !f.as_expected) {
+        let expected = f.expected.unwrap_or("nothing");
+        let line = progress::summary(&f.report);
+        anstream::eprintln!("kmodcheck: {}: found {line}, expected {expected}", f.name);
+    }
+    if found.iter().any(|f| matches!(f.report.progress, Progress::OutOfBudget(_))) {
+        Ended::OutOfBudget
+    } else if found.iter().all(|f| f.as_expected) {
+        Ended::AsExpected
+    } else {
+        Ended::Differs
+    }
+}
+
+fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
+    let environments: Vec<Environment> = Environment::ALL
+        .into_iter()
+        .filter(|e| systems.iter().any(|s| s.cells[0].environment == *e))
+        .collect();
+    output::print("\nThe environments, and what each assumes:");
+    for environment in &environments {
+        output::print(&format!(
+            "  {:13} N={}  {}",
+            environment.name(),
+            environment.callers(),
+            environment.assumes()
+        ));
+    }
+    output::print(
+        "\nFor N callers and no others: not a safety property, so nothing follows for more.",
+    );
+    for naming in Naming::ALL {
+        let entry = |cell: &GrandCell| {
+            let at = systems.iter().position(|s| s.cells.contains(cell))?;
+            wanted(cell).then(|| found[at].report.progress.short())
+        };
+        let rows = grand::rows(&entry, &environments, naming);
+        if !rows.is_empty() {
+            output::print(&format!("\n{}", grand::table(rows, &environments, naming)));
+        }
+    }
+    let count = |word: &str| {
+        found.iter().filter(|f| f.report.progress.short().split(' ').next() == Some(word)).count()
+    };
+    output::print(&format!(
+        "\n{} systems: in {} every call returns, in {} some by a time-out only, in {} a call may sleep for\n\
+         ever, in {} it may be overtaken for ever, {} not decided. For the run of one cell: --kernel K\n\
+         --kmod M --env E --naming N.",
+        found.len(),
+        count("returns"),
+        count("time-out"),
+        count("asleep"),
+        count("overtaken"),
+        count("?")
+    ));
+}
+
+fn print_one(found: &Found) {
+    let Found { name, scenario, report, .. } = found;
+    output::print(&format!(
+        "\n{name}\n{} ({} states, {} transitions)",
+        report.progress.short(),
+        report.states,
+        report.transitions
+    ));
+    output::print(&format!("actors: {}", assumed::actors(scenario).join("; ")));
+    output::print(&format!("bounds: {}", report.bounds.join("; ")));
+    match &report.progress {
+        Progress::Asleep(run) => print_run(scenario, run, "sleeps for ever"),
+        Progress::Overtaken(run) => print_run(scenario, run, "is overtaken for ever"),
+        Progress::ByTimeOutOnly(run) => print_run(scenario, run, "returns by a time-out only"),
+        Progress::Returns => {}
+        Progress::OutOfBudget(end) => output::print(&format!("not decided: {end:?}")),
+    }
+}
+
+fn print_run(scenario: &Scenario, run: &Run, what: &str) {
+    output::print(&format!("The call of CPU{} {what}. The way to the loop:\n", run.process));
+    output::print(&columns::render(scenario, &progress::steps(&run.stem)));
+    if run.cycle.is_empty() {
+        output::print("There nobody has to step any more.");
+    } else {
+        output::print("The loop, for ever:\n");
+        output::print(&columns::render(scenario, &progress::steps(&run.cycle)));
+    }
+}
+
+fn json(found: &Found) -> SystemJson {
+    let Found { name, scenario, report, expected, as_expected } = found;
+    let steps = |part: &[_]| {
+        let own = progress::steps(part);
+        own.iter()
+            .map(|step| StepJson {
+                process: step.actor,
+                function: step.label.function(),
+                what: step.label.describe(scenario).to_string(),
+            })
+            .collect::<Vec<_>>()
+    };
+    let (verdict, run) = match &report.progress {
+        Progress::Returns => ("returns", None),
+        Progress::ByTimeOutOnly(run) => ("returns by a time-out only", Some(run)),
+        Progress::Asleep(run) => ("may sleep for ever", Some(run)),
+        Progress::Overtaken(run) => ("may be overtaken for ever", Some(run)),
+        Progress::OutOfBudget(_) => ("not decided", None),
+    };
+    SystemJson {
+        name: name.clone(),
+        verdict,
+        states: report.states,
+        transitions: report.transitions,
+        bounds: report.bounds.clone(),
+        stem: run.map(|run| steps(&run.stem)),
+        cycle: run.map(|run| steps(&run.cycle)),
+        expected: *expected,
+        as_expected: *as_expected,
+    }
+}

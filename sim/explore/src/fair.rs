@@ -1,0 +1,660 @@
+//! Does every call return? Liveness under weak fairness.
+//!
+//! - Paper: O. Lichtenstein, A. Pnueli, 'Checking that finite state concurrent programs satisfy their
+//!   linear specification', 1985, whose components are taken apart for strong fairness; strongly
+//!   connected components by R. Tarjan, 'Depth-first search and linear graph algorithms', 1972.
+//! - Decides: is there a run in which some process never returns, although every process that is
+//!   able to step from some moment on without interruption does step? (In LTL, with that as the
+//!   assumption: not `G F returned(i)`.) Such a run ends in a loop of states, which may be one in
+//!   which nobody can step.
+//! - Needs: a finite state space. Scenarios in which callers start over for ever
+//!   ([`Restarting`]): otherwise the graph has few loops, and the property says little.
+//! - Costs: every state and every transition, stored; a search of the graph for each kind of
+//!   process, twice.
+//!
+//! A process is *obliged* to step where it has not returned and has an ordinary step. A kill may come or
+//! not. Time-outs are dealt with twice: as steps that never come, which shows who returns by a time-out
+//! only; and as steps that must come, also where a wait goes to sleep again and again, since its clock
+//! runs on meanwhile: who never returns and could time out again and again does. (That takes all
+//! time-outs of one call for one. A call that can begin time-limited waits for ever would be said to
+//! end; the waits of a kernel call are finitely many.)
+//!
+//! Who never returns either *sleeps*: in the loop it takes no step, nobody wakes it. Or it is *overtaken*:
+//! it steps again and again, and always others were faster.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use foldhash::fast::FixedState;
+
+use crate::bfs::{TraceStep, Unexplorable};
+use crate::limits::{End, Options};
+use crate::product::{Configuration, Product};
+use crate::replay::replay;
+use crate::system::{
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+};
+
+/// A run in which a process never returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasso<Label> {
+    /// Which process.
+    pub process: usize,
+    /// A shortest way to the loop.
+    pub stem: Vec<TraceStep<Label>>,
+    /// The loop, which leads back to where it begins. Empty: nobody is obliged to step there.
+    pub cycle: Vec<TraceStep<Label>>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fairness<Label> {
+    /// How the search ended; nothing below is a verdict unless this is [`End::Complete`].
+    pub end: End,
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions.
+    pub transitions: u64,
+    /// A process that may sleep for ever although time-outs fire: it takes no step in the loop.
+    pub asleep: Option<Lasso<Label>>,
+    /// If nobody may: a process that may never return although it steps for ever and time-outs fire.
+    pub overtaken: Option<Lasso<Label>>,
+    /// If there is none either: a process that may never return when no time-out fires.
+    pub by_time_out_only: Option<Lasso<Label>>,
+    /// Whether a kill was left out because it would have started a process when all of its kind were
+    /// running. Kills may come or not, so what is left are fewer runs, and each of them is one.
+    pub kills_left_out: bool,
+    /// Whether some step that wakes one process had several to choose from: a queue that is first
+    /// come, first served has fewer runs.
+    pub chose_whom_to_wake: bool,
+}
+
+/// Whether time-outs fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeOuts {
+    /// They must, in the end.
+    Fire,
+    /// They do not any more, once the loop is reached.
+    Stay,
+}
+
+/// Which runs are looked for.
+#[derive(Clone, Copy)]
+struct Runs {
+    /// It never returns in the loop.
+    process: usize,
+    time_outs: TimeOuts,
+    /// Whether it may step in the loop.
+    steps: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Edge {
+    to: u32,
+    ordinal: u32,
+    actor: u8,
+    way_out: WayOut,
+}
+
+struct Graph<'a, S: System> {
+    product: Product<'a, S>,
+    states: Vec<Configuration>,
+    /// By state: where its edges begin; one more at the end.
+    first: Vec<usize>,
+    edges: Vec<Edge>,
+    /// By state: the edge by which it was found first, and from where.
+    parent: Vec<Option<(u32, Edge)>>,
+    kills_left_out: bool,
+    chose_whom_to_wake: bool,
+}
+
+/// Searches all runs of `system` for one in which a process never returns.
+///
+/// # Errors
+/// Too many processes.
+pub fn fairness<S: System>(
+    system: &S,
+    options: &Options<'_>,
+) -> Result<Fairness<S::Label>, Unexplorable> {
+    let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
+    let mut graph = Graph {
+        product,
+        states: Vec::new(),
+        first: vec![0],
+        edges: Vec::new(),
+        parent: Vec::new(),
+        kills_left_out: false,
+        chose_whom_to_wake: false,
+    };
+    let end = graph.build(options);
+    let mut found = Fairness {
+        end,
+        states: graph.states.len() as u64,
+        transitions: graph.edges.len() as u64,
+        asleep: None,
+        overtaken: None,
+        by_time_out_only: None,
+        kills_left_out: graph.kills_left_out,
+        chose_whom_to_wake: graph.chose_whom_to_wake,
+    };
+    if end == End::Complete {
+        // Of processes that begin alike one stands for all.
+        let initial = graph.product.initial();
+        let processes: Vec<usize> = (0..graph.product.processes())
+            .filter(|i| {
+                let alike = |j: &usize| {
+                    graph.product.kind(*j) == graph.product.kind(*i)
+                        && initial.locals[*j] == initial.locals[*i]
+                };
+                !(0..*i).any(|j| alike(&j))
+            })
+            .collect();
+        let find = |time_outs, steps| {
+            processes.iter().find_map(|&process| graph.lasso(Runs { process, time_outs, steps }))
+        };
+        found.asleep = find(TimeOuts::Fire, false);
+        if found.asleep.is_none() {
+            found.overtaken = find(TimeOuts::Fire, true);
+        }
+        let time_outs = graph.edges.iter().any(|e| e.way_out == WayOut::TimeOut);
+        if found.asleep.is_none() && found.overtaken.is_none() && time_outs {
+            found.by_time_out_only = find(TimeOuts::Stay, true);
+        }
+    }
+    Ok(found)
+}
+
+impl<S: System> Graph<'_, S> {
+    fn build(&mut self, options: &Options<'_>) -> End {
+        let mut index: HashMap<Configuration, u32, FixedState> =
+            HashMap::with_hasher(FixedState::with_seed(0));
+        let initial = self.product.initial();
+        index.insert(initial, 0);
+        self.states.push(initial);
+        self.parent.push(None);
+        let started = std::time::Instant::now();
+        let limits = &options.limits;
+        let mut next = 0;
+        while next < self.states.len() {
+            let interrupted =
+                options.interrupt.is_some_and(|i| i.load(std::sync::atomic::Ordering::Relaxed));
+            if interrupted {
+                return End::Interrupted;
+            } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
+                return End::TimeLimit;
+            } else if limits.states.is_some_and(|most| self.states.len() as u64 > most) {
+                return End::StatesLimit;
+            } else if limits.bytes.is_some_and(|most| self.bytes() > most) {
+                return End::MemoryLimit;
+            }
+            let before = self.states[next];
+            let mut scratch = Vec::new();
+            let Self { product, states, edges, parent, chose_whom_to_wake, .. } = self;
+            let mut last = None;
+            let exhausted = product.successors(&before, &mut scratch, |transition| {
+                let new = states.len() as u32;
+                let to = *index.entry(*transition.after).or_insert(new);
+                let edge = Edge {
+                    to,
+                    ordinal: transition.ordinal,
+                    actor: transition.actor as u8,
+                    way_out: transition.way_out,
+                };
+                if to == new {
+                    states.push(*transition.after);
+                    parent.push(Some((next as u32, edge)));
+                }
+                edges.push(edge);
+                // Choices that differ in whom they wake follow each other and are alike otherwise.
+                if matches!(transition.effect, Effect::WakeOne(_)) {
+                    let same = Some((transition.actor, transition.effect, transition.label));
+                    *chose_whom_to_wake |= last == same;
+                    last = same;
+                }
+                ControlFlow::Continue(())
+            });
+            if let Err(exhausted) = exhausted {
+                if self.must_spawn(&before) {
+                    return End::PoolExhausted(exhausted.0);
+                }
+                self.kills_left_out = true;
+            }
+            self.first.push(self.edges.len());
+            next += 1;
+        }
+        End::Complete
+    }
+
+    /// Whether a step that is no kill starts a process, and none of its kind is dormant.
+    fn must_spawn(&self, configuration: &Configuration) -> bool {
+        let product = &self.product;
+        (0..product.processes()).any(|actor| {
+            let (kind, local) = (product.kind(actor), configuration.locals[actor]);
+            if local == DORMANT {
+                return false;
+            }
+            let mut choices = Vec::new();
+            product.system.step(kind, configuration.shared, local, &mut choices);
+            choices.iter().any(|choice| {
+                let Effect::Spawn(spawned, _) = choice.effect else { return false };
+                let free = (0..product.processes()).any(|i| {
+                    let dormant = configuration.locals[i] == DORMANT;
+                    i != actor && dormant && product.kind(i) == spawned
+                });
+                choice.way_out != WayOut::Killed && !free
+            })
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        let state = 2 * size_of::<Configuration>() + size_of::<Option<(u32, Edge)>>() + 16;
+        (self.states.len() * state + self.edges.len() * size_of::<Edge>()) as u64
+    }
+
+    fn edges_of(&self, state: u32) -> &[Edge] {
+        &self.edges[self.first[state as usize]..self.first[state as usize + 1]]
+    }
+
+    /// Whether the loop may take the edge, as far as it alone decides.
+    fn allowed(edge: &Edge, time_outs: TimeOuts) -> bool {
+        edge.way_out != WayOut::TimeOut || time_outs == TimeOuts::Fire
+    }
+
+    /// Whether the loop may take the edge.
+    fn inside(&self, runs: Runs, edge: &Edge) -> bool {
+        Self::allowed(edge, runs.time_outs)
+            && (runs.steps || usize::from(edge.actor) != runs.process)
+            && self.in_call(edge.to, runs.process)
+    }
+
+    fn in_call(&self, state: u32, process: usize) -> bool {
+        !self.product.returned(&self.states[state as usize], process)
+    }
+
+    fn everybody(&self) -> u32 {
+        (1 << self.product.processes()) - 1
+    }
+
+    /// The processes that are in their call in `state`.
+    fn calling(&self, state: u32) -> u32 {
+        (0..self.product.processes())
+            .filter(|i| self.in_call(state, *i))
+            .fold(0, |mask, i| mask | 1 << i)
+    }
+
+    /// The processes that are not obliged to step in `state`.
+    fn free(&self, state: u32, time_outs: TimeOuts) -> u32 {
+        let must = |e: &&Edge| e.way_out != WayOut::Killed && Self::allowed(e, time_outs);
+        let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
+        self.everybody() & !(able & self.calling(state))
+    }
+
+    /// The processes that can time out in `state`, where that obliges anybody.
+    fn can_time_out(&self, state: u32, time_outs: TimeOuts) -> u32 {
+        let edges = self.edges_of(state).iter();
+        let time_out = |e: &&Edge| e.way_out == WayOut::TimeOut && time_outs == TimeOuts::Fire;
+        edges.filter(time_out).fold(0, |mask, e| mask | 1 << e.actor)
+    }
+
+    /// What the loop owes each process, and an edge pays: that it steps or is free to wait, and, in
+    /// the upper half, that it returns or times out.
+    fn pays(&self, edge: &Edge, time_outs: TimeOuts) -> u64 {
+        let timed_out = u32::from(edge.way_out == WayOut::TimeOut) << edge.actor;
+        let returned = self.everybody() & !self.calling(edge.to);
+        let served = 1 << edge.actor | self.free(edge.to, time_outs);
+        u64::from(served) | u64::from(timed_out | returned) << 32
+    }
+
+    /// The shallowest loop of such runs in which everybody is treated fairly.
+    fn lasso(&self, runs: Runs) -> Option<Lasso<S::Label>> {
+        let mut alive: Vec<bool> =
+            (0..self.states.len() as u32).map(|s| self.in_call(s, runs.process)).collect();
+        loop {
+            let components = self.components(runs, &alive);
+            let count = components.iter().filter(|c| **c != NO_COMPONENT).max();
+            let count = count.map_or(0, |c| *c as usize + 1);
+            // By component: what its edges and states pay, and who could time out in it.
+            let mut paid = vec![0_u64; count];
+            let mut timing = vec![0_u32; count];
+            for state in 0..self.states.len() as u32 {
+                let component = components[state as usize];
+                if component == NO_COMPONENT {
+                    continue;
+                }
+                let here = component as usize;
+                let returned = self.everybody() & !self.calling(state);
+                paid[here] |= u64::from(self.free(state, runs.time_outs));
+                paid[here] |= u64::from(returned) << 32;
+                timing[here] |= self.can_time_out(state, runs.time_outs);
+                for edge in self.edges_of(state).iter().filter(|e| self.inside(runs, e)) {
+                    if components[edge.to as usize] == component {
+                        paid[here] |= self.pays(edge, runs.time_outs);
+                    }
+                }
+            }
+            let owed = |component: u32| {
+                let here = component as usize;
+                let (served, ended) = (paid[here] as u32, (paid[here] >> 32) as u32);
+                (self.everybody() & !served, timing[here] & !ended)
+            };
+            // States are numbered breadth first: the first one is a shallowest one.
+            let numbers = 0..self.states.len() as u32;
+            let start = numbers.clone().find(|state| {
+                let component = components[*state as usize];
+                component != NO_COMPONENT && owed(component) == (0, 0)
+            });
+            if let Some(start) = start {
+                let all = u64::from(self.everybody());
+                let timing = timing[components[start as usize] as usize];
+                let owed = all | u64::from(timing) << 32;
+                let cycle = self.cycle(start, &components, runs, owed);
+                return Some(Lasso { process: runs.process, stem: self.stem(start), cycle });
+            }
+            // In a component where somebody owes a time-out that it cannot take, no loop may come by
+            // where it could time out; what is left of it may have smaller components.
+            let mut changed = false;
+            for state in numbers {
+                let component = components[state as usize];
+                let here = state as usize;
+                if component == NO_COMPONENT {
+                    continue;
+                }
+                let (unserved, untimed) = owed(component);
+                let forbidden = self.can_time_out(state, runs.time_outs) & untimed != 0;
+                let left = unserved == 0 && !forbidden;
+                changed |= unserved == 0 && forbidden;
+                alive[here] &= left;
+            }
+            if !changed {
+                return None;
+            }
+        }
+    }
+
+    /// By state that is alive: its strongly connected component.
+    fn components(&self, runs: Runs, alive: &[bool]) -> Vec<u32> {
+        let states = self.states.len();
+        let mut component = vec![NO_COMPONENT; states];
+        let mut number = vec![0_u32; states];
+        let mut low = vec![0_u32; states];
+        let (mut next_number, mut next_component) = (1, 0);
+        let mut stack: Vec<u32> = Vec::new();
+        let mut open: Vec<(u32, usize)> = Vec::new();
+        for root in 0..states as u32 {
+            if number[root as usize] != 0 || !alive[root as usize] {
+                continue;
+            }
+            open.push((root, 0));
+            while let Some((state, at)) = open.pop() {
+                let here = state as usize;
+                if number[here] == 0 {
+                    (number[here], low[here]) = (next_number, next_number);
+                    next_number += 1;
+                    stack.push(state);
+                }
+                let mut deeper = None;
+                for (offset, edge) in self.edges_of(state).iter().enumerate().skip(at) {
+                    let to = edge.to as usize;
+                    let closed = component[to] != NO_COMPONENT;
+                    if closed || !alive[to] || !self.inside(runs, edge) {
+                        continue;
+                    }
+                    if number[to] == 0 {
+                        deeper = Some((offset, edge.to));
+                        break;
+                    }
+                    low[here] = low[here].min(low[to]);
+                }
+                if let Some((offset, to)) = deeper {
+                    // The same edge again when that is done, for what it has found.
+                    open.push((state, offset));
+                    open.push((to, 0));
+                    continue;
+                }
+                if low[here] == number[here] {
+                    while let Some(member) = stack.pop() {
+                        component[member as usize] = next_component;
+                        if member == state {
+                            break;
+                        }
+                    }
+                    next_component += 1;
+                }
+            }
+        }
+        component
+    }
+
+    /// A walk from `start` back to it, within its component, that pays what is owed.
+    fn cycle(
+        &self,
+        start: u32,
+        components: &[u32],
+        runs: Runs,
+        owed: u64,
+    ) -> Vec<TraceStep<S::Label>> {
+        let inside = |edge: &&Edge| self.inside(runs, edge);
+        let returned = self.everybody() & !self.calling(start);
+        let mut paid = u64::from(self.free(start, runs.time_outs)) | u64::from(returned) << 32;
+        let (mut now, mut walk) = (start, Vec::new());
+        while owed & !paid != 0 {
+            let wanted = owed & !paid;
+            let way = self.way(now, components, &inside, |edge| {
+                self.pays(edge, runs.time_outs) & wanted != 0
+            });
+            for (from, edge) in way {
+                paid |= self.pays(&edge, runs.time_outs);
+                walk.push((from, edge));
+                now = edge.to;
+            }
+        }
+        if now != start {
+            walk.extend(self.way(now, components, &inside, |edge| edge.to == start));
+        }
+        walk.into_iter().map(|(from, edge)| self.trace_step(from, &edge)).collect()
+    }
+
+    /// A shortest way within a component whose last edge is `wanted`.
+    fn way(
+        &self,
+        from: u32,
+        components: &[u32],
+        inside: &impl Fn(&&Edge) -> bool,
+        wanted: impl Fn(&Edge) -> bool,
+    ) -> Vec<(u32, Edge)> {
+        let component = components[from as usize];
+        let mut reached: HashMap<u32, Option<(u32, Edge)>, FixedState> =
+            HashMap::with_hasher(FixedState::with_seed(0));
+        reached.insert(from, None);
+        let mut queue = VecDeque::from([from]);
+        while let Some(state) = queue.pop_front() {
+            for edge in self.edges_of(state).iter().filter(inside) {
+                if components[edge.to as usize] != component {
+                    continue;
+                }
+                if wanted(edge) {
+                    let mut way = vec![(state, *edge)];
+                    let mut at = state;
+                    while let Some(step) = reached[&at] {
+                        way.push(step);
+                        at = step.0;
+                    }
+                    way.reverse();
+                    return way;
+                }
+                if let Entry::Vacant(new) = reached.entry(edge.to) {
+                    new.insert(Some((state, *edge)));
+                    queue.push_back(edge.to);
+                }
+            }
+        }
+        unreachable!("every state of a component reaches every other, and the component has it")
+    }
+
+    fn stem(&self, mut state: u32) -> Vec<TraceStep<S::Label>> {
+        let mut stem = Vec::new();
+        while let Some((from, edge)) = self.parent[state as usize] {
+            stem.push(self.trace_step(from, &edge));
+            state = from;
+        }
+        stem.reverse();
+        stem
+    }
+
+    fn trace_step(&self, from: u32, edge: &Edge) -> TraceStep<S::Label> {
+        let mut step = None;
+        let before = &self.states[from as usize];
+        let _ = self.product.successors(before, &mut Vec::new(), |transition| {
+            if (transition.actor, transition.ordinal) == (usize::from(edge.actor), edge.ordinal) {
+                let (actor, ordinal, label) =
+                    (transition.actor, transition.ordinal, transition.label);
+                step = Some(TraceStep { actor, ordinal, label });
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        step.expect("an edge is a transition")
+    }
+}
+
+/// States that are in no component.
+const NO_COMPONENT: u32 = u32::MAX;
+
+/// Takes every step of a lasso and looks whether it is one: the cycle leads back to where it begins,
+/// its process never returns in it, whoever does not step in it is somewhere in it not obliged to, and
+/// who never returns in it and could time out does. `time_outs_fire`: whether time-outs oblige.
+pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: bool) -> bool {
+    let Some(product) = Product::new(system) else { return false };
+    let Ok(start) = replay(&product, &lasso.stem, |_, _| {}) else { return false };
+    let everybody = (1_u32 << product.processes()) - 1;
+    let mut scratch = Vec::new();
+    // Who is obliged to step, who could time out, who is in its call.
+    let mut look = |configuration: &Configuration| {
+        let (mut obliged, mut timing, mut calling) = (0_u32, 0_u32, 0_u32);
+        let _ = product.successors(configuration, &mut scratch, |t| {
+            let fires = time_outs_fire && t.way_out == WayOut::TimeOut;
+            if (fires || t.way_out == WayOut::Ordinary) && !product.returned(configuration, t.actor)
+            {
+                obliged |= 1 << t.actor;
+            }
+            timing |= u32::from(fires) << t.actor;
+            ControlFlow::Continue(())
+        });
+        for i in 0..product.processes() {
+            calling |= u32::from(!product.returned(configuration, i)) << i;
+        }
+        (everybody & !obliged, timing, calling)
+    };
+    let (mut served, mut timing, mut calling) = look(&start);
+    let (mut timed_out, mut kept) = (0_u32, true);
+    let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
+    let end = replay(&product, &whole, |number, taken| {
+        if number >= lasso.stem.len() {
+            let (free, could, still) = look(taken.after);
+            served |= 1 << taken.actor | free;
+            timing |= could;
+            calling &= still;
+            timed_out |= u32::from(taken.way_out == WayOut::TimeOut) << taken.actor;
+            kept &= time_outs_fire || taken.way_out != WayOut::TimeOut;
+        }
+    });
+    let never = calling >> lasso.process & 1 == 1;
+    end == Ok(start) && kept && never && served == everybody && timing & calling & !timed_out == 0
+}
+
+/// A system whose processes start over for ever: who has returned may begin again from where
+/// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
+/// nothing. Nobody remembers any history, which progress does not depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Restarting<'a, S> {
+    /// The system.
+    pub system: &'a S,
+    /// The kinds that start over.
+    pub kinds: &'a [Kind],
+}
+
+impl<S: System> Restarting<'_, S> {
+    /// Where processes of `kind` begin, if they start over.
+    fn start(&self, kind: Kind) -> Option<Local> {
+        if !self.kinds.contains(&kind) {
+            return None;
+        }
+        let processes = self.system.initial().processes;
+        let first = processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT)?;
+        Some(self.system.anonymous(kind, first.1))
+    }
+}
+
+impl<S: System> System for Restarting<'_, S> {
+    /// `None`: it starts over.
+    type Label = Option<S::Label>;
+
+    fn shared_bits(&self) -> u32 {
+        self.system.shared_bits()
+    }
+
+    fn local_bits(&self) -> u32 {
+        self.system.local_bits()
+    }
+
+    fn initial(&self) -> Initial {
+        let mut initial = self.system.initial();
+        for (kind, local) in &mut initial.processes {
+            *local = self.system.anonymous(*kind, *local);
+        }
+        initial
+    }
+
+    fn step(
+        &self,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        choices: &mut Vec<Choice<Self::Label>>,
+    ) {
+        let mut inner = Vec::new();
+        self.system.step(kind, shared, local, &mut inner);
+        choices.extend(inner.into_iter().map(|choice| Choice {
+            shared: choice.shared,
+            local: self.system.anonymous(kind, choice.local),
+            effect: match choice.effect {
+                Effect::Spawn(kind, local) => {
+                    Effect::Spawn(kind, self.system.anonymous(kind, local))
+                }
+                effect => effect,
+            },
+            way_out: choice.way_out,
+            footprint: choice.footprint,
+            label: Some(choice.label),
+        }));
+        if let Some(start) = self.start(kind).filter(|start| *start != local)
+            && self.system.returned(kind, local)
+        {
+            choices.push(Choice {
+                shared,
+                local: start,
+                effect: Effect::None,
+                way_out: WayOut::Ordinary,
+                footprint: Footprint::default(),
+                label: None,
+            });
+        }
+    }
+
+    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
+        self.system.anonymous(kind, self.system.observe(kind, before, after, local))
+    }
+
+    fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
+        Some(self.system.anonymous(kind, self.system.wake(kind, local, queue)?))
+    }
+
+    fn anonymous(&self, kind: Kind, local: Local) -> Local {
+        self.system.anonymous(kind, local)
+    }
+
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        self.system.returned(kind, local) || self.start(kind) == Some(local)
+    }
+}

@@ -1,0 +1,221 @@
+//! Progress under weak fairness against a naive check of the same formula, on systems drawn at random
+//! whose processes start over.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::naive::{Graph, Naive};
+use common::random_system::RandomSystem;
+use kmodcheck_explore::fair::{Fairness, Restarting, fairness, is_lasso};
+use kmodcheck_explore::{
+    Choice, Effect, End, Footprint, Initial, Kind, Local, Options, Queue, Shared, System, WayOut,
+};
+
+/// Which runs are looked for: with time-outs that must come or never do, and of a process that steps in
+/// them or does not.
+#[derive(Clone, Copy)]
+struct Runs {
+    time_outs_fire: bool,
+    steps: bool,
+}
+
+/// Whether `process` may never return: everybody is free again and again of what weak fairness demands
+/// of it; and each other time-out is strongly fair, so for some set of processes no time-out is possible
+/// any more, and the others return or time out again and again. Each such set is tried.
+fn may_never_return<S: System>(
+    naive: &Naive<'_, S>,
+    graph: &Graph<S::Label>,
+    process: usize,
+    runs: Runs,
+) -> bool {
+    let sets = if runs.time_outs_fire { 1_u32 << naive.kinds.len() } else { 1 };
+    (0..sets).any(|never| !never_returns(naive, graph, process, runs, never).is_empty())
+}
+
+/// The greatest set of states in which `process` has not returned and nobody of `without` could time
+/// out, and from each of which, within the set, everybody is served again and again: by a step of its
+/// own, or by a state in which it is not obliged to step; and everybody else returns or times out again
+/// and again. (E. A. Emerson, C.-L. Lei, 1986.)
+fn never_returns<S: System>(
+    naive: &Naive<'_, S>,
+    graph: &Graph<S::Label>,
+    process: usize,
+    Runs { time_outs_fire, steps }: Runs,
+    without: u32,
+) -> BTreeSet<usize> {
+    let returned = |state: usize, i: usize| {
+        let local = graph.states[state].0.1[i];
+        local == 0 || naive.system.returned(naive.kinds[i], local)
+    };
+    let fires = |way: WayOut| way != WayOut::TimeOut || time_outs_fire;
+    let obliged = |state: usize, i: usize| {
+        let must = |way: WayOut| way != WayOut::Killed && fires(way);
+        !returned(state, i)
+            && graph.moves[state].iter().any(|(taken, _)| taken.actor == i && must(taken.way_out))
+    };
+    let could_time_out = |state: usize, i: usize| {
+        let mut moves = graph.moves[state].iter();
+        moves.any(|(taken, _)| taken.actor == i && taken.way_out == WayOut::TimeOut)
+    };
+    let possible = |way: WayOut, actor: usize| fires(way) && (steps || actor != process);
+    let processes = 0..naive.kinds.len();
+    let mut set: BTreeSet<usize> = (0..graph.states.len())
+        .filter(|s| !returned(*s, process))
+        .filter(|s| !processes.clone().any(|i| without >> i & 1 == 1 && could_time_out(*s, i)))
+        .collect();
+    // By process: weak fairness, and that it returns or times out.
+    let demands: Vec<(usize, bool)> = processes
+        .flat_map(|i| [(i, false), (i, true)])
+        .filter(|(i, ends)| !ends || (time_outs_fire && without >> i & 1 == 0))
+        .collect();
+    loop {
+        let mut next = set.clone();
+        for &(i, ends) in &demands {
+            let serves = |s: &usize| {
+                let steps = graph.moves[*s].iter().any(|(taken, to)| {
+                    let counts = !ends || taken.way_out == WayOut::TimeOut;
+                    let possible = possible(taken.way_out, taken.actor);
+                    taken.actor == i && counts && possible && set.contains(to)
+                });
+                steps || if ends { returned(*s, i) } else { !obliged(*s, i) }
+            };
+            let mut reaches: BTreeSet<usize> = set.iter().copied().filter(serves).collect();
+            loop {
+                let leads = |s: &usize| {
+                    graph.moves[*s].iter().any(|(taken, to)| {
+                        possible(taken.way_out, taken.actor) && reaches.contains(to)
+                    })
+                };
+                let more: Vec<usize> =
+                    (set.iter().copied()).filter(|s| !reaches.contains(s) && leads(s)).collect();
+                if more.is_empty() {
+                    break;
+                }
+                reaches.extend(more);
+            }
+            next.retain(|s| reaches.contains(s));
+        }
+        if next == set {
+            return set;
+        }
+        set = next;
+    }
+}
+
+#[test]
+fn agrees_with_the_fixpoint_on_generated_systems() {
+    let (mut asleep, mut overtaken, mut by_time_out, mut always, mut loops) = (0, 0, 0, 0, 0);
+    for seed in 0..4_000 {
+        let inner = RandomSystem::new(seed);
+        let kinds = [Kind(0), Kind(1)];
+        let system = Restarting { system: &inner, kinds: &kinds[..(seed % 3) as usize] };
+        if system.initial().processes.len() > 3 {
+            continue;
+        }
+        let naive = Naive::new(&system);
+        let graph = naive.graph(false);
+        if !graph.exhausted.is_empty() || graph.states.len() > 2_000 {
+            continue;
+        }
+        let found: Fairness<_> = fairness(&system, &Options::default()).expect("few processes");
+        assert_eq!(found.end, End::Complete, "seed {seed}");
+        assert_eq!(found.states as usize, graph.states.len(), "seed {seed}");
+        assert_eq!(found.transitions as usize, graph.transitions(), "seed {seed}");
+        let expected = |time_outs_fire: bool, steps: bool| {
+            let runs = Runs { time_outs_fire, steps };
+            (0..naive.kinds.len()).any(|i| may_never_return(&naive, &graph, i, runs))
+        };
+        let (sleeps, fire, stay) =
+            (expected(true, false), expected(true, true), expected(false, true));
+        assert_eq!(found.asleep.is_some(), sleeps, "seed {seed}: {:?}", found.asleep);
+        assert_eq!(
+            found.overtaken.is_some(),
+            fire && !sleeps,
+            "seed {seed}: {:?}",
+            found.overtaken
+        );
+        assert_eq!(found.by_time_out_only.is_some(), !fire && stay, "seed {seed}");
+        for (lasso, time_outs_fire) in
+            [(&found.asleep, true), (&found.overtaken, true), (&found.by_time_out_only, false)]
+        {
+            let Some(lasso) = lasso else { continue };
+            assert!(is_lasso(&system, lasso, time_outs_fire), "seed {seed}: {lasso:?}");
+            loops += usize::from(!lasso.cycle.is_empty());
+        }
+        if let Some(lasso) = &found.asleep {
+            assert!(lasso.cycle.iter().all(|step| step.actor != lasso.process), "seed {seed}");
+        }
+        asleep += usize::from(sleeps);
+        overtaken += usize::from(found.overtaken.is_some());
+        by_time_out += usize::from(found.by_time_out_only.is_some());
+        always += usize::from(!fire && !stay);
+    }
+    println!("{asleep} {overtaken} {by_time_out} {always} {loops}");
+    assert!(asleep > 300 && overtaken > 30 && by_time_out > 10 && always > 300 && loops > 100);
+}
+
+/// Two processes that take turns, unless one of them has the choice to go on alone.
+struct Turns {
+    polite: bool,
+}
+
+const WAIT: Local = 1;
+const WORK: Local = 2;
+const REST: Local = 3;
+
+impl System for Turns {
+    type Label = &'static str;
+
+    fn shared_bits(&self) -> u32 {
+        1 // somebody works
+    }
+
+    fn local_bits(&self) -> u32 {
+        2
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 0, processes: vec![(Kind(0), WAIT); 2] }
+    }
+
+    fn step(&self, _: Kind, busy: Shared, at: Local, choices: &mut Vec<Choice<Self::Label>>) {
+        let (shared, local, label) = match at {
+            WAIT if busy == 1 => return,
+            WAIT => (1, WORK, "begin"),
+            WORK => (0, if self.polite { REST } else { WAIT }, "end"),
+            _ => return,
+        };
+        choices.push(Choice {
+            shared,
+            local,
+            effect: Effect::None,
+            way_out: WayOut::Ordinary,
+            footprint: Footprint { reads: 1, writes: 1 },
+            label,
+        });
+    }
+
+    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
+        local
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, local: Local) -> bool {
+        local == REST
+    }
+}
+
+/// Weak fairness does not help who is able to step only now and then.
+#[test]
+fn who_never_rests_starves_and_is_starved() {
+    let found = fairness(&Turns { polite: false }, &Options::default()).expect("two processes");
+    let lasso = found.asleep.expect("one can work for ever while the other waits");
+    assert!(is_lasso(&Turns { polite: false }, &lasso, true));
+    assert_eq!((lasso.stem.len(), lasso.cycle.len()), (0, 2), "{lasso:?}");
+    let found = fairness(&Turns { polite: true }, &Options::default()).expect("two processes");
+    assert_eq!((found.asleep, found.overtaken), (None, None));
+}

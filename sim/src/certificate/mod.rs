@@ -1,0 +1,372 @@
+//! Certificates: files that prove, for any number of callers, that a scenario violates no property of
+//! a list.
+//!
+//! A certificate holds its whole scenario, switches included, and an inductive invariant: what is
+//! excluded, and the control states with one tagged process ([`kmodcheck_explore::coverability`] says
+//! what these are). [`verify`] checks it without the prover. `digest` is the SHA-256 of everything
+//! else in the file: it names a certificate, and tells a damaged file from a wrong proof. It is no
+//! part of the proof.
+//!
+//! `format` and `version` come first; a reader refuses what it does not know.
+
+pub mod verify;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use kmodcheck_explore::coverability::Invariant;
+use kmodcheck_explore::{Kind, Local, Shared, Step};
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::{Event, Model, ModelError};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::Processes;
+use verify::{Checker, Claim, Place, Refused, Tag, Verified};
+
+/// What `format` says.
+pub const FORMAT: &str = "kmodcheck-certificate";
+
+/// The version written, and the only one read.
+pub const VERSION: u32 = 1;
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// SHA-256 of the certificate without it, in hexadecimal.
+    pub digest: String,
+    /// What is proved.
+    pub properties: Vec<Proved>,
+    /// What else it assumes, in words, for readers.
+    pub assumes: Vec<String>,
+    /// The system. Of actors of which there can be any number, how many it says does not matter.
+    pub scenario: Scenario,
+    /// The kinds of process of which there can be any number.
+    pub any_number: Vec<u8>,
+    /// The kinds of process whose history no property reads.
+    pub forgetful: Vec<u8>,
+    /// The anonymous local states that the elements speak of.
+    pub anonymous: Vec<Word>,
+    /// The local states of the tagged process.
+    pub tags: Vec<Word>,
+    /// The control states without a tag, each with what is excluded beside it and who can be tagged.
+    pub places: Vec<PlaceLine>,
+}
+
+/// A property, by name, with its statement for readers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proved {
+    /// The name.
+    pub name: String,
+    /// The statement.
+    pub statement: String,
+}
+
+/// A local state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// The kind of the process.
+    pub kind: u8,
+    /// The packed word.
+    pub word: Local,
+}
+
+/// A shared state and the processes in slots, and what is said of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceLine {
+    /// The packed shared word, in hexadecimal.
+    pub shared: String,
+    /// The words in the slots.
+    pub slots: Vec<Local>,
+    /// Sets of processes that cannot stand beside it together, by their places in
+    /// [`Certificate::anonymous`].
+    pub excluded: Vec<Vec<u32>>,
+    /// The processes that can be the tagged one, by their places in [`Certificate::tags`], with
+    /// their slot if they have one. In a slot, [`PlaceLine::slots`] has it as 0.
+    pub tagged: Vec<(u32, Option<u8>)>,
+}
+
+/// Why a certificate could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// Not the expected JSON.
+    #[error("{file}:{line}:{column}: {what}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What was found and expected.
+        what: String,
+    },
+    /// Another format or version.
+    #[error(
+        "{file}: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
+    )]
+    Version {
+        /// The file.
+        file: String,
+        /// What it says.
+        format: String,
+        /// What it says.
+        version: u32,
+    },
+    /// A number that stands for nothing.
+    #[error("{file}: place {place}: found {found}, expected {expected}")]
+    Value {
+        /// The file.
+        file: String,
+        /// Which of [`Certificate::places`], from 0.
+        place: usize,
+        /// What it says.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A scenario that cannot be modelled.
+    #[error("{file}: {error}")]
+    Scenario {
+        /// The file.
+        file: String,
+        /// Why.
+        error: ModelError,
+    },
+}
+
+/// What a certificate is about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What is proved: names and statements.
+    pub properties: Vec<Proved>,
+    /// What else it assumes, in words.
+    pub assumes: Vec<String>,
+    /// The kinds of process of which there can be any number.
+    pub any_number: Vec<Kind>,
+    /// The kinds of process whose history no property reads.
+    pub forgetful: Vec<Kind>,
+}
+
+impl Certificate {
+    /// The certificate of an invariant of `scenario`.
+    pub fn new(scenario: &Scenario, about: &About, invariant: &Invariant) -> Self {
+        let mut anonymous: BTreeMap<Word, u32> = BTreeMap::new();
+        let mut tags: BTreeMap<Word, u32> = BTreeMap::new();
+        let word = |(kind, word): (Kind, Local)| Word { kind: kind.0, word };
+        for other in invariant.excluded.iter().flat_map(|e| &e.others) {
+            anonymous.insert(word(*other), 0);
+        }
+        for tagged in &invariant.tagged {
+            tags.insert(word((tagged.kind, tagged.local)), 0);
+        }
+        for numbers in [&mut anonymous, &mut tags] {
+            numbers.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+        }
+        let mut places: BTreeMap<(Shared, Vec<Local>), PlaceLine> = BTreeMap::new();
+        let mut line = |shared: Shared, slots: &[Local], add: &dyn Fn(&mut PlaceLine)| {
+            let new = || PlaceLine {
+                shared: format!("{shared:#x}"),
+                slots: slots.to_vec(),
+                excluded: Vec::new(),
+                tagged: Vec::new(),
+            };
+            add(places.entry((shared, slots.to_vec())).or_insert_with(new));
+        };
+        for excluded in &invariant.excluded {
+            line(excluded.shared, &excluded.slots, &|place| {
+                place.excluded.push(excluded.others.iter().map(|o| anonymous[&word(*o)]).collect());
+            });
+        }
+        for tagged in &invariant.tagged {
+            line(tagged.shared, &tagged.slots, &|place| {
+                let number = tags[&word((tagged.kind, tagged.local))];
+                place.tagged.push((number, tagged.slot));
+            });
+        }
+        let mut certificate = Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            digest: String::new(),
+            properties: about.properties.clone(),
+            assumes: about.assumes.clone(),
+            scenario: scenario.clone(),
+            any_number: about.any_number.iter().map(|k| k.0).collect(),
+            forgetful: about.forgetful.iter().map(|k| k.0).collect(),
+            anonymous: anonymous.into_keys().collect(),
+            tags: tags.into_keys().collect(),
+            places: places.into_values().collect(),
+        };
+        certificate.seal();
+        certificate
+    }
+
+    /// Writes the digest of everything else.
+    pub fn seal(&mut self) {
+        self.digest = self.content_digest();
+    }
+
+    /// The digest of everything else.
+    pub fn content_digest(&self) -> String {
+        let content = Self { digest: String::new(), ..self.clone() };
+        let text = serde_json::to_string(&content).expect("a certificate has nothing JSON lacks");
+        let mut digest = String::new();
+        for byte in Sha256::digest(text.as_bytes()) {
+            write!(digest, "{byte:02x}").expect("writing to a string succeeds");
+        }
+        digest
+    }
+
+    /// How many elements it has: excluded ones, and control states with a tagged process.
+    pub fn size(&self) -> (usize, usize) {
+        let excluded = self.places.iter().map(|p| p.excluded.len()).sum();
+        (excluded, self.places.iter().map(|p| p.tagged.len()).sum())
+    }
+
+    /// Reads `text`, the content of `file`.
+    ///
+    /// # Errors
+    /// Malformed JSON, or another format or version. The digest is for [`Certificate::check`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, CertificateError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| CertificateError::Malformed {
+            file: file.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            what: error.to_string(),
+        };
+        let head: Head = serde_json::from_str(text).map_err(malformed)?;
+        if head.format != FORMAT || head.version != VERSION {
+            let (format, version) = (head.format, head.version);
+            return Err(CertificateError::Version { file: file.to_owned(), format, version });
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+
+    /// As text to be saved: each place a line.
+    pub fn to_json(&self) -> String {
+        let value = serde_json::to_value(self).expect("a certificate has nothing JSON lacks");
+        let object = value.as_object().expect("it is a struct");
+        let mut text = String::from("{");
+        let mut separator = "\n";
+        // In the order of the struct; `serde_json::Value` would sort the names.
+        for name in FIELDS {
+            write!(text, "{separator}  \"{name}\": ").expect("writing to a string succeeds");
+            separator = ",\n";
+            match (&object[name], name) {
+                (serde_json::Value::Array(lines), "properties" | "places") if !lines.is_empty() => {
+                    let lines: Vec<String> = lines.iter().map(|l| format!("    {l}")).collect();
+                    write!(text, "[\n{}\n  ]", lines.join(",\n"))
+                }
+                (value, _) => write!(text, "{value}"),
+            }
+            .expect("writing to a string succeeds");
+        }
+        text.push_str("\n}\n");
+        text
+    }
+
+    /// The model that it is about. It has at least the behaviours of the exact one with any number of
+    /// actors.
+    ///
+    /// # Errors
+    /// A scenario that cannot be modelled.
+    pub fn model(&self, file: &str) -> Result<Model, CertificateError> {
+        Model::for_any_number(self.scenario.clone(), None)
+            .map_err(|error| CertificateError::Scenario { file: file.to_owned(), error })
+    }
+
+    /// What it claims.
+    ///
+    /// # Errors
+    /// A number that stands for nothing.
+    pub fn claim(&self, file: &str) -> Result<Claim, CertificateError> {
+        let kinds = |kinds: &[u8]| kinds.iter().map(|k| Kind(*k)).collect();
+        let mut claim = Claim {
+            any_number: kinds(&self.any_number),
+            forgetful: kinds(&self.forgetful),
+            excluded: Vec::new(),
+            tagged: Vec::new(),
+        };
+        for (number, line) in self.places.iter().enumerate() {
+            let value = |found: String, expected: String| CertificateError::Value {
+                file: file.to_owned(),
+                place: number,
+                found,
+                expected,
+            };
+            let digits = line.shared.strip_prefix("0x").unwrap_or(&line.shared);
+            let shared = Shared::from_str_radix(digits, 16).map_err(|_| {
+                value(format!("shared state '{}'", line.shared), "a hexadecimal number".to_owned())
+            })?;
+            let place = Place { shared, slots: line.slots.clone() };
+            let word = |words: &[Word], at: u32, of: &str| {
+                words.get(at as usize).map(|w| (Kind(w.kind), w.word)).ok_or_else(|| {
+                    value(format!("{of} {at}"), format!("a number below {}", words.len()))
+                })
+            };
+            for element in &line.excluded {
+                let others: Result<Vec<_>, _> = element
+                    .iter()
+                    .map(|at| word(&self.anonymous, *at, "anonymous local state"))
+                    .collect();
+                claim.excluded.push((place.clone(), others?));
+            }
+            for (at, slot) in &line.tagged {
+                let (kind, local) = word(&self.tags, *at, "local state of a tagged process")?;
+                let tag = Tag { kind, slot: slot.map(usize::from), local };
+                claim.tagged.push((place.clone(), tag));
+            }
+        }
+        Ok(claim)
+    }
+
+    /// Checks the claim in `model`. `bad`: whether a step violates a property that is to be proved;
+    /// it is also told whether the history of the process that steps is known.
+    ///
+    /// # Errors
+    /// The outer one: a number that stands for nothing; the inner one: the first element that fails.
+    pub fn check(
+        &self,
+        file: &str,
+        model: &Model,
+        bad: impl Fn(&Step<Event>, bool) -> bool,
+    ) -> Result<Result<Verified, Refused>, CertificateError> {
+        let claim = self.claim(file)?;
+        let verified = Checker::new(&Processes { model }, &claim, bad).check();
+        let expected = self.content_digest();
+        // After the elements: that one of them is wrong says more.
+        if verified.is_ok() && self.digest != expected {
+            let why = format!("found {}, expected {expected}: the file was changed", self.digest);
+            return Ok(Err(Refused { element: "digest".to_owned(), why }));
+        }
+        Ok(verified)
+    }
+}
+
+/// The fields of a certificate, in order.
+const FIELDS: [&str; 11] = [
+    "format",
+    "version",
+    "digest",
+    "properties",
+    "assumes",
+    "scenario",
+    "any_number",
+    "forgetful",
+    "anonymous",
+    "tags",
+    "places",
+];
