@@ -20,7 +20,7 @@ const SEARCHES: [(&str, &str, &str); 5] = [
 /// by failing, and ends there.
 const MOST: usize = 24;
 
-/// Of one search with so many callers: states, transitions, seconds, bytes.
+/// Of one search with so many callers: states, transitions, seconds of the processor, bytes.
 struct Point {
     callers: usize,
     states: u64,
@@ -44,7 +44,7 @@ pub fn grow(file: &Path, most: u64) -> Result<bool, Failure> {
                         callers,
                         states: m.counts.0,
                         transitions: m.counts.1,
-                        seconds: m.median(),
+                        seconds: m.cpu(),
                         bytes: m.bytes,
                     }),
                     None => {
@@ -68,7 +68,7 @@ pub fn grow(file: &Path, most: u64) -> Result<bool, Failure> {
 fn print(name: &str, points: &[Point], why: &str) {
     println!("{name}, one thread");
     let mut table =
-        table::numbers(["callers", "states", "transitions", "seconds", "MiB", "B/state"]);
+        table::numbers(["callers", "states", "transitions", "CPU seconds", "MiB", "B/state"]);
     for p in points {
         table.add_row([
             p.callers.to_string(),
@@ -98,7 +98,7 @@ fn svg(curves: &[Curve<'_>]) -> String {
         whole.0, whole.1
     );
     panel(&mut svg, MARGIN, "distinct states", curves, |p| p.states as f64);
-    panel(&mut svg, 3.0 * MARGIN + WIDTH, "seconds", curves, |p| p.seconds);
+    panel(&mut svg, 3.0 * MARGIN + WIDTH, "CPU seconds", curves, |p| p.seconds);
     let mut x = MARGIN;
     let y = HEIGHT + 2.0 * MARGIN + 6.0;
     for (name, colour, _) in curves {

@@ -42,24 +42,31 @@ pub struct Measured {
     pub threads: usize,
     /// States and transitions.
     pub counts: (u64, u64),
-    /// Seconds of each run, whole process.
+    /// Seconds of each run, whole process: on the clock, and of processors.
     pub seconds: Vec<f64>,
+    pub cpu_seconds: Vec<f64>,
     /// Most bytes resident in any run.
     pub bytes: u64,
 }
 
 impl Measured {
-    /// The median of an odd number of runs, or the lower middle one.
+    /// Seconds on the clock, in the median.
     pub fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[(sorted.len() - 1) / 2]
+        median(&self.seconds)
     }
 
-    /// Distinct states in a second.
-    pub fn rate(&self) -> f64 {
-        self.counts.0 as f64 / self.median()
+    /// Seconds of processors, in the median: what is left of other programs' work in it is what they
+    /// do to the caches.
+    pub fn cpu(&self) -> f64 {
+        median(&self.cpu_seconds)
     }
+}
+
+/// The median of an odd number of values, or the lower middle one.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[(sorted.len() - 1) / 2]
 }
 
 /// How often to run, and how long.
@@ -85,35 +92,45 @@ pub fn measure(
             if long || late.contains_key(&i) {
                 continue;
             }
-            let Some((printed, seconds, bytes)) = run(contestant, effort.most)? else {
+            let Some(one) = run(contestant, effort.most)? else {
                 let Contestant { name, threads, .. } = contestant;
                 let most = effort.most;
                 late.insert(i, format!("{name}, {threads} threads: not done after {most} s"));
                 continue;
             };
-            let counts = (contestant.counts)(&printed).ok_or_else(|| {
-                format!("{}: no counts in what it printed: {printed}", contestant.name)
+            let counts = (contestant.counts)(&one.printed).ok_or_else(|| {
+                format!("{}: no counts in what it printed: {}", contestant.name, one.printed)
             })?;
             let m = slot.get_or_insert_with(|| Measured {
                 name: contestant.name.clone(),
                 threads: contestant.threads,
                 counts,
                 seconds: Vec::new(),
+                cpu_seconds: Vec::new(),
                 bytes: 0,
             });
             if m.counts != counts {
                 return Err(format!("{}: two runs, two results", contestant.name).into());
             }
-            m.seconds.push(seconds);
-            m.bytes = m.bytes.max(bytes);
+            m.seconds.push(one.seconds);
+            m.cpu_seconds.push(one.cpu_seconds);
+            m.bytes = m.bytes.max(one.bytes);
         }
     }
     Ok((measured.into_iter().flatten().collect(), late.into_values().collect()))
 }
 
-/// One run: what it printed, seconds, and the most bytes resident, as far as a look every few
-/// milliseconds can see. `None`: it was ended after `most` seconds.
-fn run(contestant: &Contestant, most: u64) -> Result<Option<(String, f64, u64)>, Failure> {
+/// One run. The most bytes resident and the processor's time are what a look every few milliseconds
+/// sees.
+struct Run {
+    printed: String,
+    seconds: f64,
+    cpu_seconds: f64,
+    bytes: u64,
+}
+
+/// Runs once. `None`: it was ended after `most` seconds.
+fn run(contestant: &Contestant, most: u64) -> Result<Option<Run>, Failure> {
     let started = Instant::now();
     let mut child = Command::new(&contestant.program)
         .args(&contestant.arguments)
@@ -121,8 +138,9 @@ fn run(contestant: &Contestant, most: u64) -> Result<Option<(String, f64, u64)>,
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", contestant.program.display()))?;
-    let mut bytes = 0;
+    let (mut bytes, mut cpu_seconds) = (0, 0.0);
     let status = loop {
+        cpu_seconds = cpu(child.id()).unwrap_or(cpu_seconds);
         bytes = bytes.max(resident(child.id()).unwrap_or(0));
         if let Some(status) = child.try_wait()? {
             break status;
@@ -142,7 +160,7 @@ fn run(contestant: &Contestant, most: u64) -> Result<Option<(String, f64, u64)>,
     if !status.success() {
         return Err(format!("{} ended with {status}: {printed}", contestant.name).into());
     }
-    Ok(Some((printed, seconds, bytes)))
+    Ok(Some(Run { printed, seconds, cpu_seconds, bytes }))
 }
 
 /// The most bytes that a process had resident until now.
@@ -151,4 +169,15 @@ fn resident(process: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes << 10)
+}
+
+/// Seconds of processors that a process has had, for itself and for the kernel; of an ended one, too,
+/// until it is waited for. Linux counts them in hundredths for everybody who reads this file.
+fn cpu(process: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name in brackets, which may hold anything, the 12th and 13th field.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let hundredths: u64 =
+        fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(hundredths as f64 / 100.0)
 }

@@ -45,7 +45,7 @@ fn date(mut days: u64) -> String {
 }
 
 /// Prints one table; returns whether all counts agree that must. The first one measured is what the
-/// others are compared with.
+/// others are compared with: a ratio above 1 means that it is faster.
 pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[String]) -> bool {
     let Some(own) = measured.first() else { return true };
     println!("{callers} callers{}", if symmetry { ", up to exchanging them" } else { "" });
@@ -56,8 +56,10 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
         "states",
         "transitions",
         "seconds",
-        "million states/s",
-        "kmodcheck is faster by",
+        "ratio",
+        "CPU seconds",
+        "ratio",
+        "million states/CPU s",
         "MiB",
         "B/state",
     ]);
@@ -74,8 +76,10 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
             format!("{}{mark}", m.counts.0),
             m.counts.1.to_string(),
             format!("{:.2}", m.median()),
-            format!("{:.2}", m.rate() / 1e6),
-            format!("{:.2}", own.rate() / m.rate()),
+            format!("{:.2}", m.median() / own.median()),
+            format!("{:.2}", m.cpu()),
+            format!("{:.2}", m.cpu() / own.cpu()),
+            format!("{:.2}", m.counts.0 as f64 / m.cpu() / 1e6),
             (m.bytes >> 20).to_string(),
             format!("{:.1}", m.bytes as f64 / m.counts.0 as f64),
         ]);
@@ -107,13 +111,14 @@ pub fn print_first(measured: &[Measured]) {
 /// Prints how long commands took.
 pub fn print_commands<'s>(measured: &[Measured], missing: impl Iterator<Item = &'s String>) {
     println!("Commands, whole processes");
-    let mut table = numbers(["command", "threads", "runs", "seconds", "MiB"]);
+    let mut table = numbers(["command", "threads", "runs", "seconds", "CPU seconds", "MiB"]);
     for m in measured {
         table.add_row([
             m.name.clone(),
             m.threads.to_string(),
             m.seconds.len().to_string(),
             format!("{:.2}", m.median()),
+            format!("{:.2}", m.cpu()),
             (m.bytes >> 20).to_string(),
         ]);
     }

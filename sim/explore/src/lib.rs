@@ -5,7 +5,8 @@
 //! one step function. Everything that speaks of whole states is derived from it here:
 //! [`Product`] is the system with a fixed number of processes, [`bfs`] explores it exhaustively,
 //! [`stuck`] finds processes that nothing can ever wake, [`replay`] re-executes a found trace
-//! without packing, hashing or symmetry.
+//! without packing, hashing or symmetry. What the search of the product is made of can be used by
+//! itself: [`packed`] states, the tabulated step function in [`steps`], the [`visited`] set.
 //!
 //! # A first search
 //!
@@ -90,18 +91,18 @@ mod expand;
 pub mod fair;
 pub mod fewest_switches;
 pub mod limits;
-mod packed;
+pub mod packed;
 pub mod por;
 pub mod product;
 pub mod reduce;
 pub mod reorder;
 pub mod replay;
 mod search;
-mod steps;
+pub mod steps;
 pub mod stuck;
 pub mod system;
 mod trace;
-mod visited;
+pub mod visited;
 pub mod walk;
 pub mod watch;
 

@@ -10,7 +10,7 @@ use crate::product::{Configuration, MAX_PROCESSES, fits};
 
 /// `W` words, compared as a number with the last word most significant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Packed<const W: usize>(pub [u64; W]);
+pub struct Packed<const W: usize>(pub [u64; W]);
 
 const _: () = assert!(size_of::<Packed<1>>() == 8);
 const _: () = assert!(size_of::<Packed<2>>() == 16);
@@ -89,9 +89,12 @@ impl<const W: usize> PartialOrd for Packed<W> {
 
 /// Where the fields are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub struct Layout {
+    /// Bits of the shared state, at most 128.
     pub shared_bits: u32,
+    /// Bits of each local state, at most 64.
     pub local_bits: u32,
+    /// Local states.
     pub processes: usize,
     /// As many ones as a local state has bits.
     local_mask: u64,
@@ -201,6 +204,7 @@ impl Layout {
         }
     }
 
+    /// The packed form of a whole state, whose values fit.
     pub fn pack<const W: usize>(&self, c: &Configuration) -> Packed<W> {
         debug_assert!(fits(c.shared, self.shared_bits));
         debug_assert!(c.locals.iter().all(|l| fits(u128::from(*l), self.local_bits)));
@@ -217,6 +221,7 @@ impl Layout {
         packed
     }
 
+    /// The whole state that was packed.
     pub fn unpack<const W: usize>(&self, packed: &Packed<W>) -> Configuration {
         let shared = self.shared(packed);
         let mut locals = [0; MAX_PROCESSES];

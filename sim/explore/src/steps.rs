@@ -16,23 +16,27 @@ const MOST: usize = 1 << 18;
 const DENSE_BITS: u32 = 12;
 
 /// No entry.
-pub(crate) const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 
 /// A kind, a shared and a local state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pair {
+pub struct Pair {
+    /// Of the process.
     pub kind: Kind,
+    /// What everybody sees.
     pub shared: Shared,
+    /// The process's own.
     pub local: Local,
 }
 
 /// What a process can do in one pair.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// How often it was in this pair.
     pub visits: u64,
     /// Its first outcome and how many there are; [`UNKNOWN`] if the system was not asked yet.
     pub first: u32,
+    /// See `first`.
     pub outcomes: u16,
     /// [`BLOCKED`], [`SPECIAL`].
     pub flags: u32,
@@ -41,17 +45,17 @@ pub(crate) struct Entry {
 }
 
 /// Flag of an entry: the process has not returned and has no ordinary step.
-pub(crate) const BLOCKED: u32 = 1;
+pub const BLOCKED: u32 = 1;
 
 /// Flag of an entry: some outcome has an effect on others, or violates some property. So far from the
 /// other that the flags of all processes of a state fit side by side.
-pub(crate) const SPECIAL: u32 = 1 << MAX_PROCESSES;
+pub const SPECIAL: u32 = 1 << MAX_PROCESSES;
 
 const UNKNOWN: u16 = u16::MAX;
 
 /// One outcome as it is taken in the innermost loop.
 #[derive(Clone, Copy)]
-pub(crate) struct Patch<const W: usize> {
+pub struct Patch<const W: usize> {
     /// The shared bits that it flips, in place.
     pub shared: Packed<W>,
     /// The bits of the actor's local state that it flips.
@@ -61,10 +65,12 @@ pub(crate) struct Patch<const W: usize> {
 }
 
 /// The rest of an outcome.
-pub(crate) struct Outcome<Label> {
+pub struct Outcome<Label> {
+    /// As the system gave it.
     pub choice: Choice<Label>,
     /// The actor's local state afterwards, with what it remembers of its own change.
     pub local_after: Local,
+    /// The properties of single steps that it violates, one bit each.
     pub violated: u64,
     /// How often it was taken, where that is not the entry's visits.
     pub taken: u64,
@@ -85,12 +91,16 @@ enum Index {
     Hashed { table: Vec<u32>, pairs: Vec<Pair> },
 }
 
-pub(crate) struct Steps<Label, const W: usize> {
+/// The table: an index of pairs, and what is known of each.
+pub struct Steps<Label, const W: usize> {
     index: Index,
+    /// By number, as [`Steps::entry`] gives it.
     pub entries: Vec<Entry>,
     /// Entries that are known.
     known: usize,
+    /// By number of the outcome: an entry's are next to each other.
     pub patches: Vec<Patch<W>>,
+    /// Likewise.
     pub outcomes: Vec<Outcome<Label>>,
     /// Some step was a way out.
     pub way_outs: bool,
@@ -99,7 +109,7 @@ pub(crate) struct Steps<Label, const W: usize> {
 
 /// What of the index all processes of one state share.
 #[derive(Clone, Copy)]
-pub(crate) struct Row {
+pub struct Row {
     dense: bool,
     /// Of the number, or of the hash.
     base: u64,
@@ -107,6 +117,7 @@ pub(crate) struct Row {
 }
 
 impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
+    /// An empty table for processes of these kinds.
     pub fn new(layout: &Layout, kinds: impl Iterator<Item = Kind>) -> Self {
         let kinds = kinds.map(|kind| u32::from(kind.0) + 1).max().unwrap_or(0);
         let kind_bits = kinds.next_power_of_two().trailing_zeros();
@@ -352,7 +363,7 @@ fn check<Label: std::fmt::Debug>(choice: &Choice<Label>, shared: Shared, layout:
 
 /// A hash of one word of which the low bits can be used.
 #[inline]
-pub(crate) fn mix(word: u64) -> u64 {
+pub fn mix(word: u64) -> u64 {
     let product = u128::from(word ^ 0x243F_6A88_85A3_08D3) * 0x9E37_79B9_7F4A_7C15;
     (product >> 64) as u64 ^ product as u64
 }

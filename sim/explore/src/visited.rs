@@ -23,19 +23,23 @@ const AHEAD: usize = 16;
 
 /// Bytes held, and how many may be.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     held: AtomicU64,
     peak: AtomicU64,
     most: u64,
 }
 
 impl Budget {
+    /// At most so many bytes, if it is said how many.
     pub fn new(most: Option<u64>) -> Self {
         let most = most.unwrap_or(u64::MAX);
         Self { held: AtomicU64::new(0), peak: AtomicU64::new(0), most }
     }
 
     /// Takes `bytes`, unless they are too many.
+    ///
+    /// # Errors
+    /// [`Full::Bytes`]; nothing was taken.
     pub fn take(&self, bytes: usize) -> Result<(), Full> {
         let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if held > self.most {
@@ -52,14 +56,17 @@ impl Budget {
         self.peak.fetch_max(held, Ordering::Relaxed);
     }
 
+    /// Gives back what was taken or noted.
     pub fn give(&self, bytes: usize) {
         self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Bytes in use.
     pub fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }
 
+    /// The most that were in use at a time.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }
@@ -72,7 +79,7 @@ impl Budget {
 
 /// Why a state was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub enum Full {
     /// There were as many as there may be.
     States,
     /// It would have taken too many bytes.
@@ -115,7 +122,8 @@ impl<const W: usize> Slots<W> {
     }
 }
 
-pub(crate) struct Shard<const W: usize> {
+/// One of the parts of the visited set: a table of states, and a list of them in the order found.
+pub struct Shard<const W: usize> {
     slots: Slots<W>,
     /// States in `slots`, and how many before it grows.
     used: usize,
@@ -128,13 +136,13 @@ pub(crate) struct Shard<const W: usize> {
 }
 
 /// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
-pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+pub const SHARDS: usize = 1 << SHARD_BITS;
 
 const SHARD_BITS: u32 = 5;
 
 /// The shard of a hash: its highest bits.
 #[inline]
-pub(crate) fn shard_of(hash: u64) -> usize {
+pub fn shard_of(hash: u64) -> usize {
     (hash >> (u64::BITS - SHARD_BITS)) as usize
 }
 
@@ -187,6 +195,7 @@ fn prefetch<const W: usize>(slots: &[[u64; W]], at: usize) {
 }
 
 impl<const W: usize> Shard<W> {
+    /// A small table.
     pub fn new(budget: &Budget) -> Self {
         let slots = 16;
         budget.note(slots * size_of::<Packed<W>>());
@@ -222,6 +231,10 @@ impl<const W: usize> Shard<W> {
 
     /// Adds those of `states` that are not there yet, as long as there are fewer than `most`, which
     /// is lowered by each.
+    ///
+    /// # Errors
+    /// If there may be no more states, or `budget` has no bytes for them. What comes before the state
+    /// for which there was no room is in; the rest is not.
     pub fn insert(
         &mut self,
         states: &[Packed<W>],

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::crowd::Crowd;
 use common::naive::Naive;
 use common::random_system::{Label, RandomSystem};
 use common::reference_model::{At, FAILED, ReferenceModel};
@@ -150,6 +151,64 @@ fn steps_alone_say_what_whole_transitions_say() {
         }
     }
     assert!(complete > 10_000, "{complete}");
+}
+
+/// Properties of steps, whatever the system is made of.
+struct ByLabel;
+
+impl Monitor<Crowd<'_>> for ByLabel {
+    type Tally = u64;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
+        u64::from(step.label.choice == 1) | u64::from(step.before == step.after) << 5
+    }
+
+    fn record_step(&self, tally: &mut u64, _: &Step<Label>, violated: u64, times: u64) {
+        *tally += violated * times;
+    }
+}
+
+/// Generated systems with so many processes that levels are divided between threads; also cut in
+/// the middle of a level.
+#[test]
+fn generated_crowds_say_the_same_on_any_number_of_threads() {
+    let (mut complete, mut cut) = (0, 0);
+    for seed in 0..400 {
+        let system = RandomSystem::new(seed);
+        let crowd = Crowd::new(seed, &system, 8);
+        let limits = Limits { states: Some(40_000), ..Limits::default() };
+        let run = |threads| {
+            let options = Options { threads, limits, ..Options::default() };
+            explore(&crowd, &ByLabel, &options).expect("small")
+        };
+        let one = run(1);
+        // In a level of so many states there is work for more than one thread.
+        if one.states / u64::from(one.depth + 1) < 3_000 {
+            continue;
+        }
+        for threads in [2, 3] {
+            assert_eq!(said(&one), said(&run(threads)), "seed {seed}, {threads} threads");
+        }
+        match one.end {
+            End::StatesLimit => cut += 1,
+            _ => complete += 1,
+        }
+    }
+    println!("{complete} complete, {cut} cut");
+    assert!(complete > 0 && cut > 0, "{complete} complete, {cut} cut");
+}
+
+/// A state costs what `visited.rs` says: its bits twice, once divided by the load, and what the
+/// workers need for themselves.
+#[test]
+fn a_state_takes_few_bytes() {
+    let model = ReferenceModel { callers: 5, v19: true };
+    let found = explore(&model, &BySteps, &Options::default()).expect("fits");
+    assert_eq!((found.end, found.words), (End::Complete, 1));
+    let most = found.states * (8 + 15) + (4 << 20);
+    assert!(found.bytes <= most, "{} bytes for {} states", found.bytes, found.states);
+    assert!(found.bytes >= found.states * (8 + 10), "not all of it was counted");
 }
 
 /// Whatever the limit, no more is held, and what was found until then is said and true.
