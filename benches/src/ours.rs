@@ -5,6 +5,8 @@
 mod reference_model;
 
 use kmodcheck_explore::bfs::{Monitor, Unexplorable};
+use kmodcheck_explore::distributed::net::Net;
+use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{
     End, Exploration, Limits, Options, Shared, Step, Watch, explore, explore_counted,
     explore_reduced,
@@ -39,6 +41,16 @@ pub fn run(
     let model = ReferenceModel { callers, v19: true };
     let limits = Limits { bytes, ..Limits::default() };
     explore(&model, &Violations, &Options { symmetry, threads, limits, ..Options::default() })
+}
+
+/// The same, together with other processes; none in all but the first.
+pub fn run_distributed(
+    callers: usize,
+    threads: usize,
+    net: Net,
+) -> Result<Option<Distributed<At, u64>>, Unexplorable> {
+    let model = ReferenceModel { callers, v19: true };
+    explore_distributed(&model, &Violations, &Options { threads, ..Options::default() }, net)
 }
 
 /// Only up to the first violation; returns the steps of its trace.

@@ -1,0 +1,223 @@
+//! Checks in several processes and with checkpoints, as a user runs them: the same answers to the byte,
+//! and never one when something went wrong.
+
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Run, run};
+use tempfile::TempDir;
+
+fn scenario(name: &str) -> String {
+    let directory = "../properties/scenarios";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+/// The race with so many callers.
+fn race(directory: &Path, callers: u32) -> String {
+    let text = fs::read_to_string(scenario("v19-race.toml")).unwrap();
+    let more = text.replace("count = 2", &format!("count = {callers}"));
+    assert_ne!(text, more);
+    let path = directory.join("race.toml");
+    fs::write(&path, more).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn several_processes_answer_as_one_does() {
+    for (name, more) in [
+        ("v19-race.toml", &[][..]),
+        ("rmmod-beside-get-fs-type.toml", &["--json"]),
+        ("duplicates-and-rmmod.toml", &["--no-symmetry"]),
+    ] {
+        let file = scenario(name);
+        let check = [&["check", &file], more].concat();
+        let local = run(&check);
+        for processes in ["1", "2", "4"] {
+            for threads in ["1", "2"] {
+                let several = ["--engine", "timely", "--processes", processes, "--threads", threads];
+                let found = run(&[&check[..], &several].concat());
+                assert_eq!(found.status, local.status, "{name}: {}", found.err);
+                assert_eq!(found.out, local.out, "{name}, {processes} processes");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_limit_of_one_process_ends_all_without_a_verdict() {
+    let directory = TempDir::new().unwrap();
+    let file = race(directory.path(), 4);
+    let check = ["check", &file, "--engine", "timely", "--processes", "2", "--threads", "1"];
+    let cut = run(&[&check[..], &["--memory-limit", "1", "--no-symmetry"]].concat()).exits(3);
+    assert!(cut.err.contains("no room for more states in 1 MiB"), "{}", cut.err);
+    assert!(!cut.out.contains("holds  "), "{}", cut.out);
+    let cut = run(&[&check[..], &["--time-limit", "0"]].concat()).exits(3);
+    assert!(cut.err.contains("out of budget: process "), "{}", cut.err);
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_kmodcheck"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The end of a process, which must come soon.
+fn end_of(mut child: Child) -> Run {
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("it goes on: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output: Output = child.wait_with_output().unwrap();
+    Run::of(output)
+}
+
+fn kill(process: u32) {
+    assert!(Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
+}
+
+/// The processes that a process has started.
+#[cfg(target_os = "linux")]
+fn children(process: u32) -> Vec<u32> {
+    let file = format!("/proc/{process}/task/{process}/children");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn is_there(process: u32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // One that is dead and not waited for has ended, too.
+    state.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// Each of the two processes, killed in the midst of a search that takes minutes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_dies_ends_the_others_by_name() {
+    let directory = TempDir::new().unwrap();
+    let file = race(directory.path(), 7);
+    let check =
+        ["check", &file, "--no-symmetry", "--engine", "timely", "--processes", "2", "--threads", "1"];
+    for kill_the_first in [false, true] {
+        let first = start(&check);
+        let started = Instant::now();
+        let mut others = Vec::new();
+        while others.is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(30), "no second process");
+            others = children(first.id());
+        }
+        std::thread::sleep(Duration::from_millis(700));
+        if kill_the_first {
+            kill(first.id());
+            end_of(first);
+            let killed = Instant::now();
+            while is_there(others[0]) {
+                assert!(killed.elapsed() < Duration::from_secs(20), "the other one goes on");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        } else {
+            kill(others[0]);
+            let ended = end_of(first).exits(2);
+            assert!(ended.err.contains("process 1") && ended.err.contains("is gone"), "{}", ended.err);
+            assert_eq!(ended.out, "", "no verdict");
+        }
+    }
+}
+
+#[test]
+fn hosts_are_read_and_named() {
+    let directory = TempDir::new().unwrap();
+    let file = scenario("v19-race.toml");
+    let hosts = directory.path().join("hosts");
+    let check = |more: &[&str]| {
+        let hosts = hosts.to_str().unwrap();
+        run(&[&["check", &file, "--engine", "timely", "--hosts", hosts], more].concat())
+    };
+    let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = ports.iter().map(|l| l.local_addr().unwrap().to_string()).collect();
+    drop(ports);
+    let text = format!("# two\n{}\n\n{}\n", addresses[0], addresses[1]);
+    fs::write(&hosts, &text).unwrap();
+    let both = std::thread::scope(|scope| {
+        let second = scope.spawn(|| check(&["--process", "1"]));
+        [check(&["--process", "0"]), second.join().unwrap()]
+    });
+    let [first, second] = both.map(|run| run.exits(0));
+    assert_eq!(first.out, run(&["check", &file]).exits(0).out);
+    assert_eq!(second.out, "", "the first has the result");
+
+    check(&["--process", "0", "--connect-timeout", "1"])
+        .refuses(&["process 1", &addresses[1], "cannot be reached"]);
+    check(&["--process", "1", "--connect-timeout", "1"])
+        .refuses(&["process 0", &addresses[0], "cannot be reached"]);
+    check(&["--process", "2"]).refuses(&["found --process 2, expected 0 to 1"]);
+    check(&[]).refuses(&["--process"]);
+    for (line, expected) in
+        [("localhost", "found 'localhost', expected HOST:PORT"), ("a:0", "found 'a:0'")]
+    {
+        fs::write(&hosts, format!("{}\n{line}\n", addresses[0])).unwrap();
+        check(&["--process", "0"]).refuses(&["hosts:2:", expected]);
+    }
+    fs::write(&hosts, format!("{0}\n{0}\n", addresses[0])).unwrap();
+    check(&["--process", "0"]).refuses(&["hosts:2:", "again"]);
+    run(&["check", &file, "--processes", "2"]).refuses(&["expected --engine timely"]);
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Killed again and again, each time a little later, until it comes to its end.
+#[test]
+fn a_search_that_is_killed_goes_on_from_its_checkpoint() {
+    let directory = TempDir::new().unwrap();
+    let file = race(directory.path(), 4);
+    let check = ["check", &file, "--no-symmetry", "--json"];
+    let whole = run(&check).exits(0);
+    let checkpoint = directory.path().join("checkpoint");
+    let kept = ["--checkpoint", checkpoint.to_str().unwrap(), "--checkpoint-every", "0"];
+    let all = [&check[..], &kept].concat();
+    let mut kills = 0;
+    for wait in 1.. {
+        let mut one = start(&all);
+        std::thread::sleep(Duration::from_millis(40 * wait));
+        if one.try_wait().unwrap().is_some() {
+            let found = Run::of(one.wait_with_output().unwrap());
+            assert_eq!(found.exits(0).out, whole.out, "after {kills} kills");
+            break;
+        }
+        one.kill().unwrap();
+        one.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 0 && checkpoint.join("sums").exists(), "{kills}");
+
+    // Gone on with once more, on other threads, and with other limits.
+    let again = run(&[&all[..], &["--threads", "1", "--memory-limit", "1000"]].concat()).exits(0);
+    assert_eq!(again.out, whole.out);
+
+    let other = scenario("rmmod-beside-get-fs-type.toml");
+    run(&[&["check", &other], &kept[..]].concat()).refuses(&["a checkpoint of another scenario"]);
+    let level = files(&checkpoint).remove(3);
+    let mut bytes = fs::read(&level).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&level, bytes).unwrap();
+    run(&all).refuses(&[level.to_str().unwrap(), "damaged"]);
+    run(&[&all[..], &["--engine", "timely"]].concat()).refuses(&["expected --engine local"]);
+}
