@@ -113,6 +113,7 @@ fn short(answer: &AnyNumber) -> String {
         AnyNumber::Holds { premise_met: true } => "holds".to_owned(),
         AnyNumber::Holds { premise_met: false } => "vacuous".to_owned(),
         AnyNumber::Violated { callers, trace } => format!("from {callers}: {} steps", trace.len()),
+        AnyNumber::Bounded { callers: 0, verdict, .. } => format!("as it is: {}", bounded(verdict)),
         AnyNumber::Bounded { callers, verdict, .. } => format!("N={callers}: {}", bounded(verdict)),
         AnyNumber::NotDecided(_) => "not decided".to_owned(),
     }
@@ -198,7 +199,12 @@ fn print_one(asked: &Prove, found: &Found) {
         {
             let scenario = prove::with_callers(scenario, *callers);
             let text = output::trace_text(property, &scenario, trace);
-            output::print(&format!("\n{callers} callers:\n{text}"));
+            let head = match callers {
+                0 => "As it is".to_owned(),
+                1 => "1 caller".to_owned(),
+                _ => format!("{callers} callers"),
+            };
+            output::print(&format!("\n{head}:\n{text}"));
         }
     }
 }

@@ -51,7 +51,8 @@ fn what_has_no_callers_is_bounded() {
     std::fs::write(&path, scenario.to_string()).unwrap();
     run(&["prove", path.to_str().unwrap()])
         .exits(0)
-        .says("modprobe-tells-the-truth    N=2: ")
+        .says("modprobe-tells-the-truth    as it is: 12 steps")
+        .says("no callers: nothing is there in any number")
         .says("(expected a kind in any number that is there at first and is not forgetful)");
 }
 
@@ -68,7 +69,7 @@ fn verifies_what_it_proves_and_refuses_what_was_changed() {
     let name = path.to_str().unwrap();
     run(&["verify", name, name])
         .exits(0)
-        .says("no-false-success: A request that returned 0")
+        .says("no-false-success: A waiting request_module() that returns 0")
         .says("verified");
     // One element less.
     let at = recorded.find("\"excluded\":[[").expect("an element") + "\"excluded\":[".len();

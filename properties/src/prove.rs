@@ -122,7 +122,7 @@ pub enum AnyNumber {
     },
     /// Explored for so many callers only.
     Bounded {
-        /// How many.
+        /// How many; 0: the scenario has none.
         callers: u8,
         /// The verdict for these.
         verdict: Verdict,
@@ -218,7 +218,7 @@ pub fn prove(
         Question { watch: Safety::new(&model, Property::ALL), without_history: WITHOUT_HISTORY };
     let exploring = Exploring { scenario, mutant, options: &effort.options };
     let callers = scenario.actors.iter().filter(|a| is_caller(a.action)).map(|a| a.count).max();
-    let callers = callers.unwrap_or(1).clamp(1, effort.callers.max(FEW));
+    let callers = callers.map_or(0, |callers| callers.clamp(1, effort.callers.max(FEW)));
     let bounded = exploring.explore(callers, 0)?;
     let setup = match &family {
         Ok(family) => Setup::new(family, &question, &effort.options).map_err(Bound::from),
@@ -288,10 +288,14 @@ pub fn prove(
 /// What a proof about `model` assumes and over-approximates, in words.
 fn assumptions(model: &Model) -> Vec<String> {
     let scenario = model.scenario();
+    let callers = if scenario.actors.iter().any(|a| is_caller(a.action)) {
+        "any number of callers, each calls once; any number of modprobes that outlive them"
+    } else {
+        "no callers: nothing is there in any number"
+    };
     let mut words = vec![
         "sequentially consistent".to_owned(),
-        "any number of callers, each calls once; any number of modprobes that outlive them"
-            .to_owned(),
+        callers.to_owned(),
         "a wake-up is an exact broadcast".to_owned(),
     ];
     let others = scenario.actors.iter().filter(|a| !is_caller(a.action));
