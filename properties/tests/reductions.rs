@@ -1,6 +1,7 @@
 //! What the reductions say of the model, held against the full search, which numbers every caller and
 //! takes every order of steps: the same properties are violated, by traces of the same length where
-//! that is promised, and as many states are left as there are up to exchanging callers.
+//! that is promised, and as many states are left as there are up to exchanging callers. (Nobody sleeps
+//! for ever in these cells; what the searches say of sleepers is compared on generated systems.)
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,7 +60,6 @@ fn lengths(violations: &[Violation<Event>]) -> Vec<(u32, usize)> {
 struct Met {
     cells: AtomicUsize,
     violations: AtomicUsize,
-    stuck: AtomicUsize,
     /// States that partial order left out.
     left_out: AtomicUsize,
 }
@@ -81,17 +81,6 @@ fn compare(cell: &Cell, callers: u8, met: &Met) {
     assert_eq!(counted.end, End::Complete, "{name}");
     assert_eq!((counted.states, counted.depth), (sorted.states, sorted.depth), "{name}, counted");
     assert_eq!(lengths(&full.violations), lengths(&counted.violations), "{name}, counted");
-    let steps = |stuck: &Option<kmodcheck_explore::stuck::Stuck<Event>>| {
-        stuck.as_ref().map(|stuck| stuck.trace.len())
-    };
-    for (what, stuck) in [("sorted", &sorted.stuck), ("counted", &counted.stuck)] {
-        assert_eq!(steps(&full.stuck), steps(stuck), "{name}, {what}");
-    }
-    let way_outs = [&sorted.stuck_but_for_way_out, &counted.stuck_but_for_way_out];
-    for (what, stuck) in ["sorted", "counted"].into_iter().zip(way_outs) {
-        assert_eq!(steps(&full.stuck_but_for_way_out), steps(stuck), "{name}, {what}");
-    }
-
     let violated: Vec<u32> = full.violations.iter().map(|v| v.property).collect();
     for (symmetry, most) in [(false, full.states), (true, sorted.states)] {
         let options = Options { symmetry, ..Options::default() };
@@ -109,15 +98,15 @@ fn compare(cell: &Cell, callers: u8, met: &Met) {
     }
     met.cells.fetch_add(1, Ordering::Relaxed);
     met.violations.fetch_add(violated.len(), Ordering::Relaxed);
-    met.stuck.fetch_add(usize::from(full.stuck_but_for_way_out.is_some()), Ordering::Relaxed);
 }
 
 #[test]
 fn reductions_agree_with_the_full_search() {
-    // Two callers in every cell; three, some thousand times as many states in some, in a few.
+    // Two callers in every 23rd cell, which meets every environment, check and map; three, which
+    // are some hundred times as many states, in the first one.
     let cells = Cell::all();
-    let three = cells.iter().step_by(41).map(|cell| (cell, 3));
-    let work: Vec<(&Cell, u8)> = cells.iter().map(|cell| (cell, 2)).chain(three).collect();
+    let three = cells.iter().take(1).map(|cell| (cell, 3));
+    let work: Vec<_> = cells.iter().step_by(23).map(|cell| (cell, 2)).chain(three).collect();
     let (next, met) = (AtomicUsize::new(0), Met::default());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -131,6 +120,5 @@ fn reductions_agree_with_the_full_search() {
     });
     assert_eq!(met.cells.into_inner(), work.len());
     assert!(met.violations.into_inner() > 0, "nothing was violated anywhere");
-    assert!(met.stuck.into_inner() > 0, "nobody ever slept but for a time-out");
     assert!(met.left_out.into_inner() > 0, "partial order left nothing out");
 }
