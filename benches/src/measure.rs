@@ -1,6 +1,7 @@
 //! Runs processes in turn and takes medians.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -138,6 +139,12 @@ fn run(contestant: &Contestant, most: u64) -> Result<Option<Run>, Failure> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", contestant.program.display()))?;
+    let pipe = child.stdout.take();
+    // Read all the while: a full pipe would hold the process up.
+    let reader = std::thread::spawn(move || {
+        let mut printed = String::new();
+        pipe.map_or(Ok(0), |mut pipe| pipe.read_to_string(&mut printed)).map(|_| printed)
+    });
     let (mut bytes, mut cpu_seconds) = (0, 0.0);
     let status = loop {
         cpu_seconds = cpu(child.id()).unwrap_or(cpu_seconds);
@@ -153,10 +160,7 @@ fn run(contestant: &Contestant, most: u64) -> Result<Option<Run>, Failure> {
         std::thread::sleep(Duration::from_millis(2));
     };
     let seconds = started.elapsed().as_secs_f64();
-    let mut printed = String::new();
-    if let Some(mut pipe) = child.stdout.take() {
-        std::io::Read::read_to_string(&mut pipe, &mut printed)?;
-    }
+    let printed = reader.join().map_err(|_| "the reader of a pipe panicked")??;
     if !status.success() {
         return Err(format!("{} ended with {status}: {printed}", contestant.name).into());
     }

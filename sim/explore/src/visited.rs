@@ -214,6 +214,11 @@ impl<const W: usize> Shard<W> {
         self.len
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The states from the `from`th found on, in pieces.
     pub fn pieces(&self, from: usize, to: usize) -> impl Iterator<Item = &[Packed<W>]> {
         let mut from = from;
