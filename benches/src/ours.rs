@@ -44,6 +44,7 @@ pub fn run(
 }
 
 /// The same, together with other processes; none in all but the first.
+#[allow(dead_code, reason = "only one of the programs uses it")]
 pub fn run_distributed(
     callers: usize,
     threads: usize,

@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release -p kmodcheck-benches --bin processes -- --callers 6,7`
 
+/// What went wrong, in words.
+type Failure = Box<dyn std::error::Error>;
+
 #[allow(dead_code, reason = "the other benches use the rest")]
 mod ours;
 
@@ -80,7 +83,13 @@ fn print(callers: usize, runs: &[Vec<Measured>]) {
     println!("N = {callers}: {states} states, {transitions} transitions, counted by all alike");
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_header(["", "s", "M states/s", "MiB of the largest process", "states sent, of transitions"]);
+    table.set_header([
+        "",
+        "s",
+        "M states/s",
+        "MiB of the largest process",
+        "states sent, of transitions",
+    ]);
     for (way, runs) in WAYS.iter().zip(runs) {
         let mut runs = runs.clone();
         runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
@@ -146,7 +155,8 @@ fn play(one: &[String]) {
             1 => Net::alone(),
             _ => {
                 exit_when_a_process_is_gone(hosts.clone(), 2);
-                connect(&hosts, number(2), &[0; 32], Duration::from_secs(30)).expect("all are there")
+                connect(&hosts, number(2), &[0; 32], Duration::from_secs(30))
+                    .expect("all are there")
             }
         };
         started = Instant::now();

@@ -40,7 +40,8 @@ fn several_processes_answer_as_one_does() {
         let local = run(&check);
         for processes in ["1", "2", "4"] {
             for threads in ["1", "2"] {
-                let several = ["--engine", "timely", "--processes", processes, "--threads", threads];
+                let several =
+                    ["--engine", "timely", "--processes", processes, "--threads", threads];
                 let found = run(&[&check[..], &several].concat());
                 assert_eq!(found.status, local.status, "{name}: {}", found.err);
                 assert_eq!(found.out, local.out, "{name}, {processes} processes");
@@ -109,8 +110,17 @@ fn is_there(process: u32) -> bool {
 fn a_process_that_dies_ends_the_others_by_name() {
     let directory = TempDir::new().unwrap();
     let file = race(directory.path(), 7);
-    let check =
-        ["check", &file, "--no-symmetry", "--engine", "timely", "--processes", "2", "--threads", "1"];
+    let check = [
+        "check",
+        &file,
+        "--no-symmetry",
+        "--engine",
+        "timely",
+        "--processes",
+        "2",
+        "--threads",
+        "1",
+    ];
     for kill_the_first in [false, true] {
         let first = start(&check);
         let started = Instant::now();
@@ -131,7 +141,11 @@ fn a_process_that_dies_ends_the_others_by_name() {
         } else {
             kill(others[0]);
             let ended = end_of(first).exits(2);
-            assert!(ended.err.contains("process 1") && ended.err.contains("is gone"), "{}", ended.err);
+            assert!(
+                ended.err.contains("process 1") && ended.err.contains("is gone"),
+                "{}",
+                ended.err
+            );
             assert_eq!(ended.out, "", "no verdict");
         }
     }
@@ -159,10 +173,16 @@ fn hosts_are_read_and_named() {
     assert_eq!(first.out, run(&["check", &file]).exits(0).out);
     assert_eq!(second.out, "", "the first has the result");
 
-    check(&["--process", "0", "--connect-timeout", "1"])
-        .refuses(&["process 1", &addresses[1], "cannot be reached"]);
-    check(&["--process", "1", "--connect-timeout", "1"])
-        .refuses(&["process 0", &addresses[0], "cannot be reached"]);
+    check(&["--process", "0", "--connect-timeout", "1"]).refuses(&[
+        "process 1",
+        &addresses[1],
+        "cannot be reached",
+    ]);
+    check(&["--process", "1", "--connect-timeout", "1"]).refuses(&[
+        "process 0",
+        &addresses[0],
+        "cannot be reached",
+    ]);
     check(&["--process", "2"]).refuses(&["found --process 2, expected 0 to 1"]);
     check(&[]).refuses(&["--process"]);
     for (line, expected) in

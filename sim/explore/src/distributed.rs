@@ -120,6 +120,7 @@ struct Summary<T, const W: usize> {
 ///
 /// # Panics
 /// If a connection breaks, in a thread that serves it; see [`net::exit_when_a_process_is_gone`].
+#[expect(clippy::type_complexity, reason = "one process has a result, the others have none")]
 pub fn explore_distributed<S: System, M: Monitor<S>>(
     system: &S,
     monitor: &M,
@@ -440,7 +441,7 @@ where
             tally,
         };
         let mut comms = self.comms;
-        let summaries: Vec<Summary<M::Tally, W>> = comms.to_first(&summary);
+        let summaries: Vec<Summary<M::Tally, W>> = comms.all_to_first(&summary);
         drop(summary);
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
@@ -503,7 +504,7 @@ fn paths<S: System, const W: usize>(
     levels: &Levels<'_, '_, S, W>,
     ends: Option<&[(Packed<W>, u32)]>,
 ) -> Vec<Vec<Packed<W>>> {
-    let ends: Vec<(Packed<W>, u32)> = comms.from_first(ends.map(<[_]>::to_vec));
+    let ends: Vec<(Packed<W>, u32)> = comms.first_to_all(ends.map(<[_]>::to_vec));
     levels.paths_by(&ends, |level, wanted| {
         let all: Vec<Vec<Option<Packed<W>>>> =
             comms.all_to_all(&levels.least_predecessors(level, wanted));

@@ -29,8 +29,7 @@ fn orders(step: impl Fn(&Loom, usize) + Send + Sync + Clone + 'static) -> BTreeS
         write(0)();
     });
     assert!(explored.exhaustive());
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 /// Two steps on two locks are independent, so one order stands for both: a property that is decided
@@ -135,8 +134,7 @@ fn sleeper(waker: impl Fn(&Sched<Loom>) + Send + Sync + Clone + 'static) -> BTre
         sched.exit();
     });
     assert!(explored.exhaustive());
-    let stuck = stuck.lock().unwrap().clone();
-    stuck
+    stuck.lock().unwrap().clone()
 }
 
 /// Weak memory: a state that is stored without a lock, and a `wake_up_all()` after it, lose no

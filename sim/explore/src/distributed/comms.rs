@@ -179,7 +179,7 @@ impl<const W: usize> Comms<W> {
     }
 
     /// For the first worker everybody's value, by worker; for the others nothing.
-    pub fn to_first<T: Serialize + DeserializeOwned>(&mut self, value: &T) -> Vec<T> {
+    pub fn all_to_first<T: Serialize + DeserializeOwned>(&mut self, value: &T) -> Vec<T> {
         self.send_to(0, encoded(value));
         self.gather()
     }
@@ -194,7 +194,7 @@ impl<const W: usize> Comms<W> {
     }
 
     /// The value that the first worker gives.
-    pub fn from_first<T: Serialize + DeserializeOwned>(&mut self, value: Option<T>) -> T {
+    pub fn first_to_all<T: Serialize + DeserializeOwned>(&mut self, value: Option<T>) -> T {
         if let Some(value) = value {
             let bytes = encoded(&value);
             for to in 0..self.worker.peers() {
