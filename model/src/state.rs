@@ -363,7 +363,7 @@ pub(crate) enum Counts {
     OrMore,
 }
 
-/// How far [`Counts::OrMore`] counts, at least.
+/// How far `Counts::OrMore` counts, at least.
 pub const COUNTED: usize = 3;
 
 impl Field {

@@ -2,7 +2,7 @@
 //! is asked once, and the answer kept as the bits that it flips in a packed state.
 //!
 //! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
-//!   many states; when there are more than [`MOST`], the table is begun anew.
+//!   many states; when there are more than `MOST`, the table is begun anew.
 
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
@@ -34,7 +34,7 @@ pub struct Pair {
 pub struct Entry {
     /// How often it was in this pair.
     pub visits: u64,
-    /// Its first outcome and how many there are; [`UNKNOWN`] if the system was not asked yet.
+    /// Its first outcome and how many there are; `UNKNOWN` if the system was not asked yet.
     pub first: u32,
     /// See `first`.
     pub outcomes: u16,

@@ -7,7 +7,7 @@
 //! - Costs: a table look-up for each blocked process of each state; where that does not settle it,
 //!   the state once more, and its successors a few times. Nothing about transitions is stored.
 //!
-//! First by [`Rescue`]: can one other process, running alone while all others stand still, bring the
+//! First by `Rescue`: can one other process, running alone while all others stand still, bring the
 //! blocked one to where it can run? Standing still is a schedule like any other, so a 'yes' is exact,
 //! and it depends only on the two processes' local states and the shared state. Almost every wait
 //! ends like that. For the rest, a least fixpoint: a process can run from a state if it is not
