@@ -133,9 +133,8 @@ fn naive_agrees() {
     }
 }
 
-/// Half a minute: on request.
+/// The largest figures that every run can afford.
 #[test]
-#[ignore = "30 s: the figures for six callers, beyond what every run needs"]
 fn full_space_of_six() {
     let (found, collect) = run(6, true, false);
     assert_eq!((found.states, found.transitions), (11_692_207, 54_089_874));
