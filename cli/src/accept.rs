@@ -4,7 +4,7 @@ use kmodcheck_explore::Transition;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::property::{Says, View};
+use kmodcheck_properties::property::View;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
 use kmodcheck_sim::trace::ftrace::{FtraceError, Recording, Shown};
@@ -86,18 +86,8 @@ fn ftrace(
     let index = accept.modules.as_deref().map(options::read_index).transpose()?;
     let recording = Recording::new(name, text, features, index.as_ref(), &accept.blacklist)?;
     let watch = |t: &Transition<'_, Event>| {
-        let view = View {
-            model: recording.model(),
-            kind: t.kind.0,
-            before: t.before.shared,
-            after: t.after.shared,
-            local_before: t.local_before(),
-            event: t.label,
-        };
-        let violated = |p: &&Property| {
-            p.applies(recording.model()) && matches!(p.says(&view), Says::Violated(_))
-        };
-        Property::ALL.iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
+        let model = recording.model();
+        View::of(model, &t.step()).violates(Property::ALL.iter().filter(|p| p.applies(model)))
     };
     let answer = match recording.decide_watching(limit, &watch) {
         Ok(answer) => answer,

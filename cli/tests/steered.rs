@@ -13,7 +13,7 @@ use kmodcheck_model::scenario::{
 };
 use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::check::{check, confirm};
-use kmodcheck_properties::property::{Says, View};
+use kmodcheck_properties::property::View;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::trace::file::TraceFile;
 use kmodcheck_sim::trace::ftrace::Recording;
@@ -154,15 +154,7 @@ fn the_real_kernel_showed_each_of_them() {
             if finding.blacklisted { vec![finding.module.to_owned()] } else { Vec::new() };
         let recording = Recording::new(&name, &text, finding.features(), None, &blacklist).unwrap();
         let watch = |t: &Transition<'_, Event>| {
-            let view = View {
-                model: recording.model(),
-                kind: t.kind.0,
-                before: t.before.shared,
-                after: t.after.shared,
-                local_before: t.local_before(),
-                event: t.label,
-            };
-            u64::from(matches!(finding.property.says(&view), Says::Violated(_)))
+            u64::from(View::of(recording.model(), &t.step()).violates([&finding.property]) != 0)
         };
         let answer = recording.decide_watching(1_000_000, &watch).unwrap();
         assert!(answer.is_accepted(), "{}", answer.text(&recording, true));

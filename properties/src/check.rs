@@ -125,14 +125,7 @@ impl Tally for Counts {
 
 impl Watch<'_> {
     fn view(&self, step: &Step<Event>) -> View<'_> {
-        View {
-            model: self.model,
-            kind: step.kind.0,
-            before: step.before,
-            after: step.after,
-            local_before: step.local_before,
-            event: step.label,
-        }
+        View::of(self.model, step)
     }
 }
 
@@ -162,14 +155,7 @@ impl<'m> Monitor<Processes<'m>> for Watch<'m> {
     const WHOLE: bool = false;
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        let view = self.view(step);
-        let mut bits = 0;
-        for property in &self.applicable {
-            if let Says::Violated(_) = property.says(&view) {
-                bits |= 1 << *property as u64;
-            }
-        }
-        bits
+        self.view(step).violates(&self.applicable)
     }
 
     fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
@@ -286,15 +272,7 @@ pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), U
     let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
     let mut last = Says::Nothing;
     let end = replay(&product, trace, |_, transition| {
-        let view = View {
-            model,
-            kind: transition.kind.0,
-            before: transition.before.shared,
-            after: transition.after.shared,
-            local_before: transition.local_before(),
-            event: transition.label,
-        };
-        last = property.says(&view);
+        last = property.says(&View::of(model, &transition.step()));
     })
     .map_err(Unconfirmed::Impossible)?;
     let violated = match property {

@@ -8,7 +8,7 @@ use kmodcheck_explore::{
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 
-use crate::property::{Property, Says, View};
+use crate::property::{Property, View};
 
 /// The model's processes, begun in some state of theirs.
 struct Begun<'m> {
@@ -57,16 +57,7 @@ impl Monitor<Begun<'_>> for Violations<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
-        let view = View {
-            model: self.model,
-            kind: transition.kind.0,
-            before: transition.before.shared,
-            after: transition.after.shared,
-            local_before: transition.local_before(),
-            event: transition.label,
-        };
-        let violated = |p: &&Property| matches!(p.says(&view), Says::Violated(_));
-        self.properties.iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
+        View::of(self.model, &transition.step()).violates(self.properties)
     }
 }
 

@@ -24,17 +24,7 @@ pub fn violates<'a>(
 ) -> impl FnMut(&Transition<'_, Event>) -> bool + 'a {
     move |t| match property {
         Property::NobodySleepsForEver => somebody_is_stuck(product, *t.after),
-        _ => {
-            let view = View {
-                model,
-                kind: t.kind.0,
-                before: t.before.shared,
-                after: t.after.shared,
-                local_before: t.local_before(),
-                event: t.label,
-            };
-            matches!(property.says(&view), Says::Violated(_))
-        }
+        _ => matches!(property.says(&View::of(model, &t.step())), Says::Violated(_)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! any explorer can decide it; only [`Property::NobodySleepsForEver`] speaks of the whole state
 //! graph.
 
+use kmodcheck_explore::Step;
 use kmodcheck_model::event::Judgement;
 use kmodcheck_model::scenario::{Action, NameId};
 use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Role, Task};
@@ -49,7 +50,27 @@ pub struct View<'a> {
     pub event: Event,
 }
 
+impl<'a> View<'a> {
+    /// A step of an explorer, of whichever kind.
+    pub fn of(model: &'a Model, step: &Step<Event>) -> Self {
+        Self {
+            model,
+            kind: step.kind.0,
+            before: step.before,
+            after: step.after,
+            local_before: step.local_before,
+            event: step.label,
+        }
+    }
+}
+
 impl View<'_> {
+    /// Those of `properties` that the step violates, one bit each.
+    pub fn violates<'p>(&self, properties: impl IntoIterator<Item = &'p Property>) -> u64 {
+        let violated = |p: &&Property| matches!(p.says(self), Says::Violated(_));
+        properties.into_iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
+    }
+
     fn task(&self) -> Task {
         self.model.task(self.local_before)
     }

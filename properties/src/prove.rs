@@ -19,7 +19,7 @@ use kmodcheck_sim::certificate::verify::{Refused, Verified};
 use kmodcheck_sim::certificate::{About, Certificate, CertificateError, Proved};
 
 use crate::check::{Trace, Verdict, check};
-use crate::property::{Property, Says, View};
+use crate::property::{Property, View};
 
 /// The properties that speak of single steps, so that they can be proved for any number of callers.
 pub fn is_safety(property: Property) -> bool {
@@ -47,16 +47,7 @@ impl<'m> Safety<'m> {
 
 impl Watch<Event> for Safety<'_> {
     fn violated(&self, step: &Step<Event>) -> u64 {
-        let view = View {
-            model: self.model,
-            kind: step.kind.0,
-            before: step.before,
-            after: step.after,
-            local_before: step.local_before,
-            event: step.label,
-        };
-        let violated = |p: &&Property| matches!(p.says(&view), Says::Violated(_));
-        self.properties.iter().filter(violated).fold(0, |mask, p| mask | 1 << *p as u64)
+        View::of(self.model, step).violates(&self.properties)
     }
 }
 

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kmodcheck_explore::walk::{self, Schedule, Walk};
-use kmodcheck_explore::{Step, Watch};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
-use crate::property::{Property, Says, View};
+use crate::property::Property;
+use crate::prove::Safety;
 
 /// A campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,33 +77,6 @@ impl Sampled {
     }
 }
 
-struct Properties<'m> {
-    model: &'m Model,
-    applicable: Vec<Property>,
-}
-
-impl<'m> Properties<'m> {
-    fn new(model: &'m Model) -> Self {
-        let applicable = Property::ALL.into_iter().filter(|p| p.applies(model)).collect();
-        Self { model, applicable }
-    }
-}
-
-impl Watch<Event> for Properties<'_> {
-    fn violated(&self, step: &Step<Event>) -> u64 {
-        let view = View {
-            model: self.model,
-            kind: step.kind.0,
-            before: step.before,
-            after: step.after,
-            local_before: step.local_before,
-            event: step.label,
-        };
-        let violated = |p: &&Property| matches!(p.says(&view), Says::Violated(_));
-        self.applicable.iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
-    }
-}
-
 /// Bounds, and who wants to know.
 #[derive(Clone, Copy)]
 pub struct Effort<'a> {
@@ -130,7 +103,7 @@ pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>
             || effort.time.is_some_and(|time| started.elapsed() >= time)
     };
     let worker = || {
-        let watch = Properties::new(model);
+        let watch = Safety::new(model, Property::ALL);
         let mut sampled = Sampled::default();
         while let turn = next.fetch_add(1, Ordering::Relaxed)
             && turn < all
@@ -171,7 +144,7 @@ pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>
 
 fn take(
     model: &Model,
-    watch: &Properties<'_>,
+    watch: &Safety<'_>,
     campaign: &Campaign,
     number: u64,
 ) -> walk::Walked<Event> {
@@ -184,7 +157,7 @@ fn take(
 /// the kind.
 #[must_use]
 pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Property>) -> Trace {
-    let walked = take(model, &Properties::new(model), campaign, number);
+    let walked = take(model, &Safety::new(model, Property::ALL), campaign, number);
     let mut trace = walked.trace;
     if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
         trace.truncate(steps as usize);

@@ -13,7 +13,7 @@ use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::check::confirm;
 use kmodcheck_properties::matrix::Cell;
-use kmodcheck_properties::property::{Says, View};
+use kmodcheck_properties::property::View;
 use kmodcheck_sim::Processes;
 
 /// Every property of single steps, asked of every step.
@@ -21,17 +21,8 @@ struct Asked<'m>(&'m Model);
 
 impl Asked<'_> {
     fn bits(&self, step: &Step<Event>) -> u64 {
-        let view = View {
-            model: self.0,
-            kind: step.kind.0,
-            before: step.before,
-            after: step.after,
-            local_before: step.local_before,
-            event: step.label,
-        };
-        let violated = |p: &Property| matches!(p.says(&view), Says::Violated(_));
-        let properties = Property::ALL.into_iter().filter(|p| p.applies(self.0));
-        properties.filter(violated).fold(0, |bits, p| bits | 1 << p as u64)
+        let properties = Property::ALL.iter().filter(|p| p.applies(self.0));
+        View::of(self.0, step).violates(properties)
     }
 }
 

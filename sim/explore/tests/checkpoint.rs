@@ -7,44 +7,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::random_system::{Label, RandomSystem};
+use common::random_system::RandomSystem;
 use common::reference_model::ReferenceModel;
+use common::same::{Properties, same};
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
 use kmodcheck_explore::{End, Exploration, Limits, Options, Transition, explore};
 use tempfile::TempDir;
 
-struct Properties<'a>(&'a RandomSystem);
-
-impl Monitor<RandomSystem> for Properties<'_> {
-    type Tally = u64;
-
-    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
-        self.0.violated_by(transition)
-    }
-
-    fn record(&self, tally: &mut u64, _: &Transition<'_, Label>, violated: u64) {
-        *tally += 1 + (violated << 20);
-    }
-}
-
 fn in_directory(directory: &Path) -> Checkpoint {
     Checkpoint { directory: directory.to_owned(), every: Duration::ZERO, purpose: [7; 32] }
-}
-
-fn same<L: Copy + PartialEq + std::fmt::Debug, T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    found: &Exploration<L, T>,
-    expected: &Exploration<L, T>,
-) {
-    let counts = |e: &Exploration<L, T>| {
-        (e.end, e.states, e.transitions, e.depth, e.queue, e.blocked_states, e.words)
-    };
-    assert_eq!(counts(found), counts(expected), "{what}");
-    assert_eq!(found.violations, expected.violations, "{what}");
-    assert_eq!(found.stuck, expected.stuck, "{what}");
-    assert_eq!(found.stuck_but_for_way_out, expected.stuck_but_for_way_out, "{what}");
-    assert_eq!(found.tally, expected.tally, "{what}");
 }
 
 #[test]

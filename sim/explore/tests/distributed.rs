@@ -7,26 +7,13 @@ use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::random_system::{Label, RandomSystem};
+use common::random_system::RandomSystem;
 use common::reference_model::ReferenceModel;
+use common::same::{Properties, same};
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::distributed::net::{Net, NetError, connect};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{End, Exploration, Limits, Options, System, Transition, explore};
-
-struct Properties<'a>(&'a RandomSystem);
-
-impl Monitor<RandomSystem> for Properties<'_> {
-    type Tally = u64;
-
-    fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
-        self.0.violated_by(transition)
-    }
-
-    fn record(&self, tally: &mut u64, _: &Transition<'_, Label>, violated: u64) {
-        *tally += 1 + (violated << 20);
-    }
-}
 
 /// Ports that were free a moment ago.
 fn hosts(processes: usize) -> Vec<String> {
@@ -60,22 +47,6 @@ where
         assert!(found[1..].iter().all(Option::is_none), "the first has the result");
         found.swap_remove(0).expect("the first has the result")
     })
-}
-
-/// All but bytes, which are the workers' own.
-fn same<L: Copy + PartialEq + std::fmt::Debug, T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    found: &Exploration<L, T>,
-    expected: &Exploration<L, T>,
-) {
-    let counts = |e: &Exploration<L, T>| {
-        (e.end, e.states, e.transitions, e.depth, e.queue, e.blocked_states, e.words)
-    };
-    assert_eq!(counts(found), counts(expected), "{what}");
-    assert_eq!(found.violations, expected.violations, "{what}");
-    assert_eq!(found.stuck, expected.stuck, "{what}");
-    assert_eq!(found.stuck_but_for_way_out, expected.stuck_but_for_way_out, "{what}");
-    assert_eq!(found.tally, expected.tally, "{what}");
 }
 
 #[test]

@@ -210,15 +210,7 @@ pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
         product
             .successors(&state, &mut scratch, |t| {
                 ended &= t.way_out != WayOut::Ordinary;
-                let bits = bits
-                    | violated(&View {
-                        model,
-                        kind: t.kind.0,
-                        before: t.before.shared,
-                        after: t.after.shared,
-                        local_before: t.local_before(),
-                        event: t.label,
-                    });
+                let bits = bits | violated(&View::of(model, &t.step()));
                 let next = (*t.after, bits);
                 if seen.insert(next) {
                     todo.push(next);
