@@ -10,9 +10,9 @@ use std::time::Duration;
 use common::random_system::RandomSystem;
 use common::reference_model::ReferenceModel;
 use common::same::{Properties, same};
-use kmodcheck_explore::bfs::{CountOnly, Monitor};
+use kmodcheck_explore::bfs::CountOnly;
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
-use kmodcheck_explore::{End, Exploration, Limits, Options, Transition, explore};
+use kmodcheck_explore::{End, Limits, Options, explore};
 use tempfile::TempDir;
 
 fn in_directory(directory: &Path) -> Checkpoint {

@@ -13,7 +13,7 @@ use common::same::{Properties, same};
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::distributed::net::{Net, NetError, connect};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};
-use kmodcheck_explore::{End, Exploration, Limits, Options, System, Transition, explore};
+use kmodcheck_explore::{End, Limits, Options, System, explore};
 
 /// Ports that were free a moment ago.
 fn hosts(processes: usize) -> Vec<String> {
