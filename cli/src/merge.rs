@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kmodcheck_properties::Property;
-use kmodcheck_properties::sample::{Campaign, Part, Sampled};
+use kmodcheck_properties::sample::{Part, Sampled};
 use serde::de::DeserializeOwned;
 
 use crate::args::Arguments;
@@ -50,8 +50,15 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
         sum.add(&sampled);
     }
     let (_, mut head) = first.expect("there is a file");
-    let missing = (1..=head.shard[1]).filter(|part| !parts.contains_key(part));
-    lacking.extend(missing.map(|part| format!("part {part} of {} is missing", head.shard[1])));
+    // Of how many there are, a file may say anything.
+    let (of, there) = (head.shard[1], parts.len() as u64);
+    if let Some(part) = (1..=of).find(|part| !parts.contains_key(part)) {
+        let others = match of - there {
+            1 => String::new(),
+            missing => format!(", and {} others", missing - 1),
+        };
+        lacking.push(format!("part {part} of {of} is missing{others}"));
+    }
     let complete = lacking.is_empty();
     if !complete {
         let what = lacking.join("; ");
@@ -75,14 +82,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
 
 /// Walks that a part has.
 fn executions(head: &Head) -> u64 {
-    let schedule = kmodcheck_explore::walk::Schedule::Random;
-    let Head { seed, executions, longest, shard, .. } = *head;
-    Part { index: shard[0] - 1, of: shard[1] }.executions(&Campaign {
-        schedule,
-        seed,
-        executions,
-        longest,
-    })
+    let [index, of] = head.shard;
+    Part { index: index - 1, of }.executions(head.executions)
 }
 
 fn read(path: &Path) -> Result<(Head, Sampled), Failure> {

@@ -62,7 +62,6 @@ pub(crate) struct Tail {
 
 /// A result as lines of JSON.
 pub(crate) fn lines(head: &Head, sampled: &Sampled) -> String {
-    let line = |value: &dyn erased::Line| format!("{}\n", value.json());
     let mut text = line(head);
     for (property, (violated, first)) in Property::ALL.iter().zip(sampled.violated) {
         let property = property.name().to_owned();
@@ -73,17 +72,8 @@ pub(crate) fn lines(head: &Head, sampled: &Sampled) -> String {
     text
 }
 
-mod erased {
-    /// What can be a line.
-    pub trait Line {
-        fn json(&self) -> String;
-    }
-
-    impl<T: serde::Serialize> Line for T {
-        fn json(&self) -> String {
-            serde_json::to_string(self).expect("strings and numbers")
-        }
-    }
+fn line(value: &impl Serialize) -> String {
+    format!("{}\n", serde_json::to_string(value).expect("strings and numbers"))
 }
 
 /// A result in words.
@@ -137,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         return draw(asked, &model, &campaign, number);
     }
     let part = asked.shard.unwrap_or(Part::WHOLE);
-    let all = part.executions(&campaign);
+    let all = part.executions(campaign.executions);
     let bar = progress::bar(all as usize);
     let done = |walks: u64| bar.set_position(walks);
     let effort = Effort {

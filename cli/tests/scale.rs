@@ -51,6 +51,7 @@ fn what_is_no_whole_campaign_is_refused() {
     let directory = TempDir::new().unwrap();
     let files = parts(directory.path(), 3);
     merge(&files[..2], &[]).refuses(&["part 3 of 3 is missing"]);
+    merge(&files[1..2], &[]).refuses(&["part 1 of 3 is missing, and 1 others"]);
     merge(&files[..2], &["--partial"]).exits(3).says("walks");
     let twice = [files[0].clone(), files[0].clone()];
     merge(&twice, &[]).refuses(&["part-1.jsonl:1: found part 1 again"]);
@@ -70,6 +71,8 @@ fn what_is_no_whole_campaign_is_refused() {
     merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
     write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
     merge(&files, &[]).refuses(&["part-1.jsonl:1: found format 'kmodcheck-trace'"]);
+    write(&text.replace("\"shard\":[1,3]", "\"shard\":[1,18446744073709551615]"));
+    merge(&files[..1], &[]).refuses(&["is missing, and 18446744073709551613 others"]);
     write(&format!("{text}{{}}\n"));
     merge(&files, &[]).refuses(&["part-1.jsonl:13: found another line"]);
     for shard in ["0/3", "4/3", "3", "a/b"] {

@@ -41,10 +41,10 @@ impl Part {
     /// All of them.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// How many walks of a campaign are in it.
+    /// How many of `all` walks are in it.
     #[must_use]
-    pub fn executions(self, campaign: &Campaign) -> u64 {
-        campaign.executions / self.of + u64::from(campaign.executions % self.of > self.index)
+    pub fn executions(self, all: u64) -> u64 {
+        all / self.of + u64::from(all % self.of > self.index)
     }
 }
 
@@ -97,7 +97,7 @@ pub struct Effort<'a> {
 #[must_use]
 pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>) -> Sampled {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
-    let (started, all) = (Instant::now(), part.executions(campaign));
+    let (started, all) = (Instant::now(), part.executions(campaign.executions));
     let over = || {
         effort.interrupt.is_some_and(|i| i.load(Ordering::Relaxed))
             || effort.time.is_some_and(|time| started.elapsed() >= time)

@@ -235,6 +235,7 @@ where
         let (me, peers) = (timely.index(), timely.peers());
         let share = options.limits.bytes.map(|bytes| bytes / options.threads.max(1) as u64);
         let budget = Budget::new(share);
+        budget.note(LATELY * size_of::<Packed<W>>());
         Self {
             frame,
             monitor,
@@ -264,8 +265,8 @@ where
         let (end, because, depth) = loop {
             let level = self.starts.len() as u32 - 1;
             let to = self.mine.len();
-            let others = self.expand(level, to, &all);
-            all = self.agree(others, to);
+            self.expand(level, to, &all);
+            all = self.agree(to);
             let next: u64 = all.iter().map(|said: &Said| said.next).sum();
             let deepest = level + u32::from(next > 0);
             if all.iter().any(|said| said.exhausted) {
@@ -295,9 +296,8 @@ where
         self.conclude(end, because, depth)
     }
 
-    /// Expands this worker's states of a level, and takes in what comes. What others say meanwhile is
-    /// that all have to stop.
-    fn expand(&mut self, level: u32, to: usize, last: &[Said]) -> bool {
+    /// Expands this worker's states of a level, and takes in what comes, unless somebody has to stop.
+    fn expand(&mut self, level: u32, to: usize, last: &[Said]) {
         self.expander.found.enter(level);
         let mut from = self.starts.last().expect("there is a first level")[0];
         let first = from;
@@ -339,11 +339,10 @@ where
         if self.stop.is_some() {
             self.comms.tell_to_stop();
         }
-        stopped
     }
 
     /// What everybody says of this level once all of its successors have arrived.
-    fn agree(&mut self, _stopped: bool, to: usize) -> Vec<Said> {
+    fn agree(&mut self, to: usize) -> Vec<Said> {
         self.comms.end_level();
         while !self.comms.level_is_over() {
             self.comms.step_or_wait();
@@ -487,6 +486,8 @@ where
             (sent, bytes, workers) = (sent + summary.sent, summary.bytes.max(bytes), workers + 1);
         }
         searched.bytes = bytes * workers;
+        // Whatever went wrong, a part of the states is not all of them.
+        assert!(end != End::Complete || searched.states == searched.expanded, "all were expanded");
         if let (End::PoolExhausted(_), Some((_, kind))) = (end, searched.found.exhausted) {
             searched.end = End::PoolExhausted(kind);
         }

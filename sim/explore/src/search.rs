@@ -377,7 +377,8 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         worker: &mut Worker<'f, S, M, W>,
     ) -> Result<(), End> {
         if let Some(most) = self.options.limits.states {
-            let mut room = most.max(1) - self.states();
+            // A checkpoint may have more than this search may.
+            let mut room = most.max(1).saturating_sub(self.states());
             let outboxes = &self.outboxes[..job.blocks];
             let offered: usize = outboxes.iter().map(|o| o.read().expect("no panic").len()).sum();
             if offered as u64 > room {

@@ -43,6 +43,14 @@ fn random_systems_stopped_anywhere_and_gone_on_with() {
             stops += usize::from(cut.end == End::StatesLimit);
             assert!(cut.states <= expected.states);
         }
+        // With less room than the checkpoint needs: no verdict, and no harm.
+        let states = Limits { states: Some(1), ..Limits::default() };
+        let bytes = Limits { bytes: Some(1), ..Limits::default() };
+        for (limits, end) in [(states, End::StatesLimit), (bytes, End::MemoryLimit)] {
+            let little = Options { limits, ..options };
+            let cut = explore_from_checkpoint(&system, &monitor, &little, &checkpoint).unwrap();
+            assert!(cut.end == end || cut.states <= 1, "seed {seed}: {:?}", cut.end);
+        }
         let found = explore_from_checkpoint(&system, &monitor, &options, &checkpoint).unwrap();
         same(&format!("seed {seed}"), &found, &expected);
     }
