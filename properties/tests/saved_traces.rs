@@ -9,6 +9,7 @@ use kmodcheck_properties::check::confirm;
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::trace::file::{TraceError, TraceFile};
+use kmodcheck_sim::versioned::FileError;
 use proptest::prelude::*;
 
 const NAME: &str = "trace.json";
@@ -68,12 +69,12 @@ proptest! {
         let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
         let file = match TraceFile::parse(NAME, &damaged) {
             Ok(file) => file,
-            Err(TraceError::Malformed { line, column, .. }) => {
+            Err(TraceError::File(FileError::Malformed { line, column, .. })) => {
                 prop_assert!((1..=damaged.split('\n').count()).contains(&line));
                 prop_assert!(column >= 1);
                 return Ok(());
             }
-            Err(TraceError::Version { .. }) => return Ok(()),
+            Err(TraceError::File(FileError::Version { .. })) => return Ok(()),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         let Ok(model) = file.model(NAME) else { return Ok(()) };

@@ -5,5 +5,6 @@ pub mod certificate;
 pub mod processes;
 pub mod scenario_file;
 pub mod trace;
+pub mod versioned;
 
 pub use processes::Processes;

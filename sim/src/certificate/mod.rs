@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Processes;
+use crate::versioned::{self, FileError};
 use verify::{Checker, Claim, Place, Refused, Tag, Verified};
 
 /// What `format` says.
@@ -97,30 +98,9 @@ pub struct PlaceLine {
 /// Why a certificate could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// Not the expected JSON.
-    #[error("{file}:{line}:{column}: {what}")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// What was found and expected.
-        what: String,
-    },
-    /// Another format or version.
-    #[error(
-        "{file}: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
-    )]
-    Version {
-        /// The file.
-        file: String,
-        /// What it says.
-        format: String,
-        /// What it says.
-        version: u32,
-    },
+    /// Not such a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A number that stands for nothing.
     #[error("{file}: place {place}: found {found}, expected {expected}")]
     Value {
@@ -236,23 +216,7 @@ impl Certificate {
     /// # Errors
     /// Malformed JSON, or another format or version. The digest is for [`Certificate::check`].
     pub fn parse(file: &str, text: &str) -> Result<Self, CertificateError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-            version: u32,
-        }
-        let malformed = |error: serde_json::Error| CertificateError::Malformed {
-            file: file.to_owned(),
-            line: error.line(),
-            column: error.column(),
-            what: error.to_string(),
-        };
-        let head: Head = serde_json::from_str(text).map_err(malformed)?;
-        if head.format != FORMAT || head.version != VERSION {
-            let (format, version) = (head.format, head.version);
-            return Err(CertificateError::Version { file: file.to_owned(), format, version });
-        }
-        serde_json::from_str(text).map_err(malformed)
+        Ok(versioned::read(file, text, FORMAT, VERSION)?)
     }
 
     /// As text to be saved: each place a line.

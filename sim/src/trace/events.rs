@@ -14,8 +14,8 @@ use kmodcheck_model::{Event, Model};
 use serde::{Deserialize, Serialize};
 
 use super::accept::{AcceptError, Fit, Log, Verdict, accept};
-use super::file::TraceError;
 use crate::Processes;
+use crate::versioned::FileError;
 
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-events";
@@ -62,27 +62,17 @@ impl EventLog {
     ///
     /// # Errors
     /// Malformed lines, or another format or version.
-    pub fn parse(file: &str, text: &str) -> Result<Self, TraceError> {
-        let malformed = |line: usize, error: serde_json::Error| TraceError::Malformed {
-            file: file.to_owned(),
-            line,
-            column: error.column(),
-            what: error.to_string(),
-        };
+    pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
+        let malformed = |line, error| FileError::malformed(file, line, &error);
         let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let mut lines = numbered.filter(|(_, line)| !line.is_empty());
         let (number, first) = lines.next().unwrap_or((1, ""));
         let head: Head = serde_json::from_str(first).map_err(|error| malformed(number, error))?;
         if head.format != FORMAT || head.version != VERSION {
-            return Err(TraceError::Malformed {
-                file: file.to_owned(),
-                line: number,
-                column: 1,
-                what: format!(
-                    "found format '{}' version {}, expected '{FORMAT}' version {VERSION}",
-                    head.format, head.version
-                ),
-            });
+            let (format, version) = (head.format, head.version);
+            let (expected, known) = (FORMAT, VERSION);
+            let (file, line) = (file.to_owned(), number);
+            return Err(FileError::Version { file, line, format, version, expected, known });
         }
         let events = lines
             .map(|(number, line)| match serde_json::from_str(line) {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Trace;
 use crate::Processes;
+use crate::versioned::{self, FileError};
 
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-trace";
@@ -56,30 +57,9 @@ pub struct StepLine {
 /// Why a trace file could not be read or does not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// Not the expected JSON.
-    #[error("{file}:{line}:{column}: {what}")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// What was found and expected.
-        what: String,
-    },
-    /// Another format or version.
-    #[error(
-        "{file}: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
-    )]
-    Version {
-        /// The file.
-        file: String,
-        /// What it says.
-        format: String,
-        /// What it says.
-        version: u32,
-    },
+    /// Not such a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A scenario that cannot be modelled.
     #[error("{file}: {error}")]
     Scenario {
@@ -143,24 +123,7 @@ impl TraceFile {
     /// # Errors
     /// Malformed JSON, or another format or version.
     pub fn parse(file: &str, text: &str) -> Result<Self, TraceError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-            version: u32,
-        }
-        let malformed = |error: serde_json::Error| TraceError::Malformed {
-            file: file.to_owned(),
-            line: error.line(),
-            // At the end of an empty line serde_json says 0.
-            column: error.column().max(1),
-            what: error.to_string(),
-        };
-        let head: Head = serde_json::from_str(text).map_err(malformed)?;
-        if head.format != FORMAT || head.version != VERSION {
-            let (format, version) = (head.format, head.version);
-            return Err(TraceError::Version { file: file.to_owned(), format, version });
-        }
-        serde_json::from_str(text).map_err(malformed)
+        Ok(versioned::read(file, text, FORMAT, VERSION)?)
     }
 
     /// As text to be saved.

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{TraceError, TraceFile};
+use super::file::TraceFile;
+use crate::versioned::{self, FileError};
 
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-regression";
@@ -51,31 +52,8 @@ impl Regression {
     ///
     /// # Errors
     /// Malformed JSON, or another format or version.
-    pub fn parse(file: &str, text: &str) -> Result<Self, TraceError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-            version: u32,
-        }
-        let malformed = |error: serde_json::Error| TraceError::Malformed {
-            file: file.to_owned(),
-            line: error.line(),
-            column: error.column(),
-            what: error.to_string(),
-        };
-        let head: Head = serde_json::from_str(text).map_err(malformed)?;
-        if head.format != FORMAT || head.version != VERSION {
-            return Err(TraceError::Malformed {
-                file: file.to_owned(),
-                line: 1,
-                column: 1,
-                what: format!(
-                    "found format '{}' version {}, expected '{FORMAT}' version {VERSION}",
-                    head.format, head.version
-                ),
-            });
-        }
-        serde_json::from_str(text).map_err(malformed)
+    pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
+        versioned::read(file, text, FORMAT, VERSION)
     }
 
     /// As text to be saved.

@@ -1,0 +1,77 @@
+//! Files of JSON that begin with their format and version; a reader refuses what it does not know.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Why such a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Not the expected JSON.
+    #[error("{file}:{line}:{column}: {what}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What was found and expected.
+        what: String,
+    },
+    /// Another format or version.
+    #[error(
+        "{file}:{line}: found format '{format}' version {version}, expected '{expected}' version {known}"
+    )]
+    Version {
+        /// The file.
+        file: String,
+        /// Where it says so, from 1.
+        line: usize,
+        /// What it says.
+        format: String,
+        /// What it says.
+        version: u32,
+        /// What was expected.
+        expected: &'static str,
+        /// The only version that is read.
+        known: u32,
+    },
+}
+
+impl FileError {
+    /// Of JSON that begins on that line of the file.
+    pub(crate) fn malformed(file: &str, from: usize, error: &serde_json::Error) -> Self {
+        Self::Malformed {
+            file: file.to_owned(),
+            line: from - 1 + error.line(),
+            // At the end of an empty line serde_json says 0.
+            column: error.column().max(1),
+            what: error.to_string(),
+        }
+    }
+}
+
+/// Reads `text`, the content of `file`.
+///
+/// # Errors
+/// Malformed JSON, or another format or version.
+pub(crate) fn read<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    expected: &'static str,
+    known: u32,
+) -> Result<T, FileError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+        version: u32,
+    }
+    let malformed = |error: serde_json::Error| FileError::malformed(file, 1, &error);
+    let Head { format, version } = serde_json::from_str(text).map_err(malformed)?;
+    if (format.as_str(), version) != (expected, known) {
+        let line = text.lines().position(|line| line.contains("\"format\"")).map_or(1, |at| at + 1);
+        let file = file.to_owned();
+        return Err(FileError::Version { file, line, format, version, expected, known });
+    }
+    serde_json::from_str(text).map_err(malformed)
+}
