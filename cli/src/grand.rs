@@ -45,13 +45,37 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
             output::print(&format!("differs from the record: {line}"));
         }
     }
-    Ok(if cut {
+    Ok(ended(cut, &differences))
+}
+
+/// How a command ends that compares with a record.
+pub(crate) fn ended(cut: bool, differences: &[String]) -> Ended {
+    if cut {
         Ended::OutOfBudget
     } else if differences.is_empty() {
         Ended::AsExpected
     } else {
         Ended::Differs
-    })
+    }
+}
+
+/// The environments of some systems, after a word on what each assumes. `counted`: with how many callers.
+pub(crate) fn environments<'a>(
+    systems: impl Iterator<Item = &'a [GrandCell]> + Clone,
+    counted: bool,
+) -> Vec<Environment> {
+    let environments: Vec<Environment> = Environment::ALL
+        .into_iter()
+        .filter(|e| systems.clone().any(|cells| cells[0].environment == *e))
+        .collect();
+    output::print("The environments, and what each assumes:");
+    for environment in &environments {
+        let callers =
+            if counted { format!("N={}  ", environment.callers()) } else { String::new() };
+        let (name, assumes) = (environment.name(), environment.assumes());
+        output::print(&format!("  {name:13} {callers}{assumes}"));
+    }
+    environments
 }
 
 /// Whether the arguments ask for the cell.
@@ -73,7 +97,8 @@ pub(crate) fn properties(matrix: &Matrix) -> Vec<Property> {
     }
 }
 
-fn short(verdict: &Verdict) -> String {
+/// A verdict as an entry of a table.
+pub(crate) fn short(verdict: &Verdict) -> String {
     match verdict {
         Verdict::NotApplicable => "-".to_owned(),
         Verdict::Holds { premise_met: true } => "holds".to_owned(),
@@ -84,19 +109,7 @@ fn short(verdict: &Verdict) -> String {
 }
 
 fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell) -> bool) {
-    let environments: Vec<Environment> = Environment::ALL
-        .into_iter()
-        .filter(|e| reports.iter().any(|r| r.system.cells[0].environment == *e))
-        .collect();
-    output::print("The environments, and what each assumes:");
-    for environment in &environments {
-        output::print(&format!(
-            "  {:13} N={}  {}",
-            environment.name(),
-            environment.callers(),
-            environment.assumes()
-        ));
-    }
+    let environments = environments(reports.iter().map(|r| &r.system.cells[..]), true);
     output::print(
         "\nEvery state of every system, up to exchanging callers; sequentially consistent. A number\n\
          of steps is that of the shortest trace that violates the property; 'vacuous': its premise\n\

@@ -1,7 +1,7 @@
 //! `kmodcheck progress`: does every call return, when actors start over for ever?
 
 use kmodcheck_explore::Options;
-use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::progress::{self, HARD_CASES, HardCase, Progress, Report, Run};
@@ -167,19 +167,8 @@ fn show(arguments: &Arguments, found: &[Found], of: Option<(&[System], Wanted<'_
 }
 
 fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
-    let environments: Vec<Environment> = Environment::ALL
-        .into_iter()
-        .filter(|e| systems.iter().any(|s| s.cells[0].environment == *e))
-        .collect();
-    output::print("\nThe environments, and what each assumes:");
-    for environment in &environments {
-        output::print(&format!(
-            "  {:13} N={}  {}",
-            environment.name(),
-            environment.callers(),
-            environment.assumes()
-        ));
-    }
+    output::print("");
+    let environments = grand::environments(systems.iter().map(|s| &s.cells[..]), true);
     output::print(
         "\nFor N callers and no others: not a safety property, so nothing follows for more.",
     );

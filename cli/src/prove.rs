@@ -1,7 +1,7 @@
 //! `kmodcheck prove`: the grand matrix for any number of callers.
 
 use kmodcheck_explore::Options;
-use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
 use kmodcheck_properties::prove::{self, AnyNumber, Effort, Report};
@@ -91,23 +91,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             output::print(&format!("differs from the record: {line}"));
         }
     }
-    Ok(if cut {
-        Ended::OutOfBudget
-    } else if differences.is_empty() {
-        Ended::AsExpected
-    } else {
-        Ended::Differs
-    })
+    Ok(grand::ended(cut, &differences))
 }
 
 fn short(answer: &AnyNumber) -> String {
-    let bounded = |verdict: &Verdict| match verdict {
-        Verdict::NotApplicable => "-".to_owned(),
-        Verdict::Holds { premise_met: true } => "holds".to_owned(),
-        Verdict::Holds { premise_met: false } => "vacuous".to_owned(),
-        Verdict::Violated(trace) => format!("{} steps", trace.len()),
-        Verdict::OutOfBudget => "?".to_owned(),
-    };
+    let bounded = grand::short;
     match answer {
         AnyNumber::NotApplicable => "-".to_owned(),
         AnyNumber::Holds { premise_met: true } => "holds".to_owned(),
@@ -130,14 +118,7 @@ fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
 }
 
 fn print_tables(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
-    let environments: Vec<Environment> = Environment::ALL
-        .into_iter()
-        .filter(|e| found.iter().any(|f| f.cells[0].environment == *e))
-        .collect();
-    output::print("The environments, and what each assumes:");
-    for environment in &environments {
-        output::print(&format!("  {:13} {}", environment.name(), environment.assumes()));
-    }
+    let environments = grand::environments(found.iter().map(|f| &f.cells[..]), false);
     output::print(
         "\nFor any number of callers: 'holds' (an inductive invariant excludes every violation;\n\
          'vacuous': the premise did not occur with the callers explored), or 'from N' callers on, with\n\
