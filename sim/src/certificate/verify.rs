@@ -8,10 +8,15 @@
 //! history: the initial ones are among them, and every step that is possible beside processes that
 //! are not excluded leads to another one and violates nothing.
 
+mod enumerate;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 
-use kmodcheck_explore::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System};
+use kmodcheck_explore::{Choice, DORMANT, Effect, Kind, Local, Shared, Step, System};
+
+use steps::{Actor, Move};
 
 /// A process that nobody follows: its kind, and its local state without history.
 pub type Anyone = (Kind, Local);
@@ -86,40 +91,6 @@ pub struct Verified {
 /// Up to how many callers the invariant is enumerated, and explored.
 pub const CALLERS: usize = 4;
 
-/// Most configurations that are enumerated for one number of callers.
-const MOST_ENUMERATED: usize = 400_000;
-
-/// Most configurations that are explored for one number of callers.
-const MOST_REACHED: usize = 1_500_000;
-
-/// Who steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Actor {
-    Tag,
-    Slot(usize),
-    One(Anyone),
-}
-
-/// Whom a step wakes besides those that it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wakes {
-    Nobody,
-    All(Queue),
-    /// It wakes nobody because nobody sleeps there.
-    NobodyOn(Queue),
-}
-
-/// One way to step.
-#[derive(Clone, Debug)]
-struct Move {
-    from: Shared,
-    to: Place,
-    tag: Option<Tag>,
-    takes: Vec<Anyone>,
-    puts: Vec<Anyone>,
-    wakes: Wakes,
-}
-
 /// The places, and who can stand beside each, everybody taken for himself.
 type Beside = BTreeMap<Place, BTreeSet<Anyone>>;
 
@@ -184,17 +155,6 @@ where
         if local == DORMANT { DORMANT } else { self.system.anonymous(kind, local) }
     }
 
-    fn sees(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
-        if before == after || local == DORMANT {
-            return local;
-        }
-        self.system.observe(kind, before, after, local)
-    }
-
-    fn wakes(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
-        if local == DORMANT { None } else { self.system.wake(kind, local, queue) }
-    }
-
     fn initial_place(&self) -> Place {
         let slots = self.slots.iter().map(|(kind, local)| self.anonymous(*kind, *local)).collect();
         Place { shared: self.system.initial().shared, slots }
@@ -203,187 +163,6 @@ where
     fn initial_beside(&self) -> BTreeSet<Anyone> {
         let there = self.crowds.iter().filter(|c| c.1 != DORMANT);
         there.map(|(kind, local)| (*kind, self.anonymous(*kind, *local))).collect()
-    }
-
-    /// What becomes of somebody who does not take part in a step: `None` if the step cannot be taken
-    /// beside him, `Some(None)` if he ends.
-    fn bystander(&self, who: Anyone, how: &Move) -> Option<Option<Anyone>> {
-        let (kind, local) = who;
-        let mut local = self.sees(kind, how.from, how.to.shared, local);
-        match how.wakes {
-            Wakes::Nobody => {}
-            Wakes::All(queue) => local = self.wakes(kind, local, queue).unwrap_or(local),
-            Wakes::NobodyOn(queue) => {
-                if self.wakes(kind, local, queue).is_some() {
-                    return None;
-                }
-            }
-        }
-        Some((local != DORMANT).then(|| (kind, self.anonymous(kind, local))))
-    }
-
-    /// Every way in which `actor` can step. `others`: who may be woken alone. `visit` is also told of
-    /// the step, and whether there is no place for a process that it spawns.
-    fn moves(
-        &self,
-        place: &Place,
-        tag: Option<Tag>,
-        actor: Actor,
-        others: &BTreeSet<Anyone>,
-        mut visit: impl FnMut(&Step<S::Label>, bool, Option<Move>),
-    ) {
-        let (kind, local) = match (actor, tag) {
-            (Actor::Tag, Some(tag)) => (tag.kind, tag.local),
-            (Actor::Tag, None) => return,
-            (Actor::Slot(i), _) => (self.slots[i].0, place.slots[i]),
-            (Actor::One(who), _) => who,
-        };
-        if local == DORMANT {
-            return;
-        }
-        let mut choices = Vec::new();
-        self.system.step(kind, place.shared, local, &mut choices);
-        for choice in &choices {
-            let (before, after) = (place.shared, choice.shared);
-            let own = self.sees(kind, before, after, choice.local);
-            let step = Step {
-                kind,
-                before,
-                after,
-                effect: choice.effect,
-                local_before: local,
-                local_after: own,
-                label: choice.label,
-                way_out: choice.way_out,
-                footprint: choice.footprint,
-            };
-            let mut to = Place { shared: after, slots: Vec::new() };
-            for ((kind, _), local) in self.slots.iter().zip(&place.slots) {
-                let seen = self.sees(*kind, before, after, *local);
-                to.slots.push(self.anonymous(*kind, seen));
-            }
-            let mut tag =
-                tag.map(|t| Tag { local: self.sees(t.kind, before, after, t.local), ..t });
-            let (mut takes, mut puts) = (Vec::new(), Vec::new());
-            match actor {
-                Actor::Tag => tag = tag.map(|t| Tag { local: own, ..t }),
-                Actor::Slot(i) => to.slots[i] = self.anonymous(kind, own),
-                Actor::One(who) => {
-                    takes.push(who);
-                    puts.extend((own != DORMANT).then(|| (kind, self.anonymous(kind, own))));
-                }
-            }
-            let plain = Move { from: before, to, tag, takes, puts, wakes: Wakes::Nobody };
-            // What comes after the tagged process's end is of no interest.
-            let mut lives = |no_place: bool, how: Move| {
-                let ended = how.tag.is_some_and(|t| t.local == DORMANT);
-                visit(&step, no_place, (!ended).then_some(how));
-            };
-            match choice.effect {
-                Effect::None => lives(false, plain),
-                Effect::WakeAll(queue) => {
-                    let mut how = Move { wakes: Wakes::All(queue), ..plain };
-                    how.tag = how.tag.map(|t| Tag {
-                        local: self.woken_tag(t, actor, queue).unwrap_or(t.local),
-                        ..t
-                    });
-                    for i in 0..self.slots.len() {
-                        let now = how.to.slots[i];
-                        how.to.slots[i] = self.woken_slot(now, actor, i, queue).unwrap_or(now);
-                    }
-                    lives(false, how);
-                }
-                Effect::WakeOne(queue) => {
-                    let mut nobody = true;
-                    if let Some(t) = plain.tag
-                        && let Some(local) = self.woken_tag(t, actor, queue)
-                    {
-                        nobody = false;
-                        lives(false, Move { tag: Some(Tag { local, ..t }), ..plain.clone() });
-                    }
-                    for i in 0..self.slots.len() {
-                        if let Some(local) = self.woken_slot(plain.to.slots[i], actor, i, queue) {
-                            nobody = false;
-                            let mut how = plain.clone();
-                            how.to.slots[i] = local;
-                            lives(false, how);
-                        }
-                    }
-                    for who in others {
-                        let seen = self.sees(who.0, before, after, who.1);
-                        if let Some(woken) = self.wakes(who.0, seen, queue) {
-                            let mut how = plain.clone();
-                            how.takes.push(*who);
-                            let woken = (woken != DORMANT).then(|| self.anonymous(who.0, woken));
-                            how.puts.extend(woken.map(|local| (who.0, local)));
-                            lives(false, how);
-                        }
-                    }
-                    if nobody {
-                        lives(false, Move { wakes: Wakes::NobodyOn(queue), ..plain });
-                    }
-                }
-                Effect::Spawn(spawned, local) => {
-                    self.spawn(kind, actor, own, &plain, spawned, local, &mut lives);
-                }
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one step, taken apart")]
-    fn spawn(
-        &self,
-        kind: Kind,
-        actor: Actor,
-        own: Local,
-        plain: &Move,
-        spawned: Kind,
-        local: Local,
-        lives: &mut impl FnMut(bool, Move),
-    ) {
-        let crowd = self.claim.any_number.contains(&spawned);
-        let tag_slot = plain.tag.and_then(|t| t.slot);
-        let free = (0..self.slots.len()).find(|i| {
-            self.slots[*i].0 == spawned
-                && plain.to.slots[*i] == DORMANT
-                && actor != Actor::Slot(*i)
-                && tag_slot != Some(*i)
-        });
-        if !crowd && free.is_none() {
-            return lives(true, plain.clone());
-        }
-        let follows = !self.forgets(spawned);
-        let mut stays = plain.clone();
-        let anonymous = self.anonymous(spawned, local);
-        match free {
-            Some(i) if !crowd => stays.to.slots[i] = anonymous,
-            _ => stays.puts.extend((local != DORMANT).then_some((spawned, anonymous))),
-        }
-        lives(follows && self.forgets(kind), stays);
-        if actor == Actor::Tag && follows {
-            let slot = if crowd { None } else { free };
-            let mut moves = plain.clone();
-            moves.tag = Some(Tag { kind: spawned, slot, local });
-            match tag_slot {
-                Some(i) => moves.to.slots[i] = self.anonymous(kind, own),
-                None => {
-                    moves.puts.extend((own != DORMANT).then(|| (kind, self.anonymous(kind, own))));
-                }
-            }
-            lives(false, moves);
-        }
-    }
-
-    fn woken_tag(&self, tag: Tag, actor: Actor, queue: Queue) -> Option<Local> {
-        if actor == Actor::Tag { None } else { self.wakes(tag.kind, tag.local, queue) }
-    }
-
-    fn woken_slot(&self, local: Local, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
-        if actor == Actor::Slot(i) {
-            return None;
-        }
-        let kind = self.slots[i].0;
-        self.wakes(kind, local, queue).map(|woken| self.anonymous(kind, woken))
     }
 
     /// The table without a tag: every place, and who can stand beside it, everybody taken for
@@ -621,144 +400,7 @@ where
         (seen(tag.local) != seen(self.anonymous(tag.kind, tag.local)))
             .then(|| format!("what it sees of the step {:?} depends on history", step.label))
     }
-
-    /// By number of callers: every configuration of the invariant, and that all its successors are
-    /// in it again and no step is bad. Ends before a number that has too many.
-    fn enumerate(&self, beside: &Beside, excluded: &Excluded<'_>) -> Result<Vec<u64>, Refused> {
-        let known = self.known();
-        let mut enumerated = Vec::new();
-        // Configurations with one process less: each grows at its end, so that none comes twice.
-        let mut all: Vec<(usize, Vec<Anyone>)> =
-            (0..self.claim.tagged.len()).map(|number| (number, Vec::new())).collect();
-        for _ in 0..CALLERS {
-            for (number, others) in &all {
-                let (place, tag) = &self.claim.tagged[*number];
-                let name = || format!("tagged control state {number}");
-                self.successors(&known, excluded, (place, *tag, others), name, |_| {})?;
-            }
-            enumerated.push(all.len() as u64);
-            let mut more = Vec::new();
-            for (number, others) in &all {
-                let (place, tag) = &self.claim.tagged[*number];
-                let (at, me) = self.untagged(place, *tag);
-                for who in &beside[&at] {
-                    if others.last().is_some_and(|last| last > who) {
-                        continue;
-                    }
-                    let mut larger = others.clone();
-                    larger.push(*who);
-                    let mut everybody: Vec<Anyone> = larger.iter().copied().chain(me).collect();
-                    everybody.sort_unstable();
-                    if !covered(excluded, &at, &everybody) {
-                        more.push((*number, larger));
-                    }
-                }
-                if more.len() > MOST_ENUMERATED {
-                    return Ok(enumerated);
-                }
-            }
-            all = more;
-        }
-        Ok(enumerated)
-    }
-
-    /// By number of callers: everything that is reached from the initial configurations is in the
-    /// invariant. Ends before a number with which too much is.
-    fn explore(&self, excluded: &Excluded<'_>) -> Result<Vec<u64>, Refused> {
-        let known = self.known();
-        let there = || self.crowds.iter().filter(|c| c.1 != DORMANT);
-        let mut counts = Vec::new();
-        for callers in 1..=CALLERS {
-            let mut seen: BTreeSet<Configuration> = BTreeSet::new();
-            for (place, tag) in &self.claim.tagged {
-                let first = there().any(|c| tag.slot.is_none() && *c == (tag.kind, tag.local));
-                if !first || *place != self.initial_place() {
-                    continue;
-                }
-                let mut others = Vec::new();
-                for (kind, local) in there() {
-                    let number = callers - usize::from(*kind == tag.kind);
-                    let who = (*kind, self.anonymous(*kind, *local));
-                    others.extend(std::iter::repeat_n(who, number));
-                }
-                others.sort_unstable();
-                seen.insert((place.clone(), *tag, others));
-            }
-            let mut queue: Vec<Configuration> = seen.iter().cloned().collect();
-            while let Some((place, tag, others)) = queue.pop() {
-                let name = || format!("{tag:?} with {others:?} at {place:?}");
-                self.successors(&known, excluded, (&place, tag, &others), name, |next| {
-                    if seen.insert(next.clone()) {
-                        queue.push(next);
-                    }
-                })?;
-                if seen.len() > MOST_REACHED {
-                    return Ok(counts);
-                }
-            }
-            counts.push(seen.len() as u64);
-        }
-        Ok(counts)
-    }
-
-    /// Takes every step of one configuration with everybody in it.
-    fn successors(
-        &self,
-        known: &BTreeSet<(&Place, Tag)>,
-        excluded: &Excluded<'_>,
-        (place, tag, others): (&Place, Tag, &[Anyone]),
-        name: impl Fn() -> String,
-        mut found: impl FnMut(Configuration),
-    ) -> Result<(), Refused> {
-        let slots = (0..self.slots.len()).map(Actor::Slot);
-        let distinct: BTreeSet<Anyone> = others.iter().copied().collect();
-        let crowd = distinct.iter().map(|who| Actor::One(*who));
-        for actor in [Actor::Tag].into_iter().chain(slots).chain(crowd) {
-            let mut fails = None;
-            self.moves(place, Some(tag), actor, &distinct, |step, no_place, how| {
-                let mut rest = others.to_vec();
-                if let Some(how) = &how {
-                    for taken in &how.takes {
-                        match rest.iter().position(|who| who == taken) {
-                            Some(at) => drop(rest.remove(at)),
-                            None => return,
-                        }
-                    }
-                    let seen: Option<Vec<Option<Anyone>>> =
-                        rest.iter().map(|who| self.bystander(*who, how)).collect();
-                    let Some(seen) = seen else { return };
-                    rest = seen.into_iter().flatten().chain(how.puts.iter().copied()).collect();
-                    rest.sort_unstable();
-                }
-                let mut why = self.fault(known, actor, step, no_place, how.as_ref());
-                if let (None, Some(how)) = (&why, how) {
-                    let tag = how.tag.expect("a tag stays until it ends");
-                    let (at, me) = self.untagged(&how.to, tag);
-                    let mut everybody: Vec<Anyone> = rest.iter().copied().chain(me).collect();
-                    everybody.sort_unstable();
-                    if covered(excluded, &at, &everybody) {
-                        why = Some(format!(
-                            "with {others:?} the step {:?} leads to an excluded configuration",
-                            step.label
-                        ));
-                    } else {
-                        found((how.to, tag, rest));
-                    }
-                }
-                if let Some(why) = why {
-                    fails.get_or_insert(why);
-                }
-            });
-            if let Some(why) = fails {
-                return refuse(name(), why);
-            }
-        }
-        Ok(())
-    }
 }
-
-/// The place, the tagged process, and the others in ascending order.
-type Configuration = (Place, Tag, Vec<Anyone>);
 
 /// The excluded elements with their numbers, by place.
 type Excluded<'c> = BTreeMap<&'c Place, Vec<(usize, &'c Vec<Anyone>)>>;
