@@ -71,7 +71,10 @@ fn what_is_no_whole_campaign_is_refused() {
     merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
     write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
     merge(&files, &[]).refuses(&["part-1.jsonl:1: found format 'kmodcheck-trace'"]);
-    write(&text.replace("\"shard\":[1,3]", "\"shard\":[1,18446744073709551615]"));
+    let of_many = text.replace("\"shard\":[1,3]", "\"shard\":[1,18446744073709551615]");
+    write(&of_many);
+    merge(&files[..1], &[]).refuses(&["found 101 walks, expected at most 1"]);
+    write(&of_many.replace("\"done\":101", "\"done\":1"));
     merge(&files[..1], &[]).refuses(&["is missing, and 18446744073709551613 others"]);
     write(&format!("{text}{{}}\n"));
     merge(&files, &[]).refuses(&["part-1.jsonl:13: found another line"]);
