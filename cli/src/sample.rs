@@ -2,8 +2,12 @@
 
 use kmodcheck_explore::walk::Schedule;
 use kmodcheck_model::Model;
+use kmodcheck_model::scenario::{Action, Init, ModuleId, NameId, Scenario};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::sample::{Campaign, Effort, Part, Sampled, one, sample};
+use kmodcheck_properties::generate::Space;
+use kmodcheck_properties::sample::{
+    Campaign, Choose, Effort, Part, Sampled, Subject, one, sample, smallest,
+};
 use kmodcheck_sim::trace::columns;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -107,24 +111,66 @@ pub(crate) fn ended(sampled: &Sampled) -> Ended {
     }
 }
 
+/// What walks are taken on, and what names it.
+enum Asked {
+    Scenario(Box<Model>),
+    Generated(Space),
+}
+
+impl Asked {
+    fn new(asked: &Sample) -> Result<Self, Failure> {
+        if asked.generated {
+            let mut space = Space::of(usize::from(asked.actors));
+            let only = |presets: &mut Vec<&str>, name: &Option<String>| {
+                presets.retain(|preset| name.as_ref().is_none_or(|name| name == preset));
+            };
+            only(&mut space.kernels, &asked.kernel);
+            only(&mut space.kmods, &asked.kmod);
+            return Ok(Self::Generated(space));
+        }
+        let text = asked.scenario.as_deref().expect("required unless generated");
+        let scenario = scenario_arg::scenario(text, asked.callers)?;
+        Ok(Self::Scenario(Box::new(Model::new(scenario, None)?)))
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Scenario(model) => Subject::Model(model),
+            Self::Generated(space) => Subject::Generated(space),
+        }
+    }
+
+    /// What is shown, and what must be the same for parts to be of one campaign.
+    fn named(&self) -> Result<(String, Vec<u8>), Failure> {
+        Ok(match self {
+            Self::Scenario(model) => {
+                let scenario = model.scenario();
+                (scenario.name.clone(), serde_json::to_vec(scenario)?)
+            }
+            Self::Generated(Space { actors, kernels, kmods }) => {
+                let of = |presets: &[&str], all| match presets {
+                    [one] => (*one).to_owned(),
+                    _ => format!("any {all}"),
+                };
+                let (kernel, kmod) = (of(kernels, "kernel"), of(kmods, "kmod"));
+                let name = format!("generated, up to {actors} actors, {kernel}, {kmod}");
+                (name.clone(), name.into_bytes())
+            }
+        })
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failure> {
-    let scenario = scenario_arg::scenario(&asked.scenario, asked.callers)?;
-    let json = serde_json::to_vec(&scenario)?;
-    let name = scenario.name.clone();
-    let model = Model::new(scenario, None)?;
-    let mut campaign = Campaign {
-        schedule: Schedule::Random,
+    let on = Asked::new(asked)?;
+    let (choose, schedule) = choose(asked, &on);
+    let campaign = Campaign {
+        choose,
         seed: asked.seed,
         executions: asked.executions,
         longest: asked.longest,
     };
-    if asked.schedule == Named::Pct {
-        // As long as a random walk: the same for every part.
-        let steps = one(&model, &campaign, 0, None).len() as u32;
-        campaign.schedule = Schedule::Pct { depth: asked.depth, steps };
-    }
     if let Some(number) = asked.only {
-        return draw(asked, &model, &campaign, number);
+        return draw(asked, &on, &campaign, number);
     }
     let part = asked.shard.unwrap_or(Part::WHOLE);
     let all = part.executions(campaign.executions);
@@ -136,18 +182,16 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         interrupt: Some(options::interrupt()),
         progress: Some(&done),
     };
-    let sampled = sample(&model, &campaign, part, effort);
+    let sampled = sample(on.subject(), &campaign, part, effort);
     bar.finish_and_clear();
+    let (scenario, bytes) = on.named()?;
     let head = Head {
         format: FORMAT.to_owned(),
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: name,
-        digest: Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect(),
-        schedule: match campaign.schedule {
-            Schedule::Random => "random".to_owned(),
-            Schedule::Pct { depth, steps } => format!("pct, depth {depth} of {steps} steps"),
-        },
+        scenario,
+        digest: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+        schedule,
         seed: campaign.seed,
         executions: campaign.executions,
         longest: campaign.longest,
@@ -169,24 +213,97 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     Ok(ended(&sampled))
 }
 
-/// Draws one walk.
-fn draw(asked: &Sample, model: &Model, campaign: &Campaign, number: u64) -> Result<Ended, Failure> {
+/// How processes are chosen, in two forms: to do it, and in words.
+fn choose(asked: &Sample, on: &Asked) -> (Choose, String) {
+    let depth = asked.depth;
+    let random = Choose::By(Schedule::Random);
+    match (asked.schedule, on) {
+        (Named::Random, _) => (random, "random".to_owned()),
+        (Named::Pct, Asked::Generated(_)) => {
+            (Choose::PctOfEach { depth }, format!("pct, depth {depth} of each scenario's steps"))
+        }
+        (Named::Pct, Asked::Scenario(model)) => {
+            // As long as a random walk: the same for every part.
+            let campaign =
+                Campaign { choose: random, seed: asked.seed, executions: 1, longest: asked.longest };
+            let steps = one(model, &campaign, 0, None).len() as u32;
+            let schedule = Schedule::Pct { depth, steps };
+            (Choose::By(schedule), format!("pct, depth {depth} of {steps} steps"))
+        }
+    }
+}
+
+/// Draws one walk, or what it is shrunk to.
+fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<Ended, Failure> {
     if number >= campaign.executions {
         let last = campaign.executions - 1;
         return Err(format!("found --only {number}, expected 0 to {last}").into());
     }
-    let trace = one(model, campaign, number, asked.property);
-    let scenario = model.scenario();
+    let subject = on.subject();
+    let model = subject.model(campaign.seed, number);
+    let mut scenario = model.scenario().clone();
+    let mut trace = one(&model, campaign, number, asked.property);
     let Some(property) = asked.property else {
-        output::print(&columns::render(scenario, &trace));
+        output::print(&columns::render(&scenario, &trace));
         return Ok(Ended::AsExpected);
     };
-    if kmodcheck_properties::check::confirm(model, property, &trace).is_err() {
+    if kmodcheck_properties::check::confirm(&model, property, &trace).is_err() {
         return Err(format!("walk {number} does not violate {}", property.name()).into());
     }
-    output::print(&output::trace_text(property, scenario, &trace));
+    if let Asked::Generated(space) = on
+        && let Some(smaller) = smallest(space, campaign.seed, number, property)
+    {
+        (scenario, trace) = smaller;
+        output::print(&described(&scenario));
+    }
+    output::print(&output::trace_text(property, &scenario, &trace));
     if let Some(path) = &asked.save_trace {
-        options::write(path, &output::trace_json(property, scenario, &trace).to_json())?;
+        options::write(path, &output::trace_json(property, &scenario, &trace).to_json())?;
     }
     Ok(Ended::Differs)
 }
+
+/// What a generated scenario has in it.
+fn described(scenario: &Scenario) -> String {
+    let mut text = format!("{}, shrunk to:\n", scenario.name);
+    for module in &scenario.modules {
+        let init = match module.init {
+            Init::Succeeds => "init succeeds",
+            Init::MayFail => "init may fail",
+            Init::MayReturnEexist => "init may return -EEXIST",
+            Init::Fails => "init fails",
+        };
+        text.push_str(&format!("  module {}: {init}", module.name));
+        for (is_so, what) in [
+            (module.registers, "registers a file system"),
+            (module.sysfs_may_fail, "its directory may fail"),
+            (module.name_taken, "its name is taken"),
+        ] {
+            if is_so {
+                text.push_str(&format!(", {what}"));
+            }
+        }
+        if !module.dependencies.is_empty() {
+            let name = |id: &u8| scenario.modules[usize::from(*id)].name.as_str();
+            let needs: Vec<&str> = module.dependencies.iter().map(name).collect();
+            text.push_str(&format!(", needs {}", needs.join(", ")));
+        }
+        text.push('\n');
+    }
+    for actor in &scenario.actors {
+        let request = |name: NameId| &scenario.names[usize::from(name)].request;
+        let module = |id: ModuleId| &scenario.modules[usize::from(id)].name;
+        let does = match actor.action {
+            Action::GetFsType(name) => format!("get_fs_type for {}", request(name)),
+            Action::RequestModule(name) => format!("request_module {}", request(name)),
+            Action::RequestModuleNowait(name) => format!("request_module_nowait {}", request(name)),
+            Action::Modprobe(name) => format!("modprobe {}", request(name)),
+            Action::ModprobeRemove(name) => format!("modprobe -r {}", request(name)),
+            Action::Rmmod(id) => format!("rmmod {}", module(id)),
+            Action::Udev(id) => format!("udev uses {}", module(id)),
+        };
+        text.push_str(&format!("  {} times {does}\n", actor.count));
+    }
+    text
+}
+

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::Part;
 
@@ -78,11 +79,29 @@ pub(crate) enum Schedule {
 #[derive(Debug, Args)]
 pub(crate) struct Sample {
     /// A scenario file, a saved trace, 'race', or a cell of the matrix.
-    pub scenario: String,
+    #[arg(required_unless_present = "generated", conflicts_with = "generated")]
+    pub scenario: Option<String>,
 
     /// Callers of a built-in scenario.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub callers: u8,
+
+    /// Draw a scenario for each walk: module graphs, outcomes, actors, presets. With --only and
+    /// --property: shrink it to the smallest that still violates.
+    #[arg(long, conflicts_with = "callers")]
+    pub generated: bool,
+
+    /// With --generated: most actors.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "generated", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub actors: u8,
+
+    /// With --generated: only this kernel.
+    #[arg(long, requires = "generated", value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// With --generated: only this kmod release.
+    #[arg(long, requires = "generated", value_parser = KMODS)]
+    pub kmod: Option<String>,
 
     /// Walks of the whole campaign.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]

@@ -41,25 +41,43 @@ fn printed_after(from: &str) -> &'static str {
     rest.split_once("\n\n").expect("a blank line follows").0
 }
 
-/// `KMODCHECK_RECORD=1` brings the README up to date.
-#[test]
-fn the_readme_shows_what_the_command_prints() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let shown = [
-        printed_after("The race on v4.9 with kmod v19, as short as it gets:\n\n"),
-        printed_after("\nrequest_module(\"ext4\")\n"),
-    ];
-    // Outside blocks and inside them, in turn.
-    let mut parts: Vec<&str> = readme.split("```\n").collect();
-    assert_eq!(parts.len(), 5, "the race and the matrix");
+/// The one block of a page. `KMODCHECK_RECORD=1` brings it up to date.
+fn shows(page: &str, shown: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut parts: Vec<&str> = text.split("```\n").collect();
+    assert_eq!(parts.len(), 3, "{page}: one block");
     if std::env::var_os("KMODCHECK_RECORD").is_some() {
-        let blocks = shown.map(|text| format!("{text}\n"));
-        (parts[1], parts[3]) = (&blocks[0], &blocks[1]);
+        let block = format!("{shown}\n");
+        parts[1] = &block;
         std::fs::write(path, parts.join("```\n")).unwrap();
         return;
     }
-    assert_eq!([parts[1].trim_end(), parts[3].trim_end()], shown);
+    assert_eq!(parts[1].trim_end(), shown, "{page}");
+}
+
+#[test]
+fn the_pages_show_what_the_command_prints() {
+    let race = "The race on v4.9 with kmod v19, as short as it gets:\n\n";
+    shows("README.md", printed_after(race));
+    shows("docs/matrix.md", printed_after("\nrequest_module(\"ext4\")\n"));
+}
+
+#[test]
+fn the_page_of_commands_has_all_of_them() {
+    let help = run(&["--help"]).exits(0).out;
+    let (_, list) = help.split_once("\nCommands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    let commands: Vec<&str> = (list.lines())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let page = include_str!("../../docs/commands.md");
+    for command in commands {
+        assert!(page.contains(&format!("    kmodcheck {command} ")), "{command}");
+    }
 }
 
 #[test]

@@ -11,16 +11,22 @@ use tempfile::TempDir;
 const CAMPAIGN: [&str; 8] =
     ["sample", "race", "--callers", "3", "--executions", "301", "--schedule", "pct"];
 
+const GENERATED: [&str; 4] = ["sample", "--generated", "--executions", "301"];
+
 fn sample(more: &[&str]) -> Run {
     run(&[&CAMPAIGN, more].concat())
 }
 
 /// Writes the parts, and gives their files.
 fn parts(directory: &Path, of: u32) -> Vec<String> {
+    parts_of(&CAMPAIGN, directory, of)
+}
+
+fn parts_of(campaign: &[&str], directory: &Path, of: u32) -> Vec<String> {
     (1..=of)
         .map(|part| {
             let file = directory.join(format!("part-{part}.jsonl")).display().to_string();
-            sample(&["--shard", &format!("{part}/{of}"), "--out", &file]);
+            run(&[campaign, &["--shard", &format!("{part}/{of}"), "--out", &file]].concat());
             file
         })
         .collect()
@@ -44,6 +50,53 @@ fn the_parts_add_up_to_the_whole_to_the_last_digit() {
     }
     let other = sample(&["--json", "--seed", "2"]).exits(1).out;
     assert_ne!(other.replace("\"seed\":2", "\"seed\":1"), whole, "the seed matters");
+}
+
+#[test]
+fn generated_scenarios_add_up_likewise() {
+    let directory = TempDir::new().unwrap();
+    for schedule in ["random", "pct"] {
+        let campaign = [&GENERATED[..], &["--schedule", schedule]].concat();
+        let whole = run(&[&campaign[..], &["--json"]].concat()).exits(1).out;
+        for of in [2, 5] {
+            let files = parts_of(&campaign, directory.path(), of);
+            assert_eq!(merge(&files, &["--json"]).exits(1).out, whole, "{schedule}, {of} parts");
+        }
+    }
+    // Another space is another campaign.
+    let elsewhere = TempDir::new().unwrap();
+    let files = parts_of(&GENERATED, directory.path(), 2);
+    let other = parts_of(&[&GENERATED[..], &["--actors", "2"]].concat(), elsewhere.path(), 2);
+    let mixed = [files[0].clone(), other[1].clone()];
+    merge(&mixed, &[]).refuses(&["a part of another campaign", "up to 2 actors"]);
+}
+
+/// What is shown of a walk that violates is a smaller scenario, which violates as well, by itself.
+#[test]
+fn what_violates_on_a_generated_scenario_is_shrunk() {
+    let directory = TempDir::new().unwrap();
+    let whole = run(&[&GENERATED[..], &["--json"]].concat()).exits(1).out;
+    let line = whole.lines().find(|line| line.contains("\"no-false-success\"")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let first = line["first"].as_u64().expect("some scenario has a false success").to_string();
+    let one = [&GENERATED[..], &["--only", &first]].concat();
+    let walk = run(&one).exits(0).out;
+    let saved = directory.path().join("saved.json").display().to_string();
+    let more = ["--property", "no-false-success", "--save-trace", &saved];
+    let shrunk = run(&[&one[..], &more].concat()).exits(1).says("shrunk to:").out;
+    assert!(shrunk.contains("module m0: init"), "{shrunk}");
+    assert_ne!(walk, shrunk);
+    run(&["replay", &saved]).exits(0);
+    run(&["check", &saved, "--property", "no-false-success"]).exits(1).says("violated");
+    run(&[&one[..], &["--property", "no-false-alarm"]].concat()).refuses(&["does not violate"]);
+}
+
+#[test]
+fn a_campaign_is_of_a_scenario_or_of_generated_ones() {
+    run(&["sample"]).refuses(&["SCENARIO"]);
+    run(&["sample", "race", "--generated"]).refuses(&["cannot be used with"]);
+    run(&["sample", "race", "--kmod", "v20"]).refuses(&["--generated"]);
+    run(&["sample", "--generated", "--actors", "9"]).refuses(&["9"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod certified;
 pub mod check;
 pub mod fixes;
 pub mod from_here;
+pub mod generate;
 pub mod grand;
 pub mod kmod_sh;
 pub mod matrix;

@@ -2,24 +2,69 @@
 //! by which walk first. A campaign decides nothing but that there is a violation.
 //!
 //! The walks of a campaign are numbered, and each is made by its number, so a campaign can be taken in
-//! parts, on several threads or machines; the parts add up to the whole, to the last digit.
+//! parts, on several threads or machines; the parts add up to the whole, to the last digit. A campaign
+//! over generated scenarios draws one for each walk; what violates is shrunk to the smallest scenario
+//! that does.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kmodcheck_explore::walk::{self, Schedule, Walk};
-use kmodcheck_model::{Event, Model};
+use kmodcheck_explore::{Limits, Options};
+use kmodcheck_model::{Event, Model, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
+use crate::check::{Verdict, check};
+use crate::generate::Space;
 use crate::property::Property;
 use crate::prove::Safety;
+use proptest::strategy::ValueTree;
+
+/// What is walked on.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// One scenario.
+    Model(&'a Model),
+    /// A scenario for each walk, made of the campaign's seed and the walk's number.
+    Generated(&'a Space),
+}
+
+impl Subject<'_> {
+    /// The model of a walk.
+    ///
+    /// # Panics
+    /// If a generated scenario is not well formed: a fault of the generator.
+    #[must_use]
+    pub fn model(&self, seed: u64, number: u64) -> Cow<'_, Model> {
+        match *self {
+            Self::Model(model) => Cow::Borrowed(model),
+            Self::Generated(space) => {
+                let scenario = space.draw(walk::seed_of(seed, number)).current();
+                Cow::Owned(Model::new(scenario, None).expect("generated scenarios are well formed"))
+            }
+        }
+    }
+}
+
+/// How processes are chosen in a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choose {
+    /// By this schedule.
+    By(Schedule),
+    /// By priorities, for each walk over as many steps as a random walk of the same number has.
+    PctOfEach {
+        /// Ordering constraints, at least 1.
+        depth: u32,
+    },
+}
 
 /// A campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Campaign {
     /// How the next process is chosen.
-    pub schedule: Schedule,
+    pub choose: Choose,
     /// The seed.
     pub seed: u64,
     /// Walks.
@@ -95,7 +140,12 @@ pub struct Effort<'a> {
 /// # Panics
 /// If the model runs out of processes to start: a fault of the model.
 #[must_use]
-pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>) -> Sampled {
+pub fn sample(
+    subject: Subject<'_>,
+    campaign: &Campaign,
+    part: Part,
+    effort: Effort<'_>,
+) -> Sampled {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let (started, all) = (Instant::now(), part.executions(campaign.executions));
     let over = || {
@@ -103,14 +153,13 @@ pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>
             || effort.time.is_some_and(|time| started.elapsed() >= time)
     };
     let worker = || {
-        let watch = Safety::new(model, Property::ALL);
         let mut sampled = Sampled::default();
         while let turn = next.fetch_add(1, Ordering::Relaxed)
             && turn < all
             && !over()
         {
             let number = part.index + turn * part.of;
-            let walked = take(model, &watch, campaign, number);
+            let walked = take(&subject.model(campaign.seed, number), campaign, number);
             let mut violated = [(0, None); Property::ALL.len()];
             // Of a walk that goes on nobody can tell whether a sleeper is woken later.
             let asleep = u64::from(walked.stuck) << Property::NobodySleepsForEver as u64;
@@ -142,25 +191,76 @@ pub fn sample(model: &Model, campaign: &Campaign, part: Part, effort: Effort<'_>
     sum
 }
 
-fn take(
-    model: &Model,
-    watch: &Safety<'_>,
-    campaign: &Campaign,
-    number: u64,
-) -> walk::Walked<Event> {
-    let (seed, longest) = (campaign.seed, campaign.longest);
-    let asked = Walk { schedule: campaign.schedule, seed, number, longest };
-    walk::walk(&Processes { model }, watch, asked).expect("the model starts no more than it has")
+fn take(model: &Model, campaign: &Campaign, number: u64) -> walk::Walked<Event> {
+    let watch = Safety::new(model, Property::ALL);
+    let Campaign { choose, seed, longest, .. } = *campaign;
+    let walk = |schedule| {
+        let asked = Walk { schedule, seed, number, longest };
+        walk::walk(&Processes { model }, &watch, asked)
+            .expect("the model starts no more than it has")
+    };
+    match choose {
+        Choose::By(schedule) => walk(schedule),
+        Choose::PctOfEach { depth } => {
+            let steps = walk(Schedule::Random).trace.len() as u32;
+            walk(Schedule::Pct { depth, steps })
+        }
+    }
 }
 
 /// One walk of a campaign, up to its first violation of `property`; whole, if it violates nothing of
 /// the kind.
 #[must_use]
 pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Property>) -> Trace {
-    let walked = take(model, &Safety::new(model, Property::ALL), campaign, number);
+    let walked = take(model, campaign, number);
     let mut trace = walked.trace;
     if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
         trace.truncate(steps as usize);
     }
     trace
+}
+
+/// States up to which a smaller scenario is explored; one that has more is not taken.
+const SMALL: u64 = 200_000;
+
+/// The smallest scenario that the one of walk `number` can be shrunk to, one simplification after the
+/// other, so that `property` is still violated; with a shortest trace. Each is explored exhaustively.
+/// `None` if the scenario of the walk itself does not violate it within `SMALL` states.
+///
+/// # Panics
+/// As [`Subject::model`].
+#[must_use]
+pub fn smallest(
+    space: &Space,
+    seed: u64,
+    number: u64,
+    property: Property,
+) -> Option<(Scenario, Trace)> {
+    let violation = |scenario: &Scenario| {
+        let model = Model::new(scenario.clone(), None).expect("generated scenarios are well formed");
+        let limits = Limits { states: Some(SMALL), ..Limits::default() };
+        let options = Options { symmetry: true, limits, ..Options::default() };
+        let report = check(&model, &options).ok()?;
+        let answer = report.answers.into_iter().find(|answer| answer.property == property)?;
+        match answer.verdict {
+            Verdict::Violated(trace) => Some(trace),
+            _ => None,
+        }
+    };
+    let mut tree = space.draw(walk::seed_of(seed, number));
+    let first = tree.current();
+    let mut found = violation(&first).map(|trace| (first, trace))?;
+    while tree.simplify() {
+        loop {
+            let scenario = tree.current();
+            if let Some(trace) = violation(&scenario) {
+                found = (scenario, trace);
+                break;
+            }
+            if !tree.complicate() {
+                return Some(found);
+            }
+        }
+    }
+    Some(found)
 }

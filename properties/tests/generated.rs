@@ -1,11 +1,9 @@
 //! Generated scenarios for the explorer: exchanging interchangeable callers changes no verdict, and no
 //! shortest trace's length.
 
-#[path = "../../sim/kernel/tests/common/generate.rs"]
-mod generate;
-
 use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_model::{Model, Scenario};
+use kmodcheck_properties::generate;
 use kmodcheck_properties::{Property, Report, Verdict, check};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -389,7 +389,7 @@ fn tampered_certificates_are_refused() {
 fn bad_certificates_are_errors() {
     let text = CERTIFIED[0].file.1;
     let parse = |text: &str| Certificate::parse("file", text).unwrap_err().to_string();
-    assert!(parse("").starts_with("file:1:0: EOF"), "{}", parse(""));
+    assert!(parse("").starts_with("file:1:1: EOF"), "{}", parse(""));
     assert!(parse("{}").contains("missing field `format`"));
     let other = text.replacen("kmodcheck-certificate", "kmodcheck-trace", 1);
     assert!(parse(&other).contains("found format 'kmodcheck-trace' version 1, expected"));

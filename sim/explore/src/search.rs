@@ -21,7 +21,7 @@ use crate::limits::{End, Options, Progress};
 use crate::packed::Packed;
 use crate::stuck::Unresolved;
 use crate::system::{Kind, System};
-use crate::trace::{BLOCK, Levels, block};
+use crate::trace::{BLOCK, Levels, before, block};
 use crate::visited::{Budget, Full, SHARDS, Shard, shard_of};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
@@ -62,9 +62,43 @@ impl<const W: usize> Outbox<W> {
     }
 }
 
+/// States that a worker remembers having put into an outbox: as many as stay in the nearest cache.
+const RECENT: usize = 1 << 11;
+
+/// The states that a worker found last, each in a place of its own: most transitions lead to one of
+/// them, and need no more than this look.
+struct Recent<const W: usize>(Vec<Packed<W>>);
+
+impl<const W: usize> Recent<W> {
+    fn new() -> Self {
+        let mut one = Packed::ZERO;
+        one.0[0] = 1;
+        // A state in a place that is not its own is none.
+        let mut states = vec![Packed::ZERO; RECENT];
+        states[Self::place(Packed::<W>::ZERO.hash())] = one;
+        debug_assert_ne!(Self::place(one.hash()), Self::place(Packed::<W>::ZERO.hash()));
+        Self(states)
+    }
+
+    #[inline]
+    fn place(hash: u64) -> usize {
+        (hash >> 40) as usize % RECENT
+    }
+
+    /// Whether the state is none of those found last.
+    #[inline]
+    fn is_new(&mut self, state: &Packed<W>, hash: u64) -> bool {
+        let slot = &mut self.0[Self::place(hash)];
+        let new = *slot != *state;
+        *slot = *state;
+        new
+    }
+}
+
 /// One thread's own part of a search.
 struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
     expander: Expander<'f, S, M, W>,
+    recent: Recent<W>,
     /// Bytes that the budget knows of.
     noted: usize,
 }
@@ -240,7 +274,8 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     }
 
     fn worker(&self) -> Worker<'f, S, M, W> {
-        Worker { expander: Expander::new(self.frame, self.monitor), noted: 0 }
+        let expander = Expander::new(self.frame, self.monitor);
+        Worker { expander, recent: Recent::new(), noted: 0 }
     }
 
     /// States in each shard.
@@ -283,9 +318,10 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
                 if let Err(end) = self.insert(&job, together, worker) {
                     return end;
                 }
-                let done = (job.blocks * BLOCK).min(count - job.from);
-                led.expanded += done as u64;
-                job.from += done;
+                let to = count.min(job.from + job.blocks * BLOCK);
+                let done = |to| before(&job.starts, &job.ends, to) as u64;
+                led.expanded += done(to) - done(job.from);
+                job.from = to;
                 self.collect(led, &job);
             }
             let more = self.lens() != ends;
@@ -480,7 +516,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     fn expand(&self, worker: &mut Worker<'f, S, M, W>, job: &Job) {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
-        let Worker { expander, noted } = worker;
+        let Worker { expander, recent, noted } = worker;
         expander.found.enter(job.level);
         let before = expander.found.transitions;
         while let number = self.next.fetch_add(1, Ordering::Relaxed)
@@ -493,7 +529,10 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             let from = job.from + number * BLOCK;
             for &state in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
                 let left = expander.expand(state, |after| {
-                    lists[shard_of(after.hash())].push(after);
+                    let hash = after.hash();
+                    if recent.is_new(&after, hash) {
+                        lists[shard_of(hash)].push(after);
+                    }
                 });
                 if left != 0 {
                     unresolved.push((state, left));

@@ -141,7 +141,9 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
 }
 
 /// Of the states of a level, which begins and ends in each shard as said, those from the `from`th on,
-/// at most `count`, in pieces.
+/// some `count`, in pieces: of every shard the same part of what it has. What was found together is so
+/// expanded together, and its successors, which have many in common, are inserted while the cache still
+/// has their lines. Blocks that follow one another leave no state out and have none twice.
 pub(crate) fn block<'s, const W: usize>(
     shards: &'s [&'s Shard<W>],
     starts: &'s [usize],
@@ -149,14 +151,20 @@ pub(crate) fn block<'s, const W: usize>(
     from: usize,
     count: usize,
 ) -> impl Iterator<Item = &'s [Packed<W>]> {
-    let mut skip = from;
-    let mut left = count;
+    let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
     shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
-        let here = end - start;
-        let first = skip.min(here);
-        let taken = (here - first).min(left);
-        skip -= first;
-        left -= taken;
-        shard.pieces(start + first, start + first + taken)
+        let part = |of| start + part(end - start, of, all);
+        shard.pieces(part(from), part(from + count))
     })
+}
+
+/// States of the blocks before the `to`th state of a level.
+pub(crate) fn before(starts: &[usize], ends: &[usize], to: usize) -> usize {
+    let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+    starts.iter().zip(ends).map(|(start, end)| part(end - start, to, all)).sum()
+}
+
+/// The same part of `here` as `to` is of `all`.
+fn part(here: usize, to: usize, all: usize) -> usize {
+    (here as u128 * to.min(all) as u128 / (all.max(1)) as u128) as usize
 }

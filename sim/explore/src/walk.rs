@@ -69,7 +69,8 @@ pub struct Walked<Label> {
 
 /// The seed of a walk (the finaliser of splitmix64: G. Steele, D. Lea and C. Flood, 'Fast splittable
 /// pseudorandom number generators', 2014).
-fn seed_of(seed: u64, number: u64) -> u64 {
+#[must_use]
+pub fn seed_of(seed: u64, number: u64) -> u64 {
     let mut z = seed.wrapping_add((number.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -2,13 +2,12 @@
 //! shrunk to the smallest scenario, not only to the smallest number.
 
 mod common;
-#[path = "common/generate.rs"]
-mod generate;
 
 use std::sync::{Arc, Mutex};
 
 use common::{follow, outcomes};
 use kmodcheck_model::{Model, Scenario};
+use kmodcheck_properties::generate;
 use kmodcheck_runtime::{Scheduler, draw};
 use kmodcheck_sim_kernel::{Fault, run};
 use proptest::prelude::*;

@@ -1,5 +1,8 @@
 //! Generated scenarios: module graphs, outcomes, actors, switches. Written so that what a shrunk value
 //! is built from is the plainest: one module, one caller, v4.9, no environment.
+//!
+//! Tests hold descriptions and explorers against each other on them; campaigns of random walks look on
+//! them for violations that nobody thought of ([`crate::sample`]).
 
 use kmodcheck_model::Scenario;
 use kmodcheck_model::features::Features;
@@ -8,6 +11,8 @@ use kmodcheck_model::scenario::{
     Action, Actor, Helper, Init, Insert, Module, ModuleId, Name, Probe, Resolution, Target,
 };
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 #[derive(Clone, Debug)]
 struct Spec {
@@ -52,15 +57,55 @@ fn closure(modules: &[Module], of: ModuleId, list: &mut Vec<ModuleId>) {
     }
 }
 
-/// Small scenarios with `processes` actors at most, without those that leave a modprobe behind.
-pub fn scenarios(processes: usize) -> impl Strategy<Value = Scenario> {
-    let kernel = (0..presets::KERNELS.len()).prop_map(|i| presets::KERNELS[i]);
-    let kmod = (0..presets::KMODS.len()).prop_map(|i| presets::KMODS[i]);
+/// What is drawn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Most actors, at least 1.
+    pub actors: usize,
+    /// Kernel presets, by name.
+    pub kernels: Vec<&'static str>,
+    /// kmod presets, by name.
+    pub kmods: Vec<&'static str>,
+}
+
+impl Space {
+    /// Every preset, and so many actors at most.
+    #[must_use]
+    pub fn of(actors: usize) -> Self {
+        Self { actors, kernels: presets::KERNELS.to_vec(), kmods: presets::KMODS.to_vec() }
+    }
+
+    /// The scenario of this seed, with all that it can be shrunk to.
+    ///
+    /// # Panics
+    /// If there is nothing to be drawn from.
+    #[must_use]
+    pub fn draw(&self, seed: u64) -> impl ValueTree<Value = Scenario> + use<> {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        scenarios_of(self).new_tree(&mut runner).expect("nothing is filtered out")
+    }
+}
+
+/// Small scenarios of every preset with `actors` actors at most, without those that leave a modprobe
+/// behind.
+pub fn scenarios(actors: usize) -> impl Strategy<Value = Scenario> {
+    scenarios_of(&Space::of(actors))
+}
+
+/// The scenarios of a space.
+///
+/// # Panics
+/// When one is drawn, if its presets are none.
+pub fn scenarios_of(space: &Space) -> impl Strategy<Value = Scenario> + use<> {
     (
-        kernel,
-        kmod,
+        prop::sample::select(space.kernels.clone()),
+        prop::sample::select(space.kmods.clone()),
         prop::collection::vec(module(), 1..=3),
-        prop::collection::vec(action(), 1..=processes),
+        prop::collection::vec(action(), 1..=space.actors),
         any::<bool>(),
         prop::bool::weighted(0.3),
         prop_oneof![4 => Just(None), 1 => (1..=2_u8).prop_map(Some)],
