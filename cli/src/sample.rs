@@ -163,12 +163,8 @@ impl Asked {
 pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failure> {
     let on = Asked::new(asked)?;
     let (choose, schedule) = choose(asked, &on);
-    let campaign = Campaign {
-        choose,
-        seed: asked.seed,
-        executions: asked.executions,
-        longest: asked.longest,
-    };
+    let campaign =
+        Campaign { choose, seed: asked.seed, executions: asked.executions, longest: asked.longest };
     if let Some(number) = asked.only {
         return draw(asked, &on, &campaign, number);
     }
@@ -224,8 +220,12 @@ fn choose(asked: &Sample, on: &Asked) -> (Choose, String) {
         }
         (Named::Pct, Asked::Scenario(model)) => {
             // As long as a random walk: the same for every part.
-            let campaign =
-                Campaign { choose: random, seed: asked.seed, executions: 1, longest: asked.longest };
+            let campaign = Campaign {
+                choose: random,
+                seed: asked.seed,
+                executions: 1,
+                longest: asked.longest,
+            };
             let steps = one(model, &campaign, 0, None).len() as u32;
             let schedule = Schedule::Pct { depth, steps };
             (Choose::By(schedule), format!("pct, depth {depth} of {steps} steps"))
@@ -306,4 +306,3 @@ fn described(scenario: &Scenario) -> String {
     }
     text
 }
-

@@ -237,7 +237,8 @@ pub fn smallest(
     property: Property,
 ) -> Option<(Scenario, Trace)> {
     let violation = |scenario: &Scenario| {
-        let model = Model::new(scenario.clone(), None).expect("generated scenarios are well formed");
+        let model =
+            Model::new(scenario.clone(), None).expect("generated scenarios are well formed");
         let limits = Limits { states: Some(SMALL), ..Limits::default() };
         let options = Options { symmetry: true, limits, ..Options::default() };
         let report = check(&model, &options).ok()?;

@@ -34,6 +34,7 @@ use crate::bfs::{Exploration, Monitor, Tally, Unexplorable, conclude, framed};
 use crate::expand::{Expander, Found, Frame};
 use crate::limits::{End, Options, Progress};
 use crate::packed::Packed;
+use crate::recent::Recent;
 use crate::search::Searched;
 use crate::steps::mix;
 use crate::stuck::Unresolved;
@@ -44,8 +45,8 @@ use crate::visited::{Budget, Full, Shard};
 use comms::Comms;
 use net::Net;
 
-/// States that a worker remembers to have sent lately, so as not to send them again.
-const LATELY: usize = 1 << 15;
+/// States that a worker remembers to have sent lately, so as not to send them again, in bytes.
+const LATELY: usize = 1 << 18;
 
 /// What a distributed search found, in the first process.
 #[derive(Clone, Debug)]
@@ -215,7 +216,7 @@ struct Member<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
     unresolved: Vec<Unresolved<W>>,
     expanded: u64,
     sent: u64,
-    lately: Vec<Packed<W>>,
+    lately: Recent<W>,
     /// Why this worker has to stop.
     stop: Option<(Stop, String)>,
     started: Instant,
@@ -235,7 +236,7 @@ where
         let (me, peers) = (timely.index(), timely.peers());
         let share = options.limits.bytes.map(|bytes| bytes / options.threads.max(1) as u64);
         let budget = Budget::new(share);
-        budget.note(LATELY * size_of::<Packed<W>>());
+        budget.note(LATELY);
         Self {
             frame,
             monitor,
@@ -250,7 +251,7 @@ where
             unresolved: Vec::new(),
             expanded: 0,
             sent: 0,
-            lately: vec![Packed::ZERO; LATELY],
+            lately: Recent::new(LATELY),
             stop: None,
             started: Instant::now(),
         }
@@ -311,12 +312,8 @@ where
                     let left = self.expander.expand(state, |after| {
                         if peers == 1 || owner(&after, peers) == me {
                             own.push(after);
-                        } else {
-                            let place = (after.hash() >> 20) as usize % LATELY;
-                            if lately[place] != after || after == Packed::ZERO {
-                                lately[place] = after;
-                                away.push(after);
-                            }
+                        } else if lately.is_new(&after, after.hash()) {
+                            away.push(after);
                         }
                     });
                     if left != 0 {

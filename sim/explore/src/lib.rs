@@ -94,6 +94,7 @@ pub mod limits;
 pub mod packed;
 pub mod por;
 pub mod product;
+mod recent;
 pub mod reduce;
 pub mod reorder;
 pub mod replay;

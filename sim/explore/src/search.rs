@@ -3,7 +3,7 @@
 //! - Paper: level-synchronous search with states owned by hash, U. Stern and D. L. Dill,
 //!   'Parallelizing the Murphi verifier', 1997; here in one address space.
 //! - A level is taken in chunks. First the workers expand blocks of the chunk, and write each
-//!   successor to the outbox of its block, by shard. Then they take whole shards and insert what the
+//!   successor that they have not written lately to the outbox of its block, by shard. Then they take whole shards and insert what the
 //!   outboxes have for them, in the order of blocks. So no two threads ever write to one table, and
 //!   what is stored, and in which order, depends on the chunks and shards alone, not on the threads.
 
@@ -19,6 +19,7 @@ use crate::checkpoint::{CheckpointError, Keep, Sums};
 use crate::expand::{Expander, Found, Frame};
 use crate::limits::{End, Options, Progress};
 use crate::packed::Packed;
+use crate::recent::Recent;
 use crate::stuck::Unresolved;
 use crate::system::{Kind, System};
 use crate::trace::{BLOCK, Levels, before, block};
@@ -62,38 +63,8 @@ impl<const W: usize> Outbox<W> {
     }
 }
 
-/// States that a worker remembers having put into an outbox: as many as stay in the nearest cache.
-const RECENT: usize = 1 << 11;
-
-/// The states that a worker found last, each in a place of its own: most transitions lead to one of
-/// them, and need no more than this look.
-struct Recent<const W: usize>(Vec<Packed<W>>);
-
-impl<const W: usize> Recent<W> {
-    fn new() -> Self {
-        let mut one = Packed::ZERO;
-        one.0[0] = 1;
-        // A state in a place that is not its own is none.
-        let mut states = vec![Packed::ZERO; RECENT];
-        states[Self::place(Packed::<W>::ZERO.hash())] = one;
-        debug_assert_ne!(Self::place(one.hash()), Self::place(Packed::<W>::ZERO.hash()));
-        Self(states)
-    }
-
-    #[inline]
-    fn place(hash: u64) -> usize {
-        (hash >> 40) as usize % RECENT
-    }
-
-    /// Whether the state is none of those found last.
-    #[inline]
-    fn is_new(&mut self, state: &Packed<W>, hash: u64) -> bool {
-        let slot = &mut self.0[Self::place(hash)];
-        let new = *slot != *state;
-        *slot = *state;
-        new
-    }
-}
+/// States that a worker remembers having put into an outbox, in bytes: they stay in its caches.
+const RECENT: usize = 1 << 16;
 
 /// One thread's own part of a search.
 struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
@@ -275,7 +246,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
 
     fn worker(&self) -> Worker<'f, S, M, W> {
         let expander = Expander::new(self.frame, self.monitor);
-        Worker { expander, recent: Recent::new(), noted: 0 }
+        Worker { expander, recent: Recent::new(RECENT), noted: 0 }
     }
 
     /// States in each shard.
@@ -546,7 +517,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             let mut all = self.exhausted.lock().expect("no panic");
             *all = [*all, expander.found.exhausted].into_iter().flatten().min();
         }
-        let bytes = expander.bytes();
+        let bytes = expander.bytes() + RECENT;
         self.budget.note(bytes);
         self.budget.give(std::mem::replace(noted, bytes));
     }

@@ -19,7 +19,7 @@ use crate::system::System;
 use crate::visited::Shard;
 
 /// States that one worker takes at a time.
-pub(crate) const BLOCK: usize = 1 << 10;
+pub(crate) const BLOCK: usize = 1 << 12;
 
 /// The stored states, by level.
 pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
@@ -141,9 +141,9 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
 }
 
 /// Of the states of a level, which begins and ends in each shard as said, those from the `from`th on,
-/// some `count`, in pieces: of every shard the same part of what it has. What was found together is so
-/// expanded together, and its successors, which have many in common, are inserted while the cache still
-/// has their lines. Blocks that follow one another leave no state out and have none twice.
+/// about `count`, in pieces: of every shard the same part of what it has. So what was found together is
+/// expanded together, and many of its successors were just found. Blocks that follow one another leave no
+/// state out and have none twice.
 pub(crate) fn block<'s, const W: usize>(
     shards: &'s [&'s Shard<W>],
     starts: &'s [usize],
@@ -153,12 +153,12 @@ pub(crate) fn block<'s, const W: usize>(
 ) -> impl Iterator<Item = &'s [Packed<W>]> {
     let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
     shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
-        let part = |of| start + part(end - start, of, all);
-        shard.pieces(part(from), part(from + count))
+        let place = |to| start + part(end - start, to, all);
+        shard.pieces(place(from), place(from + count))
     })
 }
 
-/// States of the blocks before the `to`th state of a level.
+/// How many states the blocks before `to` have: `to`, but for what is rounded down in each shard.
 pub(crate) fn before(starts: &[usize], ends: &[usize], to: usize) -> usize {
     let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
     starts.iter().zip(ends).map(|(start, end)| part(end - start, to, all)).sum()

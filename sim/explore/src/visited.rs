@@ -300,6 +300,7 @@ impl<const W: usize> Shard<W> {
         Ok(())
     }
 
+    #[inline(never)]
     fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
         let size = size_of::<Packed<W>>();
         let old = self.slots.get().len();
