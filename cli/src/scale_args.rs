@@ -92,15 +92,15 @@ pub(crate) struct Sample {
     pub generated: bool,
 
     /// With --generated: most actors.
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "generated", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "scenario", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub actors: u8,
 
     /// With --generated: only this kernel.
-    #[arg(long, requires = "generated", value_parser = KERNELS)]
+    #[arg(long, conflicts_with = "scenario", value_parser = KERNELS)]
     pub kernel: Option<String>,
 
     /// With --generated: only this kmod release.
-    #[arg(long, requires = "generated", value_parser = KMODS)]
+    #[arg(long, conflicts_with = "scenario", value_parser = KMODS)]
     pub kmod: Option<String>,
 
     /// Walks of the whole campaign.
