@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Steps through the report and the server's page in a real headless Chromium, checks what they show,
-# and takes the screenshots of the README. Needs chromium, node and npm; a missing one is a failure.
+# and takes the screenshots of the documentation. Needs chromium, node and npm; a missing one is a failure.
 #
 #   tools/browser-test/run.sh                 checks; screenshots go to a temporary directory
 #   tools/browser-test/run.sh --update        writes them to docs/img
