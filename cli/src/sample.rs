@@ -2,11 +2,11 @@
 
 use kmodcheck_explore::walk::Schedule;
 use kmodcheck_model::Model;
-use kmodcheck_model::scenario::{Action, Init, ModuleId, NameId, Scenario};
+use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::sample::{
-    Campaign, Choose, Effort, Part, Sampled, Subject, one, sample, smallest,
+    Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest,
 };
 use kmodcheck_sim::trace::columns;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Arguments;
 use crate::scale_args::{Sample, Schedule as Named};
-use crate::{Ended, Failure, options, output, progress, scenario_arg};
+use crate::{Ended, Failure, assumed, options, output, progress, scenario_arg};
 
 pub(crate) const FORMAT: &str = "kmodcheck-sample";
 pub(crate) const VERSION: u32 = 1;
@@ -244,17 +244,22 @@ fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<
     let mut scenario = model.scenario().clone();
     let mut trace = one(&model, campaign, number, asked.property);
     let Some(property) = asked.property else {
+        if asked.generated {
+            output::print(&described(&scenario));
+        }
         output::print(&columns::render(&scenario, &trace));
         return Ok(Ended::AsExpected);
     };
     if kmodcheck_properties::check::confirm(&model, property, &trace).is_err() {
         return Err(format!("walk {number} does not violate {}", property.name()).into());
     }
-    if let Asked::Generated(space) = on
-        && let Some(smaller) = smallest(space, campaign.seed, number, property)
-    {
-        (scenario, trace) = smaller;
-        output::print(&described(&scenario));
+    if let Asked::Generated(space) = on {
+        let smaller = smallest(space, campaign.seed, number, property);
+        output::print(&match &smaller {
+            Some((smaller, _)) => format!("shrunk to: {}", described(smaller)),
+            None => format!("not shrunk, more than {SMALL} states: {}", described(&scenario)),
+        });
+        (scenario, trace) = smaller.unwrap_or((scenario, trace));
     }
     output::print(&output::trace_text(property, &scenario, &trace));
     if let Some(path) = &asked.save_trace {
@@ -265,44 +270,18 @@ fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<
 
 /// What a generated scenario has in it.
 fn described(scenario: &Scenario) -> String {
-    let mut text = format!("{}, shrunk to:\n", scenario.name);
-    for module in &scenario.modules {
-        let init = match module.init {
-            Init::Succeeds => "init succeeds",
-            Init::MayFail => "init may fail",
-            Init::MayReturnEexist => "init may return -EEXIST",
-            Init::Fails => "init fails",
-        };
-        text.push_str(&format!("  module {}: {init}", module.name));
-        for (is_so, what) in [
-            (module.registers, "registers a file system"),
-            (module.sysfs_may_fail, "its directory may fail"),
-            (module.name_taken, "its name is taken"),
-        ] {
-            if is_so {
-                text.push_str(&format!(", {what}"));
-            }
+    let modules = scenario.modules.iter().map(|module| {
+        let needs = module.dependencies.iter().map(|id| scenario.module_name(*id));
+        match needs.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => module.name.clone(),
+            needs => format!("{}, which needs {needs}", module.name),
         }
-        if !module.dependencies.is_empty() {
-            let name = |id: &u8| scenario.modules[usize::from(*id)].name.as_str();
-            let needs: Vec<&str> = module.dependencies.iter().map(name).collect();
-            text.push_str(&format!(", needs {}", needs.join(", ")));
-        }
-        text.push('\n');
-    }
-    for actor in &scenario.actors {
-        let request = |name: NameId| &scenario.names[usize::from(name)].request;
-        let module = |id: ModuleId| &scenario.modules[usize::from(id)].name;
-        let does = match actor.action {
-            Action::GetFsType(name) => format!("get_fs_type for {}", request(name)),
-            Action::RequestModule(name) => format!("request_module {}", request(name)),
-            Action::RequestModuleNowait(name) => format!("request_module_nowait {}", request(name)),
-            Action::Modprobe(name) => format!("modprobe {}", request(name)),
-            Action::ModprobeRemove(name) => format!("modprobe -r {}", request(name)),
-            Action::Rmmod(id) => format!("rmmod {}", module(id)),
-            Action::Udev(id) => format!("udev uses {}", module(id)),
-        };
-        text.push_str(&format!("  {} times {does}\n", actor.count));
-    }
-    text
+    });
+    format!(
+        "{}\nmodules: {}\nactors: {}\nassumed: {}\n",
+        scenario.name,
+        modules.collect::<Vec<_>>().join("; "),
+        assumed::actors(scenario).join("; "),
+        assumed::assumptions(scenario).join("; ")
+    )
 }

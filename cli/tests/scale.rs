@@ -83,9 +83,11 @@ fn what_violates_on_a_generated_scenario_is_shrunk() {
     let walk = run(&one).exits(0).out;
     let saved = directory.path().join("saved.json").display().to_string();
     let more = ["--property", "no-false-success", "--save-trace", &saved];
-    let shrunk = run(&[&one[..], &more].concat()).exits(1).says("shrunk to:").out;
-    assert!(shrunk.contains("module m0: init"), "{shrunk}");
-    assert_ne!(walk, shrunk);
+    let shrunk = run(&[&one[..], &more].concat()).exits(1).out;
+    // One module, two callers, the plainest presets: the walk's own scenario has more in it.
+    let least = "generated, on v4.9 with kmod v5\nmodules: m0\nactors: 2 x request_module";
+    assert!(!walk.contains(least), "{walk}");
+    assert!(shrunk.starts_with(&format!("shrunk to: {least}")), "{shrunk}");
     run(&["replay", &saved]).exits(0);
     // The scenario that was saved violates by itself.
     run(&["sample", &saved]).exits(1).says("no-false-success           violated in");

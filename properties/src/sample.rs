@@ -221,11 +221,11 @@ pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Pro
 }
 
 /// States up to which a smaller scenario is explored; one that has more is not taken.
-const SMALL: u64 = 200_000;
+pub const SMALL: u64 = 200_000;
 
 /// The smallest scenario that the one of walk `number` can be shrunk to, one simplification after the
 /// other, so that `property` is still violated; with a shortest trace. Each is explored exhaustively.
-/// `None` if the scenario of the walk itself does not violate it within `SMALL` states.
+/// `None` if the scenario of the walk itself does not violate it within [`SMALL`] states.
 ///
 /// # Panics
 /// As [`Subject::model`].
