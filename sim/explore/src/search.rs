@@ -3,9 +3,11 @@
 //! - Paper: level-synchronous search with states owned by hash, U. Stern and D. L. Dill,
 //!   'Parallelizing the Murphi verifier', 1997; here in one address space.
 //! - A level is taken in chunks. First the workers expand blocks of the chunk, and write each
-//!   successor that they have not written lately to the outbox of its block, by shard. Then they take whole shards and insert what the
-//!   outboxes have for them, in the order of blocks. So no two threads ever write to one table, and
-//!   what is stored, and in which order, depends on the chunks and shards alone, not on the threads.
+//!   successor that they have not written lately to the outbox of its block, by shard. Then they take
+//!   whole shards and insert what the outboxes have for them, in the order of blocks. So no two
+//!   threads ever write to one table. A worker takes blocks in their order, so what it leaves out
+//!   stands in an earlier one: what is stored, and in which order, depends on the chunks and shards
+//!   alone, not on the threads.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
