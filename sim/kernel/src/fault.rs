@@ -22,6 +22,8 @@ pub enum Fault {
     NoFirstLook,
     /// A wait tests its condition before it queues itself, and not again.
     TestBeforeQueueing,
+    /// A wait whose time is over does not test its condition once more.
+    NoLastTest,
     /// The check after modprobe is left out.
     NoCheck,
     /// `call_usermodehelper_exec()` returns 0 whatever modprobe's status was.

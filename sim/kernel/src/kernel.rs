@@ -197,33 +197,31 @@ impl<R: Runtime> Current<R> {
             if self.faulty(Fault::TestBeforeQueueing) {
                 sched.prepare_to_wait(queue, self.task);
             }
-            let way_out = self.way_out(ways);
-            let slept = match way_out {
-                None => sched.schedule(queue, self.task)? == Slept::Yes,
-                Some(way_out) => {
-                    if way_out == Waited::TimedOut {
-                        // ___wait_cond_timeout(): it is tested once more when the time is over.
-                        match condition() {
-                            Ok(_) => {
-                                self.kernel.log.take_back(place);
-                                return Ok(Waited::Met);
-                            }
-                            Err(again) => self.kernel.log.take_back(again),
-                        }
-                    }
-                    let event = match way_out {
-                        Waited::TimedOut => ways.time_limit.expect("it has one"),
-                        _ => Event::Killed,
-                    };
-                    let left = sched.leave(queue, self.task, || {
-                        self.emit(event);
-                    });
-                    if left {
-                        return Ok(way_out);
-                    }
-                    false
+            match self.way_out(ways) {
+                None | Some(Waited::Met) => {}
+                Some(Waited::Killed) => {
+                    // prepare_to_wait_event() finds the signal, and the test after it came out false.
+                    self.kernel.log.write_after(place, Event::Killed);
+                    sched.finish_wait(queue, self.task);
+                    return Ok(Waited::Killed);
                 }
-            };
+                Some(Waited::TimedOut) => {
+                    let event = ways.time_limit.expect("it has one");
+                    if self.faulty(Fault::NoLastTest) {
+                        sched.finish_wait(queue, self.task);
+                        self.emit(event);
+                        return Ok(Waited::TimedOut);
+                    }
+                    // ___wait_cond_timeout(): it is tested once more when the time is over. What
+                    // wakes the queue after that test finds nobody who would test again.
+                    self.kernel.log.take_back(place);
+                    let Err(last) = condition() else { return Ok(Waited::Met) };
+                    self.kernel.log.write_after(last, event);
+                    sched.finish_wait(queue, self.task);
+                    return Ok(Waited::TimedOut);
+                }
+            }
+            let slept = sched.schedule(queue, self.task)? == Slept::Yes;
             if !slept {
                 self.kernel.log.take_back(place);
             }

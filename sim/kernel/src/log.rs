@@ -31,9 +31,18 @@ pub(crate) enum Who {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place(usize);
 
+/// One place of the log.
+#[derive(Debug)]
+struct Slot {
+    /// None if it was taken back.
+    entry: Option<Entry>,
+    /// What follows it with nothing in between.
+    decided: Option<Entry>,
+}
+
 #[derive(Debug)]
 struct Written {
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Slot>,
     /// By actor: its helper is on its own.
     left_behind: Vec<bool>,
     /// By actor: the modprobe that it waits for has exited.
@@ -83,7 +92,7 @@ impl<R: Runtime> Log<R> {
                 let ends = matches!(event, Event::Exit { .. } | Event::ExecFailed { .. });
                 written.exited[usize::from(actor)] = ends;
             }
-            written.entries.push(Some(Entry { process, event }));
+            written.entries.push(Slot { entry: Some(Entry { process, event }), decided: None });
             Place(written.entries.len() - 1)
         };
         if R::SPAWNS.is_none() || !self.ordered {
@@ -120,19 +129,29 @@ impl<R: Runtime> Log<R> {
             return false;
         }
         written.left_behind[actor] = true;
-        written.entries.push(Some(Entry { process, event: Event::Killed }));
+        let killed = Entry { process, event: Event::Killed };
+        written.entries.push(Slot { entry: Some(killed), decided: None });
         true
     }
 
     /// Takes back a test that came out false and did not put its task to sleep, because a wake-up
     /// had come first: it is made again, so it is as if it had not been made.
     pub fn take_back(&self, place: Place) {
-        self.written.lock().expect("no panic in here").entries[place.0] = None;
+        self.written.lock().expect("no panic in here").entries[place.0].entry = None;
+    }
+
+    /// Writes down what the test at that place decided at once, before anything that came after it.
+    pub fn write_after(&self, place: Place, event: Event) {
+        let mut written = self.written.lock().expect("no panic in here");
+        let slot = &mut written.entries[place.0];
+        let test = slot.entry.expect("it was not taken back");
+        slot.decided = Some(Entry { event, ..test });
     }
 
     /// What was written.
     pub fn entries(&self) -> Vec<Entry> {
-        self.written.lock().expect("no panic in here").entries.iter().flatten().copied().collect()
+        let written = self.written.lock().expect("no panic in here");
+        written.entries.iter().flat_map(|slot| [slot.entry, slot.decided]).flatten().collect()
     }
 }
 

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use common::{follow, outcomes};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
+use kmodcheck_model::scenario::Resolution;
 use kmodcheck_model::{Model, Mutant, Pc, Scenario, presets};
 use kmodcheck_runtime::{Scheduler, draw};
+use kmodcheck_sim::scenario_file;
 use kmodcheck_sim_kernel::{Fault, Returned, run};
 
 fn on(kernel: &str, kmod: &str, naming: Naming, environment: Environment, callers: u8) -> Scenario {
@@ -17,6 +19,22 @@ fn on(kernel: &str, kmod: &str, naming: Naming, environment: Environment, caller
         Features { kernel: presets::kernel(kernel).unwrap(), kmod: presets::kmod(kmod).unwrap() };
     let mut scenario = scenario(naming, environment, features, callers);
     scenario.name = format!("{} on {kernel} with kmod {kmod}", scenario.name);
+    scenario
+}
+
+/// `m0` needs `m1`, whose load always fails, which modprobe does not mind: so the loader of `m0` may wait
+/// in `resolve_symbol_wait()` for the `m1` of the other modprobe, and its time may be over as that fails.
+fn waits_for_a_symbol() -> Scenario {
+    let text = r#"
+        name = "a dependency fails while the loader of what needs it waits for its symbols"
+        features = { kernel = "v4.9", kmod = "v20" }
+        environment = { timeouts = true }
+        module = [{ name = "m0", dependencies = ["m1"] }, { name = "m1", name-taken = true }]
+        actor = [{ call = "request_module", name = "m0", count = 2 }]
+    "#;
+    let mut scenario = scenario_file::load("symbol.toml", text, &[]).expect("well formed").scenario;
+    let Resolution::Modules(targets) = &mut scenario.names[0].resolution else { unreachable!() };
+    targets[0].probe[0].required = false;
     scenario
 }
 
@@ -84,6 +102,7 @@ fn the_model_catches_faults_of_the_code() {
         (Fault::OneRead, plain(E::Ok)),
         (Fault::NoFirstLook, plain(E::Ok)),
         (Fault::TestBeforeQueueing, plain(E::Ok)),
+        (Fault::NoLastTest, waits_for_a_symbol()),
         (Fault::NoCheck, on("v4.9+verify", "v19", Naming::Plain, E::Ok, 2)),
         (Fault::StatusLost, plain(E::Fail)),
         (Fault::NoReferenceCheck, on("v4.9", "v20", Naming::FsAndModule, E::Rmmod, 2)),
