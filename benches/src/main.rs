@@ -72,8 +72,8 @@ type Failure = Box<dyn std::error::Error>;
 fn child(run: &[String]) -> Result<bool, Failure> {
     let [what, callers, threads] = run else { return Err("--run takes three values".into()) };
     let (callers, threads) = (callers.parse()?, threads.parse()?);
-    let explored = |symmetry| -> Result<(u64, u64), Failure> {
-        let found = ours::run(callers, symmetry, threads, None)?;
+    let explored = |symmetry, follow_all| -> Result<(u64, u64), Failure> {
+        let found = ours::run(callers, (symmetry, follow_all), threads, None)?;
         // What was found on the way is part of the work.
         if found.violations.len() != 1 || found.stuck.is_some() {
             return Err("the race was not found, or somebody is stuck".into());
@@ -81,8 +81,10 @@ fn child(run: &[String]) -> Result<bool, Failure> {
         Ok((found.states, found.transitions))
     };
     let (states, transitions) = match what.as_str() {
-        "kmodcheck" => explored(false)?,
-        "kmodcheck-symmetry" => explored(true)?,
+        "kmodcheck" => explored(false, false)?,
+        "kmodcheck-all" => explored(false, true)?,
+        "kmodcheck-symmetry" => explored(true, false)?,
+        "kmodcheck-symmetry-all" => explored(true, true)?,
         "kmodcheck-counted" => ours::counted(callers)?,
         "kmodcheck-reduced" => ours::reduced(callers, false)?,
         "kmodcheck-reduced-symmetry" => ours::reduced(callers, true)?,
@@ -149,10 +151,12 @@ fn field(
     };
     if symmetry {
         own("kmodcheck-symmetry", "kmodcheck, sorted", &some)?;
+        own("kmodcheck-symmetry-all", "kmodcheck, sorted, all followed", &[1])?;
         own("kmodcheck-counted", "kmodcheck, counted", &[1])?;
         own("stateright-symmetry", "stateright DFS, symmetry", &some)?;
     } else {
         own("kmodcheck", "kmodcheck", &some)?;
+        own("kmodcheck-all", "kmodcheck, all followed", &[1])?;
         if plain::fits(callers) {
             own("plain", "plain loop with prefetch, no trace", &[1])?;
         }

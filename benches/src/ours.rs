@@ -34,13 +34,14 @@ impl Monitor<ReferenceModel> for Violations {
 /// whether anybody is stuck.
 pub fn run(
     callers: usize,
-    symmetry: bool,
+    (symmetry, follow_all): (bool, bool),
     threads: usize,
     bytes: Option<u64>,
 ) -> Result<Exploration<At, u64>, Unexplorable> {
     let model = ReferenceModel { callers, v19: true };
     let limits = Limits { bytes, ..Limits::default() };
-    explore(&model, &Violations, &Options { symmetry, threads, limits, ..Options::default() })
+    let options = Options { symmetry, follow_all, threads, limits, ..Options::default() };
+    explore(&model, &Violations, &options)
 }
 
 /// The same, together with other processes; none in all but the first.

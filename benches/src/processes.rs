@@ -148,7 +148,7 @@ fn play(one: &[String]) {
     let started;
     let (exploration, sent) = if one.len() == 2 {
         started = Instant::now();
-        (Some(ours::run(callers, false, threads, None).expect("it fits")), 0)
+        (Some(ours::run(callers, (false, false), threads, None).expect("it fits")), 0)
     } else {
         let hosts: Vec<String> = one[3].split(',').map(str::to_owned).collect();
         let net = match hosts.len() {

@@ -138,6 +138,10 @@ pub(crate) struct Check {
     #[arg(long)]
     pub no_symmetry: bool,
 
+    /// Follow every transition, also one whose end is found otherwise. Takes longer and says the same.
+    #[arg(long)]
+    pub follow_all: bool,
+
     /// Save the shortest trace of this property's violation (the first violated one unless told).
     #[arg(long, value_name = "FILE")]
     pub save_trace: Option<PathBuf>,

@@ -68,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     let describe = |p| spinner.set_message(progress::describe(p));
     let search = Options {
         symmetry: !check_args.no_symmetry,
+        follow_all: check_args.follow_all,
         limits,
         interrupt: Some(options::interrupt()),
         progress: Some(&describe),

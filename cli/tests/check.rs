@@ -116,6 +116,7 @@ fn json_is_the_same_from_run_to_run() {
     let arguments = ["--fs", "ext4", "--json"];
     let found = check(&arguments).exits(1);
     assert_eq!(found.out, check(&arguments).out);
+    assert_eq!(found.out, check(&["--fs", "ext4", "--json", "--follow-all"]).out);
     let json: Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!((&json["format"], &json["version"]), (&"kmodcheck-check".into(), &1.into()));
     assert_eq!(json["report"]["end"], "complete");

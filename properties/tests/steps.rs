@@ -84,6 +84,7 @@ impl Monitor<Processes<'_>> for Reached<'_> {
 /// Counted up to exchanging callers.
 const OPTIONS: Options<'static> = Options {
     symmetry: true,
+    follow_all: false,
     limits: Limits { states: None, bytes: None, time: None },
     interrupt: None,
     progress: None,

@@ -127,6 +127,9 @@ pub struct Exploration<Label, T = ()> {
     pub states: u64,
     /// Transitions from the expanded states.
     pub transitions: u64,
+    /// Of these, those that were followed; the others lead to states that these lead to, and on the same
+    /// level ([`crate::sleep`]).
+    pub followed: u64,
     /// Steps to the farthest state found.
     pub depth: u32,
     /// States found and not expanded; 0 if complete.
@@ -202,7 +205,8 @@ pub(crate) fn framed<'s, S: System>(
         return Err(Unexplorable::InitialOutOfBits);
     }
     let words = layout.words().ok_or(Unexplorable::TooWide(layout.bits()))?;
-    let frame = Frame { product, layout, symmetry: options.symmetry };
+    let frame =
+        Frame { product, layout, symmetry: options.symmetry, follow_all: options.follow_all };
     Ok((frame, words))
 }
 
@@ -247,6 +251,7 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
         end: searched.end,
         states: searched.states,
         transitions: searched.found.transitions,
+        followed: searched.found.followed,
         depth: searched.depth,
         queue: searched.states - searched.expanded,
         violations,

@@ -28,7 +28,7 @@ use crate::system::{Kind, System};
 use crate::visited::{Budget, SHARDS, Shard, shard_of};
 
 /// The first bytes of the file of sums; the last is the version.
-const MAGIC: [u8; 8] = *b"kmodckp\x01";
+const MAGIC: [u8; 8] = *b"kmodckp\x02";
 
 const SUMS: &str = "sums";
 
@@ -186,6 +186,7 @@ struct Directory<'c> {
 struct Written<T, const W: usize> {
     levels: Vec<[u8; 32]>,
     transitions: u64,
+    followed: u64,
     blocked_states: u64,
     first: Vec<(u8, u32, Packed<W>)>,
     exhausted: Option<(Packed<W>, u8)>,
@@ -369,7 +370,9 @@ impl<T: Serialize + DeserializeOwned, const W: usize> Keep<T, W> for Directory<'
                     .insert(states, &mut u64::MAX.clone(), &loading)
                     .expect("nothing limits it");
                 let new = shards[shard].len() - before;
-                let all_here = states.iter().all(|state| shard_of(state.hash()) == shard);
+                let all_here = (states.iter()).all(|stored| {
+                    shard_of(shards[shard].without_sleep_set(stored).hash()) == shard
+                });
                 if new != states.len() || !all_here {
                     return Err(damaged(&file, "a state twice or out of place", "each state once"));
                 }
@@ -380,6 +383,7 @@ impl<T: Serialize + DeserializeOwned, const W: usize> Keep<T, W> for Directory<'
         self.levels = written.levels;
         let mut found = Found::new();
         found.transitions = written.transitions;
+        found.followed = written.followed;
         found.blocked_states = written.blocked_states;
         for (property, level, state) in written.first {
             let slot = found.first.get_mut(usize::from(property));
@@ -433,6 +437,7 @@ impl<T: Serialize + DeserializeOwned, const W: usize> Keep<T, W> for Directory<'
         let written = Written::<T, W> {
             levels: self.levels.clone(),
             transitions: found.transitions,
+            followed: found.followed,
             blocked_states: found.blocked_states,
             first: (found.first.iter().zip(0..))
                 .filter_map(|(first, property)| first.map(|(level, s)| (property, level, s)))

@@ -101,6 +101,7 @@ struct Summary<T, const W: usize> {
     states: u64,
     expanded: u64,
     transitions: u64,
+    followed: u64,
     blocked_states: u64,
     first: Vec<(u8, u32, Packed<W>)>,
     exhausted: Option<(Packed<W>, u8)>,
@@ -237,15 +238,20 @@ where
         let share = options.limits.bytes.map(|bytes| bytes / options.threads.max(1) as u64);
         let budget = Budget::new(share);
         budget.note(LATELY);
+        let spare = frame.spare::<W>();
         Self {
             frame,
             monitor,
             options,
-            comms: Comms::new(timely, move |state| owner(state, peers) as u64, failed),
+            comms: Comms::new(
+                timely,
+                move |stored| owner(&spare.split(*stored).0, peers) as u64,
+                failed,
+            ),
             me,
             peers,
             expander: Expander::new(frame, monitor),
-            mine: Shard::new(&budget),
+            mine: Shard::new(&budget, frame.spare::<W>()),
             budget,
             starts: vec![vec![0]],
             unresolved: Vec::new(),
@@ -307,13 +313,15 @@ where
         while from < to && !stopped {
             let until = (from + BLOCK).min(to);
             let (me, peers, lately) = (self.me, self.peers, &mut self.lately);
+            let spare = self.frame.spare::<W>();
             for piece in self.mine.pieces(from, until) {
-                for &state in piece {
-                    let left = self.expander.expand(state, |after| {
+                for &stored in piece {
+                    let (state, asleep) = spare.split(stored);
+                    let left = self.expander.expand(state, asleep, |after, asleep| {
                         if peers == 1 || owner(&after, peers) == me {
-                            own.push(after);
+                            own.push(spare.join(after, asleep));
                         } else if lately.is_new(&after, after.hash()) {
-                            away.push(after);
+                            away.push(spare.join(after, asleep));
                         }
                     });
                     if left != 0 {
@@ -425,6 +433,7 @@ where
             states: self.mine.len() as u64,
             expanded: self.expanded,
             transitions: found.transitions,
+            followed: found.followed,
             blocked_states: found.blocked_states,
             first: (found.first.iter().zip(0..))
                 .filter_map(|(first, property)| first.map(|(level, s)| (property, level, s)))
@@ -464,6 +473,7 @@ where
             searched.states += summary.states;
             searched.expanded += summary.expanded;
             searched.found.transitions += summary.transitions;
+            searched.found.followed += summary.followed;
             searched.found.blocked_states += summary.blocked_states;
             for (property, level, state) in summary.first {
                 let slot = &mut searched.found.first[usize::from(property)];

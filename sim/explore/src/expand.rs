@@ -9,7 +9,8 @@
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
 use crate::product::{Configuration, MAX_PROCESSES, Product, Transition};
-use crate::steps::{NONE, Pair, Patch, SPECIAL, Steps};
+use crate::sleep::{Commuting, Spare};
+use crate::steps::{NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::stuck::Rescue;
 use crate::system::{DORMANT, Effect, Kind, Local, Queue, System};
 
@@ -18,9 +19,16 @@ pub(crate) struct Frame<'a, S: System> {
     pub product: Product<'a, S>,
     pub layout: Layout,
     pub symmetry: bool,
+    /// Nobody sleeps.
+    pub follow_all: bool,
 }
 
 impl<S: System> Frame<'_, S> {
+    /// Where the sleep set of a stored state is.
+    pub fn spare<const W: usize>(&self) -> Spare {
+        Spare::of::<W>(&self.layout)
+    }
+
     /// The packed state of which all that differ by exchanging processes are taken for one.
     pub fn canonical<const W: usize>(&self, c: &Configuration) -> Packed<W> {
         let mut c = *c;
@@ -30,8 +38,8 @@ impl<S: System> Frame<'_, S> {
         self.layout.pack(&c)
     }
 
-    /// The canonical form of a successor of a canonical state. `alone`: of the processes other than
-    /// the actor nothing was changed.
+    /// The canonical form of a successor of a canonical state, and where the actor is in it, if the
+    /// others closed up around it. `alone`: of the processes other than the actor nothing was changed.
     #[inline]
     fn sorted<const W: usize>(
         &self,
@@ -39,10 +47,10 @@ impl<S: System> Frame<'_, S> {
         actor: usize,
         mut after: Packed<W>,
         alone: bool,
-    ) -> Packed<W> {
+    ) -> (Packed<W>, Option<usize>) {
         let product = &self.product;
         if !alone || !product.contiguous() {
-            return self.sorted_anew(&after);
+            return (self.sorted_anew(&after), None);
         }
         let local = layout.local(&after, actor);
         let mut to = actor;
@@ -55,7 +63,7 @@ impl<S: System> Frame<'_, S> {
             }
         }
         layout.reinsert(&mut after, actor, to, local);
-        after
+        (after, Some(to))
     }
 
     /// The same, however much was changed.
@@ -73,6 +81,8 @@ impl<S: System> Frame<'_, S> {
 /// What a worker finds and counts while it expands.
 pub(crate) struct Found<const W: usize> {
     pub transitions: u64,
+    /// Of these, those that were followed.
+    pub followed: u64,
     pub blocked_states: u64,
     /// The least state of the first level in which a step found no dormant process to start, and the
     /// kind; likewise the states in which each property was first violated.
@@ -87,6 +97,7 @@ impl<const W: usize> Found<W> {
     pub fn new() -> Self {
         Self {
             transitions: 0,
+            followed: 0,
             blocked_states: 0,
             exhausted: None,
             first: [None; 64],
@@ -109,6 +120,7 @@ impl<const W: usize> Found<W> {
     /// Adds what another worker found.
     pub fn add(&mut self, other: &Self) {
         self.transitions += other.transitions;
+        self.followed += other.followed;
         self.blocked_states += other.blocked_states;
         self.exhausted = [self.exhausted, other.exhausted].into_iter().flatten().min();
         for (mine, theirs) in self.first.iter_mut().zip(&other.first) {
@@ -132,6 +144,7 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {
     monitor: &'a M,
     pub steps: Steps<S::Label, W>,
     rescue: Rescue,
+    commuting: Commuting,
     pub tally: M::Tally,
     pub found: Found<W>,
 }
@@ -141,6 +154,18 @@ struct Before<const W: usize> {
     packed: Packed<W>,
     /// Only if the monitor asks for whole states.
     whole: Option<Configuration>,
+}
+
+/// What the processes of a state can do.
+struct Gathered {
+    /// By process.
+    entries: [u32; MAX_PROCESSES],
+    /// Of process i, bit i: BLOCKED and SPECIAL.
+    flags: u32,
+    /// Those with steps that leave the shared state as it is, and those of which some step does not; of
+    /// equal ones the first; none with special steps.
+    still: u16,
+    changing: u16,
 }
 
 /// One process of that state that takes one outcome.
@@ -160,6 +185,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             monitor,
             steps: Steps::new(&frame.layout, kinds),
             rescue: Rescue::default(),
+            commuting: Commuting::new(),
             tally: M::Tally::default(),
             found: Found::new(),
         }
@@ -167,7 +193,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.steps.bytes() + self.rescue.bytes()
+        self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
     }
 
     /// Tells the monitor of the steps taken since the last time.
@@ -175,20 +201,27 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         self.steps.record(self.monitor, &mut self.tally);
     }
 
-    /// Calls `visit` with every successor, canonical if symmetry is on; with equal ones as often as
-    /// it likes. Returns the processes that are blocked and for which it was not seen at once that
+    /// Calls `visit` with the successors, canonical if symmetry is on, and the sleep set of each; with
+    /// equal ones as often as it likes; not with those that the processes lead to that are `asleep`,
+    /// unless by special steps. Returns the processes that are blocked and for which it was not seen at once that
     /// they can run again by ordinary steps.
     #[inline]
-    pub fn expand(&mut self, packed: Packed<W>, visit: impl FnMut(Packed<W>)) -> u16 {
+    pub fn expand(
+        &mut self,
+        packed: Packed<W>,
+        asleep: u16,
+        visit: impl FnMut(Packed<W>, u16),
+    ) -> u16 {
         if self.steps.is_full(MAX_PROCESSES) {
             self.record();
             self.steps.clear();
             self.rescue.clear();
+            self.commuting.clear();
         }
         if self.frame.symmetry {
-            self.expand_by::<true>(packed, visit)
+            self.expand_by::<true>(packed, asleep, visit)
         } else {
-            self.expand_by::<false>(packed, visit)
+            self.expand_by::<false>(packed, asleep, visit)
         }
     }
 
@@ -196,49 +229,42 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     fn expand_by<const SYMMETRY: bool>(
         &mut self,
         packed: Packed<W>,
-        mut visit: impl FnMut(Packed<W>),
+        asleep: u16,
+        mut visit: impl FnMut(Packed<W>, u16),
     ) -> u16 {
         let frame = self.frame;
         let layout = frame.layout;
-        let shared = layout.shared(&packed);
         let all_times = if SYMMETRY { self.times(&layout, &packed) } else { [1; MAX_PROCESSES] };
-        let row = self.steps.row(shared);
-        let mut entries = [NONE; MAX_PROCESSES];
-        // Of process i, bit i: BLOCKED and SPECIAL.
-        let mut flags = 0;
-        let mut transitions = 0;
-        let mut next = layout.shared_bits;
-        for actor in 0..layout.processes {
-            let place = next;
-            next += layout.local_bits;
-            let local = layout.local_at(&packed, place);
-            if local == DORMANT {
-                continue;
-            }
-            let mut number = self.steps.entry(&row, frame.kind(actor), shared, local);
-            if number == NONE {
-                number = self.ask(actor, &packed);
-            }
-            entries[actor % MAX_PROCESSES] = number;
-            let entry = &mut self.steps.entries[number as usize];
-            flags |= entry.flags << actor;
-            let times = if SYMMETRY { u64::from(all_times[actor % MAX_PROCESSES]) } else { 1 };
-            if M::WHOLE || entry.flags & SPECIAL != 0 || times == 0 {
-                continue;
-            }
+        let all = self.gather::<SYMMETRY>(&layout, &packed, &all_times);
+        let entries = &all.entries;
+        let mut followed = 0;
+        let mut awake = (all.still | all.changing) & !asleep;
+        while awake != 0 {
+            let actor = awake.trailing_zeros() as usize;
+            awake &= awake - 1;
+            let place = layout.place(actor);
+            let before = (1 << actor) - 1;
+            let before =
+                if frame.follow_all { (0, 0) } else { (all.still & before, all.changing & before) };
             // Others' history and wake-ups aside, a step is bits to be flipped.
-            entry.visits += times;
-            transitions += times * u64::from(entry.outcomes);
-            let first = entry.first as usize;
-            let last = first + usize::from(entry.outcomes);
-            for patch in &self.steps.patches[first..last] {
-                let (after, alone) = own_step(frame, &layout, &packed, (actor, place), patch);
-                visit(if SYMMETRY { frame.sorted(&layout, actor, after, alone) } else { after });
+            let entry = &self.steps.entries[entries[actor] as usize];
+            followed += u64::from(all_times[actor]) * u64::from(entry.outcomes);
+            for outcome in entry.first..entry.first + u32::from(entry.outcomes) {
+                let patch = self.steps.patches[outcome as usize];
+                let (after, alone) = own_step(frame, &layout, &packed, (actor, place), &patch);
+                let sleepers = self.sleepers(entries, (actor, outcome, patch.changed), before);
+                if SYMMETRY {
+                    let (after, to) = frame.sorted(&layout, actor, after, alone);
+                    visit(after, to.map_or(0, |to| moved_up(sleepers, to)));
+                } else {
+                    visit(after, sleepers);
+                }
             }
         }
-        self.found.transitions += transitions;
+        let (entries, flags) = (all.entries, all.flags);
+        self.found.followed += followed;
         if M::WHOLE || flags >= SPECIAL {
-            self.take_special(&packed, &entries, &all_times, &mut visit);
+            self.take_special(&packed, &entries, &all_times, &mut |after| visit(after, 0));
         }
         let blocked = flags as u16;
         if blocked == 0 {
@@ -246,6 +272,68 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         }
         self.found.blocked_states += 1;
         self.rescue.unresolved(frame.product.system, &mut self.steps, &entries, blocked)
+    }
+
+    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps.
+    #[inline(always)]
+    fn gather<const SYMMETRY: bool>(
+        &mut self,
+        layout: &Layout,
+        packed: &Packed<W>,
+        times: &[u8; MAX_PROCESSES],
+    ) -> Gathered {
+        let shared = layout.shared(packed);
+        let row = self.steps.row(shared);
+        let mut all = Gathered { entries: [NONE; MAX_PROCESSES], flags: 0, still: 0, changing: 0 };
+        let mut transitions = 0;
+        let mut next = layout.shared_bits;
+        for actor in 0..layout.processes {
+            let local = layout.local_at(packed, next);
+            next += layout.local_bits;
+            if local == DORMANT {
+                continue;
+            }
+            let mut number = self.steps.entry(&row, self.frame.kind(actor), shared, local);
+            if number == NONE {
+                number = self.ask(actor, packed);
+            }
+            all.entries[actor % MAX_PROCESSES] = number;
+            let entry = &mut self.steps.entries[number as usize];
+            all.flags |= entry.flags << actor;
+            if M::WHOLE {
+                continue;
+            }
+            let times = if SYMMETRY { times[actor % MAX_PROCESSES] } else { 1 };
+            let (moves, counted) =
+                if entry.moves == 0 || times == 0 { (0, 0) } else { (entry.moves, times) };
+            entry.visits += u64::from(counted);
+            transitions += u64::from(counted) * u64::from(entry.outcomes);
+            all.still |= u16::from(moves & STILL) << actor;
+            all.changing |= u16::from(moves >> 1) << actor;
+        }
+        self.found.transitions += transitions;
+        all
+    }
+
+    /// The processes before the actor that sleep after its step. `still`, `changing`: those of them that
+    /// have steps.
+    #[inline]
+    fn sleepers(
+        &mut self,
+        entries: &[u32; MAX_PROCESSES],
+        (actor, outcome, changed): (usize, u32, bool),
+        (still, changing): (u16, u16),
+    ) -> u16 {
+        // Of two steps that change nothing shared, both orders are the same.
+        let (mut sleepers, mut asked) = if changed { (0, still) } else { (still, changing) };
+        while asked != 0 {
+            let other = asked.trailing_zeros() as usize;
+            asked &= asked - 1;
+            let pair = (entries[actor % MAX_PROCESSES], outcome, entries[other % MAX_PROCESSES]);
+            let of = (self.frame.product.system, &self.frame.layout, self.monitor);
+            sleepers |= u16::from(self.commuting.commute(&mut self.steps, of, pair)) << other;
+        }
+        sleepers
     }
 
     /// Asks the system what a process can do.
@@ -385,6 +473,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     ) {
         let frame = self.frame;
         self.found.transitions += taken.times;
+        self.found.followed += taken.times;
         let outcome = &mut self.steps.outcomes[taken.outcome as usize];
         outcome.taken += taken.times;
         let mut violated = outcome.violated;
@@ -409,11 +498,19 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         }
         let symmetry = frame.symmetry;
         visit(if symmetry {
-            frame.sorted(&frame.layout, taken.actor, *after, alone)
+            frame.sorted(&frame.layout, taken.actor, *after, alone).0
         } else {
             *after
         });
     }
+}
+
+/// A set of processes before the actor, as they are when it has been moved to the place `to`: from there
+/// on by one place.
+#[inline]
+fn moved_up(processes: u16, to: usize) -> u16 {
+    let below = (1_u32 << to) as u16 - 1;
+    processes & below | (processes & !below) << 1
 }
 
 /// The own step of the actor, whose local state is at `place`, and everybody's history; not the

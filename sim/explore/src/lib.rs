@@ -99,6 +99,7 @@ pub mod reduce;
 pub mod reorder;
 pub mod replay;
 mod search;
+pub mod sleep;
 pub mod steps;
 pub mod stuck;
 pub mod system;

@@ -152,7 +152,8 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     ) -> Result<Searched<'f, S, M, W>, CheckpointError> {
         let threads = options.threads.max(1);
         let budget = Budget::new(options.limits.bytes);
-        let mut shards: Vec<Shard<W>> = (0..SHARDS).map(|_| Shard::new(&budget)).collect();
+        let mut shards: Vec<Shard<W>> =
+            (0..SHARDS).map(|_| Shard::new(&budget, frame.spare::<W>())).collect();
         let loaded = keep.load(&mut shards, &budget)?;
         let search = Search {
             frame,
@@ -490,6 +491,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
         let Worker { expander, recent, noted } = worker;
+        let spare = self.frame.spare::<W>();
         expander.found.enter(job.level);
         let before = expander.found.transitions;
         while let number = self.next.fetch_add(1, Ordering::Relaxed)
@@ -500,11 +502,12 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             lists.iter_mut().for_each(Vec::clear);
             unresolved.clear();
             let from = job.from + number * BLOCK;
-            for &state in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
-                let left = expander.expand(state, |after| {
+            for &stored in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
+                let (state, asleep) = spare.split(stored);
+                let left = expander.expand(state, asleep, |after, asleep| {
                     let hash = after.hash();
                     if recent.is_new(&after, hash) {
-                        lists[shard_of(hash)].push(after);
+                        lists[shard_of(hash)].push(spare.join(after, asleep));
                     }
                 });
                 if left != 0 {

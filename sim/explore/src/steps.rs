@@ -42,6 +42,8 @@ pub struct Entry {
     pub flags: u32,
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
+    /// [`STILL`] or [`CHANGES`], or 0: no outcomes, or special ones.
+    pub moves: u8,
 }
 
 /// Flag of an entry: the process has not returned and has no ordinary step.
@@ -50,6 +52,12 @@ pub const BLOCKED: u32 = 1;
 /// Flag of an entry: some outcome has an effect on others, or violates some property. So far from the
 /// other that the flags of all processes of a state fit side by side.
 pub const SPECIAL: u32 = 1 << MAX_PROCESSES;
+
+/// No outcome changes the shared state, has an effect on others, or violates a property.
+pub const STILL: u8 = 1;
+
+/// Some outcome changes the shared state; none has an effect on others, or violates a property.
+pub const CHANGES: u8 = 2;
 
 const UNKNOWN: u16 = u16::MAX;
 
@@ -128,7 +136,8 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         } else {
             Index::Hashed { table: vec![NONE; 1 << 10], pairs: Vec::new() }
         };
-        let unknown = Entry { visits: 0, first: 0, outcomes: UNKNOWN, flags: 0, helper: NONE };
+        let unknown =
+            Entry { visits: 0, first: 0, outcomes: UNKNOWN, flags: 0, helper: NONE, moves: 0 };
         Self {
             index,
             entries: if dense { vec![unknown; 1 << bits] } else { Vec::new() },
@@ -213,6 +222,25 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         }
     }
 
+    /// The numbers of the outcomes of an entry.
+    pub fn outcomes_of(&self, entry: u32) -> std::ops::Range<usize> {
+        let entry = &self.entries[entry as usize];
+        entry.first as usize..entry.first as usize + usize::from(entry.outcomes)
+    }
+
+    /// The entry of a pair, asked for if there is none.
+    pub fn entry_of<S: System<Label = Label>, M: Monitor<S>>(
+        &mut self,
+        pair: Pair,
+        asked: (&S, &Layout, &M),
+    ) -> u32 {
+        let row = self.row(pair.shared);
+        match self.entry(&row, pair.kind, pair.shared, pair.local) {
+            NONE => self.ask(pair, asked),
+            entry => entry,
+        }
+    }
+
     /// The part of the index that belongs to one shared state.
     #[inline]
     pub fn row(&self, shared: Shared) -> Row {
@@ -292,7 +320,13 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         let blocked = !running && !system.returned(kind, local);
         let flags = (u32::from(blocked) * BLOCKED) | (u32::from(special) * SPECIAL);
         let outcomes = outcomes as u16;
-        let entry = Entry { visits: 0, first, outcomes, flags, helper: NONE };
+        let changes = self.patches[first as usize..].iter().any(|patch| patch.changed);
+        let moves = match (special || outcomes == 0, changes) {
+            (true, _) => 0,
+            (false, true) => CHANGES,
+            (false, false) => STILL,
+        };
+        let entry = Entry { visits: 0, first, outcomes, flags, helper: NONE, moves };
         self.known += 1;
         let row = self.row(shared);
         let slot = self.hashed(&row, pair);

@@ -19,7 +19,7 @@ use crate::system::System;
 use crate::visited::Shard;
 
 /// States that one worker takes at a time.
-pub(crate) const BLOCK: usize = 1 << 12;
+pub(crate) const BLOCK: usize = 1 << 13;
 
 /// The stored states, by level.
 pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
@@ -78,7 +78,9 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
             few[(hash >> 56 & 3) as usize] |= 1 << (hash >> 58);
         }
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
+        let spare = self.frame.spare::<W>();
         let work = || {
+            // Along all transitions, so that it is the least one whatever slept.
             let mut expander = Expander::<S, CountOnly, W>::new(self.frame, &CountOnly);
             let mut mine = vec![None; wanted.len()];
             loop {
@@ -86,14 +88,15 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
                 if from >= states {
                     break;
                 }
-                for state in block(&shards, starts, ends, from, BLOCK).flatten() {
-                    expander.expand(*state, |after| {
+                for stored in block(&shards, starts, ends, from, BLOCK).flatten() {
+                    let (state, _) = spare.split(*stored);
+                    expander.expand(state, 0, |after, _| {
                         let hash = after.hash();
                         if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
                             && let Ok(at) = wanted.binary_search(&after)
                         {
                             let slot: &mut Option<Packed<W>> = &mut mine[at];
-                            *slot = [*slot, Some(*state)].into_iter().flatten().min();
+                            *slot = [*slot, Some(state)].into_iter().flatten().min();
                         }
                     });
                 }

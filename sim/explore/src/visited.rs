@@ -11,6 +11,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::packed::Packed;
+use crate::sleep::Spare;
 
 /// Bytes of a huge page: what the table of a shard is a multiple of, once it is as large.
 const HUGE: usize = 2 << 20;
@@ -130,9 +131,11 @@ pub struct Shard<const W: usize> {
     room: usize,
     /// The state that looks like an empty slot is kept apart.
     has_zero: bool,
-    /// In the order found.
+    /// In the order found, each with the sleep set it came with.
     list: Vec<Vec<Packed<W>>>,
     len: usize,
+    /// Where in a state that is.
+    spare: Spare,
 }
 
 /// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
@@ -195,8 +198,8 @@ fn prefetch<const W: usize>(slots: &[[u64; W]], at: usize) {
 }
 
 impl<const W: usize> Shard<W> {
-    /// A small table.
-    pub fn new(budget: &Budget) -> Self {
+    /// A small table, for states that come with their sleep sets in `spare` bits.
+    pub fn new(budget: &Budget, spare: Spare) -> Self {
         let slots = 16;
         budget.note(slots * size_of::<Packed<W>>());
         Self {
@@ -206,7 +209,13 @@ impl<const W: usize> Shard<W> {
             has_zero: false,
             list: Vec::new(),
             len: 0,
+            spare,
         }
+    }
+
+    /// The state alone.
+    pub fn without_sleep_set(&self, stored: &Packed<W>) -> Packed<W> {
+        self.spare.split(*stored).0
     }
 
     /// States stored.
@@ -219,7 +228,7 @@ impl<const W: usize> Shard<W> {
         self.len == 0
     }
 
-    /// The states from the `from`th found on, in pieces.
+    /// The states from the `from`th found on, in pieces, each as it was inserted.
     pub fn pieces(&self, from: usize, to: usize) -> impl Iterator<Item = &[Packed<W>]> {
         let mut from = from;
         std::iter::from_fn(move || {
@@ -235,7 +244,7 @@ impl<const W: usize> Shard<W> {
     }
 
     /// Adds those of `states` that are not there yet, as long as there are fewer than `most`, which
-    /// is lowered by each.
+    /// is lowered by each. States are told apart without their sleep sets.
     ///
     /// # Errors
     /// If there may be no more states, or `budget` has no bytes for them. What comes before the state
@@ -267,15 +276,20 @@ impl<const W: usize> Shard<W> {
         most: &mut u64,
         budget: &Budget,
     ) -> Result<(), Full> {
+        let spare = self.spare;
         let slots = self.slots.get_mut();
         let len = slots.len();
-        for state in &states[..states.len().min(AHEAD)] {
-            prefetch(slots, slot(state.hash(), len));
+        let ask_for = |slots: &[[u64; W]], stored: &Packed<W>| {
+            prefetch(slots, slot(spare.split(*stored).0.hash(), len));
+        };
+        for stored in &states[..states.len().min(AHEAD)] {
+            ask_for(slots, stored);
         }
-        for (i, state) in states.iter().enumerate() {
+        for (i, stored) in states.iter().enumerate() {
             if let Some(ahead) = states.get(i + AHEAD) {
-                prefetch(slots, slot(ahead.hash(), len));
+                ask_for(slots, ahead);
             }
+            let state = &spare.split(*stored).0;
             let Some(at) = vacancy(slots, slot(state.hash(), len), state) else { continue };
             if *state == Packed::ZERO && self.has_zero {
                 continue;
@@ -288,7 +302,7 @@ impl<const W: usize> Shard<W> {
                 self.list.push(Vec::with_capacity(PIECE));
             }
             *most -= 1;
-            self.list.last_mut().expect("a piece with room").push(*state);
+            self.list.last_mut().expect("a piece with room").push(*stored);
             self.len += 1;
             if *state == Packed::ZERO {
                 self.has_zero = true;
@@ -342,7 +356,7 @@ mod tests {
     #[test]
     fn holds_what_was_inserted_once_and_in_order() {
         let budget = Budget::new(None);
-        let mut shard = Shard::<2>::new(&budget);
+        let mut shard = Shard::<2>::new(&budget, Spare::NONE);
         let mut seen = HashSet::new();
         let mut order = Vec::new();
         let mut held = Vec::new();
@@ -373,7 +387,7 @@ mod tests {
         let distinct = offered.iter().map(|s| s.0).collect::<HashSet<_>>().len();
         for most in [0, 1, 100, distinct as u64 - 1, distinct as u64] {
             let budget = Budget::new(None);
-            let mut shard = Shard::<2>::new(&budget);
+            let mut shard = Shard::<2>::new(&budget, Spare::NONE);
             let mut left = most;
             let end = shard.insert(&offered, &mut left, &budget);
             let full = most < distinct as u64;
@@ -382,7 +396,7 @@ mod tests {
         }
         for bytes in [1, 10_000, 20_000, 30_000] {
             let budget = Budget::new(Some(bytes));
-            let mut shard = Shard::<2>::new(&budget);
+            let mut shard = Shard::<2>::new(&budget, Spare::NONE);
             let end = shard.insert(&offered, &mut u64::MAX.clone(), &budget);
             assert_eq!(end, Err(Full::Bytes), "{bytes}");
             assert!(budget.peak() <= bytes.max(16 * 16), "{bytes}: {}", budget.peak());

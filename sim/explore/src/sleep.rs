@@ -1,0 +1,168 @@
+//! Sleep sets of one step: transitions that need not be followed, because another one that is followed
+//! leads to the same state from the same level.
+//!
+//! - Paper: P. Godefroid, 'Partial-Order Methods for the Verification of Concurrent Systems', LNCS 1032,
+//!   1996, chapter 5. Sleep sets leave out transitions, never states. There a search that comes back to a
+//!   state intersects its sleep sets; here the set of the first transition into a state stays, and holds
+//!   only what that one transition and the processes before its own allow.
+//! - Guarantees: every state is found, and on the level where it is found without. Every transition is
+//!   counted, judged by every property, and asked whether it blocks anybody. Traces are rebuilt along all
+//!   transitions. So results do not depend on it.
+//! - Needs: nothing declared. That two steps commute is found out by taking both, in both orders.
+//! - Costs: no memory, where a stored state has bits that the state does not use: the set is there.
+//!   Otherwise processes without a bit never sleep.
+//!
+//! # The rule
+//!
+//! Let process *a* take the step A from *s* to *u*, which was not found before. A process *b* of a lower
+//! rank sleeps in *u* if A and each step B of *b* in *s* commute: *b* can take just those steps in *u*,
+//! *a* can take A after each, and both orders end in the same state. Where nobody is exchanged, ranks are
+//! the processes' numbers; up to symmetry, kind and local state, so that equal processes have one rank.
+//! Steps that wake or start others, or violate a property, rank above all others: nobody asleep is kept
+//! from them, and they put nobody to sleep.
+//!
+//! That *t*, at distance *d*, is found on level *d*: of the transitions into *t* from states at distance
+//! *d* - 1, which by induction were found on that level, take one of the highest rank, a step B of *b* from
+//! *u*. If *b* sleeps in *u*, then *u* was found from some *s* by a step A of higher rank, B leads
+//! from *s* to some *s'*, and A from *s'* to *t*. Neither is *s'* nearer than *d* - 1, for then *t* would be
+//! nearer than *d*; nor farther, for *s* is at *d* - 2. So A is a transition into *t* from distance *d* - 1 of a
+//! higher rank than the highest. So *b* does not sleep there.
+
+use crate::bfs::Monitor;
+use crate::packed::{Layout, Packed};
+use crate::steps::{Pair, Steps, mix};
+use crate::system::{DORMANT, Effect, Kind, Local, Shared, System};
+
+/// The bits of the last word that no state uses: in a stored state its sleep set, one bit for a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spare {
+    mask: u64,
+    shift: u32,
+}
+
+impl Spare {
+    /// No bits.
+    pub const NONE: Self = Self { mask: 0, shift: 0 };
+
+    /// Those that the layout leaves, at most one for each process.
+    pub fn of<const W: usize>(layout: &Layout) -> Self {
+        let free = (64 * W as u32 - layout.bits()).min(layout.processes as u32);
+        if free == 0 {
+            return Self::NONE;
+        }
+        Self { mask: u64::MAX << (64 - free), shift: 64 - free }
+    }
+
+    /// A state with its sleep set, as far as there are bits for it.
+    #[inline]
+    pub fn join<const W: usize>(self, mut state: Packed<W>, asleep: u16) -> Packed<W> {
+        state.0[W - 1] |= u64::from(asleep) << self.shift & self.mask;
+        state
+    }
+
+    /// The state, and its sleep set.
+    #[inline]
+    pub fn split<const W: usize>(self, mut stored: Packed<W>) -> (Packed<W>, u16) {
+        let last = stored.0[W - 1];
+        stored.0[W - 1] = last & !self.mask;
+        (stored, ((last & self.mask) >> self.shift) as u16)
+    }
+}
+
+/// Answers that are kept, a power of two.
+const ANSWERS: usize = 1 << 14;
+
+/// What is asked when it is found out whether steps commute.
+pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);
+
+/// Which steps commute, as far as it was asked lately.
+pub(crate) struct Commuting {
+    /// Each in a place of its own: outcome and entry, and in the lowest bit the answer; 0 is none.
+    answers: Vec<u64>,
+}
+
+impl Commuting {
+    pub fn new() -> Self {
+        Self { answers: vec![0; ANSWERS] }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.answers.len() * size_of::<u64>()
+    }
+
+    /// Forgets all answers.
+    pub fn clear(&mut self) {
+        self.answers.fill(0);
+    }
+
+    /// Whether an outcome of the entry `a` commutes with every outcome of the entry `b`, both of one
+    /// shared state. At most one of the two changes that.
+    #[inline]
+    pub fn commute<S: System, M: Monitor<S>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        asked: Asked<'_, S, M>,
+        (a, outcome, b): (u32, u32, u32),
+    ) -> bool {
+        let key = (u64::from(outcome) << 32 | u64::from(b)) + 1;
+        let place = mix(key) as usize & (ANSWERS - 1);
+        let answer = self.answers[place];
+        if answer >> 1 == key {
+            return answer & 1 != 0;
+        }
+        let answer = find_out(steps, asked, (a, outcome, b));
+        self.answers[place] = key << 1 | u64::from(answer);
+        answer
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn find_out<S: System, M: Monitor<S>, const W: usize>(
+    steps: &mut Steps<S::Label, W>,
+    asked: Asked<'_, S, M>,
+    (a, outcome, b): (u32, u32, u32),
+) -> bool {
+    let (a, number_of_b, b) = (steps.pair(a), b, steps.pair(b));
+    assert_eq!(a.shared, b.shared);
+    let still = |kind: Kind, to: Shared, local: Local| {
+        local == DORMANT || asked.0.observe(kind, a.shared, to, local) == local
+    };
+    let own = steps.patches[outcome as usize];
+    let (to, local_after) = {
+        let outcome = &steps.outcomes[outcome as usize];
+        (outcome.choice.shared, outcome.local_after)
+    };
+    let others = steps.outcomes_of(number_of_b);
+    if own.changed {
+        // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
+        // effect there, it will be followed.
+        let there = steps.entry_of(Pair { shared: to, ..b }, asked);
+        let there = steps.outcomes_of(there);
+        others.len() == there.len()
+            && still(b.kind, to, b.local)
+            && others.zip(there).all(|(here, there)| {
+                let (here_to, there_to) = (steps.patches[here], steps.patches[there]);
+                !here_to.changed
+                    && !there_to.changed
+                    && here_to.local == there_to.local
+                    && still(b.kind, to, steps.outcomes[here].local_after)
+            })
+    } else {
+        // A can be taken after each of them, and remembers nothing of it, before or after.
+        others.into_iter().all(|other| {
+            if !steps.patches[other].changed {
+                return true;
+            }
+            let to = steps.outcomes[other].choice.shared;
+            let there = steps.entry_of(Pair { shared: to, ..a }, asked);
+            still(a.kind, to, a.local)
+                && still(a.kind, to, local_after)
+                && steps.outcomes_of(there).any(|after| {
+                    let patch = &steps.patches[after];
+                    let effect = steps.outcomes[after].choice.effect;
+                    !patch.changed && patch.local == own.local && effect == Effect::None
+                })
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Transitions that are not followed change nothing of what a search says: against a naive explorer, and
+//! against the same search following all, on systems drawn at random and on the reference model.
+
+mod common;
+
+use common::naive::Naive;
+use common::random_bits::RandomBits;
+use common::random_system::RandomSystem;
+use common::reference_model::ReferenceModel;
+use common::same::same;
+use kmodcheck_explore::bfs::{CountOnly, Monitor};
+use kmodcheck_explore::{
+    Choice, Effect, End, Exploration, Footprint, Initial, Kind, Local, Options, Queue, Shared,
+    Step, System, WayOut, explore,
+};
+
+const SYSTEMS: u64 = 10_000;
+
+/// Asked of steps only, as nobody sleeps where whole transitions are asked for. What violates depends on
+/// who steps from where to where, so that a step may be special in one shared state and not in the next.
+struct SomeSteps;
+
+impl<S: System> Monitor<S> for SomeSteps {
+    type Tally = u64;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<S::Label>) -> u64 {
+        let mut word = step.before as u64 ^ (step.before >> 64) as u64;
+        for part in [step.local_before, step.after as u64, step.local_after] {
+            word = (word ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
+        }
+        if word.is_multiple_of(8) { 1 << (word >> 60) } else { 0 }
+    }
+
+    fn record_step(&self, tally: &mut u64, step: &Step<S::Label>, violated: u64, times: u64) {
+        *tally += times * (1 + (step.local_after << 8 & 0xFFFF) + (violated << 20));
+    }
+}
+
+fn both<S: System, M: Monitor<S>>(
+    system: &S,
+    monitor: &M,
+    symmetry: bool,
+) -> [Exploration<S::Label, M::Tally>; 2] {
+    [false, true].map(|follow_all| {
+        let options = Options { symmetry, follow_all, threads: 2, ..Options::default() };
+        explore(system, monitor, &options).expect("the system is small")
+    })
+}
+
+/// What came of many systems.
+#[derive(Debug, Default)]
+struct Worth {
+    /// Searches in which somebody slept, and the transitions not followed.
+    searches: u64,
+    transitions: u64,
+    violations: usize,
+    stuck: usize,
+}
+
+fn nothing_is_lost<S: System>(system: &S, what: &str, worth: &mut Worth) {
+    let naive = Naive::new(system);
+    for symmetry in [false, true] {
+        let [found, all] = both(system, &SomeSteps, symmetry);
+        let what = format!("{what}, symmetry {symmetry}");
+        same(&what, &found, &all);
+        assert_eq!(all.followed, all.transitions, "{what}");
+        worth.searches += u64::from(found.followed < found.transitions);
+        worth.transitions += found.transitions - found.followed;
+        worth.violations += found.violations.len();
+        worth.stuck += usize::from(found.stuck.is_some());
+        if found.end == End::Complete {
+            let graph = naive.graph(symmetry);
+            let counts = (found.states as usize, found.transitions as usize);
+            assert_eq!(counts, (graph.states.len(), graph.transitions()), "{what}");
+            assert_eq!(found.depth as usize, graph.depth(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn whoever_sleeps_nothing_is_lost() {
+    let (mut tables, mut bits) = (Worth::default(), Worth::default());
+    for seed in 0..SYSTEMS {
+        nothing_is_lost(&RandomSystem::new(seed), &format!("system {seed}"), &mut tables);
+        nothing_is_lost(&RandomBits::new(seed), &format!("bits {seed}"), &mut bits);
+    }
+    for worth in [tables, bits] {
+        println!("{worth:?}");
+        assert!(worth.searches > SYSTEMS / 4, "{worth:?}");
+        assert!(worth.violations > 5_000 && worth.stuck > 500, "{worth:?}");
+    }
+}
+
+/// One process sets the bit; one remembers that, and so comes to stand behind the others; the step of the
+/// third commutes with setting it, but where it stood the first one stands then.
+struct Overtaking;
+
+impl System for Overtaking {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        1
+    }
+
+    fn local_bits(&self) -> u32 {
+        3
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 0, processes: [1, 2, 3].map(|local| (Kind(0), local)).to_vec() }
+    }
+
+    fn step(&self, _: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        let (shared, local) = match local {
+            2 => (bit, 6),
+            3 => (1, 4),
+            4 => (bit, 7),
+            _ => return,
+        };
+        let footprint = Footprint { reads: 0, writes: 1 };
+        let (effect, way_out) = (Effect::None, WayOut::Ordinary);
+        choices.push(Choice { shared, local, effect, way_out, footprint, label: () });
+    }
+
+    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
+        if local == 1 { 5 } else { local }
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, local: Local) -> bool {
+        matches!(local, 1 | 5 | 6 | 7)
+    }
+}
+
+#[test]
+fn who_sleeps_is_found_again_in_its_new_place_or_wakes() {
+    for symmetry in [false, true] {
+        let [found, all] = both(&Overtaking, &CountOnly, symmetry);
+        same(&format!("symmetry {symmetry}"), &found, &all);
+        let graph = Naive::new(&Overtaking).graph(symmetry);
+        assert_eq!((found.states as usize, found.depth as usize), (graph.states.len(), 3));
+    }
+}
+
+/// Of the reference model, few transitions lead to a state a second time.
+#[test]
+fn most_second_ways_are_left_out() {
+    for callers in 1..=5 {
+        let model = ReferenceModel { callers, v19: true };
+        for symmetry in [false, true] {
+            let [found, all] = both(&model, &CountOnly, symmetry);
+            let what = format!("{callers} callers, symmetry {symmetry}");
+            same(&what, &found, &all);
+            println!("{what}: {} of {}", found.followed, found.transitions);
+            // Each state but the first is led to once at least.
+            assert!(found.followed >= found.states - 1, "{what}");
+            if callers == 5 {
+                let most = if symmetry { found.transitions * 2 / 3 } else { found.states * 2 };
+                assert!(found.followed < most, "{what}: {}", found.followed);
+            }
+        }
+    }
+}
