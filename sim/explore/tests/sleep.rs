@@ -3,15 +3,20 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::naive::Naive;
 use common::random_bits::RandomBits;
 use common::random_system::RandomSystem;
 use common::reference_model::ReferenceModel;
 use common::same::same;
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
+use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
+use kmodcheck_explore::distributed::explore_distributed;
+use kmodcheck_explore::distributed::net::Net;
 use kmodcheck_explore::{
-    Choice, Effect, End, Exploration, Footprint, Initial, Kind, Local, Options, Queue, Shared,
-    Step, System, WayOut, explore,
+    Choice, Effect, End, Exploration, Footprint, Initial, Kind, Limits, Local, Options, Queue,
+    Shared, Step, System, WayOut, explore,
 };
 
 const SYSTEMS: u64 = 10_000;
@@ -90,6 +95,36 @@ fn whoever_sleeps_nothing_is_lost() {
         assert!(worth.searches > SYSTEMS / 4, "{worth:?}");
         assert!(worth.violations > 5_000 && worth.stuck > 500, "{worth:?}");
     }
+}
+
+/// Sleep sets travel with the states, to other workers and to a checkpoint and back.
+#[test]
+fn whoever_sleeps_sleeps_elsewhere_too() {
+    let (mut slept, mut far_slept) = (0, 0);
+    for seed in 0..400 {
+        let system = RandomBits::new(seed);
+        let options = Options { symmetry: seed % 2 == 0, threads: 3, ..Options::default() };
+        let [found, all] = both(&system, &SomeSteps, options.symmetry);
+        if all.end != End::Complete {
+            continue;
+        }
+        slept += u64::from(found.followed < all.transitions);
+        let far = explore_distributed(&system, &SomeSteps, &options, Net::alone());
+        let far = far.expect("it fits").expect("this is the first").exploration;
+        same(&format!("bits {seed}, distributed"), &far, &all);
+        // Whose way into a state was first depends on when it arrived.
+        far_slept += u64::from(far.followed < far.transitions);
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let directory = directory.path().to_owned();
+        let kept = Checkpoint { directory, every: Duration::ZERO, purpose: [7; 32] };
+        let limits = Limits { states: Some(all.states / 2), ..Limits::default() };
+        let limited = Options { limits, ..options };
+        explore_from_checkpoint(&system, &SomeSteps, &limited, &kept).expect("it fits");
+        let on = explore_from_checkpoint(&system, &SomeSteps, &options, &kept).expect("it fits");
+        same(&format!("bits {seed}, gone on with"), &on, &all);
+        assert_eq!(on.followed, found.followed, "bits {seed}");
+    }
+    assert!(slept > 50 && far_slept > 50, "{slept} {far_slept}");
 }
 
 /// One process sets the bit; one remembers that, and so comes to stand behind the others; the step of the
