@@ -313,21 +313,21 @@ where
         while from < to && !stopped {
             let until = (from + BLOCK).min(to);
             let (me, peers, lately) = (self.me, self.peers, &mut self.lately);
+            let unresolved = &mut self.unresolved;
             let spare = self.frame.spare::<W>();
             for piece in self.mine.pieces(from, until) {
-                for &stored in piece {
-                    let (state, asleep) = spare.split(stored);
-                    let left = self.expander.expand(state, asleep, |after, asleep| {
+                self.expander.expand(
+                    piece,
+                    |stored| spare.split(stored),
+                    |_, after, asleep| {
                         if peers == 1 || owner(&after, peers) == me {
                             own.push(spare.join(after, asleep));
                         } else if lately.is_new(&after, after.hash()) {
                             away.push(spare.join(after, asleep));
                         }
-                    });
-                    if left != 0 {
-                        self.unresolved.push(Unresolved { state, level, mask: left });
-                    }
-                }
+                    },
+                    |state, mask| unresolved.push(Unresolved { state, level, mask }),
+                );
             }
             self.expanded += (until - from) as u64;
             from = until;

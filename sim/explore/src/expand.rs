@@ -9,8 +9,8 @@
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
 use crate::product::{Configuration, MAX_PROCESSES, Product, Transition};
-use crate::sleep::{Commuting, Spare};
-use crate::steps::{NONE, Pair, Patch, SPECIAL, STILL, Steps};
+use crate::sleep::{Commuting, Others, Spare};
+use crate::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::stuck::Rescue;
 use crate::system::{DORMANT, Effect, Kind, Local, Queue, System};
 
@@ -145,6 +145,10 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {
     pub steps: Steps<S::Label, W>,
     rescue: Rescue,
     commuting: Commuting,
+    /// By process: the bits of its kind in the number of an entry.
+    ends: [u32; MAX_PROCESSES],
+    /// Not there while it is in use.
+    batch: Option<Box<Batch<W>>>,
     pub tally: M::Tally,
     pub found: Found<W>,
 }
@@ -156,16 +160,125 @@ struct Before<const W: usize> {
     whole: Option<Configuration>,
 }
 
-/// What the processes of a state can do.
-struct Gathered {
+/// States that are looked at together.
+const BATCH: usize = 32;
+
+/// A state, and what its processes can do.
+#[derive(Clone, Copy)]
+struct Looked<const W: usize> {
+    packed: Packed<W>,
     /// By process.
     entries: [u32; MAX_PROCESSES],
-    /// Of process i, bit i: BLOCKED and SPECIAL.
-    flags: u32,
-    /// Those with steps that leave the shared state as it is, and those of which some step does not; of
-    /// equal ones the first; none with special steps.
-    still: u16,
-    changing: u16,
+    /// Up to symmetry, unless transitions are told of one by one: the processes that are like the one before
+    /// of their kind, with which they are expanded.
+    like_previous: u16,
+    /// The flags of each process, shifted by its number; of equal ones only the first has steps.
+    flags: u64,
+    /// Of the processes with steps, none of them special: in which bits the numbers of their entries end, if these
+    /// are those of kind and local state.
+    ends: u64,
+}
+
+impl<const W: usize> Looked<W> {
+    const NONE: Self = Self {
+        packed: Packed::ZERO,
+        entries: [NONE; MAX_PROCESSES],
+        like_previous: 0,
+        flags: 0,
+        ends: 0,
+    };
+
+    /// For how many processes, itself and those like it, one is expanded.
+    #[inline]
+    fn times<S: System>(&self, product: &Product<'_, S>, actor: usize) -> u64 {
+        if product.contiguous() {
+            return 1 + u64::from((u32::from(self.like_previous) >> (actor + 1)).trailing_ones());
+        }
+        let (mut times, mut last) = (1, actor);
+        while product.next(last) != last && self.like_previous >> product.next(last) & 1 != 0 {
+            last = product.next(last);
+            times += 1;
+        }
+        times
+    }
+
+    /// Looks up what each process can do, in the entries of this shared state by kind and local state, of
+    /// which the first has the number `first`, and counts it. `ends`: the bits of each process's kind.
+    /// Returns the number of transitions; `None`, with nothing counted, if some entry is not known.
+    #[inline(always)]
+    fn look_up<const SYMMETRY: bool>(
+        &mut self,
+        layout: &Layout,
+        row: &mut [Entry],
+        first: u32,
+        ends: &[u32; MAX_PROCESSES],
+        one_by_one: bool,
+    ) -> Option<u64> {
+        let (mut flags, mut transitions, mut like_previous, mut ends_in) = (0, 0, 0_u32, 0);
+        let times = u64::from(!one_by_one);
+        let mut previous = None;
+        let mut place = layout.shared_bits;
+        for (actor, bits) in ends[..layout.processes.min(MAX_PROCESSES)].iter().enumerate() {
+            let local = layout.local_at(&self.packed, place);
+            place += layout.local_bits;
+            let end = bits | local as u32;
+            let entry = &mut row[end as usize];
+            if !entry.is_known() {
+                for earlier in 0..actor {
+                    let entry = self.entries[earlier].wrapping_sub(first) as usize;
+                    if let Some(entry) = row.get_mut(entry) {
+                        entry.visits -= times;
+                    }
+                }
+                return None;
+            }
+            self.entries[actor] = if local == DORMANT { NONE } else { first + end };
+            let like = SYMMETRY && !one_by_one && previous == Some(end);
+            previous = Some(end);
+            like_previous |= u32::from(like) << actor;
+            let here = entry.flags(!like && !one_by_one);
+            flags |= here << actor;
+            ends_in |= ((here / STILL | here / CHANGES) & 1) << (end % u64::BITS);
+            entry.visits += times;
+            transitions += times * entry.ordinary_outcomes();
+        }
+        self.ends = ends_in;
+        self.like_previous = like_previous as u16;
+        self.flags = flags;
+        Some(transitions)
+    }
+
+    /// Those with steps that leave the shared state as it is; none with special steps.
+    fn still(&self) -> u16 {
+        (self.flags / STILL) as u16
+    }
+
+    /// Those of which some step changes the shared state; none with special steps.
+    fn changing(&self) -> u16 {
+        (self.flags / CHANGES) as u16
+    }
+
+    fn blocked(&self) -> u16 {
+        (self.flags / BLOCKED) as u16
+    }
+
+    fn special(&self) -> u16 {
+        (self.flags / SPECIAL) as u16
+    }
+}
+
+/// The states that are looked at together.
+struct Batch<const W: usize> {
+    states: [Looked<W>; BATCH],
+    /// Who of them is to be followed: the state's place, and the process. The last one is never read.
+    awake: [(u8, u8); BATCH * MAX_PROCESSES + 1],
+}
+
+impl<const W: usize> Batch<W> {
+    fn new() -> Box<Self> {
+        let awake = [(0, 0); BATCH * MAX_PROCESSES + 1];
+        Box::new(Self { states: [Looked::NONE; BATCH], awake })
+    }
 }
 
 /// One process of that state that takes one outcome.
@@ -180,12 +293,17 @@ struct Taken {
 impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
         let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
+        let steps = Steps::new(&frame.layout, kinds);
         Self {
             frame,
             monitor,
-            steps: Steps::new(&frame.layout, kinds),
             rescue: Rescue::default(),
-            commuting: Commuting::new(),
+            commuting: Commuting::new(steps.ends_in()),
+            batch: Some(Batch::new()),
+            ends: std::array::from_fn(|i| {
+                u32::from(frame.kind(i).0) << frame.layout.local_bits % 32
+            }),
+            steps,
             tally: M::Tally::default(),
             found: Found::new(),
         }
@@ -193,7 +311,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
+        size_of::<Batch<W>>() + self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
     }
 
     /// Tells the monitor of the steps taken since the last time.
@@ -201,139 +319,165 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         self.steps.record(self.monitor, &mut self.tally);
     }
 
-    /// Calls `visit` with the successors, canonical if symmetry is on, and the sleep set of each; with
-    /// equal ones as often as it likes; not with those that the processes lead to that are `asleep`,
-    /// unless by special steps. Returns the processes that are blocked and for which it was not seen at once that
-    /// they can run again by ordinary steps.
+    /// Expands `stored` states, each of which `open` takes apart into state and sleep set. Calls `visit` with
+    /// each state, its successor, canonical if symmetry is on, and the sleep set of that; with equal ones
+    /// as often as it likes; not with those that the processes lead to that are asleep, unless by special
+    /// steps. Calls `left` with the states in which processes are blocked of which it was not seen at once
+    /// that they can run again by ordinary steps, and with these processes.
     #[inline]
     pub fn expand(
         &mut self,
-        packed: Packed<W>,
-        asleep: u16,
-        visit: impl FnMut(Packed<W>, u16),
-    ) -> u16 {
-        if self.steps.is_full(MAX_PROCESSES) {
-            self.record();
-            self.steps.clear();
-            self.rescue.clear();
-            self.commuting.clear();
+        stored: &[Packed<W>],
+        open: impl Fn(Packed<W>) -> (Packed<W>, u16),
+        mut visit: impl FnMut(&Packed<W>, Packed<W>, u16),
+        mut left: impl FnMut(Packed<W>, u16),
+    ) {
+        let mut batch = self.batch.take().unwrap_or_else(Batch::new);
+        for stored in stored.chunks(BATCH) {
+            if self.steps.is_full(BATCH * MAX_PROCESSES) {
+                self.record();
+                self.steps.clear();
+                self.rescue.clear();
+                self.commuting.clear();
+            }
+            let opened = stored.iter().map(|stored| open(*stored));
+            if self.frame.symmetry {
+                self.expand_batch::<true>(&mut batch, opened, &mut visit, &mut left);
+            } else {
+                self.expand_batch::<false>(&mut batch, opened, &mut visit, &mut left);
+            }
         }
-        if self.frame.symmetry {
-            self.expand_by::<true>(packed, asleep, visit)
-        } else {
-            self.expand_by::<false>(packed, asleep, visit)
-        }
+        self.batch = Some(batch);
     }
 
-    #[inline]
-    fn expand_by<const SYMMETRY: bool>(
+    /// Round after round, so that within one the same is done again and again: how many steps a state has
+    /// is hard to foretell for the processor, and what it takes up in vain costs more than the work.
+    #[inline(always)]
+    fn expand_batch<const SYMMETRY: bool>(
         &mut self,
-        packed: Packed<W>,
-        asleep: u16,
-        mut visit: impl FnMut(Packed<W>, u16),
-    ) -> u16 {
+        batch: &mut Batch<W>,
+        opened: impl Iterator<Item = (Packed<W>, u16)>,
+        visit: &mut impl FnMut(&Packed<W>, Packed<W>, u16),
+        left: &mut impl FnMut(Packed<W>, u16),
+    ) {
         let frame = self.frame;
         let layout = frame.layout;
-        let all_times = if SYMMETRY { self.times(&layout, &packed) } else { [1; MAX_PROCESSES] };
-        let all = self.gather::<SYMMETRY>(&layout, &packed, &all_times);
-        let entries = &all.entries;
-        let mut followed = 0;
-        let mut awake = (all.still | all.changing) & !asleep;
-        while awake != 0 {
-            let actor = awake.trailing_zeros() as usize;
-            awake &= awake - 1;
+        let Batch { states, awake } = batch;
+        let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
+        for (i, ((packed, asleep), looked)) in opened.zip(&mut *states).enumerate() {
+            looked.packed = packed;
+            self.look::<SYMMETRY>(&layout, looked);
+            let up = (looked.still() | looked.changing()) & !asleep;
+            for actor in 0..layout.processes {
+                awake[followed] = (i as u8, actor as u8);
+                followed += usize::from(up >> actor & 1);
+            }
+            special |= u32::from(M::WHOLE || looked.special() != 0) << i;
+            blocked |= u32::from(looked.blocked() != 0) << i;
+        }
+        for (i, actor) in &awake[..followed] {
+            let looked = &states[usize::from(*i) % BATCH];
+            let actor = usize::from(*actor) % MAX_PROCESSES;
             let place = layout.place(actor);
-            let before = (1 << actor) - 1;
-            let before =
-                if frame.follow_all { (0, 0) } else { (all.still & before, all.changing & before) };
-            // Others' history and wake-ups aside, a step is bits to be flipped.
-            let entry = &self.steps.entries[entries[actor] as usize];
-            followed += u64::from(all_times[actor]) * u64::from(entry.outcomes);
-            for outcome in entry.first..entry.first + u32::from(entry.outcomes) {
+            let before = if frame.follow_all { 0 } else { (1 << actor) - 1 };
+            let (still, changing) = (looked.still() & before, looked.changing() & before);
+            let entry = looked.entries[actor];
+            let More { first, outcomes, .. } = self.steps.more[entry as usize];
+            let times = if SYMMETRY { looked.times(&frame.product, actor) } else { 1 };
+            self.found.followed += times * u64::from(outcomes);
+            for outcome in first..first + u32::from(outcomes) {
+                // Others' history and wake-ups aside, a step is bits to be flipped.
                 let patch = self.steps.patches[outcome as usize];
-                let (after, alone) = own_step(frame, &layout, &packed, (actor, place), &patch);
-                let sleepers = self.sleepers(entries, (actor, outcome, patch.changed), before);
+                let own = (actor, place);
+                let (after, alone) = own_step(frame, &layout, &looked.packed, own, &patch);
+                // Of two steps that change nothing shared, both orders are the same.
+                let (sure, asked) = if patch.changed { (0, still) } else { (still, changing) };
+                let sleepers = sure | self.commuting(looked, (entry, outcome), asked);
                 if SYMMETRY {
                     let (after, to) = frame.sorted(&layout, actor, after, alone);
-                    visit(after, to.map_or(0, |to| moved_up(sleepers, to)));
+                    visit(&looked.packed, after, to.map_or(0, |to| moved_up(sleepers, to)));
                 } else {
-                    visit(after, sleepers);
+                    visit(&looked.packed, after, sleepers);
                 }
             }
         }
-        let (entries, flags) = (all.entries, all.flags);
-        self.found.followed += followed;
-        if M::WHOLE || flags >= SPECIAL {
-            self.take_special(&packed, &entries, &all_times, &mut |after| visit(after, 0));
+        while special != 0 {
+            let looked = &states[special.trailing_zeros() as usize];
+            special &= special - 1;
+            self.take_special(looked, &mut |after| visit(&looked.packed, after, 0));
         }
-        let blocked = flags as u16;
-        if blocked == 0 {
-            return 0;
+        while blocked != 0 {
+            let looked = &states[blocked.trailing_zeros() as usize];
+            blocked &= blocked - 1;
+            self.found.blocked_states += 1;
+            let Self { rescue, steps, .. } = self;
+            let system = frame.product.system;
+            let unresolved = rescue.unresolved(system, steps, &looked.entries, looked.blocked());
+            if unresolved != 0 {
+                left(looked.packed, unresolved);
+            }
         }
-        self.found.blocked_states += 1;
-        self.rescue.unresolved(frame.product.system, &mut self.steps, &entries, blocked)
     }
 
     /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps.
     #[inline(always)]
-    fn gather<const SYMMETRY: bool>(
-        &mut self,
-        layout: &Layout,
-        packed: &Packed<W>,
-        times: &[u8; MAX_PROCESSES],
-    ) -> Gathered {
-        let shared = layout.shared(packed);
+    fn look<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+        let shared = layout.shared(&looked.packed);
+        if (!SYMMETRY || self.frame.product.contiguous())
+            && let Some((row, first)) = self.steps.of_shared(shared)
+        {
+            let transitions = looked.look_up::<SYMMETRY>(layout, row, first, &self.ends, M::WHOLE);
+            if let Some(transitions) = transitions {
+                self.found.transitions += transitions;
+                return;
+            }
+        }
+        self.look_one_by_one::<SYMMETRY>(layout, looked);
+    }
+
+    /// The same, where not all entries are known, or they do not stand side by side.
+    #[inline(never)]
+    fn look_one_by_one<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+        let packed = looked.packed;
+        let shared = layout.shared(&packed);
         let row = self.steps.row(shared);
-        let mut all = Gathered { entries: [NONE; MAX_PROCESSES], flags: 0, still: 0, changing: 0 };
-        let mut transitions = 0;
-        let mut next = layout.shared_bits;
+        let ends_in = self.steps.ends_in();
+        (looked.flags, looked.like_previous, looked.ends) = (0, 0, 0);
         for actor in 0..layout.processes {
-            let local = layout.local_at(packed, next);
-            next += layout.local_bits;
+            let local = layout.local(&packed, actor);
+            let previous = self.frame.product.previous(actor);
+            let like = SYMMETRY && !M::WHOLE && previous != actor;
+            let like = like && layout.local(&packed, previous) == local;
+            looked.like_previous |= u16::from(like) << actor;
             if local == DORMANT {
+                looked.entries[actor % MAX_PROCESSES] = NONE;
                 continue;
             }
             let mut number = self.steps.entry(&row, self.frame.kind(actor), shared, local);
             if number == NONE {
-                number = self.ask(actor, packed);
+                number = self.ask(actor, &packed);
             }
-            all.entries[actor % MAX_PROCESSES] = number;
+            looked.entries[actor % MAX_PROCESSES] = number;
+            let times = u64::from(!M::WHOLE);
             let entry = &mut self.steps.entries[number as usize];
-            all.flags |= entry.flags << actor;
-            if M::WHOLE {
-                continue;
+            let here = entry.flags(!like && !M::WHOLE);
+            looked.flags |= here << actor;
+            if let Some(bits) = ends_in {
+                looked.ends |= ((here / STILL | here / CHANGES) & 1) << (number & bits);
             }
-            let times = if SYMMETRY { times[actor % MAX_PROCESSES] } else { 1 };
-            let (moves, counted) =
-                if entry.moves == 0 || times == 0 { (0, 0) } else { (entry.moves, times) };
-            entry.visits += u64::from(counted);
-            transitions += u64::from(counted) * u64::from(entry.outcomes);
-            all.still |= u16::from(moves & STILL) << actor;
-            all.changing |= u16::from(moves >> 1) << actor;
+            entry.visits += times;
+            self.found.transitions += times * entry.ordinary_outcomes();
         }
-        self.found.transitions += transitions;
-        all
     }
 
-    /// The processes before the actor that sleep after its step. `still`, `changing`: those of them that
-    /// have steps.
+    /// Those of the processes `asked` with whose steps an outcome of an entry commutes.
     #[inline]
-    fn sleepers(
-        &mut self,
-        entries: &[u32; MAX_PROCESSES],
-        (actor, outcome, changed): (usize, u32, bool),
-        (still, changing): (u16, u16),
-    ) -> u16 {
-        // Of two steps that change nothing shared, both orders are the same.
-        let (mut sleepers, mut asked) = if changed { (0, still) } else { (still, changing) };
-        while asked != 0 {
-            let other = asked.trailing_zeros() as usize;
-            asked &= asked - 1;
-            let pair = (entries[actor % MAX_PROCESSES], outcome, entries[other % MAX_PROCESSES]);
-            let of = (self.frame.product.system, &self.frame.layout, self.monitor);
-            sleepers |= u16::from(self.commuting.commute(&mut self.steps, of, pair)) << other;
-        }
-        sleepers
+    fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
+        let of = (self.frame.product.system, &self.frame.layout, self.monitor);
+        let Looked { entries, ends, .. } = looked;
+        let with_steps = looked.still() | looked.changing();
+        let others = Others { entries, with_steps, ends: *ends };
+        self.commuting.commuting(&mut self.steps, of, taken, (others, asked))
     }
 
     /// Asks the system what a process can do.
@@ -346,49 +490,26 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         self.steps.ask(pair, (self.frame.product.system, layout, self.monitor))
     }
 
-    /// By process of a sorted state: for how many it is expanded.
-    #[inline]
-    fn times(&self, layout: &Layout, packed: &Packed<W>) -> [u8; MAX_PROCESSES] {
-        let mut times = [1; MAX_PROCESSES];
-        if M::WHOLE {
-            // Each transition is told of by itself.
-            return times;
-        }
-        let product = &self.frame.product;
-        for i in (1..layout.processes).rev() {
-            let previous = product.previous(i);
-            if previous != i && layout.local(packed, previous) == layout.local(packed, i) {
-                times[previous % MAX_PROCESSES] += times[i % MAX_PROCESSES];
-                times[i % MAX_PROCESSES] = 0;
-            }
-        }
-        times
-    }
-
     /// Takes all outcomes of the processes of which some are special, or that are to be told of one
     /// by one.
     #[inline(never)]
-    fn take_special(
-        &mut self,
-        packed: &Packed<W>,
-        entries: &[u32; MAX_PROCESSES],
-        times: &[u8; MAX_PROCESSES],
-        visit: &mut impl FnMut(Packed<W>),
-    ) {
+    fn take_special(&mut self, looked: &Looked<W>, visit: &mut impl FnMut(Packed<W>)) {
+        let packed = &looked.packed;
         let whole = M::WHOLE.then(|| self.frame.layout.unpack(packed));
         let before = Before { packed: *packed, whole };
-        for (actor, (&entry, &times)) in entries.iter().zip(times).enumerate() {
-            if entry == NONE || times == 0 {
+        for (actor, &entry) in looked.entries.iter().enumerate() {
+            if entry == NONE || looked.like_previous >> actor & 1 != 0 {
                 continue;
             }
-            let entry = &mut self.steps.entries[entry as usize];
-            if !M::WHOLE && entry.flags & SPECIAL == 0 {
+            let times = looked.times(&self.frame.product, actor);
+            if M::WHOLE {
+                self.steps.entries[entry as usize].visits += times;
+            } else if !self.steps.entries[entry as usize].is_special() {
                 continue;
             }
-            let times = u64::from(times);
-            entry.visits += times;
+            let More { first, outcomes, .. } = self.steps.more[entry as usize];
             let mut ordinal = 0;
-            for outcome in entry.first..entry.first + u32::from(entry.outcomes) {
+            for outcome in first..first + u32::from(outcomes) {
                 self.take(&before, Taken { actor, outcome, times }, &mut ordinal, visit);
             }
         }

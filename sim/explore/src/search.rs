@@ -502,17 +502,18 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             lists.iter_mut().for_each(Vec::clear);
             unresolved.clear();
             let from = job.from + number * BLOCK;
-            for &stored in block(&shards, &job.starts, &job.ends, from, BLOCK).flatten() {
-                let (state, asleep) = spare.split(stored);
-                let left = expander.expand(state, asleep, |after, asleep| {
-                    let hash = after.hash();
-                    if recent.is_new(&after, hash) {
-                        lists[shard_of(hash)].push(spare.join(after, asleep));
-                    }
-                });
-                if left != 0 {
-                    unresolved.push((state, left));
-                }
+            for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
+                expander.expand(
+                    stored,
+                    |stored| spare.split(stored),
+                    |_, after, asleep| {
+                        let hash = after.hash();
+                        if recent.is_new(&after, hash) {
+                            lists[shard_of(hash)].push(spare.join(after, asleep));
+                        }
+                    },
+                    |state, processes| unresolved.push((state, processes)),
+                );
             }
             outbox.take_note(&self.budget);
         }

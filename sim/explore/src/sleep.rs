@@ -30,6 +30,7 @@
 
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
+use crate::product::MAX_PROCESSES;
 use crate::steps::{Pair, Steps, mix};
 use crate::system::{DORMANT, Effect, Kind, Local, Shared, System};
 
@@ -75,42 +76,124 @@ const ANSWERS: usize = 1 << 14;
 /// What is asked when it is found out whether steps commute.
 pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);
 
+/// The processes of a state, of which some may sleep.
+#[derive(Clone, Copy)]
+pub(crate) struct Others<'s> {
+    /// By process.
+    pub entries: &'s [u32; MAX_PROCESSES],
+    /// Those with steps, none of them special.
+    pub with_steps: u16,
+    /// The last bits of these entries' numbers, see [`Steps::ends_in`]: bit i if some number ends in i.
+    pub ends: u64,
+}
+
 /// Which steps commute, as far as it was asked lately.
 pub(crate) struct Commuting {
     /// Each in a place of its own: outcome and entry, and in the lowest bit the answer; 0 is none.
     answers: Vec<u64>,
+    /// If the numbers of entries of one shared state differ in their last bits, at most 6: these bits, and
+    /// by outcome the answers for all of them.
+    ends_in: Option<u32>,
+    side_by_side: Vec<SideBySide>,
+}
+
+/// Answers for all entries of one shared state, by the last bits of their numbers.
+#[derive(Clone, Copy, Default)]
+struct SideBySide {
+    known: u64,
+    commute: u64,
 }
 
 impl Commuting {
-    pub fn new() -> Self {
-        Self { answers: vec![0; ANSWERS] }
+    /// No answers. `ends_in`: see [`Steps::ends_in`].
+    pub fn new(ends_in: Option<u32>) -> Self {
+        let answers = if ends_in.is_some() { 0 } else { ANSWERS };
+        Self { answers: vec![0; answers], ends_in, side_by_side: Vec::new() }
     }
 
     pub fn bytes(&self) -> usize {
         self.answers.len() * size_of::<u64>()
+            + self.side_by_side.capacity() * size_of::<SideBySide>()
     }
 
     /// Forgets all answers.
     pub fn clear(&mut self) {
         self.answers.fill(0);
+        self.side_by_side.clear();
     }
 
-    /// Whether an outcome of the entry `a` commutes with every outcome of the entry `b`, both of one
-    /// shared state. At most one of the two changes that.
+    /// Those of the processes `asked` with each outcome of whose entry the outcome `outcome` of the entry `a`
+    /// commutes, all of one shared state. At most one of the two changes that.
     #[inline]
-    pub fn commute<S: System, M: Monitor<S>, const W: usize>(
+    pub fn commuting<S: System, M: Monitor<S>, const W: usize>(
         &mut self,
         steps: &mut Steps<S::Label, W>,
-        asked: Asked<'_, S, M>,
+        of: Asked<'_, S, M>,
+        taken: (u32, u32),
+        (others, asked): (Others<'_>, u16),
+    ) -> u16 {
+        let Some(bits) = self.ends_in else {
+            return self.one_by_one(steps, of, taken, (others.entries, asked));
+        };
+        let all = self.side_by_side.get(taken.1 as usize).copied().unwrap_or_default();
+        if others.ends & !all.known != 0 {
+            let with_steps = (others.entries, others.with_steps);
+            return self.one_by_one(steps, of, taken, with_steps) & asked;
+        }
+        let mut commute = 0;
+        // A process that is not asked does no harm, and those that are asked are hard to foretell.
+        let entries = &others.entries[..of.1.processes.min(MAX_PROCESSES)];
+        for (i, entry) in entries.iter().enumerate() {
+            commute |= (all.commute >> (entry & bits) & 1) << i;
+        }
+        commute as u16 & asked
+    }
+
+    /// The same.
+    #[inline(never)]
+    fn one_by_one<S: System, M: Monitor<S>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
+        (a, outcome): (u32, u32),
+        (entries, mut asked): (&[u32; MAX_PROCESSES], u16),
+    ) -> u16 {
+        let mut commuting = 0;
+        while asked != 0 {
+            let other = asked.trailing_zeros() as usize;
+            asked &= asked - 1;
+            let pair = (a, outcome, entries[other % MAX_PROCESSES]);
+            commuting |= u16::from(self.commute(steps, of, pair)) << other;
+        }
+        commuting
+    }
+
+    fn commute<S: System, M: Monitor<S>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
         (a, outcome, b): (u32, u32, u32),
     ) -> bool {
+        if let Some(bits) = self.ends_in {
+            if self.side_by_side.len() <= outcome as usize {
+                self.side_by_side.resize(outcome as usize + 1, SideBySide::default());
+            }
+            let end = b & bits;
+            if self.side_by_side[outcome as usize].known >> end & 1 == 0 {
+                let answer = find_out(steps, of, (a, outcome, b));
+                let all = &mut self.side_by_side[outcome as usize];
+                all.known |= 1 << end;
+                all.commute |= u64::from(answer) << end;
+            }
+            return self.side_by_side[outcome as usize].commute >> end & 1 != 0;
+        }
         let key = (u64::from(outcome) << 32 | u64::from(b)) + 1;
         let place = mix(key) as usize & (ANSWERS - 1);
         let answer = self.answers[place];
         if answer >> 1 == key {
             return answer & 1 != 0;
         }
-        let answer = find_out(steps, asked, (a, outcome, b));
+        let answer = find_out(steps, of, (a, outcome, b));
         self.answers[place] = key << 1 | u64::from(answer);
         answer
     }

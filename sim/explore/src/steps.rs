@@ -29,37 +29,77 @@ pub struct Pair {
     pub local: Local,
 }
 
-/// What a process can do in one pair.
-#[derive(Clone)]
+/// What a process can do in one pair: what is read of it for every state.
+#[derive(Clone, Copy)]
 pub struct Entry {
+    /// In four lanes of 16 bits, as many as there can be processes, the flags [`STILL`], [`CHANGES`],
+    /// [`BLOCKED`] and [`SPECIAL`], each in the lowest bit of its lane: so shifted by its process, those
+    /// of all processes of a state fit side by side. From the second bit on in the first lane, how many
+    /// outcomes there are, unless they are special. [`UNKNOWN`] if the system was not asked yet.
+    word: u64,
     /// How often it was in this pair.
     pub visits: u64,
-    /// Its first outcome and how many there are; `UNKNOWN` if the system was not asked yet.
+}
+
+/// The rest of an entry.
+#[derive(Clone, Copy)]
+pub struct More {
+    /// Its first outcome and how many there are.
     pub first: u32,
     /// See `first`.
     pub outcomes: u16,
-    /// [`BLOCKED`], [`SPECIAL`].
-    pub flags: u32,
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
-    /// [`STILL`] or [`CHANGES`], or 0: no outcomes, or special ones.
-    pub moves: u8,
 }
 
+/// Flag of an entry: there are outcomes, and none changes the shared state, has an effect on others, or
+/// violates a property.
+pub const STILL: u64 = 1;
+
+/// Flag of an entry: some outcome changes the shared state; none has an effect on others, or violates a
+/// property.
+pub const CHANGES: u64 = 1 << MAX_PROCESSES;
+
 /// Flag of an entry: the process has not returned and has no ordinary step.
-pub const BLOCKED: u32 = 1;
+pub const BLOCKED: u64 = 1 << (2 * MAX_PROCESSES);
 
-/// Flag of an entry: some outcome has an effect on others, or violates some property. So far from the
-/// other that the flags of all processes of a state fit side by side.
-pub const SPECIAL: u32 = 1 << MAX_PROCESSES;
+/// Flag of an entry: some outcome has an effect on others, or violates some property.
+pub const SPECIAL: u64 = 1 << (3 * MAX_PROCESSES);
 
-/// No outcome changes the shared state, has an effect on others, or violates a property.
-pub const STILL: u8 = 1;
+const FLAGS: u64 = STILL | CHANGES | BLOCKED | SPECIAL;
+const _: () = assert!(4 * MAX_PROCESSES == u64::BITS as usize);
 
-/// Some outcome changes the shared state; none has an effect on others, or violates a property.
-pub const CHANGES: u8 = 2;
+/// More outcomes than that no entry has.
+const MOST_OUTCOMES: u64 = (1 << (MAX_PROCESSES - 1)) - 1;
 
-const UNKNOWN: u16 = u16::MAX;
+const UNKNOWN: u64 = u64::MAX;
+
+impl Entry {
+    const NEW: Self = Self { word: UNKNOWN, visits: 0 };
+
+    /// The system was asked, or need not be.
+    #[inline]
+    pub fn is_known(&self) -> bool {
+        self.word != UNKNOWN
+    }
+
+    /// Its flags; if it is not to be expanded, without those that say it has steps.
+    #[inline]
+    pub fn flags(&self, expanded: bool) -> u64 {
+        self.word & if expanded { FLAGS } else { BLOCKED | SPECIAL }
+    }
+
+    /// Whether some outcome has an effect on others, or violates some property.
+    pub fn is_special(&self) -> bool {
+        self.word & SPECIAL != 0
+    }
+
+    /// How many outcomes there are, unless they are special.
+    #[inline]
+    pub fn ordinary_outcomes(&self) -> u64 {
+        self.word >> 1 & MOST_OUTCOMES
+    }
+}
 
 /// One outcome as it is taken in the innermost loop.
 #[derive(Clone, Copy)]
@@ -93,8 +133,8 @@ impl<Label> Outcome<Label> {
 
 /// The entry of each pair.
 enum Index {
-    /// Entries are numbered by kind, shared and local state.
-    Dense { shared_bits: u32, local_bits: u32 },
+    /// Entries are numbered by shared state, kind and local state.
+    Dense { kind_bits: u32, local_bits: u32 },
     /// Open addressing by hash; and the pair of each entry.
     Hashed { table: Vec<u32>, pairs: Vec<Pair> },
 }
@@ -104,6 +144,8 @@ pub struct Steps<Label, const W: usize> {
     index: Index,
     /// By number, as [`Steps::entry`] gives it.
     pub entries: Vec<Entry>,
+    /// Likewise.
+    pub more: Vec<More>,
     /// Entries that are known.
     known: usize,
     /// By number of the outcome: an entry's are next to each other.
@@ -132,15 +174,21 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         let bits = kind_bits + layout.shared_bits + layout.local_bits;
         let dense = bits <= DENSE_BITS;
         let index = if dense {
-            Index::Dense { shared_bits: layout.shared_bits, local_bits: layout.local_bits }
+            Index::Dense { kind_bits, local_bits: layout.local_bits }
         } else {
             Index::Hashed { table: vec![NONE; 1 << 10], pairs: Vec::new() }
         };
-        let unknown =
-            Entry { visits: 0, first: 0, outcomes: UNKNOWN, flags: 0, helper: NONE, moves: 0 };
+        let none = More { first: 0, outcomes: 0, helper: NONE };
+        let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
+        // Who was not started yet can do nothing: the system need not be asked.
+        entries
+            .iter_mut()
+            .step_by(1 << layout.local_bits.min(DENSE_BITS))
+            .for_each(|dormant| dormant.word = 0);
         Self {
             index,
-            entries: if dense { vec![unknown; 1 << bits] } else { Vec::new() },
+            entries,
+            more: if dense { vec![none; 1 << bits] } else { Vec::new() },
             known: 0,
             patches: Vec::new(),
             outcomes: Vec::new(),
@@ -159,6 +207,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         };
         index
             + self.entries.capacity() * size_of::<Entry>()
+            + self.more.capacity() * size_of::<More>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
     }
@@ -176,6 +225,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             table.fill(NONE);
             pairs.clear();
             self.entries.clear();
+            self.more.clear();
             self.known = 0;
             self.patches.clear();
             self.outcomes.clear();
@@ -194,28 +244,28 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             if entry.visits == 0 {
                 continue;
             }
-            let first = entry.first as usize;
-            for outcome in &mut self.outcomes[first..first + entry.outcomes as usize] {
+            let visits = std::mem::take(&mut entry.visits);
+            let outcomes = self.outcomes_of(number as u32);
+            for outcome in &mut self.outcomes[outcomes] {
                 let times = if outcome.counted_apart() {
                     std::mem::take(&mut outcome.taken)
                 } else {
-                    entry.visits
+                    visits
                 };
                 if times != 0 {
                     let step = step(pair, &outcome.choice, outcome.local_after);
                     monitor.record_step(tally, &step, outcome.violated, times);
                 }
             }
-            entry.visits = 0;
         }
     }
 
     /// The pair of an entry.
     pub fn pair(&self, entry: u32) -> Pair {
         match &self.index {
-            Index::Dense { shared_bits, local_bits } => Pair {
-                kind: Kind((entry >> (shared_bits + local_bits)) as u8),
-                shared: Shared::from(entry >> local_bits & ((1 << shared_bits) - 1)),
+            Index::Dense { kind_bits, local_bits } => Pair {
+                kind: Kind((entry >> local_bits & ((1 << kind_bits) - 1)) as u8),
+                shared: Shared::from(entry >> (kind_bits + local_bits)),
                 local: Local::from(entry & ((1 << local_bits) - 1)),
             },
             Index::Hashed { pairs, .. } => pairs[entry as usize],
@@ -224,8 +274,8 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
 
     /// The numbers of the outcomes of an entry.
     pub fn outcomes_of(&self, entry: u32) -> std::ops::Range<usize> {
-        let entry = &self.entries[entry as usize];
-        entry.first as usize..entry.first as usize + usize::from(entry.outcomes)
+        let More { first, outcomes, .. } = self.more[entry as usize];
+        first as usize..first as usize + usize::from(outcomes)
     }
 
     /// The entry of a pair, asked for if there is none.
@@ -241,14 +291,35 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         }
     }
 
+    /// As many ones as kind and local state have bits, if the numbers of entries that share these end in the
+    /// same bits, at most 6.
+    pub fn ends_in(&self) -> Option<u32> {
+        match self.index {
+            Index::Dense { kind_bits, local_bits } if kind_bits + local_bits <= 6 => {
+                Some((1 << (kind_bits + local_bits)) - 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// If entries are numbered by shared state, kind and local state: those of one shared state, by kind
+    /// and local state, and the number of the first.
+    #[inline]
+    pub fn of_shared(&mut self, shared: Shared) -> Option<(&mut [Entry], u32)> {
+        let Index::Dense { kind_bits, local_bits } = self.index else { return None };
+        let bits = kind_bits + local_bits;
+        let first = (shared as usize) << bits;
+        Some((&mut self.entries[first..first + (1 << bits)], first as u32))
+    }
+
     /// The part of the index that belongs to one shared state.
     #[inline]
     pub fn row(&self, shared: Shared) -> Row {
         match &self.index {
-            Index::Dense { shared_bits, local_bits } => Row {
+            Index::Dense { kind_bits, local_bits } => Row {
                 dense: true,
-                base: (shared as u64) << local_bits,
-                kind_shift: shared_bits + local_bits,
+                base: (shared as u64) << (kind_bits + local_bits),
+                kind_shift: *local_bits,
             },
             Index::Hashed { .. } => {
                 let base = mix(shared as u64 ^ mix((shared >> 64) as u64));
@@ -265,7 +336,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             return self.hashed(row, Pair { kind, shared, local }).unwrap_or(NONE);
         }
         let number = (row.base | local | u64::from(kind.0) << row.kind_shift) as u32;
-        if self.entries[number as usize].outcomes == UNKNOWN { NONE } else { number }
+        if self.entries[number as usize].is_known() { number } else { NONE }
     }
 
     /// The entry in an index by hash, or its slot.
@@ -316,17 +387,18 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             self.outcomes.push(Outcome { choice: *choice, local_after, violated, taken: 0 });
         }
         let outcomes = self.outcomes.len() as u32 - first;
-        assert!(outcomes < u32::from(UNKNOWN), "a process with {outcomes} ways to step");
+        assert!(u64::from(outcomes) <= MOST_OUTCOMES, "a process with {outcomes} ways to step");
         let blocked = !running && !system.returned(kind, local);
-        let flags = (u32::from(blocked) * BLOCKED) | (u32::from(special) * SPECIAL);
-        let outcomes = outcomes as u16;
         let changes = self.patches[first as usize..].iter().any(|patch| patch.changed);
-        let moves = match (special || outcomes == 0, changes) {
-            (true, _) => 0,
-            (false, true) => CHANGES,
-            (false, false) => STILL,
+        let word = match (special, outcomes, changes) {
+            (true, ..) => SPECIAL,
+            (_, 0, _) => 0,
+            (.., true) => CHANGES | u64::from(outcomes) << 1,
+            (.., false) => STILL | u64::from(outcomes) << 1,
         };
-        let entry = Entry { visits: 0, first, outcomes, flags, helper: NONE, moves };
+        let word = word | if blocked { BLOCKED } else { 0 };
+        let entry = Entry { word, visits: 0 };
+        let more = More { first, outcomes: outcomes as u16, helper: NONE };
         self.known += 1;
         let row = self.row(shared);
         let slot = self.hashed(&row, pair);
@@ -334,6 +406,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             Index::Dense { .. } => {
                 let number = row.base | local | u64::from(kind.0) << row.kind_shift;
                 self.entries[number as usize] = entry;
+                self.more[number as usize] = more;
                 number as u32
             }
             Index::Hashed { table, pairs } => {
@@ -341,6 +414,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                 table[slot.expect_err("a pair without an entry")] = number;
                 pairs.push(pair);
                 self.entries.push(entry);
+                self.more.push(more);
                 if pairs.len() > table.len() / 2 {
                     self.grow();
                 }

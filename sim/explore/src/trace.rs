@@ -64,7 +64,6 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
         paths
     }
 
-    /// For each of the sorted `wanted` states: the least of its predecessors in `level`.
     /// For states in order, the least of this store's states of a level from which each is reached.
     pub fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
         let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
@@ -88,17 +87,21 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
                 if from >= states {
                     break;
                 }
-                for stored in block(&shards, starts, ends, from, BLOCK).flatten() {
-                    let (state, _) = spare.split(*stored);
-                    expander.expand(state, 0, |after, _| {
-                        let hash = after.hash();
-                        if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
-                            && let Ok(at) = wanted.binary_search(&after)
-                        {
-                            let slot: &mut Option<Packed<W>> = &mut mine[at];
-                            *slot = [*slot, Some(state)].into_iter().flatten().min();
-                        }
-                    });
+                for stored in block(&shards, starts, ends, from, BLOCK) {
+                    expander.expand(
+                        stored,
+                        |stored| (spare.split(stored).0, 0),
+                        |state, after, _| {
+                            let hash = after.hash();
+                            if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
+                                && let Ok(at) = wanted.binary_search(&after)
+                            {
+                                let slot: &mut Option<Packed<W>> = &mut mine[at];
+                                *slot = [*slot, Some(*state)].into_iter().flatten().min();
+                            }
+                        },
+                        |_, _| (),
+                    );
                 }
             }
             let mut least = least.lock().expect("no worker panicked");

@@ -108,6 +108,33 @@ impl<const W: usize> Slots<W> {
         Ok(Self::Mapped(map))
     }
 
+    /// As many slots, the first of them as they are, the others empty; on an error, what there was.
+    fn extend(&mut self, len: usize) -> Result<(), Full> {
+        let bytes = len * size_of::<[u64; W]>();
+        match self {
+            Self::Heap(slots) if bytes < HUGE => slots.resize(len, [0; W]),
+            #[cfg(target_os = "linux")]
+            Self::Mapped(map) => {
+                let options = memmap2::RemapOptions::new().may_move(true);
+                // SAFETY: the mapping is of no file that could be too short, and nobody refers to it.
+                #[allow(
+                    unsafe_code,
+                    reason = "unsafe for mappings of files, of which this is none"
+                )]
+                unsafe {
+                    map.remap(bytes, options).map_err(|_| Full::Bytes)?;
+                }
+            }
+            _ => {
+                let mut new = Self::new(len)?;
+                let old = self.get();
+                new.get_mut()[..old.len()].copy_from_slice(old);
+                *self = new;
+            }
+        }
+        Ok(())
+    }
+
     fn get(&self) -> &[[u64; W]] {
         match self {
             Self::Heap(slots) => slots,
@@ -314,6 +341,8 @@ impl<const W: usize> Shard<W> {
         Ok(())
     }
 
+    /// Grows the table in place. Slots are in the order of hashes, so from the last to the first each
+    /// state moves up, into what has been moved already.
     #[inline(never)]
     fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
         let size = size_of::<Packed<W>>();
@@ -323,19 +352,31 @@ impl<const W: usize> Shard<W> {
         } else {
             (old * size / 5 * 7).next_multiple_of(HUGE) / size
         };
-        budget.take(len * size)?;
-        let mut slots = Slots::new(len).inspect_err(|_| budget.give(len * size))?;
-        let new = slots.get_mut();
-        for state in self.slots.get() {
-            if *state != [0; W] {
-                let from = slot(Packed(*state).hash(), len);
-                let at = vacancy(new, from, &Packed(*state)).expect("each state once");
-                new[at] = *state;
+        let more = (len - old) * size;
+        budget.take(more)?;
+        self.slots.extend(len).inspect_err(|_| budget.give(more))?;
+        let slots = self.slots.get_mut();
+        // A few do not move up: they stood far from where they belong, or came round the end.
+        let mut aside = Vec::new();
+        for from in (0..old).rev() {
+            let state = slots[from];
+            if state == [0; W] {
+                continue;
+            }
+            slots[from] = [0; W];
+            let to = slot(Packed(state).hash(), len);
+            let moved_up = to > from;
+            match slots[to..].iter().position(|slot| *slot == [0; W]) {
+                Some(further) if moved_up => slots[to + further] = state,
+                _ => aside.push(state),
             }
         }
-        self.slots = slots;
+        for state in aside {
+            let from = slot(Packed(state).hash(), len);
+            let at = vacancy(slots, from, &Packed(state)).expect("each state once");
+            slots[at] = state;
+        }
         self.room = len / 4 * 3;
-        budget.give(old * size);
         Ok(())
     }
 }
