@@ -238,7 +238,7 @@ impl<const W: usize> Looked<W> {
             like_previous |= u32::from(like) << actor;
             let here = entry.flags(!like && !one_by_one);
             flags |= here << actor;
-            ends_in |= ((here / STILL | here / CHANGES) & 1) << (end % u64::BITS);
+            ends_in |= has_steps(here) << (end % u64::BITS);
             entry.visits += times;
             transitions += times * entry.ordinary_outcomes();
         }
@@ -265,6 +265,12 @@ impl<const W: usize> Looked<W> {
     fn special(&self) -> u16 {
         (self.flags / SPECIAL) as u16
     }
+}
+
+/// 1 if the flags of one process say that it has steps, none of them special; else 0.
+#[inline]
+fn has_steps(flags: u64) -> u64 {
+    ((flags / STILL) | (flags / CHANGES)) & 1
 }
 
 /// The states that are looked at together.
@@ -301,7 +307,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             commuting: Commuting::new(steps.ends_in()),
             batch: Some(Batch::new()),
             ends: std::array::from_fn(|i| {
-                u32::from(frame.kind(i).0) << frame.layout.local_bits % 32
+                u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)
             }),
             steps,
             tally: M::Tally::default(),
@@ -463,7 +469,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             let here = entry.flags(!like && !M::WHOLE);
             looked.flags |= here << actor;
             if let Some(bits) = ends_in {
-                looked.ends |= ((here / STILL | here / CHANGES) & 1) << (number & bits);
+                looked.ends |= has_steps(here) << (number & bits);
             }
             entry.visits += times;
             self.found.transitions += times * entry.ordinary_outcomes();

@@ -133,6 +133,9 @@ impl Commuting {
         (others, asked): (Others<'_>, u16),
     ) -> u16 {
         let Some(bits) = self.ends_in else {
+            if asked == 0 {
+                return 0;
+            }
             return self.one_by_one(steps, of, taken, (others.entries, asked));
         };
         let all = self.side_by_side.get(taken.1 as usize).copied().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! What the test binaries of this crate share; each uses a part of it.
-#![allow(dead_code)]
+//! What the tests share; those of other crates use parts of it.
 
 pub mod crowd;
 pub mod hand;

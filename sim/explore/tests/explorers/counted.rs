@@ -2,17 +2,15 @@
 //! on systems drawn at random and on the reference model: same counts, same verdicts, traces of the
 //! same length that replay. A failure names the seed of the system.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::crowd::{Crowd, Slots};
-use common::naive::{Graph, Naive, State};
-use common::random_system::{Label, RandomSystem};
-use common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::crowd::{Crowd, Slots};
+use crate::common::naive::{Graph, Naive, State};
+use crate::common::random_system::{Label, RandomSystem};
+use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use kmodcheck_explore::bfs::{Monitor, TraceStep, Violation};
 use kmodcheck_explore::counted::{MAX_COUNTED, Uncountable};
 use kmodcheck_explore::replay::replay;

@@ -1,15 +1,13 @@
 //! The distributed search against the local one, to the last digit: on random systems, on one and
 //! several workers, in one process and over sockets on loopback.
 
-mod common;
-
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::random_system::RandomSystem;
-use common::reference_model::ReferenceModel;
-use common::same::{Properties, same};
+use crate::common::random_system::RandomSystem;
+use crate::common::reference_model::ReferenceModel;
+use crate::common::same::{Properties, same};
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::distributed::net::{Net, NetError, connect};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};

@@ -1,12 +1,10 @@
 //! Walks: what they find is there, the same numbers give the same walks, and they come to everything
 //! that a small system can come to.
 
-mod common;
-
 use std::ops::ControlFlow;
 
-use common::crowd::Slots;
-use common::random_system::RandomSystem;
+use crate::common::crowd::Slots;
+use crate::common::random_system::RandomSystem;
 use kmodcheck_explore::concrete;
 use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
 use kmodcheck_explore::{DORMANT, End, Options, System, Watch, explore_counted};

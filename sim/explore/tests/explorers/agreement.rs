@@ -1,14 +1,12 @@
 //! The explorer against a naive one, on systems drawn at random: same counts, same verdicts, same
 //! shortest traces. A failure names the seed of the system.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::naive::{Graph, Move, Naive, State};
-use common::random_system::{Label, PROPERTIES, RandomSystem};
+use crate::common::naive::{Graph, Move, Naive, State};
+use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::Stuck;

@@ -1,13 +1,11 @@
 //! A search that is cut never reads like one that was not, and what it did find is true.
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::naive::Naive;
-use common::random_system::{Label, PROPERTIES, RandomSystem};
-use common::reference_model::{At, ReferenceModel};
+use crate::common::naive::Naive;
+use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
+use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::bfs::{CountOnly, Monitor, Unexplorable};
 use kmodcheck_explore::replay::{Impossible, replay};
 use kmodcheck_explore::{

@@ -2,18 +2,16 @@
 //! same properties violated, the same deadlocks. Of its own kind of systems, so that there is
 //! something to reduce, a part declares too little of what it reads. A failure names the seed.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::hand::{Hand, Remembers, Sets, StepsFrom};
-use common::naive::{Graph, Naive, State};
-use common::random_bits::{Label, RandomBits};
-use common::random_system::RandomSystem;
-use common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::hand::{Hand, Remembers, Sets, StepsFrom};
+use crate::common::naive::{Graph, Naive, State};
+use crate::common::random_bits::{Label, RandomBits};
+use crate::common::random_system::RandomSystem;
+use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_explore::{
     DORMANT, Effect, End, Kind, Limits, Options, Reduced, Shared, Step, System, Watch,
@@ -85,7 +83,7 @@ fn check<S: System>(
     seed: u64,
     system: &S,
     watch: &impl Watch<S::Label>,
-    violated: impl Fn(&State, &common::naive::Move<S::Label>) -> u64,
+    violated: impl Fn(&State, &crate::common::naive::Move<S::Label>) -> u64,
     tally: &Tally,
 ) {
     let naive = Naive::new(system);
@@ -158,7 +156,7 @@ fn agrees_with_the_full_search() {
     for_every_seed(|seed| {
         let system = RandomBits::new(seed);
         let naive = Naive::new(&system);
-        let violated = |state: &State, taken: &common::naive::Move<Label>| {
+        let violated = |state: &State, taken: &crate::common::naive::Move<Label>| {
             let (from, to) = (state.1[taken.actor], taken.after.1[taken.actor]);
             system.violated_by(naive.kinds[taken.actor], (from, to), [state.0, taken.after.0])
         };
@@ -180,10 +178,10 @@ fn agrees_with_the_full_search() {
 }
 
 /// Steps by name, in any shared state.
-struct ByName([common::random_system::Label; 3]);
+struct ByName([crate::common::random_system::Label; 3]);
 
-impl Watch<common::random_system::Label> for ByName {
-    fn violated(&self, step: &Step<common::random_system::Label>) -> u64 {
+impl Watch<crate::common::random_system::Label> for ByName {
+    fn violated(&self, step: &Step<crate::common::random_system::Label>) -> u64 {
         (0..3).fold(0, |bits, i| bits | u64::from(self.0[i] == step.label) << i)
     }
 }
@@ -197,12 +195,12 @@ fn agrees_where_everything_is_read() {
         }
         let system = RandomSystem::new(seed);
         let mut rng = fastrand::Rng::with_seed(seed);
-        let watch = ByName(std::array::from_fn(|_| common::random_system::Label {
+        let watch = ByName(std::array::from_fn(|_| crate::common::random_system::Label {
             kind: rng.u8(0..2),
             local: rng.u8(1..6),
             choice: rng.u8(0..2),
         }));
-        let violated = |_: &State, taken: &common::naive::Move<_>| {
+        let violated = |_: &State, taken: &crate::common::naive::Move<_>| {
             (0..3).fold(0, |bits, i| bits | u64::from(watch.0[i] == taken.label) << i)
         };
         check(seed, &system, &watch, violated, &tally);

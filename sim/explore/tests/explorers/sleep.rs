@@ -1,15 +1,13 @@
 //! Transitions that are not followed change nothing of what a search says: against a naive explorer, and
 //! against the same search following all, on systems drawn at random and on the reference model.
 
-mod common;
-
 use std::time::Duration;
 
-use common::naive::Naive;
-use common::random_bits::RandomBits;
-use common::random_system::RandomSystem;
-use common::reference_model::ReferenceModel;
-use common::same::same;
+use crate::common::naive::Naive;
+use crate::common::random_bits::RandomBits;
+use crate::common::random_system::RandomSystem;
+use crate::common::reference_model::ReferenceModel;
+use crate::common::same::same;
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
 use kmodcheck_explore::distributed::explore_distributed;

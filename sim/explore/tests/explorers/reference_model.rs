@@ -2,12 +2,10 @@
 //! without reductions other than the symmetry named. A transition is one alternative of one caller
 //! in one state; a caller without an enabled step has none, and there are no self-loops for it.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::naive::Naive;
-use common::reference_model::{At, ReferenceModel};
+use crate::common::naive::Naive;
+use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::bfs::{Monitor, Tally};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};

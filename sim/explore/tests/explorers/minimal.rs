@@ -1,11 +1,9 @@
 //! Minimal traces and reorderings against plain enumeration, on systems drawn at random. A failure
 //! names the seed.
 
-mod common;
-
 use std::ops::ControlFlow;
 
-use common::random_system::{Label, PROPERTIES, RandomSystem};
+use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use kmodcheck_explore::bfs::{Monitor, TraceStep};
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};

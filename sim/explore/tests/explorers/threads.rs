@@ -1,12 +1,10 @@
 //! A search says the same at any number of threads, however it ends, and whether its monitor asks for
 //! whole transitions or for steps alone.
 
-mod common;
-
-use common::crowd::Crowd;
-use common::naive::Naive;
-use common::random_system::{Label, RandomSystem};
-use common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::crowd::Crowd;
+use crate::common::naive::Naive;
+use crate::common::random_system::{Label, RandomSystem};
+use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use kmodcheck_explore::bfs::{CountOnly, Monitor, Tally};
 use kmodcheck_explore::{
     End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition, explore,

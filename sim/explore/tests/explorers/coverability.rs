@@ -1,13 +1,11 @@
 //! Proofs for any number of processes against exhaustive exploration of 1 to 5, on the reference
 //! model and on systems drawn at random, with history and without.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::naive::{Naive, State};
-use common::random_system::{Label, RandomSystem};
-use common::reference_model::{At, ReferenceModel};
+use crate::common::naive::{Naive, State};
+use crate::common::random_system::{Label, RandomSystem};
+use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::coverability::{
     Family, Minimal, Outcome, Question, Setup, Smallest, Undecided, smallest,
 };

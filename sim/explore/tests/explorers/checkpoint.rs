@@ -1,15 +1,13 @@
 //! A search that was stopped and gone on with has the result of one that was not; a checkpoint that is
 //! not what was written is refused.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::random_system::RandomSystem;
-use common::reference_model::ReferenceModel;
-use common::same::{Properties, same};
+use crate::common::random_system::RandomSystem;
+use crate::common::reference_model::ReferenceModel;
+use crate::common::same::{Properties, same};
 use kmodcheck_explore::bfs::CountOnly;
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
 use kmodcheck_explore::{End, Limits, Options, explore};

@@ -1,15 +1,13 @@
 //! The directed search: what it finds replays, it finds what needs dozens of processes, and where it
 //! finds nothing it has seen what the exhaustive search sees.
 
-mod common;
-
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::crowd::Slots;
-use common::random_system::{PROPERTIES, RandomSystem};
-use common::reference_model::{At, FAILED, ReferenceModel};
-use common::semaphore::{Place, Semaphore};
+use crate::common::crowd::Slots;
+use crate::common::random_system::{PROPERTIES, RandomSystem};
+use crate::common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::semaphore::{Place, Semaphore};
 use kmodcheck_explore::counted::Uncountable;
 use kmodcheck_explore::{
     Census, Directed, End, Kind, Lead, Limits, Options, Step, Stopped, System, Watch, concrete,

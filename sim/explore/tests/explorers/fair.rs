@@ -1,12 +1,10 @@
 //! Progress under weak fairness against a naive check of the same formula, on systems drawn at random
 //! whose processes start over.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::naive::{Graph, Naive};
-use common::random_system::RandomSystem;
+use crate::common::naive::{Graph, Naive};
+use crate::common::random_system::RandomSystem;
 use kmodcheck_explore::fair::{Fairness, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{
     Choice, Effect, End, Footprint, Initial, Kind, Local, Options, Queue, Shared, System, WayOut,

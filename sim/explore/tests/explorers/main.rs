@@ -1,0 +1,20 @@
+//! The explorers, each held against a simpler one. One program, so that each search is compiled once for
+//! the systems that the tests share.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agreement;
+mod checkpoint;
+mod counted;
+mod coverability;
+mod directed;
+mod distributed;
+mod fair;
+mod limits;
+mod minimal;
+mod por;
+mod reference_model;
+mod sleep;
+mod threads;
+mod walk;
