@@ -174,3 +174,55 @@ pub(crate) fn before(starts: &[usize], ends: &[usize], to: usize) -> usize {
 fn part(here: usize, to: usize, all: usize) -> usize {
     (here as u128 * to.min(all) as u128 / (all.max(1)) as u128) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sleep::Spare;
+    use crate::visited::Budget;
+
+    /// Every state of the level is in one block, and `before` counts them.
+    #[test]
+    fn blocks_leave_nobody_out() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let budget = Budget::new(None);
+        for round in 0..2_000 {
+            let shards: Vec<_> = (0..rng.usize(1..6))
+                .map(|_| {
+                    let mut shard = Shard::<1>::new(&budget, Spare::NONE);
+                    let states = (0..rng.u64(0..40)).map(|_| Packed([rng.u64(..)]));
+                    let states: Vec<_> = states.collect();
+                    shard.insert(&states, &mut u64::MAX.clone(), &budget).expect("no limit");
+                    shard
+                })
+                .collect();
+            let shards: Vec<_> = shards.iter().collect();
+            let starts: Vec<_> = shards.iter().map(|shard| rng.usize(0..=shard.len())).collect();
+            let ends: Vec<_> = shards
+                .iter()
+                .zip(&starts)
+                .map(|(shard, start)| rng.usize(*start..=shard.len()))
+                .collect();
+            let sizes = starts.iter().zip(&ends).map(|(start, end)| end - start);
+            let all: usize = sizes.sum();
+            // Also so that the last block is a whole one.
+            let count = if round % 2 == 0 { rng.usize(1..50) } else { all.div_ceil(3).max(1) };
+            let mut seen = Vec::new();
+            for from in (0..all).step_by(count) {
+                assert_eq!(seen.len(), before(&starts, &ends, from));
+                let block = block(&shards, &starts, &ends, from, count);
+                seen.extend(block.flatten().map(|state| state.0));
+            }
+            let mut level: Vec<_> = shards
+                .iter()
+                .zip(starts.iter().zip(&ends))
+                .flat_map(|(shard, (start, end))| shard.pieces(*start, *end).flatten())
+                .map(|state| state.0)
+                .collect();
+            assert_eq!(seen.len(), before(&starts, &ends, all));
+            seen.sort_unstable();
+            level.sort_unstable();
+            assert_eq!(seen, level, "{starts:?} to {ends:?}, {count} at a time");
+        }
+    }
+}

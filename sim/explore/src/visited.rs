@@ -366,10 +366,11 @@ impl<const W: usize> Shard<W> {
             }
             slots[from] = [0; W];
             let to = slot(Packed(state).hash(), len);
-            let moved_up = to > from;
-            match slots[to..].iter().position(|slot| *slot == [0; W]) {
-                Some(further) if moved_up => slots[to + further] = state,
-                _ => aside.push(state),
+            let is_empty = |slot: &[u64; W]| *slot == [0; W];
+            let further = if to > from { slots[to..].iter().position(is_empty) } else { None };
+            match further {
+                Some(further) => slots[to + further] = state,
+                None => aside.push(state),
             }
         }
         for state in aside {
