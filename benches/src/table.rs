@@ -76,10 +76,10 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
             format!("{}{mark}", m.counts.0),
             m.counts.1.to_string(),
             format!("{:.2}", m.median()),
-            format!("{:.2}", m.median() / own.median()),
+            quotient(m.median(), own.median()),
             format!("{:.2}", m.cpu()),
-            format!("{:.2}", m.cpu() / own.cpu()),
-            format!("{:.2}", m.counts.0 as f64 / m.cpu() / 1e6),
+            quotient(m.cpu(), own.cpu()),
+            quotient(m.counts.0 as f64 / 1e6, m.cpu()),
             (m.bytes >> 20).to_string(),
             format!("{:.1}", m.bytes as f64 / m.counts.0 as f64),
         ]);
@@ -90,6 +90,11 @@ pub fn print(callers: usize, symmetry: bool, measured: &[Measured], missing: &[S
     }
     println!();
     same
+}
+
+/// A quotient, if the divisor was long enough for the clock.
+fn quotient(dividend: f64, divisor: f64) -> String {
+    if divisor > 0.0 { format!("{:.2}", dividend / divisor) } else { "-".to_owned() }
 }
 
 /// Prints how long the first counterexample took, by number of callers, which is the name.
