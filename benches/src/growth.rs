@@ -114,13 +114,13 @@ fn svg(curves: &[Curve<'_>]) -> String {
     svg + "</svg>\n"
 }
 
-/// One picture, whose left side is at `left`.
+/// One picture, whose left side is at `left`. What was too short for the clock is left out.
 fn panel(svg: &mut String, left: f64, what: &str, curves: &[Curve<'_>], of: fn(&Point) -> f64) {
-    let points = || curves.iter().flat_map(|(_, _, points)| points);
-    let log = |value: f64| value.max(1e-9).log10();
-    let low = points().map(|p| log(of(p))).fold(f64::MAX, f64::min).floor();
-    let high = points().map(|p| log(of(p))).fold(f64::MIN, f64::max).ceil();
-    let most = points().map(|p| p.callers).max().unwrap_or(3).max(3);
+    let all = || curves.iter().flat_map(|(_, _, points)| points);
+    let shown = || all().map(of).filter(|value| *value > 0.0).map(f64::log10);
+    let low = shown().fold(f64::MAX, f64::min).floor();
+    let high = shown().fold(f64::MIN, f64::max).ceil();
+    let most = all().map(|p| p.callers).max().unwrap_or(3).max(3);
     let x = |callers: usize| left + (callers - 2) as f64 / (most - 2) as f64 * WIDTH;
     let y = |value: f64| MARGIN + (high - value) / (high - low).max(1.0) * HEIGHT;
     let bottom = MARGIN + HEIGHT;
@@ -149,9 +149,9 @@ fn panel(svg: &mut String, left: f64, what: &str, curves: &[Curve<'_>], of: fn(&
     let _ = writeln!(svg, "<text x=\"{left}\" y=\"{}\">callers</text>", bottom + 34.0);
     for (_, colour, points) in curves {
         let mut path = String::new();
-        for p in points {
+        for p in points.iter().filter(|p| of(p) > 0.0) {
             let letter = if path.is_empty() { 'M' } else { 'L' };
-            let (x, y) = (x(p.callers), y(log(of(p))));
+            let (x, y) = (x(p.callers), y(of(p).log10()));
             let _ = write!(path, "{letter}{x:.1} {y:.1}");
             let _ =
                 writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" fill=\"{colour}\"/>");
@@ -173,7 +173,7 @@ mod tests {
             |callers, states, seconds| Point { callers, states, transitions: 0, seconds, bytes: 0 };
         let curves = [
             ("full", "#222222", vec![point(2, 300, 0.001), point(3, 4_000, 0.01)]),
-            ("counted", "#0060b0", vec![point(2, 200, 0.001), point(12, 5_000_000, 30.0)]),
+            ("counted", "#0060b0", vec![point(2, 200, 0.0), point(12, 5_000_000, 30.0)]),
         ];
         let drawn = svg(&curves);
         let after = |rest: &str, key: &str| -> f64 {
@@ -182,7 +182,7 @@ mod tests {
         let circles: Vec<(f64, f64)> = (drawn.split("<circle").skip(1))
             .map(|circle| (after(circle, "cx=\""), after(circle, "cy=\"")))
             .collect();
-        assert_eq!(circles.len(), 8, "four points in two pictures");
+        assert_eq!(circles.len(), 7, "four points in two pictures, but one took no time");
         for (x, y) in &circles {
             assert!((MARGIN..=3.0 * MARGIN + 2.0 * WIDTH).contains(x), "{x}");
             assert!((MARGIN..=MARGIN + HEIGHT).contains(y), "{y}");
