@@ -146,7 +146,7 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {
     rescue: Rescue,
     commuting: Commuting,
     /// By process: the bits of its kind in the number of an entry.
-    ends: [u32; MAX_PROCESSES],
+    kind_bits: [u32; MAX_PROCESSES],
     /// Not there while it is in use.
     batch: Option<Box<Batch<W>>>,
     pub tally: M::Tally,
@@ -203,7 +203,7 @@ impl<const W: usize> Looked<W> {
     }
 
     /// Looks up what each process can do, in the entries of this shared state by kind and local state, of
-    /// which the first has the number `first`, and counts it. `ends`: the bits of each process's kind.
+    /// which the first has the number `first`, and counts it.
     /// Returns the number of transitions; `None`, with nothing counted, if some entry is not known.
     #[inline(always)]
     fn look_up<const SYMMETRY: bool>(
@@ -211,14 +211,14 @@ impl<const W: usize> Looked<W> {
         layout: &Layout,
         row: &mut [Entry],
         first: u32,
-        ends: &[u32; MAX_PROCESSES],
+        kind_bits: &[u32; MAX_PROCESSES],
         one_by_one: bool,
     ) -> Option<u64> {
-        let (mut flags, mut transitions, mut like_previous, mut ends_in) = (0, 0, 0_u32, 0);
+        let (mut flags, mut transitions, mut like_previous, mut ends) = (0, 0, 0_u32, 0);
         let times = u64::from(!one_by_one);
         let mut previous = None;
         let mut place = layout.shared_bits;
-        for (actor, bits) in ends[..layout.processes.min(MAX_PROCESSES)].iter().enumerate() {
+        for (actor, bits) in kind_bits[..layout.processes.min(MAX_PROCESSES)].iter().enumerate() {
             let local = layout.local_at(&self.packed, place);
             place += layout.local_bits;
             let end = bits | local as u32;
@@ -238,11 +238,11 @@ impl<const W: usize> Looked<W> {
             like_previous |= u32::from(like) << actor;
             let here = entry.flags(!like && !one_by_one);
             flags |= here << actor;
-            ends_in |= has_steps(here) << (end % u64::BITS);
+            ends |= has_steps(here) << (end % u64::BITS);
             entry.visits += times;
             transitions += times * entry.ordinary_outcomes();
         }
-        self.ends = ends_in;
+        self.ends = ends;
         self.like_previous = like_previous as u16;
         self.flags = flags;
         Some(transitions)
@@ -306,7 +306,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             rescue: Rescue::default(),
             commuting: Commuting::new(steps.ends_in()),
             batch: Some(Batch::new()),
-            ends: std::array::from_fn(|i| {
+            kind_bits: std::array::from_fn(|i| {
                 u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)
             }),
             steps,
@@ -432,7 +432,8 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         if (!SYMMETRY || self.frame.product.contiguous())
             && let Some((row, first)) = self.steps.of_shared(shared)
         {
-            let transitions = looked.look_up::<SYMMETRY>(layout, row, first, &self.ends, M::WHOLE);
+            let transitions =
+                looked.look_up::<SYMMETRY>(layout, row, first, &self.kind_bits, M::WHOLE);
             if let Some(transitions) = transitions {
                 self.found.transitions += transitions;
                 return;

@@ -122,8 +122,8 @@ impl Commuting {
         self.side_by_side.clear();
     }
 
-    /// Those of the processes `asked` with each outcome of whose entry the outcome `outcome` of the entry `a`
-    /// commutes, all of one shared state. At most one of the two changes that.
+    /// Those of the processes `asked` with each outcome of whose entry commutes what was `taken`, an entry and
+    /// one of its outcomes; all are of one shared state.
     #[inline]
     pub fn commuting<S: System, M: Monitor<S>, const W: usize>(
         &mut self,
@@ -220,6 +220,9 @@ fn find_out<S: System, M: Monitor<S>, const W: usize>(
         (outcome.choice.shared, outcome.local_after)
     };
     let others = steps.outcomes_of(number_of_b);
+    if own.changed && others.clone().any(|other| steps.patches[other].changed) {
+        return false; // The system is not asked what would follow.
+    }
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
         // effect there, it will be followed.
@@ -229,8 +232,7 @@ fn find_out<S: System, M: Monitor<S>, const W: usize>(
             && still(b.kind, to, b.local)
             && others.zip(there).all(|(here, there)| {
                 let (here_to, there_to) = (steps.patches[here], steps.patches[there]);
-                !here_to.changed
-                    && !there_to.changed
+                !there_to.changed
                     && here_to.local == there_to.local
                     && still(b.kind, to, steps.outcomes[here].local_after)
             })
