@@ -11,24 +11,7 @@ use kmodcheck_explore::{
     End, Exploration, Limits, Options, Shared, Step, Watch, explore, explore_counted,
     explore_reduced,
 };
-use reference_model::{At, FAILED, ReferenceModel};
-
-/// Counts the steps into a violation.
-struct Violations;
-
-impl Monitor<ReferenceModel> for Violations {
-    type Tally = u64;
-    const WHOLE: bool = false;
-
-    fn step_violates(&self, step: &Step<At>) -> u64 {
-        let null = At::of(step.local_after) == At::DoneNull;
-        u64::from(null && step.after & FAILED == 0)
-    }
-
-    fn record_step(&self, tally: &mut u64, _: &Step<At>, violated: u64, times: u64) {
-        *tally += violated * times;
-    }
-}
+use reference_model::{At, FAILED, ReferenceModel, Violations};
 
 /// Explores everything; looks for the violation, counts it, rebuilds its shortest trace, and decides
 /// whether anybody is stuck.

@@ -7,4 +7,5 @@ pub mod random_bits;
 pub mod random_system;
 pub mod reference_model;
 pub mod same;
+pub mod seeds;
 pub mod semaphore;

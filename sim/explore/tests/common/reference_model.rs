@@ -2,8 +2,10 @@
 //! compared: callers of one module whose user space decides by the sysfs directory (kmod v19) or by
 //! `initstate` alone (v20). A yardstick, too coarse to say anything about a kernel.
 
+use kmodcheck_explore::bfs::Monitor;
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, Transition, WayOut,
+    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Transition,
+    WayOut,
 };
 
 /// What the module list says of the module.
@@ -175,5 +177,21 @@ impl System for ReferenceModel {
 
     fn returned(&self, _: Kind, local: Local) -> bool {
         matches!(At::of(local), At::DoneOk | At::DoneNull | At::DoneErr)
+    }
+}
+
+/// Counts the steps into a violation.
+pub struct Violations;
+
+impl Monitor<ReferenceModel> for Violations {
+    type Tally = u64;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
+        u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
+    }
+
+    fn record_step(&self, tally: &mut u64, _: &Step<At>, violated: u64, times: u64) {
+        *tally += violated * times;
     }
 }

@@ -2,11 +2,11 @@
 //! shortest traces. A failure names the seed of the system.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
+use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::Stuck;
@@ -15,29 +15,6 @@ use kmodcheck_explore::{
 };
 
 const SYSTEMS: u64 = 10_000;
-
-/// Calls `check` with every seed, on as many threads as there are processors.
-fn for_every_seed(check: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= SYSTEMS {
-                        break;
-                    }
-                    // A failure ends the other threads too.
-                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
-                        next.store(SYSTEMS, Ordering::Relaxed);
-                        resume_unwind(failure);
-                    }
-                }
-            });
-        }
-    });
-}
 
 /// Asks the system's own properties, and checks what every transition must keep to.
 struct Properties<'a>(&'a RandomSystem);
@@ -273,7 +250,7 @@ impl<'a> Expected<'a> {
 
 #[test]
 fn agrees_with_the_naive_explorer() {
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomSystem::new(seed);
         let expected = Expected::of(seed, &system);
         let orbits: BTreeSet<State> =
@@ -290,7 +267,7 @@ fn agrees_with_the_naive_explorer() {
 #[test]
 fn every_width_gives_the_same() {
     let filled: [AtomicU64; 4] = Default::default();
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomSystem::new(seed);
         for symmetry in [false, true] {
             let narrow = run(&system, symmetry);
@@ -341,7 +318,7 @@ struct Worth {
 #[test]
 fn random_systems_are_not_trivial() {
     let worth = Worth::default();
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomSystem::new(seed);
         let expected = Expected::of(seed, &system);
         let Expected { graph, sorted, naive, .. } = &expected;

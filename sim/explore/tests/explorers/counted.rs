@@ -3,14 +3,14 @@
 //! same length that replay. A failure names the seed of the system.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::common::crowd::{Crowd, Slots};
 use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_system::{Label, RandomSystem};
-use crate::common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::reference_model::{At, ReferenceModel};
+use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::bfs::{Monitor, TraceStep, Violation};
 use kmodcheck_explore::counted::{MAX_COUNTED, Uncountable};
 use kmodcheck_explore::replay::replay;
@@ -21,29 +21,6 @@ use kmodcheck_explore::{
 };
 
 const SYSTEMS: u64 = 10_000;
-
-/// Calls `check` with every seed, on as many threads as there are processors.
-fn for_every_seed(check: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= SYSTEMS {
-                        break;
-                    }
-                    // A failure ends the other threads too.
-                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
-                        next.store(SYSTEMS, Ordering::Relaxed);
-                        resume_unwind(failure);
-                    }
-                }
-            });
-        }
-    });
-}
 
 /// The properties of a random system, asked by the product.
 struct Properties<'a>(&'a RandomSystem);
@@ -132,7 +109,7 @@ fn check_traces(seed: u64, system: &RandomSystem, found: &Counted<Label>) {
 #[test]
 fn agrees_with_the_sorted_product() {
     let (exhausted, together) = (AtomicU64::new(0), AtomicU64::new(0));
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomSystem::new(seed);
         let expected = sorted(&system);
         let found = explore_counted(&system, &mut Slots::of(&system), &Options::default())
@@ -235,7 +212,7 @@ fn crowd_of(seed: u64, system: &RandomSystem, most: usize) -> Option<(Crowd<'_>,
 #[test]
 fn crowds_agree_with_the_sorted_product() {
     let (crowds, stuck, violated) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomSystem::new(seed);
         let Some((crowd, found)) = crowd_of(seed, &system, 16) else { return };
         let options = Options { symmetry: true, ..Options::default() };
@@ -268,7 +245,7 @@ fn crowds_agree_with_the_sorted_product() {
 #[test]
 fn larger_crowds_agree_with_the_naive_explorer() {
     let (crowds, large) = (AtomicU64::new(0), AtomicU64::new(0));
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         if !seed.is_multiple_of(4) {
             return;
         }
@@ -312,8 +289,7 @@ struct Fooled {
 
 impl Watch<At> for Fooled {
     fn violated(&self, step: &Step<At>) -> u64 {
-        let fooled = At::of(step.local_after) == At::DoneNull && step.after & FAILED == 0;
-        u64::from(fooled)
+        u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
     }
 
     fn record(&mut self, _: &Step<At>, times: u64) {

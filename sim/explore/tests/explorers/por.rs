@@ -3,7 +3,6 @@
 //! something to reduce, a part declares too little of what it reads. A failure names the seed.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_bits::{Label, RandomBits};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_explore::{
     DORMANT, Effect, End, Kind, Limits, Options, Reduced, Shared, Step, System, Watch,
@@ -19,29 +19,6 @@ use kmodcheck_explore::{
 };
 
 const SYSTEMS: u64 = 20_000;
-
-/// Calls `check` with every seed, on as many threads as there are processors.
-fn for_every_seed(check: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= SYSTEMS {
-                        break;
-                    }
-                    // A failure ends the other threads too.
-                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
-                        next.store(SYSTEMS, Ordering::Relaxed);
-                        resume_unwind(failure);
-                    }
-                }
-            });
-        }
-    });
-}
 
 fn reduced<S: System>(
     system: &S,
@@ -153,7 +130,7 @@ impl Tally {
 #[test]
 fn agrees_with_the_full_search() {
     let (tally, lying) = (Tally::default(), Tally::default());
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         let system = RandomBits::new(seed);
         let naive = Naive::new(&system);
         let violated = |state: &State, taken: &crate::common::naive::Move<Label>| {
@@ -189,7 +166,7 @@ impl Watch<crate::common::random_system::Label> for ByName {
 #[test]
 fn agrees_where_everything_is_read() {
     let tally = Tally::default();
-    for_every_seed(|seed| {
+    for_every_seed(SYSTEMS, |seed| {
         if !seed.is_multiple_of(2) {
             return;
         }

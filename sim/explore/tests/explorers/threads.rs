@@ -4,7 +4,7 @@
 use crate::common::crowd::Crowd;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, RandomSystem};
-use crate::common::reference_model::{At, FAILED, ReferenceModel};
+use crate::common::reference_model::{At, ReferenceModel, Violations};
 use kmodcheck_explore::bfs::{CountOnly, Monitor, Tally};
 use kmodcheck_explore::{
     End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition, explore,
@@ -21,31 +21,14 @@ fn said<L: Clone + PartialEq + std::fmt::Debug, T: Clone + PartialEq + std::fmt:
     )
 }
 
-/// The reference model's violation, asked of steps.
-struct BySteps;
-
-impl Monitor<ReferenceModel> for BySteps {
-    type Tally = u64;
-    const WHOLE: bool = false;
-
-    fn step_violates(&self, step: &Step<At>) -> u64 {
-        let null = At::of(step.local_after) == At::DoneNull;
-        u64::from(null && step.after & FAILED == 0)
-    }
-
-    fn record_step(&self, tally: &mut u64, _: &Step<At>, violated: u64, times: u64) {
-        *tally += violated * times;
-    }
-}
-
-/// The same, asked of whole transitions.
+/// The reference model's violation, asked of whole transitions.
 struct ByTransitions;
 
 impl Monitor<ReferenceModel> for ByTransitions {
     type Tally = u64;
 
     fn violates(&self, transition: &Transition<'_, At>) -> u64 {
-        BySteps.step_violates(&transition.step())
+        Violations.step_violates(&transition.step())
     }
 
     fn record(&self, tally: &mut u64, _: &Transition<'_, At>, violated: u64) {
@@ -69,7 +52,7 @@ fn any_number_of_threads_says_the_same() {
         let run = |threads| {
             let options =
                 Options { symmetry, limits, stop_when_violated, threads, ..Options::default() };
-            explore(&model, &BySteps, &options).expect("fits")
+            explore(&model, &Violations, &options).expect("fits")
         };
         let one = run(1);
         ends.push(one.end);
@@ -203,7 +186,7 @@ fn generated_crowds_say_the_same_on_any_number_of_threads() {
 #[test]
 fn a_state_takes_few_bytes() {
     let model = ReferenceModel { callers: 5, v19: true };
-    let found = explore(&model, &BySteps, &Options::default()).expect("fits");
+    let found = explore(&model, &Violations, &Options::default()).expect("fits");
     assert_eq!((found.end, found.words), (End::Complete, 1));
     let most = found.states * (8 + 15) + (8 << 20);
     assert!(found.bytes <= most, "{} bytes for {} states", found.bytes, found.states);
@@ -220,7 +203,7 @@ fn memory_limits_are_kept() {
             let bytes = Some(mebibytes << 20);
             let limits = Limits { bytes, ..Limits::default() };
             let options = Options { limits, threads, ..Options::default() };
-            let cut = explore(&model, &BySteps, &options).expect("fits");
+            let cut = explore(&model, &Violations, &options).expect("fits");
             assert_eq!(cut.end, End::MemoryLimit, "{mebibytes} MiB");
             assert!(cut.states > last && cut.states < 878_304 && cut.queue > 0);
             assert_eq!(cut.stuck, None);
@@ -297,7 +280,7 @@ fn most_processes() {
     let naive = Naive::new(&model);
     let limits = Limits { states: Some(2_000), ..Limits::default() };
     let options = Options { symmetry: true, limits, ..Options::default() };
-    let cut = explore(&model, &BySteps, &options).expect("fits");
+    let cut = explore(&model, &Violations, &options).expect("fits");
     assert_eq!((cut.end, cut.states), (End::StatesLimit, 2_000));
     // Its first levels, one after the other.
     let mut level = std::collections::BTreeSet::from([naive.sorted(&naive.initial)]);
