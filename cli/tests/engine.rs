@@ -233,6 +233,9 @@ fn a_search_that_is_killed_goes_on_from_its_checkpoint() {
 
     let other = scenario("rmmod-beside-get-fs-type.toml");
     run(&[&["check", &other], &kept[..]].concat()).refuses(&["a checkpoint of another scenario"]);
+    // The same, but for one switch that nothing here reads.
+    run(&[&all[..], &["--with", "delete-module-wakes"]].concat())
+        .refuses(&["a checkpoint of another scenario"]);
     let level = files(&checkpoint).remove(3);
     let mut bytes = fs::read(&level).unwrap();
     let middle = bytes.len() / 2;

@@ -84,6 +84,15 @@ fn verifies_what_it_proves_and_refuses_what_was_changed() {
         "{}",
         refused.err
     );
+    // Of before every switch was said.
+    let mut old: serde_json::Value = serde_json::from_str(&recorded).unwrap();
+    old["version"] = 1.into();
+    std::fs::write(&path, old.to_string()).unwrap();
+    run(&["verify", name]).refuses(&[
+        "found format 'kmodcheck-certificate' version 1",
+        "version 2",
+        "make it again",
+    ]);
     std::fs::write(&path, "{}").unwrap();
     run(&["verify", name]).refuses(&["ok_plain_v4.9_v20.json:1:2", "missing field `format`"]);
 }

@@ -135,9 +135,41 @@ fn malformed_files_are_located() {
 #[test]
 fn what_is_no_trace_of_this_version() {
     let race = Saved::race();
-    race.changed(|j| j["version"] = json!(1)).refuses(&["version 1", "version 2"]);
+    race.changed(|j| j["version"] = json!(2)).refuses(&["version 2", "version 3", "make it again"]);
     race.changed(|j| j["format"] = json!("tale")).refuses(&["'tale'", "'kmodcheck-trace'"]);
     race.changed(|j| j["property"] = json!("beauty")).refuses(&["'beauty'", "no-false-success"]);
+    // A kept trace, which has another in it, of before some switches were said.
+    let kept = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../properties/traces/no-false-success-20-ee3b15.json"
+    );
+    let mut kept: Value = serde_json::from_str(&std::fs::read_to_string(kept).unwrap()).unwrap();
+    kept["version"] = json!(1);
+    std::fs::write(race.path(), kept.to_string()).unwrap();
+    run(&["trace", race.path().to_str().unwrap()]).refuses(&[
+        "found format 'kmodcheck-regression' version 1",
+        "version 2",
+        "make it again",
+    ]);
+}
+
+/// A file says every switch: one that does not is refused, not read as if it said what an older release did.
+#[test]
+fn no_switch_is_guessed() {
+    let race = Saved::race();
+    let json: Value = serde_json::from_str(&race.text).unwrap();
+    let mut switches = 0;
+    for side in ["kernel", "kmod"] {
+        for switch in json["scenario"]["features"][side].as_object().unwrap().keys() {
+            let without = |j: &mut Value| {
+                j["scenario"]["features"][side].as_object_mut().unwrap().remove(switch);
+            };
+            let missing = format!("missing field `{switch}`");
+            race.changed(without).refuses(&["changed.json:1:", &missing]);
+            switches += 1;
+        }
+    }
+    assert_eq!(switches, kmodcheck_model::presets::SWITCHES.len());
 }
 
 #[test]

@@ -50,14 +50,11 @@ pub struct KmodFeatures {
     /// What becomes of an unknown name.
     pub failed_lookup: FailedLookup,
     /// `coming` counts as 'in the kernel', too: up to kmod v5 (ended by 7cd664fbaead, in v6).
-    #[serde(default)]
     pub coming_is_loaded: bool,
     /// A compressed module is handed to the kernel with `init_module()`, unpacked: up to kmod v30
     /// (ended by 09c9f8c5df04, in v31).
-    #[serde(default)]
     pub unpacks_itself: bool,
     /// Aliases of built-in code are looked up, too (`modules.builtin.alias`): from kmod v27 on.
-    #[serde(default)]
     pub builtin_aliases: bool,
 }
 
@@ -131,8 +128,8 @@ pub enum ListedName {
     /// Waits for UNFORMED and COMING until gone, LIVE or GOING, then looks again; GOING is
     /// `-EEXIST` at once. v4.9.
     GoingExists,
-    /// Waits for GOING, too, until gone or LIVE, then looks again; `delete_module()` wakes waiters.
-    /// 6e6de3dee51a, in v5.3.
+    /// Waits for GOING, too, until gone or LIVE, then looks again. 6e6de3dee51a, in v5.3. That commit
+    /// wakes nobody ([`KernelFeatures::delete_module_wakes`] came later).
     WaitsForGoing,
     /// Waits once, for UNFORMED and COMING, until gone, LIVE or GOING; then LIVE is `-EEXIST` and
     /// anything else `-EBUSY`. 0254127ab977, in v6.2 (also in older stable series).
@@ -164,13 +161,17 @@ pub struct KernelFeatures {
     pub already_live: bool,
     /// A name that is listed already.
     pub listed_name: ListedName,
+    /// `delete_module()` wakes `module_wq` at its end. 5d603311615f, in v5.5; until then whoever waits
+    /// for a module that is being unloaded is woken by nobody.
+    pub delete_module_wakes: bool,
     /// The limit of running requests.
     pub request_limit: RequestLimit,
     /// An empty `modprobe_path` makes a request fail with `-ENOENT`; before that it returned 0.
     /// d7d27cfc5cf0, in v5.7.
     pub empty_path_fails: bool,
-    /// A load that fails between COMING and init sets GOING, without a lock, before it leaves the
-    /// list: 5e8ed280dab9, in v5.11 (stable 5.10.5).
+    /// A load whose `mod_sysfs_setup()` fails sets GOING, without a lock, before it leaves the list:
+    /// 885a78d4a5b3, in v4.10 (`coming_cleanup:`). 5e8ed280dab9, in v5.11, does the same where
+    /// `prepare_coming_module()` fails (`bug_cleanup:`), which no scenario here does.
     pub failure_sets_going: bool,
     /// The ADD uevent goes out after init. 38dc717e9715, in v5.11.
     pub uevent_after_init: bool,
@@ -182,7 +183,7 @@ pub struct KernelFeatures {
     /// Duplicate requests of one name wait for the first one's result, which is kept for 60 s:
     /// 8660484ed1cf, in v6.4, a debug option.
     pub duplicate_requests: bool,
-    /// An init that returns `-EEXIST` is turned into `-EBUSY` (proposed).
+    /// An init that returns `-EEXIST` is turned into `-EBUSY`: 743f8cae549a, in v7.1.
     pub eexist_safety_net: bool,
 }
 
@@ -197,17 +198,13 @@ impl KernelFeatures {
         }
     }
 
-    /// Whether `delete_module()` wakes `module_wq` at its end: from 6e6de3dee51a (v5.3) on.
-    pub fn delete_module_wakes(&self) -> bool {
-        self.listed_name != ListedName::GoingExists
-    }
-
     /// Linux v4.9.
     pub const V4_9: Self = Self {
         sanity_check: SanityCheck::None,
         alias_map: AliasMap::None,
         already_live: false,
         listed_name: ListedName::GoingExists,
+        delete_module_wakes: false,
         request_limit: RequestLimit::FailsAtOnce,
         empty_path_fails: false,
         failure_sets_going: false,

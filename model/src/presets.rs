@@ -7,7 +7,7 @@ use crate::features::{
 };
 
 /// The kernel presets, oldest first; `v4.9+...` is v4.9 with a reading of the RFC's patch.
-pub const KERNELS: [&str; 14] = [
+pub const KERNELS: [&str; 15] = [
     "v4.9",
     "v4.9+author-tree",
     "v4.9+author-mail",
@@ -16,6 +16,7 @@ pub const KERNELS: [&str; 14] = [
     "v4.9+exact-builtin",
     "v4.13",
     "v5.3",
+    "v5.5",
     "v5.7",
     "v5.11",
     "v6.2",
@@ -39,11 +40,13 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
     let v4_13 = KernelFeatures {
         sanity_check: SanityCheck::WarnOnly,
         request_limit: RequestLimit::AllWaitersRace,
+        failure_sets_going: true,
         ..v4_9
     };
     let v5_3 = KernelFeatures { listed_name: ListedName::WaitsForGoing, ..v4_13 };
-    let v5_7 = KernelFeatures { empty_path_fails: true, ..v5_3 };
-    let v5_11 = KernelFeatures { failure_sets_going: true, uevent_after_init: true, ..v5_7 };
+    let v5_5 = KernelFeatures { delete_module_wakes: true, ..v5_3 };
+    let v5_7 = KernelFeatures { empty_path_fails: true, ..v5_5 };
+    let v5_11 = KernelFeatures { uevent_after_init: true, ..v5_7 };
     let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_11 };
     let v6_5 = KernelFeatures {
         request_limit: RequestLimit::Semaphore,
@@ -60,6 +63,7 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v4.9+exact-builtin" => patched(SanityCheck::ExactBuiltin),
         "v4.13" => v4_13,
         "v5.3" => v5_3,
+        "v5.5" => v5_5,
         "v5.7" => v5_7,
         "v5.11" => v5_11,
         // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9; the rest is as in v6.2.
@@ -187,11 +191,18 @@ pub const SWITCHES: &[Switch] = &[
         "going-exists" = ListedName::GoingExists, "waits-for-going" = ListedName::WaitsForGoing,
         "waits-once" = ListedName::WaitsOnce;
         "6e6de3dee51a (v5.3), 0254127ab977 (v6.2, stable 6.1.9)",
-        "what add_unformed_module() does about a listed name; from v5.3 on rmmod wakes waiters"),
+        "what add_unformed_module() does about a listed name"),
+    on_off!(
+        "delete-module-wakes",
+        Kernel,
+        kernel.delete_module_wakes,
+        "5d603311615f (v5.5, stable 5.4.9)",
+        "delete_module() wakes who waits for a module that is being unloaded"
+    ),
     one_of!("request-limit", Kernel, kernel.request_limit:
         "fails-at-once" = RequestLimit::FailsAtOnce,
         "all-waiters-race" = RequestLimit::AllWaitersRace, "semaphore" = RequestLimit::Semaphore;
-        "6d7964a722af, 2ba293c9e7db (v4.13); 25a1b5b518f4 (v6.4)",
+        "6d7964a722af (v4.13), 25a1b5b518f4 (v6.4)",
         "what __request_module() does when as many requests run as may"),
     on_off!(
         "empty-path-fails",
@@ -204,14 +215,14 @@ pub const SWITCHES: &[Switch] = &[
         "failure-sets-going",
         Kernel,
         kernel.failure_sets_going,
-        "5e8ed280dab9 (v5.11, stable 5.10.5)",
-        "a load that fails after COMING sets GOING before it is unlinked"
+        "885a78d4a5b3 (v4.10)",
+        "a load whose sysfs set-up fails sets GOING before it is unlinked"
     ),
     on_off!(
         "uevent-after-init",
         Kernel,
         kernel.uevent_after_init,
-        "38dc717e9715 (v5.11)",
+        "38dc717e9715 (v5.11, stable 5.10.5)",
         "the ADD uevent goes out after init, not before"
     ),
     on_off!(
@@ -239,7 +250,7 @@ pub const SWITCHES: &[Switch] = &[
         "eexist-safety-net",
         Kernel,
         kernel.eexist_safety_net,
-        "proposed",
+        "743f8cae549a (v7.1)",
         "an init that returns -EEXIST is reported as -EBUSY"
     ),
     one_of!("bare-directory", Kmod, kmod.bare_directory:
@@ -269,7 +280,7 @@ pub const SWITCHES: &[Switch] = &[
         "builtin-aliases",
         Kmod,
         kmod.builtin_aliases,
-        "b866b2165ae6 (v27)",
+        "b866b2165ae6 (v27), a965641625da (v30)",
         "aliases of built-in code are looked up, too"
     ),
 ];

@@ -82,12 +82,13 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
     let empty_path = scenario.helper == Helper::EmptyPath;
-    let (listens, limit) = (scenario.listens(), scenario.limit);
+    let (listens, unloads, limit) = (scenario.listens(), scenario.unloads(), scenario.limit);
     let Features { kernel, kmod } = &mut scenario.features;
     kernel.empty_path_fails &= empty_path;
     if limit.is_none() {
         kernel.request_limit = RequestLimit::FailsAtOnce;
     }
+    kernel.delete_module_wakes &= unloads;
     kernel.failure_sets_going &= sysfs_fails;
     kernel.uevent_after_init &= listens;
     kernel.eexist_safety_net &= eexist;

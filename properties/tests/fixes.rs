@@ -66,10 +66,7 @@ fn against_false_success_beside_a_failing_init() {
 fn against_sleeping_for_ever_beside_rmmod() {
     let answer = answer("v19", true, Environment::Rmmod, Property::NobodySleepsForEver);
     assert!(answer.base.stuck && answer.complete);
-    assert_eq!(
-        sets(&answer),
-        ["listed-name=waits-for-going", "listed-name=waits-once", "duplicate-requests=on"]
-    );
+    assert_eq!(sets(&answer), ["delete-module-wakes=on", "duplicate-requests=on"]);
     assert!(answer.unread.contains(&"uevent-after-init"));
     told(&answer);
 }

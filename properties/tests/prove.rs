@@ -392,7 +392,7 @@ fn bad_certificates_are_errors() {
     assert!(parse("").starts_with("file:1:1: EOF"), "{}", parse(""));
     assert!(parse("{}").contains("missing field `format`"));
     let other = text.replacen("kmodcheck-certificate", "kmodcheck-trace", 1);
-    assert!(parse(&other).contains("found format 'kmodcheck-trace' version 1, expected"));
+    assert!(parse(&other).contains("found format 'kmodcheck-trace' version 2, expected"));
     let unknown = text.replacen("\"digest\"", "\"digset\"", 1);
     assert!(parse(&unknown).contains("unknown field `digset`"), "{}", parse(&unknown));
     let error = |change: &dyn Fn(&mut Certificate)| {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kmodcheck_explore::bfs::{Monitor, Tally};
 use kmodcheck_explore::{Options, Step, explore};
-use kmodcheck_model::presets::SWITCHES;
+use kmodcheck_model::presets::{KERNELS, SWITCHES};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::Processes;
@@ -221,7 +221,20 @@ const CASES: &[Case] = &[
             Does("add_unformed_module: driver is GOING: has to wait"),
             Does("add_unformed_module: driver is GOING: -EBUSY"),
         ],
-        shows: &[("going-exists", "VVynn"), ("waits-for-going", "HHnyn"), ("waits-once", "HHnny")],
+        // What it does about GOING wakes nobody: whoever waits beside an rmmod may sleep for ever.
+        shows: &[("going-exists", "VVynn"), ("waits-for-going", "HVnyn"), ("waits-once", "HVnny")],
+    },
+    Case {
+        switch: "delete-module-wakes",
+        file: TWO_REQUESTS_AND_RMMOD,
+        base: ("v5.3", "v20", &[]),
+        looks: &[
+            Says(NobodySleepsForEver),
+            Says(NoFalseSuccess),
+            Does("add_unformed_module: driver is GOING: has to wait"),
+            Does("delete_module: wake_up_all; driver is unloaded"),
+        ],
+        shows: &[("off", "VHyn"), ("on", "HHyy")],
     },
     Case {
         switch: "request-limit",
@@ -411,6 +424,63 @@ fn no_switch_and_no_value_is_left_out() {
         assert_eq!(values, switch.values, "{}", switch.name);
     }
     assert_eq!(CASES.len(), SWITCHES.len());
+}
+
+/// docs/sources.md says of each switch what was read where, and of each commit that it names.
+#[test]
+fn each_switch_says_what_was_read() {
+    let page = include_str!("../../docs/sources.md");
+    for switch in SWITCHES {
+        let begin = format!("\n| `{}` |", switch.name);
+        let rows =
+            page.split_once(&begin).unwrap_or_else(|| panic!("no row for {}", switch.name)).1;
+        // Further rows of the same switch have an empty first cell.
+        let rows: Vec<&str> = rows
+            .lines()
+            .enumerate()
+            .take_while(|(number, line)| *number == 0 || line.starts_with("| | "))
+            .map(|(_, line)| line)
+            .collect();
+        let commits =
+            switch.commit.split(|c: char| !c.is_ascii_hexdigit()).filter(|c| c.len() == 12);
+        for commit in commits {
+            assert!(rows.iter().any(|row| row.contains(commit)), "{}: no {commit}", switch.name);
+        }
+        for row in rows {
+            let read = row.split('|').rev().nth(2).unwrap_or_default().trim();
+            let known = ["diff", "diff of its successor", "source"];
+            assert!(
+                known.contains(&read),
+                "{}: found read '{read}', expected {known:?}",
+                switch.name
+            );
+        }
+    }
+}
+
+/// The kernel presets, readings of the RFC aside, that violate a property with kmod v20.
+fn violated_in(file: &str, property: Property) -> Vec<&'static str> {
+    let violated = |kernel: &&str| {
+        let model = model(file, (kernel, "v20", &[]), None);
+        let report = check(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
+        matches!(report.answer(property).verdict, Verdict::Violated(_))
+    };
+    KERNELS.into_iter().filter(|kernel| !kernel.contains("v4.9+")).filter(violated).collect()
+}
+
+/// 6e6de3dee51a (v5.3) waits for a module that is being unloaded; only 5d603311615f (v5.5) wakes who does.
+#[test]
+fn from_v5_5_on_nobody_sleeps_for_ever_beside_an_rmmod() {
+    let violated = violated_in(TWO_REQUESTS_AND_RMMOD, NobodySleepsForEver);
+    assert_eq!(violated, ["v4.9", "v4.13", "v5.3"]);
+}
+
+/// A failed `mod_sysfs_setup()` shows GOING from 885a78d4a5b3 (v4.10) on, which is -EEXIST, so success for
+/// kmod, until 6e6de3dee51a (v5.3).
+#[test]
+fn between_v4_10_and_v5_3_a_failed_sysfs_set_up_is_taken_for_success() {
+    let violated = violated_in(SYSFS_FAILS, NoFalseSuccess);
+    assert_eq!(violated, ["v4.13"]);
 }
 
 /// An alias line of built-in code comes from the same list as `modules.builtin`, and its own name is no

@@ -20,7 +20,8 @@ pub enum FileError {
     },
     /// Another format or version.
     #[error(
-        "{file}:{line}: found format '{format}' version {version}, expected '{expected}' version {known}"
+        "{file}:{line}: found format '{format}' version {version}, expected '{expected}' version {known}; \
+         a file of another version may mean something else: make it again with this kmodcheck"
     )]
     Version {
         /// The file.

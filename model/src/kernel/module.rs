@@ -102,7 +102,7 @@ fn free_done(who: &Who<'_>, pc: Pc, task: Task) -> Task {
         Some(Pc::UnloadFree) if dependencies(who, &task).is_empty() => {
             return free_done(who, Pc::UnloadFree, task);
         }
-        Some(Pc::WakeFreed) if unloads && !who.kernel().delete_module_wakes() => None,
+        Some(Pc::WakeFreed) if unloads && !who.kernel().delete_module_wakes => None,
         next => next,
     };
     match next {
@@ -293,7 +293,7 @@ fn failed_to_load(who: &Who<'_>, formed: bool, task: Task) -> Task {
     Task { pc, index: 0, ..task }
 }
 
-/// `load_module()`'s error path after `complete_formation()`, from 5e8ed280dab9 on: GOING, without a
+/// `load_module()`'s error path after `complete_formation()`, from 885a78d4a5b3 on: GOING, without a
 /// lock, waking nobody.
 pub(crate) fn fail_going(mut step: Step<'_>) {
     let module = step.module();
@@ -531,7 +531,7 @@ pub(crate) fn list_del(mut step: Step<'_>) {
 }
 
 /// `wake_up_all()` after `free_module()`: `do_init_module()` returns init's error to modprobe;
-/// `delete_module()` wakes from 6e6de3dee51a on.
+/// `delete_module()` wakes from 5d603311615f on.
 pub(crate) fn wake_freed(mut step: Step<'_>) {
     let module = step.module();
     let after = if removes(&step.who, &step.task) { Woken::Unloaded } else { Woken::Failed };

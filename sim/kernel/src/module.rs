@@ -334,8 +334,8 @@ pub(crate) fn delete_module<R: Runtime>(
         unregister_filesystem(current, &mod_, Event::ModuleExit { module });
     }
     free_module(current, &mod_);
-    // Someone could wait for the module in add_unformed_module().
-    if current.scenario().features.kernel.listed_name != ListedName::GoingExists {
+    // Someone could wait for the module in add_unformed_module() (5d603311615f).
+    if current.scenario().features.kernel.delete_module_wakes {
         wake_up_all(current, module, Woken::Unloaded);
     }
     Ok(())

@@ -28,8 +28,9 @@ use verify::{Checker, Claim, Place, Refused, Tag, Verified};
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-certificate";
 
-/// The version written, and the only one read.
-pub const VERSION: u32 = 1;
+/// The version written, and the only one read. Version 2 says every switch; in version 1 some were
+/// left to defaults, and `delete_module_wakes` followed from `listed_name`.
+pub const VERSION: u32 = 2;
 
 /// A certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,8 +19,9 @@ use crate::versioned::{self, FileError};
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-trace";
 
-/// The version written, and the only one read.
-pub const VERSION: u32 = 2;
+/// The version written, and the only one read. Version 3 says every switch; in version 2 some were
+/// left to defaults, and `delete_module_wakes` followed from `listed_name`.
+pub const VERSION: u32 = 3;
 
 /// A saved trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use crate::versioned::{self, FileError};
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-regression";
 
-/// The version written, and the only one read.
-pub const VERSION: u32 = 1;
+/// The version written, and the only one read. Version 2 holds a trace file of version 3.
+pub const VERSION: u32 = 2;
 
 /// A recorded trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
