@@ -17,7 +17,8 @@ use crate::scale_args::{EngineArguments, ScaleCommand};
 /// prints the matrix, the race, and the theorem with the traces behind its assumptions.
 ///
 /// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
-/// trace that no longer fits; 2 bad input or arguments; 3 out of budget or interrupted.
+/// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
+/// budget or interrupted, and nothing that was decided differs.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = false)]
 pub(crate) struct Arguments {

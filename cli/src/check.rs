@@ -200,13 +200,7 @@ impl Subject {
 
     fn ended(&self, report: &Report) -> Ended {
         let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
-        if verdicts.any(|as_expected| as_expected == Some(false)) {
-            Ended::Differs
-        } else if report.end == End::Complete {
-            Ended::AsExpected
-        } else {
-            Ended::OutOfBudget
-        }
+        Ended::of(verdicts.any(|v| v == Some(false)), report.end != End::Complete)
     }
 }
 

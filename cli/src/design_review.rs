@@ -16,8 +16,9 @@ use crate::evidence_args::Evidence;
 use crate::{Ended, Failure, options, output, trace, whole_matrix};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
-    let Some(reports) = whole_matrix::explored(arguments, "evidence") else {
-        return Ok(Ended::OutOfBudget);
+    let reports = match whole_matrix::explored(arguments, "evidence") {
+        Ok(reports) => reports,
+        Err(ended) => return Ok(ended),
     };
     let differences = recorded::differences(&reports).len();
     let files = files(&reports, differences);
@@ -28,8 +29,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Fail
         options::write(&directory.join(name), text)?;
     }
     output::print(&format!("{}: {} files", directory.display(), files.len()));
-    let stands = theorem::standings(&reports).iter().all(|s| s.outcome() == Outcome::Stands);
-    Ok(if differences == 0 && stands { Ended::AsExpected } else { Ended::Differs })
+    Ok(Ended::of(whole_matrix::differs(&reports), false))
 }
 
 /// Every file: its name and text.

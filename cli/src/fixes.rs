@@ -54,17 +54,18 @@ pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure
     } else {
         print(asked, kmod_name, environment, &answer);
     }
-    Ok(if answer.complete { Ended::AsExpected } else { Ended::OutOfBudget })
+    Ok(Ended::of(false, answer.cut > 0))
 }
 
 fn fared(fared: &Fared) -> String {
     let mut words = vec![match (fared.holds, fared.premise_met) {
-        (true, true) => "holds",
-        (true, false) => "holds vacuously (its premise never occurs any more)",
-        (false, _) => "violated",
+        (Some(true), true) => "holds",
+        (Some(true), false) => "holds vacuously (its premise never occurs any more)",
+        (Some(false), _) => "violated",
+        (None, _) => "not decided (out of budget)",
     }];
-    words.extend(fared.false_alarm.then_some("false alarms"));
-    words.extend(fared.stuck.then_some("somebody sleeps for ever"));
+    words.extend((fared.false_alarm == Some(true)).then_some("false alarms"));
+    words.extend((fared.stuck == Some(true)).then_some("somebody sleeps for ever"));
     words.join(", ")
 }
 
@@ -82,12 +83,29 @@ fn print(asked: &Fixes, kmod: &str, environment: Environment, answer: &Answer) {
     ));
     output::print(&format!("as it is: {}\n", fared(&answer.base)));
     output::print(&format!(
-        "{} sets of at most {} changes tried ({} distinct systems, every state of each); {} sets make \
-         the property hold at the price of a false alarm or of a process that sleeps for ever.",
-        answer.sets, asked.max_size, answer.systems, answer.rejected
+        "{} sets of at most {} changes tried ({} distinct systems, {}); {} sets make the property hold \
+         at the price of a false alarm or of a process that sleeps for ever.",
+        answer.sets,
+        asked.max_size,
+        answer.systems,
+        match answer.cut {
+            0 => "every state of each".to_owned(),
+            cut => format!("{cut} of them cut"),
+        },
+        answer.rejected
     ));
+    if answer.undecided > 0 {
+        output::print(&format!(
+            "Out of budget: of {} sets it is not decided whether they suffice.",
+            answer.undecided
+        ));
+    }
     if !answer.unread.is_empty() {
         output::print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
+    }
+    if answer.sufficient.is_empty() && answer.undecided > 0 {
+        output::print("\nNone was found to suffice; more states may find one.");
+        return;
     }
     if answer.sufficient.is_empty() {
         output::print(&format!(
@@ -98,7 +116,10 @@ fn print(asked: &Fixes, kmod: &str, environment: Environment, answer: &Answer) {
         ));
         return;
     }
-    output::print("\nSufficient, and no proper subset is:");
+    output::print(match answer.undecided {
+        0 => "\nSufficient, and no proper subset is:",
+        _ => "\nSufficient, and no proper subset was found to be:",
+    });
     for (set, how) in &answer.sufficient {
         if set.is_empty() {
             output::print("- nothing has to change");
@@ -129,18 +150,21 @@ struct FixesJson {
     base: FaredJson,
     sufficient: Vec<SetJson>,
     rejected: usize,
+    /// Sets of which it was not decided whether they suffice.
+    undecided: usize,
     sets: usize,
     systems: usize,
     unread_switches: Vec<&'static str>,
     complete: bool,
 }
 
+/// `null`: not decided.
 #[derive(Serialize)]
 struct FaredJson {
-    holds: bool,
+    holds: Option<bool>,
     premise_met: bool,
-    false_alarm: bool,
-    stuck: bool,
+    false_alarm: Option<bool>,
+    stuck: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -165,7 +189,7 @@ fn json(asked: &Fixes, kmod: &str, answer: &Answer) -> FixesJson {
     };
     FixesJson {
         format: "kmodcheck-fixes",
-        version: 1,
+        version: 2,
         kernel: asked.kernel.clone(),
         kmod: kmod.to_owned(),
         kmod_may_change: asked.pin.is_none(),
@@ -189,10 +213,11 @@ fn json(asked: &Fixes, kmod: &str, answer: &Answer) -> FixesJson {
             })
             .collect(),
         rejected: answer.rejected,
+        undecided: answer.undecided,
         sets: answer.sets,
         systems: answer.systems,
         unread_switches: answer.unread.clone(),
-        complete: answer.complete,
+        complete: answer.cut == 0,
     }
 }
 

@@ -7,6 +7,7 @@ use kmodcheck_explore::End;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
+use kmodcheck_properties::recorded::Compared;
 use kmodcheck_properties::{Property, Verdict};
 use serde::Serialize;
 
@@ -31,12 +32,9 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
         anstream::eprintln!("kmodcheck: interrupted after {covered} of {count} systems");
         return Ok(Ended::OutOfBudget);
     };
-    let differences: Vec<String> = reports
-        .iter()
-        .filter(|r| grand::find(&r.system.name()) != Some(&r.line()))
-        .map(SystemReport::line)
-        .collect();
-    let cut = reports.iter().any(|r| r.report.end != End::Complete);
+    let differs = |r: &&SystemReport| matches!(r.compare(), Compared::Differs(_));
+    let differences: Vec<String> = reports.iter().filter(differs).map(SystemReport::line).collect();
+    let cut = reports.iter().filter(|r| r.report.end != End::Complete).count();
     if arguments.json {
         output::print_json(&json(matrix, &reports, &wanted, &differences));
     } else {
@@ -45,18 +43,18 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
             output::print(&format!("differs from the record: {line}"));
         }
     }
-    Ok(ended(cut, &differences))
+    Ok(ended(count, cut, !differences.is_empty()))
 }
 
-/// How a command ends that compares with a record.
-pub(crate) fn ended(cut: bool, differences: &[String]) -> Ended {
-    if cut {
-        Ended::OutOfBudget
-    } else if differences.is_empty() {
-        Ended::AsExpected
-    } else {
-        Ended::Differs
+/// How a command ends that compares systems with a record; says how many were cut.
+pub(crate) fn ended(systems: usize, cut: usize, differs: bool) -> Ended {
+    if cut > 0 {
+        let complete = systems - cut;
+        anstream::eprintln!(
+            "kmodcheck: out of budget: {complete} of {systems} systems explored to the end, {cut} cut"
+        );
     }
+    Ended::of(differs, cut > 0)
 }
 
 /// The environments of some systems, after a word on what each assumes. `counted`: with how many callers.
@@ -113,7 +111,7 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
     output::print(
         "\nEvery state of every system, up to exchanging callers; sequentially consistent. A number\n\
          of steps is that of the shortest trace that violates the property; 'vacuous': its premise\n\
-         never occurred. Presets that come to the same share a row.",
+         never occurred; '?': out of budget. Presets that come to the same share a row.",
     );
     let single = reports.len() == 1;
     for property in properties(matrix) {

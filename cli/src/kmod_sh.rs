@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
         print(asked, &kernels, &kmods, &cases, effort, &cell);
     }
     let cut = outcomes.iter().any(|o| matches!(o, Outcome::OutOfBudget));
-    Ok(if cut { Ended::OutOfBudget } else { Ended::AsExpected })
+    Ok(Ended::of(false, cut))
 }
 
 fn half(case: &Case) -> &'static str {

@@ -18,7 +18,8 @@ struct Found {
     report: Report,
     /// What was recorded or is expected of it.
     expected: Option<&'static str>,
-    as_expected: bool,
+    /// `None`: a limit ended the search.
+    as_expected: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +43,8 @@ struct SystemJson {
     cycle: Option<Vec<StepJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<&'static str>,
-    as_expected: bool,
+    /// `null`: not decided.
+    as_expected: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -64,12 +66,13 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
     if let Some(text) = &asked.scenario {
         let scenario = scenario_arg::scenario(text, 2)?;
         let reports = progress::progress_all(std::slice::from_ref(&scenario), 1, &search, &|_| ());
-        let Some(report) = reports.into_iter().flatten().next() else {
-            return interrupted(0, 1);
-        };
-        let (name, expected, as_expected) = (scenario.name.clone(), None, true);
-        let found = [Found { name, scenario, report: report?, expected, as_expected }];
-        return Ok(show(arguments, &found, None));
+        let mut found = Vec::new();
+        for report in reports.into_iter().flatten() {
+            let (name, scenario, report) = (scenario.name.clone(), scenario.clone(), report?);
+            let as_expected = decided(&report).then_some(true);
+            found.push(Found { name, scenario, report, expected: None, as_expected });
+        }
+        return Ok(show(arguments, &found, 1, None));
     }
     let wanted = |cell: &GrandCell| {
         let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|w| w == name);
@@ -94,19 +97,16 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         let Some(report) = report else { continue };
         let (name, report) = (system.name(), report?);
         let expected = progress::recorded(&name);
-        let as_expected = expected == Some(progress::summary(&report).as_str());
+        let as_expected = progress::as_recorded(&name, &report);
         let scenario = system.scenario.clone();
         found.push(Found { name, scenario, report, expected, as_expected });
         of.push(system);
     }
-    let covered = found.len();
-    let ended = show(arguments, &found, Some((&of, &wanted)));
-    if covered < count { interrupted(covered, count) } else { Ok(ended) }
+    Ok(show(arguments, &found, count, Some((&of, &wanted))))
 }
 
-fn interrupted(covered: usize, count: usize) -> Result<Ended, Failure> {
-    anstream::eprintln!("kmodcheck: interrupted after {covered} of {count} systems");
-    Ok(Ended::OutOfBudget)
+fn decided(report: &Report) -> bool {
+    !matches!(report.progress, Progress::OutOfBudget(_))
 }
 
 fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Failure> {
@@ -115,7 +115,8 @@ fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Fail
     for case in HARD_CASES {
         let report = progress::progress(&case.model()?, search)?;
         bar.inc(1);
-        let as_expected = report.progress.short().split(' ').next() == Some(case.expected);
+        let as_found = report.progress.short().split(' ').next() == Some(case.expected);
+        let as_expected = decided(&report).then_some(as_found);
         let HardCase { name, words, mutant, expected, .. } = case;
         let fault = mutant.map_or(String::new(), |mutant| format!(" ({mutant})"));
         let name = format!("{name}: {words}{fault}");
@@ -123,19 +124,24 @@ fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Fail
         found.push(Found { name, scenario, report, expected: Some(expected), as_expected });
     }
     bar.finish_and_clear();
-    Ok(show(arguments, &found, None))
+    Ok(show(arguments, &found, HARD_CASES.len(), None))
 }
 
 /// Which cells are asked for.
 type Wanted<'w> = &'w dyn Fn(&GrandCell) -> bool;
 
-/// Prints what was found; `of`: the systems, and which of their cells are asked for.
-fn show(arguments: &Arguments, found: &[Found], of: Option<(&[System], Wanted<'_>)>) -> Ended {
+/// Prints what was found of `count` systems; `of`: the systems, and which of their cells are asked for.
+fn show(
+    arguments: &Arguments,
+    found: &[Found],
+    count: usize,
+    of: Option<(&[System], Wanted<'_>)>,
+) -> Ended {
     if arguments.json {
         let systems = found.iter().map(json).collect();
         output::print_json(&ProgressJson {
             format: "kmodcheck-progress",
-            version: 1,
+            version: 2,
             statement: progress::STATEMENT,
             systems,
         });
@@ -152,18 +158,14 @@ fn show(arguments: &Arguments, found: &[Found], of: Option<(&[System], Wanted<'_
             _ => found.iter().for_each(print_one),
         }
     }
-    for f in found.iter().filter(|f| !f.as_expected) {
+    let differs = |f: &&Found| f.as_expected == Some(false);
+    for f in found.iter().filter(differs) {
         let expected = f.expected.unwrap_or("nothing");
         let line = progress::summary(&f.report);
         anstream::eprintln!("kmodcheck: {}: found {line}, expected {expected}", f.name);
     }
-    if found.iter().any(|f| matches!(f.report.progress, Progress::OutOfBudget(_))) {
-        Ended::OutOfBudget
-    } else if found.iter().all(|f| f.as_expected) {
-        Ended::AsExpected
-    } else {
-        Ended::Differs
-    }
+    let complete = found.iter().filter(|f| decided(&f.report)).count();
+    grand::ended(count, count - complete, found.iter().any(|f| differs(&f)))
 }
 
 fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {

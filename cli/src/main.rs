@@ -52,6 +52,18 @@ pub(crate) enum Ended {
     OutOfBudget,
 }
 
+impl Ended {
+    /// The one rule for every command: a difference is said, whatever was cut beside it; what was cut
+    /// is no difference.
+    pub(crate) fn of(differs: bool, cut: bool) -> Self {
+        match (differs, cut) {
+            (true, _) => Self::Differs,
+            (false, true) => Self::OutOfBudget,
+            (false, false) => Self::AsExpected,
+        }
+    }
+}
+
 impl From<Ended> for ExitCode {
     fn from(ended: Ended) -> Self {
         Self::from(match ended {

@@ -40,13 +40,8 @@ struct Found {
 impl Found {
     fn ended(&self) -> Ended {
         let falls = self.standings.iter().any(|s| s.outcome() == Outcome::Falls);
-        if !self.differences.is_empty() || falls {
-            Ended::Differs
-        } else if self.undecided > 0 || self.interrupted {
-            Ended::OutOfBudget
-        } else {
-            Ended::AsExpected
-        }
+        let cut = self.undecided > 0 || self.interrupted;
+        Ended::of(!self.differences.is_empty() || falls, cut)
     }
 }
 
@@ -163,7 +158,8 @@ fn print_decisions(reports: &[CellReport]) {
 fn print_vacuous(reports: &[CellReport]) {
     output::print(
         "\nWhat is vacuous: properties whose premise never occurred, and below them the branches\n\
-         that never did of those whose premise occurred otherwise.",
+         that never did of those whose premise occurred otherwise. Of a search that was cut nothing is\n\
+         said.",
     );
     for property in Property::ALL {
         let branches = property.branches().iter().enumerate();
@@ -173,7 +169,12 @@ fn print_vacuous(reports: &[CellReport]) {
         output::print(&format!("  {}: {}", property.name(), names.join("; ")));
     }
     let omitted = tables::branches_of_no_cell(reports);
-    output::print(&format!("Not listed below, because in no cell at all: {}.", omitted.join(", ")));
+    let all = reports.iter().flat_map(|r| &r.reports).all(|(_, r)| r.end == End::Complete);
+    output::print(&format!(
+        "Not listed below, because in no cell {}: {}.",
+        if all { "at all" } else { "that was explored to the end" },
+        omitted.join(", ")
+    ));
     for naming in Naming::ALL {
         let table = tables::vacuous(reports, naming, &omitted);
         output::print(&format!("\n{}\n{table}", call(naming)));

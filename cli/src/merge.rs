@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
     } else {
         output::print(&text(&head, &sum));
     }
-    Ok(if complete { ended(&sum) } else { Ended::OutOfBudget })
+    Ok(ended(&sum, !complete))
 }
 
 /// Walks that a part has.

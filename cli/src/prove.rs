@@ -5,6 +5,7 @@ use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
 use kmodcheck_properties::prove::{self, AnyNumber, Effort, Report};
+use kmodcheck_properties::recorded::Compared;
 use kmodcheck_properties::{Property, Verdict, recorded};
 use serde::Serialize;
 
@@ -78,11 +79,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
     let differences: Vec<String> = found
         .iter()
         .filter(|f| !f.cells.is_empty())
-        .map(|f| (&f.name, prove::summary(&f.report)))
-        .filter(|(name, line)| prove::recorded(name) != Some(line.as_str()))
-        .map(|(name, line)| format!("{name} | {line}"))
+        .filter(|f| matches!(prove::compare(&f.name, &f.report), Compared::Differs(_)))
+        .map(|f| format!("{} | {}", f.name, prove::summary(&f.report)))
         .collect();
-    let cut = found.len() < count || !found.iter().all(|f| prove::is_complete(&f.report));
+    let complete = found.iter().filter(|f| prove::is_complete(&f.report)).count();
     if arguments.json {
         output::print_json(&json(asked, &found, &differences));
     } else {
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             output::print(&format!("differs from the record: {line}"));
         }
     }
-    Ok(grand::ended(cut, &differences))
+    Ok(grand::ended(count, count - complete, !differences.is_empty()))
 }
 
 fn short(answer: &AnyNumber) -> String {

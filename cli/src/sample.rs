@@ -103,12 +103,9 @@ pub(crate) fn text(head: &Head, sampled: &Sampled) -> String {
     text
 }
 
-/// How a result ends the command.
-pub(crate) fn ended(sampled: &Sampled) -> Ended {
-    match sampled.violated.iter().any(|(violated, _)| *violated > 0) {
-        true => Ended::Differs,
-        false => Ended::AsExpected,
-    }
+/// How a result ends the command. `cut`: walks are missing.
+pub(crate) fn ended(sampled: &Sampled, cut: bool) -> Ended {
+    Ended::of(sampled.violated.iter().any(|(violated, _)| *violated > 0), cut)
 }
 
 /// What walks are taken on, and what names it.
@@ -202,11 +199,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     } else {
         output::print(&text(&head, &sampled));
     }
-    if sampled.executions < all {
+    let cut = sampled.executions < all;
+    if cut {
         anstream::eprintln!("kmodcheck: out of budget: {} of {all} walks", sampled.executions);
-        return Ok(Ended::OutOfBudget);
     }
-    Ok(ended(&sampled))
+    Ok(ended(&sampled, cut))
 }
 
 /// How processes are chosen, in two forms: to do it, and in words.

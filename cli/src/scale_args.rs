@@ -152,7 +152,7 @@ pub(crate) struct Merge {
     pub files: Vec<PathBuf>,
 
     /// Join what is there although parts are missing or incomplete: then it says so, and the exit status
-    /// is 3.
+    /// is 3 unless something is violated.
     #[arg(long)]
     pub partial: bool,
 

@@ -2,11 +2,12 @@
 //! environments; readings that come to the same in every environment share a row.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use kmodcheck_explore::End;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
-use kmodcheck_properties::check::{Answer, Decisions};
+use kmodcheck_properties::check::Decisions;
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod, check_name, map_name};
-use kmodcheck_properties::{Property, Verdict, recorded};
+use kmodcheck_properties::{Property, Report, Verdict, recorded};
 
 use crate::output;
 
@@ -15,6 +16,9 @@ pub(crate) const HEADLINE: Property = Property::NoFalseSuccess;
 
 /// Said of a cell that a run ended before.
 const NOT_EXPLORED: &str = "not explored";
+
+/// Said of a search that was cut.
+const CUT: &str = "out of budget";
 
 /// The matrix of one naming: the headline property for each number of callers; below it the other
 /// properties that are violated, and those that no recorded fault of the model violates.
@@ -44,7 +48,7 @@ pub(crate) fn verdicts(reports: &[CellReport], naming: Naming) -> Table {
     })
 }
 
-fn headline(callers: u8, report: &kmodcheck_properties::Report) -> String {
+fn headline(callers: u8, report: &Report) -> String {
     let verdict = &report.answer(HEADLINE).verdict;
     let detail = match verdict {
         Verdict::Violated(trace) => format!("({})", trace.len()),
@@ -62,7 +66,8 @@ pub(crate) fn decisions(reports: &[CellReport], naming: Naming) -> Table {
         .collect();
     table(reports, naming, &checks, |report| {
         let Some((_, two)) = report.reports.first() else { return Vec::new() };
-        vec![decided(&two.decisions)]
+        let so_far = (two.end != End::Complete).then(|| format!("{CUT}, until then:"));
+        so_far.into_iter().chain([decided(&two.decisions)]).collect()
     })
 }
 
@@ -88,7 +93,7 @@ fn decided(d: &Decisions) -> String {
 pub(crate) fn branches_of_no_cell(reports: &[CellReport]) -> Vec<String> {
     let occurs = |property: Property, branch: usize| {
         let mut all = reports.iter().flat_map(|r| &r.reports);
-        all.any(|(_, r)| r.answer(property).branches[branch] > 0)
+        all.any(|(_, r)| r.end == End::Complete && r.answer(property).branches[branch] > 0)
     };
     every_branch().filter(|(p, b)| !occurs(*p, *b)).map(|(p, b)| branch_name(p, b)).collect()
 }
@@ -107,7 +112,7 @@ fn every_branch() -> impl Iterator<Item = (Property, usize)> {
 pub(crate) fn vacuous(reports: &[CellReport], naming: Naming, omitted: &[String]) -> Table {
     table(reports, naming, &matrix::CHECKS, |report| {
         let by_callers: Vec<(u8, Vec<String>)> =
-            report.reports.iter().map(|(n, r)| (*n, never_met(&r.answers, omitted))).collect();
+            report.reports.iter().map(|(n, r)| (*n, never_met(r, omitted))).collect();
         let same = by_callers.windows(2).all(|pair| pair[0].1 == pair[1].1);
         if let (true, Some((_, lines))) = (same, by_callers.first()) {
             return lines.clone();
@@ -117,9 +122,12 @@ pub(crate) fn vacuous(reports: &[CellReport], naming: Naming, omitted: &[String]
     })
 }
 
-fn never_met(answers: &[Answer], omitted: &[String]) -> Vec<String> {
+fn never_met(report: &Report, omitted: &[String]) -> Vec<String> {
+    if report.end != End::Complete {
+        return vec![CUT.to_owned()];
+    }
     let (mut whole, mut part) = (Vec::new(), Vec::new());
-    for answer in answers {
+    for answer in &report.answers {
         let property = answer.property;
         match answer.verdict {
             Verdict::NotApplicable | Verdict::OutOfBudget => {}

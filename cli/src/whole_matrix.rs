@@ -2,13 +2,21 @@
 
 use kmodcheck_explore::End;
 use kmodcheck_properties::matrix::{self, Cell, CellReport};
+use kmodcheck_properties::recorded;
+use kmodcheck_properties::theorem::{self, Outcome};
 
 use crate::args::Arguments;
-use crate::{options, progress};
+use crate::{Ended, options, progress};
 
-/// Explores every cell. `None` if that was interrupted or cut: how far it came is then said on
-/// stderr.
-pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Option<Vec<CellReport>> {
+/// Whether what was explored differs from the record, or a claim falls.
+pub(crate) fn differs(reports: &[CellReport]) -> bool {
+    !recorded::differences(reports).is_empty()
+        || theorem::standings(reports).iter().any(|s| s.outcome() == Outcome::Falls)
+}
+
+/// Explores every cell. How the command ends, if that was interrupted or cut: how far it came is then
+/// said on stderr.
+pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellReport>, Ended> {
     let cells = Cell::all();
     let bar = progress::bar(cells.len());
     let threads = options::threads(arguments);
@@ -18,12 +26,12 @@ pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Option<Vec<CellRe
     let complete = |r: &&CellReport| r.reports.iter().all(|(_, r)| r.end == End::Complete);
     let complete = reports.iter().filter(complete).count();
     if complete == cells.len() {
-        return Some(reports);
+        return Ok(reports);
     }
     anstream::eprintln!(
         "kmodcheck: no {wanted}: {complete} of {} cells were explored completely, limits: {}",
         cells.len(),
         options::limits_in_words(&limits)
     );
-    None
+    Err(Ended::of(differs(&reports), true))
 }

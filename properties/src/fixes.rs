@@ -4,6 +4,9 @@
 //! Sufficient means: the property holds in every way to ask, no built-in or LIVE module is turned into
 //! an error (no false alarm), and nobody sleeps for ever who did not before. Switches are not
 //! monotone, so no set is left out because a smaller one failed.
+//!
+//! A search that was cut decides nothing but the violations that it had found: what follows from it
+//! neither way is said to be undecided, here by `None`.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -46,17 +49,58 @@ pub struct Question {
     pub max_size: usize,
 }
 
-/// How one set of switches fared in all the ways to ask.
+/// How one set of switches fared in all the ways to ask. `None`: undecided, a search was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fared {
     /// The property holds in each.
-    pub holds: bool,
-    /// Its premise occurred in some.
+    pub holds: Option<bool>,
+    /// Its premise occurred in some, as far as was seen.
     pub premise_met: bool,
     /// Something that was there was turned into an error.
-    pub false_alarm: bool,
+    pub false_alarm: Option<bool>,
     /// Somebody sleeps for ever.
-    pub stuck: bool,
+    pub stuck: Option<bool>,
+}
+
+impl Fared {
+    /// Of no system at all.
+    const NOTHING: Self = Self {
+        holds: Some(true),
+        premise_met: false,
+        false_alarm: Some(false),
+        stuck: Some(false),
+    };
+
+    /// How two systems fared together.
+    fn and(self, other: Self) -> Self {
+        Self {
+            holds: all([self.holds, other.holds]),
+            premise_met: self.premise_met || other.premise_met,
+            false_alarm: any([self.false_alarm, other.false_alarm]),
+            stuck: any([self.stuck, other.stuck]),
+        }
+    }
+
+    /// Whether that is enough, where `base` is what there was before.
+    fn suffices(self, base: Self) -> Option<bool> {
+        let not = |value: Option<bool>| value.map(|value| !value);
+        let no_new_sleeper = any([not(self.stuck), base.stuck]);
+        all([self.holds, not(self.false_alarm), no_new_sleeper])
+    }
+}
+
+/// Whether all are true, as far as that is decided.
+fn all(values: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    values.into_iter().fold(Some(true), |all, value| match (all, value) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    })
+}
+
+/// Whether any is true, as far as that is decided.
+fn any(values: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    all(values.into_iter().map(|value| value.map(|value| !value))).map(|none| !none)
 }
 
 /// What was found.
@@ -64,19 +108,21 @@ pub struct Fared {
 pub struct Answer {
     /// How the base fared.
     pub base: Fared,
-    /// The sufficient sets no proper subset of which suffices, smaller ones first, each with how it
-    /// fared.
+    /// The sufficient sets no proper subset of which was found to suffice, smaller ones first, each
+    /// with how it fared.
     pub sufficient: Vec<(Vec<Change>, Fared)>,
     /// Sets that make the property hold and are not sufficient: how many.
     pub rejected: usize,
+    /// Sets of which it was not decided whether they suffice: how many.
+    pub undecided: usize,
     /// Sets tried.
     pub sets: usize,
     /// Distinct systems explored.
     pub systems: usize,
     /// Switches that may change and that no step of any tried system reads.
     pub unread: Vec<&'static str>,
-    /// Whether every search was complete.
-    pub complete: bool,
+    /// Of these systems, those whose search was cut.
+    pub cut: usize,
 }
 
 /// Every change of one switch from `base`.
@@ -152,26 +198,22 @@ pub fn fixes(
                 .collect()
         })
         .collect();
-    let (fared, complete) = explore(question, &systems, threads, limits, interrupt, progress)?;
-    let together = |set: usize| {
-        let nothing = Fared { holds: true, premise_met: false, false_alarm: false, stuck: false };
-        of_set[set].iter().map(|s| fared[*s]).fold(nothing, |a, b| Fared {
-            holds: a.holds && b.holds,
-            premise_met: a.premise_met || b.premise_met,
-            false_alarm: a.false_alarm || b.false_alarm,
-            stuck: a.stuck || b.stuck,
-        })
-    };
+    let (fared, cut) = explore(question, &systems, threads, limits, interrupt, progress)?;
+    let together =
+        |set: usize| of_set[set].iter().map(|s| fared[*s]).fold(Fared::NOTHING, Fared::and);
     let base = together(0);
-    let suffices = |f: &Fared| f.holds && !f.false_alarm && (!f.stuck || base.stuck);
     let mut sufficient: Vec<Vec<usize>> = Vec::new();
-    let mut rejected = 0;
+    let (mut rejected, mut undecided) = (0, 0);
     for (number, set) in sets.iter().enumerate() {
         let fared = together(number);
-        if !suffices(&fared) {
-            rejected += usize::from(fared.holds);
-        } else if !sufficient.iter().any(|s| s.iter().all(|i| set.contains(i))) {
-            sufficient.push(set.clone());
+        match fared.suffices(base) {
+            None => undecided += 1,
+            Some(false) => rejected += usize::from(fared.holds == Some(true)),
+            Some(true) => {
+                if !sufficient.iter().any(|s| s.iter().all(|i| set.contains(i))) {
+                    sufficient.push(set.clone());
+                }
+            }
         }
     }
     let unread = unread(&changes, &sets, &of_set);
@@ -183,7 +225,7 @@ pub fn fixes(
         })
         .collect();
     let (sets, systems) = (sets.len(), systems.len());
-    Some(Answer { base, sufficient, rejected, sets, systems, unread, complete })
+    Some(Answer { base, sufficient, rejected, undecided, sets, systems, unread, cut })
 }
 
 /// Switches whose change never changes the system.
@@ -215,7 +257,7 @@ fn explore(
     limits: Limits,
     interrupt: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Option<(Vec<Fared>, bool)> {
+) -> Option<(Vec<Fared>, usize)> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(vec![None; systems.len()]);
     std::thread::scope(|scope| {
@@ -233,22 +275,23 @@ fn explore(
                         ..Options::default()
                     };
                     let report = check(&model, &options).expect("the states fit");
-                    let verdict = |p| &report.answer(p).verdict;
-                    let violated = |p| matches!(verdict(p), Verdict::Violated(_));
+                    let holds = |p| match report.answer(p).verdict {
+                        Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
+                        Verdict::Violated(_) => Some(false),
+                        Verdict::OutOfBudget => None,
+                    };
+                    let violated = |p| holds(p).map(|holds| !holds);
                     let fared = Fared {
-                        holds: matches!(
-                            verdict(question.property),
-                            Verdict::Holds { .. } | Verdict::NotApplicable
-                        ),
+                        holds: holds(question.property),
                         premise_met: matches!(
-                            verdict(question.property),
+                            report.answer(question.property).verdict,
                             Verdict::Holds { premise_met: true }
                         ),
                         false_alarm: violated(Property::NoFalseAlarm),
                         stuck: violated(Property::NobodySleepsForEver),
                     };
-                    let complete = report.end == End::Complete;
-                    results.lock().expect("no worker panicked")[index] = Some((fared, complete));
+                    let cut = report.end != End::Complete;
+                    results.lock().expect("no worker panicked")[index] = Some((fared, cut));
                     progress(index, systems.len());
                 }
             });
@@ -257,6 +300,6 @@ fn explore(
     let results: Option<Vec<(Fared, bool)>> =
         results.into_inner().expect("no worker panicked").into_iter().collect();
     let results = results?;
-    let complete = results.iter().all(|r| r.1);
-    Some((results.into_iter().map(|r| r.0).collect(), complete))
+    let cut = results.iter().filter(|r| r.1).count();
+    Some((results.into_iter().map(|r| r.0).collect(), cut))
 }

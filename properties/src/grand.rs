@@ -18,7 +18,7 @@ use kmodcheck_model::{Model, Mutant, Pc};
 
 use crate::check::{Report, Verdict, check};
 use crate::property::Property;
-use crate::recorded;
+use crate::recorded::{self, Compared};
 
 /// The recorded verdicts of the whole grand matrix.
 pub const RECORDED: &str = include_str!("../recorded/grand.txt");
@@ -179,6 +179,13 @@ impl SystemReport {
     pub fn line(&self) -> String {
         let callers = self.system.cells[0].environment.callers();
         format!("{} | {}", self.system.name(), recorded::summary(&self.report, callers))
+    }
+
+    /// Compares with the record, as [`recorded::compare`] does.
+    pub fn compare(&self) -> Compared {
+        let name = self.system.name();
+        let recorded = find(&name);
+        recorded::compare_lines(name, recorded, self.line(), &[self.report.end])
     }
 }
 

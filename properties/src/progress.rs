@@ -311,6 +311,14 @@ pub fn summary(report: &Report) -> String {
     format!("{} {} {}", report.states, report.transitions, report.progress.short())
 }
 
+/// Whether a report of the system of that name is as recorded; `None`: a limit ended the search.
+pub fn as_recorded(name: &str, report: &Report) -> Option<bool> {
+    match report.progress {
+        Progress::OutOfBudget(_) => None,
+        _ => Some(recorded(name) == Some(summary(report).as_str())),
+    }
+}
+
 /// The progress of each of `scenarios`, on `threads` threads; `done` is told of each. The result does
 /// not depend on their number. Scenarios that nobody got to because of an interrupt are missing.
 pub fn progress_all(

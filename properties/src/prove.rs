@@ -20,6 +20,7 @@ use kmodcheck_sim::certificate::{About, Certificate, CertificateError, Proved};
 
 use crate::check::{Trace, Verdict, check};
 use crate::property::{Property, View};
+use crate::recorded::{Compared, Difference};
 
 /// The properties that speak of single steps, so that they can be proved for any number of callers.
 pub fn is_safety(property: Property) -> bool {
@@ -234,7 +235,13 @@ pub fn prove(
                 if excluded && !setup.lacks_place() {
                     proved.push(property);
                     let met = &bounded.answer(property).branches;
-                    AnyNumber::Holds { premise_met: met.iter().any(|times| *times > 0) }
+                    let premise_met = met.iter().any(|times| *times > 0);
+                    // Of a search that was cut nobody knows what else it would have met.
+                    if premise_met || bounded.end == End::Complete {
+                        AnyNumber::Holds { premise_met }
+                    } else {
+                        AnyNumber::NotDecided(Undecided::Budget(bounded.end))
+                    }
                 } else {
                     exploring.more(property, callers, setup, effort)?
                 }
@@ -405,11 +412,36 @@ pub fn prove_all(
 
 /// Whether nothing of a report was cut by a limit.
 pub fn is_complete(report: &Report) -> bool {
-    report.answers.iter().all(|answer| match answer {
-        AnyNumber::NotDecided(Undecided::Budget(end)) => *end == End::Complete,
-        AnyNumber::Bounded { verdict, .. } => *verdict != Verdict::OutOfBudget,
-        _ => true,
-    })
+    report.answers.iter().all(|answer| !is_cut(answer))
+}
+
+/// Whether a limit ended the search for an answer.
+fn is_cut(answer: &AnyNumber) -> bool {
+    match answer {
+        AnyNumber::NotDecided(Undecided::Budget(end)) => *end != End::Complete,
+        AnyNumber::Bounded { verdict, .. } => *verdict == Verdict::OutOfBudget,
+        _ => false,
+    }
+}
+
+/// Compares the report on the system of that name with the record. Answers that were cut are not
+/// compared.
+pub fn compare(name: &str, report: &Report) -> Compared {
+    let (recorded, found) = (recorded(name), summary(report));
+    if recorded == Some(&found) {
+        return Compared::AsRecorded;
+    }
+    let agrees = !is_complete(report)
+        && recorded.is_some_and(|recorded| {
+            let words = recorded.split(' ').zip(found.split(' ')).zip(&report.answers);
+            recorded.split(' ').count() == report.answers.len()
+                && words.clone().all(|((old, new), answer)| old == new || is_cut(answer))
+        });
+    if agrees {
+        Compared::Cut
+    } else {
+        Compared::Differs(Difference { cell: name.to_owned(), recorded, found })
+    }
 }
 
 /// Why a certificate was not checked.

@@ -83,20 +83,31 @@ pub struct Difference {
 /// Compares a cell with its record. Of a search that was cut only the verdicts that it reached count:
 /// the first violations of a breadth-first search are the shortest, cut or not.
 pub fn compare(report: &CellReport) -> Compared {
-    let (cell, found) = (report.cell.to_string(), line(report));
+    let cell = report.cell.to_string();
     let recorded = find(&cell);
+    let ends: Vec<End> = report.reports.iter().map(|(_, r)| r.end).collect();
+    compare_lines(cell, recorded, line(report), &ends)
+}
+
+/// Compares a line with the recorded one. `ends`: how the search behind each of its parts ended.
+pub(crate) fn compare_lines(
+    cell: String,
+    recorded: Option<&'static str>,
+    found: String,
+    ends: &[End],
+) -> Compared {
     if recorded == Some(&found) {
         return Compared::AsRecorded;
     }
-    let cut = report.reports.iter().any(|(_, r)| r.end != End::Complete);
+    let cut = ends.iter().any(|end| *end != End::Complete);
     let agrees = cut
         && recorded.is_some_and(|recorded| {
             let (mut old, mut new) = (recorded.split(" | "), found.split(" | "));
             old.next();
             new.next();
             old.clone().count() == new.clone().count()
-                && report.reports.iter().zip(old.zip(new)).all(|((_, r), (old, new))| {
-                    if r.end == End::Complete { old == new } else { reached_the_same(old, new) }
+                && ends.iter().zip(old.zip(new)).all(|(end, (old, new))| {
+                    if *end == End::Complete { old == new } else { reached_the_same(old, new) }
                 })
         });
     if agrees { Compared::Cut } else { Compared::Differs(Difference { cell, recorded, found }) }

@@ -11,6 +11,16 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::fixes::{Answer, Question, fixes};
 
 fn answer(kmod: &str, pinned: bool, environment: Environment, property: Property) -> Answer {
+    answer_within(Limits::default(), kmod, pinned, environment, property)
+}
+
+fn answer_within(
+    limits: Limits,
+    kmod: &str,
+    pinned: bool,
+    environment: Environment,
+    property: Property,
+) -> Answer {
     let question = Question {
         base: Features {
             kernel: presets::kernel("v4.9").unwrap(),
@@ -23,7 +33,7 @@ fn answer(kmod: &str, pinned: bool, environment: Environment, property: Property
         max_size: 3,
     };
     let interrupt = AtomicBool::new(false);
-    fixes(&question, 2, Limits::default(), &interrupt, &|_, _| {}).expect("nobody interrupts")
+    fixes(&question, 2, limits, &interrupt, &|_, _| {}).expect("nobody interrupts")
 }
 
 fn sets(answer: &Answer) -> Vec<String> {
@@ -46,7 +56,7 @@ fn told(answer: &Answer) {
 #[test]
 fn against_false_success_beside_a_failing_init() {
     let answer = answer("v19", false, Environment::Fail, Property::NoFalseSuccess);
-    assert!(!answer.base.holds && answer.complete);
+    assert_eq!((answer.base.holds, answer.cut, answer.undecided), (Some(false), 0, 0));
     assert_eq!(
         sets(&answer),
         [
@@ -65,8 +75,23 @@ fn against_false_success_beside_a_failing_init() {
 #[test]
 fn against_sleeping_for_ever_beside_rmmod() {
     let answer = answer("v19", true, Environment::Rmmod, Property::NobodySleepsForEver);
-    assert!(answer.base.stuck && answer.complete);
+    assert_eq!((answer.base.stuck, answer.cut, answer.undecided), (Some(true), 0, 0));
     assert_eq!(sets(&answer), ["delete-module-wakes=on", "duplicate-requests=on"]);
     assert!(answer.unread.contains(&"uevent-after-init"));
     told(&answer);
+}
+
+/// A search that was cut says neither that something is violated nor that nothing helps.
+#[test]
+fn what_was_cut_is_undecided() {
+    let limits = |states| Limits { states: Some(states), ..Limits::default() };
+    let (environment, property) = (Environment::Fail, Property::NoFalseSuccess);
+    let cut = answer_within(limits(10), "v19", true, environment, property);
+    assert_eq!(cut.base.holds, None);
+    assert_eq!((cut.undecided, cut.cut), (cut.sets, cut.systems));
+    assert!(cut.sufficient.is_empty() && cut.rejected == 0);
+    // With more, violations are found before the end: they count, cut or not.
+    let cut = answer_within(limits(400), "v19", true, environment, property);
+    assert_eq!(cut.base.holds, Some(false));
+    assert!(cut.cut > 0 && cut.undecided > 0 && cut.undecided < cut.sets, "{cut:?}");
 }

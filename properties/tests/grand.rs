@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::{Model, builtin::Environment};
 use kmodcheck_properties::grand::{self, GrandCell, System};
+use kmodcheck_properties::recorded::Compared;
 use kmodcheck_properties::{Property, Report, check, recorded};
 
 #[test]
@@ -29,6 +30,26 @@ fn grand_matrix_is_as_recorded() {
         assert_eq!(found, recorded);
     }
     assert_eq!(found.len(), recorded.len());
+}
+
+/// Of what was cut only the verdicts that were reached are compared: none of them is no difference, and
+/// one that is recorded otherwise is.
+#[test]
+fn what_was_cut_is_no_difference_and_hides_none() {
+    let systems = System::of(&GrandCell::all());
+    let race = |s: &&System| s.cells[0].environment == Environment::Ok && s.name().contains("v20");
+    let system = systems.iter().find(race).expect("v20 holds there").clone();
+    let compared = |mutant, states| {
+        let limits = Limits { states: Some(states), ..Limits::default() };
+        let options = Options { symmetry: true, limits, ..Options::default() };
+        let report = check(&system.model(mutant), &options).unwrap();
+        grand::SystemReport { system: system.clone(), report }.compare()
+    };
+    assert_eq!(compared(None, 1 << 20), Compared::AsRecorded);
+    assert_eq!(compared(None, 100), Compared::Cut);
+    let old_rule = Some(kmodcheck_model::Mutant::OldRule);
+    assert_eq!(compared(old_rule, 10), Compared::Cut);
+    assert!(matches!(compared(old_rule, 300), Compared::Differs(_)));
 }
 
 /// The mutants of one system, as recorded: each property's letter and the mutant's name.

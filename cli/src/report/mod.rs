@@ -66,13 +66,15 @@ struct CellView {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
-    let Some(reports) = whole_matrix::explored(arguments, "report") else {
-        return Ok(Ended::OutOfBudget);
+    let reports = match whole_matrix::explored(arguments, "report") {
+        Ok(reports) => reports,
+        Err(ended) => return Ok(ended),
     };
+    let differs = whole_matrix::differs(&reports);
     let threads = options::threads(arguments);
     let Some(growth) = growth::measure(asked.times, options::interrupt()) else {
         anstream::eprintln!("kmodcheck: interrupted while counting states by number of callers");
-        return Ok(Ended::OutOfBudget);
+        return Ok(Ended::of(differs, true));
     };
     let certificates = certificates::read(&asked.certificates)?;
     let data = data::collect(&reports, threads, growth, certificates);
@@ -107,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     }
     options::write(&asked.out, &html)?;
     output::print(&format!("{}: {} kB", asked.out.display(), html.len() / 1000));
-    Ok(if differences.is_empty() { Ended::AsExpected } else { Ended::Differs })
+    Ok(Ended::of(differs, false))
 }
 
 /// JSON that can stand inside a script element: nothing in it ends the element.
