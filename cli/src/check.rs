@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_model::Model;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
 use kmodcheck_properties::check::{Answer, Trace};
+use kmodcheck_properties::stuck::in_words;
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
 use serde::Serialize;
@@ -286,8 +288,9 @@ fn print(subject: &Subject, report: &Report, limits: &Limits) {
              'holds' here was not seen to fail.",
         );
     }
-    if let Some(trace) = &report.by_time_out_only {
-        output::print(&format!("somebody returns by time-out only, after {} steps", trace.len()));
+    for sleeper in Sleep::ALL.into_iter().filter_map(|sleep| report.asleep(sleep)) {
+        let (words, steps) = (in_words(sleeper.sleep), sleeper.stuck.trace.len());
+        output::print(&format!("after {steps} steps somebody {words}"));
     }
 }
 

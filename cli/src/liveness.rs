@@ -1,10 +1,12 @@
 //! `kmodcheck progress`: does every call return, when actors start over for ever?
 
 use kmodcheck_explore::Options;
+use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::progress::{self, HARD_CASES, HardCase, Progress, Report, Run};
+use kmodcheck_properties::stuck::in_words;
 use kmodcheck_sim::trace::columns;
 use serde::Serialize;
 
@@ -149,7 +151,7 @@ fn show(
         output::print(progress::STATEMENT);
         output::print(
             "'returns'; 'time-out S+L': by a time-out only; 'asleep S+L': a call may sleep for ever, nobody\n\
-             wakes it; 'overtaken S+L': nobody may sleep for ever, but a call looks again and again, and each\n\
+             wakes it; 'killed S+L': likewise, unless somebody is killed; 'overtaken S+L': nobody may sleep for ever, but a call looks again and again, and each\n\
              time others were faster. S steps lead to a loop of L steps that may go on for ever; L = 0:\n\
              nobody has to step any more. Steps of callers that start over are not counted.",
         );
@@ -189,12 +191,13 @@ fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
     };
     output::print(&format!(
         "\n{} systems: in {} every call returns, in {} some by a time-out only, in {} a call may sleep for\n\
-         ever, in {} it may be overtaken for ever, {} not decided. For the run of one cell: --kernel K\n\
-         --kmod M --env E --naming N.",
+         ever, in {} until somebody is killed, in {} it may be overtaken for ever, {} not decided. For the\n\
+         run of one cell: --kernel K --kmod M --env E --naming N.",
         found.len(),
         count("returns"),
         count("time-out"),
         count("asleep"),
+        count("killed"),
         count("overtaken"),
         count("?")
     ));
@@ -211,9 +214,10 @@ fn print_one(found: &Found) {
     output::print(&format!("actors: {}", assumed::actors(scenario).join("; ")));
     output::print(&format!("bounds: {}", report.bounds.join("; ")));
     match &report.progress {
-        Progress::Asleep(run) => print_run(scenario, run, "sleeps for ever"),
+        Progress::Asleep(run) => print_run(scenario, run, in_words(Sleep::ForEver)),
+        Progress::OnlyIfKilled(run) => print_run(scenario, run, in_words(Sleep::UntilKilled)),
         Progress::Overtaken(run) => print_run(scenario, run, "is overtaken for ever"),
-        Progress::ByTimeOutOnly(run) => print_run(scenario, run, "returns by a time-out only"),
+        Progress::ByTimeOutOnly(run) => print_run(scenario, run, in_words(Sleep::UntilTimeOut)),
         Progress::Returns => {}
         Progress::OutOfBudget(end) => output::print(&format!("not decided: {end:?}")),
     }
@@ -244,8 +248,9 @@ fn json(found: &Found) -> SystemJson {
     };
     let (verdict, run) = match &report.progress {
         Progress::Returns => ("returns", None),
-        Progress::ByTimeOutOnly(run) => ("returns by a time-out only", Some(run)),
+        Progress::ByTimeOutOnly(run) => (in_words(Sleep::UntilTimeOut), Some(run)),
         Progress::Asleep(run) => ("may sleep for ever", Some(run)),
+        Progress::OnlyIfKilled(run) => ("may sleep until somebody is killed", Some(run)),
         Progress::Overtaken(run) => ("may be overtaken for ever", Some(run)),
         Progress::OutOfBudget(_) => ("not decided", None),
     };

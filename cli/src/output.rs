@@ -1,7 +1,9 @@
 //! Verdicts in words and as JSON. The JSON is stable: a change of meaning changes `version`.
 
+use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::check::{Answer, Decisions, Trace};
+use kmodcheck_properties::stuck::in_words;
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::file::TraceFile;
@@ -20,6 +22,17 @@ pub(crate) struct ReportJson {
     words_per_state: usize,
     properties: Vec<AnswerJson>,
     decisions_after_a_lie: DecisionsJson,
+    /// Calls that no ordinary step wakes any more; none unless the search is complete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sleepers: Vec<SleeperJson>,
+}
+
+#[derive(Serialize)]
+struct SleeperJson {
+    /// Until what: `sleeps for ever`, `returns only if somebody is killed`, `returns by a time-out only`.
+    call: &'static str,
+    /// Steps of the shortest trace to such a call.
+    steps: usize,
 }
 
 #[derive(Serialize)]
@@ -126,6 +139,11 @@ pub(crate) fn report_json(
         words_per_state: report.words,
         properties,
         decisions_after_a_lie: (&report.decisions).into(),
+        sleepers: Sleep::ALL
+            .into_iter()
+            .filter_map(|sleep| report.asleep(sleep))
+            .map(|s| SleeperJson { call: in_words(s.sleep), steps: s.stuck.trace.len() })
+            .collect(),
     }
 }
 

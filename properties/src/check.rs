@@ -1,6 +1,7 @@
 //! The verdict of one model on every property.
 
 use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
+use kmodcheck_explore::stuck::{Sleep, Sleeper};
 use kmodcheck_explore::{
     End, Exploration, Options, Product, Step, explore,
     replay::{Impossible, replay},
@@ -81,14 +82,21 @@ pub struct Report {
     pub answers: Vec<Answer>,
     /// Decisions about lies.
     pub decisions: Decisions,
-    /// A process that runs again by a time-out only, and the trace to where it sleeps.
-    pub by_time_out_only: Option<Trace>,
+    /// By kind and by how long they sleep: those whom no ordinary step wakes, each with a trace to the
+    /// first of them.
+    pub sleepers: Vec<Sleeper<Event>>,
 }
 
 impl Report {
     /// The answer on `property`.
     pub fn answer(&self, property: Property) -> &Answer {
         &self.answers[property as usize]
+    }
+
+    /// The first that sleeps so, of whichever kind.
+    pub fn asleep(&self, sleep: Sleep) -> Option<&Sleeper<Event>> {
+        let so = self.sleepers.iter().filter(|sleeper| sleeper.sleep == sleep);
+        so.min_by_key(|sleeper| sleeper.stuck.trace.len())
     }
 }
 
@@ -248,7 +256,7 @@ pub fn check_by<E>(
         symmetry: options.symmetry,
         answers,
         decisions: counts.decisions,
-        by_time_out_only: exploration.stuck_but_for_way_out.map(|s| s.trace),
+        sleepers: exploration.sleepers,
     })
 }
 
@@ -263,7 +271,7 @@ pub enum Unconfirmed {
 
 /// Takes every step of `trace` in the exact model and looks whether the last one violates
 /// `property`; for [`Property::NobodySleepsForEver`], whether somebody is asleep at the end for whom
-/// an exhaustive search from there finds no way to run again.
+/// an exhaustive search from there finds no way to run again without a kill.
 ///
 /// # Errors
 /// See [`Unconfirmed`].

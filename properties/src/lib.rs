@@ -17,7 +17,7 @@ pub mod prove;
 pub mod recorded;
 pub mod regressions;
 pub mod sample;
-mod stuck;
+pub mod stuck;
 pub mod theorem;
 
 pub use check::{Answer, Report, Verdict, check};

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
-use kmodcheck_explore::fair::{Fairness, Lasso, Restarting, fairness, is_lasso};
+use kmodcheck_explore::fair::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{End, Kind, Options};
 use kmodcheck_model::builtin::Environment;
 use kmodcheck_model::scenario::Scenario;
@@ -18,7 +18,8 @@ use crate::check::Trace;
 use crate::grand::GrandCell;
 
 /// What is decided, in one sentence.
-pub const STATEMENT: &str = "Every call returns: of a request, of a modprobe, of an unload.";
+pub const STATEMENT: &str =
+    "Every call returns, although nobody is killed: of a request, of a modprobe, of an unload.";
 
 /// A run in which a call never returns: the way to a loop, and the loop. `None` in place of a step: an
 /// actor starts over.
@@ -33,6 +34,9 @@ pub enum Progress {
     ByTimeOutOnly(Run),
     /// A call may sleep for ever: in the loop nobody wakes it.
     Asleep(Run),
+    /// A call may sleep until somebody is killed, and a kill may come or not; none sleeps for ever
+    /// whoever is killed.
+    OnlyIfKilled(Run),
     /// No call may sleep for ever, but one may be overtaken for ever: it looks again and again, and each
     /// time somebody was faster.
     Overtaken(Run),
@@ -50,6 +54,7 @@ impl Progress {
             Self::Returns => "returns".to_owned(),
             Self::ByTimeOutOnly(lasso) => run("time-out", lasso),
             Self::Asleep(lasso) => run("asleep", lasso),
+            Self::OnlyIfKilled(lasso) => run("killed", lasso),
             Self::Overtaken(lasso) => run("overtaken", lasso),
             Self::OutOfBudget(_) => "?".to_owned(),
         }
@@ -83,15 +88,20 @@ pub fn progress(model: &Model, options: &Options<'_>) -> Result<Report, Unexplor
     kinds.dedup();
     let system = Restarting { system: &processes, kinds: &kinds };
     let found = fairness(&system, options)?;
-    for (run, time_outs_fire) in
-        [(&found.asleep, true), (&found.overtaken, true), (&found.by_time_out_only, false)]
-    {
-        let fair = run.as_ref().is_none_or(|run| is_lasso(&system, run, time_outs_fire));
+    let asleep_though =
+        if found.only_if_killed { Comes::TimeOuts } else { Comes::TimeOutsAndKills };
+    for (run, comes) in [
+        (&found.asleep, asleep_though),
+        (&found.overtaken, Comes::TimeOuts),
+        (&found.by_time_out_only, Comes::Nothing),
+    ] {
+        let fair = run.as_ref().is_none_or(|run| is_lasso(&system, run, comes));
         assert!(fair, "a found run is fair, and its call never returns");
     }
     let bounds = bounds(model, &found);
     let Fairness { end, states, transitions, asleep, overtaken, by_time_out_only, .. } = found;
     let progress = match (end, asleep, overtaken, by_time_out_only) {
+        (End::Complete, Some(run), _, _) if found.only_if_killed => Progress::OnlyIfKilled(run),
         (End::Complete, Some(run), _, _) => Progress::Asleep(run),
         (End::Complete, None, Some(run), _) => Progress::Overtaken(run),
         (End::Complete, None, None, Some(run)) => Progress::ByTimeOutOnly(run),

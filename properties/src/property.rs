@@ -201,8 +201,8 @@ impl Property {
                  module or to built-in code."
             }
             Self::NobodySleepsForEver => {
-                "Whoever sleeps can run again: some path leads from there to a state in which it is \
-                 awake."
+                "Whoever sleeps can run again although nobody is killed: some path without a kill leads \
+                 from there to a state in which it is awake."
             }
             Self::UdevFindsItInitialised => {
                 "Who reacts to a module's ADD uevent finds that its init has returned 0."

@@ -130,8 +130,8 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
         none.iter().map(|p| p.letter()).collect()
     });
     // What no mutant violates is true by the meaning of 'built in' (a request for built-in code may
-    // return 0, and get_fs_type() finds it at its first look), or because whoever sleeps there may be
-    // killed: with duplicate requests only the first caller has a modprobe, the other waits killably.
+    // return 0, and get_fs_type() finds it at its first look). Under 'killed' the record still says so of
+    // sleepers: it was made when a kill that may come counted as a way to be woken.
     for (system, letters) in systems.iter().zip(without) {
         let killed = system.cells[0].environment == Environment::Killed && letters == ['W'];
         let built_in = system.model(None).built_in(0);

@@ -8,6 +8,7 @@ mod common;
 mod naive;
 
 use common::{Special, cell};
+use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::event::Judgement;
@@ -93,17 +94,18 @@ fn fates(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> (Vec<Fate>, 
     (fates, decisions)
 }
 
-/// The shortest distance to somebody who never runs again; and who does by a time-out only.
-fn sleepers(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> [Option<usize>; 2] {
+/// The shortest distance to somebody who never runs again, to one who does if somebody is killed, and to
+/// one who does by a time-out.
+fn sleepers(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> [Option<usize>; 3] {
     let stuck = naive.stuck(graph);
-    let nearest = |way_outs_only: bool| {
-        let found = |[with, without]: &[std::collections::BTreeSet<usize>; 2]| {
-            if way_outs_only { without.difference(with).next().is_some() } else { !with.is_empty() }
+    [0, 1, 2].map(|i| {
+        let found = |sets: &[std::collections::BTreeSet<usize>; 3]| match i {
+            0 => !sets[0].is_empty(),
+            i => sets[i] != sets[i - 1],
         };
         let states = graph.states.iter().zip(&stuck).filter(|(_, s)| found(s));
         states.map(|((_, distance), _)| *distance).min()
-    };
-    [nearest(false), nearest(true)]
+    })
 }
 
 #[track_caller]
@@ -132,9 +134,11 @@ fn agree(model: &Model, symmetry: bool) {
     let followed = !symmetry || naive.kinds.len() == 2;
     if followed {
         let whole = if symmetry { naive.graph(false) } else { graph };
-        let [stuck, by_time_out] = sleepers(&naive, &whole);
-        sleepers_fate.violated = stuck;
-        assert_eq!(report.by_time_out_only.as_ref().map(Vec::len), by_time_out, "{name}");
+        let expected = sleepers(&naive, &whole);
+        let found = Sleep::ALL.map(|sleep| Some(report.asleep(sleep)?.stuck.trace.len()));
+        assert_eq!(found, expected, "{name}");
+        let [for_ever, until_killed, _] = expected;
+        sleepers_fate.violated = [for_ever, until_killed].into_iter().flatten().min();
     }
     for (answer, expected) in report.answers.iter().zip(expected) {
         if answer.property == Property::NobodySleepsForEver && !followed {

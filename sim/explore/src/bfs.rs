@@ -22,7 +22,7 @@ use crate::limits::{End, Options};
 use crate::packed::{Layout, Packed};
 use crate::product::{Product, Step, Transition, fits};
 use crate::search::{Search, Searched};
-use crate::stuck::{self, Stuck};
+use crate::stuck::{self, Sleeper, Stuck};
 use crate::system::System;
 use crate::trace::Levels;
 
@@ -136,11 +136,13 @@ pub struct Exploration<Label, T = ()> {
     pub queue: u64,
     /// The first violation of each property that was violated, by property.
     pub violations: Vec<Violation<Label>>,
-    /// A process that can never run again, with the shortest trace to such a state, if there is
-    /// one. Decided only by a complete search.
+    /// A process that can never run again unless somebody is killed, with the shortest trace to such
+    /// a state, if there is one. Decided only by a complete search.
     pub stuck: Option<Stuck<Label>>,
-    /// A process that can run again by a time-out or a kill only, likewise.
-    pub stuck_but_for_way_out: Option<Stuck<Label>>,
+    /// A process that can run again by a time-out only, likewise.
+    pub stuck_until_time_out: Option<Stuck<Label>>,
+    /// By kind and by how long they sleep: those whom no ordinary step wakes, likewise.
+    pub sleepers: Vec<Sleeper<Label>>,
     /// States in which some process was blocked: how often there was something to get stuck in.
     pub blocked_states: u64,
     /// Words of a packed state.
@@ -228,16 +230,19 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
     paths: impl FnOnce(&Levels<'_, '_, S, W>, &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>>,
 ) -> Exploration<S::Label, M::Tally> {
     let frame = searched.levels.frame;
-    let stuck = match searched.end {
-        End::Complete => stuck::find(frame, &searched.unresolved, searched.way_outs),
-        _ => [None, None],
+    let unresolved: &[_] = match searched.end {
+        End::Complete => &searched.unresolved,
+        _ => &[],
     };
+    let stuck = stuck::find(frame, unresolved, searched.way_outs);
     let violated: Vec<(u32, (Packed<W>, u32))> = (searched.found.first.iter().zip(0..))
         .filter_map(|(first, property)| first.map(|(level, state)| (property, (state, level))))
         .collect();
     // Every end of a trace, and then the paths in the same order.
     let ends = violated.iter().map(|(_, end)| *end);
-    let ends: Vec<_> = ends.chain(stuck.iter().flatten().map(|s| (s.state, s.level))).collect();
+    let sleepers = stuck.sleepers.iter().map(|(.., shallowest)| shallowest);
+    let stuck_at = stuck.stuck.iter().chain(&stuck.until_time_out).chain(sleepers);
+    let ends: Vec<_> = ends.chain(stuck_at.map(|s| (s.state, s.level))).collect();
     let levels = &searched.levels;
     let mut paths = paths(levels, &ends).into_iter();
     let mut path = || paths.next().expect("one for each end");
@@ -245,8 +250,13 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
         .iter()
         .map(|(property, _)| violation(levels, &path(), *property, monitor))
         .collect();
-    let [stuck, stuck_but_for_way_out] =
-        stuck.map(|stuck| stuck.map(|stuck| stuck.with_trace(levels, &path())));
+    let mut traced = |shallowest: stuck::Shallowest<W>| shallowest.with_trace(levels, &path());
+    let stuck::Found { stuck, until_time_out, sleepers } = stuck;
+    let (stuck, stuck_until_time_out) = (stuck.map(&mut traced), until_time_out.map(&mut traced));
+    let sleepers = sleepers
+        .into_iter()
+        .map(|(kind, sleep, shallowest)| Sleeper { kind, sleep, stuck: traced(shallowest) })
+        .collect();
     Exploration {
         end: searched.end,
         states: searched.states,
@@ -256,7 +266,8 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
         queue: searched.states - searched.expanded,
         violations,
         stuck,
-        stuck_but_for_way_out,
+        stuck_until_time_out,
+        sleepers,
         blocked_states: searched.found.blocked_states,
         words: W,
         bytes: searched.bytes,

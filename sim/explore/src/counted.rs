@@ -74,11 +74,11 @@ pub struct Counted<Label> {
     pub queue: u64,
     /// The first violation of each property that was violated, by property.
     pub violations: Vec<Violation<Label>>,
-    /// A process that can never run again, with the shortest trace to such a state, if there is
-    /// one. Decided only by a complete search.
+    /// A process that can never run again unless somebody is killed, with the shortest trace to such
+    /// a state, if there is one. Decided only by a complete search.
     pub stuck: Option<Stuck<Label>>,
-    /// A process that can run again by a time-out or a kill only, likewise.
-    pub stuck_but_for_way_out: Option<Stuck<Label>>,
+    /// A process that can run again by a time-out only, likewise.
+    pub stuck_until_time_out: Option<Stuck<Label>>,
     /// States in which some process was blocked.
     pub blocked_states: u64,
     /// Distinct local states that were met, of all kinds.
@@ -176,7 +176,7 @@ impl<'s, S: System> Search<'s, S> {
             .collect();
         let bytes = self.bytes();
         let blocked_states = self.blocked.len() as u64;
-        let [stuck, stuck_but_for_way_out] =
+        let [stuck, stuck_until_time_out] =
             if end == End::Complete { stuck::find(&mut self, way_outs) } else { [None, None] };
         Counted {
             end,
@@ -186,7 +186,7 @@ impl<'s, S: System> Search<'s, S> {
             queue: self.states.store.len() - self.expanded,
             violations,
             stuck,
-            stuck_but_for_way_out,
+            stuck_until_time_out,
             blocked_states,
             locals: self.states.space.locals(),
             bytes,

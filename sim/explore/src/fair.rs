@@ -17,7 +17,8 @@
 //! only; and as steps that must come, also where a wait goes to sleep again and again, since its clock
 //! runs on meanwhile: who never returns and could time out again and again does. (That takes all
 //! time-outs of one call for one. A call that can begin time-limited waits for ever would be said to
-//! end; the waits of a kernel call are finitely many.)
+//! end; the waits of a kernel call are finitely many.) Who sleeps for ever is looked at once more with
+//! kills as steps that must come: that shows who returns only if somebody is killed.
 //!
 //! Who never returns either *sleeps*: in the loop it takes no step, nobody wakes it. Or it is *overtaken*:
 //! it steps again and again, and always others were faster.
@@ -56,8 +57,12 @@ pub struct Fairness<Label> {
     pub states: u64,
     /// Transitions.
     pub transitions: u64,
-    /// A process that may sleep for ever although time-outs fire: it takes no step in the loop.
+    /// A process that may sleep for ever although time-outs fire: it takes no step in the loop. If there
+    /// is one whom not even a kill of anybody helps, such a one.
     pub asleep: Option<Lasso<Label>>,
+    /// Whether in that run, as in every such run, somebody could be killed and then the sleeper would
+    /// not sleep for ever.
+    pub only_if_killed: bool,
     /// If nobody may: a process that may never return although it steps for ever and time-outs fire.
     pub overtaken: Option<Lasso<Label>>,
     /// If there is none either: a process that may never return when no time-out fires.
@@ -70,13 +75,36 @@ pub struct Fairness<Label> {
     pub chose_whom_to_wake: bool,
 }
 
-/// Whether time-outs fire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TimeOuts {
-    /// They must, in the end.
-    Fire,
-    /// They do not any more, once the loop is reached.
-    Stay,
+/// Which ways out come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Comes {
+    /// No time-out fires any more, once the loop is reached.
+    Nothing,
+    /// Who never returns and could time out again and again does.
+    TimeOuts,
+    /// And who never returns and could be killed again and again is.
+    TimeOutsAndKills,
+}
+
+impl Comes {
+    /// Whether a step of that kind is one that must come.
+    fn obliges(self, way_out: WayOut) -> bool {
+        match way_out {
+            WayOut::Ordinary => true,
+            WayOut::TimeOut => self >= Self::TimeOuts,
+            WayOut::Killed => self == Self::TimeOutsAndKills,
+        }
+    }
+
+    /// Whether it is a way out that comes at last to whom it could come to again and again.
+    fn comes(self, way_out: WayOut) -> bool {
+        way_out != WayOut::Ordinary && self.obliges(way_out)
+    }
+
+    /// Whether a step of that kind may be taken: a kill may come or not.
+    fn allows(self, way_out: WayOut) -> bool {
+        way_out != WayOut::TimeOut || self >= Self::TimeOuts
+    }
 }
 
 /// Which runs are looked for.
@@ -84,7 +112,7 @@ enum TimeOuts {
 struct Runs {
     /// It never returns in the loop.
     process: usize,
-    time_outs: TimeOuts,
+    comes: Comes,
     /// Whether it may step in the loop.
     steps: bool,
 }
@@ -133,6 +161,7 @@ pub fn fairness<S: System>(
         states: graph.states.len() as u64,
         transitions: graph.edges.len() as u64,
         asleep: None,
+        only_if_killed: false,
         overtaken: None,
         by_time_out_only: None,
         kills_left_out: graph.kills_left_out,
@@ -150,16 +179,20 @@ pub fn fairness<S: System>(
                 !(0..*i).any(|j| alike(&j))
             })
             .collect();
-        let find = |time_outs, steps| {
-            processes.iter().find_map(|&process| graph.lasso(Runs { process, time_outs, steps }))
+        let find = |comes, steps| {
+            processes.iter().find_map(|&process| graph.lasso(Runs { process, comes, steps }))
         };
-        found.asleep = find(TimeOuts::Fire, false);
+        let any = |way_out| graph.edges.iter().any(|e| e.way_out == way_out);
+        found.asleep = find(Comes::TimeOuts, false);
         if found.asleep.is_none() {
-            found.overtaken = find(TimeOuts::Fire, true);
+            found.overtaken = find(Comes::TimeOuts, true);
+        } else if any(WayOut::Killed) {
+            let though_killed = find(Comes::TimeOutsAndKills, false);
+            found.only_if_killed = though_killed.is_none();
+            found.asleep = though_killed.or(found.asleep);
         }
-        let time_outs = graph.edges.iter().any(|e| e.way_out == WayOut::TimeOut);
-        if found.asleep.is_none() && found.overtaken.is_none() && time_outs {
-            found.by_time_out_only = find(TimeOuts::Stay, true);
+        if found.asleep.is_none() && found.overtaken.is_none() && any(WayOut::TimeOut) {
+            found.by_time_out_only = find(Comes::Nothing, true);
         }
     }
     Ok(found)
@@ -256,14 +289,9 @@ impl<S: System> Graph<'_, S> {
         &self.edges[self.first[state as usize]..self.first[state as usize + 1]]
     }
 
-    /// Whether the loop may take the edge, as far as it alone decides.
-    fn allowed(edge: &Edge, time_outs: TimeOuts) -> bool {
-        edge.way_out != WayOut::TimeOut || time_outs == TimeOuts::Fire
-    }
-
     /// Whether the loop may take the edge.
     fn inside(&self, runs: Runs, edge: &Edge) -> bool {
-        Self::allowed(edge, runs.time_outs)
+        runs.comes.allows(edge.way_out)
             && (runs.steps || usize::from(edge.actor) != runs.process)
             && self.in_call(edge.to, runs.process)
     }
@@ -284,26 +312,25 @@ impl<S: System> Graph<'_, S> {
     }
 
     /// The processes that are not obliged to step in `state`.
-    fn free(&self, state: u32, time_outs: TimeOuts) -> u32 {
-        let must = |e: &&Edge| e.way_out != WayOut::Killed && Self::allowed(e, time_outs);
+    fn free(&self, state: u32, comes: Comes) -> u32 {
+        let must = |e: &&Edge| comes.obliges(e.way_out);
         let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
         self.everybody() & !(able & self.calling(state))
     }
 
-    /// The processes that can time out in `state`, where that obliges anybody.
-    fn can_time_out(&self, state: u32, time_outs: TimeOuts) -> u32 {
+    /// The processes that can take a way out in `state`, one that comes.
+    fn has_way_out(&self, state: u32, comes: Comes) -> u32 {
         let edges = self.edges_of(state).iter();
-        let time_out = |e: &&Edge| e.way_out == WayOut::TimeOut && time_outs == TimeOuts::Fire;
-        edges.filter(time_out).fold(0, |mask, e| mask | 1 << e.actor)
+        edges.filter(|e| comes.comes(e.way_out)).fold(0, |mask, e| mask | 1 << e.actor)
     }
 
     /// What the loop owes each process, and an edge pays: that it steps or is free to wait, and, in
-    /// the upper half, that it returns or times out.
-    fn pays(&self, edge: &Edge, time_outs: TimeOuts) -> u64 {
-        let timed_out = u32::from(edge.way_out == WayOut::TimeOut) << edge.actor;
+    /// the upper half, that it returns or takes its way out.
+    fn pays(&self, edge: &Edge, comes: Comes) -> u64 {
+        let went_out = u32::from(comes.comes(edge.way_out)) << edge.actor;
         let returned = self.everybody() & !self.calling(edge.to);
-        let served = 1 << edge.actor | self.free(edge.to, time_outs);
-        u64::from(served) | u64::from(timed_out | returned) << 32
+        let served = 1 << edge.actor | self.free(edge.to, comes);
+        u64::from(served) | u64::from(went_out | returned) << 32
     }
 
     /// The shallowest loop of such runs in which everybody is treated fairly.
@@ -314,7 +341,7 @@ impl<S: System> Graph<'_, S> {
             let components = self.components(runs, &alive);
             let count = components.iter().filter(|c| **c != NO_COMPONENT).max();
             let count = count.map_or(0, |c| *c as usize + 1);
-            // By component: what its edges and states pay, and who could time out in it.
+            // By component: what its edges and states pay, and who has a way out in it.
             let mut paid = vec![0_u64; count];
             let mut timing = vec![0_u32; count];
             for state in 0..self.states.len() as u32 {
@@ -324,12 +351,12 @@ impl<S: System> Graph<'_, S> {
                 }
                 let here = component as usize;
                 let returned = self.everybody() & !self.calling(state);
-                paid[here] |= u64::from(self.free(state, runs.time_outs));
+                paid[here] |= u64::from(self.free(state, runs.comes));
                 paid[here] |= u64::from(returned) << 32;
-                timing[here] |= self.can_time_out(state, runs.time_outs);
+                timing[here] |= self.has_way_out(state, runs.comes);
                 for edge in self.edges_of(state).iter().filter(|e| self.inside(runs, e)) {
                     if components[edge.to as usize] == component {
-                        paid[here] |= self.pays(edge, runs.time_outs);
+                        paid[here] |= self.pays(edge, runs.comes);
                     }
                 }
             }
@@ -351,8 +378,8 @@ impl<S: System> Graph<'_, S> {
                 let cycle = self.cycle(start, &components, runs, owed);
                 return Some(Lasso { process: runs.process, stem: self.stem(start), cycle });
             }
-            // In a component where somebody owes a time-out that it cannot take, no loop may come by
-            // where it could time out; what is left of it may have smaller components.
+            // In a component where somebody owes a way out that it cannot take, no loop may come by
+            // where it has one; what is left of it may have smaller components.
             let mut changed = false;
             for state in numbers {
                 let component = components[state as usize];
@@ -361,7 +388,7 @@ impl<S: System> Graph<'_, S> {
                     continue;
                 }
                 let (unserved, untimed) = owed(component);
-                let forbidden = self.can_time_out(state, runs.time_outs) & untimed != 0;
+                let forbidden = self.has_way_out(state, runs.comes) & untimed != 0;
                 let left = unserved == 0 && !forbidden;
                 changed |= unserved == 0 && forbidden;
                 alive[here] &= left;
@@ -436,15 +463,14 @@ impl<S: System> Graph<'_, S> {
     ) -> Vec<TraceStep<S::Label>> {
         let inside = |edge: &&Edge| self.inside(runs, edge);
         let returned = self.everybody() & !self.calling(start);
-        let mut paid = u64::from(self.free(start, runs.time_outs)) | u64::from(returned) << 32;
+        let mut paid = u64::from(self.free(start, runs.comes)) | u64::from(returned) << 32;
         let (mut now, mut walk) = (start, Vec::new());
         while owed & !paid != 0 {
             let wanted = owed & !paid;
-            let way = self.way(now, components, &inside, |edge| {
-                self.pays(edge, runs.time_outs) & wanted != 0
-            });
+            let way = self
+                .way(now, components, &inside, |edge| self.pays(edge, runs.comes) & wanted != 0);
             for (from, edge) in way {
-                paid |= self.pays(&edge, runs.time_outs);
+                paid |= self.pays(&edge, runs.comes);
                 walk.push((from, edge));
                 now = edge.to;
             }
@@ -523,22 +549,20 @@ const NO_COMPONENT: u32 = u32::MAX;
 
 /// Takes every step of a lasso and looks whether it is one: the cycle leads back to where it begins,
 /// its process never returns in it, whoever does not step in it is somewhere in it not obliged to, and
-/// who never returns in it and could time out does. `time_outs_fire`: whether time-outs oblige.
-pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: bool) -> bool {
+/// who never returns in it and could take a way out that comes does.
+pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, comes: Comes) -> bool {
     let Some(product) = Product::new(system) else { return false };
     let Ok(start) = replay(&product, &lasso.stem, |_, _| {}) else { return false };
     let everybody = (1_u32 << product.processes()) - 1;
     let mut scratch = Vec::new();
-    // Who is obliged to step, who could time out, who is in its call.
+    // Who is obliged to step, who has a way out, who is in its call.
     let mut look = |configuration: &Configuration| {
         let (mut obliged, mut timing, mut calling) = (0_u32, 0_u32, 0_u32);
         let _ = product.successors(configuration, &mut scratch, |t| {
-            let fires = time_outs_fire && t.way_out == WayOut::TimeOut;
-            if (fires || t.way_out == WayOut::Ordinary) && !product.returned(configuration, t.actor)
-            {
+            if comes.obliges(t.way_out) && !product.returned(configuration, t.actor) {
                 obliged |= 1 << t.actor;
             }
-            timing |= u32::from(fires) << t.actor;
+            timing |= u32::from(comes.comes(t.way_out)) << t.actor;
             ControlFlow::Continue(())
         });
         for i in 0..product.processes() {
@@ -555,8 +579,8 @@ pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, time_outs_fire: 
             served |= 1 << taken.actor | free;
             timing |= could;
             calling &= still;
-            timed_out |= u32::from(taken.way_out == WayOut::TimeOut) << taken.actor;
-            kept &= time_outs_fire || taken.way_out != WayOut::TimeOut;
+            timed_out |= u32::from(comes.comes(taken.way_out)) << taken.actor;
+            kept &= comes.allows(taken.way_out);
         }
     });
     let never = calling >> lasso.process & 1 == 1;

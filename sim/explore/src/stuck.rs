@@ -1,8 +1,10 @@
-//! Processes that nothing can ever wake.
+//! Processes that nothing is sure to wake.
 //!
-//! - Decides: is there a reachable state in which a process is blocked and from which no path leads
-//!   to a state where it can run again? A state without enabled steps in which somebody has not
-//!   returned is the simplest case. (In CTL: not `AG(blocked(i) -> EF running(i))`.)
+//! - Decides: is there a reachable state in which a process is blocked and from which no path without
+//!   a kill leads to a state where it can run again? A state without enabled steps in which somebody
+//!   has not returned is the simplest case. (In CTL, over the steps that are no kills: not
+//!   `AG(blocked(i) -> EF running(i))`.) A time-out comes at last, so it counts; a kill may never come,
+//!   so it does not. Which of them would end each sleep is told apart: [`Sleep`].
 //! - Needs: a completed breadth-first search.
 //! - Costs: a table look-up for each blocked process of each state; where that does not settle it,
 //!   the state once more, and its successors a few times. Nothing about transitions is stored.
@@ -24,6 +26,34 @@ use crate::product::{Configuration, MAX_PROCESSES};
 use crate::steps::{NONE, Pair, Steps, mix};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
 use crate::trace::Levels;
+
+/// How long a process sleeps that no ordinary step wakes, of whomever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sleep {
+    /// For ever.
+    ForEver,
+    /// Until somebody is killed: itself, or one whose death lets others go on.
+    UntilKilled,
+    /// Until a time limit is over.
+    UntilTimeOut,
+}
+
+impl Sleep {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ForEver, Self::UntilKilled, Self::UntilTimeOut];
+}
+
+/// The shallowest of a kind of processes that sleeps so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sleeper<Label> {
+    /// The kind.
+    pub kind: Kind,
+    /// How long it sleeps.
+    pub sleep: Sleep,
+    /// Which process, and how it comes to that. A shallower state may have one that sleeps in another
+    /// way.
+    pub stuck: Stuck<Label>,
+}
 
 /// A process that is blocked for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +236,7 @@ fn can_run<S: System>(system: &S, kind: Kind, shared: Shared, local: Local) -> b
 }
 
 /// A state with a process that is stuck, before there is a trace to it.
+#[derive(Clone, Copy)]
 pub(crate) struct Shallowest<const W: usize> {
     pub state: Packed<W>,
     pub level: u32,
@@ -215,35 +246,65 @@ pub(crate) struct Shallowest<const W: usize> {
     states: u64,
 }
 
-/// The shallowest process that never runs again, and the shallowest that runs again by a time-out or
-/// a kill only. `way_outs`: whether there are any time-outs and kills.
+/// Who is stuck.
+pub(crate) struct Found<const W: usize> {
+    /// The shallowest process that never runs again unless somebody is killed.
+    pub stuck: Option<Shallowest<W>>,
+    /// The shallowest that runs again by a time-out only.
+    pub until_time_out: Option<Shallowest<W>>,
+    /// By kind, then by [`Sleep`].
+    pub sleepers: Vec<(Kind, Sleep, Shallowest<W>)>,
+}
+
+/// Looks for those who are stuck. `way_outs`: whether there are any time-outs and kills.
 pub(crate) fn find<S: System, const W: usize>(
     frame: &Frame<'_, S>,
     unresolved: &[Unresolved<W>],
     way_outs: bool,
-) -> [Option<Shallowest<W>>; 2] {
+) -> Found<W> {
+    let mut found = Found { stuck: None, until_time_out: None, sleepers: Vec::new() };
     if unresolved.is_empty() {
-        return [None, None];
+        return found;
     }
     let numbers: HashMap<[u64; W], u32, foldhash::fast::FixedState> =
         unresolved.iter().zip(0..).map(|(u, number)| (u.state.0, number)).collect();
-    let by_any_step = fixpoint(frame, unresolved, &numbers, true);
-    let stuck = shallowest(unresolved, |number| !by_any_step[number]);
-    // Without any way out the two are the same.
-    let but_for_way_out = way_outs.then(|| {
-        let by_ordinary_steps = fixpoint(frame, unresolved, &numbers, false);
-        shallowest(unresolved, |number| by_any_step[number] & !by_ordinary_steps[number])
-    });
-    [stuck, but_for_way_out.flatten()]
+    let runs_by = |last| fixpoint(frame, unresolved, &numbers, last);
+    let by_time_outs = runs_by(WayOut::TimeOut);
+    // Without any way out the three are the same.
+    let (by_kills, by_ordinary_steps) = if way_outs {
+        (runs_by(WayOut::Killed), runs_by(WayOut::Ordinary))
+    } else {
+        (by_time_outs.clone(), by_time_outs.clone())
+    };
+    let asleep = |number: usize, sleep| match sleep {
+        Sleep::ForEver => !by_kills[number],
+        Sleep::UntilKilled => by_kills[number] & !by_time_outs[number],
+        Sleep::UntilTimeOut => by_time_outs[number] & !by_ordinary_steps[number],
+    };
+    found.stuck = shallowest(unresolved, |number| !by_time_outs[number]);
+    found.until_time_out = shallowest(unresolved, |number| asleep(number, Sleep::UntilTimeOut));
+    let processes = 0..frame.product.processes();
+    let mut kinds: Vec<Kind> = processes.clone().map(|i| frame.product.kind(i)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        let of_kind = processes.clone().filter(|i| frame.product.kind(*i) == kind);
+        let of_kind = of_kind.fold(0_u16, |mask, i| mask | 1 << i);
+        for sleep in Sleep::ALL {
+            let least = shallowest(unresolved, |number| asleep(number, sleep) & of_kind);
+            found.sleepers.extend(least.map(|least| (kind, sleep, least)));
+        }
+    }
+    found
 }
 
-/// By unresolved state: the processes that can run from there or later. `way_outs`: whether time-outs
-/// and kills count as steps.
+/// By unresolved state: the processes that can run from there or later. `last`: the last kind of step,
+/// in the order of [`WayOut`], that counts.
 fn fixpoint<S: System, const W: usize>(
     frame: &Frame<'_, S>,
     unresolved: &[Unresolved<W>],
     numbers: &HashMap<[u64; W], u32, foldhash::fast::FixedState>,
-    way_outs: bool,
+    last: WayOut,
 ) -> Vec<u16> {
     let mut can_run: Vec<u16> = unresolved.iter().map(|u| !u.mask).collect();
     let mut open: Vec<u32> = (0..unresolved.len() as u32).rev().collect();
@@ -254,10 +315,10 @@ fn fixpoint<S: System, const W: usize>(
             let before = frame.layout.unpack(&unresolved[number as usize].state);
             let mut mask = can_run[number as usize];
             let _ = frame.product.successors(&before, &mut scratch, |transition| {
+                if transition.way_out > last {
+                    return ControlFlow::Continue(());
+                }
                 if transition.way_out != WayOut::Ordinary {
-                    if !way_outs {
-                        return ControlFlow::Continue(());
-                    }
                     // The process that takes its way out runs by that very step.
                     mask |= 1 << transition.actor;
                 }

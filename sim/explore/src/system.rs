@@ -38,7 +38,8 @@ pub enum Effect {
     Spawn(Kind, Local),
 }
 
-/// Whether a step is the system's own doing or a way out that only a scenario grants.
+/// Whether a step is the system's own doing or a way out that only a scenario grants. In the order of
+/// how sure it is to come: a time-out does at last, a signal only if somebody sends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WayOut {
     /// An ordinary step.

@@ -11,18 +11,18 @@ use crate::watch::WatchNothing;
 /// The groups of a state, one bit each.
 type Mask = [u8; MAX_COUNTED.div_ceil(8)];
 
-/// The shallowest process that never runs again, and the shallowest that runs again by a time-out or
-/// a kill only. `way_outs`: whether there is any time-out or kill.
+/// The shallowest process that never runs again unless somebody is killed, and the shallowest that runs
+/// again by a time-out only. `way_outs`: whether there is any time-out or kill.
 pub(super) fn find<S: System>(
     search: &mut Search<'_, S>,
     way_outs: bool,
 ) -> [Option<Stuck<S::Label>>; 2] {
-    let for_good = never_run(search, true);
+    let for_good = never_run(search, WayOut::TimeOut);
     let stuck = shallowest(search, &for_good);
     // Without any way out the two are the same.
-    let but_for_way_out = way_outs.then(|| {
+    let until_time_out = way_outs.then(|| {
         forget(search);
-        let mut without = never_run(search, false);
+        let mut without = never_run(search, WayOut::Ordinary);
         without.retain_mut(|(record, groups)| {
             if let Ok(i) = for_good.binary_search_by_key(record, |(r, _)| *r) {
                 groups.iter_mut().zip(&for_good[i].1).for_each(|(a, b)| *a &= !b);
@@ -31,7 +31,7 @@ pub(super) fn find<S: System>(
         });
         shallowest(search, &without)
     });
-    [stuck, but_for_way_out.flatten()]
+    [stuck, until_time_out.flatten()]
 }
 
 /// Makes the flags of every record say who is not blocked.
@@ -47,9 +47,9 @@ fn forget<S: System>(search: &mut Search<'_, S>) {
 }
 
 /// The records with groups that never run again, and which these are; in the order found.
-/// `way_outs`: whether time-outs and kills count as steps. The flags of all records must say who is
-/// not blocked, and then say who runs some time.
-fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32, Mask)> {
+/// `last`: the last kind of step, in the order of [`WayOut`], that counts. The flags of all records must
+/// say who is not blocked, and then say who runs some time.
+fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, Mask)> {
     // Later states first: nearly all of a state's successors are found after it.
     let mut open: Vec<u32> = search.blocked.iter().rev().copied().collect();
     let (mut state, mut next) = (Decoded::default(), Decoded::default());
@@ -70,10 +70,11 @@ fn never_run<S: System>(search: &mut Search<'_, S>, way_outs: bool) -> Vec<(u32,
                 batch.clear();
                 let _ = space.steps_of(record, &state, actor, &WatchNothing, &mut batch);
                 for candidate in &batch.candidates {
-                    if space.choices[candidate.choice as usize].step.way_out != WayOut::Ordinary {
-                        if !way_outs {
-                            continue;
-                        }
+                    let way_out = space.choices[candidate.choice as usize].step.way_out;
+                    if way_out > last {
+                        continue;
+                    }
+                    if way_out != WayOut::Ordinary {
                         // The process that takes its way out runs by that very step.
                         set_flag(&mut runs, actor);
                     }

@@ -159,14 +159,14 @@ impl<'a, S: System> Naive<'a, S> {
         graph
     }
 
-    /// By state of a graph without symmetry: the processes that never run again, taking and not
-    /// taking time-outs and kills for steps.
-    pub fn stuck(&self, graph: &Graph<S::Label>) -> Vec<[BTreeSet<usize>; 2]> {
+    /// By state of a graph without symmetry: the processes that never run again, whoever is killed;
+    /// those that do not unless somebody is killed; and those that do not by ordinary steps alone.
+    pub fn stuck(&self, graph: &Graph<S::Label>) -> Vec<[BTreeSet<usize>; 3]> {
         let mut blocked: Vec<Vec<bool>> = Vec::new();
         for (state, _) in &graph.states {
             blocked.push((0..self.kinds.len()).map(|i| self.blocked(state, i)).collect());
         }
-        let never_runs = |from: usize, i: usize, way_outs: bool| {
+        let never_runs = |from: usize, i: usize, counts: &[WayOut]| {
             let mut seen = vec![false; graph.states.len()];
             let mut open = vec![from];
             while let Some(now) = open.pop() {
@@ -177,7 +177,7 @@ impl<'a, S: System> Naive<'a, S> {
                     continue;
                 }
                 for (taken, target) in &graph.moves[now] {
-                    if taken.way_out == WayOut::Ordinary || way_outs {
+                    if counts.contains(&taken.way_out) {
                         if taken.actor == i {
                             return false;
                         }
@@ -187,10 +187,15 @@ impl<'a, S: System> Naive<'a, S> {
             }
             true
         };
-        let of = |state: usize, way_outs: bool| {
-            (0..self.kinds.len()).filter(|i| never_runs(state, *i, way_outs)).collect()
+        let counts = [
+            &[WayOut::Ordinary, WayOut::TimeOut, WayOut::Killed][..],
+            &[WayOut::Ordinary, WayOut::TimeOut],
+            &[WayOut::Ordinary],
+        ];
+        let of = |state: usize| {
+            counts.map(|c| (0..self.kinds.len()).filter(|i| never_runs(state, *i, c)).collect())
         };
-        (0..graph.states.len()).map(|state| [of(state, true), of(state, false)]).collect()
+        (0..graph.states.len()).map(of).collect()
     }
 }
 

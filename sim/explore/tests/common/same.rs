@@ -35,6 +35,7 @@ pub fn same<L: Copy + PartialEq + Debug, T: PartialEq + Debug>(
     assert_eq!(counts(found), counts(expected), "{what}");
     assert_eq!(found.violations, expected.violations, "{what}");
     assert_eq!(found.stuck, expected.stuck, "{what}");
-    assert_eq!(found.stuck_but_for_way_out, expected.stuck_but_for_way_out, "{what}");
+    assert_eq!(found.stuck_until_time_out, expected.stuck_until_time_out, "{what}");
+    assert_eq!(found.sleepers, expected.sleepers, "{what}");
     assert_eq!(found.tally, expected.tally, "{what}");
 }

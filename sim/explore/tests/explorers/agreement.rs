@@ -9,7 +9,7 @@ use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::stuck::Stuck;
+use kmodcheck_explore::stuck::{Sleep, Sleeper, Stuck};
 use kmodcheck_explore::{
     Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
 };
@@ -66,8 +66,8 @@ struct Expected<'a> {
     system: &'a RandomSystem,
     graph: Graph<Label>,
     sorted: Graph<Label>,
-    /// By state of `graph`: its stuck processes, with and without the ways out.
-    stuck: Vec<[BTreeSet<usize>; 2]>,
+    /// By state of `graph`: its stuck processes, as [`Naive::stuck`] says.
+    stuck: Vec<[BTreeSet<usize>; 3]>,
 }
 
 impl<'a> Expected<'a> {
@@ -88,9 +88,43 @@ impl<'a> Expected<'a> {
         violated >> property & 1 != 0
     }
 
-    fn is_stuck(&self, state: usize, only_but_for_way_out: bool) -> bool {
-        let [with, without] = &self.stuck[state];
-        if only_but_for_way_out { without != with } else { !with.is_empty() }
+    fn is_stuck(&self, state: usize, only_until_time_out: bool) -> bool {
+        let [_, with, without] = &self.stuck[state];
+        if only_until_time_out { without != with } else { !with.is_empty() }
+    }
+
+    /// The processes of a kind that sleep so.
+    fn asleep(&self, state: usize, kind: Kind, sleep: Sleep) -> BTreeSet<usize> {
+        let [for_ever, unless_killed, by_steps] = &self.stuck[state];
+        let asleep = match sleep {
+            Sleep::ForEver => for_ever.clone(),
+            Sleep::UntilKilled => unless_killed - for_ever,
+            Sleep::UntilTimeOut => by_steps - unless_killed,
+        };
+        asleep.into_iter().filter(|i| self.naive.kinds[*i] == kind).collect()
+    }
+
+    fn check_sleepers(&self, found: &[Sleeper<Label>]) {
+        let seed = self.seed;
+        let graph = &self.graph;
+        let mut rest: Vec<&Sleeper<Label>> = found.iter().collect();
+        for kind in self.naive.kinds.iter().copied().collect::<BTreeSet<_>>() {
+            for sleep in Sleep::ALL {
+                let all =
+                    (0..graph.states.len()).filter(|s| !self.asleep(*s, kind, sleep).is_empty());
+                let nearest = all.map(|state| graph.states[state].1).min();
+                let at = rest.iter().position(|s| (s.kind, s.sleep) == (kind, sleep));
+                let found = at.map(|at| rest.remove(at));
+                let steps = found.map(|found| found.stuck.trace.len());
+                assert_eq!(steps, nearest, "seed {seed}: {kind:?} {sleep:?}");
+                let Some(Sleeper { stuck, .. }) = found else { continue };
+                let end = self.retrace(&stuck.trace).0.pop().expect("never empty");
+                let end = graph.states.iter().position(|(state, _)| *state == end);
+                let asleep = self.asleep(end.expect("reachable"), kind, sleep);
+                assert!(asleep.contains(&stuck.process), "seed {seed}: {stuck:?} {sleep:?}");
+            }
+        }
+        assert!(rest.is_empty(), "seed {seed}: {rest:?}");
     }
 
     /// The states along a trace, as the naive explorer takes its steps, and the last step.
@@ -203,7 +237,7 @@ impl<'a> Expected<'a> {
         self.replays(&stuck.trace, &states, None);
         let end = states.last().expect("never empty");
         let end = graph.states.iter().position(|(state, _)| state == end).expect("reachable");
-        let [with, without] = &self.stuck[end];
+        let [_, with, without] = &self.stuck[end];
         let named = if way_out {
             without.contains(&stuck.process) && !with.contains(&stuck.process)
         } else {
@@ -228,7 +262,8 @@ impl<'a> Expected<'a> {
                 panic!("seed {seed}: {:?} and the pool was empty", found.end)
             };
             assert!(graph.exhausted.contains(&(*levels, kind)), "seed {seed}: {kind:?} has some");
-            assert!(found.stuck.is_none() && found.stuck_but_for_way_out.is_none());
+            assert!(found.stuck.is_none() && found.stuck_until_time_out.is_none());
+            assert!(found.sleepers.is_empty());
             self.check_violations(found, symmetry, *levels);
             return;
         }
@@ -244,7 +279,8 @@ impl<'a> Expected<'a> {
         assert_eq!(found.blocked_states, blocked as u64, "seed {seed}: blocked states");
         self.check_violations(found, symmetry, usize::MAX);
         self.check_stuck(found.stuck.as_ref(), symmetry, false);
-        self.check_stuck(found.stuck_but_for_way_out.as_ref(), symmetry, true);
+        self.check_stuck(found.stuck_until_time_out.as_ref(), symmetry, true);
+        self.check_sleepers(&found.sleepers);
     }
 }
 
@@ -289,7 +325,8 @@ fn summary(found: &Exploration<Label, Recorded>) -> impl PartialEq + std::fmt::D
     (
         (found.end, found.states, found.transitions, found.depth, found.queue),
         found.violations.clone(),
-        (found.stuck.clone(), found.stuck_but_for_way_out.clone(), found.blocked_states),
+        (found.stuck.clone(), found.stuck_until_time_out.clone(), found.blocked_states),
+        found.sleepers.clone(),
     )
 }
 
@@ -304,7 +341,8 @@ struct Worth {
     violated_late: AtomicU64,
     stuck: AtomicU64,
     stuck_beside_runners: AtomicU64,
-    stuck_but_for_way_out: AtomicU64,
+    stuck_until_time_out: AtomicU64,
+    stuck_until_killed: AtomicU64,
     way_out: AtomicU64,
     history: AtomicU64,
     wakes_all: AtomicU64,
@@ -351,7 +389,8 @@ fn random_systems_are_not_trivial() {
             &worth.stuck_beside_runners,
             all().any(|s| expected.is_stuck(s, false) && !graph.moves[s].is_empty()),
         );
-        count(&worth.stuck_but_for_way_out, all().any(|state| expected.is_stuck(state, true)));
+        count(&worth.stuck_until_time_out, all().any(|state| expected.is_stuck(state, true)));
+        count(&worth.stuck_until_killed, expected.stuck.iter().any(|s| s[0] != s[1]));
         count(&worth.way_out, any(&|_, m| m.way_out != WayOut::Ordinary));
         count(
             &worth.history,
@@ -381,7 +420,8 @@ fn random_systems_are_not_trivial() {
         violated_late,
         stuck,
         stuck_beside_runners,
-        stuck_but_for_way_out,
+        stuck_until_time_out,
+        stuck_until_killed,
         way_out,
         history,
         wakes_all,
@@ -400,7 +440,8 @@ fn random_systems_are_not_trivial() {
         (violated_late, 1_000),
         (stuck, 5_000),
         (stuck_beside_runners, 3_000),
-        (stuck_but_for_way_out, 2_000),
+        (stuck_until_time_out, 1_000),
+        (stuck_until_killed, 1_000),
         (way_out, 1_000),
         (history, 750),
         (wakes_all, 750),

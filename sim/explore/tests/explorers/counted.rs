@@ -80,7 +80,7 @@ fn check_traces(seed: u64, system: &RandomSystem, found: &Counted<Label>) {
         let (_, violated) = retrace(seed, system, &violation.trace);
         assert_ne!(violated >> violation.property & 1, 0, "seed {seed}: harmless last step");
     }
-    let [with, without] = [&found.stuck, &found.stuck_but_for_way_out];
+    let [with, without] = [&found.stuck, &found.stuck_until_time_out];
     if with.is_none() && without.is_none() {
         return;
     }
@@ -93,14 +93,14 @@ fn check_traces(seed: u64, system: &RandomSystem, found: &Counted<Label>) {
         &stuck[end.expect("reachable")]
     };
     if let Some(found) = with {
-        let [always, _] = at_the_end(&found.trace);
+        let [_, always, _] = at_the_end(&found.trace);
         assert!(always.contains(&found.process), "seed {seed}: {} is not stuck", found.process);
     }
     if let Some(found) = without {
-        let [always, ordinary] = at_the_end(&found.trace);
+        let [_, always, ordinary] = at_the_end(&found.trace);
         assert!(
             ordinary.contains(&found.process) && !always.contains(&found.process),
-            "seed {seed}: {} is not stuck but for a way out",
+            "seed {seed}: {} is not stuck until a time-out",
             found.process
         );
     }
@@ -123,7 +123,7 @@ fn agrees_with_the_sorted_product() {
                 panic!("seed {seed}: {:?} and the pool was empty", found.end)
             };
             assert!(graph.exhausted.contains(&(level, kind)), "seed {seed}: {kind:?} has some");
-            assert!(found.stuck.is_none() && found.stuck_but_for_way_out.is_none());
+            assert!(found.stuck.is_none() && found.stuck_until_time_out.is_none());
             let short = |violations| lengths(violations, level);
             assert_eq!(short(&found.violations), short(&expected.violations), "seed {seed}");
             return;
@@ -155,7 +155,7 @@ fn agrees_with_the_sorted_product() {
         assert_eq!(all(&found.violations), all(&expected.violations), "seed {seed}");
         for (found, expected) in [
             (&found.stuck, &expected.stuck),
-            (&found.stuck_but_for_way_out, &expected.stuck_but_for_way_out),
+            (&found.stuck_until_time_out, &expected.stuck_until_time_out),
         ] {
             assert_eq!(outline(found.as_ref()), outline(expected.as_ref()), "seed {seed}");
         }
@@ -229,7 +229,7 @@ fn crowds_agree_with_the_sorted_product() {
         assert_eq!(all(&found.violations), all(&expected.violations), "seed {seed}");
         for (found, expected) in [
             (&found.stuck, &expected.stuck),
-            (&found.stuck_but_for_way_out, &expected.stuck_but_for_way_out),
+            (&found.stuck_until_time_out, &expected.stuck_until_time_out),
         ] {
             assert_eq!(outline(found.as_ref()), outline(expected.as_ref()), "seed {seed}");
         }

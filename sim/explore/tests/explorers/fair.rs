@@ -5,29 +5,30 @@ use std::collections::BTreeSet;
 
 use crate::common::naive::{Graph, Naive};
 use crate::common::random_system::RandomSystem;
-use kmodcheck_explore::fair::{Fairness, Restarting, fairness, is_lasso};
+use kmodcheck_explore::fair::{Comes, Fairness, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{
     Choice, Effect, End, Footprint, Initial, Kind, Local, Options, Queue, Shared, System, WayOut,
 };
 
-/// Which runs are looked for: with time-outs that must come or never do, and of a process that steps in
-/// them or does not.
+/// Which runs are looked for: with time-outs that must come or never do, with kills that must or may,
+/// and of a process that steps in them or does not.
 #[derive(Clone, Copy)]
 struct Runs {
     time_outs_fire: bool,
+    kills_come: bool,
     steps: bool,
 }
 
 /// Whether `process` may never return: everybody is free again and again of what weak fairness demands
-/// of it; and each other time-out is strongly fair, so for some set of processes no time-out is possible
-/// any more, and the others return or time out again and again. Each such set is tried.
+/// of it; and each other way out that must come is strongly fair, so for some set of processes none is
+/// possible any more, and the others return or take theirs again and again. Each such set is tried.
 fn may_never_return<S: System>(
     naive: &Naive<'_, S>,
     graph: &Graph<S::Label>,
     process: usize,
     runs: Runs,
 ) -> bool {
-    let sets = if runs.time_outs_fire { 1_u32 << naive.kinds.len() } else { 1 };
+    let sets = if runs.time_outs_fire || runs.kills_come { 1_u32 << naive.kinds.len() } else { 1 };
     (0..sets).any(|never| !never_returns(naive, graph, process, runs, never).is_empty())
 }
 
@@ -39,7 +40,7 @@ fn never_returns<S: System>(
     naive: &Naive<'_, S>,
     graph: &Graph<S::Label>,
     process: usize,
-    Runs { time_outs_fire, steps }: Runs,
+    Runs { time_outs_fire, kills_come, steps }: Runs,
     without: u32,
 ) -> BTreeSet<usize> {
     let returned = |state: usize, i: usize| {
@@ -48,35 +49,40 @@ fn never_returns<S: System>(
     };
     let fires = |way: WayOut| way != WayOut::TimeOut || time_outs_fire;
     let obliged = |state: usize, i: usize| {
-        let must = |way: WayOut| way != WayOut::Killed && fires(way);
+        let must = |way: WayOut| (way != WayOut::Killed || kills_come) && fires(way);
         !returned(state, i)
             && graph.moves[state].iter().any(|(taken, _)| taken.actor == i && must(taken.way_out))
     };
-    let could_time_out = |state: usize, i: usize| {
+    let ends = |way: WayOut| match way {
+        WayOut::Ordinary => false,
+        WayOut::TimeOut => time_outs_fire,
+        WayOut::Killed => kills_come,
+    };
+    let could_end = |state: usize, i: usize| {
         let mut moves = graph.moves[state].iter();
-        moves.any(|(taken, _)| taken.actor == i && taken.way_out == WayOut::TimeOut)
+        moves.any(|(taken, _)| taken.actor == i && ends(taken.way_out))
     };
     let possible = |way: WayOut, actor: usize| fires(way) && (steps || actor != process);
     let processes = 0..naive.kinds.len();
     let mut set: BTreeSet<usize> = (0..graph.states.len())
         .filter(|s| !returned(*s, process))
-        .filter(|s| !processes.clone().any(|i| without >> i & 1 == 1 && could_time_out(*s, i)))
+        .filter(|s| !processes.clone().any(|i| without >> i & 1 == 1 && could_end(*s, i)))
         .collect();
     // By process: weak fairness, and that it returns or times out.
     let demands: Vec<(usize, bool)> = processes
         .flat_map(|i| [(i, false), (i, true)])
-        .filter(|(i, ends)| !ends || (time_outs_fire && without >> i & 1 == 0))
+        .filter(|(i, end)| !end || ((time_outs_fire || kills_come) && without >> i & 1 == 0))
         .collect();
     loop {
         let mut next = set.clone();
-        for &(i, ends) in &demands {
+        for &(i, end) in &demands {
             let serves = |s: &usize| {
                 let steps = graph.moves[*s].iter().any(|(taken, to)| {
-                    let counts = !ends || taken.way_out == WayOut::TimeOut;
+                    let counts = !end || ends(taken.way_out);
                     let possible = possible(taken.way_out, taken.actor);
                     taken.actor == i && counts && possible && set.contains(to)
                 });
-                steps || if ends { returned(*s, i) } else { !obliged(*s, i) }
+                steps || if end { returned(*s, i) } else { !obliged(*s, i) }
             };
             let mut reaches: BTreeSet<usize> = set.iter().copied().filter(serves).collect();
             loop {
@@ -104,6 +110,7 @@ fn never_returns<S: System>(
 #[test]
 fn agrees_with_the_fixpoint_on_generated_systems() {
     let (mut asleep, mut overtaken, mut by_time_out, mut always, mut loops) = (0, 0, 0, 0, 0);
+    let mut only_if_killed = 0;
     for seed in 0..4_000 {
         let inner = RandomSystem::new(seed);
         let kinds = [Kind(0), Kind(1)];
@@ -120,13 +127,15 @@ fn agrees_with_the_fixpoint_on_generated_systems() {
         assert_eq!(found.end, End::Complete, "seed {seed}");
         assert_eq!(found.states as usize, graph.states.len(), "seed {seed}");
         assert_eq!(found.transitions as usize, graph.transitions(), "seed {seed}");
-        let expected = |time_outs_fire: bool, steps: bool| {
-            let runs = Runs { time_outs_fire, steps };
-            (0..naive.kinds.len()).any(|i| may_never_return(&naive, &graph, i, runs))
-        };
+        let with =
+            |runs: Runs| (0..naive.kinds.len()).any(|i| may_never_return(&naive, &graph, i, runs));
+        let expected =
+            |time_outs_fire, steps| with(Runs { time_outs_fire, kills_come: false, steps });
+        let though_killed = with(Runs { time_outs_fire: true, kills_come: true, steps: false });
         let (sleeps, fire, stay) =
             (expected(true, false), expected(true, true), expected(false, true));
         assert_eq!(found.asleep.is_some(), sleeps, "seed {seed}: {:?}", found.asleep);
+        assert_eq!(found.only_if_killed, sleeps && !though_killed, "seed {seed}");
         assert_eq!(
             found.overtaken.is_some(),
             fire && !sleeps,
@@ -134,22 +143,30 @@ fn agrees_with_the_fixpoint_on_generated_systems() {
             found.overtaken
         );
         assert_eq!(found.by_time_out_only.is_some(), !fire && stay, "seed {seed}");
-        for (lasso, time_outs_fire) in
-            [(&found.asleep, true), (&found.overtaken, true), (&found.by_time_out_only, false)]
-        {
+        let asleep_though = match found.only_if_killed {
+            true => Comes::TimeOuts,
+            false => Comes::TimeOutsAndKills,
+        };
+        for (lasso, comes) in [
+            (&found.asleep, asleep_though),
+            (&found.overtaken, Comes::TimeOuts),
+            (&found.by_time_out_only, Comes::Nothing),
+        ] {
             let Some(lasso) = lasso else { continue };
-            assert!(is_lasso(&system, lasso, time_outs_fire), "seed {seed}: {lasso:?}");
+            assert!(is_lasso(&system, lasso, comes), "seed {seed}: {lasso:?}");
             loops += usize::from(!lasso.cycle.is_empty());
         }
         if let Some(lasso) = &found.asleep {
             assert!(lasso.cycle.iter().all(|step| step.actor != lasso.process), "seed {seed}");
         }
         asleep += usize::from(sleeps);
+        only_if_killed += usize::from(found.only_if_killed);
         overtaken += usize::from(found.overtaken.is_some());
         by_time_out += usize::from(found.by_time_out_only.is_some());
         always += usize::from(!fire && !stay);
     }
-    println!("{asleep} {overtaken} {by_time_out} {always} {loops}");
+    println!("{only_if_killed} {asleep} {overtaken} {by_time_out} {always} {loops}");
+    assert!(only_if_killed > 10);
     assert!(asleep > 300 && overtaken > 30 && by_time_out > 10 && always > 300 && loops > 100);
 }
 
@@ -212,7 +229,7 @@ impl System for Turns {
 fn who_never_rests_starves_and_is_starved() {
     let found = fairness(&Turns { polite: false }, &Options::default()).expect("two processes");
     let lasso = found.asleep.expect("one can work for ever while the other waits");
-    assert!(is_lasso(&Turns { polite: false }, &lasso, true));
+    assert!(is_lasso(&Turns { polite: false }, &lasso, Comes::TimeOuts));
     assert_eq!((lasso.stem.len(), lasso.cycle.len()), (0, 2), "{lasso:?}");
     let found = fairness(&Turns { polite: true }, &Options::default()).expect("two processes");
     assert_eq!((found.asleep, found.overtaken), (None, None));

@@ -31,7 +31,7 @@ fn run(system: &RandomSystem, options: &Options<'_>) -> Exploration<Label> {
 fn check_cut(seed: u64, system: &RandomSystem, cut: &Exploration<Label>, all: &Exploration<Label>) {
     let product = Product::new(system).expect("few processes");
     assert_ne!(cut.end, End::Complete, "seed {seed}");
-    assert!(cut.stuck.is_none() && cut.stuck_but_for_way_out.is_none(), "seed {seed}");
+    assert!(cut.stuck.is_none() && cut.stuck_until_time_out.is_none(), "seed {seed}");
     assert!(cut.states <= all.states && cut.transitions <= all.transitions, "seed {seed}");
     assert!(cut.depth <= all.depth && cut.queue > 0, "seed {seed}");
     for violation in &cut.violations {

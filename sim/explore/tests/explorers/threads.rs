@@ -16,8 +16,8 @@ fn said<L: Clone + PartialEq + std::fmt::Debug, T: Clone + PartialEq + std::fmt:
 ) -> impl PartialEq + std::fmt::Debug + use<L, T> {
     (
         (found.end, found.states, found.transitions, found.depth, found.queue, found.words),
-        (found.violations.clone(), found.stuck.clone(), found.stuck_but_for_way_out.clone()),
-        (found.blocked_states, found.tally.clone()),
+        (found.violations.clone(), found.stuck.clone(), found.stuck_until_time_out.clone()),
+        (found.sleepers.clone(), found.blocked_states, found.tally.clone()),
     )
 }
 
