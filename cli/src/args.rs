@@ -1,7 +1,6 @@
 //! Arguments.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
@@ -9,6 +8,8 @@ use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
+pub(crate) use crate::flags::Arguments;
+use crate::flags::{Accepting, All, Json};
 use crate::scale_args::{EngineArguments, ScaleCommand};
 
 /// Model checker for the Linux module loading race.
@@ -20,30 +21,37 @@ use crate::scale_args::{EngineArguments, ScaleCommand};
 /// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
 /// budget or interrupted, and nothing that was decided differs.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = false)]
-pub(crate) struct Arguments {
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Print the result as JSON (versioned, byte-identical from run to run).
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// Of the main job; each command has its own.
+    #[command(flatten)]
+    pub flags: All,
+}
 
-    /// End each exploration after this many seconds, out of budget.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
-    pub time_limit: Option<Duration>,
-
-    /// End each exploration beyond this many distinct states, out of budget.
-    #[arg(long, global = true, value_name = "N")]
-    pub states_limit: Option<u64>,
-
-    /// End each exploration beyond this many MiB of states, out of budget.
-    #[arg(long, global = true, value_name = "MIB")]
-    pub memory_limit: Option<u64>,
-
-    /// Worker threads; the result does not depend on it. All cores unless told.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+impl CommandLine {
+    /// The flags of whichever command it is.
+    pub(crate) fn arguments(&self) -> Arguments {
+        let Some(command) = &self.command else { return self.flags.into() };
+        match command {
+            Command::Check(asked) => asked.flags.into(),
+            Command::Matrix(asked) => asked.flags.into(),
+            Command::Prove(asked) => asked.matrix.flags.into(),
+            Command::Progress(asked) => asked.flags.into(),
+            Command::Fixes(asked) => asked.flags.into(),
+            Command::KmodSh(asked) => asked.flags.into(),
+            Command::Accept(asked) => asked.flags.into(),
+            Command::Features(flags) => (*flags).into(),
+            Command::Verify(asked) => asked.flags.into(),
+            Command::Aliases(asked) => asked.flags.into(),
+            Command::Replay(asked) => asked.flags.into(),
+            Command::Evidence(asked) => asked.arguments(),
+            Command::Scale(asked) => asked.arguments(),
+            Command::New(_) | Command::Steer(_) => Arguments::default(),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,7 +61,7 @@ pub(crate) enum Command {
     /// Write a commented scenario file to begin with.
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them.
-    Features,
+    Features(Json),
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
     /// Prove or refute every safety property for any number of callers.
@@ -156,6 +164,9 @@ pub(crate) struct Check {
     /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
     pub expect: Vec<(kmodcheck_properties::Property, Expected)>,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +208,9 @@ pub(crate) struct Matrix {
     /// Only this property.
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<kmodcheck_properties::Property>,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 #[derive(Debug, Args)]
@@ -223,17 +237,20 @@ pub(crate) struct Verify {
     /// Certificates.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Progress {
     /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
     /// of the main matrix.
-    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases"])]
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases", "threads"])]
     pub scenario: Option<String>,
 
     /// Instead of the grand matrix: the cases that are known to be hard.
-    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming", "threads"])]
     pub hard_cases: bool,
 
     /// Only this kernel.
@@ -251,6 +268,9 @@ pub(crate) struct Progress {
     /// Only this way to ask.
     #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
     pub naming: Option<String>,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +302,9 @@ pub(crate) struct Fixes {
     /// Most changes in a set.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
     pub max_size: usize,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 fn environments() -> clap::builder::PossibleValuesParser {
@@ -305,6 +328,9 @@ pub(crate) struct KmodSh {
     /// How many requests may run at a time; lower it to exhaust what the limit does.
     #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
     pub limit: u8,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 #[derive(Debug, Args)]
@@ -312,12 +338,18 @@ pub(crate) struct Aliases {
     /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
     #[arg(long, value_name = "DIR")]
     pub modules: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// A trace, as `check --save-trace` writes it.
     pub file: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 #[derive(Debug, Args)]
@@ -355,6 +387,9 @@ pub(crate) struct Accept {
     /// Show every line of the log that was compared, with the hidden steps in their places.
     #[arg(long)]
     pub show: bool,
+
+    #[command(flatten)]
+    pub flags: Accepting,
 }
 
 #[derive(Debug, Args)]
@@ -365,11 +400,6 @@ pub(crate) struct Steer {
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
     pub longest: u32,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 pub(crate) fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {

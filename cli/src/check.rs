@@ -184,16 +184,7 @@ impl Subject {
 
     /// Whether a property fared as expected; `None`: undecided.
     fn as_expected(&self, answer: &Answer) -> Option<bool> {
-        let found = match answer.verdict {
-            Verdict::OutOfBudget => return None,
-            Verdict::Violated(_) => Expected::Violated,
-            Verdict::Holds { premise_met: true } => Expected::Holds,
-            Verdict::Holds { premise_met: false } | Verdict::NotApplicable => Expected::Vacuous,
-        };
-        Some(match self.expected.get(&answer.property) {
-            Some(expected) => found == *expected,
-            None => found != Expected::Violated,
-        })
+        answer.verdict.is_as_expected(self.expected.get(&answer.property).copied())
     }
 
     fn judged<'r>(&self, report: &'r Report) -> impl Iterator<Item = &'r Answer> {

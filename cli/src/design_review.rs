@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Fail
         Err(ended) => return Ok(ended),
     };
     let differences = recorded::differences(&reports).len();
-    let files = files(&reports, differences);
+    let files = files(&reports, differences, options::threads(arguments));
     let directory = &asked.out;
     let traces = directory.join("traces");
     std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
@@ -33,8 +33,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Fail
 }
 
 /// Every file: its name and text.
-fn files(reports: &[CellReport], differences: usize) -> Vec<(String, String)> {
-    let shapes = distinct(reports);
+fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(String, String)> {
+    let shapes = distinct(reports, threads);
     let names: Vec<(&Shape, String)> = shapes
         .iter()
         .enumerate()

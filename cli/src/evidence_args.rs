@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::args::Arguments;
+use crate::flags::{Json, Limits, Search};
 use crate::{Ended, Failure, design_review, generated, report, serve, step, trace};
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,20 @@ pub(crate) enum EvidenceCommand {
     },
 }
 
+impl EvidenceCommand {
+    /// Its flags.
+    pub(crate) fn arguments(&self) -> Arguments {
+        match self {
+            Self::Trace(asked) => asked.flags.into(),
+            Self::Report(asked) => asked.flags.into(),
+            Self::Step(asked) => asked.flags.into(),
+            Self::Serve(asked) => asked.flags.into(),
+            Self::Evidence(asked) => asked.flags.into(),
+            Self::Completions { .. } | Self::Man { .. } => Arguments::default(),
+        }
+    }
+}
+
 /// Runs one of them.
 pub(crate) fn run(arguments: &Arguments, command: &EvidenceCommand) -> Result<Ended, Failure> {
     match command {
@@ -51,7 +66,7 @@ pub(crate) struct Trace {
     pub file: PathBuf,
 
     /// How to draw it; `dot` is the state graph around it.
-    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text, conflicts_with = "json")]
     pub format: TraceFormat,
 
     /// First make it as short as it gets, with the fewest context switches of that length.
@@ -77,6 +92,9 @@ pub(crate) struct Trace {
     /// With --add: where the regressions are.
     #[arg(long, value_name = "DIR", default_value = "properties/traces")]
     pub traces: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 /// How a trace is drawn.
@@ -107,6 +125,9 @@ pub(crate) struct Report {
     /// Proofs for any number of callers to show beside the counts.
     #[arg(long, value_name = "DIR", default_value = "properties/certificates")]
     pub certificates: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Search,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +140,9 @@ pub(crate) struct Step {
     /// Callers of a built-in scenario.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub callers: u8,
+
+    #[command(flatten)]
+    pub flags: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +158,9 @@ pub(crate) struct Serve {
     /// Port on 127.0.0.1; 0: any free one.
     #[arg(long, default_value_t = 8049)]
     pub port: u16,
+
+    #[command(flatten)]
+    pub flags: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -141,4 +168,7 @@ pub(crate) struct Evidence {
     /// The directory to write to, made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Search,
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::args::Arguments;
+use crate::args::CommandLine;
 use crate::{Ended, Failure, options, output};
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Ended, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "kmodcheck", &mut script);
+    clap_complete::generate(shell, &mut CommandLine::command(), "kmodcheck", &mut script);
     output::print(String::from_utf8(script)?.trim_end());
     Ok(Ended::AsExpected)
 }
@@ -19,7 +19,7 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Ended, Failure>
 pub(crate) fn man(directory: &Path) -> Result<Ended, Failure> {
     std::fs::create_dir_all(directory)
         .map_err(|error| format!("{}: {error}", directory.display()))?;
-    let mut command = Arguments::command();
+    let mut command = CommandLine::command();
     command.build();
     page(directory, &command, "kmodcheck")?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {

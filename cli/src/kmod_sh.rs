@@ -56,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
         exhaustive: arguments.states_limit.unwrap_or(EFFORT),
         directed: arguments.states_limit.unwrap_or(EFFORT),
         time: arguments.time_limit,
+        bytes: options::limits(arguments).bytes,
     };
     let interrupt = options::interrupt();
     let next = AtomicUsize::new(0);

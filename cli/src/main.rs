@@ -1,4 +1,4 @@
-//! The `kmodcheck` command: arguments, progress, tables. What is decided here is only how to say it.
+//! The `kmodcheck` command: arguments, progress, tables, and how to say what was found.
 
 mod accept;
 mod aliases;
@@ -10,6 +10,7 @@ mod engine;
 mod evidence_args;
 mod features;
 mod fixes;
+mod flags;
 mod generated;
 mod grand;
 mod kmod_sh;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Arguments, Command};
+use args::{Command, CommandLine};
 
 /// How a run ended, as the exit status says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +79,13 @@ impl From<Ended> for ExitCode {
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let ended = match &arguments.command {
+    let line = CommandLine::parse();
+    let arguments = line.arguments();
+    let ended = match &line.command {
         None => main_job::run(&arguments),
         Some(Command::Check(check)) => check::run(&arguments, check),
         Some(Command::New(new)) => new::run(new),
-        Some(Command::Features) => features::run(&arguments),
+        Some(Command::Features(_)) => features::run(&arguments),
         Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
         Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
         Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),

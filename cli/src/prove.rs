@@ -40,6 +40,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
         options: Options {
             limits: options::limits(arguments),
             interrupt: Some(options::interrupt()),
+            // Of several systems each has a thread.
+            threads: if systems.len() == 1 { options::threads(arguments) } else { 1 },
             ..Options::default()
         },
         callers: asked.callers,

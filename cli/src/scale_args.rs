@@ -8,6 +8,7 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::Part;
 
 use crate::args::{Arguments, property};
+use crate::flags::{Json, Walking};
 use crate::{Ended, Failure, merge, sample};
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +17,16 @@ pub(crate) enum ScaleCommand {
     Sample(Sample),
     /// Join the parts of a campaign of random walks.
     Merge(Merge),
+}
+
+impl ScaleCommand {
+    /// Its flags.
+    pub(crate) fn arguments(&self) -> Arguments {
+        match self {
+            Self::Sample(asked) => asked.flags.into(),
+            Self::Merge(asked) => asked.flags.into(),
+        }
+    }
 }
 
 /// Runs one of them.
@@ -133,7 +144,7 @@ pub(crate) struct Sample {
     pub out: Option<PathBuf>,
 
     /// Take this walk of the campaign only, and draw it.
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["shard", "out"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["shard", "out", "json", "time_limit", "threads"])]
     pub only: Option<u64>,
 
     /// With --only: up to the first violation of this property.
@@ -143,6 +154,9 @@ pub(crate) struct Sample {
     /// With --property: save the trace.
     #[arg(long, value_name = "FILE", requires = "property")]
     pub save_trace: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: Walking,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +173,9 @@ pub(crate) struct Merge {
     /// Also write the joined result to this file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 fn part(text: &str) -> Result<Part, String> {

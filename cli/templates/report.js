@@ -273,6 +273,7 @@
     const home = data.cells.findIndex(c => c.traces.includes(data.race));
     showCell(home);
   }
-  at.beside = beside && data.traces[chosen ?? data.race].beside != null;
-  showTrace(chosen ?? (cell != null ? at.trace : data.race), step ?? 0);
+  at.beside = beside && data.traces[chosen ?? data.race]?.beside != null;
+  const first = chosen ?? (cell != null ? at.trace : data.race);
+  if (first != null) showTrace(first, step ?? 0); // Nothing at all may be violated.
 })();

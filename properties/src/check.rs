@@ -9,6 +9,7 @@ use kmodcheck_explore::{
 use kmodcheck_model::event::Judgement;
 use kmodcheck_model::{Event, Model, ModuleState};
 use kmodcheck_sim::Processes;
+use kmodcheck_sim::scenario_file::Expected;
 use serde::{Deserialize, Serialize};
 
 use crate::property::{Property, Says, View};
@@ -31,6 +32,25 @@ pub enum Verdict {
     Violated(Trace),
     /// The search ended before it was complete, and had found no violation.
     OutOfBudget,
+}
+
+impl Verdict {
+    /// What it is, in the words of an expectation; `None`: undecided.
+    pub fn fared(&self) -> Option<Expected> {
+        match self {
+            Self::OutOfBudget => None,
+            Self::Violated(_) => Some(Expected::Violated),
+            Self::Holds { premise_met: true } => Some(Expected::Holds),
+            Self::Holds { premise_met: false } | Self::NotApplicable => Some(Expected::Vacuous),
+        }
+    }
+
+    /// Whether it is what was expected; `None`: undecided. Without an expectation, that it is not
+    /// violated is expected.
+    pub fn is_as_expected(&self, expected: Option<Expected>) -> Option<bool> {
+        let fared = self.fared()?;
+        Some(expected.map_or(fared != Expected::Violated, |expected| fared == expected))
+    }
 }
 
 /// One property's verdict and how often its premise was met.

@@ -178,6 +178,8 @@ pub struct Effort {
     pub directed: u64,
     /// Longest time of one search.
     pub time: Option<Duration>,
+    /// Most bytes of one search.
+    pub bytes: Option<u64>,
 }
 
 /// What became of a case.
@@ -236,7 +238,7 @@ pub fn run(
         let system = Processes { model: &model };
         let mut watch = AsExpected { model: &model, expected: case.expected };
         let limits =
-            Limits { states: Some(effort.exhaustive), time: effort.time, ..Limits::default() };
+            Limits { states: Some(effort.exhaustive), time: effort.time, bytes: effort.bytes };
         let options = Options { limits, stop_when_violated: 1, ..*options };
         let found = explore_counted(&system, &mut watch, &options).expect("the cases fit");
         if let Some(violation) = found.violations.into_iter().next() {
@@ -257,7 +259,7 @@ pub fn run(
     let model = model(case.threads);
     let system = Processes { model: &model };
     let watch = AsExpected { model: &model, expected: case.expected };
-    let limits = Limits { states: Some(effort.directed), time: effort.time, ..Limits::default() };
+    let limits = Limits { states: Some(effort.directed), time: effort.time, bytes: effort.bytes };
     let options = Options { limits, ..*options };
     let found = explore_directed(&system, &watch, 1, &options).expect("the cases fit");
     match (found.leads.into_iter().next(), found.stopped) {

@@ -146,8 +146,9 @@ pub fn file_name(regression: &Regression) -> String {
 /// One shape of violation: the first cell's model and minimal trace, and all cells.
 pub type Found = (Model, Reduced<Event>, Vec<String>);
 
-/// The distinct violations of a run of the matrix, two callers each, by shape.
-pub fn distinct(reports: &[CellReport]) -> BTreeMap<Shape, Found> {
+/// The distinct violations of a run of the matrix, two callers each, by shape, on `threads` threads. The
+/// result does not depend on their number.
+pub fn distinct(reports: &[CellReport], threads: usize) -> BTreeMap<Shape, Found> {
     // Cells whose systems are one and the same have the same traces: each is made minimal once.
     let mut jobs: Vec<(&CellReport, u8, Property, &Trace)> = Vec::new();
     let mut known: HashMap<(Scenario, Property), usize> = HashMap::new();
@@ -166,7 +167,7 @@ pub fn distinct(reports: &[CellReport]) -> BTreeMap<Shape, Found> {
             cells[job].push(report.cell.to_string());
         }
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.max(1);
     let reduced: Vec<Vec<Reduced<Event>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
@@ -202,7 +203,7 @@ pub fn distinct(reports: &[CellReport]) -> BTreeMap<Shape, Found> {
 
 /// The regressions of the distinct violations of a run of the matrix.
 pub fn of_matrix(reports: &[CellReport]) -> Vec<Regression> {
-    distinct(reports)
+    distinct(reports, std::thread::available_parallelism().map_or(1, usize::from))
         .into_iter()
         .map(|((property, _), (model, reduced, cells))| {
             record_minimal(&model, property, &reduced, None, cells)

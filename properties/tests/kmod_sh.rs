@@ -21,7 +21,7 @@ fn outcome(
     states: u64,
     mutant: Option<Mutant>,
 ) -> Outcome {
-    let effort = Effort { exhaustive: states, directed: states, time: None };
+    let effort = Effort { exhaustive: states, directed: states, time: None, bytes: None };
     run(case, features(kernel, kmod), limit, effort, mutant, &Options::default())
 }
 

@@ -24,12 +24,7 @@ fn load(name: &str, text: &str) -> Loaded {
 }
 
 fn found(verdict: &Verdict) -> Expected {
-    match verdict {
-        Verdict::Violated(_) => Expected::Violated,
-        Verdict::Holds { premise_met: true } => Expected::Holds,
-        Verdict::Holds { premise_met: false } | Verdict::NotApplicable => Expected::Vacuous,
-        Verdict::OutOfBudget => panic!("no search was bounded"),
-    }
+    verdict.fared().expect("no search was bounded")
 }
 
 /// With and without symmetry: every verdict is the same, and is the expected one.

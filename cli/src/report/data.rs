@@ -25,7 +25,7 @@ use crate::trace::tell;
 /// Everything.
 pub(super) struct Data {
     pub app: App,
-    /// The race as text.
+    /// The race as text, or that it is not found.
     pub race: String,
     pub graph: String,
     pub properties: Vec<PropertyData>,
@@ -45,8 +45,8 @@ pub(super) struct App {
     properties: Vec<PropertyData>,
     cells: Vec<CellData>,
     traces: Vec<TraceData>,
-    /// The trace to begin with.
-    race: usize,
+    /// The trace to begin with: the race, or whatever is found in its place; `null`: nothing is.
+    race: Option<usize>,
 }
 
 #[derive(Clone, Serialize)]
@@ -235,11 +235,11 @@ fn violations(reports: &[CellReport], threads: usize) -> (Vec<Told>, Vec<Vec<Opt
             .map(|_| {
                 scope.spawn(|| {
                     let mut told = Vec::new();
-                    while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                        let number = jobs.iter().position(|j| std::ptr::eq(j.3, job.3));
-                        told.push((number.expect("it is one of them"), tell_one(job)));
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(job) = jobs.get(number) else { break told };
+                        told.push((number, tell_one(*job)));
                     }
-                    told
                 })
             })
             .collect();
@@ -312,7 +312,7 @@ pub(super) fn collect(
     let traces = told.iter().map(|told| trace_data(told, &mut numbered)).collect();
     let cells = reports.iter().zip(&by_cell).map(|(report, traces)| cell_data(report, traces));
     let race_cell = reports.iter().position(|r| r.cell == RACE.0).expect("it is in the matrix");
-    let race = by_cell[race_cell][RACE.1 as usize].expect("the race is found");
+    let race = by_cell[race_cell][RACE.1 as usize];
     let app = App {
         version: 1,
         cells: cells.collect(),
@@ -320,10 +320,12 @@ pub(super) fn collect(
         properties: properties.clone(),
         words: numbered.words,
         states: numbered.states,
-        race,
+        race: race.or((!told.is_empty()).then_some(0)),
     };
-    let graph = graph(&told[race]);
-    let text = super::text(&told[race].story);
+    let (text, graph) = match race {
+        Some(race) => (super::text(&told[race].story), graph(&told[race])),
+        None => ("It is not found.".to_owned(), String::new()),
+    };
     Data { app, race: text, graph, properties, claims: claims(reports), growth, certificates }
 }
 
@@ -434,4 +436,34 @@ fn claims(reports: &[CellReport]) -> Vec<ClaimData> {
                 .collect(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use kmodcheck_explore::Limits;
+    use kmodcheck_properties::matrix;
+
+    use super::*;
+
+    /// The day the race is fixed in the model, or nothing at all is violated, the page says so.
+    #[test]
+    fn a_page_without_the_race() {
+        let none = Limits { states: Some(10), ..Limits::default() };
+        let growth = || Growth { lines: Vec::new(), states: String::new(), times: None, most: 0 };
+        let proofs = || super::super::certificates::read(std::path::Path::new("/none")).unwrap();
+        let reports = matrix::run(&Cell::all(), 2, none, &AtomicBool::new(false), &|_| ());
+        let data = collect(&reports, 2, growth(), proofs());
+        assert_eq!((data.app.race, &data.race[..]), (None, "It is not found."));
+        // Another violation is shown in its place.
+        let mut reports = reports;
+        let other = Cell { environment: kmodcheck_model::builtin::Environment::Fail, ..RACE.0 };
+        let at = reports.iter().position(|r| r.cell == other).unwrap();
+        let all = Limits::default();
+        reports[at] = matrix::run(&[other], 1, all, &AtomicBool::new(false), &|_| ()).remove(0);
+        let data = collect(&reports, 2, growth(), proofs());
+        assert_eq!((data.app.race, &data.race[..]), (Some(0), "It is not found."));
+        assert!(!data.app.traces.is_empty());
+    }
 }

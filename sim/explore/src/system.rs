@@ -1,7 +1,8 @@
 //! The one interface between a system and every explorer: processes, not whole states.
 //!
 //! The product of N processes, symmetry, wake-ups, history and replay are generic adapters over
-//! [`System::step`], so that a second explorer can never mean a second model.
+//! [`System::step`]. What a step does to others every explorer works out for its own form of states;
+//! that all mean the same is tested against one that shares nothing with them (`tests/common/naive.rs`).
 
 /// The shared state, packed by the system into the low [`System::shared_bits`] bits.
 pub type Shared = u128;

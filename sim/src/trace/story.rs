@@ -1,5 +1,5 @@
 //! A trace told for readers: who steps, in which function, what it changes in the shared state, whom
-//! it wakes. Every renderer draws from this, so all formats say the same.
+//! it wakes. Every renderer that shows the shared state draws from this, so they all say the same.
 
 use kmodcheck_explore::replay::{Impossible, replay};
 use kmodcheck_explore::{Product, WayOut};
