@@ -151,7 +151,14 @@ pub(crate) struct Check {
     #[arg(long)]
     pub follow_all: bool,
 
-    /// Save the shortest trace of this property's violation (the first violated one unless told).
+    /// Show a shortest run to this result of an actor's call, or to this branch of a property's
+    /// premise: 1=NULL, 'get_fs_type(ext4)=NULL', 'get-fs-type-finds-it:NULL, GOING'. An actor is its
+    /// number, from 1, or its call.
+    #[arg(long, value_name = "ACTOR=RESULT|PROPERTY:BRANCH", conflicts_with = "property")]
+    pub witness: Option<String>,
+
+    /// Save the run that --witness shows, or else the shortest trace of this property's violation (the
+    /// first violated one unless told).
     #[arg(long, value_name = "FILE")]
     pub save_trace: Option<PathBuf>,
 

@@ -13,11 +13,13 @@ use kmodcheck_properties::check::{Answer, Trace};
 use kmodcheck_properties::stuck::in_words;
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
+use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
 
 use crate::args::{Arguments, Check};
 use crate::output::{self, word};
-use crate::{Ended, Failure, assumed, engine, options, progress};
+use crate::scale_args::Engine;
+use crate::{Ended, Failure, assumed, engine, options, progress, results};
 
 /// What is checked, and against what.
 struct Subject {
@@ -47,6 +49,11 @@ struct CheckJson<'a> {
     expected: Vec<ExpectedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
+    /// By actor: what its call can come to.
+    results: Vec<results::ResultsJson>,
+    /// The run that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessFile>,
 }
 
 #[derive(Serialize)]
@@ -77,13 +84,27 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         threads: options::threads(arguments),
         ..Options::default()
     };
+    if check_args.witness.is_some() && check_args.engine.engine == Engine::Timely {
+        return Err("found --witness with --engine timely, expected --engine local".into());
+    }
     // Only one of several processes has the result.
     let Some(report) = engine::check(&model, &search, &check_args.engine)? else {
         return Ok(Ended::AsExpected);
     };
     spinner.finish_and_clear();
     let shown = shown(check_args, &subject, &report);
+    let search = Options { progress: None, ..search };
+    let witness = match &check_args.witness {
+        Some(text) => results::witness(&model, &report, text, &search)?,
+        None => None,
+    };
+    let witness =
+        witness.map(|(witness, trace)| (results::file(&model, witness, &trace), witness, trace));
     match (&check_args.save_trace, &shown) {
+        (Some(path), _) if check_args.witness.is_some() => match &witness {
+            Some((file, ..)) => options::write(path, &file.to_json())?,
+            None => anstream::eprintln!("kmodcheck: {} not written", path.display()),
+        },
         (Some(path), Some((property, trace))) => {
             let file = output::trace_json(*property, model.scenario(), trace);
             options::write(path, &file.to_json())?;
@@ -94,10 +115,13 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         (None, _) => {}
     }
     if arguments.json {
-        output::print_json(&json(&subject, &report, shown));
+        let witness = witness.map(|(file, ..)| file);
+        output::print_json(&json(&subject, &report, shown, witness));
     } else {
         print(&subject, &report, &limits);
-        if let Some((property, trace)) = shown {
+        if let Some((_, witness, trace)) = witness {
+            output::print(&format!("\n{}", results::text(&model, witness, &trace)));
+        } else if let (Some((property, trace)), None) = (shown, &check_args.witness) {
             output::print(&format!("\n{}", output::trace_text(property, model.scenario(), &trace)));
         }
     }
@@ -213,6 +237,7 @@ fn json<'a>(
     subject: &'a Subject,
     report: &Report,
     shown: Option<(Property, Trace)>,
+    witness: Option<WitnessFile>,
 ) -> CheckJson<'a> {
     let scenario = &subject.scenario;
     let switches = SWITCHES.iter().map(|s| (s.name, s.get(&scenario.features))).collect();
@@ -234,6 +259,8 @@ fn json<'a>(
         report: output::report_json(report, scenario.callers() as u8, |_| None),
         expected: subject.judged(report).map(expected).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
+        results: results::json(scenario, report),
+        witness,
     }
 }
 
@@ -273,6 +300,7 @@ fn print(subject: &Subject, report: &Report, limits: &Limits) {
         let left = left.filter(|p| !subject.judged.contains(p)).map(Property::name);
         output::print(&format!("not judged: {}", left.collect::<Vec<_>>().join(", ")));
     }
+    results::print(scenario, report);
     if subject.judged(report).any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
         output::print(
             "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\

@@ -24,6 +24,7 @@ mod progress;
 mod prove;
 mod replay;
 mod report;
+mod results;
 mod sample;
 mod scale_args;
 mod scenario_arg;

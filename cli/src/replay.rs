@@ -1,49 +1,35 @@
 //! `kmodcheck replay FILE`.
 
-use kmodcheck_properties::Property;
-use kmodcheck_properties::check::{Unconfirmed, confirm};
-use kmodcheck_sim::trace::file::TraceFile;
+use kmodcheck_properties::witness::Shown;
 
 use crate::args::{Arguments, Replay};
-use crate::{Ended, Failure, options, output};
+use crate::trace::{Loaded, load};
+use crate::{Ended, Failure, output, results};
 
 pub(crate) fn run(arguments: &Arguments, replay: &Replay) -> Result<Ended, Failure> {
-    let name = replay.file.display().to_string();
-    let file = TraceFile::parse(&name, &options::read(&replay.file)?)?;
-    let property = Property::from_name(&file.property).ok_or_else(|| {
-        let names = Property::ALL.map(Property::name).join(", ");
-        format!("{name}: found property '{}', expected one of {names}", file.property)
-    })?;
-    let model = file.model(&name)?;
-    let trace = match file.resolve(&name, &model) {
-        Ok(trace) => trace,
-        Err(error) if error.no_longer_fits() => {
-            anstream::eprintln!("kmodcheck: {error}");
+    let Loaded { shown, model, trace } = match load(&replay.file)? {
+        Ok(loaded) => loaded,
+        Err(differs) => {
+            anstream::eprintln!("kmodcheck: {differs}");
             return Ok(Ended::Differs);
         }
-        Err(error) => return Err(error.into()),
     };
-    match confirm(&model, property, &trace) {
-        Ok(()) => {
-            if arguments.json {
-                output::print_json(&output::trace_json(property, model.scenario(), &trace));
-            } else {
-                output::print(&output::trace_text(property, model.scenario(), &trace));
-                output::print(&format!("replayed: {} steps, the violation is there", trace.len()));
-            }
-            Ok(Ended::AsExpected)
+    let steps = trace.len();
+    match shown {
+        Shown::Violation(property) if arguments.json => {
+            output::print_json(&output::trace_json(property, model.scenario(), &trace));
         }
-        Err(Unconfirmed::NotViolated) => {
-            anstream::eprintln!(
-                "kmodcheck: {name}: all {} steps can be taken, and the last one does not violate {}",
-                trace.len(),
-                property.name()
-            );
-            Ok(Ended::Differs)
+        Shown::Violation(property) => {
+            output::print(&output::trace_text(property, model.scenario(), &trace));
+            output::print(&format!("replayed: {steps} steps, the violation is there"));
         }
-        Err(Unconfirmed::Impossible(step)) => {
-            anstream::eprintln!("kmodcheck: {name}: step {} is impossible", step.step + 1);
-            Ok(Ended::Differs)
+        Shown::Witness(witness) if arguments.json => {
+            output::print_json(&results::file(&model, witness, &trace));
+        }
+        Shown::Witness(witness) => {
+            output::print(&results::text(&model, witness, &trace));
+            output::print(&format!("replayed: {steps} steps, it comes to that"));
         }
     }
+    Ok(Ended::AsExpected)
 }

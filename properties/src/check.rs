@@ -7,12 +7,13 @@ use kmodcheck_explore::{
     replay::{Impossible, replay},
 };
 use kmodcheck_model::event::Judgement;
-use kmodcheck_model::{Event, Model, ModuleState};
+use kmodcheck_model::{Event, Model, ModuleState, Ret};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::Expected;
 use serde::{Deserialize, Serialize};
 
 use crate::property::{Property, Says, View};
+use crate::witness::{CallResult, returns};
 
 /// A trace of the model.
 pub type Trace = Vec<TraceStep<Event>>;
@@ -105,6 +106,9 @@ pub struct Report {
     /// By kind and by how long they sleep: those whom no ordinary step wakes, each with a trace to the
     /// first of them.
     pub sleepers: Vec<Sleeper<Event>>,
+    /// By actor of the scenario: what its call can come to, each once; of a search that was cut, what
+    /// was seen of it.
+    pub results: Vec<Vec<CallResult>>,
 }
 
 impl Report {
@@ -132,15 +136,23 @@ pub struct Counts {
     /// By property, by branch.
     branches: Vec<Vec<u64>>,
     decisions: Decisions,
+    /// By actor, by [`Ret`]: how often a call returned that.
+    results: Vec<Vec<u64>>,
+}
+
+/// Adds numbers to those in the same places.
+fn add_up(sums: &mut Vec<Vec<u64>>, more: Vec<Vec<u64>>) {
+    sums.resize(sums.len().max(more.len()), Vec::new());
+    for (sums, more) in sums.iter_mut().zip(more) {
+        sums.resize(sums.len().max(more.len()), 0);
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
 }
 
 impl Tally for Counts {
     fn add(&mut self, other: Self) {
-        self.branches.resize(self.branches.len().max(other.branches.len()), Vec::new());
-        for (sums, more) in self.branches.iter_mut().zip(other.branches) {
-            sums.resize(sums.len().max(more.len()), 0);
-            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-        }
+        add_up(&mut self.branches, other.branches);
+        add_up(&mut self.results, other.results);
         let (d, more) = (&mut self.decisions, other.decisions);
         d.turned_into_an_error += more.turned_into_an_error;
         d.accepted_live += more.accepted_live;
@@ -197,6 +209,11 @@ impl<'m> Monitor<Processes<'m>> for Watch<'m> {
             }
         }
         decide(&mut counts.decisions, &view, times);
+        if let Some((actor, ret)) = returns(self.model, step) {
+            let actors = self.model.scenario().actors.len();
+            counts.results.resize(actors, vec![0; Ret::ALL.len()]);
+            counts.results[actor][ret as usize] += times;
+        }
     }
 }
 
@@ -239,7 +256,7 @@ pub fn check_by<E>(
         applicable: Property::ALL.into_iter().filter(|p| p.applies(model)).collect(),
     };
     let exploration = explore(&system, &watch)?;
-    let mut counts = Counts { branches: no_branches(), decisions: Decisions::default() };
+    let mut counts = Counts { branches: no_branches(), ..Counts::default() };
     counts.add(exploration.tally);
     counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
     let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
@@ -276,8 +293,25 @@ pub fn check_by<E>(
         symmetry: options.symmetry,
         answers,
         decisions: counts.decisions,
+        results: results(model, &counts.results, &exploration.sleepers),
         sleepers: exploration.sleepers,
     })
+}
+
+/// By actor: what its call can come to.
+fn results(
+    model: &Model,
+    returned: &[Vec<u64>],
+    sleepers: &[Sleeper<Event>],
+) -> Vec<Vec<CallResult>> {
+    let of = |actor: usize| {
+        let times = |ret: Ret| returned.get(actor).map_or(0, |times| times[ret as usize]);
+        let returned = Ret::ALL.iter().copied().filter(move |ret| times(*ret) > 0);
+        let asleep = sleepers.iter().filter(move |s| usize::from(s.kind.0) == actor);
+        let returned = returned.map(CallResult::Returns);
+        returned.chain(asleep.map(|s| CallResult::Sleeps(s.sleep))).collect()
+    };
+    (0..model.scenario().actors.len()).map(of).collect()
 }
 
 /// Why a trace shows no violation.

@@ -19,6 +19,7 @@ pub mod regressions;
 pub mod sample;
 pub mod stuck;
 pub mod theorem;
+pub mod witness;
 
 pub use check::{Answer, Report, Verdict, check};
 pub use property::{Property, View};

@@ -54,3 +54,17 @@ fn never_run<S: System>(product: &Product<'_, S>, from: Configuration, last: Way
     }
     stuck
 }
+
+/// The processes that sleep so in `from`, one bit each.
+pub(crate) fn asleep<S: System>(
+    product: &Product<'_, S>,
+    from: Configuration,
+    sleep: Sleep,
+) -> u32 {
+    let never = |last| never_run(product, from, last);
+    match sleep {
+        Sleep::ForEver => never(WayOut::Killed),
+        Sleep::UntilKilled => never(WayOut::TimeOut) & !never(WayOut::Killed),
+        Sleep::UntilTimeOut => never(WayOut::Ordinary) & !never(WayOut::TimeOut),
+    }
+}

@@ -28,7 +28,7 @@ use crate::system::{Kind, System};
 use crate::visited::{Budget, SHARDS, Shard, shard_of};
 
 /// The first bytes of the file of sums; the last is the version.
-const MAGIC: [u8; 8] = *b"kmodckp\x02";
+const MAGIC: [u8; 8] = *b"kmodckp\x03";
 
 const SUMS: &str = "sums";
 

@@ -50,9 +50,9 @@ pub fn render_story(story: &Story) -> String {
         })
         .collect();
     let mut out = draw(story.actors.len().max(2), &rows, CHANGES);
-    if let Some(violated) = &story.violates {
+    if let Some(conclusion) = story.conclusion() {
         out.push('\n');
-        out.push_str(&textwrap::fill(&violated.sentence(), WIDTH));
+        out.push_str(&textwrap::fill(&conclusion, WIDTH));
         out.push('\n');
     }
     out

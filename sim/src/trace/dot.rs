@@ -29,8 +29,8 @@ pub fn render(story: &Story, graph: &Graph) -> String {
         let style = if edge.taken { "penwidth=2" } else { "style=dashed" };
         let _ = writeln!(out, "  s{} -> s{} [label={label} {style}];", edge.from, edge.to);
     }
-    if let Some(violated) = &story.violates {
-        let _ = writeln!(out, "  v [shape=plaintext label={}];", quote(&violated.sentence()));
+    if let Some(conclusion) = story.conclusion() {
+        let _ = writeln!(out, "  v [shape=plaintext label={}];", quote(&conclusion));
         let _ = writeln!(out, "  s{} -> v [style=invis];", story.steps.len());
     }
     out.push_str("}\n");

@@ -100,22 +100,13 @@ impl TraceError {
 impl TraceFile {
     /// `trace`, which violates `property`, ready to be saved.
     pub fn new(property: &str, statement: &str, scenario: &Scenario, trace: &Trace) -> Self {
-        let steps = trace
-            .iter()
-            .map(|step| StepLine {
-                actor: step.actor,
-                choice: step.ordinal,
-                function: step.label.function().to_owned(),
-                what: step.label.describe(scenario).to_string(),
-            })
-            .collect();
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             property: property.to_owned(),
             statement: statement.to_owned(),
             scenario: scenario.clone(),
-            steps,
+            steps: lines(scenario, trace),
         }
     }
 
@@ -139,8 +130,7 @@ impl TraceFile {
     /// # Errors
     /// A scenario that cannot be modelled.
     pub fn model(&self, file: &str) -> Result<Model, TraceError> {
-        let scenario = |error| TraceError::Scenario { file: file.to_owned(), error };
-        Model::new(self.scenario.clone(), None).map_err(scenario)
+        model(file, &self.scenario)
     }
 
     /// Takes every step in the exact model.
@@ -148,53 +138,76 @@ impl TraceFile {
     /// # Errors
     /// The first step that the model does not have.
     pub fn resolve(&self, file: &str, model: &Model) -> Result<Trace, TraceError> {
-        let system = Processes { model };
-        let product = Product::new(&system).ok_or_else(|| TraceError::Scenario {
-            file: file.to_owned(),
-            error: ModelError {
-                scenario: self.scenario.name.clone(),
-                what: format!(
-                    "{} processes, expected at most {}",
-                    model.processes().len(),
-                    kmodcheck_explore::MAX_PROCESSES
-                ),
-            },
-        })?;
-        let mut now = product.initial();
-        let mut trace = Vec::new();
-        let mut scratch = Vec::new();
-        for (number, line) in self.steps.iter().enumerate() {
-            let mut allowed = Vec::new();
-            let mut taken = None;
-            let exhausted = product.successors(&now, &mut scratch, |t| {
-                if t.actor == line.actor {
-                    let what = t.label.describe(&self.scenario).to_string();
-                    let fits = t.ordinal == line.choice
-                        && what == line.what
-                        && t.label.function() == line.function;
-                    allowed.push(format!("'{}: {what}'", t.label.function()));
-                    if fits {
-                        let (actor, ordinal, label) = (t.actor, t.ordinal, t.label);
-                        taken = Some((TraceStep { actor, ordinal, label }, *t.after));
-                        return ControlFlow::Break(());
-                    }
-                }
-                ControlFlow::Continue(())
-            });
-            let (Ok(()), Some((step, after))) = (exhausted, taken) else {
-                let nothing = "no step of that caller there".to_owned();
-                return Err(TraceError::Impossible {
-                    file: file.to_owned(),
-                    step: number + 1,
-                    actor: line.actor,
-                    choice: line.choice,
-                    wanted: format!("{}: {}", line.function, line.what),
-                    allowed: if allowed.is_empty() { nothing } else { allowed.join(" or ") },
-                });
-            };
-            trace.push(step);
-            now = after;
-        }
-        Ok(trace)
+        resolve(file, &self.steps, model)
     }
+}
+
+/// `trace` as lines of a file.
+pub(super) fn lines(scenario: &Scenario, trace: &Trace) -> Vec<StepLine> {
+    let steps = trace.iter().map(|step| StepLine {
+        actor: step.actor,
+        choice: step.ordinal,
+        function: step.label.function().to_owned(),
+        what: step.label.describe(scenario).to_string(),
+    });
+    steps.collect()
+}
+
+/// The model of a scenario in `file`.
+pub(super) fn model(file: &str, scenario: &Scenario) -> Result<Model, TraceError> {
+    let error = |error| TraceError::Scenario { file: file.to_owned(), error };
+    Model::new(scenario.clone(), None).map_err(error)
+}
+
+/// Takes every step in the exact model.
+pub(super) fn resolve(file: &str, steps: &[StepLine], model: &Model) -> Result<Trace, TraceError> {
+    let scenario = model.scenario();
+    let system = Processes { model };
+    let product = Product::new(&system).ok_or_else(|| TraceError::Scenario {
+        file: file.to_owned(),
+        error: ModelError {
+            scenario: scenario.name.clone(),
+            what: format!(
+                "{} processes, expected at most {}",
+                model.processes().len(),
+                kmodcheck_explore::MAX_PROCESSES
+            ),
+        },
+    })?;
+    let mut now = product.initial();
+    let mut trace = Vec::new();
+    let mut scratch = Vec::new();
+    for (number, line) in steps.iter().enumerate() {
+        let mut allowed = Vec::new();
+        let mut taken = None;
+        let exhausted = product.successors(&now, &mut scratch, |t| {
+            if t.actor == line.actor {
+                let what = t.label.describe(scenario).to_string();
+                let fits = t.ordinal == line.choice
+                    && what == line.what
+                    && t.label.function() == line.function;
+                allowed.push(format!("'{}: {what}'", t.label.function()));
+                if fits {
+                    let (actor, ordinal, label) = (t.actor, t.ordinal, t.label);
+                    taken = Some((TraceStep { actor, ordinal, label }, *t.after));
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        let (Ok(()), Some((step, after))) = (exhausted, taken) else {
+            let nothing = "no step of that caller there".to_owned();
+            return Err(TraceError::Impossible {
+                file: file.to_owned(),
+                step: number + 1,
+                actor: line.actor,
+                choice: line.choice,
+                wanted: format!("{}: {}", line.function, line.what),
+                allowed: if allowed.is_empty() { nothing } else { allowed.join(" or ") },
+            });
+        };
+        trace.push(step);
+        now = after;
+    }
+    Ok(trace)
 }

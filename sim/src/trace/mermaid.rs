@@ -27,9 +27,9 @@ pub fn render(story: &Story) -> String {
             out.push_str(&format!("    {cpu}-->>{}: wakes\n", story.actors[*woken].cpu));
         }
     }
-    if let Some(violated) = &story.violates {
+    if let Some(conclusion) = story.conclusion() {
         let last = story.actors.last().map_or("CPU0", |actor| &actor.cpu);
-        let sentence = textwrap::fill(&violated.sentence(), 60).replace('\n', "<br/>");
+        let sentence = textwrap::fill(&conclusion, 60).replace('\n', "<br/>");
         let sentence = sentence.split("<br/>").map(escape).collect::<Vec<_>>().join("<br/>");
         if last == "CPU0" {
             out.push_str(&format!("    Note over CPU0: {sentence}\n"));

@@ -16,6 +16,7 @@ pub mod regression;
 pub mod steer;
 pub mod story;
 pub mod svg;
+pub mod witness;
 
 use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_model::Event;

@@ -50,6 +50,9 @@ pub struct Story {
     /// The property that the last step violates, and its statement; `None`: just a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violates: Option<Violated>,
+    /// What it shows instead, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
     /// Those who step or are woken, and all callers; by place among the processes.
     pub actors: Vec<ActorLine>,
     /// The shared state at first.
@@ -119,6 +122,7 @@ impl Story {
         Ok(Self {
             scenario: scenario.name.clone(),
             violates,
+            shows: None,
             actors: kinds
                 .enumerate()
                 .map(|(i, kind)| ActorLine { cpu: format!("CPU{i}"), what: role(model, kind) })
@@ -126,6 +130,12 @@ impl Story {
             initial: model.shared_view(model.initial_shared()),
             steps,
         })
+    }
+
+    /// What its end comes to, in a sentence, if it is more than just a run.
+    pub fn conclusion(&self) -> Option<String> {
+        let violates = self.violates.as_ref().map(Violated::sentence);
+        violates.or_else(|| Some(format!("shows: {}", self.shows.as_ref()?)))
     }
 
     /// How often one actor's step is followed by another's.

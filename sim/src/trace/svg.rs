@@ -69,9 +69,9 @@ pub fn render(story: &Story) -> String {
         y += rows * LINE + 12;
     }
     let bottom = y;
-    if let Some(violated) = &story.violates {
+    if let Some(conclusion) = story.conclusion() {
         y += LINE;
-        for line in fold(&violated.sentence(), (width - 2 * MARGIN) / 7) {
+        for line in fold(&conclusion, (width - 2 * MARGIN) / 7) {
             text(&mut body, MARGIN + 6, y, "v", &line);
             y += LINE;
         }
