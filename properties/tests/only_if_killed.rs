@@ -9,7 +9,7 @@ use kmodcheck_properties::progress::{Progress, progress};
 use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::scenario_file;
 
-/// The actors, and what is expected with the kernel of v4.9 and of v5.3, written before the first run.
+/// The actors, and what is expected with the kernel of v4.9 and of v5.5, written before the first run.
 const CASES: [(&str, &str, [Option<Sleep>; 2]); 6] = [
     (
         "each loader may be killed",
@@ -49,7 +49,7 @@ fn model(kernel: &str, actors: &str) -> Model {
 #[test]
 fn both_searches_say_who_can_end_a_sleep() {
     for (name, actors, expected) in CASES {
-        for (kernel, expected) in ["v4.9", "v5.3"].into_iter().zip(expected) {
+        for (kernel, expected) in ["v4.9", "v5.5"].into_iter().zip(expected) {
             let model = model(kernel, actors);
             let report = check(&model, &Options::default()).unwrap();
             let verdict = &report.answer(Property::NobodySleepsForEver).verdict;
