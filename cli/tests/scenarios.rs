@@ -108,7 +108,7 @@ fn what_was_assumed_is_printed() {
         "limits: none",
         "not modelled: weak memory",
         "not judged: ",
-        "somebody returns by time-out only",
+        "steps somebody returns by a time-out only\n",
     ]);
     run(&["check", &file("limit-2.toml"), "--limit", "3"])
         .exits(1)

@@ -24,7 +24,7 @@ const CASES: [(&str, &str, [Option<Sleep>; 2]); 6] = [
     ("nobody may be killed", "modprobe m; modprobe m; rmmod m", [Some(Sleep::ForEver), None]),
     (
         "a caller that is killed leaves its modprobe behind, which sleeps on",
-        "request_module m killable; request_module m killable; rmmod m",
+        "request_module m killable; modprobe m killable; rmmod m",
         [Some(Sleep::ForEver), None],
     ),
     ("nothing is unloaded", "modprobe m killable; modprobe m killable", [None, None]),
