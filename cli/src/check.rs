@@ -5,10 +5,10 @@ use std::path::Path;
 
 use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_explore::{End, Limits, Options};
-use kmodcheck_model::Model;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::{Init, Resolution, Scenario};
 use kmodcheck_model::userspace::closure::{Setting, scenario};
+use kmodcheck_model::{History, Model};
 use kmodcheck_properties::check::{Answer, Trace};
 use kmodcheck_properties::stuck::in_words;
 use kmodcheck_properties::{Property, Report, Verdict};
@@ -71,7 +71,10 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         (None, Some(modules)) => from_indexes(check_args, modules)?,
         (None, None) => return Err("expected a scenario file or --modules DIR".into()),
     };
-    let model = Model::new(subject.scenario.clone(), None)?;
+    let mut model = Model::new(subject.scenario.clone(), None)?;
+    if subject.judged.contains(&Property::NoFalseFailure) {
+        model = model.remembering(History::Both)?;
+    }
     let limits = options::limits(arguments);
     let spinner = progress::spinner();
     let describe = |p| spinner.set_message(progress::describe(p));
@@ -143,7 +146,7 @@ fn from_file(arguments: &Check, path: &Path) -> Result<Subject, Failure> {
         notes: loaded.notes,
         judged: loaded
             .properties
-            .map_or(Property::ALL.to_vec(), |names| names.iter().map(known).collect()),
+            .map_or_else(unless_told, |names| names.iter().map(known).collect()),
         expected: loaded.expect.iter().map(|(name, e)| (known(name), *e)).collect(),
     };
     subject.judged.sort_unstable();
@@ -177,10 +180,16 @@ fn from_indexes(arguments: &Check, modules: &Path) -> Result<Subject, Failure> {
         scenario,
         choice,
         notes: Vec::new(),
-        judged: Property::ALL.to_vec(),
+        judged: unless_told(),
         expected: BTreeMap::new(),
     };
     subject.overridden(arguments)
+}
+
+/// What is judged unless the file or the command line says more: not what makes more states for all
+/// the others.
+fn unless_told() -> Vec<Property> {
+    Property::ALL.into_iter().filter(|p| *p != Property::NoFalseFailure).collect()
 }
 
 impl Subject {
@@ -196,13 +205,14 @@ impl Subject {
         self.scenario.features = choice.features()?;
         self.scenario.timeouts |= arguments.timeouts;
         self.scenario.limit = arguments.limit.or(self.scenario.limit);
-        for (property, expected) in &arguments.expect {
-            if !self.judged.contains(property) {
-                self.judged.push(*property);
-                self.judged.sort_unstable();
-            }
-            self.expected.insert(*property, *expected);
-        }
+        self.expected.extend(arguments.expect.iter().copied());
+        // Those that the file itself lists are judged already, unless they have to be asked for.
+        let failures = Property::NoFalseFailure;
+        let asked = arguments.property == Some(failures) || self.expected.contains_key(&failures);
+        self.judged.extend(arguments.expect.iter().map(|(property, _)| *property));
+        self.judged.extend(asked.then_some(failures));
+        self.judged.sort_unstable();
+        self.judged.dedup();
         Ok(self)
     }
 

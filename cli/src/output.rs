@@ -82,6 +82,7 @@ impl From<&Decisions> for DecisionsJson {
 pub(crate) fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::NotApplicable => "not applicable",
+        Verdict::NotAsked => "not asked",
         Verdict::Holds { premise_met: true } => "holds",
         Verdict::Holds { premise_met: false } => "vacuous",
         Verdict::Violated(_) => "violated",

@@ -6,7 +6,7 @@ use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::sample::{
-    Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest,
+    self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest,
 };
 use kmodcheck_sim::trace::columns;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::scale_args::{Sample, Schedule as Named};
 use crate::{Ended, Failure, assumed, options, output, progress, scenario_arg};
 
 pub(crate) const FORMAT: &str = "kmodcheck-sample";
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The first line: what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Asked {
         }
         let text = asked.scenario.as_deref().expect("required unless generated");
         let scenario = scenario_arg::scenario(text, asked.callers)?;
-        Ok(Self::Scenario(Box::new(Model::new(scenario, None)?)))
+        Ok(Self::Scenario(Box::new(sample::model(scenario)?)))
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use kmodcheck_explore::{End, Limits, Options};
-use kmodcheck_model::Model;
+use kmodcheck_model::{History, Model};
 use kmodcheck_properties::by_hand::Walk;
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Story;
@@ -83,7 +83,7 @@ struct WayJson {
 
 pub(crate) fn run(arguments: &Arguments, asked: &Serve) -> Result<Ended, Failure> {
     let scenario = scenario_arg::scenario(&asked.scenario, asked.callers)?;
-    let model = Model::new(scenario, None)?;
+    let model = Model::new(scenario, None)?.remembering(History::Both)?;
     let address = ("127.0.0.1", asked.port);
     let server =
         Server::http(address).map_err(|error| format!("127.0.0.1:{}: {error}", asked.port))?;

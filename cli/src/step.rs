@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use kmodcheck_explore::{End, Options};
-use kmodcheck_model::Model;
+use kmodcheck_model::{History, Model};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::by_hand::Walk;
 use kmodcheck_sim::Processes;
@@ -26,7 +26,7 @@ const HELP: &str = "\
 
 pub(crate) fn run(arguments: &Arguments, asked: &Step) -> Result<Ended, Failure> {
     let scenario = scenario_arg::scenario(&asked.scenario, asked.callers)?;
-    let model = Model::new(scenario, None)?;
+    let model = Model::new(scenario, None)?.remembering(History::Both)?;
     let system = Processes { model: &model };
     let walk = Walk::new(&model, &system).ok_or("more processes than can be stepped by hand")?;
     let stdin = std::io::stdin();

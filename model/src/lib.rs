@@ -29,4 +29,4 @@ pub use features::Features;
 pub use model::{Effect, Model, ModelError, Outcome, Role, WaitQueue, Way};
 pub use mutant::Mutant;
 pub use scenario::Scenario;
-pub use state::{ModuleState, Pc, Ret, Task};
+pub use state::{ErrorOf, History, ModuleState, Pc, Ret, Task};

@@ -7,8 +7,8 @@ use crate::event::{Event, Finit, Listed};
 use crate::features::{BareDirectory, BuiltinIndex};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, ModuleId, NameId, Scenario};
-use crate::state::{COUNTED, Counts, Layout, ModuleState, Pc, Task, World};
+use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario};
+use crate::state::{COUNTED, Counts, ErrorOf, History, Layout, ModuleState, Pc, Task, World};
 use crate::userspace::modprobe::{self, PlanEntry};
 
 pub use prepare::nesting;
@@ -158,6 +158,30 @@ impl Role {
     fn is_fs_caller(self) -> bool {
         matches!(self, Self::Actor { action: Action::GetFsType(_), .. })
     }
+
+    /// Whether it is a call that may fail for want of a module: a request, or a modprobe.
+    pub fn may_fail(self) -> bool {
+        match self {
+            Self::Actor { action, .. } => matches!(
+                action,
+                Action::RequestModule(_)
+                    | Action::RequestModuleNowait(_)
+                    | Action::GetFsType(_)
+                    | Action::Modprobe(_)
+            ),
+            Self::Orphan(_) => true,
+            Self::Kworker(_) => false,
+        }
+    }
+}
+
+/// Whether a module that changes like that is one whose load fails.
+fn failed_attempt(was: ModuleState, is: ModuleState) -> bool {
+    matches!(
+        (was, is),
+        (ModuleState::Coming, ModuleState::Going)
+            | (ModuleState::Unformed | ModuleState::Coming, ModuleState::Absent)
+    )
 }
 
 /// A requested name, ready to step.
@@ -172,6 +196,8 @@ pub(crate) struct NameModel {
     /// `/sys/module/NAME/` of a name that the indexes do not know.
     pub unknown_directory: bool,
     targets: Vec<ModuleId>,
+    /// The targets, what modprobe tries for them, what those need, and what their inits request.
+    concerned: Vec<ModuleId>,
 }
 
 /// A name on which the check acts.
@@ -192,6 +218,7 @@ pub struct Model {
     pub(crate) orders: Orders,
     roles: Vec<Role>,
     rivals: Vec<Vec<ModuleId>>,
+    counts: Counts,
     /// Bits whose change somebody may remember.
     remembered: u128,
 }
@@ -202,7 +229,7 @@ impl Model {
     /// # Errors
     /// A reference to a module or name that is not there, or a scenario beyond the model's limits.
     pub fn new(scenario: Scenario, mutant: Option<Mutant>) -> Result<Self, ModelError> {
-        Self::counting(scenario, mutant, Counts::Exact)
+        Self::counting(scenario, mutant, Counts::Exact, History::Loads)
     }
 
     /// The model for proofs about any number of actors. What it counts of them in the shared word,
@@ -213,13 +240,27 @@ impl Model {
     /// # Errors
     /// As [`Model::new`].
     pub fn for_any_number(scenario: Scenario, mutant: Option<Mutant>) -> Result<Self, ModelError> {
-        Self::counting(scenario, mutant, Counts::OrMore)
+        Self::counting(scenario, mutant, Counts::OrMore, History::Loads)
+    }
+
+    /// The same system with callers that carry that history.
+    ///
+    /// # Errors
+    /// [`History::Both`] may take more bits than a process has. The others never do.
+    pub fn remembering(&self, history: History) -> Result<Self, ModelError> {
+        Self::counting(self.scenario.clone(), self.mutant, self.counts, history)
+    }
+
+    /// Which history its callers carry.
+    pub fn history(&self) -> History {
+        self.layout.remembers
     }
 
     fn counting(
         scenario: Scenario,
         mutant: Option<Mutant>,
         counts: Counts,
+        history: History,
     ) -> Result<Self, ModelError> {
         let error = |what: String| ModelError { scenario: scenario.name.clone(), what };
         validate(&scenario).map_err(error)?;
@@ -227,7 +268,7 @@ impl Model {
             (0..scenario.names.len() as NameId).map(|id| name_model(&scenario, id)).collect();
         let longest = names.iter().map(|n| n.plan.len().max(n.removal.len())).max().unwrap_or(0);
         let checked = names.iter().map(|n| n.checked.len()).max().unwrap_or(0);
-        let mut layout = Layout::new(&scenario, longest, checked, counts);
+        let mut layout = Layout::new(&scenario, longest, checked, counts, history);
         layout.strict &= mutant.is_none();
         if layout.local_bits > 64 || layout.shared_bits > 128 || longest > 255 {
             return Err(error(format!(
@@ -235,7 +276,8 @@ impl Model {
                 layout.local_bits, layout.shared_bits
             )));
         }
-        let states = names.iter().flat_map(|n| &n.targets);
+        let reasons = names.iter().flat_map(|n| &n.concerned).filter(|_| history.failures());
+        let states = names.iter().flat_map(|n| &n.targets).chain(reasons);
         let remembered = layout.modules.iter().fold(0, |mask, m| mask | m.initstate.mask())
             | states.fold(0, |mask, t| mask | layout.modules[usize::from(*t)].state.mask());
         let mut roles: Vec<Role> = scenario
@@ -249,6 +291,7 @@ impl Model {
         Ok(Self {
             orders: Orders::new(&scenario, mutant),
             rivals: rivals(&scenario),
+            counts,
             scenario,
             mutant,
             layout,
@@ -399,6 +442,28 @@ impl Model {
         &self.names[usize::from(name)].targets
     }
 
+    /// Whether what is configured keeps modprobe, which exits 0, from loading what the name resolves
+    /// to: a target is blacklisted, or a command stands in for it.
+    pub fn kept_away(&self, name: NameId) -> bool {
+        let command = |p: &PlanEntry| p.insert == Insert::NoopCommand;
+        self.scenario.names[usize::from(name)].targets().iter().any(|t| t.blacklisted)
+            || self.names[usize::from(name)].plan.iter().any(command)
+    }
+
+    /// Whether modprobe, asked for the name, hands `module` to the kernel unless that has it.
+    pub fn inserts(&self, name: NameId, module: ModuleId) -> bool {
+        let spec = &self.scenario.modules[usize::from(module)];
+        let inserts = |p: &PlanEntry| p.module == module && p.inserts();
+        let built_in = spec.name_taken || spec.listed_builtin;
+        !built_in && self.names[usize::from(name)].plan.iter().any(inserts)
+    }
+
+    /// Whether a target of the name registers a file system.
+    pub fn registers(&self, name: NameId) -> bool {
+        let modules = &self.scenario.modules;
+        self.targets(name).iter().any(|target| modules[usize::from(*target)].registers)
+    }
+
     /// The other modules that register a file system that `module` registers.
     pub(crate) fn rivals(&self, module: ModuleId) -> &[ModuleId] {
         &self.rivals[usize::from(module)]
@@ -525,6 +590,15 @@ impl Model {
         self.layout.pack(&modprobe::finit_result(&who, result, self.layout.unpack(local)))
     }
 
+    /// Whether a concerned module of the name is GOING.
+    pub(crate) fn concerned_going(&self, name: NameId, world: &mut World<'_>) -> bool {
+        let concerned = &self.names[usize::from(name)].concerned;
+        self.history().failures()
+            && concerned
+                .iter()
+                .fold(false, |going, m| going | (world.state(*m) == ModuleState::Going))
+    }
+
     /// What a process of that kind in state `local` remembers of a change of the shared state.
     pub fn observe(&self, kind: u8, before: u128, after: u128, local: u64) -> u64 {
         if (before ^ after) & self.remembered == 0 {
@@ -547,6 +621,16 @@ impl Model {
             let module = self.targets(name)[usize::from(task.index)];
             task.stale |= new.state(module) == ModuleState::Absent;
         }
+        if self.history().failures() && role.may_fail() {
+            for module in &self.names[usize::from(name)].concerned {
+                let (was, is) = (old.state(*module), new.state(*module));
+                task.attempt_failed |= failed_attempt(was, is);
+                task.was_going |= is == ModuleState::Going && was != ModuleState::Going;
+            }
+        }
+        if !self.history().loads() {
+            return self.layout.pack(&task);
+        }
         let nested = task.depth > 0;
         let in_request = role.waits_for_modprobe() && (nested || pc.in_request());
         let in_modprobe = nested || pc.in_modprobe();
@@ -568,11 +652,7 @@ impl Model {
             task.live_since_exit &= live;
             task.live_since_shortcut &= live;
             if role.is_fs_caller() {
-                task.load_failed |= matches!(
-                    (was, is),
-                    (ModuleState::Coming, ModuleState::Going)
-                        | (ModuleState::Unformed | ModuleState::Coming, ModuleState::Absent)
-                );
+                task.load_failed |= failed_attempt(was, is);
                 task.went_going |= is == ModuleState::Going && was != ModuleState::Going;
             }
         }
@@ -605,6 +685,11 @@ impl Model {
                 if who().module(&task) != module {
                     return None;
                 }
+                let error_of = match result {
+                    Finit::Failed => ErrorOf::Another,
+                    Finit::Loaded | Finit::Exists => ErrorOf::Itself,
+                };
+                let task = Task { error_of, ..task };
                 return Some(self.layout.pack(&modprobe::finit_result(&who(), result, task)));
             }
             _ => return None,

@@ -36,6 +36,11 @@ pub enum Mutant {
     NoModprobe,
     /// modprobe exits 0 whatever the kernel answered.
     ModprobeExitsZero,
+    /// Loading a module that somebody else is loading fails at once (9828ed3f695a had `-ETXTBSY`
+    /// for it, in v6.4-rc4).
+    FormingIsBusy,
+    /// modprobe exits 1 whatever the kernel answered.
+    ModprobeExitsOne,
 }
 
 impl fmt::Display for Mutant {
@@ -61,6 +66,8 @@ impl fmt::Display for Mutant {
             Self::NoSecondLook => f.write_str("no-second-look"),
             Self::NoModprobe => f.write_str("no-modprobe"),
             Self::ModprobeExitsZero => f.write_str("modprobe-exits-zero"),
+            Self::FormingIsBusy => f.write_str("forming-is-busy"),
+            Self::ModprobeExitsOne => f.write_str("modprobe-exits-one"),
         }
     }
 }

@@ -366,6 +366,30 @@ pub(crate) enum Counts {
 /// How far `Counts::OrMore` counts, at least.
 pub const COUNTED: usize = 3;
 
+/// Which history the callers of a model carry. Each flag makes more states, so a model remembers no
+/// more than is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum History {
+    /// What was LIVE during a call, and what `get_fs_type()` needs to know beside it.
+    Loads,
+    /// The reasons that a call had to fail, and nothing else.
+    Failures,
+    /// Both.
+    Both,
+}
+
+impl History {
+    /// Whether it takes in [`History::Loads`].
+    pub fn loads(self) -> bool {
+        self != Self::Failures
+    }
+
+    /// Whether it takes in [`History::Failures`].
+    pub fn failures(self) -> bool {
+        self != Self::Loads
+    }
+}
+
 impl Field {
     /// Whether the scenario needs it.
     pub fn exists(self) -> bool {
@@ -383,6 +407,13 @@ impl Field {
 
     pub fn get(self, word: u128) -> u64 {
         ((word >> self.at) as u64) & ((1 << self.bits) - 1)
+    }
+
+    /// As [`Field::set`]; nothing where there is no such field.
+    fn note(self, word: &mut u128, value: u64) {
+        if self.exists() {
+            self.set(word, value);
+        }
     }
 
     pub fn set(self, word: &mut u128, value: u64) {
@@ -481,7 +512,11 @@ pub(crate) struct Layout {
     live_since_shortcut: Field,
     load_failed: Field,
     went_going: Field,
+    attempt_failed: Field,
+    was_going: Field,
+    error_of: Field,
     pub local_bits: u32,
+    pub remembers: History,
     /// The bits of a caller's word that are history: `request_live` and all that follow it.
     history: u64,
     /// Whether every count is right: in a model that is exact and has no fault.
@@ -500,7 +535,13 @@ pub const MAX_DEPTH: usize = 2;
 impl Layout {
     /// `plan`: the number of entries of the longest plan of modprobe; `checked`: the most names that
     /// a check looks up.
-    pub fn new(scenario: &Scenario, plan: usize, checked: usize, counts: Counts) -> Self {
+    pub fn new(
+        scenario: &Scenario,
+        plan: usize,
+        checked: usize,
+        counts: Counts,
+        remembers: History,
+    ) -> Self {
         use crate::features::RequestLimit;
         let mut shared = Fields::default();
         let unloads = u32::from(scenario.unloads());
@@ -556,6 +597,8 @@ impl Layout {
         let nests = scenario.nests();
         let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
         let pos = bits_for(plan);
+        let loads = u32::from(remembers.loads());
+        let failures = u32::from(remembers.failures());
         let mut local = Fields::default();
         let mut layout = Self {
             modules,
@@ -573,15 +616,19 @@ impl Layout {
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
             result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
-            request_live: local.next(targets),
-            modprobe_live: local.next(targets),
-            going_after_live: local.next(1),
-            lied: local.next(1),
-            slept: local.next(1),
-            live_since_exit: local.next(1),
-            live_since_shortcut: local.next(1),
-            load_failed: local.next(1),
-            went_going: local.next(1),
+            request_live: local.next(targets * loads),
+            modprobe_live: local.next(targets * loads),
+            going_after_live: local.next(loads),
+            lied: local.next(loads),
+            slept: local.next(loads),
+            live_since_exit: local.next(loads),
+            live_since_shortcut: local.next(loads),
+            load_failed: local.next(loads),
+            went_going: local.next(loads),
+            attempt_failed: local.next(failures),
+            was_going: local.next(failures),
+            error_of: local.next(2 * failures),
+            remembers,
             local_bits: local.at,
             history: 0,
             strict: counts == Counts::Exact,
@@ -618,6 +665,9 @@ impl Layout {
             live_since_shortcut: flag(self.live_since_shortcut),
             load_failed: flag(self.load_failed),
             went_going: flag(self.went_going),
+            attempt_failed: flag(self.attempt_failed),
+            was_going: flag(self.was_going),
+            error_of: ErrorOf::from_bits(self.error_of.get(word)),
         }
     }
 
@@ -634,16 +684,19 @@ impl Layout {
         self.result.set(&mut word, u64::from(task.result));
         self.stale.set(&mut word, u64::from(task.stale));
         self.unresolved.set(&mut word, u64::from(task.unresolved));
-        self.request_live.set(&mut word, u64::from(task.request_live));
-        self.modprobe_live.set(&mut word, u64::from(task.modprobe_live));
-        self.going_after_live.set(&mut word, u64::from(task.going_after_live));
-        self.lied.set(&mut word, u64::from(task.lied));
-        self.slept.set(&mut word, u64::from(task.slept));
-        self.live_since_exit.set(&mut word, u64::from(task.live_since_exit));
-        self.live_since_shortcut.set(&mut word, u64::from(task.live_since_shortcut));
-        self.load_failed.set(&mut word, u64::from(task.load_failed));
-        self.went_going.set(&mut word, u64::from(task.went_going));
-        debug_assert_eq!(self.unpack(word as u64), *task);
+        self.request_live.note(&mut word, u64::from(task.request_live));
+        self.modprobe_live.note(&mut word, u64::from(task.modprobe_live));
+        self.going_after_live.note(&mut word, u64::from(task.going_after_live));
+        self.lied.note(&mut word, u64::from(task.lied));
+        self.slept.note(&mut word, u64::from(task.slept));
+        self.live_since_exit.note(&mut word, u64::from(task.live_since_exit));
+        self.live_since_shortcut.note(&mut word, u64::from(task.live_since_shortcut));
+        self.load_failed.note(&mut word, u64::from(task.load_failed));
+        self.went_going.note(&mut word, u64::from(task.went_going));
+        self.attempt_failed.note(&mut word, u64::from(task.attempt_failed));
+        self.was_going.note(&mut word, u64::from(task.was_going));
+        self.error_of.note(&mut word, task.error_of as u64);
+        debug_assert_eq!(self.unpack(word as u64), task.remembering(self.remembers));
         word as u64
     }
 
@@ -713,6 +766,34 @@ pub struct Task {
     pub load_failed: bool,
     /// During this `get_fs_type()`, a target entered GOING, or was GOING when it began.
     pub went_going: bool,
+    /// During this call, an attempt failed to load a module that the name concerns.
+    pub attempt_failed: bool,
+    /// During this call, a module that the name concerns entered GOING, or was GOING when it began.
+    pub was_going: bool,
+    /// Whose error the last `finit_module()` came to, if it came to one.
+    pub error_of: ErrorOf,
+}
+
+/// Whose error a `finit_module()` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ErrorOf {
+    /// Its own, or it came to none.
+    Itself = 0,
+    /// That of a running `finit_module()` which it had joined.
+    Another = 1,
+    /// A signal's.
+    Signal = 2,
+}
+
+impl ErrorOf {
+    fn from_bits(bits: u64) -> Self {
+        match bits {
+            0 => Self::Itself,
+            1 => Self::Another,
+            _ => Self::Signal,
+        }
+    }
 }
 
 impl Task {
@@ -739,10 +820,17 @@ impl Task {
         live_since_shortcut: false,
         load_failed: false,
         went_going: false,
+        attempt_failed: false,
+        was_going: false,
+        error_of: ErrorOf::Itself,
     };
 
     /// What a caller who carries no history would be in.
     pub fn without_history(self) -> Self {
+        self.without_loads().without_failures()
+    }
+
+    fn without_loads(self) -> Self {
         Self {
             request_live: 0,
             modprobe_live: 0,
@@ -754,6 +842,19 @@ impl Task {
             load_failed: false,
             went_going: false,
             ..self
+        }
+    }
+
+    fn without_failures(self) -> Self {
+        Self { attempt_failed: false, was_going: false, error_of: ErrorOf::Itself, ..self }
+    }
+
+    /// What a caller who carries that history would be in.
+    fn remembering(self, history: History) -> Self {
+        match history {
+            History::Loads => self.without_failures(),
+            History::Failures => self.without_loads(),
+            History::Both => self,
         }
     }
 

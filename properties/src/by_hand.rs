@@ -37,7 +37,8 @@ pub struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
-    /// The run without steps; `None` if the model has more processes than a product takes.
+    /// The run without steps; its steps are judged by the properties that read no more than the model
+    /// remembers. `None` if the model has more processes than a product takes.
     pub fn new(model: &'m Model, system: &'m Processes<'m>) -> Option<Self> {
         let product = Product::new(system)?;
         let states = vec![product.initial()];

@@ -23,6 +23,8 @@ pub type Trace = Vec<TraceStep<Event>>;
 pub enum Verdict {
     /// The property does not speak of what this system does.
     NotApplicable,
+    /// The model does not remember what the property reads: see [`check_all`].
+    NotAsked,
     /// In every reachable state. `false`: its premise never occurred, so it holds vacuously.
     Holds {
         /// Whether its premise occurred.
@@ -39,7 +41,7 @@ impl Verdict {
     /// What it is, in the words of an expectation; `None`: undecided.
     pub fn fared(&self) -> Option<Expected> {
         match self {
-            Self::OutOfBudget => None,
+            Self::OutOfBudget | Self::NotAsked => None,
             Self::Violated(_) => Some(Expected::Violated),
             Self::Holds { premise_met: true } => Some(Expected::Holds),
             Self::Holds { premise_met: false } | Self::NotApplicable => Some(Expected::Vacuous),
@@ -222,8 +224,8 @@ fn no_branches() -> Vec<Vec<u64>> {
     Property::ALL.iter().map(|p| vec![0; p.branches().len()]).collect()
 }
 
-/// Explores `model` and gives the verdict on every property. The search is exhaustive unless
-/// `options` bounds it.
+/// Explores `model` and gives the verdict on every property that reads no more than it remembers. The
+/// search is exhaustive unless `options` bounds it.
 ///
 /// # Errors
 /// A state that does not fit the explorer.
@@ -237,7 +239,41 @@ pub fn check(
     check_by(model, options, |system, watch| explore(system, watch, options))
 }
 
-/// The same by any explorer that counts and finds what [`explore`] does. `options` are those that it was
+/// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
+/// for the others, so it is decided in an exploration of its own, within the same bounds; the counts are
+/// those of the others', and the end is the first that is not complete. Under
+/// `options.stop_when_violated` what is not wanted is not explored for.
+///
+/// # Errors
+/// A state that does not fit the explorer.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_all(
+    model: &Model,
+    options: &Options<'_>,
+) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
+    let failures = 1 << Property::NoFalseFailure as u64;
+    let wanted = options.stop_when_violated;
+    let remembering = Property::NoFalseFailure.remembering(model);
+    if wanted == failures {
+        return check(&remembering, options);
+    }
+    let first = Options { stop_when_violated: wanted & !failures, ..*options };
+    let mut report = check(model, &first)?;
+    if wanted == 0 || wanted & failures != 0 {
+        let second = Options { stop_when_violated: wanted & failures, ..*options };
+        let mut own = check(&remembering, &second)?;
+        let number = Property::NoFalseFailure as usize;
+        report.answers[number] = own.answers.swap_remove(number);
+        if report.end == End::Complete && wanted == 0 {
+            report.end = own.end;
+        }
+    }
+    Ok(report)
+}
+
+/// [`check`] by any explorer that counts and finds what [`explore`] does. `options` are those that it was
 /// given.
 ///
 /// # Errors
@@ -253,7 +289,10 @@ pub fn check_by<E>(
     let system = Processes { model };
     let watch = Watch {
         model,
-        applicable: Property::ALL.into_iter().filter(|p| p.applies(model)).collect(),
+        applicable: Property::ALL
+            .into_iter()
+            .filter(|p| p.applies(model) && p.is_remembered(model))
+            .collect(),
     };
     let exploration = explore(&system, &watch)?;
     let mut counts = Counts { branches: no_branches(), ..Counts::default() };
@@ -273,6 +312,7 @@ pub fn check_by<E>(
             let branches = counts.branches[property as usize].clone();
             let verdict = match violated[property as usize].take() {
                 _ if !property.applies(model) => Verdict::NotApplicable,
+                _ if !property.is_remembered(model) => Verdict::NotAsked,
                 Some(trace) => {
                     confirm(model, property, &trace).expect("a found trace replays and violates");
                     Verdict::Violated(trace)
@@ -330,6 +370,7 @@ pub enum Unconfirmed {
 /// # Errors
 /// See [`Unconfirmed`].
 pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), Unconfirmed> {
+    let model = &*property.remembering(model);
     let system = Processes { model };
     let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
     let mut last = Says::Nothing;

@@ -19,7 +19,7 @@ use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::Scenario;
 
-use crate::check::{Verdict, check};
+use crate::check::{Verdict, check, check_all};
 use crate::grand::normal;
 use crate::property::Property;
 
@@ -274,11 +274,15 @@ fn explore(
                         interrupt: Some(interrupt),
                         ..Options::default()
                     };
-                    let report = check(&model, &options).expect("the states fit");
+                    let report = match question.property {
+                        Property::NoFalseFailure => check_all(&model, &options),
+                        _ => check(&model, &options),
+                    };
+                    let report = report.expect("the states fit");
                     let holds = |p| match report.answer(p).verdict {
                         Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
                         Verdict::Violated(_) => Some(false),
-                        Verdict::OutOfBudget => None,
+                        Verdict::OutOfBudget | Verdict::NotAsked => None,
                     };
                     let violated = |p| holds(p).map(|holds| !holds);
                     let fared = Fared {

@@ -16,7 +16,7 @@ use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::{Action, Helper, Init, Resolution, Scenario};
 use kmodcheck_model::{Model, Mutant, Pc};
 
-use crate::check::{Report, Verdict, check};
+use crate::check::{Report, Verdict, check_all};
 use crate::property::Property;
 use crate::recorded::{self, Compared};
 
@@ -212,7 +212,7 @@ pub fn run(
                     let interrupt = Some(interrupt);
                     let options =
                         Options { symmetry: true, limits, interrupt, ..Options::default() };
-                    let report = check(&system.model(None), &options).expect("the states fit");
+                    let report = check_all(&system.model(None), &options).expect("the states fit");
                     reports.lock().expect("no worker panicked")[index] = Some(report);
                     done(index);
                 }
@@ -249,7 +249,7 @@ pub fn recorded_mutants(name: &str) -> impl Iterator<Item = (char, &'static str)
 }
 
 /// Tried in this order: the first that violates is recorded.
-pub const CANDIDATES: [Mutant; 13] = [
+pub const CANDIDATES: [Mutant; 15] = [
     Mutant::OldRule,
     Mutant::CheckBeforeModprobe,
     Mutant::CheckAcceptsForming,
@@ -263,6 +263,8 @@ pub const CANDIDATES: [Mutant; 13] = [
     Mutant::ModprobeExitsZero,
     Mutant::Skip(Pc::SetLive),
     Mutant::Skip(Pc::DuplicateComplete),
+    Mutant::FormingIsBusy,
+    Mutant::ModprobeExitsOne,
 ];
 
 /// The properties of `report` that hold with their premise met.
@@ -281,7 +283,7 @@ pub fn violated_under(system: &System, mutant: Mutant, properties: &[Property]) 
     let whole = wanted & 1 << Property::NobodySleepsForEver as u64 != 0;
     let stop_when_violated = if whole { 0 } else { wanted };
     let options = Options { symmetry: true, stop_when_violated, ..Options::default() };
-    let report = check(&system.model(Some(mutant)), &options).expect("the states fit");
+    let report = check_all(&system.model(Some(mutant)), &options).expect("the states fit");
     let violated = |p: &Property| matches!(report.answer(*p).verdict, Verdict::Violated(_));
     properties.iter().copied().filter(violated).collect()
 }

@@ -10,7 +10,7 @@ use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{AliasMap, Features, KernelFeatures, KmodFeatures, SanityCheck};
 use kmodcheck_model::{Model, Mutant};
 
-use crate::check::{Report, check};
+use crate::check::{Report, check_all};
 
 /// kmod, by release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,7 +205,8 @@ fn explore_cell(cell: Cell, limits: Limits, interrupt: &AtomicBool) -> CellRepor
         .map(|(callers, symmetry)| {
             let interrupt = Some(interrupt);
             let options = Options { symmetry, limits, interrupt, ..Options::default() };
-            let report = check(&cell.model(callers, None), &options).expect("built-in states fit");
+            let model = cell.model(callers, None);
+            let report = check_all(&model, &options).expect("built-in states fit");
             (callers, report)
         })
         .collect();

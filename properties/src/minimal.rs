@@ -16,7 +16,7 @@ use crate::stuck::somebody_is_stuck;
 pub const NODES: usize = 500_000;
 
 /// Whether a transition violates `property`; for [`Property::NobodySleepsForEver`], whether somebody
-/// is stuck in the state after it.
+/// is stuck in the state after it. The model remembers what the property reads.
 pub fn violates<'a>(
     model: &'a Model,
     property: Property,
@@ -37,6 +37,7 @@ pub fn minimal(
     trace: &Trace,
     nodes: usize,
 ) -> Option<Reduced<Event>> {
+    let model = &*property.remembering(model);
     let system = Processes { model };
     let product = Product::new(&system)?;
     let mut wanted = violates(model, property, &product);
@@ -60,6 +61,7 @@ pub fn minimal(
 
 /// Which single reorderings of `trace` would have avoided the violation of `property` at its end.
 pub fn why(model: &Model, property: Property, trace: &Trace) -> Vec<Reordering<Event>> {
+    let model = &*property.remembering(model);
     let system = Processes { model };
     let Some(product) = Product::new(&system) else { return Vec::new() };
     avoiding(&product, trace, &mut violates(model, property, &product))

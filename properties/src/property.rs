@@ -2,10 +2,12 @@
 //! any explorer can decide it; only [`Property::NobodySleepsForEver`] speaks of the whole state
 //! graph.
 
+use std::borrow::Cow;
+
 use kmodcheck_explore::Step;
-use kmodcheck_model::event::Judgement;
-use kmodcheck_model::scenario::{Action, NameId};
-use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Role, Task};
+use kmodcheck_model::event::{Claim, Judgement};
+use kmodcheck_model::scenario::{Action, Helper, NameId, Resolution};
+use kmodcheck_model::{ErrorOf, Event, History, Model, ModuleState, Pc, Ret, Role, Task};
 
 /// A property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +33,8 @@ pub enum Property {
     NobodySleepsForEver,
     /// Who reacts to the uevent finds the module ready.
     UdevFindsItInitialised,
+    /// An error has a reason.
+    NoFalseFailure,
 }
 
 /// One transition, as a property sees it.
@@ -65,7 +69,8 @@ impl<'a> View<'a> {
 }
 
 impl View<'_> {
-    /// Those of `properties` that the step violates, one bit each.
+    /// Those of `properties` that the step violates, one bit each; none of those that read what the
+    /// model does not remember.
     pub fn violates<'p>(&self, properties: impl IntoIterator<Item = &'p Property>) -> u64 {
         let violated = |p: &&Property| matches!(p.says(self), Says::Violated(_));
         properties.into_iter().filter(violated).fold(0, |bits, p| bits | 1 << *p as u64)
@@ -112,7 +117,7 @@ fn says(holds: bool, branch: usize) -> Says {
 
 impl Property {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoFalseSuccess,
         Self::NoFalseSuccessStrong,
         Self::ModprobeTellsTheTruth,
@@ -123,6 +128,7 @@ impl Property {
         Self::LifecycleAndSysfs,
         Self::NobodySleepsForEver,
         Self::UdevFindsItInitialised,
+        Self::NoFalseFailure,
     ];
 
     /// The name used on the command line and in machine output.
@@ -138,6 +144,7 @@ impl Property {
             Self::LifecycleAndSysfs => "lifecycle-and-sysfs",
             Self::NobodySleepsForEver => "nobody-sleeps-for-ever",
             Self::UdevFindsItInitialised => "udev-finds-it-initialised",
+            Self::NoFalseFailure => "no-false-failure",
         }
     }
 
@@ -154,6 +161,7 @@ impl Property {
             Self::LifecycleAndSysfs => 'L',
             Self::NobodySleepsForEver => 'W',
             Self::UdevFindsItInitialised => 'E',
+            Self::NoFalseFailure => 'f',
         }
     }
 
@@ -207,6 +215,12 @@ impl Property {
             Self::UdevFindsItInitialised => {
                 "Who reacts to a module's ADD uevent finds that its init has returned 0."
             }
+            Self::NoFalseFailure => {
+                "A waiting request, a get_fs_type(), a modprobe or its finit_module() fails only if, \
+                 since its call, an attempt failed to load a module that the name resolves to or that \
+                 is needed for it, or one of them entered GOING, or was GOING when the call began; or \
+                 if it met a limit, was killed itself, or is configured to fail."
+            }
         }
     }
 
@@ -230,6 +244,9 @@ impl Property {
             Self::UdevFindsItInitialised => {
                 "38dc717e9715 ('module: delay kobject uevent until after module init call')"
             }
+            Self::NoFalseFailure => {
+                "ac2263b588df (revert of 9828ed3f695a, which failed loads that raced with another)"
+            }
         }
     }
 
@@ -248,6 +265,21 @@ impl Property {
             Self::LifecycleAndSysfs => &["state changes", "sysfs changes", "list changes"],
             Self::NobodySleepsForEver => &["asleep"],
             Self::UdevFindsItInitialised => &["used"],
+            Self::NoFalseFailure => &[
+                "it succeeded",
+                "a limit or time-out",
+                "killed",
+                "configured so",
+                "an attempt failed",
+                "GOING",
+                "-EBUSY for the listed name",
+                "a symbol is not there",
+                "the error of another finit_module()",
+                "modprobe exits 1",
+                "a duplicate request's stored result",
+                "the check after modprobe",
+                "NULL after a request that returned 0",
+            ],
         }
     }
 
@@ -264,8 +296,37 @@ impl Property {
         }
     }
 
+    /// Whether `model` remembers what the property reads; where not, it says nothing.
+    pub fn is_remembered(self, model: &Model) -> bool {
+        match self {
+            Self::NoFalseFailure => model.history().failures(),
+            Self::LifecycleAndSysfs | Self::NobodySleepsForEver | Self::UdevFindsItInitialised => {
+                true
+            }
+            _ => model.history().loads(),
+        }
+    }
+
+    /// The model with callers that remember what the property reads.
+    ///
+    /// # Panics
+    /// Never: either history alone fits where the model does.
+    pub fn remembering(self, model: &Model) -> Cow<'_, Model> {
+        if self.is_remembered(model) {
+            return Cow::Borrowed(model);
+        }
+        let history = match self {
+            Self::NoFalseFailure => History::Failures,
+            _ => History::Loads,
+        };
+        Cow::Owned(model.remembering(history).expect("a model of either history fits"))
+    }
+
     /// What the property says of one transition.
     pub fn says(self, view: &View<'_>) -> Says {
+        if !self.is_remembered(view.model) {
+            return Says::Nothing;
+        }
         match self {
             Self::NoFalseSuccess => no_false_success(view),
             Self::NoFalseSuccessStrong => no_false_success_strong(view),
@@ -279,6 +340,7 @@ impl Property {
                 Event::UdevUse { initialised, .. } => says(initialised, 0),
                 _ => Says::Nothing,
             },
+            Self::NoFalseFailure => no_false_failure(view),
             Self::NobodySleepsForEver => Says::Nothing,
         }
     }
@@ -388,6 +450,92 @@ fn no_needless_userspace(view: &View<'_>) -> Says {
                 view.task().pc == Pc::AlreadyLive && view.model.all_live(name, view.before);
             says_if(answered, true)
         }
+        _ => Says::Nothing,
+    }
+}
+
+/// Branches of [`Property::NoFalseFailure`]: what came of a call; the reasons that count; and where an
+/// error came from that has none of them.
+mod failure {
+    pub const SUCCEEDED: usize = 0;
+    pub const LIMIT: usize = 1;
+    pub const KILLED: usize = 2;
+    pub const CONFIGURED: usize = 3;
+    pub const ATTEMPT_FAILED: usize = 4;
+    pub const GOING: usize = 5;
+    pub const BUSY: usize = 6;
+    pub const SYMBOL: usize = 7;
+    pub const ANOTHER: usize = 8;
+    pub const EXIT: usize = 9;
+    pub const STORED: usize = 10;
+    pub const CHECK: usize = 11;
+    pub const NULL: usize = 12;
+}
+
+fn no_false_failure(view: &View<'_>) -> Says {
+    let role = view.role();
+    let Some(name) = view.name().filter(|_| role.may_fail()) else { return Says::Nothing };
+    let (model, task) = (view.model, view.task());
+    let helper = model.scenario().helper;
+    let unknown = model.scenario().names[usize::from(name)].resolution == Resolution::NotFound;
+    let killable = matches!(role, Role::Actor { killable: true, .. });
+    let from = |origin: usize, configured: bool| {
+        if configured {
+            Says::Holds(failure::CONFIGURED)
+        } else if task.attempt_failed {
+            Says::Holds(failure::ATTEMPT_FAILED)
+        } else if task.was_going {
+            Says::Holds(failure::GOING)
+        } else {
+            Says::Violated(origin)
+        }
+    };
+    let exited = || match task.error_of {
+        ErrorOf::Itself => from(failure::EXIT, unknown),
+        ErrorOf::Another => from(failure::ANOTHER, unknown),
+        ErrorOf::Signal => Says::Holds(failure::KILLED),
+    };
+    match view.event {
+        Event::AddUnformed { then: Claim::Busy, .. } => from(failure::BUSY, false),
+        Event::ResolveSymbol { dependency, state, .. } => match state {
+            ModuleState::Live | ModuleState::Coming => Says::Nothing,
+            _ => from(failure::SYMBOL, !model.inserts(name, dependency)),
+        },
+        Event::ResolveTimedOut { .. } | Event::LimitBack | Event::SlotTimedOut => {
+            Says::Holds(failure::LIMIT)
+        }
+        Event::Killed => Says::Holds(failure::KILLED),
+        Event::Exit { status: Ret::Zero } => Says::Holds(failure::SUCCEEDED),
+        Event::Exit { .. } => exited(),
+        // What a request that does not wait returns says nothing of the module.
+        _ if !role.waits_for_modprobe() => Says::Nothing,
+        Event::LookUp { found: true, .. } | Event::RequestReturn { ret: Ret::Zero } => {
+            Says::Holds(failure::SUCCEEDED)
+        }
+        Event::LookUp { second: true, .. } => {
+            from(failure::NULL, model.kept_away(name) || !model.registers(name))
+        }
+        Event::ExecFailed { .. } => Says::Holds(failure::CONFIGURED),
+        Event::DuplicateResult { ret, .. } if ret != Ret::Zero => {
+            from(failure::STORED, unknown || helper != Helper::Present)
+        }
+        Event::Check { judgement: Judgement::Reject, .. }
+        | Event::CheckFinished { judgement: Judgement::Reject, .. } => {
+            from(failure::CHECK, model.kept_away(name))
+        }
+        Event::RequestReturn { ret } => match ret {
+            Ret::Enomem | Ret::Etime => Says::Holds(failure::LIMIT),
+            // Who was killed itself; else it is what a duplicate request was handed.
+            Ret::Erestartsys if killable => Says::Holds(failure::KILLED),
+            Ret::Erestartsys => from(failure::STORED, false),
+            Ret::Status256 => exited(),
+            Ret::Enoent | Ret::Ebusy if helper == Helper::Present => {
+                from(failure::CHECK, model.kept_away(name))
+            }
+            Ret::Einprogress => from(failure::CHECK, model.kept_away(name)),
+            // The LSM, the name's length, the helper.
+            _ => Says::Holds(failure::CONFIGURED),
+        },
         _ => Says::Nothing,
     }
 }

@@ -18,7 +18,7 @@ use kmodcheck_sim::Processes;
 use kmodcheck_sim::certificate::verify::{Refused, Verified};
 use kmodcheck_sim::certificate::{About, Certificate, CertificateError, Proved};
 
-use crate::check::{Trace, Verdict, check};
+use crate::check::{Trace, Verdict, check_all};
 use crate::property::{Property, View};
 use crate::recorded::{Compared, Difference};
 
@@ -31,6 +31,11 @@ pub fn is_safety(property: Property) -> bool {
 const WITHOUT_HISTORY: u64 =
     1 << Property::LifecycleAndSysfs as u64 | 1 << Property::UdevFindsItInitialised as u64;
 
+/// Those of them of which a certificate can be made: its model remembers what they read.
+pub fn is_certifiable(property: Property) -> bool {
+    is_safety(property) && property != Property::NoFalseFailure
+}
+
 /// Which steps of a model violate which safety properties.
 #[derive(Clone, Debug)]
 pub struct Safety<'m> {
@@ -39,9 +44,9 @@ pub struct Safety<'m> {
 }
 
 impl<'m> Safety<'m> {
-    /// Those of `properties` that speak of what the model does.
+    /// Those of `properties` that speak of what the model does, and of what it remembers.
     pub fn new(model: &'m Model, properties: impl IntoIterator<Item = Property>) -> Self {
-        let asked = |p: &Property| is_safety(*p) && p.applies(model);
+        let asked = |p: &Property| is_safety(*p) && p.applies(model) && p.is_remembered(model);
         Self { model, properties: properties.into_iter().filter(asked).collect() }
     }
 }
@@ -203,11 +208,13 @@ pub fn prove(
     effort: &Effort<'_>,
 ) -> Result<Report, Unprovable> {
     let model = Model::for_any_number(scenario.clone(), mutant)?;
-    let system = Processes { model: &model };
+    let failures = Property::NoFalseFailure.remembering(&model);
+    let (system, failing) = (Processes { model: &model }, Processes { model: &failures });
+    // The same for both: who there is does not depend on what they remember.
     let (any_number, forgetful) = kinds(&model);
     let family = Family::new(&system, &any_number, &forgetful);
-    let question =
-        Question { watch: Safety::new(&model, Property::ALL), without_history: WITHOUT_HISTORY };
+    let failing = Family::new(&failing, &any_number, &forgetful);
+    let (question, of_failures) = (every_property(&model), every_property(&failures));
     let exploring = Exploring { scenario, mutant, options: &effort.options };
     let callers = scenario.actors.iter().filter(|a| is_caller(a.action)).map(|a| a.count).max();
     let callers = callers.map_or(0, |callers| callers.clamp(1, effort.callers.max(FEW)));
@@ -216,11 +223,16 @@ pub fn prove(
         Ok(family) => Setup::new(family, &question, &effort.options).map_err(Bound::from),
         Err(none) => Err(Bound::from(*none)),
     };
+    let failing = match &failing {
+        Ok(family) => Setup::new(family, &of_failures, &effort.options).map_err(Bound::from),
+        Err(none) => Err(Bound::from(*none)),
+    };
     let mut answers = Vec::new();
     let mut proved = Vec::new();
     for property in Property::ALL {
         let verdict = &bounded.answer(property).verdict;
-        let answer = match (verdict, &setup) {
+        let setup = if property == Property::NoFalseFailure { &failing } else { &setup };
+        let answer = match (verdict, setup) {
             (Verdict::NotApplicable, _) => AnyNumber::NotApplicable,
             (verdict, _) if !is_safety(property) => {
                 AnyNumber::Bounded { callers, verdict: verdict.clone(), why: Bound::NotSafety }
@@ -233,7 +245,9 @@ pub fn prove(
             (_, Ok(setup)) => {
                 let excluded = setup.possibly_violated() >> property as u64 & 1 == 0;
                 if excluded && !setup.lacks_place() {
-                    proved.push(property);
+                    if is_certifiable(property) {
+                        proved.push(property);
+                    }
                     let met = &bounded.answer(property).branches;
                     let premise_met = met.iter().any(|times| *times > 0);
                     // Of a search that was cut nobody knows what else it would have met.
@@ -283,6 +297,10 @@ pub fn prove(
     })
 }
 
+fn every_property(model: &Model) -> Question<Safety<'_>> {
+    Question { watch: Safety::new(model, Property::ALL), without_history: WITHOUT_HISTORY }
+}
+
 /// What a proof about `model` assumes and over-approximates, in words.
 fn assumptions(model: &Model) -> Vec<String> {
     let scenario = model.scenario();
@@ -325,7 +343,7 @@ impl Exploring<'_> {
     fn explore(&self, callers: u8, wanted: u64) -> Result<crate::check::Report, Unprovable> {
         let model = Model::new(with_callers(self.scenario, callers), self.mutant)?;
         let options = Options { symmetry: true, stop_when_violated: wanted, ..*self.options };
-        check(&model, &options).map_err(|error| Unprovable::Unexplorable {
+        check_all(&model, &options).map_err(|error| Unprovable::Unexplorable {
             scenario: self.scenario.name.clone(),
             why: error.to_string(),
         })
@@ -474,14 +492,14 @@ pub fn verify(
     let model = certificate.model(file)?;
     let mut properties = Vec::new();
     for line in &certificate.properties {
-        let property = Property::from_name(&line.name).filter(|p| is_safety(*p));
+        let property = Property::from_name(&line.name).filter(|p| is_certifiable(*p));
         properties.push(property.ok_or_else(|| {
             VerifyError::Property {
                 file: file.to_owned(),
                 found: line.name.clone(),
                 expected: Property::ALL
                     .into_iter()
-                    .filter(|p| is_safety(*p))
+                    .filter(|p| is_certifiable(*p))
                     .map(Property::name)
                     .collect::<Vec<_>>()
                     .join(", "),
@@ -524,7 +542,7 @@ pub fn summary(report: &Report) -> String {
         Verdict::Holds { premise_met: true } => "+".to_owned(),
         Verdict::Holds { premise_met: false } => "0".to_owned(),
         Verdict::Violated(trace) => format!("x{}", trace.len()),
-        Verdict::OutOfBudget => "?".to_owned(),
+        Verdict::OutOfBudget | Verdict::NotAsked => "?".to_owned(),
     };
     let line = Property::ALL.iter().zip(&report.answers).map(|(property, answer)| {
         let answer = match answer {

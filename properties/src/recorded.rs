@@ -32,6 +32,7 @@ pub fn summary(report: &Report, callers: u8) -> String {
         write!(line, " {}", answer.property.letter()).expect("writing to a string succeeds");
         match &answer.verdict {
             Verdict::NotApplicable => line.push('-'),
+            Verdict::NotAsked => line.push('?'),
             Verdict::Holds { premise_met: true } => line.push('+'),
             Verdict::Holds { premise_met: false } => line.push('0'),
             Verdict::Violated(trace) => {

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use kmodcheck_explore::walk::{self, Schedule, Walk};
 use kmodcheck_explore::{Limits, Options};
-use kmodcheck_model::{Event, Model, Scenario};
+use kmodcheck_model::{Event, History, Model, ModelError, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
-use crate::check::{Verdict, check};
+use crate::check::{Verdict, check_all};
 use crate::generate::Space;
 use crate::property::Property;
 use crate::prove::Safety;
@@ -31,6 +31,14 @@ pub enum Subject<'a> {
     Generated(&'a Space),
 }
 
+/// The model of a scenario whose callers remember what any property reads.
+///
+/// # Errors
+/// A scenario that cannot be modelled, or whose processes take too many bits then.
+pub fn model(scenario: Scenario) -> Result<Model, ModelError> {
+    Model::new(scenario, None)?.remembering(History::Both)
+}
+
 impl Subject<'_> {
     /// The model of a walk.
     ///
@@ -42,7 +50,7 @@ impl Subject<'_> {
             Self::Model(model) => Cow::Borrowed(model),
             Self::Generated(space) => {
                 let scenario = space.draw(walk::seed_of(seed, number)).current();
-                Cow::Owned(Model::new(scenario, None).expect("generated scenarios are well formed"))
+                Cow::Owned(model(scenario).expect("generated scenarios are well formed"))
             }
         }
     }
@@ -241,7 +249,7 @@ pub fn smallest(
             Model::new(scenario.clone(), None).expect("generated scenarios are well formed");
         let limits = Limits { states: Some(SMALL), ..Limits::default() };
         let options = Options { symmetry: true, limits, ..Options::default() };
-        let report = check(&model, &options).ok()?;
+        let report = check_all(&model, &options).ok()?;
         let answer = report.answers.into_iter().find(|answer| answer.property == property)?;
         match answer.verdict {
             Verdict::Violated(trace) => Some(trace),

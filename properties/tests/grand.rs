@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::{Model, builtin::Environment};
+use kmodcheck_properties::check::check_all;
 use kmodcheck_properties::grand::{self, GrandCell, System};
 use kmodcheck_properties::recorded::Compared;
-use kmodcheck_properties::{Property, Report, check, recorded};
+use kmodcheck_properties::{Property, Report, recorded};
 
 #[test]
 fn grand_matrix_is_as_recorded() {
@@ -98,7 +99,7 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
     if std::env::var_os("KMODCHECK_RECORD").is_some() {
         let lines = in_parallel(systems.len(), |i| {
             let options = Options { symmetry: true, ..Options::default() };
-            mutants(&systems[i], &check(&systems[i].model(None), &options).unwrap())
+            mutants(&systems[i], &check_all(&systems[i].model(None), &options).unwrap())
         });
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand-mutants.txt");
         std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
@@ -151,7 +152,7 @@ fn switches_that_nothing_reads_change_nothing() {
         let summary = |cell: &GrandCell| {
             let model = Model::new(cell.scenario(), None).unwrap();
             let options = Options { symmetry: true, ..Options::default() };
-            recorded::summary(&check(&model, &options).unwrap(), 2)
+            recorded::summary(&check_all(&model, &options).unwrap(), 2)
         };
         let first = summary(&system.cells[0]);
         let last = summary(system.cells.last().unwrap());

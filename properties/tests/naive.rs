@@ -16,8 +16,8 @@ use kmodcheck_model::features::{AliasMap, SanityCheck};
 use kmodcheck_model::scenario::{
     Action, Actor, Init, Insert, Module, Probe, Resolution, Scenario, Target,
 };
-use kmodcheck_model::{Event, Model, ModuleState, Mutant, Pc};
-use kmodcheck_properties::check::Decisions;
+use kmodcheck_model::{Event, History, Model, ModuleState, Mutant, Pc};
+use kmodcheck_properties::check::{Decisions, check_all};
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_properties::property::Says;
@@ -75,7 +75,7 @@ fn fates(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> (Vec<Fate>, 
             let kind = naive.kinds[taken.actor].0;
             let view = View { model, kind, before, after, local_before, event };
             for (property, fate) in Property::ALL.into_iter().zip(&mut fates) {
-                if !property.applies(model) {
+                if !property.applies(model) || !property.is_remembered(model) {
                     continue;
                 }
                 match property.says(&view) {
@@ -108,8 +108,15 @@ fn sleepers(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> [Option<u
     })
 }
 
+/// Whatever the callers remember.
 #[track_caller]
 fn agree(model: &Model, symmetry: bool) {
+    agrees(model, symmetry);
+    agrees(&Property::NoFalseFailure.remembering(model), symmetry);
+}
+
+#[track_caller]
+fn agrees(model: &Model, symmetry: bool) {
     let name = format!("{} {:?} symmetry {symmetry}", model.scenario().name, model.mutant());
     let report = check(model, &Options { symmetry, ..Options::default() }).unwrap();
     assert_eq!(report.end, End::Complete, "{name}");
@@ -155,10 +162,39 @@ fn agree(model: &Model, symmetry: bool) {
                 assert!(!answer.property.applies(model), "{name}");
                 continue;
             }
+            Verdict::NotAsked => {
+                assert!(!answer.property.is_remembered(model), "{name}");
+                continue;
+            }
             Verdict::OutOfBudget => panic!("{name}: nothing was bounded"),
         };
         let found = Fate { violated, branches: answer.branches.clone() };
         assert_eq!(found, expected, "{name}: {:?}", answer.property);
+    }
+}
+
+/// Both histories together are neither more nor less than each by itself.
+#[test]
+fn both_histories_at_once() {
+    let cells = GrandCell::all();
+    for cell in cells.iter().filter(|c| c.environment != Environment::LimitTwo).step_by(97) {
+        let model = Model::new(cell.scenario(), None).unwrap();
+        let both = model.remembering(History::Both).unwrap();
+        agrees(&both, true);
+        let options = Options { symmetry: true, ..Options::default() };
+        let (apart, both) = (check_all(&model, &options).unwrap(), check(&both, &options).unwrap());
+        for (apart, both) in apart.answers.iter().zip(&both.answers) {
+            let length = |verdict: &Verdict| match verdict {
+                Verdict::Violated(trace) => Some(trace.len()),
+                _ => None,
+            };
+            assert_eq!(
+                length(&apart.verdict),
+                length(&both.verdict),
+                "{cell:?} {:?}",
+                apart.property
+            );
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use kmodcheck_properties::matrix::{self, Cell, CellReport};
 use kmodcheck_properties::{Property, Verdict, check, recorded, theorem};
 
 /// Tried in this order: the first that violates is recorded.
-const CANDIDATES: [Mutant; 12] = [
+const CANDIDATES: [Mutant; 14] = [
     Mutant::OldRule,
     Mutant::CheckBeforeModprobe,
     Mutant::CheckAcceptsForming,
@@ -26,6 +26,8 @@ const CANDIDATES: [Mutant; 12] = [
     Mutant::NoModprobe,
     Mutant::ModprobeExitsZero,
     Mutant::Skip(Pc::SetLive),
+    Mutant::FormingIsBusy,
+    Mutant::ModprobeExitsOne,
 ];
 
 fn explored() -> Vec<CellReport> {
@@ -56,7 +58,7 @@ fn holding(report: &CellReport) -> impl Iterator<Item = (Property, u8)> {
 fn violates(cell: Cell, callers: u8, property: Property, mutant: Mutant) -> bool {
     let model = cell.model(callers, Some(mutant));
     let options = Options { symmetry: callers > 2, ..Options::default() };
-    let report = check(&model, &options).expect("built-in states fit");
+    let report = check(&property.remembering(&model), &options).expect("built-in states fit");
     matches!(report.answer(property).verdict, Verdict::Violated(_))
 }
 

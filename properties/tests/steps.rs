@@ -260,6 +260,7 @@ fn verdict(verdict: &Verdict) -> String {
         Verdict::NotApplicable => "-".to_owned(),
         Verdict::Violated(trace) => trace.len().to_string(),
         Verdict::OutOfBudget => panic!("nothing was bounded"),
+        Verdict::NotAsked => "?".to_owned(),
     }
 }
 

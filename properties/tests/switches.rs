@@ -393,7 +393,7 @@ fn shown(case: &Case, value: &str) -> String {
             Verdict::Holds { premise_met: false } => '0',
             Verdict::Violated(_) => 'V',
             Verdict::NotApplicable => '-',
-            Verdict::OutOfBudget => unreachable!("no search is bounded"),
+            Verdict::OutOfBudget | Verdict::NotAsked => unreachable!("no search is bounded"),
         },
     };
     case.looks.iter().map(look).collect()

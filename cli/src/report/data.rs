@@ -147,7 +147,7 @@ pub(super) fn class(verdict: &Verdict) -> &'static str {
         Verdict::Holds { premise_met: true } => "holds",
         Verdict::Holds { premise_met: false } => "vacuous",
         Verdict::Violated(_) => "violated",
-        Verdict::NotApplicable => "na",
+        Verdict::NotApplicable | Verdict::NotAsked => "na",
         Verdict::OutOfBudget => "cut",
     }
 }

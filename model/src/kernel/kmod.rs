@@ -13,6 +13,10 @@ use crate::userspace::modprobe;
 /// What the actor does begins.
 pub(crate) fn call(mut step: Step<'_>) {
     let Role::Actor { action, .. } = step.who.role else { unreachable!("only actors are idle") };
+    if step.who.role.may_fail() {
+        let name = step.name();
+        step.task.was_going = step.model().concerned_going(name, &mut step.world);
+    }
     let task = match action {
         Action::GetFsType(_) => {
             let went_going = step.targets_in(ModuleState::Going) != 0;
@@ -330,10 +334,12 @@ pub(crate) fn exec(mut step: Step<'_>) {
     }
 }
 
-/// modprobe as a process that nobody waits for: of its history only its own part is left.
+/// modprobe as a process that nobody waits for: of its history only its own part is left, and why it
+/// may fail, since it was asked for.
 fn orphaned(step: &Step<'_>, task: Task) -> Effect {
-    let modprobe_live = task.modprobe_live;
-    let task = Task { modprobe_live, ..task.without_history() };
+    let Task { modprobe_live, attempt_failed, was_going, error_of, .. } = task;
+    let task =
+        Task { modprobe_live, attempt_failed, was_going, error_of, ..task.without_history() };
     let model = step.model();
     let name = step.who.role.name().expect("it has requested a name");
     Effect::Spawn(model.orphan(name), model.layout.pack(&task))
@@ -408,6 +414,8 @@ pub(crate) fn request_return(mut step: Step<'_>) {
             Role::Actor { action: Action::GetFsType(_), .. } if ret == Ret::Zero => Task {
                 load_failed: step.task.load_failed,
                 went_going: step.task.went_going,
+                attempt_failed: step.task.attempt_failed,
+                was_going: step.task.was_going,
                 pc: Pc::LookupSecond,
                 ..Task::IDLE
             },

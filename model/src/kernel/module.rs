@@ -5,8 +5,9 @@ use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
 use crate::features::ListedName;
 use crate::kernel::{after, kmod};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
+use crate::mutant::Mutant;
 use crate::scenario::{Action, Init, MODULE_NAME_LEN, ModuleId};
-use crate::state::{ModuleState, Pc, Ret, Task};
+use crate::state::{ErrorOf, ModuleState, Pc, Ret, Task};
 use crate::userspace::modprobe;
 
 const _: () = assert!(MODULE_NAME_LEN == 56);
@@ -14,6 +15,7 @@ const _: () = assert!(MODULE_NAME_LEN == 56);
 /// `finit_module()` is entered: the first place of loading. Signature, ELF checks and layout have no
 /// effect that another CPU can see.
 pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
+    let task = Task { error_of: ErrorOf::Itself, ..task };
     if who.model.idempotent(who.module(&task)) {
         Task { pc: Pc::Idempotent, index: 0, ..task }
     } else {
@@ -27,7 +29,9 @@ pub(crate) fn idempotent(mut step: Step<'_>) {
     let module = step.module();
     let running = step.world.fields(module).in_finit;
     let joined = step.world.flag(running);
-    let task = if joined {
+    let task = if joined && step.model().mutant == Some(Mutant::FormingIsBusy) {
+        modprobe::finit_result(&step.who, Finit::Failed, step.task)
+    } else if joined {
         step.at(Pc::IdempotentAsleep)
     } else {
         step.world.set_flag(running, true);
@@ -42,7 +46,8 @@ pub(crate) fn idempotent_complete(mut step: Step<'_>) {
     let running = step.world.fields(module).in_finit;
     step.world.set_flag(running, false);
     let result = finit_from(step.task.result);
-    let task = modprobe::finit_result(&step.who, result, Task { result: 0, ..step.task });
+    let task = Task { result: 0, ..step.task };
+    let task = modprobe::finit_result(&step.who, result, task);
     let wake = Effect::WakeAll(WaitQueue::Idempotent(module, result));
     step.with(wake, Event::IdempotentComplete { module, result }, task);
 }
@@ -131,6 +136,9 @@ fn removes(who: &Who<'_>, task: &Task) -> bool {
 
 /// What `add_unformed_module()` makes of a name in this state.
 fn claim(who: &Who<'_>, state: ModuleState) -> Claim {
+    if who.model.mutant == Some(Mutant::FormingIsBusy) && state.forming() {
+        return Claim::Busy;
+    }
     match (state, who.kernel().listed_name) {
         (ModuleState::Absent, _) => Claim::Free,
         (ModuleState::Live, _) => Claim::Exists,
@@ -218,7 +226,8 @@ pub(crate) fn recheck(mut step: Step<'_>) {
 /// modprobe that may be killed ends it.
 pub(crate) fn interrupted(mut step: Step<'_>) {
     if modprobe_killable(&step) {
-        let task = returned(&step.who, Finit::Failed, step.task);
+        let task = Task { error_of: ErrorOf::Signal, ..step.task };
+        let task = returned(&step.who, Finit::Failed, task);
         step.way_out(Way::Killed, Effect::None, Event::Killed, task);
     }
 }

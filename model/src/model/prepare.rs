@@ -152,7 +152,30 @@ pub(super) fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
         checked: checked_names(scenario, id),
         unknown_directory,
         targets: name.targets().iter().map(|t| t.module).collect(),
+        concerned: concerned(scenario, id),
     }
+}
+
+/// The modules on which it depends what a request of the name comes to: its targets, what modprobe
+/// tries for them, the modules that those need, and what their inits request.
+fn concerned(scenario: &Scenario, id: NameId) -> Vec<ModuleId> {
+    let of_name = |id: NameId| {
+        let targets = scenario.names[usize::from(id)].targets().iter();
+        targets.flat_map(|t| t.probe.iter().map(|p| p.module).chain([t.module]))
+    };
+    let mut found: Vec<ModuleId> = Vec::new();
+    let mut open: Vec<ModuleId> = of_name(id).collect();
+    while let Some(module) = open.pop() {
+        if found.contains(&module) {
+            continue;
+        }
+        found.push(module);
+        let spec = &scenario.modules[usize::from(module)];
+        open.extend(&spec.dependencies);
+        open.extend(spec.requests.iter().flat_map(|name| of_name(*name)));
+    }
+    found.sort_unstable();
+    found
 }
 
 /// The names that `AliasMap` gives for the request; the request itself where it gives none.

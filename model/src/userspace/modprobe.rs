@@ -18,9 +18,16 @@ pub(crate) struct PlanEntry {
     pub module: ModuleId,
     purpose: Purpose,
     required: bool,
-    insert: Insert,
+    pub insert: Insert,
     /// Where the next target begins, or the plan's end.
     next_target: u8,
+}
+
+impl PlanEntry {
+    /// Whether it hands its module to the kernel, if a look says that it is not there.
+    pub fn inserts(&self) -> bool {
+        self.purpose == Purpose::Probe && self.insert == Insert::Finit
+    }
 }
 
 /// What a look is for.
@@ -285,7 +292,11 @@ pub(crate) fn stat_unknown(mut step: Step<'_>) {
 
 /// modprobe exits: the moment that decides whether it told the truth.
 pub(crate) fn exit(mut step: Step<'_>) {
-    let status = step.task.ret;
+    let status = match step.model().mutant {
+        Some(Mutant::ModprobeExitsOne) if !removing(&step) => Ret::Status256,
+        _ => step.task.ret,
+    };
+    step.task.ret = status;
     let event = Event::Exit { status };
     if step.nested() {
         let task = step.at(Pc::HelperReturn);
