@@ -207,8 +207,13 @@ pub(crate) fn framed<'s, S: System>(
         return Err(Unexplorable::InitialOutOfBits);
     }
     let words = layout.words().ok_or(Unexplorable::TooWide(layout.bits()))?;
-    let frame =
-        Frame { product, layout, symmetry: options.symmetry, follow_all: options.follow_all };
+    let frame = Frame {
+        product,
+        layout,
+        symmetry: options.symmetry,
+        follow_all: options.follow_all,
+        steps_kept: options.steps_kept,
+    };
     Ok((frame, words))
 }
 

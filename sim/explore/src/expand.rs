@@ -21,6 +21,8 @@ pub(crate) struct Frame<'a, S: System> {
     pub symmetry: bool,
     /// Nobody sleeps.
     pub follow_all: bool,
+    /// See [`crate::Options::steps_kept`].
+    pub steps_kept: usize,
 }
 
 impl<S: System> Frame<'_, S> {
@@ -299,12 +301,12 @@ struct Taken {
 impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
         let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
-        let steps = Steps::new(&frame.layout, kinds);
+        let steps = Steps::new(&frame.layout, kinds, frame.steps_kept);
         Self {
             frame,
             monitor,
             rescue: Rescue::default(),
-            commuting: Commuting::new(steps.ends_in()),
+            commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
             batch: Some(Batch::new()),
             kind_bits: std::array::from_fn(|i| {
                 u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)

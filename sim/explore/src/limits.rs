@@ -35,6 +35,10 @@ pub struct Options<'a> {
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     /// Stop after the first level at which all of these properties have been violated; 0: never.
     pub stop_when_violated: u64,
+    /// The steps of so many pairs of a shared and a local state are kept, once asked for, and forgotten
+    /// when there are more; 0: as many as usual. The result does not depend on it. It is there for
+    /// tests: small systems come to forget, too.
+    pub steps_kept: usize,
 }
 
 /// Where a search is.

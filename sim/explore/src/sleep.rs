@@ -70,7 +70,7 @@ impl Spare {
     }
 }
 
-/// Answers that are kept, a power of two.
+/// Answers that are kept, a power of two, unless told otherwise.
 const ANSWERS: usize = 1 << 14;
 
 /// What is asked when it is found out whether steps commute.
@@ -105,9 +105,13 @@ struct SideBySide {
 }
 
 impl Commuting {
-    /// No answers. `ends_in`: see [`Steps::ends_in`].
-    pub fn new(ends_in: Option<u32>) -> Self {
-        let answers = if ends_in.is_some() { 0 } else { ANSWERS };
+    /// No answers. `ends_in`: see [`Steps::ends_in`]; `kept`: see [`crate::Options::steps_kept`].
+    pub fn new(ends_in: Option<u32>, kept: usize) -> Self {
+        let answers = match (ends_in, kept) {
+            (Some(_), _) => 0,
+            (None, 0) => ANSWERS,
+            (None, kept) => kept.next_power_of_two().min(ANSWERS),
+        };
         Self { answers: vec![0; answers], ends_in, side_by_side: Vec::new() }
     }
 
@@ -191,7 +195,7 @@ impl Commuting {
             return self.side_by_side[outcome as usize].commute >> end & 1 != 0;
         }
         let key = (u64::from(outcome) << 32 | u64::from(b)) + 1;
-        let place = mix(key) as usize & (ANSWERS - 1);
+        let place = mix(key) as usize & (self.answers.len() - 1);
         let answer = self.answers[place];
         if answer >> 1 == key {
             return answer & 1 != 0;

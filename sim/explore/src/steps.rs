@@ -2,15 +2,18 @@
 //! is asked once, and the answer kept as the bits that it flips in a packed state.
 //!
 //! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
-//!   many states; when there are more than `MOST`, the table is begun anew.
+//!   many states; when there are more than are kept, the table is begun anew.
 
 use crate::bfs::Monitor;
 use crate::packed::{Layout, Packed};
 use crate::product::{MAX_PROCESSES, Step, fits};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
 
-/// Pairs of shared and local state that are kept.
+/// Pairs of shared and local state that are kept, unless told otherwise.
 const MOST: usize = 1 << 18;
+
+/// Places of an index by hash at first, unless fewer are kept.
+const PLACES: usize = 1 << 10;
 
 /// Bits of kind, shared and local state up to which a table of all their values is used.
 const DENSE_BITS: u32 = 12;
@@ -148,6 +151,8 @@ pub struct Steps<Label, const W: usize> {
     pub more: Vec<More>,
     /// Entries that are known.
     known: usize,
+    /// When there are more of them, there is no room.
+    most: usize,
     /// By number of the outcome: an entry's are next to each other.
     pub patches: Vec<Patch<W>>,
     /// Likewise.
@@ -167,16 +172,19 @@ pub struct Row {
 }
 
 impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
-    /// An empty table for processes of these kinds.
-    pub fn new(layout: &Layout, kinds: impl Iterator<Item = Kind>) -> Self {
+    /// An empty table for processes of these kinds. `kept`: see [`crate::Options::steps_kept`]; a
+    /// table of all values is used only where it is 0.
+    pub fn new(layout: &Layout, kinds: impl Iterator<Item = Kind>, kept: usize) -> Self {
         let kinds = kinds.map(|kind| u32::from(kind.0) + 1).max().unwrap_or(0);
         let kind_bits = kinds.next_power_of_two().trailing_zeros();
         let bits = kind_bits + layout.shared_bits + layout.local_bits;
-        let dense = bits <= DENSE_BITS;
+        let dense = bits <= DENSE_BITS && kept == 0;
+        let most = if kept == 0 { MOST } else { kept };
         let index = if dense {
             Index::Dense { kind_bits, local_bits: layout.local_bits }
         } else {
-            Index::Hashed { table: vec![NONE; 1 << 10], pairs: Vec::new() }
+            let places = most.next_power_of_two().clamp(2, PLACES);
+            Index::Hashed { table: vec![NONE; places], pairs: Vec::new() }
         };
         let none = More { first: 0, outcomes: 0, helper: NONE };
         let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
@@ -190,6 +198,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             entries,
             more: if dense { vec![none; 1 << bits] } else { Vec::new() },
             known: 0,
+            most,
             patches: Vec::new(),
             outcomes: Vec::new(),
             way_outs: false,
@@ -215,7 +224,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     /// Whether there is no room for `more` entries.
     #[inline]
     pub fn is_full(&self, more: usize) -> bool {
-        self.known + more > MOST
+        self.known + more > self.most
     }
 
     /// Forgets all entries.

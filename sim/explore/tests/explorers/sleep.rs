@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::common::naive::Naive;
+use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_bits::RandomBits;
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
@@ -23,21 +23,44 @@ const SYSTEMS: u64 = 10_000;
 /// who steps from where to where, so that a step may be special in one shared state and not in the next.
 struct SomeSteps;
 
+/// By shared and local state before and after.
+fn some_violate(shared: [Shared; 2], local: [Local; 2]) -> u64 {
+    let mut word = shared[0] as u64 ^ (shared[0] >> 64) as u64;
+    for part in [local[0], shared[1] as u64, local[1]] {
+        word = (word ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
+    }
+    if word.is_multiple_of(8) { 1 << (word >> 60) } else { 0 }
+}
+
+/// What one of those steps adds to the tally.
+fn counts_for(local_after: Local, violated: u64) -> u64 {
+    1 + (local_after << 8 & 0xFFFF) + (violated << 20)
+}
+
 impl<S: System> Monitor<S> for SomeSteps {
     type Tally = u64;
     const WHOLE: bool = false;
 
     fn step_violates(&self, step: &Step<S::Label>) -> u64 {
-        let mut word = step.before as u64 ^ (step.before >> 64) as u64;
-        for part in [step.local_before, step.after as u64, step.local_after] {
-            word = (word ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
-        }
-        if word.is_multiple_of(8) { 1 << (word >> 60) } else { 0 }
+        some_violate([step.before, step.after], [step.local_before, step.local_after])
     }
 
     fn record_step(&self, tally: &mut u64, step: &Step<S::Label>, violated: u64, times: u64) {
-        *tally += times * (1 + (step.local_after << 8 & 0xFFFF) + (violated << 20));
+        *tally += times * counts_for(step.local_after, violated);
     }
+}
+
+/// The tally of a whole graph, transition by transition.
+fn tally<L: Copy>(graph: &Graph<L>) -> u64 {
+    let all = graph.states.iter().zip(&graph.moves);
+    let of = |((before, _), moves): (&(State, usize), &Vec<(Move<L>, usize)>)| -> u64 {
+        let one = |(taken, _): &(Move<L>, usize)| {
+            let local = [before.1[taken.actor], taken.after.1[taken.actor]];
+            counts_for(local[1], some_violate([before.0, taken.after.0], local))
+        };
+        moves.iter().map(one).sum()
+    };
+    all.map(of).sum()
 }
 
 fn both<S: System, M: Monitor<S>>(
@@ -61,12 +84,17 @@ struct Worth {
     stuck: usize,
 }
 
-fn nothing_is_lost<S: System>(system: &S, what: &str, worth: &mut Worth) {
+/// `kept`: of how many pairs the steps are kept in one more search.
+fn nothing_is_lost<S: System>(system: &S, what: &str, kept: usize, worth: &mut Worth) {
     let naive = Naive::new(system);
     for symmetry in [false, true] {
         let [found, all] = both(system, &SomeSteps, symmetry);
         let what = format!("{what}, symmetry {symmetry}");
         same(&what, &found, &all);
+        let options = Options { symmetry, steps_kept: kept, ..Options::default() };
+        let forgot = explore(system, &SomeSteps, &options).expect("the system is small");
+        same(&format!("{what}, {kept} kept"), &forgot, &all);
+        assert_eq!(forgot.followed, found.followed, "{what}, {kept} kept");
         assert_eq!(all.followed, all.transitions, "{what}");
         worth.searches += u64::from(found.followed < found.transitions);
         worth.transitions += found.transitions - found.followed;
@@ -77,6 +105,7 @@ fn nothing_is_lost<S: System>(system: &S, what: &str, worth: &mut Worth) {
             let counts = (found.states as usize, found.transitions as usize);
             assert_eq!(counts, (graph.states.len(), graph.transitions()), "{what}");
             assert_eq!(found.depth as usize, graph.depth(), "{what}");
+            assert_eq!(found.tally, tally(&graph), "{what}");
         }
     }
 }
@@ -85,8 +114,10 @@ fn nothing_is_lost<S: System>(system: &S, what: &str, worth: &mut Worth) {
 fn whoever_sleeps_nothing_is_lost() {
     let (mut tables, mut bits) = (Worth::default(), Worth::default());
     for seed in 0..SYSTEMS {
-        nothing_is_lost(&RandomSystem::new(seed), &format!("system {seed}"), &mut tables);
-        nothing_is_lost(&RandomBits::new(seed), &format!("bits {seed}"), &mut bits);
+        // From one that forgets whenever it can to one that forgets now and then.
+        let kept = 1 << (seed % 11);
+        nothing_is_lost(&RandomSystem::new(seed), &format!("system {seed}"), kept, &mut tables);
+        nothing_is_lost(&RandomBits::new(seed), &format!("bits {seed}"), kept, &mut bits);
     }
     for worth in [tables, bits] {
         println!("{worth:?}");
