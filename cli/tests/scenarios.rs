@@ -86,6 +86,13 @@ fn the_file_says_what_is_expected_and_the_command_line_overrides_it() {
     run(&["check", &file("install.toml"), "--expect", "lifecycle-and-sysfs=holds"])
         .exits(1)
         .says(&["DIFFERS: expected holds"]);
+    // What makes more states for all the others is judged where it is asked for.
+    let race = file("v19-race.toml");
+    run(&["check", &race]).exits(0).says(&["not judged: no-false-failure"]);
+    run(&["check", &race, "--property", "no-false-failure"])
+        .exits(1)
+        .says(&["DIFFERS: expected not violated", "NULL after a request that returned 0: "]);
+    run(&["check", &race, "--expect", "no-false-failure=violated"]).exits(0);
     // A limit ends the search before anything is decided.
     run(&["check", &udev, "--states-limit", "3"]).exits(3).says(&["out of budget"]);
 }

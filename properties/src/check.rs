@@ -241,7 +241,7 @@ pub fn check(
 
 /// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
 /// for the others, so it is decided in an exploration of its own, within the same bounds; the counts are
-/// those of the others', and the end is the first that is not complete. Under
+/// those of the others'. If either is cut, both are: nothing is said to hold. Under
 /// `options.stop_when_violated` what is not wanted is not explored for.
 ///
 /// # Errors
@@ -266,8 +266,13 @@ pub fn check_all(
         let mut own = check(&remembering, &second)?;
         let number = Property::NoFalseFailure as usize;
         report.answers[number] = own.answers.swap_remove(number);
-        if report.end == End::Complete && wanted == 0 {
+        if report.end == End::Complete && wanted == 0 && own.end != End::Complete {
             report.end = own.end;
+            for answer in &mut report.answers {
+                if matches!(answer.verdict, Verdict::Holds { .. }) {
+                    answer.verdict = Verdict::OutOfBudget;
+                }
+            }
         }
     }
     Ok(report)

@@ -433,6 +433,16 @@ fn author_tree_needs_three_callers_to_be_wrong_about_a_failing_dependency() {
     assert!(matches!(two.answer(Property::NoFalseSuccess).verdict, Verdict::Holds { .. }));
 }
 
+/// The model of a certificate does not remember what this property reads, so it would never be violated.
+#[test]
+fn no_certificate_speaks_of_what_its_model_does_not_remember() {
+    let mut forged = certificate(&CERTIFIED[0]);
+    forged.properties[0].name = Property::NoFalseFailure.name().to_owned();
+    forged.seal();
+    let error = prove::verify("forged", &forged).expect_err("it is refused").to_string();
+    assert!(error.contains("found property 'no-false-failure'"), "{error}");
+}
+
 /// Under a fault that breaks mutual exclusion on the module list, nothing is proved that is false.
 #[test]
 fn faults_are_not_proved_away() {
