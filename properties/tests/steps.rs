@@ -90,6 +90,7 @@ const OPTIONS: Options<'static> = Options {
     progress: None,
     stop_when_violated: 0,
     threads: 1,
+    steps_kept: 0,
 };
 
 fn explored(scenario: &Scenario, mutant: Option<Mutant>) -> Report {
