@@ -5,6 +5,7 @@
 //! shown by the least such number, explored exhaustively in the exact model; whatever is said to hold
 //! has an invariant that can be written down as a certificate.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,7 +20,7 @@ use kmodcheck_sim::certificate::verify::{Refused, Verified};
 use kmodcheck_sim::certificate::{About, Certificate, CertificateError, Proved};
 
 use crate::check::{Trace, Verdict, check_all};
-use crate::property::{Property, View};
+use crate::property::{Property, Says, View};
 use crate::recorded::{Compared, Difference};
 
 /// The properties that speak of single steps, so that they can be proved for any number of callers.
@@ -269,22 +270,10 @@ pub fn prove(
         };
         answers.push(answer);
     }
-    let assumes = assumptions(&model);
     let certificate = match &setup {
         Ok(setup) if effort.certificate && !proved.is_empty() => {
-            setup.invariant(&effort.options).ok().map(|invariant| {
-                let line = |p: &Property| Proved {
-                    name: p.name().to_owned(),
-                    statement: p.statement().to_owned(),
-                };
-                let about = About {
-                    properties: proved.iter().map(line).collect(),
-                    assumes: assumes.clone(),
-                    any_number,
-                    forgetful,
-                };
-                Certificate::new(scenario, &about, &invariant)
-            })
+            let invariant = setup.invariant(&effort.options).ok();
+            invariant.map(|i| Certificate::new(scenario, &about(&model, &proved), &i))
         }
         _ => None,
     };
@@ -292,7 +281,7 @@ pub fn prove(
         answers,
         sizes: setup.ok().map(|setup| setup.sizes()),
         counts_up_to: model.counts_up_to(),
-        assumes,
+        assumes: assumptions(&model),
         certificate,
     })
 }
@@ -480,53 +469,96 @@ pub enum VerifyError {
     },
 }
 
+/// What a certificate was found to prove, in this program's own words: the file is not quoted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// What holds for any number of callers, and whether any step that is possible meets its premise.
+    pub properties: Vec<(Property, bool)>,
+    /// What that assumes, as [`Report::assumes`].
+    pub assumes: Vec<String>,
+    /// What was gone through.
+    pub verified: Verified,
+}
+
 /// Checks `certificate`, the content of `file`, with the checker of
-/// [`kmodcheck_sim::certificate::verify`], which knows nothing of how it was found.
+/// [`kmodcheck_sim::certificate::verify`], which knows nothing of how it was found. From the
+/// certificate come the scenario, the names of the properties and the invariant; all else that it says
+/// must be what the scenario and the properties say.
 ///
 /// # Errors
-/// The outer one: it cannot be read; the inner one: the first element that fails.
+/// The outer one: it cannot be read; the inner one: the first element that fails, or the first thing
+/// said that is not so.
 pub fn verify(
     file: &str,
     certificate: &Certificate,
-) -> Result<Result<Verified, Refused>, VerifyError> {
+) -> Result<Result<Confirmed, Refused>, VerifyError> {
     let model = certificate.model(file)?;
+    let properties = match proved(file, certificate, &model)? {
+        Ok(properties) => properties,
+        Err(why) => return Ok(Err(Refused { element: "properties".to_owned(), why })),
+    };
+    let (about, met) = (about(&model, &properties), Cell::new(0));
+    let bad = |step: &Step<Event>, history: bool| {
+        let view = View::of(&model, step);
+        let asked = if history { u64::MAX } else { WITHOUT_HISTORY };
+        let mut bad = false;
+        for property in properties.iter().filter(|p| asked >> **p as u64 & 1 != 0) {
+            match property.says(&view) {
+                Says::Nothing => {}
+                Says::Holds(_) => met.set(met.get() | 1 << *property as u64),
+                Says::Violated(_) => bad = true,
+            }
+        }
+        bad
+    };
+    let verified = certificate.check(file, &model, &about, bad)?;
+    let met = |p: &Property| (*p, met.get() >> *p as u64 & 1 != 0);
+    let properties = properties.iter().map(met).collect();
+    Ok(verified.map(|verified| Confirmed { properties, assumes: about.assumes, verified }))
+}
+
+/// The properties that a certificate names, in order; the inner error: what cannot be said of `model`.
+fn proved(
+    file: &str,
+    certificate: &Certificate,
+    model: &Model,
+) -> Result<Result<Vec<Property>, String>, VerifyError> {
+    let all = || Property::ALL.into_iter().filter(|p| is_certifiable(*p));
     let mut properties = Vec::new();
     for line in &certificate.properties {
-        let property = Property::from_name(&line.name).filter(|p| is_certifiable(*p));
-        properties.push(property.ok_or_else(|| {
-            VerifyError::Property {
-                file: file.to_owned(),
-                found: line.name.clone(),
-                expected: Property::ALL
-                    .into_iter()
-                    .filter(|p| is_certifiable(*p))
-                    .map(Property::name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }
-        })?);
+        let name = &line.name;
+        let Some(property) = all().find(|p| p.name() == name) else {
+            let expected = all().map(Property::name).collect::<Vec<_>>().join(", ");
+            let (file, found) = (file.to_owned(), name.clone());
+            return Err(VerifyError::Property { file, found, expected });
+        };
+        if properties.contains(&property) {
+            return Ok(Err(format!("found {name} twice, expected each at most once")));
+        }
+        if !property.applies(model) {
+            let why = "expected only what speaks of something that this scenario does";
+            return Ok(Err(format!("found {name}, {why}")));
+        }
+        properties.push(property);
     }
-    let safety = Safety::new(&model, properties);
-    let bad = |step: &Step<Event>, history: bool| {
-        let violated = safety.violated(step);
-        violated & if history { u64::MAX } else { WITHOUT_HISTORY } != 0
-    };
-    // Where the certificate itself decides whose history is read, it must not decide that.
-    let (any_number, forgetful) = kinds(&model);
-    let numbers = |kinds: &[Kind]| kinds.iter().map(|k| k.0).collect::<Vec<u8>>();
-    if certificate.any_number != numbers(&any_number)
-        || certificate.forgetful != numbers(&forgetful)
-    {
-        return Ok(Err(Refused {
-            element: "any_number, forgetful".to_owned(),
-            why: format!(
-                "expected {:?} and {:?} of this scenario",
-                numbers(&any_number),
-                numbers(&forgetful)
-            ),
-        }));
+    if properties.is_empty() {
+        return Ok(Err("found none, expected at least one that is proved".to_owned()));
     }
-    Ok(certificate.check(file, &model, bad)?)
+    properties.sort_unstable();
+    Ok(Ok(properties))
+}
+
+/// What a certificate of `properties` says beside its invariant: all of it follows from the model.
+fn about(model: &Model, properties: &[Property]) -> About {
+    let line =
+        |p: &Property| Proved { name: p.name().to_owned(), statement: p.statement().to_owned() };
+    let (any_number, forgetful) = kinds(model);
+    About {
+        properties: properties.iter().map(line).collect(),
+        assumes: assumptions(model),
+        any_number,
+        forgetful,
+    }
 }
 
 /// The recorded verdicts of the whole grand matrix for any number of callers.

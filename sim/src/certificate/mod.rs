@@ -7,18 +7,23 @@
 //! else in the file: it names a certificate, and tells a damaged file from a wrong proof. It is no
 //! part of the proof.
 //!
+//! A certificate is not believed in anything: what it says of itself for readers must be what the
+//! checker says, and there is one way only to write a proof down ([`Certificate::check`]).
+//!
 //! `format` and `version` come first; a reader refuses what it does not know.
 
 pub mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use kmodcheck_explore::coverability::Invariant;
+use kmodcheck_explore::coverability::{Excluded, Invariant, Tagged};
 use kmodcheck_explore::{Kind, Local, Shared, Step};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, ModelError};
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::Processes;
@@ -222,25 +227,16 @@ impl Certificate {
 
     /// As text to be saved: each place a line.
     pub fn to_json(&self) -> String {
-        let value = serde_json::to_value(self).expect("a certificate has nothing JSON lacks");
-        let object = value.as_object().expect("it is a struct");
-        let mut text = String::from("{");
-        let mut separator = "\n";
-        // In the order of the struct; `serde_json::Value` would sort the names.
-        for name in FIELDS {
-            write!(text, "{separator}  \"{name}\": ").expect("writing to a string succeeds");
-            separator = ",\n";
-            match (&object[name], name) {
-                (serde_json::Value::Array(lines), "properties" | "places") if !lines.is_empty() => {
-                    let lines: Vec<String> = lines.iter().map(|l| format!("    {l}")).collect();
-                    write!(text, "[\n{}\n  ]", lines.join(",\n"))
-                }
-                (value, _) => write!(text, "{value}"),
+        let text = serde_json::to_string(self).expect("a certificate has nothing JSON lacks");
+        let Fields(fields) = serde_json::from_str(&text).expect("it is a struct");
+        let lines = fields.iter().map(|(name, value)| match (value, name.as_str()) {
+            (Value::Array(lines), "properties" | "places") if !lines.is_empty() => {
+                let lines: Vec<String> = lines.iter().map(|l| format!("    {l}")).collect();
+                format!("  \"{name}\": [\n{}\n  ]", lines.join(",\n"))
             }
-            .expect("writing to a string succeeds");
-        }
-        text.push_str("\n}\n");
-        text
+            (value, _) => format!("  \"{name}\": {value}"),
+        });
+        format!("{{\n{}\n}}\n", lines.collect::<Vec<_>>().join(",\n"))
     }
 
     /// The model that it is about. It has at least the behaviours of the exact one with any number of
@@ -253,15 +249,14 @@ impl Certificate {
             .map_err(|error| CertificateError::Scenario { file: file.to_owned(), error })
     }
 
-    /// What it claims.
+    /// What it claims of a system of which `about` says who comes in any number and who forgets.
     ///
     /// # Errors
     /// A number that stands for nothing.
-    pub fn claim(&self, file: &str) -> Result<Claim, CertificateError> {
-        let kinds = |kinds: &[u8]| kinds.iter().map(|k| Kind(*k)).collect();
+    pub fn claim(&self, file: &str, about: &About) -> Result<Claim, CertificateError> {
         let mut claim = Claim {
-            any_number: kinds(&self.any_number),
-            forgetful: kinds(&self.forgetful),
+            any_number: about.any_number.clone(),
+            forgetful: about.forgetful.clone(),
             excluded: Vec::new(),
             tagged: Vec::new(),
         };
@@ -298,40 +293,115 @@ impl Certificate {
         Ok(claim)
     }
 
-    /// Checks the claim in `model`. `bad`: whether a step violates a property that is to be proved;
-    /// it is also told whether the history of the process that steps is known.
+    /// Checks the claim in `model`, and that the certificate says of it what is so: all of `about`, in
+    /// the one way in which [`Certificate::new`] writes it down. Nothing that `about` says may come from
+    /// the certificate. `bad`: whether a step violates a property that is to be proved; it is also told
+    /// whether the history of the process that steps is known.
     ///
     /// # Errors
-    /// The outer one: a number that stands for nothing; the inner one: the first element that fails.
+    /// The outer one: a number that stands for nothing; the inner one: the first element that fails, or
+    /// the first field that says something else.
     pub fn check(
         &self,
         file: &str,
         model: &Model,
+        about: &About,
         bad: impl Fn(&Step<Event>, bool) -> bool,
     ) -> Result<Result<Verified, Refused>, CertificateError> {
-        let claim = self.claim(file)?;
+        let claim = self.claim(file, about)?;
         let verified = Checker::new(&Processes { model }, &claim, bad).check();
-        let expected = self.content_digest();
         // After the elements: that one of them is wrong says more.
-        if verified.is_ok() && self.digest != expected {
-            let why = format!("found {}, expected {expected}: the file was changed", self.digest);
-            return Ok(Err(Refused { element: "digest".to_owned(), why }));
+        Ok(verified.and_then(|verified| match self.misstated(about, claim) {
+            Some(refused) => Err(refused),
+            None => Ok(verified),
+        }))
+    }
+
+    /// The first field that is not as it is when the claim is written down anew. The digest comes last:
+    /// with any other field, it is wrong, too.
+    fn misstated(&self, about: &About, claim: Claim) -> Option<Refused> {
+        let written = Self::new(&self.scenario, about, &invariant(claim));
+        let value =
+            |c: &Self| serde_json::to_value(c).expect("a certificate has nothing JSON lacks");
+        let anew = Self { digest: self.digest.clone(), ..written };
+        if let Some(refused) = difference("", Some(&value(self)), Some(&value(&anew))) {
+            return Some(refused);
         }
-        Ok(verified)
+        let (found, expected) = (&self.digest, self.content_digest());
+        (*found != expected).then(|| Refused {
+            element: "digest".to_owned(),
+            why: format!("found {found}, expected {expected}: the file was changed"),
+        })
     }
 }
 
-/// The fields of a certificate, in order.
-const FIELDS: [&str; 11] = [
-    "format",
-    "version",
-    "digest",
-    "properties",
-    "assumes",
-    "scenario",
-    "any_number",
-    "forgetful",
-    "anonymous",
-    "tags",
-    "places",
-];
+/// A claim as the prover gives it: in ascending order, nothing twice.
+fn invariant(claim: Claim) -> Invariant {
+    let excluded = claim.excluded.into_iter().map(|(Place { shared, slots }, mut others)| {
+        others.sort_unstable();
+        Excluded { shared, slots, others }
+    });
+    let tagged = claim.tagged.into_iter().map(|(Place { shared, slots }, tag)| Tagged {
+        shared,
+        slots,
+        kind: tag.kind,
+        slot: tag.slot.map(|slot| u8::try_from(slot).expect("it was read from a u8")),
+        local: tag.local,
+    });
+    let mut invariant = Invariant { excluded: excluded.collect(), tagged: tagged.collect() };
+    invariant.excluded.sort_unstable();
+    invariant.excluded.dedup();
+    invariant.tagged.sort_unstable();
+    invariant.tagged.dedup();
+    invariant
+}
+
+/// Where `found` is not what was `expected`; `None`: there is nothing of that name.
+fn difference(at: &str, found: Option<&Value>, expected: Option<&Value>) -> Option<Refused> {
+    match (found, expected) {
+        (found, expected) if found == expected => None,
+        (Some(Value::Object(found)), Some(Value::Object(expected))) => {
+            let dot = if at.is_empty() { "" } else { "." };
+            let names: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+            names.into_iter().find_map(|name| {
+                difference(&format!("{at}{dot}{name}"), found.get(name), expected.get(name))
+            })
+        }
+        (Some(Value::Array(found)), Some(Value::Array(expected))) => {
+            (0..found.len().max(expected.len()))
+                .find_map(|i| difference(&format!("{at}[{i}]"), found.get(i), expected.get(i)))
+        }
+        (found, expected) => {
+            let words = |v: Option<&Value>| v.map_or("nothing".to_owned(), Value::to_string);
+            let why = format!("found {}, expected {}", words(found), words(expected));
+            Some(Refused { element: at.to_owned(), why })
+        }
+    }
+}
+
+/// A struct's fields in its own order; `serde_json::Value` would sort the names.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a struct")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}

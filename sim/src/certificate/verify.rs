@@ -7,15 +7,23 @@
 //! excluded into one that is. *Tagged* are the control states with the tagged process and its
 //! history: the initial ones are among them, and every step that is possible beside processes that
 //! are not excluded leads to another one and violates nothing.
+//!
+//! What that takes is listed in `rules`, one by one, and each rule has a claim that only it refuses.
+//! Believed without a check: the system's `step`, `observe` and `wake`, and that no step of a
+//! *forgetful* process depends on what [`System::anonymous`] takes from it.
 
 mod enumerate;
+mod rules;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 
 use kmodcheck_explore::{Choice, DORMANT, Effect, Kind, Local, Shared, Step, System};
 
+use rules::Rule;
 use steps::{Actor, Move};
 
 /// A process that nobody follows: its kind, and its local state without history.
@@ -102,6 +110,17 @@ pub struct Checker<'s, S: System, B> {
     claim: &'s Claim,
     slots: Vec<(Kind, Local)>,
     crowds: Vec<(Kind, Local)>,
+    /// A rule that is not kept.
+    #[cfg(test)]
+    without: Option<Rule>,
+}
+
+/// What the induction has gone through.
+struct Induction<'s> {
+    beside: Beside,
+    excluded: Excluded<'s>,
+    predecessors: u64,
+    steps: u64,
 }
 
 impl<'s, S, B> Checker<'s, S, B>
@@ -117,7 +136,27 @@ where
         let slots = processes.iter().filter(|p| !crowd(&p.0)).copied().collect();
         let crowds: BTreeMap<Kind, Local> =
             processes.iter().filter(|p| crowd(&p.0)).copied().collect();
-        Self { system, bad, claim, slots, crowds: crowds.into_iter().collect() }
+        Self {
+            system,
+            bad,
+            claim,
+            slots,
+            crowds: crowds.into_iter().collect(),
+            #[cfg(test)]
+            without: None,
+        }
+    }
+
+    /// Whether a rule is kept: each is, but the one that a test takes out.
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "a test's checker knows which it does not keep")]
+    const fn keeps(&self, _: Rule) -> bool {
+        true
+    }
+
+    #[cfg(test)]
+    fn keeps(&self, rule: Rule) -> bool {
+        self.without != Some(rule)
     }
 
     /// Checks everything.
@@ -125,26 +164,39 @@ where
     /// # Errors
     /// The first element that fails.
     pub fn check(&self) -> Result<Verified, Refused> {
-        let processes = self.system.initial().processes;
-        for kind in &self.claim.any_number {
-            let locals: BTreeSet<Local> =
-                processes.iter().filter(|p| p.0 == *kind).map(|p| p.1).collect();
-            if locals.len() != 1 {
-                return refuse("any number", format!("{kind:?} does not begin in one local state"));
-            }
-        }
-        let taggable = |(kind, local): &(Kind, Local)| *local != DORMANT && !self.forgets(*kind);
-        if !self.crowds.iter().any(taggable) {
-            return refuse("any number", "nobody of whom a property speaks comes in any number");
-        }
-        let beside = self.tabulate();
-        let excluded = self.excluded(&beside)?;
-        let predecessors = self.closed(&beside, &excluded)?;
-        let steps = self.tagged(&beside, &excluded)?;
+        let Induction { beside, excluded, predecessors, steps } = self.induction()?;
         let enumerated = self.enumerate(&beside, &excluded)?;
         let reached = self.explore(&excluded)?;
         let anonymous = beside.values().flatten().collect::<BTreeSet<_>>().len();
         Ok(Verified { places: beside.len(), anonymous, predecessors, steps, enumerated, reached })
+    }
+
+    /// The proof: what is claimed is an invariant, and no step from it is bad. All else that is
+    /// checked follows from this, and is there to find a fault in it.
+    fn induction(&self) -> Result<Induction<'s>, Refused> {
+        self.crowd()?;
+        let beside = self.tabulate();
+        let excluded = self.excluded(&beside)?;
+        let predecessors = self.closed(&beside, &excluded)?;
+        let steps = self.tagged(&beside, &excluded)?;
+        Ok(Induction { beside, excluded, predecessors, steps })
+    }
+
+    /// Those who come in any number can.
+    fn crowd(&self) -> Result<(), Refused> {
+        let processes = self.system.initial().processes;
+        for kind in &self.claim.any_number {
+            let locals: BTreeSet<Local> =
+                processes.iter().filter(|p| p.0 == *kind).map(|p| p.1).collect();
+            if self.keeps(Rule::BeginsAlike) && locals.len() != 1 {
+                return refuse("any number", format!("{kind:?} does not begin in one local state"));
+            }
+        }
+        let waits = |(kind, local): &(Kind, Local)| *local != DORMANT && !self.forgets(*kind);
+        if self.keeps(Rule::SomebodyWaits) && !self.crowds.iter().any(waits) {
+            return refuse("any number", "nobody of whom a property speaks comes in any number");
+        }
+        Ok(())
     }
 
     fn forgets(&self, kind: Kind) -> bool {
@@ -177,13 +229,19 @@ where
             for actor in slots.chain(here.iter().map(|who| Actor::One(*who))) {
                 self.moves(&place, None, actor, &here, |_, _, how| {
                     let Some(how) = how else { return };
-                    let mut arrive = how.puts.clone();
-                    arrive.extend(here.iter().filter_map(|who| self.bystander(*who, &how)?));
+                    let mut arrive = Vec::new();
+                    if self.keeps(Rule::PutsArrive) {
+                        arrive.extend(&how.puts);
+                    }
+                    if self.keeps(Rule::BystandersArrive) {
+                        arrive.extend(here.iter().filter_map(|who| self.bystander(*who, &how)?));
+                    }
                     let new = !beside.contains_key(&how.to);
                     let there = beside.entry(how.to.clone()).or_default();
                     let before = there.len();
                     there.extend(arrive);
-                    if (new || there.len() > before) && !queue.contains(&how.to) {
+                    let grew = there.len() > before && self.keeps(Rule::TableIsClosed);
+                    if (new || grew) && !queue.contains(&how.to) {
                         queue.push_back(how.to);
                     }
                 });
@@ -207,7 +265,8 @@ where
             if let Some(who) = others.iter().find(|who| !here.contains(who)) {
                 return refuse(name(), format!("{who:?} is not in the checker's table there"));
             }
-            if *at == place && others.iter().all(|who| initial.contains(who)) {
+            let begins = *at == place && others.iter().all(|who| initial.contains(who));
+            if self.keeps(Rule::NotInitial) && begins {
                 return refuse(name(), "it contains an initial configuration");
             }
             excluded.entry(at).or_default().push((number, others));
@@ -218,6 +277,32 @@ where
     /// No step leads into an excluded element from outside: the least configurations from which one
     /// does are excluded, or not in the table.
     fn closed(&self, beside: &Beside, excluded: &Excluded<'_>) -> Result<u64, Refused> {
+        let (mut predecessors, mut outside) = (0, None);
+        self.predecessors(beside, excluded, |number, from, before| {
+            predecessors += 1;
+            if outside.is_none() && self.keeps(Rule::Closed) && !covered(excluded, from, &before) {
+                outside = Some((number, from.clone(), before));
+            }
+        });
+        match outside {
+            None => Ok(predecessors),
+            Some((number, from, before)) => refuse(
+                format!("excluded element {number}"),
+                format!(
+                    "a step leads into it from {from:?} with {before:?}, which is not excluded"
+                ),
+            ),
+        }
+    }
+
+    /// The least configurations from which a step leads into an excluded element, which is told by its
+    /// number; their processes in ascending order.
+    fn predecessors(
+        &self,
+        beside: &Beside,
+        excluded: &Excluded<'_>,
+        mut visit: impl FnMut(usize, &Place, Vec<Anyone>),
+    ) {
         let mut into: BTreeMap<Place, Vec<(&Place, Move, Origins)>> = BTreeMap::new();
         for (place, here) in beside {
             let slots = (0..self.slots.len()).map(Actor::Slot);
@@ -227,19 +312,23 @@ where
                     let mut origins = Origins::new();
                     for who in here {
                         if let Some(Some(to)) = self.bystander(*who, &how) {
-                            origins.entry(to).or_default().push(*who);
+                            let all = self.keeps(Rule::EveryOrigin);
+                            let known = origins.entry(to).or_default();
+                            if all || known.is_empty() {
+                                known.push(*who);
+                            }
                         }
                     }
                     into.entry(how.to.clone()).or_default().push((place, how, origins));
                 });
             }
         }
-        let mut predecessors = 0;
         for (place, elements) in excluded {
             for (from, how, origins) in into.get(*place).into_iter().flatten() {
+                let puts = if self.keeps(Rule::EveryPut) { how.puts.len() } else { 1 };
                 for (number, element) in elements {
                     let mut rest = element.to_vec();
-                    for put in &how.puts {
+                    for put in how.puts.iter().take(puts) {
                         if let Some(at) = rest.iter().position(|who| who == put) {
                             rest.remove(at);
                         }
@@ -247,23 +336,12 @@ where
                     let mut least = Vec::new();
                     choices(&rest, origins, how.takes.clone(), &mut least);
                     for mut before in least {
-                        predecessors += 1;
                         before.sort_unstable();
-                        let itself = from == place && includes(&before, element);
-                        if !itself && !covered(excluded, from, &before) {
-                            return refuse(
-                                format!("excluded element {number}"),
-                                format!(
-                                    "a step leads into it from {from:?} with {before:?}, which is \
-                                     not excluded"
-                                ),
-                            );
-                        }
+                        visit(*number, from, before);
                     }
                 }
             }
         }
-        Ok(predecessors)
     }
 
     /// The tagged process among those beside the place, if it has no slot; and the place without it.
@@ -283,22 +361,32 @@ where
         self.claim.tagged.iter().map(|(place, tag)| (place, *tag)).collect()
     }
 
+    /// The control states in which a tagged process begins.
+    fn initial_tagged(&self) -> Vec<(Place, Tag)> {
+        let place = self.initial_place();
+        let crowd = self.crowds.iter().map(|c| (None, *c));
+        let slots = self.slots.iter().enumerate().map(|(i, s)| (Some(i), *s));
+        let mut initial = Vec::new();
+        for (slot, (kind, local)) in crowd.chain(slots) {
+            let begins = match slot {
+                None => self.keeps(Rule::InitialOfCrowd),
+                Some(_) => self.keeps(Rule::InitialInSlot),
+            };
+            if begins && local != DORMANT && !self.forgets(kind) {
+                let mut place = place.clone();
+                slot.into_iter().for_each(|i| place.slots[i] = DORMANT);
+                initial.push((place, Tag { kind, slot, local }));
+            }
+        }
+        initial
+    }
+
     /// The initial control states are there, and every step that is possible leads to another one and
     /// is not bad.
     fn tagged(&self, beside: &Beside, excluded: &Excluded<'_>) -> Result<u64, Refused> {
         let known = self.known();
-        let place = self.initial_place();
-        for (kind, local) in &self.crowds {
-            let tag = Tag { kind: *kind, slot: None, local: *local };
-            if *local != DORMANT && !self.forgets(*kind) && !known.contains(&(&place, tag)) {
-                return refuse("tagged", format!("the initial {tag:?} is missing"));
-            }
-        }
-        for (slot, (kind, local)) in self.slots.iter().enumerate() {
-            let tag = Tag { kind: *kind, slot: Some(slot), local: *local };
-            let mut place = place.clone();
-            place.slots[slot] = DORMANT;
-            if *local != DORMANT && !self.forgets(*kind) && !known.contains(&(&place, tag)) {
+        for (place, tag) in &self.initial_tagged() {
+            if !known.contains(&(place, *tag)) {
                 return refuse("tagged", format!("the initial {tag:?} is missing"));
             }
         }
@@ -314,39 +402,54 @@ where
                 return refuse(name, "it is not of the system's shape");
             }
             let (at, me) = self.untagged(place, *tag);
-            let here = beside.get(&at).filter(|here| me.is_none_or(|me| here.contains(&me)));
-            let Some(here) = here else {
+            if !beside.get(&at).is_some_and(|here| me.is_none_or(|me| here.contains(&me))) {
                 return refuse(name, "it is not in the checker's table");
-            };
-            let with = |others: &[Anyone]| {
-                let mut all: Vec<Anyone> = others.iter().copied().chain(me).collect();
-                all.sort_unstable();
-                all
-            };
-            let can_stand = |others: &[Anyone]| !covered(excluded, &at, &with(others));
-            self.forgetting(place, *tag, &name)?;
-            let possible: BTreeSet<Anyone> =
-                here.iter().filter(|who| can_stand(&[**who])).copied().collect();
-            let slots = (0..self.slots.len()).map(Actor::Slot);
-            let crowd = possible.iter().map(|who| Actor::One(*who));
-            for actor in [Actor::Tag].into_iter().chain(slots).chain(crowd) {
-                let mut fails = None;
-                self.moves(place, Some(*tag), actor, &possible, |step, no_place, how| {
-                    if how.as_ref().is_some_and(|how| !can_stand(&how.takes)) {
-                        return;
-                    }
-                    steps += 1;
-                    let fault = self.fault(&known, actor, step, no_place, how.as_ref());
-                    if let Some(why) = fault.or_else(|| self.remembers(*tag, step)) {
-                        fails.get_or_insert(why);
-                    }
-                });
-                if let Some(why) = fails {
-                    return refuse(name, why);
+            }
+            if let Some(why) = self.forgetting(place, *tag) {
+                return refuse(name, why);
+            }
+            let mut fails = None;
+            self.possible(beside, excluded, (place, *tag), |actor, step, no_place, how| {
+                steps += 1;
+                if fails.is_none() {
+                    fails = self
+                        .fault(&known, actor, step, no_place, how.as_ref())
+                        .or_else(|| self.remembers(*tag, step));
                 }
+            });
+            if let Some(why) = fails {
+                return refuse(name, why);
             }
         }
         Ok(steps)
+    }
+
+    /// Every step that is possible from a tagged control state of the table beside processes that are
+    /// not excluded.
+    fn possible(
+        &self,
+        beside: &Beside,
+        excluded: &Excluded<'_>,
+        (place, tag): (&Place, Tag),
+        mut visit: impl FnMut(Actor, &Step<S::Label>, bool, Option<Move>),
+    ) {
+        let (at, me) = self.untagged(place, tag);
+        let can_stand = |others: &[Anyone]| {
+            let mut all: Vec<Anyone> = others.iter().copied().chain(me).collect();
+            all.sort_unstable();
+            !covered(excluded, &at, &all)
+        };
+        let here = beside[&at].iter().filter(|who| can_stand(&[**who]));
+        let here: BTreeSet<Anyone> = here.copied().collect();
+        let slots = (0..self.slots.len()).map(Actor::Slot);
+        let crowd = here.iter().map(|who| Actor::One(*who));
+        for actor in [Actor::Tag].into_iter().chain(slots).chain(crowd) {
+            self.moves(place, Some(tag), actor, &here, |step, no_place, how| {
+                if how.as_ref().is_none_or(|how| can_stand(&how.takes)) {
+                    visit(actor, step, no_place, how);
+                }
+            });
+        }
     }
 
     /// What is wrong with a step from a tagged control state.
@@ -358,47 +461,66 @@ where
         no_place: bool,
         how: Option<&Move>,
     ) -> Option<String> {
-        let asked = actor == Actor::Tag || self.forgets(step.kind);
+        let asked = match actor {
+            Actor::Tag => self.keeps(Rule::TagJudged),
+            _ => self.forgets(step.kind) && self.keeps(Rule::ForgetfulJudged),
+        };
         if asked && (self.bad)(step, actor == Actor::Tag) {
             return Some(format!("the step {:?} from it is a violation", step.label));
         }
         if no_place {
             return Some(format!("the step {:?} spawns a process without a place", step.label));
         }
-        let to = how.map(|how| (&how.to, how.tag.expect("a tag stays until it ends")))?;
-        (!known.contains(&to)).then(|| {
+        let Some(how) = how else {
+            let left = actor == Actor::Tag
+                || self.claim.forgetful.is_empty()
+                || !self.keeps(Rule::EndsByItself);
+            return (!left).then(|| {
+                format!("the step {:?} of another process ends its tagged process", step.label)
+            });
+        };
+        let to = (&how.to, how.tag.expect("a tag stays until it ends"));
+        (self.keeps(Rule::Listed) && !known.contains(&to)).then(|| {
             format!("the step {:?} leads from it to {to:?}, which is not listed", step.label)
         })
     }
 
-    /// What the tagged process does is what an anonymous one does, history apart.
-    fn forgetting(&self, place: &Place, tag: Tag, name: &str) -> Result<(), Refused> {
+    /// What the tagged process does, and what it sees of that, is what an anonymous one does, history
+    /// apart; or why not.
+    fn forgetting(&self, place: &Place, tag: Tag) -> Option<&'static str> {
         let plain = self.anonymous(tag.kind, tag.local);
+        if self.keeps(Rule::AnonymousIsSomebody) && plain == DORMANT {
+            return Some("its tagged process is nobody without its history");
+        }
         let steps = |local: Local| {
             let mut choices: Vec<Choice<S::Label>> = Vec::new();
             self.system.step(tag.kind, place.shared, local, &mut choices);
             for choice in &mut choices {
-                choice.local = self.anonymous(tag.kind, choice.local);
+                let own = self.sees(tag.kind, place.shared, choice.shared, choice.local);
+                choice.local = self.anonymous(tag.kind, own);
                 if let Effect::Spawn(kind, local) = &mut choice.effect {
                     *local = self.anonymous(*kind, *local);
                 }
             }
             choices
         };
-        if steps(tag.local) != steps(plain) {
-            return refuse(name, "a step of its tagged process depends on history");
-        }
-        Ok(())
+        (self.keeps(Rule::StepForgets) && steps(tag.local) != steps(plain))
+            .then_some("a step of its tagged process depends on history")
     }
 
-    /// What an anonymous process sees of a step is what the tagged one sees, history apart.
+    /// What an anonymous process sees of a step is what the tagged one sees, history apart, and it is
+    /// woken if that one is.
     fn remembers(&self, tag: Tag, step: &Step<S::Label>) -> Option<String> {
-        let seen = |local| {
-            let seen = self.sees(tag.kind, step.before, step.after, local);
-            self.anonymous(tag.kind, seen)
-        };
-        (seen(tag.local) != seen(self.anonymous(tag.kind, tag.local)))
-            .then(|| format!("what it sees of the step {:?} depends on history", step.label))
+        let seen = |local| self.sees(tag.kind, step.before, step.after, local);
+        let plain = |local| self.anonymous(tag.kind, local);
+        let (after, without) = (seen(tag.local), seen(plain(tag.local)));
+        if self.keeps(Rule::SightForgets) && plain(after) != plain(without) {
+            return Some(format!("what it sees of the step {:?} depends on history", step.label));
+        }
+        let (Effect::WakeAll(queue) | Effect::WakeOne(queue)) = step.effect else { return None };
+        let woken = |local| self.wakes(tag.kind, local, queue).map(plain);
+        (self.keeps(Rule::WakeForgets) && woken(after) != woken(plain(after)))
+            .then(|| format!("how the step {:?} wakes it depends on history", step.label))
     }
 }
 

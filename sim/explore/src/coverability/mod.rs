@@ -64,8 +64,12 @@ pub enum Undecided {
     #[error("a minimal configuration of more processes than an element holds")]
     TooManyTogether,
     /// A process may be spawned for whom the family has no place: of a kind that is followed one by
-    /// one, and all of them are running; or one whose history counts, by one whose does not.
-    #[error("a process may be spawned for which there is no place")]
+    /// one, and all of them are running; or one whose history counts, by one whose does not. Or nobody
+    /// may be left whose history counts, beside whom others are judged: they end by others' steps.
+    #[error(
+        "a process may be spawned for which there is no place, or all whose history counts may end by \
+         the steps of others"
+    )]
     NoPlace,
     /// The bad configurations can be reached backward, and no member of the family up to the limit
     /// violates the property.
@@ -208,14 +212,13 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     }
 
     /// The properties that the forward over-approximation does not exclude. All others hold for any
-    /// number of processes, if no process is spawned for whom the family has no place
-    /// ([`Setup::lacks_place`]).
+    /// number of processes, if not [`Setup::lacks_place`].
     pub fn possibly_violated(&self) -> u64 {
         self.possible & !(1 << EXHAUSTED)
     }
 
     /// Whether the forward over-approximation does not exclude that a process is spawned for whom the
-    /// family has no place.
+    /// family has no place, or that nobody is left to be tagged ([`Undecided::NoPlace`]).
     pub fn lacks_place(&self) -> bool {
         self.possible >> EXHAUSTED & 1 != 0
     }

@@ -40,7 +40,8 @@ pub(crate) const BLOCKS: Letter = u16::MAX - 3;
 /// Most letters.
 const MOST_LETTERS: usize = 4096;
 
-/// The number of the property 'a process was spawned and there was no place for it'.
+/// The number of the property 'a process was spawned and there was no place for it, or nobody may be left
+/// beside whom a forgetful one could be judged'.
 pub(crate) const EXHAUSTED: u32 = 63;
 
 /// The tagged process.
@@ -233,6 +234,7 @@ enum Actor {
 /// A step that wakes one process, of which there is one rule for each that it can wake.
 #[derive(Clone, Copy)]
 struct WakesOne {
+    actor: Actor,
     taken: Letter,
     put: Letter,
     /// The control state when nobody in it is woken.
@@ -659,7 +661,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
                     known.push(inner);
                 }
             }
-            Effect::None => self.rule(control, next, key, [taken, NONE], [put, NONE]),
+            Effect::None => self.rule(control, actor, next, key, [taken, NONE], [put, NONE]),
             Effect::WakeAll(queue) => {
                 if let Some(woken) = self.wake_tag(&next, actor, queue) {
                     next.tag.local = woken;
@@ -670,7 +672,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
                     }
                 }
                 let key = TransferKey { woken: Some(queue), ..key };
-                self.rule(control, next, key, [taken, NONE], [put, NONE]);
+                self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
             }
             Effect::WakeOne(queue) => self.wake_one(control, actor, next, key, [taken, put], queue),
             Effect::Spawn(spawned, local) => {
@@ -693,21 +695,21 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         if let Some(woken) = self.wake_tag(&next, actor, queue) {
             sleeper = true;
             let tag = Tag { local: woken, ..next.tag };
-            self.rule(control, Control { tag, ..next }, key, [taken, NONE], [put, NONE]);
+            self.rule(control, actor, Control { tag, ..next }, key, [taken, NONE], [put, NONE]);
         }
         for i in 0..self.family.slots.len() {
             if let Some(woken) = self.wake_slot(&next, actor, i, queue) {
                 sleeper = true;
                 let mut next = next;
                 next.slots[i] = woken;
-                self.rule(control, next, key, [taken, NONE], [put, NONE]);
+                self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
             }
         }
         if !sleeper {
             let key = TransferKey { nobody_on: Some(queue), ..key };
-            self.rule(control, next, key, [taken, NONE], [put, NONE]);
+            self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
         }
-        let wakes = WakesOne { taken, put, next, key, queue };
+        let wakes = WakesOne { actor, taken, put, next, key, queue };
         self.filling[control as usize].wake_one.push(wakes);
         let standing: Vec<Letter> = self.filling[control as usize].expanded.iter().collect();
         for letter in standing {
@@ -753,7 +755,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             }
             _ => new = self.anonymous_letter(spawned, local),
         }
-        self.rule(control, stays, key, [taken, NONE], [put, new]);
+        self.rule(control, actor, stays, key, [taken, NONE], [put, new]);
         // Or it is the tagged one from now on.
         if actor == Actor::Tag && !forgetful {
             let slot = if crowd { NO_SLOT } else { free.expect("there is one") as u8 };
@@ -765,7 +767,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
             } else {
                 moves.slots[usize::from(next.tag.slot)] = self.family.system.anonymous(kind, own);
             }
-            self.rule(control, moves, key, [NONE, NONE], [old, NONE]);
+            self.rule(control, actor, moves, key, [NONE, NONE], [old, NONE]);
         }
     }
 
@@ -784,7 +786,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
 
     /// The rule by which `wakes` wakes a process at `letter`, if it is asleep there.
     fn wake_this_one(&mut self, control: u32, wakes: &WakesOne, letter: Letter) {
-        let WakesOne { taken, put, next, key, queue } = *wakes;
+        let WakesOne { actor, taken, put, next, key, queue } = *wakes;
         if let Scope::Guided(guide) = self.scope {
             let (at, _) = self.filling[control as usize].guide;
             if taken != NONE && !guide.views.together(at, taken, letter) {
@@ -798,21 +800,26 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         }
         if let Some(woken) = self.family.system.wake(kind, local, queue) {
             let woken = self.anonymous_letter(kind, woken);
-            self.rule(control, next, key, [taken, letter], [put, woken]);
+            self.rule(control, actor, next, key, [taken, letter], [put, woken]);
         }
     }
 
     fn rule(
         &mut self,
         control: u32,
+        actor: Actor,
         next: Control,
         key: TransferKey,
         takes: [Letter; 2],
         puts: [Letter; 2],
     ) {
         // What follows the tagged process's end says nothing about it, and who else could violate a
-        // property has been tagged from the beginning in another run.
+        // property has been tagged from the beginning in another run; beside one who never steps, if
+        // nobody ever is. That one must not end by the steps of others.
         if next.tag.local == DORMANT && next.tag != Tag::NOBODY {
+            if actor != Actor::Tag && !self.family.forgetful.is_empty() {
+                self.note(control, actor, 1 << EXHAUSTED);
+            }
             return;
         }
         let to = self.control(next);

@@ -5,6 +5,7 @@
 mod common;
 
 mod agreement;
+mod any_number;
 mod checkpoint;
 mod counted;
 mod coverability;

@@ -73,19 +73,15 @@ where
         let mut counts = Vec::new();
         for callers in 1..=CALLERS {
             let mut seen: BTreeSet<Configuration> = BTreeSet::new();
-            for (place, tag) in &self.claim.tagged {
-                let first = there().any(|c| tag.slot.is_none() && *c == (tag.kind, tag.local));
-                if !first || *place != self.initial_place() {
-                    continue;
-                }
+            for (place, tag) in self.initial_tagged() {
                 let mut others = Vec::new();
                 for (kind, local) in there() {
-                    let number = callers - usize::from(*kind == tag.kind);
+                    let itself = tag.slot.is_none() && *kind == tag.kind;
                     let who = (*kind, self.anonymous(*kind, *local));
-                    others.extend(std::iter::repeat_n(who, number));
+                    others.extend(std::iter::repeat_n(who, callers - usize::from(itself)));
                 }
                 others.sort_unstable();
-                seen.insert((place.clone(), *tag, others));
+                seen.insert((place, tag, others));
             }
             let mut queue: Vec<Configuration> = seen.iter().cloned().collect();
             while let Some((place, tag, others)) = queue.pop() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kmodcheck_explore::{DORMANT, Effect, Kind, Local, Queue, Shared, Step, System};
 
-use super::{Anyone, Checker, Place, Tag};
+use super::{Anyone, Checker, Place, Rule, Tag};
 
 /// Who steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,13 @@ where
     /// What becomes of somebody who does not take part in a step: `None` if the step cannot be taken
     /// beside him, `Some(None)` if he ends.
     pub(super) fn bystander(&self, who: Anyone, how: &Move) -> Option<Option<Anyone>> {
-        let (kind, local) = who;
-        let mut local = self.sees(kind, how.from, how.to.shared, local);
+        let (kind, mut local) = who;
+        if self.keeps(Rule::CrowdSees) {
+            local = self.sees(kind, how.from, how.to.shared, local);
+        }
         match how.wakes {
             Wakes::Nobody => {}
+            Wakes::All(_) if !self.keeps(Rule::AllWakesCrowd) => {}
             Wakes::All(queue) => local = self.wakes(kind, local, queue).unwrap_or(local),
             Wakes::NobodyOn(queue) => {
                 if self.wakes(kind, local, queue).is_some() {
@@ -83,14 +86,22 @@ where
             (Actor::Slot(i), _) => (self.slots[i].0, place.slots[i]),
             (Actor::One(who), _) => who,
         };
-        if local == DORMANT {
+        let steps = match actor {
+            Actor::Tag => self.keeps(Rule::TagSteps),
+            Actor::Slot(_) => self.keeps(Rule::SlotsStep),
+            Actor::One(_) => self.keeps(Rule::CrowdSteps),
+        };
+        if !steps || local == DORMANT {
             return;
         }
         let mut choices = Vec::new();
         self.system.step(kind, place.shared, local, &mut choices);
         for choice in &choices {
             let (before, after) = (place.shared, choice.shared);
-            let own = self.sees(kind, before, after, choice.local);
+            let own = match self.keeps(Rule::ActorSees) {
+                true => self.sees(kind, before, after, choice.local),
+                false => choice.local,
+            };
             let step = Step {
                 kind,
                 before,
@@ -104,11 +115,18 @@ where
             };
             let mut to = Place { shared: after, slots: Vec::new() };
             for ((kind, _), local) in self.slots.iter().zip(&place.slots) {
-                let seen = self.sees(*kind, before, after, *local);
+                let seen = match self.keeps(Rule::SlotsSee) {
+                    true => self.sees(*kind, before, after, *local),
+                    false => *local,
+                };
                 to.slots.push(self.anonymous(*kind, seen));
             }
-            let mut tag =
-                tag.map(|t| Tag { local: self.sees(t.kind, before, after, t.local), ..t });
+            let mut tag = tag;
+            if let Some(t) = &mut tag
+                && self.keeps(Rule::TagSees)
+            {
+                t.local = self.sees(t.kind, before, after, t.local);
+            }
             let (mut takes, mut puts) = (Vec::new(), Vec::new());
             match actor {
                 Actor::Tag => tag = tag.map(|t| Tag { local: own, ..t }),
@@ -128,11 +146,13 @@ where
                 Effect::None => lives(false, plain),
                 Effect::WakeAll(queue) => {
                     let mut how = Move { wakes: Wakes::All(queue), ..plain };
-                    how.tag = how.tag.map(|t| Tag {
-                        local: self.woken_tag(t, actor, queue).unwrap_or(t.local),
-                        ..t
-                    });
-                    for i in 0..self.slots.len() {
+                    if let Some(t) = &mut how.tag
+                        && self.keeps(Rule::AllWakesTag)
+                    {
+                        t.local = self.woken_tag(*t, actor, queue).unwrap_or(t.local);
+                    }
+                    let wakes = self.keeps(Rule::AllWakesSlots);
+                    for i in (0..self.slots.len()).filter(|_| wakes) {
                         let now = how.to.slots[i];
                         how.to.slots[i] = self.woken_slot(now, actor, i, queue).unwrap_or(now);
                     }
@@ -144,17 +164,21 @@ where
                         && let Some(local) = self.woken_tag(t, actor, queue)
                     {
                         nobody = false;
-                        lives(false, Move { tag: Some(Tag { local, ..t }), ..plain.clone() });
+                        if self.keeps(Rule::OneWakesTag) {
+                            lives(false, Move { tag: Some(Tag { local, ..t }), ..plain.clone() });
+                        }
                     }
                     for i in 0..self.slots.len() {
                         if let Some(local) = self.woken_slot(plain.to.slots[i], actor, i, queue) {
                             nobody = false;
                             let mut how = plain.clone();
                             how.to.slots[i] = local;
-                            lives(false, how);
+                            if self.keeps(Rule::OneWakesSlot) {
+                                lives(false, how);
+                            }
                         }
                     }
-                    for who in others {
+                    for who in others.iter().filter(|_| self.keeps(Rule::OneWakesCrowd)) {
                         let seen = self.sees(who.0, before, after, who.1);
                         if let Some(woken) = self.wakes(who.0, seen, queue) {
                             let mut how = plain.clone();
@@ -164,7 +188,7 @@ where
                             lives(false, how);
                         }
                     }
-                    if nobody {
+                    if nobody && self.keeps(Rule::OneWakesNobody) {
                         lives(false, Move { wakes: Wakes::NobodyOn(queue), ..plain });
                     }
                 }
@@ -191,40 +215,53 @@ where
         let free = (0..self.slots.len()).find(|i| {
             self.slots[*i].0 == spawned
                 && plain.to.slots[*i] == DORMANT
-                && actor != Actor::Slot(*i)
+                && !(actor == Actor::Slot(*i) && self.keeps(Rule::ActorHoldsSlot))
                 && tag_slot != Some(*i)
         });
         if !crowd && free.is_none() {
-            return lives(true, plain.clone());
+            return lives(self.keeps(Rule::SpawnHasPlace), plain.clone());
         }
         let follows = !self.forgets(spawned);
         let mut stays = plain.clone();
         let anonymous = self.anonymous(spawned, local);
         match free {
-            Some(i) if !crowd => stays.to.slots[i] = anonymous,
-            _ => stays.puts.extend((local != DORMANT).then_some((spawned, anonymous))),
+            Some(i) if !crowd => {
+                if self.keeps(Rule::SpawnsIntoSlot) {
+                    stays.to.slots[i] = anonymous;
+                }
+            }
+            _ => {
+                if self.keeps(Rule::SpawnsIntoCrowd) && local != DORMANT {
+                    stays.puts.push((spawned, anonymous));
+                }
+            }
         }
-        lives(follows && self.forgets(kind), stays);
-        if actor == Actor::Tag && follows {
+        let lost = follows && self.forgets(kind) && self.keeps(Rule::ForgetfulSpawnsForgetful);
+        lives(lost, stays);
+        if actor == Actor::Tag && follows && self.keeps(Rule::HeirIsTagged) {
             let slot = if crowd { None } else { free };
             let mut moves = plain.clone();
             moves.tag = Some(Tag { kind: spawned, slot, local });
+            let parent = self.anonymous(kind, own);
             match tag_slot {
-                Some(i) => moves.to.slots[i] = self.anonymous(kind, own),
-                None => {
-                    moves.puts.extend((own != DORMANT).then(|| (kind, self.anonymous(kind, own))));
+                Some(i) => {
+                    if self.keeps(Rule::ParentStaysInSlot) {
+                        moves.to.slots[i] = parent;
+                    }
                 }
+                None => moves.puts.extend((own != DORMANT).then_some((kind, parent))),
             }
             lives(false, moves);
         }
     }
 
     fn woken_tag(&self, tag: Tag, actor: Actor, queue: Queue) -> Option<Local> {
-        if actor == Actor::Tag { None } else { self.wakes(tag.kind, tag.local, queue) }
+        let itself = actor == Actor::Tag && self.keeps(Rule::TagSleepsOn);
+        if itself { None } else { self.wakes(tag.kind, tag.local, queue) }
     }
 
     fn woken_slot(&self, local: Local, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
-        if actor == Actor::Slot(i) {
+        if actor == Actor::Slot(i) && self.keeps(Rule::SlotSleepsOn) {
             return None;
         }
         let kind = self.slots[i].0;
