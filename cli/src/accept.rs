@@ -1,13 +1,13 @@
 //! `kmodcheck accept LOG --format FORMAT`.
 
-use kmodcheck_explore::Transition;
+use kmodcheck_explore::product::Step;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
-use kmodcheck_sim::trace::ftrace::{FtraceError, Recording, Shown};
+use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown};
 use serde::Serialize;
 
 use crate::args::{Accept, Arguments};
@@ -16,6 +16,9 @@ use crate::{Ended, Failure, options, output};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
 const STATES: u64 = 8_000_000;
+
+/// Of the JSON that is printed. 2: what is taken not to have been recorded.
+const VERSION: u32 = 2;
 
 /// Callers of a scenario that is named, not read.
 const BUILT_IN_CALLERS: u8 = 2;
@@ -26,7 +29,8 @@ struct AcceptJson {
     version: u32,
     file: String,
     accepted: bool,
-    /// In how many states the model may be at the end, or before the line that is refused.
+    /// In how many states the model may be at the end, or before the line that is refused; of a log
+    /// of tracefs they are counted up to 10,000.
     states: usize,
     events: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +38,9 @@ struct AcceptJson {
     /// The line at which the tracer lost events; what follows is not decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost_line: Option<usize>,
+    /// Events that are taken not to have been recorded, so that what they tell of is hidden.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_recorded: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<StepJson>,
     /// Properties that every run violates that gives the log, and those that only some do.
@@ -84,10 +91,15 @@ fn ftrace(
         kmod: presets::kmod(&accept.kmod).expect("the argument is one of KMODS"),
     };
     let index = accept.modules.as_deref().map(options::read_index).transpose()?;
-    let recording = Recording::new(name, text, features, index.as_ref(), &accept.blacklist)?;
-    let watch = |t: &Transition<'_, Event>| {
+    let about = About {
+        index: index.as_ref(),
+        blacklist: &accept.blacklist,
+        without: &accept.without_probe,
+    };
+    let recording = Recording::new(name, text, features, about)?;
+    let watch = |step: &Step<Event>| {
         let model = recording.model();
-        View::of(model, &t.step()).violates(Property::ALL.iter().filter(|p| p.applies(model)))
+        View::of(model, step).violates(Property::ALL.iter().filter(|p| p.applies(model)))
     };
     let answer = match recording.decide_watching(limit, &watch) {
         Ok(answer) => answer,
@@ -111,13 +123,18 @@ fn ftrace(
         };
         output::print_json(&AcceptJson {
             format: "kmodcheck-accept",
-            version: 1,
+            version: VERSION,
             file: name.to_owned(),
             accepted: answer.is_accepted(),
             states: answer.states(),
             events: recording.cast().observations.len(),
             refused_line: answer.refused_line(&recording),
             lost_line: recording.lost_at(),
+            not_recorded: if answer.is_accepted() {
+                answer.not_recorded(&recording)
+            } else {
+                Vec::new()
+            },
             allowed: answer
                 .allowed(&recording)
                 .into_iter()
@@ -191,13 +208,14 @@ fn events(
         };
         output::print_json(&AcceptJson {
             format: "kmodcheck-accept",
-            version: 1,
+            version: VERSION,
             file: name.to_owned(),
             accepted,
             states,
             events: log.events.len(),
             refused_line: refused,
             lost_line: None,
+            not_recorded: Vec::new(),
             allowed: possible
                 .iter()
                 .map(|(actor, event)| StepJson { actor: actor.to_string(), step: words(event) })

@@ -386,6 +386,12 @@ pub(crate) struct Accept {
     #[arg(long, value_name = "MODULE")]
     pub blacklist: Vec<String>,
 
+    /// Do not look at an event, such as 'mod_tree_insert', and take what it tells of for hidden: where
+    /// its probe was wrong for that kernel. An event that the log has nowhere is hidden anyway. May be
+    /// given several times (ftrace).
+    #[arg(long, value_name = "NAME")]
+    pub without_probe: Vec<String>,
+
     /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
     /// a built-in scenario, such as 'race'.
     #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]

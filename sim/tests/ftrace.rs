@@ -3,7 +3,7 @@
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::{Action, Resolution};
-use kmodcheck_sim::trace::ftrace::{Answer, FtraceError, Recording};
+use kmodcheck_sim::trace::ftrace::{About, Answer, FtraceError, Recording};
 
 const LIMIT: u64 = 4_000_000;
 
@@ -25,7 +25,7 @@ fn features(kernel: &str, kmod: &str) -> Features {
 
 fn decide(name: &str, kernel: &str, kmod: &str) -> (Recording, Answer) {
     let (file, text) = log(name);
-    let recording = Recording::new(&file, &text, features(kernel, kmod), None, &[]).unwrap();
+    let recording = Recording::new(&file, &text, features(kernel, kmod), About::default()).unwrap();
     let answer = recording.decide(LIMIT).unwrap();
     (recording, answer)
 }
@@ -49,7 +49,7 @@ fn the_race_is_a_behaviour_of_v19() {
     let text = answer.text(&recording, true);
     // The look that nobody saw is put where it must have been: after the directory of vfat was made
     // and before its initstate, and it is the stand-in's reason to exit.
-    let lie = text.find("+ parmount-710: modprobe: stat /sys/module/vfat: exists: 'built in'");
+    let lie = text.find("+ modprobe-711: modprobe: stat /sys/module/vfat: exists: 'built in'");
     let mkfile = text.find("kobj=\"vfat\" attr=\"initstate\"").unwrap();
     let exit = text.find("sched_process_exit: comm=modprobe pid=711").unwrap();
     assert!(mkfile < lie.unwrap() && lie.unwrap() < exit, "{text}");
@@ -66,7 +66,7 @@ fn the_race_is_no_behaviour_of_v20() {
         assert!(line.contains("sched_process_exit") && line.contains("pid=711"), "{line}");
         let allowed = answer.allowed(&recording);
         let mine: Vec<&str> =
-            allowed.iter().filter(|(a, _)| a == "parmount-710").map(|(_, s)| &**s).collect();
+            allowed.iter().filter(|(a, _)| a == "modprobe-711").map(|(_, s)| &**s).collect();
         assert_eq!(mine, ["add_unformed_module: vfat is COMING: has to wait"]);
     }
 }
@@ -106,7 +106,7 @@ fn who_plays_whom() {
 #[test]
 fn what_cannot_be_read_is_an_error_with_its_line() {
     let read = |text: &str| {
-        Recording::new("x.log", text, features("6.1-debian", "v30"), None, &[])
+        Recording::new("x.log", text, features("6.1-debian", "v30"), About::default())
             .map(|_| ())
             .unwrap_err()
     };
@@ -124,10 +124,22 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
     let other = "cat-1 [000] ..... 1.0: sched_process_exec: filename=/bin/cat pid=1 old_pid=1\n";
     assert!(matches!(read(other), FtraceError::Nothing { .. }));
     let mut calls = String::new();
-    for pid in 1..=17 {
+    for pid in 1..=300 {
         calls += &format!("m-{pid} [000] ..... 1.0: get_fs_type: (x) fs=\"vfat\"\n");
     }
-    assert!(matches!(read(&calls), FtraceError::TooMany { calls: 17, .. }));
+    assert!(matches!(read(&calls), FtraceError::TooMany { found: 300, most: 128, .. }));
+    let mut modules = String::from("m-1 [000] ..... 1.0: sys_finit_module(fd: 0)\n");
+    modules += "m-1 [000] ..... 1.0: load_module: (x)\n";
+    for number in 1..=300 {
+        modules += &format!("m-1 [000] ..... 1.0: module_get: m{number} call_site=resolve_symbol\n");
+    }
+    assert!(matches!(read(&modules), FtraceError::TooMany { what: "modules", found: 22, .. }));
+    let mut names = String::new();
+    for pid in 1..=17 {
+        names += &format!("m-{pid} [000] ..... 1.0: get_fs_type: (x) fs=\"fs{pid}\"\n");
+    }
+    let error = read(&names);
+    assert!(matches!(error, FtraceError::TooMany { what: "requested names", found: 17, .. }));
 }
 
 /// Unrelated lines anywhere change nothing; lost events end what can be decided.
@@ -148,7 +160,7 @@ fn unrelated_lines_and_lost_events() {
     }
     let decide = |text: &str| {
         let features = features("6.1-debian", "v30");
-        let recording = Recording::new("x.log", text, features, None, &[]).unwrap();
+        let recording = Recording::new("x.log", text, features, About::default()).unwrap();
         let answer = recording.decide(LIMIT).unwrap();
         (recording, answer)
     };

@@ -4,22 +4,26 @@
 //! kernel did not start, is an actor. A modprobe that the kernel did start belongs to a caller, and
 //! the log does not say to which: the search tries every one that it may belong to.
 
-use kmodcheck_explore::MAX_PROCESSES;
+use std::collections::BTreeSet;
+
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
+use kmodcheck_model::Event;
+use kmodcheck_model::event::Claim;
 use kmodcheck_model::userspace::index::ModuleIndex;
 
 use super::FtraceError;
-use super::parse::{Line, What};
-use super::roles;
+use super::order::Place;
+use super::parse::{ENODEV, Line, What};
+use super::{probes, setting, story};
 
-/// Most modprobes that the kernel starts in one log.
-pub const MAX_HELPERS: usize = 32;
+/// Most calls, and most modprobes that the kernel starts, in one log.
+pub const MAX_CALLS: usize = 128;
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// This actor, by its place in the product.
+    /// This actor, by its place in [`Cast::players`].
     Actor(u8),
     /// This modprobe that the kernel started, by its place in [`Cast::helpers`].
     Helper(u8),
@@ -39,9 +43,9 @@ pub enum Meaning {
     /// modprobe begins.
     Exec,
     /// `call_usermodehelper_exec()` returns this.
-    HelperReturns(i64),
+    HelperReturns(i32),
     /// `__request_module()` returns this.
-    RequestReturns(i64),
+    RequestReturns(i32),
     /// `__get_fs_type()` found the file system and took a reference on its owner.
     Pinned,
     /// The last of these references is given back.
@@ -49,7 +53,12 @@ pub enum Meaning {
     /// `mount()` returns: whether `get_fs_type()` had found the file system.
     Mounted(bool),
     /// `finit_module()` is called.
-    Finit,
+    Finit {
+        /// It is `init_module()`, which no other call joins.
+        from_memory: bool,
+    },
+    /// It is about this module's file.
+    File(Option<ModuleId>),
     /// `load_module()` is called.
     LoadModule,
     /// The module is on the list, UNFORMED.
@@ -59,7 +68,7 @@ pub enum Meaning {
     /// `finished_loading()` returns this.
     Tested(bool),
     /// A reference on this dependency was taken.
-    Resolved(ModuleId),
+    Resolved(Option<ModuleId>),
     /// The notifiers are told COMING.
     Coming(Option<ModuleId>),
     /// `mod_sysfs_setup()` is called.
@@ -86,16 +95,16 @@ pub enum Meaning {
     Frees(Option<ModuleId>),
     /// `mod_sysfs_teardown()` is called.
     TearsDown(Option<ModuleId>),
-    /// A reference on a dependency was given back.
-    GivesBack,
+    /// A reference on this dependency was given back.
+    GivesBack(Option<ModuleId>),
     /// `do_init_module()` returns this.
-    InitReturns(i64),
+    InitReturns(i32),
     /// `load_module()` returns this.
-    LoadReturns(i64),
+    LoadReturns(i32),
     /// `finit_module()` returns this.
-    FinitReturns(i64),
+    FinitReturns(i32),
     /// `delete_module()` returns this.
-    DeleteReturns(i64),
+    DeleteReturns(i32),
     /// modprobe exits.
     Exit,
 }
@@ -109,6 +118,8 @@ pub struct Observation {
     pub who: Who,
     /// What.
     pub meaning: Meaning,
+    /// Where it is in the kernel's text.
+    pub(super) place: Option<Place>,
 }
 
 /// An actor of the log.
@@ -118,8 +129,6 @@ pub struct Player {
     pub task: String,
     /// What it does.
     pub action: Action,
-    /// Its place among the processes of the product.
-    pub place: u8,
 }
 
 /// A modprobe that the kernel started.
@@ -127,23 +136,8 @@ pub struct Player {
 pub struct Helper {
     /// Its command and process in the log.
     pub task: String,
-    /// The places of the callers it may belong to, one bit each.
-    pub callers: u16,
-    /// The observation at which it begins.
-    pub begins: usize,
-}
-
-/// Kinds of events that a recording may lack as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traced {
-    /// `finished_loading()`.
-    pub tests: bool,
-    /// `__get_fs_type()`'s references.
-    pub pins: bool,
-    /// The drop of the initial reference.
-    pub initial: bool,
-    /// The notification of LIVE.
-    pub live: bool,
+    /// The callers it may belong to, one bit for each place in [`Cast::players`].
+    pub callers: u128,
 }
 
 /// A log with its parts given out.
@@ -153,7 +147,7 @@ pub struct Cast {
     pub lines: Vec<Line>,
     /// Those that the model must explain, in order.
     pub observations: Vec<Observation>,
-    /// The actors, by place.
+    /// The actors, in the order of the scenario.
     pub players: Vec<Player>,
     /// The modprobes that the kernel started, in order.
     pub helpers: Vec<Helper>,
@@ -163,8 +157,8 @@ pub struct Cast {
     pub loaded: Vec<ModuleId>,
     /// The references on dependencies of which the log has a line: module, dependency.
     pub resolved: Vec<(ModuleId, ModuleId)>,
-    /// What is traced.
-    pub traced: Traced,
+    /// The places of the kernel's text of which the log has lines; what lies at others is hidden.
+    pub(super) probed: BTreeSet<Place>,
     /// The line at which the tracer lost events, by its place in [`Cast::lines`]: what follows is not
     /// decided, because nobody knows what happened in between.
     pub cut: Option<usize>,
@@ -184,70 +178,63 @@ impl Cast {
         index: Option<&ModuleIndex>,
         blacklist: &[String],
     ) -> Result<Self, FtraceError> {
-        let story = roles::Story::read(file, &lines)?;
+        probes::all_that_must_be(file, &lines)?;
+        let story = story::Story::read(file, &lines)?;
         if story.is_empty() {
             return Err(FtraceError::Nothing { file: file.to_owned() });
         }
-        let setting = roles::setting(&story, features, index, blacklist);
-        let places = setting.places(&story);
-        if places.len() > MAX_PROCESSES || story.helpers.len() > MAX_HELPERS {
-            let calls = places.len().max(story.helpers.len());
-            return Err(FtraceError::TooMany { file: file.to_owned(), calls, most: MAX_PROCESSES });
+        let too_many = |what, found| {
+            let file = file.to_owned();
+            Err(FtraceError::TooMany { file, what, found, most: MAX_CALLS })
+        };
+        if story.calls.len() > MAX_CALLS {
+            return too_many("calls (of get_fs_type(), request_module(), modprobe, rmmod)", story.calls.len());
         }
+        if story.helpers.len() > MAX_CALLS {
+            return too_many("modprobes that the kernel started", story.helpers.len());
+        }
+        let setting = setting::setting(file, &story, features, index, blacklist)?;
+        let place = |call: usize| setting.places[call];
+        let small = |number: usize| u8::try_from(number).expect("there are at most MAX_CALLS");
         let module = |name: &str| setting.module(name);
         let mut observations = Vec::new();
         for part in &story.parts {
             let who = match part.who {
-                roles::Who::Call(call) => Who::Actor(places[call]),
-                roles::Who::Helper(helper) => Who::Helper(helper as u8),
+                story::Who::Call(call) => Who::Actor(small(place(call))),
+                story::Who::Helper(helper) => Who::Helper(small(helper)),
             };
-            let Some(meaning) = meaning(part, &lines[part.line], &module, &setting) else {
-                continue;
-            };
-            observations.push(Observation { line: part.line, who, meaning });
+            if let Some(meaning) = meaning(part, &lines[part.line], &module, &setting) {
+                let place = Place::of(&lines[part.line].what);
+                observations.push(Observation { line: part.line, who, meaning, place });
+            }
         }
-        let begins = |helper: usize| {
-            let exec =
-                |o: &Observation| o.who == Who::Helper(helper as u8) && o.meaning == Meaning::Exec;
-            observations.iter().position(exec).expect("every helper has its exec")
-        };
         let helpers = story
             .helpers
             .iter()
-            .enumerate()
-            .map(|(number, helper)| Helper {
+            .map(|helper| Helper {
                 task: helper.task.clone(),
-                callers: helper.callers.iter().fold(0, |mask, call| mask | 1 << places[*call]),
-                begins: begins(number),
+                callers: helper.callers.iter().fold(0, |mask, call| mask | 1 << place(*call)),
             })
             .collect();
-        let mut players: Vec<Player> = story
+        let mut players: Vec<(usize, Player)> = story
             .calls
             .iter()
-            .zip(&places)
-            .map(|(call, place)| Player {
-                task: call.task.clone(),
-                action: setting.action(call),
-                place: *place,
+            .enumerate()
+            .map(|(number, call)| {
+                let player = Player { task: call.task.clone(), action: setting.action(call) };
+                (place(number), player)
             })
             .collect();
-        players.sort_by_key(|player| player.place);
-        let has = |wanted: fn(&Meaning) -> bool| observations.iter().any(|o| wanted(&o.meaning));
-        let traced = Traced {
-            tests: has(|m| matches!(m, Meaning::Tests(_))),
-            pins: has(|m| *m == Meaning::Pinned),
-            initial: has(|m| *m == Meaning::DropsInitial),
-            live: has(|m| matches!(m, Meaning::Live(_) | Meaning::Coming(_) | Meaning::Going(_))),
-        };
+        players.sort_by_key(|(place, _)| *place);
         Ok(Self {
             strangers: story.helpers.len() > story.requests(),
             loaded: setting.loaded.clone(),
             resolved: setting.resolved.clone(),
             scenario: setting.scenario,
             observations,
-            players,
+            players: players.into_iter().map(|(_, player)| player).collect(),
             helpers,
-            traced,
+            probed: story.probed,
             cut: story.cut,
             lines,
         })
@@ -258,6 +245,26 @@ impl Cast {
         self.observations.get(observation).map(|o| &self.lines[o.line])
     }
 
+    /// The event that would have told of a step, if it is one that the log has nowhere.
+    pub(super) fn would_tell(&self, step: &Event) -> Option<&'static str> {
+        let (place, event) = match step {
+            Event::AddUnformed { then: Claim::Free, early: false, .. } => {
+                (Place::Listed, "mod_tree_insert")
+            }
+            Event::FinishedLoading { .. } => (Place::Tests, "finished_loading"),
+            Event::LookUp { found: true, .. } => (Place::Pinned, "module_get"),
+            Event::SysfsInit { .. } => (Place::MakesDirectory, "mkdir"),
+            Event::AddModinfoAttrs { .. } => (Place::MakesInitstate, "mkfile"),
+            Event::CompleteFormation { .. } => (Place::Coming, "notify_robust"),
+            Event::SetLive { .. } => (Place::Live, "notify"),
+            Event::SysfsFini { .. } => (Place::TearsDown, "sysfs_teardown"),
+            Event::DropInitial { .. } => (Place::DropsInitial, "module_put"),
+            Event::HelperReturn { .. } => (Place::HelperReturns, "umh_exec_ret"),
+            _ => return None,
+        };
+        (!self.probed.contains(&place)).then_some(event)
+    }
+
     /// The requested names.
     pub fn name(&self, name: NameId) -> &str {
         &self.scenario.names[usize::from(name)].request
@@ -266,10 +273,10 @@ impl Cast {
 
 /// What the line means for the model; `None`: nothing.
 fn meaning(
-    part: &roles::Part,
+    part: &story::Part,
     line: &Line,
     module: &dyn Fn(&str) -> Option<ModuleId>,
-    setting: &roles::Setting,
+    setting: &setting::Setting,
 ) -> Option<Meaning> {
     let loading = part.module.as_deref().and_then(module);
     if part.out_of_order {
@@ -284,8 +291,10 @@ fn meaning(
         What::ModuleRequest { .. } | What::Helper { .. } => Meaning::StartsHelper,
         What::HelperReturns(ret) => Meaning::HelperReturns(*ret),
         What::RequestReturns { ret, .. } => Meaning::RequestReturns(*ret),
-        What::MountReturns(ret) => Meaning::Mounted(*ret != -ENODEV),
-        What::Finit => Meaning::Finit,
+        // A file system that was found may have no device itself.
+        What::MountReturns(ret) => Meaning::Mounted(*ret != -ENODEV || part.found),
+        What::Finit { from_memory } => Meaning::Finit { from_memory: *from_memory },
+        What::FinitFile(name) => Meaning::File(module(name)),
         What::FinitReturns(ret) => Meaning::FinitReturns(*ret),
         What::LoadModule => Meaning::LoadModule,
         What::LoadModuleReturns(ret) => Meaning::LoadReturns(*ret),
@@ -293,19 +302,13 @@ fn meaning(
         What::FinishedLoading(name) => Meaning::Tests(module(name)),
         What::FinishedLoadingReturns(finished) => Meaning::Tested(*finished),
         What::Get { module: name, site } => match site.as_str() {
-            "resolve_symbol" => match (loading, module(name)) {
-                (Some(by), Some(on)) if setting.depends(by, on) => Meaning::Resolved(on),
-                _ => return None,
-            },
+            "resolve_symbol" | "ref_module" => Meaning::Resolved(module(name)),
             "__get_fs_type" => Meaning::Pinned,
             _ => return None,
         },
         What::Put { module: name, site } => match site.as_str() {
             "do_init_module" => Meaning::DropsInitial,
-            "module_unload_free" => match (loading, module(name)) {
-                (Some(by), Some(on)) if setting.depends(by, on) => Meaning::GivesBack,
-                _ => return None,
-            },
+            "module_unload_free" => Meaning::GivesBack(module(name)),
             _ if part.last_reference => Meaning::Unpinned,
             _ => return None,
         },
@@ -332,6 +335,3 @@ fn meaning(
         What::DeleteModuleReturns(ret) => Meaning::DeleteReturns(*ret),
     })
 }
-
-/// `-ENODEV` is what `mount()` returns when `get_fs_type()` found nothing.
-const ENODEV: i64 = 19;

@@ -1,9 +1,10 @@
 //! Logs of a real kernel, in the text of tracefs: is what it did a behaviour of the model?
 //!
-//! `parse` reads lines; `cast` finds out who plays whom (which process of the log is which actor,
-//! which modules there are, what was loaded before the log begins); `play` says for each line what
-//! it means for the model: a step, a state, or a window in which a step that nobody saw must lie.
-//! [`super::accept`] decides, and `show` puts the hidden steps in their places.
+//! `parse` reads lines, and `probes` sees whether enough was recorded; `story` tells what each process
+//! of the log does, `order` in which order one can; `setting` makes a scenario of it, `cast` finds out
+//! who plays whom. `play` says for each line what it means for the model: a step, a state, or a window
+//! in which a step that nobody saw must lie. `search` decides, and `show` puts the hidden steps in
+//! their places.
 //!
 //! What is compared and what is not is told in `docs/reality.md`.
 
@@ -11,20 +12,23 @@ pub mod cast;
 mod order;
 pub mod parse;
 mod play;
-mod roles;
+mod probes;
+mod search;
+mod setting;
 mod show;
+mod story;
 
+pub use search::{COUNTED_STATES, Cost};
 pub use show::Shown;
 
-use kmodcheck_explore::{Product, Transition};
+use kmodcheck_explore::Kind;
+use kmodcheck_explore::product::Step;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::userspace::index::ModuleIndex;
 use kmodcheck_model::{Event, Model, ModelError};
 
 use self::cast::Cast;
-use self::play::{Memory, Play};
-use super::accept::{AcceptError, Cost, Verdict, accept};
-use crate::Processes;
+use self::search::{Decided, Search};
 
 /// Why a log cannot be held against the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,18 +51,38 @@ pub enum FtraceError {
         /// The file.
         file: String,
     },
-    /// More actors than a product has.
-    #[error(
-        "{file}: found {calls} calls (of get_fs_type(), request_module(), modprobe, rmmod), expected \
-         at most {most}: cut the log"
-    )]
+    /// More of something than the model takes.
+    #[error("{file}: found {found} {what}, expected at most {most}: cut the log")]
     TooMany {
         /// The file.
         file: String,
-        /// How many calls there are.
-        calls: usize,
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
         /// How many there may be.
         most: usize,
+    },
+    /// The log was recorded without something that the reader cannot do without.
+    #[error(
+        "{file}:{line}: found '{found}' and nowhere in the log an event '{event}', expected one: \
+         record it with that probe, see tools/real-kernel"
+    )]
+    Missing {
+        /// The file.
+        file: String,
+        /// The line that shows that there was such an event.
+        line: usize,
+        /// That line.
+        found: String,
+        /// The event.
+        event: &'static str,
+    },
+    /// `without` names an event that the reader does not know.
+    #[error("found '{name}' as the name of an event, expected one of {}", parse::EVENTS.join(", "))]
+    Event {
+        /// What it names.
+        name: String,
     },
     /// The scenario that was made of the log cannot be modelled.
     #[error("{file}: {error}")]
@@ -76,12 +100,45 @@ pub enum FtraceError {
         /// The line that came next.
         line: usize,
         /// Why.
-        error: AcceptError,
+        error: Undecided,
     },
 }
 
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undecided {
+    /// The limit was met.
+    #[error(
+        "undecided: the limit of {limit} states was met before observation {}, of which {widest} \
+         there", at + 1
+    )]
+    TooMany {
+        /// The limit.
+        limit: usize,
+        /// The observation that came next, by number from 0.
+        at: usize,
+        /// How many of the states belong there.
+        widest: usize,
+    },
+    /// A step wanted to start a process, and there is no further one of that kind.
+    #[error("undecided: a step starts a process of kind {} and none is left", .0.0)]
+    PoolExhausted(Kind),
+}
+
 /// What somebody wants to know of the steps of a run, one bit for each thing.
-pub type Watch<'a> = &'a dyn Fn(&Transition<'_, Event>) -> u64;
+pub type Watch<'a> = &'a dyn Fn(&Step<Event>) -> u64;
+
+/// What is known of a log besides its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The module indexes of the kernel that was recorded; without them, what modprobe goes through is
+    /// inferred from the log.
+    pub index: Option<&'a ModuleIndex>,
+    /// The modules that modprobe's configuration blacklists.
+    pub blacklist: &'a [String],
+    /// Events that are not looked at, by the names of [`parse::EVENTS`]: what they tell is hidden.
+    pub without: &'a [String],
+}
 
 /// A log, and the model that it is held against.
 #[derive(Clone, Debug)]
@@ -94,13 +151,11 @@ pub struct Recording {
 /// What became of it.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    verdict: Verdict<Event, Memory>,
+    decided: Decided,
 }
 
 impl Recording {
-    /// Reads `text`, the content of `file`, and makes the scenario: with the module indexes of the
-    /// kernel that was recorded, if there are any, else with what the log itself tells. `blacklist`:
-    /// the modules that modprobe's configuration blacklists.
+    /// Reads `text`, the content of `file`, and makes the scenario.
     ///
     /// # Errors
     /// Text that is not of tracefs, or a log that tells too little.
@@ -108,11 +163,13 @@ impl Recording {
         file: &str,
         text: &str,
         features: Features,
-        index: Option<&ModuleIndex>,
-        blacklist: &[String],
+        about: About<'_>,
     ) -> Result<Self, FtraceError> {
-        let lines = parse::parse(file, text)?;
-        let cast = Cast::new(file, lines, features, index, blacklist)?;
+        if let Some(name) = about.without.iter().find(|n| !parse::EVENTS.contains(&n.as_str())) {
+            return Err(FtraceError::Event { name: name.clone() });
+        }
+        let lines = parse::parse(file, text, about.without)?;
+        let cast = Cast::new(file, lines, features, about.index, about.blacklist)?;
         let model = Model::new(cast.scenario.clone(), None)
             .map_err(|error| FtraceError::Model { file: file.to_owned(), error })?;
         Ok(Self { file: file.to_owned(), cast, model })
@@ -141,67 +198,44 @@ impl Recording {
     /// # Errors
     /// The limit was met.
     pub fn decide_watching(&self, limit: u64, watch: Watch<'_>) -> Result<Answer, FtraceError> {
-        let system = Processes { model: &self.model };
-        let product = Product::new(&system).ok_or_else(|| FtraceError::TooMany {
-            file: self.file.clone(),
-            calls: self.model.processes().len(),
-            most: kmodcheck_explore::MAX_PROCESSES,
-        })?;
-        let play = Play::new(&self.model, &self.cast, watch);
-        match accept(&product, &play, limit) {
-            Ok(verdict) => Ok(Answer { verdict }),
-            Err(error) => {
+        Search::new(&self.model, &self.cast, watch, limit).decide().map_or_else(
+            |error| {
                 let line = match error {
-                    AcceptError::TooMany { at, .. } => self.cast.line_of(at),
-                    AcceptError::PoolExhausted(_) => None,
+                    Undecided::TooMany { at, .. } => self.cast.line_of(at),
+                    Undecided::PoolExhausted(_) => None,
                 };
                 let line = line.map_or(0, |line| line.number);
                 Err(FtraceError::Undecided { file: self.file.clone(), line, error })
-            }
-        }
+            },
+            |decided| Ok(Answer { decided }),
+        )
     }
 }
 
 impl Answer {
     /// Whether the log is a behaviour of the model.
     pub fn is_accepted(&self) -> bool {
-        self.verdict.is_accepted()
+        self.decided.refused.is_none()
     }
 
-    /// In how many states the model may be at the end, or before the line that is refused.
+    /// In how many states the model may be at the end, or before the line that is refused; counted up
+    /// to [`COUNTED_STATES`].
     pub fn states(&self) -> usize {
-        match &self.verdict {
-            Verdict::Accepted { states, .. } | Verdict::Refused { states, .. } => {
-                let mut distinct: Vec<_> = states.iter().map(|(state, _)| state).collect();
-                distinct.sort_unstable();
-                distinct.dedup();
-                distinct.len()
-            }
-        }
+        self.decided.states
     }
 
     /// What the watch said in every run that gives the log, and in some.
     pub fn watched(&self) -> (u64, u64) {
-        match &self.verdict {
-            Verdict::Accepted { states, .. } | Verdict::Refused { states, .. } => {
-                let bits = states.iter().map(|(_, memory)| memory.watched);
-                bits.fold((u64::MAX, 0), |(every, some), bits| (every & bits, some | bits))
-            }
-        }
+        self.decided.watched
     }
 
     /// What the decision took.
     pub fn cost(&self) -> Cost {
-        match &self.verdict {
-            Verdict::Accepted { cost, .. } | Verdict::Refused { cost, .. } => *cost,
-        }
+        self.decided.cost
     }
 
     /// The number of the line that is refused, in its file.
     pub fn refused_line(&self, recording: &Recording) -> Option<usize> {
-        match &self.verdict {
-            Verdict::Accepted { .. } => None,
-            Verdict::Refused { at, .. } => recording.cast.line_of(*at).map(|line| line.number),
-        }
+        recording.cast.line_of(self.decided.refused?).map(|line| line.number)
     }
 }

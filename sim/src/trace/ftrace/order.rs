@@ -62,7 +62,8 @@ impl Place {
             What::HelperReturns(_) => Self::HelperReturns,
             What::RequestReturns { .. } => Self::RequestReturns,
             What::MountReturns(_) => Self::MountReturns,
-            What::Finit => Self::Finit,
+            What::FinitFile(_) => return None,
+            What::Finit { .. } => Self::Finit,
             What::FinitReturns(_) => Self::FinitReturns,
             What::LoadModule => Self::LoadModule,
             What::LoadModuleReturns(_) => Self::LoadReturns,
@@ -70,7 +71,7 @@ impl Place {
             What::FinishedLoading(_) => Self::Tests,
             What::FinishedLoadingReturns(_) => Self::Tested,
             What::Get { site, .. } => match site.as_str() {
-                "resolve_symbol" => Self::Resolved,
+                "resolve_symbol" | "ref_module" => Self::Resolved,
                 "__get_fs_type" => Self::Pinned,
                 _ => return None,
             },
@@ -111,8 +112,10 @@ impl Place {
             GetFsType | Delete | Finit => {
                 &[Outside, MountReturns, FinitReturns, DeleteReturns, RequestReturns]
             }
-            // A module's init may request a module.
-            Request => &[Outside, GetFsType, RequestReturns, FinitReturns, Inits, Registers],
+            // A module's init may request a module, and so may `mount()` once it has its file system.
+            Request => {
+                &[Outside, GetFsType, Pinned, RequestReturns, FinitReturns, Inits, Registers]
+            }
             Requested => &[Request],
             StartsHelper => &[Requested],
             HelperReturns => &[StartsHelper],

@@ -10,6 +10,51 @@
 
 use super::FtraceError;
 
+/// `-EEXIST`, as a positive number; likewise the others.
+pub(super) const EEXIST: i32 = 17;
+pub(super) const ENOENT: i32 = 2;
+pub(super) const EBUSY: i32 = 16;
+pub(super) const ENODEV: i32 = 19;
+pub(super) const ENOMEM: i32 = 12;
+
+/// The events that are read, by the names that `tools/real-kernel` gives to its probes.
+pub const EVENTS: [&str; 34] = [
+    "delete_module",
+    "do_init",
+    "do_init_ret",
+    "finished_loading",
+    "finished_loading_ret",
+    "finit_file",
+    "free_module",
+    "get_fs_type",
+    "load_module",
+    "load_module_ret",
+    "mkdir",
+    "mkfile",
+    "mod_sysfs_setup",
+    "mod_sysfs_setup_ret",
+    "mod_tree_insert",
+    "module_free",
+    "module_get",
+    "module_load",
+    "module_put",
+    "module_request",
+    "notify",
+    "notify_robust",
+    "register_fs",
+    "request_module",
+    "request_module_ret",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sys_delete_module",
+    "sys_finit_module",
+    "sys_init_module",
+    "sys_mount",
+    "sysfs_teardown",
+    "umh_exec",
+    "umh_exec_ret",
+];
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -62,24 +107,29 @@ pub enum What {
         name: String,
     },
     /// `call_usermodehelper_exec()` returns.
-    HelperReturns(i64),
+    HelperReturns(i32),
     /// `__request_module()` returns.
     RequestReturns {
         /// This.
-        ret: i64,
+        ret: i32,
         /// To `get_fs_type()`, as far as the probe says where to.
         to_get_fs_type: bool,
     },
     /// `mount()` returns.
-    MountReturns(i64),
+    MountReturns(i32),
     /// `finit_module()` or `init_module()` is called.
-    Finit,
+    Finit {
+        /// `init_module()`.
+        from_memory: bool,
+    },
+    /// `idempotent_init_module()` is called, of this module's file.
+    FinitFile(String),
     /// It returns.
-    FinitReturns(i64),
+    FinitReturns(i32),
     /// `load_module()` is called.
     LoadModule,
     /// It returns.
-    LoadModuleReturns(i64),
+    LoadModuleReturns(i32),
     /// `mod_tree_insert()` of a module that is UNFORMED.
     Listed(String),
     /// `finished_loading()` is called.
@@ -105,12 +155,12 @@ pub enum What {
         /// The module.
         module: String,
         /// The state that they are told: 0 LIVE, 1 COMING, 2 GOING.
-        state: i64,
+        state: i32,
     },
     /// `mod_sysfs_setup()` is called.
     SysfsSetup(String),
     /// It returns.
-    SysfsSetupReturns(i64),
+    SysfsSetupReturns(i32),
     /// `sysfs_create_dir_ns()` of a directory below /sys/module is called.
     MakesDirectory(String),
     /// `sysfs_create_file_ns()` of an initstate is called.
@@ -120,7 +170,7 @@ pub enum What {
     /// `do_init_module()` is called.
     DoInit(String),
     /// It returns.
-    DoInitReturns(i64),
+    DoInitReturns(i32),
     /// `register_filesystem()` is called.
     Registers {
         /// The file system.
@@ -135,14 +185,14 @@ pub enum What {
     /// `delete_module()` is called; of which module, if a probe says it.
     DeleteModule(Option<String>),
     /// It returns.
-    DeleteModuleReturns(i64),
+    DeleteModuleReturns(i32),
 }
 
-/// Reads `text`, the content of `file`.
+/// Reads `text`, the content of `file`; the events that `without` names are taken for unrelated.
 ///
 /// # Errors
 /// A line that is none of tracefs, or an event of ours without a field that it must have.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, FtraceError> {
+pub fn parse(file: &str, text: &str, without: &[String]) -> Result<Vec<Line>, FtraceError> {
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -155,7 +205,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Line>, FtraceError> {
             found: shortened(found),
             expected: expected.to_owned(),
         };
-        lines.push(parse_line(index + 1, line, &error)?);
+        lines.push(parse_line(index + 1, line, without, &error)?);
     }
     Ok(lines)
 }
@@ -171,7 +221,12 @@ fn shortened(text: &str) -> String {
 
 type Error<'e> = &'e dyn Fn(&str, &str) -> FtraceError;
 
-fn parse_line(number: usize, line: &str, error: Error<'_>) -> Result<Line, FtraceError> {
+fn parse_line(
+    number: usize,
+    line: &str,
+    without: &[String],
+    error: Error<'_>,
+) -> Result<Line, FtraceError> {
     let whole = |command: &str, pid, what| Line {
         number,
         text: line.to_owned(),
@@ -207,7 +262,10 @@ fn parse_line(number: usize, line: &str, error: Error<'_>) -> Result<Line, Ftrac
             rest.split_at(end)
         }
     };
-    let what = what(event, fields, error)?;
+    let what = match without.iter().any(|name| name == event) {
+        true => What::Unrelated,
+        false => what(event, fields, error)?,
+    };
     Ok(whole(command.trim(), pid, what))
 }
 
@@ -265,10 +323,16 @@ impl<'f> Fields<'f> {
         Ok(self.string(name)?.replace('-', "_"))
     }
 
-    fn number(&self, name: &str) -> Result<i64, FtraceError> {
+    /// The module of a file's name, `NAME.ko` or `NAME.ko.xz`.
+    fn stem(&self, name: &str) -> Result<String, FtraceError> {
+        let file = self.module(name)?;
+        Ok(file.split('.').next().unwrap_or("").to_owned())
+    }
+
+    fn number(&self, name: &str) -> Result<i32, FtraceError> {
         let value = self.raw(name).ok_or_else(|| self.missing(name))?;
         number(value).ok_or_else(|| {
-            let expected = format!("a number after '{name}=' in an event '{}'", self.event);
+            let expected = format!("a number of 32 bits after '{name}=' in '{}'", self.event);
             (self.error)(value, &expected)
         })
     }
@@ -282,18 +346,22 @@ impl<'f> Fields<'f> {
     }
 
     /// The result after `->`.
-    fn result(&self) -> Result<i64, FtraceError> {
+    fn result(&self) -> Result<i32, FtraceError> {
         let value = self.text.split("->").nth(1).unwrap_or("").trim();
         number(value).ok_or_else(|| {
-            (self.error)(self.text, &format!("a number after '->' in an event '{}'", self.event))
+            (self.error)(self.text, &format!("a number of 32 bits after '->' in '{}'", self.event))
         })
     }
 }
 
-/// Decimal, or hexadecimal as the unsigned 64-bit pattern of a negative number.
-fn number(text: &str) -> Option<i64> {
+/// Decimal, or hexadecimal as the unsigned 64-bit pattern of a negative number. Whatever is read here
+/// is an `int` of the kernel.
+fn number(text: &str) -> Option<i32> {
     match text.strip_prefix("0x") {
-        Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).ok().map(|n| n as i64),
+        Some(hexadecimal) => {
+            let bits = u64::from_str_radix(hexadecimal, 16).ok()?;
+            i32::try_from(bits.cast_signed()).ok()
+        }
         None => text.parse().ok(),
     }
 }
@@ -315,7 +383,9 @@ fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError
         },
         "sys_mount" if returns => What::MountReturns(f.result()?),
         "sys_finit_module" | "sys_init_module" if returns => What::FinitReturns(f.result()?),
-        "sys_finit_module" | "sys_init_module" => What::Finit,
+        "sys_finit_module" => What::Finit { from_memory: false },
+        "sys_init_module" => What::Finit { from_memory: true },
+        "finit_file" => What::FinitFile(f.stem("file")?),
         "load_module" => What::LoadModule,
         "load_module_ret" => What::LoadModuleReturns(f.number("ret")?),
         "mod_tree_insert" => What::Listed(f.module("name")?),

@@ -1,50 +1,42 @@
-//! What each line of a log means for the model: a [`Log`] of observations.
+//! What each line of a log means for the model.
 //!
 //! A probe at the entry of a function says that its step has not been taken, one at the return that it
 //! has: between the two lies a window in which it must be. What has no probe is hidden, and may be
 //! anywhere between the lines before and after it of the same process. What a process is in (a
-//! system call, a window) is remembered beside the model's state, and so is which modprobe belongs to
-//! which caller.
+//! system call, a window) is remembered beside the model's state.
 
-use kmodcheck_explore::{Configuration, DORMANT, MAX_PROCESSES, Transition};
+use kmodcheck_explore::product::Step;
+use kmodcheck_explore::{Kind, Local, Shared};
 use kmodcheck_model::event::{Claim, InitOutcome, Woken};
 use kmodcheck_model::scenario::{Action, ModuleId};
-use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Task};
+use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret};
 
-use super::Watch;
-use super::cast::{Cast, MAX_HELPERS, Meaning, Observation, Who};
-use crate::Processes;
-use crate::trace::accept::{Fit, Log};
+use super::cast::{Cast, Meaning, Observation};
+use super::order::Place;
+use super::parse;
 
-/// A modprobe that has not begun.
-const NOT_BEGUN: u8 = 0xff;
-/// A process that looked like a modprobe of a request and is none.
-const STRANGER: u8 = 0xfe;
+const EBUSY: i32 = -parse::EBUSY;
+const EEXIST: i32 = -parse::EEXIST;
+
 /// No module.
 const NONE: ModuleId = ModuleId::MAX;
 
-/// What is remembered of a run beside the model's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Memory {
-    /// By modprobe: the process of the product that it is.
-    plays: [u8; MAX_HELPERS],
-    /// By process of the product.
-    inside: [Inside; MAX_PROCESSES],
-    /// What the watch said of the steps so far.
-    pub(super) watched: u64,
-}
-
 /// What a process is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Inside {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Inside {
     call: Call,
-    window: Window,
+    /// The last line of this call.
+    last: Place,
     /// The module that is being loaded or unloaded.
     module: ModuleId,
     result: Outcome,
+    /// What `do_init_module()` returned.
+    init_returned: Option<i32>,
     /// How often `finished_loading()` was called in this wait; two stand for more.
     tests: u8,
     test: Test,
+    /// A reference was taken of which the log has a line.
+    took: bool,
     /// References on dependencies were given back in this `free_module()`.
     gave_back: bool,
     /// A failed init's module is freed, and waiters are woken.
@@ -52,45 +44,39 @@ struct Inside {
 }
 
 impl Inside {
-    const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         call: Call::None,
-        window: Window::None,
+        last: Place::Outside,
         module: NONE,
         result: Outcome::None,
+        init_returned: None,
         tests: 0,
         test: Test::None,
+        took: false,
         gave_back: false,
         freed: false,
     };
 }
 
 /// The system call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Call {
     None,
-    /// `finit_module()`, before `load_module()`.
+    /// `finit_module()`, before `load_module()`, or asleep until another one that it has joined is
+    /// done.
     Finit,
     /// `load_module()`.
     Load,
-    /// `finit_module()`, after `load_module()` returned an error number or 0.
-    Loaded(u8),
+    /// `load_module()` has returned this, and those who joined are not told yet.
+    Loaded(i32),
+    /// `finit_module()`, about to return this.
+    Returns(i32),
     /// `delete_module()`.
     Delete,
 }
 
-/// What may be done now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Window {
-    None,
-    MakesDirectory,
-    MakesInitstate,
-    Inits,
-    Registers,
-    TearsDown,
-}
-
 /// What `load_module()` or `delete_module()` came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Outcome {
     None,
     Loaded,
@@ -102,7 +88,7 @@ enum Outcome {
 }
 
 /// A `finished_loading()` that has not returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Test {
     None,
     /// Called; whether it may have seen the module unfinished.
@@ -115,131 +101,116 @@ enum Test {
     },
 }
 
-/// A log as the model's acceptor wants it.
+/// A log, as the search wants it.
 pub(super) struct Play<'a> {
     model: &'a Model,
     cast: &'a Cast,
-    watch: Watch<'a>,
 }
 
-const EBUSY: i64 = -16;
-const EEXIST: i64 = -17;
-
 impl<'a> Play<'a> {
-    pub fn new(model: &'a Model, cast: &'a Cast, watch: Watch<'a>) -> Self {
-        Self { model, cast, watch }
+    pub fn new(model: &'a Model, cast: &'a Cast) -> Self {
+        Self { model, cast }
     }
 
-    fn actor(&self, memory: &Memory, who: Who) -> Option<usize> {
-        match who {
-            Who::Actor(place) => Some(usize::from(place)),
-            Who::Helper(helper) => {
-                let plays = memory.plays[usize::from(helper)];
-                (plays < STRANGER).then_some(usize::from(plays))
-            }
-        }
+    /// The shared word when the log begins.
+    pub fn begin(&self, initial: Shared) -> Shared {
+        self.cast.loaded.iter().fold(initial, |shared, module| {
+            self.model.with_module(shared, *module, ModuleState::Live, (true, true))
+        })
     }
 
-    fn task(&self, state: &Configuration, actor: usize) -> Task {
-        self.model.task(state.locals[actor])
-    }
-
-    fn finished(&self, shared: u128, module: ModuleId) -> bool {
+    fn finished(&self, shared: Shared, module: ModuleId) -> bool {
         let state = self.model.module_state(shared, module);
         self.model.scenario().features.kernel.finished_loading(state)
     }
 
-    /// Whether the notifiers were told LIVE, if the log would say so.
-    fn live_was_told(&self, inside: &Inside) -> bool {
-        inside.window == Window::None || !self.cast.traced.live
+    fn probed(&self, place: Place) -> bool {
+        self.cast.probed.contains(&place)
+    }
+
+    /// Whether the process is right after `place`: that was its last line, or would have been if it
+    /// were probed.
+    fn right_after(&self, inside: &Inside, place: Place) -> bool {
+        inside.last == place
+            || !self.probed(place) && place.follows(inside.last, &self.cast.probed)
+    }
+
+    fn depends(&self, module: ModuleId, dependency: Option<ModuleId>) -> bool {
+        let modules = &self.model.scenario().modules;
+        let module = modules.get(usize::from(module));
+        dependency.is_some_and(|on| module.is_some_and(|m| m.dependencies.contains(&on)))
     }
 
     /// Whether the log has a line wherever `module` takes its reference on `dependency`.
     fn resolved(&self, module: ModuleId, dependency: ModuleId) -> bool {
-        self.cast.resolved.contains(&(module, dependency))
+        self.probed(Place::Resolved) && self.cast.resolved.contains(&(module, dependency))
     }
 
-    fn gives_back(&self, module: ModuleId) -> bool {
-        let gives = |o: &Observation| o.meaning == Meaning::GivesBack;
-        self.cast.resolved.iter().any(|(by, _)| *by == module)
-            && self.cast.observations.iter().any(gives)
-    }
-}
-
-impl<'m> Log<Processes<'m>> for Play<'_> {
-    type Memory = Memory;
-
-    fn observations(&self) -> usize {
-        self.cast.observations.len()
+    /// Whether the log has a line where this process gives the references of `module` back.
+    fn gives_back(&self, inside: &Inside, module: ModuleId) -> bool {
+        let holds = match inside.call {
+            Call::Delete => self.cast.resolved.iter().any(|(by, _)| *by == module),
+            _ => inside.took,
+        };
+        holds && self.probed(Place::GivesBack)
     }
 
-    fn begin(&self, mut initial: Configuration) -> Configuration {
-        for module in &self.cast.loaded {
-            initial.shared =
-                self.model.with_module(initial.shared, *module, ModuleState::Live, (true, true));
-        }
-        initial
-    }
-
-    fn start(&self) -> Memory {
-        Memory {
-            plays: [NOT_BEGUN; MAX_HELPERS],
-            inside: [Inside::NOTHING; MAX_PROCESSES],
-            watched: 0,
-        }
-    }
-
-    fn fit(&self, at: usize, memory: &Memory, transition: &Transition<'_, Event>) -> Fit<Memory> {
-        let actor = transition.actor;
-        let next = self.cast.observations.get(at);
-        let mut after = *memory;
-        let fit = self.step(next, &mut after, transition);
+    /// What every step makes of what any process is in: `local` is where that one is afterwards.
+    pub fn afterwards(&self, shared: Shared, local: Local, inside: &mut Inside) {
         // A test that has been called and has not looked sees what everybody does meanwhile.
-        for inside in &mut after.inside {
-            if let Test::Called { unfinished } = &mut inside.test {
-                *unfinished |= !self.finished(transition.after.shared, inside.module);
-            }
+        if let Test::Called { unfinished } = &mut inside.test {
+            *unfinished |= !self.finished(shared, inside.module);
         }
-        if self.model.returned(transition.after.locals[actor]) && fit.is_some() {
-            after.inside[actor] = Inside { call: after.inside[actor].call, ..Inside::NOTHING };
-        }
-        if fit.is_some() {
-            after.watched |= (self.watch)(transition);
-        }
-        match fit {
-            Some(true) => Fit::Seen(after),
-            Some(false) => Fit::Hidden(after),
-            None => Fit::Forbidden,
+        if self.model.returned(local) {
+            let Inside { call, last, .. } = *inside;
+            *inside = Inside { call, last, ..Inside::NOTHING };
         }
     }
 
-    fn holds(&self, at: usize, memory: &Memory, state: &Configuration) -> Option<Memory> {
-        let observation = &self.cast.observations[at];
-        let mut after = *memory;
-        self.line(observation, &mut after, state).then_some(after)
+    /// What `finit_module()` returns to those who joined the one of which this step is.
+    pub fn told(&self, step: &Step<Event>, inside: &Inside) -> Option<i32> {
+        match (step.label, inside.call) {
+            (Event::IdempotentComplete { .. }, Call::Loaded(ret)) => Some(ret),
+            _ => None,
+        }
     }
-}
 
-impl Play<'_> {
-    /// Whether the step is the next line (`Some(true)`), hidden (`Some(false)`) or neither.
-    fn step(
+    /// A process was woken, and told this.
+    pub fn woken(&self, told: Option<i32>, inside: &mut Inside) {
+        if let Some(ret) = told {
+            inside.call = Call::Returns(ret);
+        }
+    }
+
+    /// Whether the step is the process's next line (`Some(true)`), hidden (`Some(false)`) or neither.
+    pub fn step(
         &self,
         next: Option<&Observation>,
-        memory: &mut Memory,
-        transition: &Transition<'_, Event>,
+        step: &Step<Event>,
+        inside: &mut Inside,
     ) -> Option<bool> {
-        let actor = transition.actor;
-        let mine = next.filter(|o| self.actor(memory, o.who) == Some(actor)).map(|o| o.meaning);
+        let mine = next.map(|o| o.meaning);
+        let fit = self.caller_step(mine, step, inside);
+        if let (Some(true), Some(place)) = (fit, next.and_then(|o| o.place)) {
+            inside.last = place;
+        }
+        fit
+    }
+
+    fn caller_step(
+        &self,
+        mine: Option<Meaning>,
+        step: &Step<Event>,
+        inside: &mut Inside,
+    ) -> Option<bool> {
         let seen = |meaning: Meaning| if mine == Some(meaning) { Some(true) } else { None };
         let hidden = |may: bool| if may { Some(false) } else { None };
-        let inside = &mut memory.inside[actor];
-        match transition.label {
+        match step.label {
             Event::Call { action } => match action {
                 // The events of these come with the first thing that they do.
-                Action::RequestModule(_) | Action::RequestModuleNowait(_) => {
-                    hidden(mine == Some(Meaning::Request))
-                }
-                Action::Modprobe(_) => hidden(next.is_some()),
+                Action::RequestModule(_)
+                | Action::RequestModuleNowait(_)
+                | Action::Modprobe(_) => Some(false),
                 Action::Rmmod(module) => {
                     inside.call = Call::Delete;
                     inside.module = module;
@@ -248,29 +219,17 @@ impl Play<'_> {
                 _ => seen(Meaning::Call),
             },
             Event::LookUp { found, .. } => {
-                if found && self.cast.traced.pins {
+                // What is built in has no module of which a reference could be taken.
+                let name = self.model.role(step.kind.0).name();
+                let built_in = name.is_some_and(|name| self.model.built_in(name));
+                if found && !built_in && self.probed(Place::Pinned) {
                     seen(Meaning::Pinned)
                 } else {
-                    hidden(true)
+                    Some(false)
                 }
             }
-            Event::PutFilesystem { .. } if self.cast.traced.pins => seen(Meaning::Unpinned),
+            Event::PutFilesystem { .. } if self.probed(Place::Pinned) => seen(Meaning::Unpinned),
             Event::RequestModule { .. } => seen(Meaning::Request),
-            Event::Exec { .. } => {
-                let next = next.filter(|o| o.meaning == Meaning::Exec)?;
-                let Who::Helper(helper) = next.who else { return None };
-                let known = &self.cast.helpers[usize::from(helper)];
-                if known.callers >> actor & 1 == 0 {
-                    return None;
-                }
-                // modprobe is the caller's process, or one that nobody waits for.
-                let spawned = (0..MAX_PROCESSES).find(|i| {
-                    transition.before.locals[*i] == DORMANT
-                        && transition.after.locals[*i] != DORMANT
-                });
-                memory.plays[usize::from(helper)] = spawned.unwrap_or(actor) as u8;
-                Some(true)
-            }
             Event::Open { .. }
             | Event::Stat { .. }
             | Event::Read { .. }
@@ -282,6 +241,7 @@ impl Play<'_> {
                 Call::None => seen(Meaning::Exit),
                 _ => None,
             },
+            Event::HelperReturn { .. } if !self.probed(Place::HelperReturns) => Some(false),
             Event::HelperReturn { status } => match mine {
                 Some(Meaning::HelperReturns(ret)) if returns(status, ret) => Some(true),
                 _ => None,
@@ -290,7 +250,9 @@ impl Play<'_> {
                 Some(Meaning::RequestReturns(wanted)) if returns(ret, wanted) => Some(true),
                 _ => None,
             },
-            Event::Killed
+            // Which modprobe begins is for the search to say.
+            Event::Exec { .. }
+            | Event::Killed
             | Event::ResolveTimedOut { .. }
             | Event::SlotTimedOut
             | Event::UdevUse { .. }
@@ -309,9 +271,16 @@ impl Play<'_> {
         let seen = |meaning: Meaning| if mine == Some(meaning) { Some(true) } else { None };
         let hidden = |may: bool| if may { Some(false) } else { None };
         match event {
-            Event::Idempotent { .. } | Event::IdempotentComplete { .. } => {
-                hidden(matches!(inside.call, Call::Finit | Call::Load))
-            }
+            // Before `load_module()`, of which whoever joins another call has none.
+            Event::Idempotent { .. } => hidden(inside.call == Call::Finit),
+            // After it, before `finit_module()` returns to anybody.
+            Event::IdempotentComplete { .. } => match inside.call {
+                Call::Loaded(ret) => {
+                    inside.call = Call::Returns(ret);
+                    Some(false)
+                }
+                _ => None,
+            },
             Event::AddUnformed { module, early, then, .. } => {
                 if inside.call != Call::Load {
                     return None;
@@ -319,7 +288,7 @@ impl Play<'_> {
                 inside.module = module;
                 inside.tests = 0;
                 match then {
-                    Claim::Free if early => Some(false),
+                    Claim::Free if early || !self.probed(Place::Listed) => Some(false),
                     Claim::Free => seen(Meaning::Listed(Some(module))),
                     Claim::Wait => Some(false),
                     Claim::Exists => {
@@ -333,7 +302,7 @@ impl Play<'_> {
                 }
             }
             Event::FinishedLoading { finished, .. } => match inside.test {
-                _ if !self.cast.traced.tests => Some(false),
+                _ if !self.probed(Place::Tests) => Some(false),
                 // The test before the process is queued is no step of its own if it comes out false.
                 Test::Called { .. } if finished || inside.tests > 1 => {
                     inside.test = Test::Looked { finished };
@@ -343,24 +312,27 @@ impl Play<'_> {
             },
             Event::ResolveSymbol { module, dependency, state } => {
                 if state == ModuleState::Live && self.resolved(module, dependency) {
-                    seen(Meaning::Resolved(dependency))
+                    inside.took = true;
+                    seen(Meaning::Resolved(Some(dependency)))
                 } else {
                     Some(false)
                 }
             }
-            Event::SysfsInit { made, .. } => {
-                hidden(made == (inside.window == Window::MakesDirectory))
+            Event::SysfsInit { made: true, .. } => {
+                hidden(self.right_after(inside, Place::MakesDirectory))
             }
-            Event::AddModinfoAttrs { made, .. } => {
-                hidden(!made || inside.window == Window::MakesInitstate)
+            Event::SysfsInit { made: false, .. } => {
+                hidden(self.right_after(inside, Place::SysfsSetup))
             }
+            Event::AddModinfoAttrs { made, .. } => hidden(
+                self.right_after(inside, Place::MakesInitstate)
+                    || !made && self.right_after(inside, Place::MakesDirectory),
+            ),
             Event::Init { module, outcome } => {
                 let registers = self.model.scenario().modules[usize::from(module)].registers;
-                let wanted = match outcome {
-                    InitOutcome::Succeeds | InitOutcome::FailsLate if registers => {
-                        Window::Registers
-                    }
-                    _ => Window::Inits,
+                let place = match outcome {
+                    InitOutcome::Succeeds | InitOutcome::FailsLate if registers => Place::Registers,
+                    _ => Place::Inits,
                 };
                 match outcome {
                     InitOutcome::Succeeds => {}
@@ -369,10 +341,10 @@ impl Play<'_> {
                     }
                     InitOutcome::Eexist => inside.result = Outcome::InitEexist,
                 }
-                hidden(inside.window == wanted)
+                hidden(self.right_after(inside, place))
             }
-            Event::DropInitial { .. } if self.cast.traced.initial => {
-                seen(Meaning::DropsInitial).filter(|_| self.live_was_told(inside))
+            Event::DropInitial { .. } if self.probed(Place::DropsInitial) => {
+                seen(Meaning::DropsInitial).filter(|_| self.right_after(inside, Place::Live))
             }
             Event::WakeUpAll { after, .. } => {
                 match after {
@@ -387,11 +359,17 @@ impl Play<'_> {
                 Some(false)
             }
             Event::RemoveModinfoAttrs { .. } | Event::SysfsFini { .. } => {
-                hidden(inside.window == Window::TearsDown)
+                hidden(self.right_after(inside, Place::TearsDown))
             }
             Event::UnloadFree { module } => {
+                if !self.gives_back(inside, module) {
+                    return Some(false);
+                }
                 inside.gave_back = true;
-                if self.gives_back(module) { seen(Meaning::GivesBack) } else { Some(false) }
+                match mine {
+                    Some(Meaning::GivesBack(on)) if self.depends(module, on) => Some(true),
+                    _ => None,
+                }
             }
             Event::DeleteModule { .. } => hidden(inside.call == Call::Delete),
             // Nothing is probed there.
@@ -399,32 +377,69 @@ impl Play<'_> {
         }
     }
 
-    /// Whether a state such as this one explains the line; what it opens or closes.
-    fn line(&self, observation: &Observation, memory: &mut Memory, state: &Configuration) -> bool {
-        if matches!(observation.meaning, Meaning::Exec | Meaning::Exit) {
-            return self.strange(observation, memory);
+    /// Whether a process that is like this explains the line; what it opens or closes.
+    pub fn line(
+        &self,
+        observation: &Observation,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        inside: &mut Inside,
+    ) -> bool {
+        let fits = self.explains(observation.meaning, kind, shared, local, inside);
+        if let Some(place) = observation.place
+            && inside.call != Call::None
+        {
+            inside.last = place;
         }
-        let Some(actor) = self.actor(memory, observation.who) else { return false };
-        let task = self.task(state, actor);
-        let inside = &mut memory.inside[actor];
-        let of = |module: ModuleId| match module {
+        fits
+    }
+
+    fn explains(
+        &self,
+        meaning: Meaning,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        inside: &mut Inside,
+    ) -> bool {
+        let task = self.model.task(local);
+        let unloads = self.model.scenario().unloads();
+        let state = match inside.module {
             NONE => ModuleState::Absent,
-            module => self.model.module_state(state.shared, module),
+            module => self.model.module_state(shared, module),
         };
         let is = |module: Option<ModuleId>| module.is_some() && module == Some(inside.module);
-        match observation.meaning {
+        let right_after = |place| self.right_after(inside, place);
+        match meaning {
             Meaning::StartsHelper => task.pc == Pc::Exec,
             Meaning::HelperReturns(ret) => {
                 // The helper could not be started.
                 task.pc == Pc::RequestReturn && ret < 0
             }
             Meaning::Mounted(found) => task.pc == Pc::Done && (task.ret == Ret::Found) == found,
-            Meaning::Unpinned => task.pc == Pc::Done && !self.model.scenario().unloads(),
-            Meaning::Finit => {
+            Meaning::Unpinned => task.pc == Pc::Done && !unloads,
+            Meaning::Finit { from_memory } => {
+                // What is read from a file goes through idempotent(), where there is one.
+                let place = match self.model.scenario().features.kernel.idempotent_finit {
+                    true => from_memory != (task.pc == Pc::Idempotent),
+                    false => true,
+                };
                 let begins = matches!(task.pc, Pc::AddUnformed | Pc::EarlyCheck | Pc::Idempotent);
                 let free = inside.call == Call::None;
                 *inside = Inside { call: Call::Finit, ..Inside::NOTHING };
-                begins && free
+                begins && place && free
+            }
+            Meaning::File(module) => {
+                let mut next = Vec::new();
+                if task.pc == Pc::Idempotent {
+                    self.model.step(kind.0, shared, local, &mut next);
+                }
+                let of = |event: &Event| match event {
+                    Event::Idempotent { module, .. } => Some(*module),
+                    _ => None,
+                };
+                module.is_some() && next.iter().any(|outcome| of(&outcome.event) == module)
             }
             Meaning::LoadModule => {
                 let before = inside.call == Call::Finit;
@@ -437,7 +452,7 @@ impl Play<'_> {
                     && inside.test == Test::None;
                 if fits {
                     inside.tests = (inside.tests + 1).min(2);
-                    let unfinished = !self.finished(state.shared, inside.module);
+                    let unfinished = !self.finished(shared, inside.module);
                     inside.test = Test::Called { unfinished };
                 }
                 fits
@@ -452,114 +467,92 @@ impl Play<'_> {
                 fits
             }
             Meaning::Coming(module) => {
-                is(module) && of(inside.module) == ModuleState::Coming && task.pc == Pc::SysfsInit
+                is(module) && state == ModuleState::Coming && task.pc == Pc::SysfsInit
             }
             Meaning::SysfsSetup(module) => is(module) && task.pc == Pc::SysfsInit,
-            Meaning::MakesDirectory(module) => {
-                let fits = is(module) && task.pc == Pc::SysfsInit;
-                inside.window = Window::MakesDirectory;
-                fits
-            }
+            Meaning::MakesDirectory(module) => is(module) && task.pc == Pc::SysfsInit,
             Meaning::MakesInitstate(module) => {
-                let fits = is(module)
+                is(module)
                     && task.pc == Pc::AddModinfoAttrs
-                    && inside.window == Window::MakesDirectory;
-                inside.window = Window::MakesInitstate;
-                fits
+                    && right_after(Place::MakesDirectory)
             }
             Meaning::SysfsReturns(true) => {
-                let fits = inside.window == Window::MakesInitstate
-                    && matches!(task.pc, Pc::Uevent | Pc::InitRequest | Pc::Init);
-                inside.window = Window::None;
-                fits
+                right_after(Place::MakesInitstate)
+                    && matches!(task.pc, Pc::Uevent | Pc::InitRequest | Pc::Init)
             }
             Meaning::SysfsReturns(false) => {
-                inside.window = Window::None;
                 matches!(task.pc, Pc::FailGoing | Pc::FailUnloadFree | Pc::Unlink)
             }
             Meaning::SetUp(module) => {
-                is(module)
-                    && inside.window == Window::None
-                    && matches!(task.pc, Pc::Uevent | Pc::InitRequest | Pc::Init)
+                is(module) && matches!(task.pc, Pc::Uevent | Pc::InitRequest | Pc::Init)
             }
             Meaning::Inits(module) => {
-                let fits = is(module)
-                    && inside.window == Window::None
-                    && matches!(task.pc, Pc::InitRequest | Pc::Init);
-                inside.window = Window::Inits;
-                fits
+                is(module) && matches!(task.pc, Pc::InitRequest | Pc::Init)
             }
             Meaning::Registers => {
-                let fits = task.pc == Pc::Init && inside.window == Window::Inits;
-                inside.window = Window::Registers;
-                fits
+                task.pc == Pc::Init && (right_after(Place::Inits) || right_after(Place::Registers))
             }
             Meaning::Live(module) => {
-                let fits = is(module)
-                    && of(inside.module) == ModuleState::Live
-                    && matches!(inside.window, Window::Inits | Window::Registers)
-                    && matches!(task.pc, Pc::Uevent | Pc::DropInitial | Pc::WakeLive);
-                inside.window = Window::None;
-                fits
+                is(module)
+                    && state == ModuleState::Live
+                    && (right_after(Place::Inits) || right_after(Place::Registers))
+                    && matches!(task.pc, Pc::Uevent | Pc::DropInitial | Pc::WakeLive)
             }
             Meaning::DropsInitial => {
                 inside.call == Call::Load
-                    && match of(inside.module) {
+                    && match state {
                         // Where nobody unloads, references are no steps.
-                        ModuleState::Live => {
-                            !self.model.scenario().unloads() && self.live_was_told(inside)
-                        }
+                        ModuleState::Live => !unloads && right_after(Place::Live),
                         // Init has failed.
                         ModuleState::Going => {
-                            matches!(inside.window, Window::Inits | Window::Registers)
+                            right_after(Place::Inits) || right_after(Place::Registers)
                         }
                         _ => false,
                     }
             }
             Meaning::Going(module) => {
-                let fits = is(module)
-                    && of(inside.module) == ModuleState::Going
-                    && matches!(task.pc, Pc::RemoveModinfoAttrs | Pc::FailUnloadFree | Pc::Unlink);
-                inside.window = Window::None;
-                fits
+                is(module)
+                    && state == ModuleState::Going
+                    && matches!(task.pc, Pc::RemoveModinfoAttrs | Pc::FailUnloadFree | Pc::Unlink)
             }
             Meaning::Frees(module) => {
-                is(module)
-                    && of(inside.module) == ModuleState::Going
-                    && inside.window == Window::None
-                    && task.pc == Pc::RemoveModinfoAttrs
+                is(module) && state == ModuleState::Going && task.pc == Pc::RemoveModinfoAttrs
             }
-            Meaning::TearsDown(module) => {
-                let fits = is(module)
-                    && inside.window == Window::None
-                    && task.pc == Pc::RemoveModinfoAttrs;
-                inside.window = Window::TearsDown;
-                fits
+            Meaning::TearsDown(module) => is(module) && task.pc == Pc::RemoveModinfoAttrs,
+            Meaning::GivesBack(on) => {
+                self.depends(inside.module, on) && (inside.gave_back || !unloads)
             }
-            Meaning::GivesBack => inside.gave_back || !self.model.scenario().unloads(),
-            // An init that returns more than 0 counts as one that succeeded, and 0 is returned.
-            Meaning::InitReturns(ret) => match inside.result {
-                Outcome::Loaded => ret == 0,
-                // `free_module()` and the wake-up are over.
-                Outcome::InitFailed => ret < 0 && ret != EEXIST && inside.freed,
-                Outcome::InitEexist => ret == EEXIST && inside.freed,
-                _ => false,
-            },
+            Meaning::InitReturns(ret) => {
+                inside.init_returned = Some(ret);
+                match inside.result {
+                    // An init that returns more than 0 counts as one that succeeded: 0 is returned.
+                    Outcome::Loaded => ret == 0,
+                    // `free_module()` and the wake-up are over.
+                    Outcome::InitFailed => ret < 0 && ret != EEXIST && inside.freed,
+                    Outcome::InitEexist => ret == self.init_eexist() && inside.freed,
+                    _ => false,
+                }
+            }
             Meaning::LoadReturns(ret) => {
                 let fits = inside.call == Call::Load
                     && inside.test == Test::None
+                    && inside.init_returned.is_none_or(|init| init == ret)
                     && match inside.result {
                         Outcome::None => false,
                         Outcome::Loaded => ret == 0,
-                        Outcome::Exists | Outcome::InitEexist => ret == EEXIST,
+                        Outcome::Exists => ret == EEXIST,
+                        Outcome::InitEexist => ret == self.init_eexist(),
                         Outcome::Busy => ret == EBUSY,
                         Outcome::InitFailed | Outcome::Unlinked => ret < 0 && ret != EEXIST,
                     };
-                inside.call = Call::Loaded(ret.unsigned_abs() as u8);
+                inside.call = match task.pc {
+                    Pc::IdempotentComplete => Call::Loaded(ret),
+                    _ => Call::Returns(ret),
+                };
                 fits
             }
             Meaning::FinitReturns(ret) => {
-                let fits = inside.call == Call::Loaded(ret.unsigned_abs() as u8);
+                let fits = inside.call == Call::Returns(ret);
                 *inside = Inside::NOTHING;
                 fits
             }
@@ -581,24 +574,17 @@ impl Play<'_> {
         }
     }
 
-    /// A process that looks like a modprobe of some request and is none: where there are more of them
-    /// than requests.
-    fn strange(&self, observation: &Observation, memory: &mut Memory) -> bool {
-        let Who::Helper(helper) = observation.who else { return false };
-        let plays = &mut memory.plays[usize::from(helper)];
-        match observation.meaning {
-            Meaning::Exec if self.cast.strangers => {
-                *plays = STRANGER;
-                true
-            }
-            Meaning::Exit => *plays == STRANGER,
-            _ => false,
+    /// What an init's `-EEXIST` is to whoever called `finit_module()`.
+    fn init_eexist(&self) -> i32 {
+        match self.model.scenario().features.kernel.eexist_safety_net {
+            true => EBUSY,
+            false => EEXIST,
         }
     }
 }
 
 /// Whether what the model returns is this number of the log.
-fn returns(ret: Ret, number: i64) -> bool {
+fn returns(ret: Ret, number: i32) -> bool {
     match ret {
         Ret::Zero => number == 0,
         Ret::Status256 => number == 256,
@@ -608,7 +594,9 @@ fn returns(ret: Ret, number: i64) -> bool {
         Ret::Eexist => number == EEXIST,
         Ret::Ewouldblock => number == -11,
         Ret::Enomem => number == -12,
+        Ret::Eacces => number == -13,
         Ret::Etime => number == -62,
+        Ret::Eintr => number == -4,
         Ret::Erestartsys => number == -512 || number == -4,
         Ret::Enametoolong => number == -36,
         _ => false,

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use kmodcheck_model::Event;
 
-use super::{Answer, Recording};
-use crate::trace::accept::{RunStep, Verdict};
+use super::search::Entry;
+use super::{Answer, COUNTED_STATES, Recording};
 
 /// What the model does in one place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,53 +34,45 @@ impl Recording {
         self.cast.cut.map(|line| self.cast.lines[line].number)
     }
 
-    /// The actor in the words of the log.
-    pub fn actor(&self, place: usize) -> String {
-        match self.cast.players.iter().find(|p| usize::from(p.place) == place) {
-            Some(player) => player.task.clone(),
-            None => format!("process {place}"),
-        }
-    }
-
     fn step(&self, event: &Event) -> String {
         format!("{}: {}", event.function(), event.describe(self.model.scenario()))
     }
 
-    fn shown(&self, run: &[RunStep<Event>]) -> Vec<Shown> {
-        run.iter()
-            .filter_map(|entry| {
-                let step = entry.step.as_ref().map(|step| self.step(&step.label));
-                match entry.observation {
-                    Some(at) => self.cast.line_of(at).map(|line| Shown::Line {
-                        number: line.number,
-                        text: line.text.clone(),
-                        step,
-                    }),
-                    None => step.map(|step| Shown::Hidden {
-                        actor: self.actor(entry.step.map_or(0, |step| step.actor)),
-                        step,
-                    }),
-                }
-            })
-            .collect()
+    fn shown(&self, entry: &Entry) -> Option<Shown> {
+        let step = entry.step.as_ref().map(|step| self.step(step));
+        match entry.observation {
+            Some(at) => self.cast.line_of(at).map(|line| Shown::Line {
+                number: line.number,
+                text: line.text.clone(),
+                step,
+            }),
+            None => step.map(|step| Shown::Hidden { actor: entry.actor.clone(), step }),
+        }
     }
 }
 
 impl Answer {
     /// A run that gives the log, or its part before the line that is refused.
     pub fn run(&self, recording: &Recording) -> Vec<Shown> {
-        match &self.verdict {
-            Verdict::Accepted { run, .. } | Verdict::Refused { run, .. } => recording.shown(run),
-        }
+        self.decided.run.iter().filter_map(|entry| recording.shown(entry)).collect()
     }
 
-    /// What the model allows where the log is refused: by actor, first the one of the line.
+    /// What the model allows where the log is refused, by process.
     pub fn allowed(&self, recording: &Recording) -> Vec<(String, String)> {
-        let Verdict::Refused { possible, .. } = &self.verdict else { return Vec::new() };
-        possible
-            .iter()
-            .map(|(actor, event)| (recording.actor(*actor), recording.step(event)))
-            .collect()
+        let possible = self.decided.possible.iter();
+        possible.map(|(actor, event)| (actor.clone(), recording.step(event))).collect()
+    }
+
+    /// The events of which the log has none although this run does what they tell of: they are taken
+    /// not to have been recorded.
+    pub fn not_recorded(&self, recording: &Recording) -> Vec<&'static str> {
+        let mut missing: Vec<&'static str> = Vec::new();
+        for entry in self.decided.run.iter().filter(|entry| entry.observation.is_none()) {
+            let event = entry.step.as_ref().and_then(|step| recording.cast.would_tell(step));
+            missing.extend(event.filter(|event| !missing.contains(event)));
+        }
+        missing.sort_unstable();
+        missing
     }
 
     /// All of it in words.
@@ -101,31 +93,38 @@ impl Answer {
                 }
             }
         }
-        match &self.verdict {
-            Verdict::Accepted { .. } => {
-                let states = self.states();
+        let file = &recording.file;
+        match self.decided.refused {
+            None => {
+                let states = match self.states() {
+                    1 => "1 state".to_owned(),
+                    COUNTED_STATES => format!("{COUNTED_STATES} states or more"),
+                    states => format!("{states} states"),
+                };
                 let _ = writeln!(
                     out,
-                    "{}: accepted: all {} events are a behaviour of the model, which may be in {states} \
-                     state{} at the end",
-                    recording.file,
+                    "{file}: accepted: all {} events are a behaviour of the model, which may be in \
+                     {states} at the end",
                     recording.cast.observations.len(),
-                    if states == 1 { "" } else { "s" }
                 );
+                let missing = self.not_recorded(recording);
+                if !missing.is_empty() {
+                    let missing = missing.join(", ");
+                    let _ = writeln!(out, "{file}: taken not to have been recorded: {missing}");
+                }
                 if let Some(line) = recording.lost_at() {
                     let _ = writeln!(
                         out,
-                        "{}:{line}: the tracer lost events here: what follows is not decided",
-                        recording.file
+                        "{file}:{line}: the tracer lost events here: what follows is not decided",
                     );
                 }
             }
-            Verdict::Refused { at, .. } => {
-                if let Some(line) = recording.cast.line_of(*at) {
+            Some(at) => {
+                if let Some(line) = recording.cast.line_of(at) {
                     let _ = writeln!(
                         out,
-                        "{}:{}: refused: no run of the model goes on with\n    {}\nThe model allows there:",
-                        recording.file, line.number, line.text
+                        "{file}:{}: refused: no run of the model goes on with\n    {}\nThe model allows there:",
+                        line.number, line.text
                     );
                 }
                 for (actor, step) in self.allowed(recording) {
