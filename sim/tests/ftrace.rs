@@ -117,9 +117,16 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
     line(read("# comment\n\nhello\n"), 3);
     line(read("modprobe-1 [000] ..... 1.0: mod_tree_insert: (x+0x0/0x1) st=3\n"), 1);
     line(read("modprobe-1 [000] ..... 1.0: load_module_ret: (x) ret=many\n"), 1);
+    // The kernel's results are of 32 bits.
+    line(read("modprobe-1 [000] ..... 1.0: load_module_ret: (x) ret=4294967296\n"), 1);
+    line(read("modprobe-1 [000] ..... 1.0: sys_finit_module -> 0xfffffff7fffffff0\n"), 1);
     line(read("modprobe-1 [000] ..... soon: module_load: fat\n"), 1);
     // A module is listed by a process whose finit_module() is not in the log.
-    line(read("modprobe-1 [000] ..... 1.0: mod_tree_insert: (x) name=\"fat\" st=3\n"), 1);
+    let other = "modprobe-2 [000] ..... 1.0: sys_finit_module(fd: 0)\n\
+                 modprobe-2 [000] ..... 1.0: load_module: (x)\n";
+    let listed = "modprobe-1 [000] ..... 1.0: mod_tree_insert: (x) name=\"fat\" st=3\n";
+    line(read(&format!("{other}{listed}")), 3);
+    assert!(matches!(read(listed), FtraceError::Missing { event: "load_module", .. }));
     assert!(matches!(read("# nothing\n"), FtraceError::Nothing { .. }));
     let other = "cat-1 [000] ..... 1.0: sched_process_exec: filename=/bin/cat pid=1 old_pid=1\n";
     assert!(matches!(read(other), FtraceError::Nothing { .. }));

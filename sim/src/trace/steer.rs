@@ -6,8 +6,9 @@
 //! next: then its step is done. Who is held is told by how many have arrived at that function for that
 //! name before: callers are interchangeable, so whoever comes first plays the first.
 //!
-//! Steps between two such functions cannot be told apart from outside; of those a plan promises
-//! nothing, and the log that is recorded says what happened.
+//! Steps between two such functions cannot be told apart from outside. Where one of them has to come
+//! after a step of somebody else that it depends on, and nothing in the kernel makes it wait, there is
+//! no plan.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -34,6 +35,9 @@ pub enum Point {
     Stat,
     /// `finit_module()` of a module's file.
     Finit,
+    /// `finit_module()` of it, when `init_module_from_file()` has returned and those who joined have
+    /// not been told.
+    Returned,
     /// The notifier after a module became COMING.
     Coming,
     /// `sysfs_create_dir_ns()` of a module's directory.
@@ -63,6 +67,7 @@ impl Point {
             Self::Open => "open",
             Self::Stat => "stat",
             Self::Finit => "finit",
+            Self::Returned => "returned",
             Self::Coming => "coming",
             Self::Directory => "directory",
             Self::Initstate => "initstate",
@@ -136,6 +141,21 @@ pub enum SteerError {
         step: usize,
         /// What happens.
         what: String,
+    },
+    /// Somebody would have to be held where nobody can be.
+    #[error(
+        "step {step}, '{what}', has to come after step {after}, '{other}', and there is no function \
+         right before it at which a process can be held"
+    )]
+    Unheld {
+        /// From 1.
+        step: usize,
+        /// What happens.
+        what: String,
+        /// From 1.
+        after: usize,
+        /// What happens there.
+        other: String,
     },
 }
 
@@ -254,6 +274,8 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
             event,
             Event::LookUp { .. }
                 | Event::Exec { .. }
+                | Event::Idempotent { .. }
+                | Event::IdempotentComplete { .. }
                 | Event::Open { .. }
                 | Event::Stat { .. }
                 | Event::SysfsInit { .. }
@@ -264,9 +286,12 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
                 | Event::Exit { .. }
         )
     };
+    let given = trace.len();
     let mut trace = trace.clone();
     trace.extend(goes_on(model, &trace, &held_at));
     let passed = passed(model, &trace, command)?;
+    let facts = facts(model, &trace[..given]).unwrap_or_default();
+    all_held(scenario, &trace[..given], &passed, &facts)?;
 
     // Who is held where, and until which of the others' steps is done.
     let mut held: Vec<(usize, usize)> = Vec::new();
@@ -277,9 +302,12 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
             let others = trace[since..here.step].iter().rposition(|s| s.actor == actor);
             let Some(last) = others.filter(|_| actor != here.actor) else { continue };
             let last = since + last;
-            // What that process arrives at once the step is done; failing that, at the step.
-            let after =
-                |p: &Passed| p.actor == actor && (p.step > last || p.step == last && !p.before);
+            // What that process arrives at once the step is done; failing that, or if it sleeps then
+            // until somebody goes on, at the step.
+            let sleeps = facts.get(last).is_some_and(|fact| fact.sleeps);
+            let after = |p: &Passed| {
+                p.actor == actor && (p.step > last && !sleeps || p.step == last && !p.before)
+            };
             let next = passed.iter().position(after);
             let next =
                 next.or_else(|| passed.iter().rposition(|p| p.actor == actor && p.step <= last));
@@ -321,6 +349,89 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
     Ok(Plan { starts, old_rule, blacklisted, holds, longest })
 }
 
+/// What one step of a trace is to others.
+#[derive(Clone, Copy, Debug)]
+struct Fact {
+    reads: u128,
+    writes: u128,
+    /// The processes that it wakes, one bit each.
+    wakes: u32,
+    /// The process that took it sleeps afterwards: it has no way to go on by itself, and has not
+    /// returned.
+    sleeps: bool,
+}
+
+impl Fact {
+    fn depends(&self, other: &Self) -> bool {
+        self.writes & (other.reads | other.writes) != 0 || other.writes & self.reads != 0
+    }
+}
+
+/// `None` if it is no trace of the model.
+fn facts(model: &Model, trace: &[TraceStep<Event>]) -> Option<Vec<Fact>> {
+    let system = Processes { model };
+    let product = Product::new(&system)?;
+    let can_step = |state: &Configuration, actor: usize| {
+        let mut can = false;
+        let _ = product.successors(state, &mut Vec::new(), |t| {
+            can |= t.actor == actor;
+            if can { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        can
+    };
+    let mut facts = Vec::new();
+    replay(&product, trace, |_, t| {
+        let woken = (0..product.processes()).filter(|i| {
+            *i != t.actor && !can_step(t.before, *i) && can_step(t.after, *i)
+        });
+        facts.push(Fact {
+            reads: t.footprint.reads,
+            writes: t.footprint.writes,
+            wakes: woken.fold(0, |mask, i| mask | 1 << i),
+            sleeps: !can_step(t.after, t.actor) && !product.returned(t.after, t.actor),
+        });
+    })
+    .ok()?;
+    Some(facts)
+}
+
+/// Each step that depends on one of somebody else comes after it because its process is held right
+/// before it, or sleeps until then.
+fn all_held(
+    scenario: &Scenario,
+    trace: &[TraceStep<Event>],
+    passed: &[Passed],
+    facts: &[Fact],
+) -> Result<(), SteerError> {
+    for (step, taken) in trace.iter().enumerate() {
+        let here = |p: &Passed| p.step == step && p.before && p.actor == taken.actor;
+        // What a call does first is held, and that it has begun is seen by nobody.
+        if passed.iter().any(here) || matches!(taken.label, Event::Call { .. }) {
+            continue;
+        }
+        let previous = trace[..step].iter().rposition(|other| other.actor == taken.actor);
+        let since = previous.map_or(0, |previous| previous + 1);
+        // Whoever sleeps goes on when it is woken, not before.
+        let slept = previous.is_some_and(|previous| facts[previous].sleeps);
+        let wakes = |at: &usize| facts[*at].wakes >> taken.actor & 1 != 0;
+        let free = match slept {
+            true => (since..step).find(wakes).map_or(step, |woken| woken + 1),
+            false => since,
+        };
+        let other = (free..step).rev().find(|at| facts[*at].depends(&facts[step]));
+        if let Some(other) = other {
+            let what = |at: usize| trace[at].label.describe(scenario).to_string();
+            return Err(SteerError::Unheld {
+                step: step + 1,
+                what: what(step),
+                after: other + 1,
+                other: what(other),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn module(scenario: &Scenario, id: ModuleId) -> String {
     scenario.modules[usize::from(id)].name.clone()
 }
@@ -359,6 +470,8 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
             }
             Event::Open { module, .. } => (true, Point::Open, of(module)),
             Event::Stat { module, .. } => (true, Point::Stat, of(module)),
+            Event::Idempotent { module, .. } => (true, Point::Finit, of(module)),
+            Event::IdempotentComplete { module, .. } => (true, Point::Returned, of(module)),
             Event::AddUnformed { module, .. } => {
                 // The look after a wait is in the same call.
                 let again = passed.iter().rev().find(|p: &&Passed| p.actor == taken.actor);

@@ -159,6 +159,8 @@ pub struct Cast {
     pub resolved: Vec<(ModuleId, ModuleId)>,
     /// The places of the kernel's text of which the log has lines; what lies at others is hidden.
     pub(super) probed: BTreeSet<Place>,
+    /// Whether the log has lines where such references are given back.
+    pub unpins: bool,
     /// The line at which the tracer lost events, by its place in [`Cast::lines`]: what follows is not
     /// decided, because nobody knows what happened in between.
     pub cut: Option<usize>,
@@ -228,6 +230,7 @@ impl Cast {
         players.sort_by_key(|(place, _)| *place);
         Ok(Self {
             strangers: story.helpers.len() > story.requests(),
+            unpins: observations.iter().any(|o| o.meaning == Meaning::Unpinned),
             loaded: setting.loaded.clone(),
             resolved: setting.resolved.clone(),
             scenario: setting.scenario,

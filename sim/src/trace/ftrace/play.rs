@@ -228,7 +228,7 @@ impl<'a> Play<'a> {
                     Some(false)
                 }
             }
-            Event::PutFilesystem { .. } if self.probed(Place::Pinned) => seen(Meaning::Unpinned),
+            Event::PutFilesystem { .. } if self.cast.unpins => seen(Meaning::Unpinned),
             Event::RequestModule { .. } => seen(Meaning::Request),
             Event::Open { .. }
             | Event::Stat { .. }

@@ -41,7 +41,11 @@ pub(super) fn all_that_must_be(file: &str, lines: &[Line]) -> Result<(), FtraceE
     must(
         "get_fs_type",
         |w| matches!(w, What::GetFsType { .. }),
-        first(|w| matches!(w, What::RequestReturns { to_get_fs_type: true, .. })),
+        first(|w| match w {
+            What::Get { site, .. } => site == "__get_fs_type",
+            What::RequestReturns { to_get_fs_type, .. } => *to_get_fs_type,
+            _ => false,
+        }),
     )?;
     must(
         "request_module",

@@ -158,6 +158,8 @@ struct Now {
     load: Option<usize>,
     loading: Option<String>,
     deletes: Option<usize>,
+    /// Its last line was `delete_module()`'s without a name.
+    unnamed: bool,
     last: Place,
 }
 
@@ -211,7 +213,9 @@ impl Story {
                 && matches!(line.what, What::Helper { .. } | What::HelperReturns(_));
             if let Some(place) = Place::of(&line.what).filter(|_| !foreign) {
                 // The probe at delete_module() comes after the system call's own event.
-                let again = place == Place::Delete && now.last == Place::Delete;
+                let probe = matches!(line.what, What::DeleteModule(Some(_)));
+                let again = probe && now.last == Place::Delete && now.unnamed;
+                now.unnamed = matches!(line.what, What::DeleteModule(None));
                 out_of_order = !again && !place.follows(now.last, &story.probed);
                 if place == Place::Exit {
                     // Nobody exits in the middle of a system call.
@@ -528,7 +532,9 @@ impl Reader<'_> {
             What::MountReturns(ret) => {
                 if let Some(call) = now.mount.take() {
                     // What failed keeps no reference.
-                    self.out_of_order |= *ret != 0 && now.references != 0;
+                    let gives = |l: &Line| matches!(l.what, What::Put { .. });
+                    let kept = now.references != 0 && self.lines.iter().any(gives);
+                    self.out_of_order |= *ret != 0 && kept;
                     self.part(Who::Call(call), None);
                     let found = self.story.calls[call].pinned.is_some();
                     if let Some(part) = self.story.parts.last_mut() {
@@ -686,7 +692,14 @@ impl Reader<'_> {
                 }
             }
             "__get_fs_type" | "get_filesystem" => {
-                let Some(call) = now.mount else { return Ok(()) };
+                let Some(call) = now.mount else {
+                    return match site {
+                        "__get_fs_type" => {
+                            Err(self.error("the get_fs_type() call that this is in, before it"))
+                        }
+                        _ => Ok(()),
+                    };
+                };
                 if site == "__get_fs_type" {
                     self.part(Who::Call(call), None);
                     self.story.calls[call].pinned = Some(module.to_owned());

@@ -1,0 +1,156 @@
+//! Plans by which a real kernel is made to take the steps of a trace, and traces of which there is none.
+
+use std::ops::ControlFlow;
+
+use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::{Configuration, Product};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::scenario::{
+    Action, Actor, Helper, Insert, Module, Name, Probe, Resolution, Scenario, Target,
+};
+use kmodcheck_model::{Event, Model, Pc, presets};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::trace::file::TraceFile;
+use kmodcheck_sim::trace::steer::{SteerError, gather, plan};
+
+/// Two processes mount minix, and one unloads it.
+fn scenario(kernel: &str) -> Scenario {
+    let probe = vec![Probe { module: 0, required: true, insert: Insert::Finit }];
+    let target = Target { module: 0, probe, blacklisted: false };
+    Scenario {
+        name: "steered".to_owned(),
+        modules: vec![Module { name: "minix".to_owned(), registers: true, ..Module::default() }],
+        names: vec![Name {
+            request: "fs-minix".to_owned(),
+            resolution: Resolution::Modules(vec![target]),
+            builtin: None,
+        }],
+        actors: vec![
+            Actor { action: Action::GetFsType(0), count: 2, killable: false },
+            Actor { action: Action::Rmmod(0), count: 1, killable: false },
+        ],
+        helper: Helper::Present,
+        lsm_refuses: false,
+        limit: None,
+        timeouts: false,
+        features: Features {
+            kernel: presets::kernel(kernel).unwrap(),
+            kmod: presets::kmod("v30").unwrap(),
+        },
+    }
+}
+
+/// A run by hand.
+struct Hand<'a, 'm> {
+    model: &'m Model,
+    product: Product<'a, Processes<'m>>,
+    now: Configuration,
+    trace: Vec<TraceStep<Event>>,
+}
+
+impl Hand<'_, '_> {
+    /// The process goes on until it is before this step, or cannot.
+    fn until(&mut self, actor: usize, stop: &dyn Fn(&Event) -> bool) {
+        while let Some((step, after)) = self.next(actor).filter(|(step, _)| !stop(&step.label)) {
+            self.trace.push(step);
+            self.now = after;
+        }
+    }
+
+    fn next(&self, actor: usize) -> Option<(TraceStep<Event>, Configuration)> {
+        let mut taken = None;
+        let _ = self.product.successors(&self.now, &mut Vec::new(), |t| {
+            if t.actor == actor {
+                let (ordinal, label) = (t.ordinal, t.label);
+                taken = Some((TraceStep { actor, ordinal, label }, *t.after));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        taken
+    }
+
+    fn done(&self, actor: usize) -> bool {
+        self.model.task(self.now.locals[actor]).pc == Pc::Done
+    }
+}
+
+fn by_hand(kernel: &str, run: &dyn Fn(&mut Hand<'_, '_>)) -> (Model, Vec<TraceStep<Event>>) {
+    let model = Model::new(scenario(kernel), None).unwrap();
+    let trace = {
+        let system = Processes { model: &model };
+        let product = Product::new(&system).unwrap();
+        let now = product.initial();
+        let mut hand = Hand { model: &model, product, now, trace: Vec::new() };
+        run(&mut hand);
+        hand.trace
+    };
+    (model, trace)
+}
+
+/// Whoever joined a `finit_module()` is told 0 after the module was unloaded: its loader is held when
+/// `init_module_from_file()` has returned. 6.12-kmod30/joined-mount.log is what a kernel did.
+#[test]
+fn a_loader_is_held_before_those_who_joined_are_told() {
+    let never = |_: &Event| false;
+    let completes = |event: &Event| matches!(event, Event::IdempotentComplete { .. });
+    let (model, trace) = by_hand("v6.5", &|hand| {
+        hand.until(0, &completes);
+        hand.until(2, &never);
+        assert!(hand.done(2));
+        hand.until(1, &never);
+        assert!(!hand.done(1), "it has joined");
+        hand.until(0, &never);
+        hand.until(1, &never);
+        assert!(hand.done(1));
+    });
+    let joined =
+        |step: &TraceStep<Event>| matches!(step.label, Event::Idempotent { joined: true, .. });
+    assert!(trace.iter().any(joined));
+    let plan = plan(&model, &trace, 20_000).unwrap().to_string();
+    for hold in [
+        "hold delete minix 1 20000 until returned minix 1",
+        "hold returned minix 1 20000 until finit minix 2",
+    ] {
+        assert!(plan.contains(hold), "{plan}");
+    }
+    // Nobody may wait for what comes only when the loader goes on.
+    assert!(!plan.contains("hold returned minix 1 20000 until exit"), "{plan}");
+}
+
+/// The second caller finds minix on the list and has to wait, and the loader becomes COMING after
+/// that: nothing holds it between its place on the list and COMING.
+#[test]
+fn a_step_without_a_place_to_be_held_is_named() {
+    let never = |_: &Event| false;
+    let forms = |event: &Event| matches!(event, Event::CompleteFormation { .. });
+    let (model, trace) = by_hand("6.1-debian", &|hand| {
+        hand.until(0, &forms);
+        let waits = |event: &Event| matches!(event, Event::FinishedLoading { .. });
+        hand.until(1, &waits);
+        hand.until(0, &never);
+        hand.until(1, &never);
+        hand.until(2, &never);
+    });
+    let formed = trace.iter().position(|step| forms(&step.label)).unwrap();
+    match plan(&model, &trace, 20_000) {
+        Err(SteerError::Unheld { step, what, after, .. }) => {
+            assert_eq!(step, formed + 1, "{what}");
+            assert!(after < step);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Plans that a kernel has followed are made of their traces still.
+#[test]
+fn the_plans_that_were_followed_are_made_again() {
+    for name in ["race", "eexist", "blacklist"] {
+        let path = format!("tests/fixtures/real-logs/steered-{name}");
+        let read = |end: &str| std::fs::read_to_string(format!("{path}.{end}")).unwrap();
+        let file = TraceFile::parse(name, &read("trace.json")).unwrap();
+        let model = file.model(name).unwrap();
+        let trace = gather(&model, &file.resolve(name, &model).unwrap()).unwrap();
+        assert_eq!(plan(&model, &trace, 20_000).unwrap().to_string(), read("plan"), "{name}");
+    }
+}
