@@ -12,6 +12,9 @@
  * a command, as the point has it (see below). Reading the file gives every rule and what became of
  * it. Each hold is written to the trace.
  *
+ * One point comes after its function: 'returned', when init_module_from_file() (v6.5 and later) has
+ * come back and idempotent_complete() has not told those who joined.
+ *
  * How: ftrace redirects the function to a wrapper of ours with the same arguments, which may sleep
  * and then calls the function behind its ftrace site. Works for functions with at most six integer
  * arguments. Not to be unloaded: somebody may be asleep in it.
@@ -30,8 +33,18 @@
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
 #include <linux/umh.h>
+#include <linux/version.h>
 #include <linux/wait.h>
 #include <linux/delay.h>
+
+/* v6.12. */
+#ifndef fd_file
+#define fd_file(f) ((f).file)
+#endif
+/* Renamed in v6.2 (0ef86097f127). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define ftrace_regs_set_instruction_pointer ftrace_instruction_pointer_set
+#endif
 
 #define NAME 64
 #define RULES 64
@@ -55,13 +68,14 @@ enum point {
 	P_TEARDOWN,	/* mod_sysfs_teardown: module */
 	P_EXIT,		/* do_exit: command */
 	P_DELETE,	/* delete_module(): module */
+	P_RETURNED,	/* after init_module_from_file: module, by its file's name */
 	POINTS
 };
 
 static const char *const point_names[POINTS] = {
 	"lookup", "request", "open", "stat", "finit", "finished", "coming", "directory",
 	"initstate", "init", "live", "going", "free", "teardown", "exit",
-	"delete",
+	"delete", "returned",
 };
 
 struct arrival {
@@ -216,22 +230,38 @@ static void before_stat(const long *a)
 	}
 }
 
+/* The module of a file, NAME.ko or NAME.ko.xz. */
+static void module_of(const struct file *file, char *name)
+{
+	char *c;
+
+	strscpy(name, file->f_path.dentry->d_name.name, NAME);
+	for (c = name; *c && *c != '.'; c++)
+		if (*c == '-')
+			*c = '_';
+	*c = 0;
+}
+
 static void before_finit(const long *a)
 {
 	const struct pt_regs *regs = (void *)a[0];
 	struct fd f = fdget(regs->di);
 	char name[NAME];
-	char *c;
 
-	if (!f.file)
+	if (!fd_file(f))
 		return;
-	strscpy(name, f.file->f_path.dentry->d_name.name, NAME);
+	module_of(fd_file(f), name);
 	fdput(f);
-	for (c = name; *c && *c != '.'; c++)
-		if (*c == '-')
-			*c = '_';
-	*c = 0;
 	at(P_FINIT, name);
+}
+
+static void after_file(const long *a, long ret)
+{
+	char name[NAME];
+
+	module_of((const struct file *)a[0], name);
+	trace_printk("steer: init_module_from_file(%s) has returned %d\n", name, (int)ret);
+	at(P_RETURNED, name);
 }
 
 static void before_finished(const long *a)
@@ -290,6 +320,8 @@ struct hook {
 	const char *function;
 	void (*before)(const long *arguments);
 	void *wrapper;
+	/* Not every kernel has it. */
+	bool optional;
 	struct ftrace_ops ops;
 	unsigned long behind;
 };
@@ -319,6 +351,17 @@ WRAPPER(10)
 WRAPPER(11)
 WRAPPER(12)
 
+/* Calls, then waits: what init_module_from_file() held is let go of by then. */
+static noinline long wrapper_13(long a, long b, long c, long d, long e, long f)
+{
+	const long arguments[] = { a, b, c, d, e, f };
+	long ret = ((long (*)(long, long, long, long, long, long))hooks[13].behind)(a, b, c, d, e,
+										    f);
+
+	after_file(arguments, ret);
+	return ret;
+}
+
 static struct hook hooks[] = {
 	{ "__get_fs_type", before_lookup, wrapper_0 },
 	{ "call_usermodehelper_exec", before_request, wrapper_1 },
@@ -333,6 +376,7 @@ static struct hook hooks[] = {
 	{ "mod_sysfs_teardown", before_teardown, wrapper_10 },
 	{ "do_exit", before_exit, wrapper_11 },
 	{ "__x64_sys_delete_module", before_delete, wrapper_12 },
+	{ "init_module_from_file", NULL, wrapper_13, .optional = true },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
@@ -341,7 +385,7 @@ static void notrace redirect(unsigned long ip, unsigned long parent, struct ftra
 	struct hook *hook = container_of(ops, struct hook, ops);
 
 	hook->behind = ip + MCOUNT_INSN_SIZE;
-	ftrace_instruction_pointer_set(fregs, (unsigned long)hook->wrapper);
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->wrapper);
 }
 
 /* The chain of module notifiers: who waits here holds up the loader, as any notifier may. */
@@ -457,12 +501,18 @@ static int __init steer_init(void)
 				  FTRACE_OPS_FL_IPMODIFY;
 		error = ftrace_set_filter(&hook->ops, (unsigned char *)hook->function,
 					  strlen(hook->function), 1);
+		if (error && hook->optional) {
+			pr_info("kmodcheck_steer: no %s here\n", hook->function);
+			hook->wrapper = NULL;
+			continue;
+		}
 		if (!error)
 			error = register_ftrace_function(&hook->ops);
 		if (error) {
 			pr_err("kmodcheck_steer: %s: error %d\n", hook->function, error);
 			while (i--)
-				unregister_ftrace_function(&hooks[i].ops);
+				if (hooks[i].wrapper)
+					unregister_ftrace_function(&hooks[i].ops);
 			return error;
 		}
 	}
