@@ -30,8 +30,47 @@ fn the_log_of_the_race_is_accepted_with_v19_and_refused_with_v20() {
     ftrace("v20", &[]).exits(1).says(".log:105: refused").says("vfat is COMING: has to wait");
 
     let json: Value = serde_json::from_str(&ftrace("v20", &["--json"]).exits(1).out).unwrap();
-    assert_eq!((&json["format"], &json["version"]), (&json!("kmodcheck-accept"), &json!(1)));
+    assert_eq!((&json["format"], &json["version"]), (&json!("kmodcheck-accept"), &json!(2)));
     assert_eq!((&json["accepted"], &json["refused_line"]), (&json!(false), &json!(105)));
+}
+
+/// The kernel and the indexes of the recorded log, and what it violates: a mount's modprobe joins a
+/// loader whose module is unloaded before it is told.
+#[test]
+fn a_joined_mount_is_a_false_success() {
+    let log = recorded("6.12-kmod30/joined-mount.log");
+    let modules = recorded("6.12-modules");
+    let arguments = ["accept", &log, "--format", "ftrace", "--kernel", "v6.5", "--kmod", "v30"];
+    for more in [&["--json"][..], &["--json", "--modules", &modules]] {
+        let json: Value =
+            serde_json::from_str(&run(&[&arguments[..], more].concat()).exits(0).out).unwrap();
+        assert_eq!(json["accepted"], json!(true));
+        assert_eq!(
+            json["violated_in_every_run"],
+            json!([
+                "no-false-success",
+                "no-false-success-strong",
+                "modprobe-tells-the-truth",
+                "get-fs-type-finds-it"
+            ])
+        );
+    }
+}
+
+/// What was not recorded is said; what the reader must have is named, and the exit status is that of
+/// what cannot be read.
+#[test]
+fn logs_with_fewer_probes() {
+    let log = recorded("6.1-kmod30/two-probes-fewer-vfat.log");
+    let arguments = ["accept", &log, "--format", "ftrace"];
+    run(&arguments).exits(0).says("taken not to have been recorded: mod_tree_insert");
+    let json: Value =
+        serde_json::from_str(&run(&[&arguments[..], &["--json"]].concat()).exits(0).out).unwrap();
+    assert_eq!(json["not_recorded"], json!(["mod_tree_insert"]));
+    let without = |name| [&arguments[..], &["--without-probe", name]].concat();
+    run(&without("mkdir")).exits(0).says("taken not to have been recorded: mkdir, mod_tree_insert");
+    run(&without("load_module")).refuses(&["nowhere in the log an event 'load_module'"]);
+    run(&without("mod_tree")).refuses(&["found 'mod_tree' as the name of an event"]);
 }
 
 #[test]

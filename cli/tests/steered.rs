@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kmodcheck_explore::{Options, Transition};
+use kmodcheck_explore::Options;
+use kmodcheck_explore::product::Step;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{
     Action, Actor, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,
@@ -16,7 +17,7 @@ use kmodcheck_properties::check::{check, confirm};
 use kmodcheck_properties::property::View;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::trace::file::TraceFile;
-use kmodcheck_sim::trace::ftrace::Recording;
+use kmodcheck_sim::trace::ftrace::{About, Recording};
 use kmodcheck_sim::trace::steer;
 
 /// A finding.
@@ -152,9 +153,10 @@ fn the_real_kernel_showed_each_of_them() {
         let text = std::fs::read_to_string(&path).unwrap();
         let blacklist =
             if finding.blacklisted { vec![finding.module.to_owned()] } else { Vec::new() };
-        let recording = Recording::new(&name, &text, finding.features(), None, &blacklist).unwrap();
-        let watch = |t: &Transition<'_, Event>| {
-            u64::from(View::of(recording.model(), &t.step()).violates([&finding.property]) != 0)
+        let about = About { blacklist: &blacklist, ..About::default() };
+        let recording = Recording::new(&name, &text, finding.features(), about).unwrap();
+        let watch = |step: &Step<Event>| {
+            u64::from(View::of(recording.model(), step).violates([&finding.property]) != 0)
         };
         let answer = recording.decide_watching(1_000_000, &watch).unwrap();
         assert!(answer.is_accepted(), "{}", answer.text(&recording, true));
@@ -171,7 +173,7 @@ fn the_race_is_refused_under_v20() {
     let path = race.file("log");
     let text = std::fs::read_to_string(&path).unwrap();
     let features = Features { kmod: presets::kmod("v20").unwrap(), ..race.features() };
-    let recording = Recording::new("race", &text, features, None, &[]).unwrap();
+    let recording = Recording::new("race", &text, features, About::default()).unwrap();
     let answer = recording.decide(1_000_000).unwrap();
     let line = answer.refused_line(&recording).unwrap();
     assert!(text.lines().nth(line - 1).unwrap().contains("sched_process_exit: comm=old-rule"));

@@ -138,7 +138,8 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
     let mut modules = String::from("m-1 [000] ..... 1.0: sys_finit_module(fd: 0)\n");
     modules += "m-1 [000] ..... 1.0: load_module: (x)\n";
     for number in 1..=300 {
-        modules += &format!("m-1 [000] ..... 1.0: module_get: m{number} call_site=resolve_symbol\n");
+        modules +=
+            &format!("m-1 [000] ..... 1.0: module_get: m{number} call_site=resolve_symbol\n");
     }
     assert!(matches!(read(&modules), FtraceError::TooMany { what: "modules", found: 22, .. }));
     let mut names = String::new();

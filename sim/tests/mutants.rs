@@ -151,9 +151,10 @@ fn mutants(logs: &[Log]) -> Vec<Mutant> {
         for &line in &visible {
             let Some(mine) = pid(&lines[line]) else { continue };
             let mut others = processes.iter().filter(|p| p.0 == mine.0 && p.1 != mine.1);
-            let Some(other) = others.find(|p| p.1 > mine.1).or(processes.iter().find(|p| {
-                p.0 == mine.0 && p.1 != mine.1
-            })) else {
+            let Some(other) = others
+                .find(|p| p.1 > mine.1)
+                .or(processes.iter().find(|p| p.0 == mine.0 && p.1 != mine.1))
+            else {
                 continue;
             };
             let mut changed = lines.clone();

@@ -21,27 +21,9 @@ struct Folder {
 }
 
 const FOLDERS: [Folder; 4] = [
-    Folder {
-        name: "v4.9-kmod19",
-        modules: "v4.9-modules",
-        kernel: "v4.9",
-        kmod: "v19",
-        logs: 12,
-    },
-    Folder {
-        name: "v4.9-kmod20",
-        modules: "v4.9-modules",
-        kernel: "v4.9",
-        kmod: "v20",
-        logs: 8,
-    },
-    Folder {
-        name: "6.12-kmod30",
-        modules: "6.12-modules",
-        kernel: "v6.5",
-        kmod: "v30",
-        logs: 14,
-    },
+    Folder { name: "v4.9-kmod19", modules: "v4.9-modules", kernel: "v4.9", kmod: "v19", logs: 12 },
+    Folder { name: "v4.9-kmod20", modules: "v4.9-modules", kernel: "v4.9", kmod: "v20", logs: 8 },
+    Folder { name: "6.12-kmod30", modules: "6.12-modules", kernel: "v6.5", kmod: "v30", logs: 14 },
     Folder {
         name: "6.1-kmod30",
         modules: "6.1-modules",
@@ -261,9 +243,11 @@ fn a_log_without_some_event_is_read_or_its_event_is_named() {
         // With its probe, delete_module() is told of twice.
         let text = without(path, word);
         let text = match event {
-            "sys_delete_module" => {
-                text.lines().filter(|l| !l.contains(" delete_module: ")).collect::<Vec<_>>().join("\n")
-            }
+            "sys_delete_module" => text
+                .lines()
+                .filter(|l| !l.contains(" delete_module: "))
+                .collect::<Vec<_>>()
+                .join("\n"),
             _ => text,
         };
         match decide(&text, path, features, About::default()) {
@@ -377,7 +361,9 @@ fn a_joined_call_of_a_shell_is_of_the_one_that_it_overlaps() {
     assert!(matches!(error, FtraceError::Line { line, .. } if line == joiner + 3), "{error}");
     assert!(error.to_string().contains("fat or minix") && error.to_string().contains("finit_file"));
     let probe = |file: &str| {
-        format!("modprobe-172 [001] ..... 31.0: finit_file: (idempotent_init_module+0x4/0x1) file=\"{file}\"\n")
+        format!(
+            "modprobe-172 [001] ..... 31.0: finit_file: (idempotent_init_module+0x4/0x1) file=\"{file}\"\n"
+        )
     };
     let named = build(&probe("minix.ko"));
     let (recording, answer) = decide(&named, path, kernel, About::default()).unwrap();
@@ -399,7 +385,11 @@ fn sixty(refused: usize) -> String {
         line("m", pid, "get_fs_type: (x) fs=\"minix\"");
         line("m", pid, "request_module: (x) wait=1");
         if pid >= 160 - refused {
-            line("m", pid, "request_module_ret: (get_fs_type+0x70/0xa0 <- __request_module) ret=-12");
+            line(
+                "m",
+                pid,
+                "request_module_ret: (get_fs_type+0x70/0xa0 <- __request_module) ret=-12",
+            );
             line("m", pid, "sys_mount -> 0xffffffffffffffed");
             continue;
         }

@@ -381,9 +381,8 @@ fn facts(model: &Model, trace: &[TraceStep<Event>]) -> Option<Vec<Fact>> {
     };
     let mut facts = Vec::new();
     replay(&product, trace, |_, t| {
-        let woken = (0..product.processes()).filter(|i| {
-            *i != t.actor && !can_step(t.before, *i) && can_step(t.after, *i)
-        });
+        let woken = (0..product.processes())
+            .filter(|i| *i != t.actor && !can_step(t.before, *i) && can_step(t.after, *i));
         facts.push(Fact {
             reads: t.footprint.reads,
             writes: t.footprint.writes,

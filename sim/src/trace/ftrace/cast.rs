@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use kmodcheck_model::features::Features;
-use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
 use kmodcheck_model::Event;
 use kmodcheck_model::event::Claim;
+use kmodcheck_model::features::Features;
+use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
 use kmodcheck_model::userspace::index::ModuleIndex;
 
 use super::FtraceError;
@@ -190,7 +190,10 @@ impl Cast {
             Err(FtraceError::TooMany { file, what, found, most: MAX_CALLS })
         };
         if story.calls.len() > MAX_CALLS {
-            return too_many("calls (of get_fs_type(), request_module(), modprobe, rmmod)", story.calls.len());
+            return too_many(
+                "calls (of get_fs_type(), request_module(), modprobe, rmmod)",
+                story.calls.len(),
+            );
         }
         if story.helpers.len() > MAX_CALLS {
             return too_many("modprobes that the kernel started", story.helpers.len());

@@ -131,8 +131,7 @@ impl<'a> Play<'a> {
     /// Whether the process is right after `place`: that was its last line, or would have been if it
     /// were probed.
     fn right_after(&self, inside: &Inside, place: Place) -> bool {
-        inside.last == place
-            || !self.probed(place) && place.follows(inside.last, &self.cast.probed)
+        inside.last == place || !self.probed(place) && place.follows(inside.last, &self.cast.probed)
     }
 
     fn depends(&self, module: ModuleId, dependency: Option<ModuleId>) -> bool {
@@ -208,9 +207,9 @@ impl<'a> Play<'a> {
         match step.label {
             Event::Call { action } => match action {
                 // The events of these come with the first thing that they do.
-                Action::RequestModule(_)
-                | Action::RequestModuleNowait(_)
-                | Action::Modprobe(_) => Some(false),
+                Action::RequestModule(_) | Action::RequestModuleNowait(_) | Action::Modprobe(_) => {
+                    Some(false)
+                }
                 Action::Rmmod(module) => {
                     inside.call = Call::Delete;
                     inside.module = module;
@@ -472,9 +471,7 @@ impl<'a> Play<'a> {
             Meaning::SysfsSetup(module) => is(module) && task.pc == Pc::SysfsInit,
             Meaning::MakesDirectory(module) => is(module) && task.pc == Pc::SysfsInit,
             Meaning::MakesInitstate(module) => {
-                is(module)
-                    && task.pc == Pc::AddModinfoAttrs
-                    && right_after(Place::MakesDirectory)
+                is(module) && task.pc == Pc::AddModinfoAttrs && right_after(Place::MakesDirectory)
             }
             Meaning::SysfsReturns(true) => {
                 right_after(Place::MakesInitstate)
@@ -486,9 +483,7 @@ impl<'a> Play<'a> {
             Meaning::SetUp(module) => {
                 is(module) && matches!(task.pc, Pc::Uevent | Pc::InitRequest | Pc::Init)
             }
-            Meaning::Inits(module) => {
-                is(module) && matches!(task.pc, Pc::InitRequest | Pc::Init)
-            }
+            Meaning::Inits(module) => is(module) && matches!(task.pc, Pc::InitRequest | Pc::Init),
             Meaning::Registers => {
                 task.pc == Pc::Init && (right_after(Place::Inits) || right_after(Place::Registers))
             }

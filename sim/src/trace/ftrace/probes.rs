@@ -72,12 +72,16 @@ pub(super) fn all_that_must_be(file: &str, lines: &[Line]) -> Result<(), FtraceE
     must(
         "sys_finit_module",
         |w| matches!(w, What::Finit { .. }),
-        first(|w| matches!(w, What::LoadModule | What::LoadModuleReturns(_) | What::FinitReturns(_))),
+        first(|w| {
+            matches!(w, What::LoadModule | What::LoadModuleReturns(_) | What::FinitReturns(_))
+        }),
     )?;
     must(
         "load_module",
         enters,
-        first(|w| matches!(w, What::LoadModuleReturns(_) | What::FinitReturns(_) | What::Listed(_))),
+        first(|w| {
+            matches!(w, What::LoadModuleReturns(_) | What::FinitReturns(_) | What::Listed(_))
+        }),
     )?;
     must(
         "load_module_ret",
@@ -87,9 +91,11 @@ pub(super) fn all_that_must_be(file: &str, lines: &[Line]) -> Result<(), FtraceE
     must(
         "sys_finit_module ->",
         |w| matches!(w, What::FinitReturns(_)),
-        after(lines, |w| matches!(w, What::LoadModuleReturns(_)), |w| {
-            matches!(w, What::Finit { .. } | What::Exit)
-        }),
+        after(
+            lines,
+            |w| matches!(w, What::LoadModuleReturns(_)),
+            |w| matches!(w, What::Finit { .. } | What::Exit),
+        ),
     )?;
     must("sys_delete_module", deletes, first(|w| matches!(w, What::DeleteModuleReturns(_))))?;
     must(

@@ -514,10 +514,9 @@ impl<'a> Search<'a> {
         let wakes: Vec<Wakes> = match doing.effect {
             Effect::None | Effect::Spawn(..) => vec![Wakes::Nobody],
             Effect::WakeAll(queue) => vec![Wakes::All(queue)],
-            Effect::WakeOne(queue) => others
-                .map(|at| Wakes::One(queue, at))
-                .chain([Wakes::NobodySleeps(queue)])
-                .collect(),
+            Effect::WakeOne(queue) => {
+                others.map(|at| Wakes::One(queue, at)).chain([Wakes::NobodySleeps(queue)]).collect()
+            }
         };
         let Process { kind, calls, helper, .. } = before.processes[process];
         let own = self.process(kind, calls, helper, doing.shared, elements);
@@ -624,8 +623,7 @@ impl<'a> Search<'a> {
                     self.system.step(here.kind, state.shared, element.local, &mut choices);
                 }
                 for choice in choices.iter().filter(|c| matches!(c.label, Event::Exec { .. })) {
-                    let after =
-                        self.observed(here.kind, state.shared, choice.shared, choice.local);
+                    let after = self.observed(here.kind, state.shared, choice.shared, choice.local);
                     let step = taken(here.kind, state.shared, element.local, choice, after);
                     let Choice { shared, effect, .. } = *choice;
                     let doing = Doing { seen: true, shared, effect, told: None };
@@ -811,8 +809,7 @@ impl<'a> Search<'a> {
                     for choice in choices {
                         let Choice { shared, local, label, .. } = choice;
                         let after = self.observed(process.kind, state.shared, shared, local);
-                        let step =
-                            taken(process.kind, state.shared, element.local, &choice, after);
+                        let step = taken(process.kind, state.shared, element.local, &choice, after);
                         let mut inside = element.inside;
                         let entry = (at, self.name(&state, at), label);
                         if self.play.step(None, &step, &mut inside).is_none()

@@ -311,7 +311,8 @@ impl Story {
         };
         let mut modules: BTreeSet<&String> = BTreeSet::new();
         if !mine.entered {
-            modules.extend(self.loads.iter().filter(|l| joins(l)).filter_map(|l| l.module.as_ref()));
+            modules
+                .extend(self.loads.iter().filter(|l| joins(l)).filter_map(|l| l.module.as_ref()));
         } else if returned == -EEXIST {
             let there = |fate: &Fate| {
                 let before = fate.listed.is_none() && fate.mentioned;
@@ -418,7 +419,9 @@ impl Reader<'_> {
     fn loader(&self, now: &Now) -> Result<Who, FtraceError> {
         let loader = now.player.filter(|_| now.load.is_some()).or(now.deletes.map(Who::Call));
         loader.ok_or_else(|| {
-            self.error("a finit_module() or delete_module() call of the same process before this line")
+            self.error(
+                "a finit_module() or delete_module() call of the same process before this line",
+            )
         })
     }
 
@@ -458,7 +461,9 @@ impl Reader<'_> {
             What::Put { module, site } => self.put(now, module, site)?,
             What::DeleteModule(module) => {
                 // The system call's own event comes first and has no name; the probe's may follow.
-                if now.deletes.is_none() {
+                if let Some(call) = now.deletes.filter(|_| self.out_of_order) {
+                    self.part(Who::Call(call), None);
+                } else if now.deletes.is_none() {
                     let module = match module {
                         Some(module) => module.clone(),
                         None => deleted(lines, self.at).ok_or_else(|| {
