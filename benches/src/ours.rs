@@ -6,7 +6,7 @@ mod reference_model;
 
 use kmodcheck_explore::bfs::{Monitor, Unexplorable};
 use kmodcheck_explore::distributed::net::Net;
-use kmodcheck_explore::distributed::{Distributed, explore_distributed};
+use kmodcheck_explore::distributed::{Distributed, DistributedError, explore_distributed};
 use kmodcheck_explore::{
     End, Exploration, Limits, Options, Shared, Step, Watch, explore, explore_counted,
     explore_reduced,
@@ -33,7 +33,7 @@ pub fn run_distributed(
     callers: usize,
     threads: usize,
     net: Net,
-) -> Result<Option<Distributed<At, u64>>, Unexplorable> {
+) -> Result<Option<Distributed<At, u64>>, DistributedError> {
     let model = ReferenceModel { callers, v19: true };
     explore_distributed(&model, &Violations, &Options { threads, ..Options::default() }, net)
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use kmodcheck_explore::{End, Limits, Options};
+use kmodcheck_explore::{End, Limits, Options, on_threads};
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
@@ -260,45 +260,41 @@ fn explore(
 ) -> Option<(Vec<Fared>, usize)> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(vec![None; systems.len()]);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !interrupt.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = systems.get(index) else { break };
-                    let model = Model::new(scenario.clone(), None)
-                        .expect("built-in scenarios are well formed");
-                    let options = Options {
-                        symmetry: true,
-                        limits,
-                        interrupt: Some(interrupt),
-                        ..Options::default()
-                    };
-                    let report = match question.property {
-                        Property::NoFalseFailure => check_all(&model, &options),
-                        _ => check(&model, &options),
-                    };
-                    let report = report.expect("the states fit");
-                    let holds = |p| match report.answer(p).verdict {
-                        Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
-                        Verdict::Violated(_) => Some(false),
-                        Verdict::OutOfBudget | Verdict::NotAsked => None,
-                    };
-                    let violated = |p| holds(p).map(|holds| !holds);
-                    let fared = Fared {
-                        holds: holds(question.property),
-                        premise_met: matches!(
-                            report.answer(question.property).verdict,
-                            Verdict::Holds { premise_met: true }
-                        ),
-                        false_alarm: violated(Property::NoFalseAlarm),
-                        stuck: violated(Property::NobodySleepsForEver),
-                    };
-                    let cut = report.end != End::Complete;
-                    results.lock().expect("no worker panicked")[index] = Some((fared, cut));
-                    progress(index, systems.len());
-                }
-            });
+    on_threads(threads, || {
+        while !interrupt.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = systems.get(index) else { break };
+            let model =
+                Model::new(scenario.clone(), None).expect("built-in scenarios are well formed");
+            let options = Options {
+                symmetry: true,
+                limits,
+                interrupt: Some(interrupt),
+                ..Options::default()
+            };
+            let report = match question.property {
+                Property::NoFalseFailure => check_all(&model, &options),
+                _ => check(&model, &options),
+            };
+            let report = report.expect("the states fit");
+            let holds = |p| match report.answer(p).verdict {
+                Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
+                Verdict::Violated(_) => Some(false),
+                Verdict::OutOfBudget | Verdict::NotAsked => None,
+            };
+            let violated = |p| holds(p).map(|holds| !holds);
+            let fared = Fared {
+                holds: holds(question.property),
+                premise_met: matches!(
+                    report.answer(question.property).verdict,
+                    Verdict::Holds { premise_met: true }
+                ),
+                false_alarm: violated(Property::NoFalseAlarm),
+                stuck: violated(Property::NobodySleepsForEver),
+            };
+            let cut = report.end != End::Complete;
+            results.lock().expect("no worker panicked")[index] = Some((fared, cut));
+            progress(index, systems.len());
         }
     });
     let results: Option<Vec<(Fared, bool)>> =

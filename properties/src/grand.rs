@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use kmodcheck_explore::{Limits, Options};
+use kmodcheck_explore::{Limits, Options, on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{
     AliasMap, BuiltinIndex, FailedLookup, Features, RequestLimit, SanityCheck,
@@ -203,20 +203,15 @@ pub fn run(
 ) -> Option<Vec<SystemReport>> {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new((0..systems.len()).map(|_| None).collect::<Vec<_>>());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !interrupt.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(system) = systems.get(index) else { break };
-                    let interrupt = Some(interrupt);
-                    let options =
-                        Options { symmetry: true, limits, interrupt, ..Options::default() };
-                    let report = check_all(&system.model(None), &options).expect("the states fit");
-                    reports.lock().expect("no worker panicked")[index] = Some(report);
-                    done(index);
-                }
-            });
+    on_threads(threads, || {
+        while !interrupt.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(system) = systems.get(index) else { break };
+            let interrupt = Some(interrupt);
+            let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
+            let report = check_all(&system.model(None), &options).expect("the states fit");
+            reports.lock().expect("no worker panicked")[index] = Some(report);
+            done(index);
         }
     });
     if interrupt.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use kmodcheck_explore::{Limits, Options};
+use kmodcheck_explore::{Limits, Options, on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{AliasMap, Features, KernelFeatures, KmodFeatures, SanityCheck};
 use kmodcheck_model::{Model, Mutant};
@@ -183,17 +183,13 @@ pub fn run(
 ) -> Vec<CellReport> {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new((0..cells.len()).map(|_| None).collect::<Vec<_>>());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !interrupt.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(cell) = cells.get(index) else { break };
-                    let report = explore_cell(*cell, limits, interrupt);
-                    reports.lock().expect("no worker panicked")[index] = Some(report);
-                    done(index);
-                }
-            });
+    on_threads(threads, || {
+        while !interrupt.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(cell) = cells.get(index) else { break };
+            let report = explore_cell(*cell, limits, interrupt);
+            reports.lock().expect("no worker panicked")[index] = Some(report);
+            done(index);
         }
     });
     reports.into_inner().expect("no worker panicked").into_iter().flatten().collect()

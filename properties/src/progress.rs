@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
 use kmodcheck_explore::fair::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
-use kmodcheck_explore::{End, Kind, Options};
+use kmodcheck_explore::{End, Kind, Options, on_threads};
 use kmodcheck_model::builtin::Environment;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, ModelError, Mutant, Pc, Role};
@@ -344,19 +344,15 @@ pub fn progress_all(
         let model = Model::new(scenario.clone(), None).map_err(|error| error.to_string())?;
         progress(&model, options).map_err(|error| format!("'{}': {error}", scenario.name))
     };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !interrupted() {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = scenarios.get(index) else { break };
-                    let report = one(scenario);
-                    if !interrupted() {
-                        reports.lock().expect("no worker panicked")[index] = Some(report);
-                    }
-                    done(index);
-                }
-            });
+    on_threads(threads, || {
+        while !interrupted() {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = scenarios.get(index) else { break };
+            let report = one(scenario);
+            if !interrupted() {
+                reports.lock().expect("no worker panicked")[index] = Some(report);
+            }
+            done(index);
         }
     });
     reports.into_inner().expect("no worker panicked")

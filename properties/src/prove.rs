@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kmodcheck_explore::coverability::{
     Family, NoFamily, Outcome, Question, Setup, Sizes, Undecided,
 };
-use kmodcheck_explore::{End, Kind, Options, Step, Watch};
+use kmodcheck_explore::{End, Kind, Options, Step, Watch, on_threads};
 use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, ModelError, Mutant, Role};
 use kmodcheck_sim::Processes;
@@ -401,17 +401,13 @@ pub fn prove_all(
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(scenarios.iter().map(|_| None).collect::<Vec<_>>());
     let interrupted = || effort.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed));
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !interrupted() {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = scenarios.get(index) else { break };
-                    let report = prove(scenario, None, effort);
-                    reports.lock().expect("no worker panicked")[index] = Some(report);
-                    done(index);
-                }
-            });
+    on_threads(threads, || {
+        while !interrupted() {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = scenarios.get(index) else { break };
+            let report = prove(scenario, None, effort);
+            reports.lock().expect("no worker panicked")[index] = Some(report);
+            done(index);
         }
     });
     reports.into_inner().expect("no worker panicked")

@@ -2,7 +2,9 @@
 //! one added since. `properties/traces/` holds them; a test replays each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use kmodcheck_explore::on_threads;
 use kmodcheck_explore::reduce::Reduced;
 use kmodcheck_model::presets::{self, SWITCHES};
 use kmodcheck_model::scenario::Scenario;
@@ -167,26 +169,22 @@ pub fn distinct(reports: &[CellReport], threads: usize) -> BTreeMap<Shape, Found
             cells[job].push(report.cell.to_string());
         }
     }
-    let threads = threads.max(1);
-    let reduced: Vec<Vec<Reduced<Event>>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|first| {
-                let mine = jobs.iter().skip(first).step_by(threads);
-                scope.spawn(move || {
-                    mine.map(|(report, callers, property, trace)| {
-                        let model = report.cell.model(*callers, None);
-                        minimal(&model, *property, trace, NODES).expect("a violation is one")
-                    })
-                    .collect()
-                })
-            })
-            .collect();
-        workers.into_iter().map(|w| w.join().expect("no worker panicked")).collect()
+    let next = AtomicUsize::new(0);
+    let reduced = on_threads(threads, || {
+        let mut mine = Vec::new();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some((report, callers, property, trace)) = jobs.get(number)
+        {
+            let model = report.cell.model(*callers, None);
+            let reduced = minimal(&model, *property, trace, NODES).expect("a violation is one");
+            mine.push((number, reduced));
+        }
+        mine
     });
-    let mut reduced: Vec<_> = reduced.into_iter().map(Vec::into_iter).collect();
+    let mut reduced: BTreeMap<usize, Reduced<Event>> = reduced.into_iter().flatten().collect();
     let mut shapes: BTreeMap<Shape, Found> = BTreeMap::new();
     for (number, (report, callers, property, _)) in jobs.iter().enumerate() {
-        let reduced = reduced[number % threads].next().expect("each job has its result");
+        let reduced = reduced.remove(&number).expect("each job has its result");
         let shape = shape(*property, &reduced.trace);
         let model = report.cell.model(*callers, None);
         let entry = shapes.entry(shape).or_insert_with(|| (model, reduced, Vec::new()));

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kmodcheck_explore::walk::{self, Schedule, Walk};
-use kmodcheck_explore::{Limits, Options};
+use kmodcheck_explore::{Limits, Options, on_threads};
 use kmodcheck_model::{Event, History, Model, ModelError, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
@@ -190,12 +190,9 @@ pub fn sample(
         sampled
     };
     let mut sum = Sampled::default();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..effort.threads.max(1)).map(|_| scope.spawn(worker)).collect();
-        for worker in workers {
-            sum.add(&worker.join().expect("no walk panics"));
-        }
-    });
+    for sampled in on_threads(effort.threads, worker) {
+        sum.add(&sampled);
+    }
     sum
 }
 

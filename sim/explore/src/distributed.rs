@@ -20,6 +20,8 @@ pub mod net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
@@ -58,6 +60,22 @@ pub struct Distributed<Label, T> {
     pub because: Option<String>,
     /// States that went from one worker to another.
     pub sent: u64,
+}
+
+/// Why there is no distributed search.
+#[derive(Debug, thiserror::Error)]
+pub enum DistributedError {
+    /// The system cannot be explored at all.
+    #[error(transparent)]
+    Unexplorable(#[from] Unexplorable),
+    /// Threads that the other processes count on cannot be had, or sockets not be served.
+    #[error("no {threads} workers, and two threads for each other process: {error}")]
+    NoWorkers {
+        /// Workers that were wanted.
+        threads: usize,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
 }
 
 /// What a worker says of itself at the end of a level, or at once if it has to stop.
@@ -118,7 +136,7 @@ struct Summary<T, const W: usize> {
 /// this process, [`Limits::states`](crate::Limits::states) for all, looked at between levels.
 ///
 /// # Errors
-/// See [`Unexplorable`].
+/// See [`DistributedError`].
 ///
 /// # Panics
 /// If a connection breaks, in a thread that serves it; see [`net::exit_when_a_process_is_gone`].
@@ -128,18 +146,20 @@ pub fn explore_distributed<S: System, M: Monitor<S>>(
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> Result<Option<Distributed<S::Label, M::Tally>>, Unexplorable>
+) -> Result<Option<Distributed<S::Label, M::Tally>>, DistributedError>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
 {
     let (frame, words) = framed(system, options)?;
-    Ok(match words {
+    let found = match words {
         1 => run::<S, M, 1>(&frame, monitor, options, net),
         2 => run::<S, M, 2>(&frame, monitor, options, net),
         4 => run::<S, M, 4>(&frame, monitor, options, net),
         _ => run::<S, M, 8>(&frame, monitor, options, net),
-    })
+    };
+    let threads = options.threads.max(1);
+    found.map_err(|error| DistributedError::NoWorkers { threads, error })
 }
 
 fn run<S: System, M: Monitor<S>, const W: usize>(
@@ -147,7 +167,7 @@ fn run<S: System, M: Monitor<S>, const W: usize>(
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> Option<Distributed<S::Label, M::Tally>>
+) -> std::io::Result<Option<Distributed<S::Label, M::Tally>>>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
@@ -158,42 +178,49 @@ where
         ProcessBuilder::new_typed_vector(threads, hooks.refill.clone(), hooks.spill.clone());
     let Net { process, sockets } = net;
     type Build = Box<dyn FnOnce() -> Allocator + Send>;
-    let (builders, guard): (Vec<Build>, _) = if sockets.len() > 1 {
-        let (builders, guard) =
-            initialize_networking_from_sockets(local, sockets, process, threads, hooks)
-                .expect("a connected socket can be cloned and served");
-        let build = |tcp: TcpBuilder| -> Build { Box::new(|| Allocator::Tcp(tcp.build())) };
-        (builders.into_iter().map(build).collect(), Some(guard))
-    } else {
-        let build = |one: ProcessBuilder| -> Build { Box::new(|| Allocator::Process(one.build())) };
-        (local.into_iter().map(build).collect(), None)
-    };
     let failed = Arc::new(AtomicBool::new(false));
-    let mut results: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = builders
-            .into_iter()
-            .map(|builder| {
-                let failed = Arc::clone(&failed);
-                scope.spawn(move || {
-                    let outcome = catch_unwind(AssertUnwindSafe(|| {
-                        let timely =
-                            Worker::new(Config::default(), builder(), Some(Instant::now()));
-                        Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
-                    }));
-                    outcome.unwrap_or_else(|panic| {
-                        // Who waits for this worker waits no longer.
-                        failed.store(true, Ordering::Relaxed);
-                        std::panic::resume_unwind(panic)
-                    })
+    std::thread::scope(|scope| {
+        // All threads are there before anything is begun: who has begun waits for all others.
+        let mut workers: Vec<ScopedJoinHandle<'_, _>> = Vec::new();
+        let mut begin = Vec::new();
+        for _ in 0..threads {
+            let (tell, told) = channel::<Build>();
+            let failed = Arc::clone(&failed);
+            workers.push(Builder::new().spawn_scoped(scope, move || {
+                let builder = told.recv().ok()?;
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    let timely = Worker::new(Config::default(), builder(), Some(Instant::now()));
+                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
+                }));
+                outcome.unwrap_or_else(|panic| {
+                    // Who waits for this worker waits no longer.
+                    failed.store(true, Ordering::Relaxed);
+                    std::panic::resume_unwind(panic)
                 })
-            })
-            .collect();
+            })?);
+            begin.push(tell);
+        }
+        let (builders, guard): (Vec<Build>, _) = if sockets.len() > 1 {
+            let (builders, guard) =
+                initialize_networking_from_sockets(local, sockets, process, threads, hooks)?;
+            let build = |tcp: TcpBuilder| -> Build { Box::new(|| Allocator::Tcp(tcp.build())) };
+            (builders.into_iter().map(build).collect(), Some(guard))
+        } else {
+            let build =
+                |one: ProcessBuilder| -> Build { Box::new(|| Allocator::Process(one.build())) };
+            (local.into_iter().map(build).collect(), None)
+        };
+        for (tell, builder) in begin.into_iter().zip(builders) {
+            let _ = tell.send(builder);
+        }
         // All are waited for before the first panic goes on.
-        let joined: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
-        joined.into_iter().map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
-    });
-    drop(guard);
-    results.swap_remove(0)
+        let joined: Vec<_> = workers.into_iter().map(ScopedJoinHandle::join).collect();
+        let results =
+            joined.into_iter().map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p)));
+        let first = results.collect::<Vec<_>>().swap_remove(0);
+        drop(guard);
+        Ok(first)
+    })
 }
 
 /// Who owns a state.

@@ -103,6 +103,7 @@ pub mod sleep;
 pub mod steps;
 pub mod stuck;
 pub mod system;
+mod threads;
 mod trace;
 pub mod visited;
 pub mod walk;
@@ -117,4 +118,5 @@ pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
+pub use threads::on_threads;
 pub use watch::{Census, EachStep, Watch, WatchNothing};

@@ -12,8 +12,8 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex, PoisonError, RwLock};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 use crate::bfs::{Monitor, Tally};
@@ -101,7 +101,8 @@ pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
     /// The next block or shard to be taken by a worker.
     next: AtomicUsize,
     phase: AtomicU8,
-    barrier: Barrier,
+    /// For all threads, once there is more than one.
+    barrier: OnceLock<Barrier>,
     /// Properties violated so far.
     violated: AtomicU64,
     transitions: AtomicU64,
@@ -165,7 +166,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             job: RwLock::default(),
             next: AtomicUsize::new(0),
             phase: AtomicU8::new(EXPAND),
-            barrier: Barrier::new(threads),
+            barrier: OnceLock::new(),
             violated: AtomicU64::new(0),
             transitions: AtomicU64::new(0),
             exhausted: Mutex::new(None),
@@ -205,7 +206,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             }));
             if !helpers.is_empty() {
                 search.phase.store(QUIT, Ordering::Relaxed);
-                search.barrier.wait();
+                search.barrier.wait().wait();
             }
             let workers: Vec<_> = helpers
                 .into_iter()
@@ -279,9 +280,11 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
                 if let Some(end) = self.out_of_budget(led, &job) {
                     return end;
                 }
-                if job.blocks > ALONE && helpers.is_empty() {
-                    let more = 1..self.options.threads;
-                    helpers.extend(more.map(|_| scope.spawn(|| self.help())));
+                if job.blocks > ALONE && self.barrier.get().is_none() {
+                    // As many as can be had: fewer find the same.
+                    let spawn = || Builder::new().spawn_scoped(scope, || self.help());
+                    helpers.extend((1..self.options.threads).map_while(|_| spawn().ok()));
+                    self.barrier.get_or_init(|| Barrier::new(1 + helpers.len()));
                 }
                 let together = job.blocks > ALONE && !helpers.is_empty();
                 *self.job.write().expect("no panic") = job.clone();
@@ -436,9 +439,10 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             self.work(worker);
             return;
         }
-        self.barrier.wait();
+        let barrier = self.barrier.wait();
+        barrier.wait();
         self.keep_panic(|| self.work(worker));
-        self.barrier.wait();
+        barrier.wait();
         if let Some(panic) = self.panicked.lock().expect("not held in a panic").take() {
             resume_unwind(panic);
         }
@@ -447,13 +451,14 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
     /// What a helper thread does.
     fn help(&self) -> Worker<'f, S, M, W> {
         let mut worker = self.worker();
+        let barrier = self.barrier.wait();
         loop {
-            self.barrier.wait();
+            barrier.wait();
             if self.phase.load(Ordering::Relaxed) == QUIT {
                 return worker;
             }
             self.keep_panic(|| self.work(&mut worker));
-            self.barrier.wait();
+            barrier.wait();
         }
     }
 

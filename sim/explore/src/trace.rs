@@ -16,6 +16,7 @@ use crate::expand::{Expander, Frame};
 use crate::packed::Packed;
 use crate::product::Configuration;
 use crate::system::System;
+use crate::threads::on_threads;
 use crate::visited::Shard;
 
 /// States that one worker takes at a time.
@@ -109,16 +110,7 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
                 *all = [*all, mine].into_iter().flatten().min();
             }
         };
-        if states <= 4 * BLOCK {
-            work();
-        } else {
-            std::thread::scope(|scope| {
-                for _ in 1..self.threads {
-                    scope.spawn(work);
-                }
-                work();
-            });
-        }
+        on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
         least.into_inner().expect("no worker panicked")
     }
 

@@ -84,7 +84,7 @@ impl Budget {
 pub enum Full {
     /// There were as many as there may be.
     States,
-    /// It would have taken too many bytes.
+    /// It would have taken too many bytes, or more than there are.
     Bytes,
 }
 
@@ -98,7 +98,10 @@ impl<const W: usize> Slots<W> {
     fn new(len: usize) -> Result<Self, Full> {
         let bytes = len * size_of::<[u64; W]>();
         if bytes < HUGE {
-            return Ok(Self::Heap(vec![[0; W]; len]));
+            let mut slots = Vec::new();
+            slots.try_reserve_exact(len).map_err(|_| Full::Bytes)?;
+            slots.resize(len, [0; W]);
+            return Ok(Self::Heap(slots));
         }
         let map = memmap2::MmapMut::map_anon(bytes).map_err(|_| Full::Bytes)?;
         #[cfg(target_os = "linux")]
@@ -118,7 +121,10 @@ impl<const W: usize> Slots<W> {
     fn extend(&mut self, len: usize) -> Result<(), Full> {
         let bytes = len * size_of::<[u64; W]>();
         match self {
-            Self::Heap(slots) if bytes < HUGE => slots.resize(len, [0; W]),
+            Self::Heap(slots) if bytes < HUGE => {
+                slots.try_reserve_exact(len - slots.len()).map_err(|_| Full::Bytes)?;
+                slots.resize(len, [0; W]);
+            }
             #[cfg(target_os = "linux")]
             Self::Mapped(map) => {
                 let options = memmap2::RemapOptions::new().may_move(true);
@@ -331,8 +337,14 @@ impl<const W: usize> Shard<W> {
                 return Err(Full::States);
             }
             if self.len.is_multiple_of(PIECE) {
-                budget.take(PIECE * size_of::<Packed<W>>())?;
-                self.list.push(Vec::with_capacity(PIECE));
+                let bytes = PIECE * size_of::<Packed<W>>();
+                budget.take(bytes)?;
+                let mut piece = Vec::new();
+                if self.list.try_reserve(1).is_err() || piece.try_reserve_exact(PIECE).is_err() {
+                    budget.give(bytes);
+                    return Err(Full::Bytes);
+                }
+                self.list.push(piece);
             }
             *most -= 1;
             self.list.last_mut().expect("a piece with room").push(*stored);

@@ -2,10 +2,10 @@
 //!
 //! Every process listens at its own address for those after it in the list, and connects to those
 //! before it. Both sides say who they are and what they are about to search, so that a process that
-//! was started with other arguments, or is of another version, is refused by name before anything is
+//! was started with other arguments, or is of another build, is refused by name before anything is
 //! computed.
 
-use std::io::{Read, Write};
+use std::io::{Read, Write, stderr};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use socket2::{SockRef, TcpKeepalive};
 
 /// What the first bytes of a connection are.
 const MAGIC: [u8; 8] = *b"kmodchk1";
+
+/// The longest that anybody is waited for: longer than any clock's end is far.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How long a silent other side is waited for while connected: its machine answers within, even if the
 /// process computes.
@@ -64,7 +67,7 @@ pub enum NetError {
         what: String,
     },
     /// Another process does something else.
-    #[error("process {process} ({host}) was started with other arguments, or is another version")]
+    #[error("process {process} ({host}) was started with other arguments, or is of another build")]
     Different {
         /// Which process.
         process: usize,
@@ -103,7 +106,7 @@ pub fn connect(
     purpose: &[u8; 32],
     patience: Duration,
 ) -> Result<Net, NetError> {
-    let until = Instant::now() + patience;
+    let until = Instant::now() + patience.min(LONGEST);
     let own = &hosts[process];
     let listen = |error| NetError::Listen { process, host: own.clone(), error };
     let listener = TcpListener::bind(own.as_str()).map_err(listen)?;
@@ -215,7 +218,10 @@ pub fn exit_when_a_process_is_gone(hosts: Vec<String>, status: i32) {
             return;
         };
         let why = message.rsplit_once("timely communication error: ").map_or(message, |m| m.1);
-        eprintln!("kmodcheck: process {other} ({}) is gone: {why}; no verdict", hosts[other]);
+        let host = &hosts[other];
+        // A panic in here would abort; who cannot be told is not.
+        let _ =
+            writeln!(stderr(), "kmodcheck: process {other} ({host}) is gone: {why}; no verdict");
         std::process::exit(status);
     }));
 }
