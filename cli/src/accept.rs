@@ -104,7 +104,7 @@ fn ftrace(
     let answer = match recording.decide_watching(limit, &watch) {
         Ok(answer) => answer,
         Err(error @ FtraceError::Undecided { .. }) => {
-            anstream::eprintln!("kmodcheck: {error}");
+            crate::output::note!("kmodcheck: {error}");
             return Ok(Ended::OutOfBudget);
         }
         Err(error) => return Err(error.into()),
@@ -182,7 +182,7 @@ fn events(
             .into());
         }
         Some(Err(error)) => {
-            anstream::eprintln!("kmodcheck: {name}: {error}");
+            crate::output::note!("kmodcheck: {name}: {error}");
             return Ok(Ended::OutOfBudget);
         }
         Some(Ok(verdict)) => verdict,

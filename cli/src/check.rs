@@ -103,20 +103,24 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     };
     let witness =
         witness.map(|(witness, trace)| (results::file(&model, witness, &trace), witness, trace));
-    match (&check_args.save_trace, &shown) {
+    let saved = match (&check_args.save_trace, &shown) {
         (Some(path), _) if check_args.witness.is_some() => match &witness {
-            Some((file, ..)) => options::write(path, &file.to_json())?,
-            None => anstream::eprintln!("kmodcheck: {} not written", path.display()),
+            Some((file, ..)) => options::write(path, &file.to_json()),
+            None => {
+                crate::output::note!("kmodcheck: {} not written", path.display());
+                Ok(())
+            }
         },
         (Some(path), Some((property, trace))) => {
             let file = output::trace_json(*property, model.scenario(), trace);
-            options::write(path, &file.to_json())?;
+            options::write(path, &file.to_json())
         }
         (Some(path), None) => {
-            anstream::eprintln!("kmodcheck: no violation to save: {} not written", path.display());
+            crate::output::note!("kmodcheck: no violation to save: {} not written", path.display());
+            Ok(())
         }
-        (None, _) => {}
-    }
+        (None, _) => Ok(()),
+    };
     if arguments.json {
         let witness = witness.map(|(file, ..)| file);
         output::print_json(&json(&subject, &report, shown, witness));
@@ -128,6 +132,8 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             output::print(&format!("\n{}", output::trace_text(property, model.scenario(), &trace)));
         }
     }
+    // The verdict was found, whether or not its trace could be saved.
+    saved?;
     Ok(subject.ended(&report))
 }
 

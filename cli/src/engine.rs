@@ -111,13 +111,13 @@ fn said<T>(
     threads: usize,
 ) -> Exploration<Event, T> {
     let Distributed { exploration, because, sent } = found;
-    anstream::eprintln!(
+    crate::output::note!(
         "kmodcheck: timely: {processes} processes of {threads} workers, {sent} states exchanged, {} B \
          a state",
         exploration.bytes.div_ceil(exploration.states.max(1))
     );
     if let Some(because) = because {
-        anstream::eprintln!("kmodcheck: out of budget: {because}");
+        crate::output::note!("kmodcheck: out of budget: {because}");
     }
     exploration
 }
@@ -214,6 +214,6 @@ fn watch(mut child: Child, number: usize) {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    anstream::eprintln!("kmodcheck: process {number} is gone: {status}; no verdict");
+    crate::output::note!("kmodcheck: process {number} is gone: {status}; no verdict");
     std::process::exit(GONE);
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure
     let covered = bar.position();
     bar.finish_and_clear();
     let Some(answer) = answer else {
-        anstream::eprintln!("kmodcheck: interrupted after {covered} systems");
+        crate::output::note!("kmodcheck: interrupted after {covered} systems");
         return Ok(Ended::OutOfBudget);
     };
     if arguments.json {

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
     let covered = bar.position();
     bar.finish_and_clear();
     let Some(reports) = reports else {
-        anstream::eprintln!("kmodcheck: interrupted after {covered} of {count} systems");
+        crate::output::note!("kmodcheck: interrupted after {covered} of {count} systems");
         return Ok(Ended::OutOfBudget);
     };
     let differs = |r: &&SystemReport| matches!(r.compare(), Compared::Differs(_));
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
 pub(crate) fn ended(systems: usize, cut: usize, differs: bool) -> Ended {
     if cut > 0 {
         let complete = systems - cut;
-        anstream::eprintln!(
+        crate::output::note!(
             "kmodcheck: out of budget: {complete} of {systems} systems explored to the end, {cut} cut"
         );
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use comfy_table::{ContentArrangement, Table, presets as styles};
-use kmodcheck_explore::Options;
+use kmodcheck_explore::{Options, on_threads};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::Scenario;
@@ -61,20 +61,15 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     let interrupt = options::interrupt();
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new((0..jobs.len()).map(|_| None).collect::<Vec<Option<Outcome>>>());
-    std::thread::scope(|scope| {
-        for _ in 0..options::threads(arguments) {
-            scope.spawn(|| {
-                while !interrupt.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(index) else { break };
-                    let options = Options { interrupt: Some(interrupt), ..Options::default() };
-                    let case = &CASES[job.case];
-                    let outcome =
-                        kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
-                    outcomes.lock().expect("no worker panicked")[index] = Some(outcome);
-                    bar.inc(1);
-                }
-            });
+    on_threads(options::threads(arguments), || {
+        while !interrupt.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(index) else { break };
+            let options = Options { interrupt: Some(interrupt), ..Options::default() };
+            let case = &CASES[job.case];
+            let outcome = kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
+            outcomes.lock().expect("no worker panicked")[index] = Some(outcome);
+            bar.inc(1);
         }
     });
     let covered = bar.position();
@@ -82,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     let outcomes: Option<Vec<Outcome>> =
         outcomes.into_inner().expect("no worker panicked").into_iter().collect();
     let Some(outcomes) = outcomes.filter(|_| !interrupt.load(Ordering::Relaxed)) else {
-        anstream::eprintln!("kmodcheck: interrupted after {covered} of {} cases", jobs.len());
+        crate::output::note!("kmodcheck: interrupted after {covered} of {} cases", jobs.len());
         return Ok(Ended::OutOfBudget);
     };
     let cell = |kernel, kmod, case| &outcomes[cells[&(kernel, kmod, case)]];

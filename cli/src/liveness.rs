@@ -164,7 +164,7 @@ fn show(
     for f in found.iter().filter(differs) {
         let expected = f.expected.unwrap_or("nothing");
         let line = progress::summary(&f.report);
-        anstream::eprintln!("kmodcheck: {}: found {line}, expected {expected}", f.name);
+        crate::output::note!("kmodcheck: {}: found {line}, expected {expected}", f.name);
     }
     let complete = found.iter().filter(|f| decided(&f.report)).count();
     grand::ended(count, count - complete, found.iter().any(|f| differs(&f)))

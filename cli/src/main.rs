@@ -101,11 +101,12 @@ fn main() -> ExitCode {
         Some(Command::Scale(asked)) => scale_args::run(&arguments, asked),
     };
     match ended {
+        Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
-            anstream::eprintln!("kmodcheck: {failure}");
+            crate::output::note!("kmodcheck: {failure}");
             if let Some(line) = source_line::shown(&failure.to_string()) {
-                anstream::eprintln!("{line}");
+                crate::output::note!("{line}");
             }
             ExitCode::from(2)
         }

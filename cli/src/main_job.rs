@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         print(&found);
     }
     if found.undecided > 0 || found.interrupted {
-        anstream::eprintln!(
+        crate::output::note!(
             "kmodcheck: {}: {} of {} cells explored to the end, {cut} cut, {} not begun",
             if found.interrupted { "interrupted" } else { "out of budget" },
             cells.len() - found.undecided,

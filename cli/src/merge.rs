@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
         if !asked.partial {
             return Err(format!("{what} (--partial joins what is there)").into());
         }
-        anstream::eprintln!("kmodcheck: out of budget: {what}");
+        crate::output::note!("kmodcheck: out of budget: {what}");
     }
     head.shard = [1, 1];
     let written = lines(&head, &sum);

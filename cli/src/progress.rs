@@ -9,7 +9,7 @@ pub(crate) fn bar(cells: usize) -> ProgressBar {
     let bar = ProgressBar::new(cells as u64);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cells {elapsed}");
     bar.set_style(style.expect("the template is well formed"));
-    bar.enable_steady_tick(Duration::from_millis(200));
+    tick(&bar);
     bar
 }
 
@@ -18,8 +18,15 @@ pub(crate) fn spinner() -> ProgressBar {
     let spinner = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
     spinner.set_style(style.expect("the template is well formed"));
-    spinner.enable_steady_tick(Duration::from_millis(200));
+    tick(&spinner);
     spinner
+}
+
+/// Lets time go on where somebody sees it. It takes a thread, and is no reason to fail for lack of one.
+fn tick(bar: &ProgressBar) {
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(200));
+    }
 }
 
 /// What the spinner says of a search: also how much memory it takes and is about to take, so that a

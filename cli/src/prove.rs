@@ -59,8 +59,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
         }
     }
     if found.len() < count {
-        anstream::eprintln!("kmodcheck: interrupted after {} of {count} systems", found.len());
+        crate::output::note!("kmodcheck: interrupted after {} of {count} systems", found.len());
     }
+    let mut saved = Ok(());
     if let Some(directory) = &asked.certificates {
         for Found { name, cells, report, .. } in &found {
             if let Some(certificate) = &report.certificate {
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
                     ),
                     None => format!("{}.json", name.replace(|c: char| !c.is_alphanumeric(), "-")),
                 };
-                options::write(&directory.join(name), &certificate.to_json())?;
+                saved = saved.and(options::write(&directory.join(name), &certificate.to_json()));
             }
         }
     }
@@ -93,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             output::print(&format!("differs from the record: {line}"));
         }
     }
+    saved?;
     Ok(grand::ended(count, count - complete, !differences.is_empty()))
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn run(arguments: &Arguments, replay: &Replay) -> Result<Ended, Failu
     let Loaded { shown, model, trace } = match load(&replay.file)? {
         Ok(loaded) => loaded,
         Err(differs) => {
-            anstream::eprintln!("kmodcheck: {differs}");
+            crate::output::note!("kmodcheck: {differs}");
             return Ok(Ended::Differs);
         }
     };

@@ -62,7 +62,7 @@ pub(crate) fn witness(
 ) -> Result<Option<(Witness, Trace)>, Failure> {
     let witness = Witness::parse(model, text, Some(report))?;
     let Some(trace) = witness.find(model, report, options)? else {
-        anstream::eprintln!(
+        crate::output::note!(
             "kmodcheck: out of budget: no run to '{}' was found again",
             witness.asked(model)
         );

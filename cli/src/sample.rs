@@ -201,7 +201,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     }
     let cut = sampled.executions < all;
     if cut {
-        anstream::eprintln!("kmodcheck: out of budget: {} of {all} walks", sampled.executions);
+        crate::output::note!("kmodcheck: out of budget: {} of {all} walks", sampled.executions);
     }
     Ok(ended(&sampled, cut))
 }

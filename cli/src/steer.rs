@@ -11,7 +11,7 @@ pub(crate) fn run(steer_args: &Steer) -> Result<Ended, Failure> {
     let Loaded { shown, model, trace } = match load(&steer_args.file)? {
         Ok(loaded) => loaded,
         Err(differs) => {
-            anstream::eprintln!("kmodcheck: {differs}");
+            crate::output::note!("kmodcheck: {differs}");
             return Ok(Ended::Differs);
         }
     };

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
     let Loaded { shown, model, mut trace } = match load(&asked.file)? {
         Ok(loaded) => loaded,
         Err(differs) => {
-            anstream::eprintln!("kmodcheck: {differs}");
+            crate::output::note!("kmodcheck: {differs}");
             return Ok(Ended::Differs);
         }
     };
@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
     if asked.minimise || asked.add {
         let reduced = minimal::minimal(&model, property, &trace, minimal::NODES)
             .ok_or("the trace is no violation")?;
-        anstream::eprintln!(
+        crate::output::note!(
             "kmodcheck: {} steps, {} context switch{}{}",
             reduced.trace.len(),
             reduced.switches,
@@ -136,13 +136,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
     } else {
         Vec::new()
     };
-    if let Some(path) = &asked.save {
+    let saved = asked.save.as_ref().map_or(Ok(()), |path| {
         let file = output::trace_json(property, model.scenario(), &trace);
-        options::write(path, &file.to_json())?;
-    }
-    if asked.add {
-        add(asked, &model, property, &trace)?;
-    }
+        options::write(path, &file.to_json())
+    });
+    let added = if asked.add { add(asked, &model, property, &trace) } else { Ok(()) };
     let format = if arguments.json { TraceFormat::Json } else { asked.format };
     output::print(drawn(format, &story, &model, &trace, &why).trim_end());
     if asked.why && format == TraceFormat::Text {
@@ -155,6 +153,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
             output::print(&textwrap::fill(&line, options));
         }
     }
+    saved.and(added)?;
     Ok(Ended::AsExpected)
 }
 
@@ -229,11 +228,11 @@ fn add(
     let recorded = regressions::record(model, property, trace, asked.shows.clone(), Vec::new())?;
     let path = directory.join(regressions::file_name(&recorded));
     if path.exists() {
-        anstream::eprintln!("kmodcheck: {} is recorded already", path.display());
+        crate::output::note!("kmodcheck: {} is recorded already", path.display());
         return Ok(());
     }
     options::write(&path, &recorded.to_json())?;
-    anstream::eprintln!(
+    crate::output::note!(
         "kmodcheck: {} added: possible under {} changes of a switch, impossible under {}",
         path.display(),
         recorded.possible.len(),

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failur
         }
         match verdict {
             Ok(confirmed) => print(&name, &certificate, &confirmed),
-            Err(refused) => anstream::eprintln!("kmodcheck: {name}: refused: {refused}"),
+            Err(refused) => crate::output::note!("kmodcheck: {name}: refused: {refused}"),
         }
     }
     if arguments.json {

@@ -28,7 +28,7 @@ pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellRe
     if complete == cells.len() {
         return Ok(reports);
     }
-    anstream::eprintln!(
+    crate::output::note!(
         "kmodcheck: no {wanted}: {complete} of {} cells were explored completely, limits: {}",
         cells.len(),
         options::limits_in_words(&limits)

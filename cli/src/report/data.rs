@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kmodcheck_explore::reduce::{Reduced, follow};
 use kmodcheck_explore::reorder::to_the_end;
-use kmodcheck_explore::{Options, Product};
+use kmodcheck_explore::{Options, Product, on_threads};
 use kmodcheck_model::Event;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::view::SharedView;
@@ -230,21 +230,16 @@ fn violations(reports: &[CellReport], threads: usize) -> (Vec<Told>, Vec<Vec<Opt
         by_cell.push(mine);
     }
     let next = AtomicUsize::new(0);
-    let mut told: Vec<(usize, Told)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1))
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut told = Vec::new();
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(job) = jobs.get(number) else { break told };
-                        told.push((number, tell_one(*job)));
-                    }
-                })
-            })
-            .collect();
-        workers.into_iter().flat_map(|w| w.join().expect("no worker panicked")).collect()
+    let told = on_threads(threads, || {
+        let mut told = Vec::new();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(job) = jobs.get(number)
+        {
+            told.push((number, tell_one(*job)));
+        }
+        told
     });
+    let mut told: Vec<(usize, Told)> = told.into_iter().flatten().collect();
     told.sort_by_key(|(number, _)| *number);
     (told.into_iter().map(|(_, told)| told).collect(), by_cell)
 }

@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     let differs = whole_matrix::differs(&reports);
     let threads = options::threads(arguments);
     let Some(growth) = growth::measure(asked.times, options::interrupt()) else {
-        anstream::eprintln!("kmodcheck: interrupted while counting states by number of callers");
+        crate::output::note!("kmodcheck: interrupted while counting states by number of callers");
         return Ok(Ended::of(differs, true));
     };
     let certificates = certificates::read(&asked.certificates)?;
