@@ -21,7 +21,7 @@ use crate::scale_args::{EngineArguments, ScaleCommand};
 /// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
 /// budget or interrupted, and nothing that was decided differs.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version = crate::sources::version(), args_conflicts_with_subcommands = true)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub command: Option<Command>,

@@ -13,18 +13,18 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Arguments;
 use crate::evidence_args::Evidence;
-use crate::{Ended, Failure, options, output, trace, whole_matrix};
+use crate::{Ended, Failure, options, output, sources, trace, whole_matrix};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
+    let directory = &asked.out;
+    let traces = directory.join("traces");
+    std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
     let reports = match whole_matrix::explored(arguments, "evidence") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
     };
     let differences = recorded::differences(&reports).len();
     let files = files(&reports, differences, options::threads(arguments));
-    let directory = &asked.out;
-    let traces = directory.join("traces");
-    std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
     for (name, text) in &files {
         options::write(&directory.join(name), text)?;
     }
@@ -86,14 +86,10 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
     files
 }
 
-fn hex(digest: impl AsRef<[u8]>) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Of the scenario as a trace file holds it.
 fn scenario_digest(scenario: &Scenario) -> String {
     let text = serde_json::to_string(scenario).expect("nothing in it that JSON lacks");
-    hex(Sha256::digest(text))
+    sources::hex(&Sha256::digest(text))
 }
 
 /// Of every transition of every cell with two callers: who steps, in which function, what happens,
@@ -132,7 +128,7 @@ fn model_digest(reports: &[CellReport]) -> String {
             });
         }
     }
-    hex(digest.finalize())
+    sources::hex(&digest.finalize())
 }
 
 fn readme(reports: &[CellReport], differences: usize) -> String {
@@ -145,9 +141,9 @@ fn readme(reports: &[CellReport], differences: usize) -> String {
          - [Theorems](theorems.md): what holds, under which assumptions, and why each is needed.\n\n\
          | what | value |\n|---|---|\n",
     );
-    let record = hex(Sha256::digest(recorded::MATRIX));
+    let record = sources::hex(&Sha256::digest(recorded::MATRIX));
     let rows = [
-        ("tool", format!("kmodcheck {}", env!("CARGO_PKG_VERSION"))),
+        ("tool", format!("kmodcheck {}", sources::version())),
         ("made by", "`kmodcheck evidence --out DIR`".to_owned()),
         ("cells", reports.len().to_string()),
         ("distinct states explored", states.to_string()),

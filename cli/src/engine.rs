@@ -2,10 +2,12 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
-use kmodcheck_explore::distributed::net::{Net, connect, exit_when_a_process_is_gone};
+use kmodcheck_explore::distributed::net::{Net, NetError, connect, exit_when_a_process_is_gone};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{Exploration, Options};
 use kmodcheck_model::{Event, Model};
@@ -14,7 +16,7 @@ use kmodcheck_properties::check::{self, check_by};
 use sha2::{Digest, Sha256};
 
 use crate::scale_args::{Engine, EngineArguments};
-use crate::{Failure, options};
+use crate::{Failure, options, sources};
 
 /// How a process ends that has lost another.
 const GONE: i32 = 2;
@@ -41,6 +43,7 @@ pub(crate) fn check(
                 let checkpoint = Checkpoint {
                     directory: directory.clone(),
                     every: Duration::from_secs(asked.checkpoint_every),
+                    build: sources::build(),
                     purpose: purpose(model)?,
                 };
                 Ok(Some(check_by(model, options, |system, watch| {
@@ -76,18 +79,20 @@ fn distributed(
         }
         None => started_here(usize::from(asked.processes.unwrap_or(1)))?,
     };
+    let watchers = watched(children)?;
     if hosts.len() > 1 {
         exit_when_a_process_is_gone(hosts.clone(), GONE);
     }
-    let watchers: Vec<_> = children
-        .into_iter()
-        .zip(1..)
-        .map(|(child, number)| std::thread::spawn(move || watch(child, number)))
-        .collect();
     let patience = Duration::from_secs(asked.connect_timeout);
     let net = match hosts.len() {
         1 => Net::alone(),
-        _ => connect(&hosts, process, &common_purpose(model, options, hosts.len())?, patience)?,
+        _ => connect(&hosts, process, &common_purpose(model, options, hosts.len())?, patience)
+            .map_err(|error| match error {
+                NetError::Different { .. } => {
+                    format!("{error} (this is build {})", sources::build_in_words()).into()
+                }
+                _ => Failure::from(error),
+            })?,
     };
     let mut has_result = true;
     let report = check_by(model, options, |system, watch| {
@@ -122,10 +127,9 @@ fn said<T>(
     exploration
 }
 
-/// What makes a search this one.
+/// What makes a search this one, but for what it was built of.
 fn purpose(model: &Model) -> Result<[u8; 32], Failure> {
     let mut digest = Sha256::new();
-    digest.update(env!("CARGO_PKG_VERSION"));
     digest.update(serde_json::to_vec(model.scenario())?);
     Ok(digest.finalize().into())
 }
@@ -137,10 +141,11 @@ fn common_purpose(
     processes: usize,
 ) -> Result<[u8; 32], Failure> {
     let mut digest = Sha256::new();
+    digest.update(sources::build());
     digest.update(purpose(model)?);
-    let Options { symmetry, threads, limits, stop_when_violated, .. } = options;
+    let Options { symmetry, follow_all, threads, limits, stop_when_violated, .. } = options;
     digest.update(format!(
-        "{symmetry} {threads} {processes} {:?} {:?} {stop_when_violated}",
+        "{symmetry} {follow_all} {threads} {processes} {:?} {:?} {stop_when_violated}",
         limits.states, limits.time
     ));
     Ok(digest.finalize().into())
@@ -181,8 +186,12 @@ fn read_hosts(file: &std::path::Path) -> Result<Vec<String>, Failure> {
 fn started_here(processes: usize) -> Result<(Vec<String>, usize, Vec<Child>), Failure> {
     if let (Ok(hosts), Ok(process)) = (std::env::var(PROCESSES), std::env::var(PROCESS)) {
         let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
-        let process: usize = process.parse()?;
-        return Ok((hosts, process, Vec::new()));
+        let last = hosts.len() - 1;
+        let number = process.parse().ok().filter(|number| *number <= last);
+        let number = number.ok_or_else(|| {
+            format!("{PROCESS}: found '{process}', expected 0 to {last}, as {PROCESSES} has it")
+        })?;
+        return Ok((hosts, number, Vec::new()));
     }
     // Ports that are free now.
     let listeners: Vec<TcpListener> =
@@ -193,18 +202,59 @@ fn started_here(processes: usize) -> Result<(Vec<String>, usize, Vec<Child>), Fa
         .collect::<Result<_, std::io::Error>>()?;
     drop(listeners);
     let command = std::env::current_exe()?;
-    let children = (1..processes)
-        .map(|process| {
-            Command::new(&command)
-                .args(std::env::args_os().skip(1))
-                .env(PROCESSES, hosts.join(","))
-                .env(PROCESS, process.to_string())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .spawn()
-        })
-        .collect::<Result<_, _>>()?;
+    let mut children = Vec::new();
+    for process in 1..processes {
+        let child = Command::new(&command)
+            .args(std::env::args_os().skip(1))
+            .env(PROCESSES, hosts.join(","))
+            .env(PROCESS, process.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        match child {
+            Ok(child) => children.push(child),
+            Err(error) => {
+                end(&mut children);
+                return Err(format!("process {process} cannot be started: {error}").into());
+            }
+        }
+    }
     Ok((hosts, 0, children))
+}
+
+/// Ends processes that would wait for others in vain.
+fn end(children: &mut [Child]) {
+    for child in children {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// For each process that this one has started, a thread that waits for it.
+fn watched(mut children: Vec<Child>) -> Result<Vec<JoinHandle<()>>, Failure> {
+    // All threads are there before any child is handed to one.
+    let mut watchers = Vec::new();
+    let mut tell = Vec::new();
+    for number in 1..=children.len() {
+        let (to, from) = channel::<Child>();
+        let watcher = Builder::new().spawn(move || {
+            if let Ok(child) = from.recv() {
+                watch(child, number);
+            }
+        });
+        match watcher {
+            Ok(watcher) => watchers.push(watcher),
+            Err(error) => {
+                end(&mut children);
+                return Err(format!("no thread to wait for process {number}: {error}").into());
+            }
+        }
+        tell.push(to);
+    }
+    for (to, child) in tell.iter().zip(children) {
+        let _ = to.send(child);
+    }
+    Ok(watchers)
 }
 
 /// Waits for a process that this one has started.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kmodcheck_properties::Property;
-use kmodcheck_properties::sample::{Part, Sampled};
-use serde::de::DeserializeOwned;
+use kmodcheck_properties::sample::Sampled;
 
 use crate::args::Arguments;
-use crate::sample::{FORMAT, Head, PropertyLine, Tail, VERSION, ended, lines, text};
+use crate::sample::{ended, text};
+use crate::sample_file::{Head, lines, read};
 use crate::scale_args::Merge;
 use crate::{Ended, Failure, options, output};
 
@@ -43,9 +42,19 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
             )
             .into());
         }
-        let all = executions(&head);
+        let all = head.walks();
         if sampled.executions != all {
             lacking.push(format!("{}: {} of {all} walks", path.display(), sampled.executions));
+        }
+        // No part has more walks than there are, so of all sums only this one can be too large.
+        if sum.steps.checked_add(sampled.steps).is_none() {
+            return Err(format!(
+                "{}: found {} steps, expected fewer: with those of the parts before they are more than \
+                 can be counted",
+                path.display(),
+                sampled.steps
+            )
+            .into());
         }
         sum.add(&sampled);
     }
@@ -69,79 +78,12 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
     }
     head.shard = [1, 1];
     let written = lines(&head, &sum);
-    if let Some(path) = &asked.out {
-        options::write(path, &written)?;
-    }
+    let saved = asked.out.as_ref().map_or(Ok(()), |path| options::write(path, &written));
     if arguments.json {
         output::print(written.trim_end());
     } else {
         output::print(&text(&head, &sum));
     }
+    saved?;
     Ok(ended(&sum, !complete))
-}
-
-/// Walks that a part has.
-fn executions(head: &Head) -> u64 {
-    let [index, of] = head.shard;
-    Part { index: index - 1, of }.executions(head.executions)
-}
-
-fn read(path: &Path) -> Result<(Head, Sampled), Failure> {
-    let name = path.display();
-    let text = options::read(path)?;
-    let mut numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line));
-    let mut next = |expected: &str| {
-        let count = text.lines().count();
-        numbered.next().ok_or_else(|| {
-            format!("{name}:{}: found the end of the file, expected {expected}", count + 1)
-        })
-    };
-    let (line, head) = next("what was asked")?;
-    let head: Head = parse(&name.to_string(), line, head)?;
-    if head.format != FORMAT || head.version != VERSION {
-        return Err(format!(
-            "{name}:1: found format '{}' version {}, expected '{FORMAT}' version {VERSION}",
-            head.format, head.version
-        )
-        .into());
-    }
-    if head.shard[0] == 0 || head.shard[0] > head.shard[1] {
-        let [index, of] = head.shard;
-        return Err(format!("{name}:1: found part {index} of {of}, expected 1 to {of}").into());
-    }
-    let mut sampled = Sampled::default();
-    for (property, slot) in Property::ALL.iter().zip(&mut sampled.violated) {
-        let wanted = property.name();
-        let (number, line) = next(wanted)?;
-        let line: PropertyLine = parse(&name.to_string(), number, line)?;
-        if line.property != wanted || (line.violated > 0) != line.first.is_some() {
-            let found = line.property;
-            return Err(format!(
-                "{name}:{number}: found {found}, {} times, first {:?}, expected {wanted}, with a first \
-                 walk if there is one",
-                line.violated, line.first
-            )
-            .into());
-        }
-        *slot = (line.violated, line.first);
-    }
-    let (number, tail) = next("what was done")?;
-    let tail: Tail = parse(&name.to_string(), number, tail)?;
-    let all = executions(&head);
-    if tail.done > all {
-        return Err(
-            format!("{name}:{number}: found {} walks, expected at most {all}", tail.done).into()
-        );
-    }
-    (sampled.executions, sampled.steps) = (tail.done, tail.steps);
-    (sampled.cut, sampled.asleep) = (tail.cut, tail.asleep);
-    if let Ok((number, _)) = next("") {
-        return Err(format!("{name}:{number}: found another line, expected the end").into());
-    }
-    Ok((head, sampled))
-}
-
-fn parse<T: DeserializeOwned>(name: &str, number: usize, line: &str) -> Result<T, Failure> {
-    serde_json::from_str(line)
-        .map_err(|error| format!("{name}:{number}:{}: {error}", error.column()).into())
 }

@@ -9,76 +9,12 @@ use kmodcheck_properties::sample::{
     self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest,
 };
 use kmodcheck_sim::trace::columns;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::args::Arguments;
+use crate::sample_file::{FORMAT, Head, VERSION, lines};
 use crate::scale_args::{Sample, Schedule as Named};
-use crate::{Ended, Failure, assumed, options, output, progress, scenario_arg};
-
-pub(crate) const FORMAT: &str = "kmodcheck-sample";
-pub(crate) const VERSION: u32 = 2;
-
-/// The first line: what was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Head {
-    pub format: String,
-    pub version: u32,
-    /// Of this command: another may walk otherwise.
-    pub tool: String,
-    pub scenario: String,
-    /// Of the scenario.
-    pub digest: String,
-    pub schedule: String,
-    pub seed: u64,
-    /// Walks of the whole campaign.
-    pub executions: u64,
-    pub longest: u32,
-    /// Which part this is, from 1, and of how many; the whole is 1 of 1.
-    pub shard: [u64; 2],
-}
-
-/// A line for each property.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PropertyLine {
-    pub property: String,
-    /// In how many walks.
-    pub violated: u64,
-    /// The number of the first of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<u64>,
-}
-
-/// The last line: what was done. Without it a file is incomplete.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tail {
-    /// Walks taken; fewer than the part has if it was cut.
-    pub done: u64,
-    pub steps: u64,
-    /// Walks that met the bound on steps.
-    pub cut: u64,
-    /// Walks that ended with somebody asleep.
-    pub asleep: u64,
-}
-
-/// A result as lines of JSON.
-pub(crate) fn lines(head: &Head, sampled: &Sampled) -> String {
-    let mut text = line(head);
-    for (property, (violated, first)) in Property::ALL.iter().zip(sampled.violated) {
-        let property = property.name().to_owned();
-        text.push_str(&line(&PropertyLine { property, violated, first }));
-    }
-    let Sampled { executions, steps, cut, asleep, .. } = *sampled;
-    text.push_str(&line(&Tail { done: executions, steps, cut, asleep }));
-    text
-}
-
-fn line(value: &impl Serialize) -> String {
-    format!("{}\n", serde_json::to_string(value).expect("strings and numbers"))
-}
+use crate::{Ended, Failure, assumed, options, output, progress, scenario_arg, sources};
 
 /// A result in words.
 pub(crate) fn text(head: &Head, sampled: &Sampled) -> String {
@@ -182,8 +118,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         format: FORMAT.to_owned(),
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
+        build: sources::build_in_words().to_owned(),
         scenario,
-        digest: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: sources::hex(&Sha256::digest(bytes)),
         schedule,
         seed: campaign.seed,
         executions: campaign.executions,
@@ -191,14 +128,13 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         shard: [part.index + 1, part.of],
     };
     let written = lines(&head, &sampled);
-    if let Some(path) = &asked.out {
-        options::write(path, &written)?;
-    }
+    let saved = asked.out.as_ref().map_or(Ok(()), |path| options::write(path, &written));
     if arguments.json {
         output::print(written.trim_end());
     } else {
         output::print(&text(&head, &sampled));
     }
+    saved?;
     let cut = sampled.executions < all;
     if cut {
         crate::output::note!("kmodcheck: out of budget: {} of {all} walks", sampled.executions);

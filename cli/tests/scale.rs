@@ -130,11 +130,18 @@ fn what_is_no_whole_campaign_is_refused() {
     merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
     write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
     merge(&files, &[]).refuses(&["part-1.jsonl:1: found format 'kmodcheck-trace'"]);
+    let first_version = text.replace("\"version\":2", "\"version\":1");
+    let build = &first_version[first_version.find("\"build\"").unwrap()..];
+    let build = &build[..build.find("\"scenario\"").unwrap()];
+    write(&first_version.replace(build, ""));
+    merge(&files, &[]).refuses(&[
+        "part-1.jsonl:1: found format",
+        "version 1, expected",
+        "version 2",
+    ]);
     let of_many = text.replace("\"shard\":[1,3]", "\"shard\":[1,18446744073709551615]");
     write(&of_many);
-    merge(&files[..1], &[]).refuses(&["found 101 walks, expected at most 1"]);
-    write(&of_many.replace("\"done\":101", "\"done\":1"));
-    merge(&files[..1], &[]).refuses(&["is missing, and 18446744073709551613 others"]);
+    merge(&files[..1], &[]).refuses(&["expected one of part 1 of 18446744073709551615"]);
     write(&format!("{text}{{}}\n"));
     merge(&files, &[]).refuses(&["part-1.jsonl:13: found another line"]);
     for shard in ["0/3", "4/3", "3", "a/b"] {
@@ -164,4 +171,133 @@ fn a_campaign_that_is_cut_is_no_campaign() {
     let cut = sample(&["--time-limit", "0", "--out", &file]).exits(3);
     assert!(cut.err.contains("out of budget: 0 of 301 walks"), "{}", cut.err);
     merge(&[file], &[]).refuses(&["0 of 301 walks"]);
+}
+
+/// A part with one number or word altered is refused in the line where it is: each of what the lines say
+/// is held against what the others say. Part 2 of 3 of 301 walks has the numbers 1, 4, ..., 298.
+#[test]
+fn what_a_part_cannot_say_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let files = parts(directory.path(), 3);
+    let whole = merge(&files, &["--json"]).exits(1).out;
+    let text = fs::read_to_string(&files[1]).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let violated = lines.iter().position(|l| l["property"] == "no-false-success").unwrap();
+    let asleep = lines.iter().position(|l| l["property"] == "nobody-sleeps-for-ever").unwrap();
+    let (times, first) = (&lines[violated]["violated"], &lines[violated]["first"]);
+    let (times, first) = (times.as_u64().unwrap(), first.as_u64().unwrap());
+    assert!(times > 1 && first % 3 == 1 && lines[asleep]["violated"] == 0, "{text}");
+    let (head, tail) = (0, lines.len() - 1);
+    let (done, steps) = (&lines[tail]["done"], lines[tail]["steps"].as_u64().unwrap());
+    assert_eq!((done, steps > 1000), (&100.into(), true), "{text}");
+    let most = u64::MAX;
+    // Which line, what in it, what it says instead, and what is said of it.
+    let altered: [(usize, &str, serde_json::Value, &str); 33] = [
+        (head, "format", "kmodcheck-trace".into(), "found format 'kmodcheck-trace'"),
+        (head, "version", 1.into(), "version 1, expected 'kmodcheck-sample' version 2"),
+        (head, "version", 3.into(), "version 3, expected 'kmodcheck-sample' version 2"),
+        (head, "tool", "0.0.9".into(), "a part of another campaign"),
+        (head, "build", "0".repeat(32).into(), "found a part of build 000"),
+        (head, "scenario", "another".into(), "a part of another campaign"),
+        (head, "digest", "0".repeat(64).into(), "a part of another campaign"),
+        (head, "schedule", "random".into(), "a part of another campaign"),
+        (head, "seed", 2.into(), "a part of another campaign"),
+        (head, "executions", 0.into(), "found 0 walks"),
+        (head, "executions", 300.into(), "a part of another campaign"),
+        (head, "executions", 9.into(), "found"),
+        (head, "longest", 0.into(), "found 0 steps at most"),
+        (head, "longest", 1.into(), "expected"),
+        (head, "shard", vec![0, 3].into(), "found part 0 of 3"),
+        (head, "shard", vec![4, 3].into(), "found part 4 of 3"),
+        (head, "shard", vec![1, 3].into(), "expected one of part 1 of 3"),
+        (head, "shard", vec![2, 2].into(), "expected"),
+        (head, "more", 1.into(), "unknown field `more`"),
+        (violated, "property", "no-false-alarm".into(), "expected no-false-success"),
+        (violated, "property", "no-such-property".into(), "expected no-false-success"),
+        (violated, "violated", 101.into(), "found 101 violating walks, expected at most the 100"),
+        (violated, "violated", most.into(), "violating walks, expected at most the 100 taken"),
+        (violated, "violated", 0.into(), "with a first walk if there is one"),
+        (violated, "violated", (-1).into(), "invalid value"),
+        (violated, "first", serde_json::Value::Null, "with a first walk if there is one"),
+        (violated, "first", (first + 1).into(), "expected one of part 2 of 3 of 301 walks"),
+        (violated, "first", 301.into(), "expected one of part 2 of 3 of 301 walks"),
+        (violated, "first", 298.into(), "expected at most the 1 from number 298 on"),
+        (tail, "done", 101.into(), "found 101 walks, expected at most 100"),
+        (tail, "steps", most.into(), "to 10000000: 100 walks, 0 of them cut"),
+        (tail, "cut", 1.into(), "expected 100000 to 10000000: 100 walks, 1 of them cut"),
+        (tail, "asleep", 1.into(), "expected the 1 asleep"),
+    ];
+    let write = |lines: &[serde_json::Value]| {
+        let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(&files[1], lines.concat()).unwrap();
+    };
+    for (line, field, value, said) in altered {
+        let mut lines = lines.clone();
+        lines[line][field] = value.clone();
+        write(&lines);
+        let refused = merge(&files, &[]).refuses(&["part-2.jsonl:"]);
+        assert!(refused.err.contains(said), "{field} {value}: {}", refused.err);
+    }
+    // Several at a time, so that one does not contradict the other.
+    for (fields, said) in [
+        (
+            &[(tail, "cut", most), (tail, "asleep", most)][..],
+            "expected the 18446744073709551615 asleep",
+        ),
+        (
+            &[(tail, "cut", 101), (tail, "steps", 10_000_000)],
+            "found 101 walks cut and 0 that ended asleep",
+        ),
+        (&[(tail, "done", 0)], "expected at most the 0 taken"),
+        (&[(tail, "done", times - 1)], "violating walks, expected at most the"),
+        (&[(tail, "steps", times - 1)], "steps, expected "),
+    ] {
+        let mut lines = lines.clone();
+        for (line, field, value) in fields {
+            lines[*line][*field] = (*value).into();
+        }
+        write(&lines);
+        let refused = merge(&files, &[]).refuses(&["part-2.jsonl:"]);
+        assert!(refused.err.contains(said), "{fields:?}: {}", refused.err);
+    }
+    // Lines twice, left out, or in another order.
+    for (lines, said) in [
+        ([&lines[..2], &lines[1..]].concat(), ":3: found no-false-success"),
+        ([&lines[..1], &lines[2..]].concat(), ":2: found no-false-success-strong"),
+        ([&lines[..], &lines[tail..]].concat(), "found another line"),
+        (lines[1..].to_vec(), ":1:"),
+        (Vec::new(), ":1: found the end of the file"),
+    ] {
+        write(&lines);
+        let refused = merge(&files, &[]).refuses(&["part-2.jsonl:"]);
+        assert!(refused.err.contains(said), "{said}: {}", refused.err);
+    }
+    // Sums that are more than can be counted, of parts that could each be.
+    let mut huge = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let text = fs::read_to_string(if number == 1 { &files[0] } else { file }).unwrap();
+        let mut lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines[head]["shard"][0] = (number + 1).into();
+        lines[head]["executions"] = (u64::MAX / 3 * 3).into();
+        lines[head]["longest"] = u32::MAX.into();
+        for line in &mut lines[1..tail] {
+            line["violated"] = 0.into();
+            line.as_object_mut().unwrap().remove("first");
+        }
+        lines[tail]["done"] = (u64::MAX / 3).into();
+        lines[tail]["steps"] = (u64::MAX / 2).into();
+        let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+        let file = directory.path().join(format!("huge-{number}.jsonl")).display().to_string();
+        fs::write(&file, lines.concat()).unwrap();
+        huge.push(file);
+    }
+    merge(&huge, &[]).refuses(&["huge-2.jsonl: found 9223372036854775807 steps, expected fewer"]);
+    merge(&huge[..2], &["--partial"]).exits(3);
+
+    fs::write(&files[1], &text).unwrap();
+    assert_eq!(merge(&files, &["--json"]).exits(1).out, whole, "restored");
+    let endless = ["/dev/zero".to_owned()];
+    merge(&endless, &[]).refuses(&["/dev/zero: found more than 1073741824 bytes"]);
 }

@@ -23,3 +23,7 @@ pub mod witness;
 
 pub use check::{Answer, Report, Verdict, check};
 pub use property::{Property, View};
+
+/// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
+/// saved or sent by a build with another one is not believed.
+pub const SOURCES: &str = env!("KMODCHECK_SOURCES");

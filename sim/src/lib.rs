@@ -8,3 +8,7 @@ pub mod trace;
 pub mod versioned;
 
 pub use processes::Processes;
+
+/// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
+/// saved or sent by a build with another one is not believed.
+pub const SOURCES: &str = env!("KMODCHECK_SOURCES");

@@ -120,3 +120,7 @@ pub use system::{
 };
 pub use threads::on_threads;
 pub use watch::{Census, EachStep, Watch, WatchNothing};
+
+/// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
+/// saved or sent by a build with another one is not believed.
+pub const SOURCES: &str = env!("KMODCHECK_SOURCES");

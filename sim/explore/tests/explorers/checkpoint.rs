@@ -6,15 +6,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::common::random_system::RandomSystem;
-use crate::common::reference_model::ReferenceModel;
+use crate::common::reference_model::{ReferenceModel, Violations};
 use crate::common::same::{Properties, same};
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
-use kmodcheck_explore::{End, Limits, Options, explore};
+use kmodcheck_explore::{End, Exploration, Limits, Options, System, explore};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 fn in_directory(directory: &Path) -> Checkpoint {
-    Checkpoint { directory: directory.to_owned(), every: Duration::ZERO, purpose: [7; 32] }
+    let (directory, every) = (directory.to_owned(), Duration::ZERO);
+    Checkpoint { directory, every, build: [1; 16], purpose: [7; 32] }
 }
 
 #[test]
@@ -153,12 +155,186 @@ fn what_was_being_written_is_no_harm_and_another_search_is_refused() {
     let options = Options::default();
     let error = explore_from_checkpoint(&system, &CountOnly, &options, &other).unwrap_err();
     assert!(matches!(error, CheckpointError::Different { .. }), "{error}");
-    let symmetric = Options { symmetry: true, ..options };
-    let error = explore_from_checkpoint(&system, &CountOnly, &symmetric, &in_directory(directory));
-    assert!(matches!(error, Err(CheckpointError::Different { .. })));
+    for other in [
+        Options { symmetry: true, ..options },
+        // Counts more transitions as followed.
+        Options { follow_all: true, ..options },
+    ] {
+        let error = explore_from_checkpoint(&system, &CountOnly, &other, &in_directory(directory));
+        assert!(matches!(error, Err(CheckpointError::Different { .. })));
+    }
+    let other = Checkpoint { build: [2; 16], ..in_directory(directory) };
+    let error = explore_from_checkpoint(&system, &CountOnly, &options, &other).unwrap_err();
+    assert!(matches!(error, CheckpointError::OtherBuild { .. }), "{error}");
+    for build in ["01", "02"] {
+        assert!(error.to_string().contains(&build.repeat(16)), "{error}");
+    }
     assert_eq!(go_on(&system, directory).unwrap(), whole);
 
     let file = directory.join("sums").join("inside");
     let error = go_on(&system, &file).unwrap_err();
     assert!(matches!(error, CheckpointError::Io { .. }), "{error}");
+}
+
+/// Half of the states of one system and half of another's are the states of none: a checkpoint of a system
+/// with one step that is another is refused, though nothing that was said of it differs.
+#[test]
+fn what_another_step_has_found_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let system = cut(directory.path());
+    let another_step = ReferenceModel { v19: !system.v19, ..system };
+    let error = go_on(&another_step, directory.path()).unwrap_err().to_string();
+    assert!(error.contains("found other states, expected those that the search finds"), "{error}");
+    let whole = explore(&system, &CountOnly, &Options::default()).unwrap().states;
+    assert_eq!(go_on(&system, directory.path()).unwrap(), whole);
+}
+
+/// A checkpoint as its files are, to be altered and put back.
+struct Files {
+    directory: TempDir,
+    sums: Vec<u8>,
+    levels: Vec<Vec<u8>>,
+}
+
+/// Where the sums begin: after the beginning, the build and the purpose.
+const BODY: usize = 8 + 16 + 32;
+
+impl Files {
+    /// What a search leaves that was cut at so many states; none if it came to its end, or not far enough.
+    fn of<S: System, M: Monitor<S>>(
+        (system, monitor): (&S, &M),
+        options: &Options<'_>,
+        states: u64,
+    ) -> Option<Self>
+    where
+        M::Tally: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let directory = TempDir::new().unwrap();
+        let limits = Limits { states: Some(states), ..Limits::default() };
+        let limited = Options { limits, ..*options };
+        let kept = in_directory(directory.path());
+        let cut = explore_from_checkpoint(system, monitor, &limited, &kept).unwrap();
+        let sums = fs::read(directory.path().join("sums")).ok()?;
+        let level = |n| fs::read(directory.path().join(format!("level-{n:05}"))).ok();
+        let levels = (0..).map_while(level).collect();
+        (cut.end == End::StatesLimit).then_some(Self { directory, sums, levels })
+    }
+
+    /// Where the digest of a level is: the sums begin with their number, and then they follow.
+    fn digest_of(&self, level: usize) -> usize {
+        BODY + if self.levels.len() < 128 { 1 } else { 2 } + 32 * level
+    }
+
+    /// Writes the checkpoint with one file altered, and every digest made anew. What was done, for who
+    /// wants to know.
+    fn forge(&self, rng: &mut fastrand::Rng, from: usize) -> String {
+        let (mut sums, mut levels) = (self.sums.clone(), self.levels.clone());
+        let which = rng.usize(from..=levels.len());
+        let (bytes, first) = match levels.get_mut(which) {
+            Some(level) => (level, 0),
+            None => (&mut sums, 8),
+        };
+        let last = if which == self.levels.len() { bytes.len() - 32 } else { bytes.len() };
+        let (at, other) = (rng.usize(first..last), rng.u8(1..));
+        let how = rng.usize(0..6);
+        match how {
+            0 => bytes[at] ^= 1 << rng.u8(0..8),
+            1 => bytes[at] ^= other,
+            2 => bytes[at] = if bytes[at] == 0xff { 0 } else { 0xff },
+            3 => drop(bytes.remove(at)),
+            4 => bytes.insert(at, other),
+            _ => {
+                let to = rng.usize(at..last);
+                bytes.drain(at..=to);
+            }
+        }
+        if let Some(level) = levels.get(which) {
+            let at = self.digest_of(which);
+            sums[at..at + 32].copy_from_slice(&Sha256::digest(level));
+            fs::write(self.directory.path().join(format!("level-{which:05}")), level).unwrap();
+        }
+        let end = sums.len() - 32;
+        let digest = Sha256::digest(&sums[..end]);
+        sums[end..].copy_from_slice(&digest);
+        fs::write(self.directory.path().join("sums"), &sums).unwrap();
+        format!("file {which} of {}, at {at}, alteration {how}", levels.len())
+    }
+
+    fn restore(&self) {
+        for (number, level) in self.levels.iter().enumerate() {
+            let file = self.directory.path().join(format!("level-{number:05}"));
+            fs::write(file, level).unwrap();
+        }
+        fs::write(self.directory.path().join("sums"), &self.sums).unwrap();
+        // What a search that went on has left.
+        let more = self.directory.path().join(format!("level-{:05}", self.levels.len()));
+        let _ = fs::remove_file(more);
+    }
+}
+
+/// Thousands of alterations of real checkpoints, with all digests made anew. These are small enough to be
+/// compared whole: each ends in an error, or in the very result of a search that never stopped.
+#[test]
+fn a_small_forged_checkpoint_is_refused_or_harmless() {
+    let (mut refused, mut harmless) = (0, 0);
+    for seed in 0..60 {
+        let system = RandomSystem::new(seed);
+        let monitor = Properties(&system);
+        let options = Options { symmetry: seed % 2 == 0, ..Options::default() };
+        let whole = explore(&system, &monitor, &options).expect("it fits");
+        let cut = Files::of((&system, &monitor), &options, whole.states * 3 / 4);
+        let Some(files) = cut.filter(|_| whole.end == End::Complete) else { continue };
+        let mut rng = fastrand::Rng::with_seed(seed);
+        for number in 0..150 {
+            let what = files.forge(&mut rng, 0);
+            let kept = in_directory(files.directory.path());
+            match explore_from_checkpoint(&system, &monitor, &options, &kept) {
+                Ok(found) => {
+                    same(&format!("seed {seed}, number {number}: {what}"), &found, &whole);
+                    harmless += 1;
+                }
+                Err(CheckpointError::Failed { what: panic, .. }) => {
+                    panic!("seed {seed}, number {number}: {what}: {panic}");
+                }
+                Err(_) => refused += 1,
+            }
+            files.restore();
+        }
+        let kept = in_directory(files.directory.path());
+        let found = explore_from_checkpoint(&system, &monitor, &options, &kept).unwrap();
+        same(&format!("seed {seed}, restored"), &found, &whole);
+    }
+    assert!(refused > 3_000 && harmless < refused / 100, "{refused} refused, {harmless} harmless");
+}
+
+/// Of a larger one only the beginning is explored anew. What is forged behind it ends in an error or in an
+/// answer, and no violation is made up: a trace is taken again from the initial state.
+#[test]
+fn a_large_forged_checkpoint_is_no_panic() {
+    let system = ReferenceModel { callers: 4, v19: true };
+    let options = Options::default();
+    let files = Files::of((&system, &Violations), &options, 50_000).expect("it has more states");
+    let whole = explore(&system, &Violations, &options).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut refused = 0;
+    // Files of levels that are not explored anew, and the sums.
+    let behind = files.levels.len() - 4;
+    for number in 0..120 {
+        let what = files.forge(&mut rng, behind);
+        let kept = in_directory(files.directory.path());
+        match explore_from_checkpoint(&system, &Violations, &options, &kept) {
+            Ok(found) => {
+                let violated = |e: &Exploration<_, _>| e.violations.len();
+                let near = found.states.abs_diff(whole.states);
+                assert!(
+                    violated(&found) <= violated(&whole) && near < whole.states / 10,
+                    "number {number}: {what}: {} states",
+                    found.states
+                );
+            }
+            Err(_) => refused += 1,
+        }
+        files.restore();
+    }
+    assert!(refused > 80, "{refused}");
 }

@@ -145,7 +145,8 @@ fn whoever_sleeps_sleeps_elsewhere_too() {
         far_slept += u64::from(far.followed < far.transitions);
         let directory = tempfile::TempDir::new().expect("a directory");
         let directory = directory.path().to_owned();
-        let kept = Checkpoint { directory, every: Duration::ZERO, purpose: [7; 32] };
+        let kept =
+            Checkpoint { directory, every: Duration::ZERO, build: [1; 16], purpose: [7; 32] };
         let limits = Limits { states: Some(all.states / 2), ..Limits::default() };
         let limited = Options { limits, ..options };
         explore_from_checkpoint(&system, &SomeSteps, &limited, &kept).expect("it fits");
