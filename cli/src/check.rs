@@ -272,7 +272,7 @@ fn json<'a>(
         assumed: assumed::assumptions(scenario),
         not_modelled: &assumed::NOT_MODELLED,
         notes: &subject.notes,
-        report: output::report_json(report, scenario.callers() as u8, |_| None),
+        report: output::report_json(report, scenario.callers(), |_| None),
         expected: subject.judged(report).map(expected).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
         results: results::json(scenario, report),

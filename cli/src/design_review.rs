@@ -118,7 +118,7 @@ fn model_digest(reports: &[CellReport]) -> String {
                         digest.update(local.to_le_bytes());
                     }
                 }
-                digest.update([t.actor as u8]);
+                digest.update([u8::try_from(t.actor).expect("two callers")]);
                 digest.update(t.label.function());
                 digest.update(t.label.describe(model.scenario()).to_string());
                 if seen.insert(*t.after) {

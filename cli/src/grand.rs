@@ -285,7 +285,11 @@ fn json(
                     .filter(|c| wanted(c))
                     .map(|c| [c.kernel, c.kmod])
                     .collect(),
-                report: output::report_json(&r.report, first.environment.callers(), mutant),
+                report: output::report_json(
+                    &r.report,
+                    usize::from(first.environment.callers()),
+                    mutant,
+                ),
                 traces,
             }
         })

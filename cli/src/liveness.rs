@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         return hard_cases(arguments, &search);
     }
     if let Some(text) = &asked.scenario {
-        let scenario = scenario_arg::scenario(text, 2)?;
+        let scenario = scenario_arg::small_model(text, 2)?.scenario().clone();
         let reports = progress::progress_all(std::slice::from_ref(&scenario), 1, &search, &|_| ());
         let mut found = Vec::new();
         for report in reports.into_iter().flatten() {

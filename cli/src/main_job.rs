@@ -305,7 +305,7 @@ fn json(found: &Found) -> MainJson {
                 reports: report
                     .reports
                     .iter()
-                    .map(|(callers, r)| output::report_json(r, *callers, mutant))
+                    .map(|(callers, r)| output::report_json(r, usize::from(*callers), mutant))
                     .collect(),
             }
         })

@@ -16,7 +16,7 @@ use serde::Serialize;
 /// One exploration.
 #[derive(Serialize)]
 pub(crate) struct ReportJson {
-    callers: u8,
+    callers: usize,
     symmetry: bool,
     end: &'static str,
     states: u64,
@@ -111,7 +111,7 @@ pub(crate) fn end_word(report: &Report) -> &'static str {
 /// A report as JSON. `mutant`: the recorded mutant of a property, by letter.
 pub(crate) fn report_json(
     report: &Report,
-    callers: u8,
+    callers: usize,
     mutant: impl Fn(char) -> Option<&'static str>,
 ) -> ReportJson {
     let properties = report

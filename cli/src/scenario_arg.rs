@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use kmodcheck_explore::MAX_PROCESSES;
+use kmodcheck_model::Model;
+use kmodcheck_model::model::validate;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::matrix::Cell;
@@ -38,6 +41,18 @@ pub(crate) fn scenario(text: &str, callers: u8) -> Result<Scenario, Failure> {
     Ok(cell.model(callers, None).scenario().clone())
 }
 
+/// The model of such a scenario, for what numbers its processes one by one.
+pub(crate) fn small_model(text: &str, callers: u8) -> Result<Model, Failure> {
+    let model = Model::new(scenario(text, callers)?, None)?;
+    let processes = model.processes().len();
+    if processes > MAX_PROCESSES {
+        return Err(
+            format!("{text}: {processes} processes, expected at most {MAX_PROCESSES}").into()
+        );
+    }
+    Ok(model)
+}
+
 fn from_file(path: &Path) -> Result<Scenario, Failure> {
     let name = path.display();
     let text = options::read(path)?;
@@ -54,5 +69,7 @@ fn from_file(path: &Path) -> Result<Scenario, Failure> {
             Err(differs) => Err(differs.into()),
         };
     }
-    Ok(serde_json::from_str(&text).map_err(located)?)
+    let scenario: Scenario = serde_json::from_str(&text).map_err(located)?;
+    validate(&scenario).map_err(|what| format!("{name}: {what}"))?;
+    Ok(scenario)
 }

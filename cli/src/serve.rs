@@ -82,8 +82,8 @@ struct WayJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Serve) -> Result<Ended, Failure> {
-    let scenario = scenario_arg::scenario(&asked.scenario, asked.callers)?;
-    let model = Model::new(scenario, None)?.remembering(History::Both)?;
+    let model = scenario_arg::small_model(&asked.scenario, asked.callers)?;
+    let model = model.remembering(History::Both)?;
     let address = ("127.0.0.1", asked.port);
     let server =
         Server::http(address).map_err(|error| format!("127.0.0.1:{}: {error}", asked.port))?;

@@ -25,10 +25,10 @@ const HELP: &str = "\
   q              leave";
 
 pub(crate) fn run(arguments: &Arguments, asked: &Step) -> Result<Ended, Failure> {
-    let scenario = scenario_arg::scenario(&asked.scenario, asked.callers)?;
-    let model = Model::new(scenario, None)?.remembering(History::Both)?;
+    let model = scenario_arg::small_model(&asked.scenario, asked.callers)?;
+    let model = model.remembering(History::Both)?;
     let system = Processes { model: &model };
-    let walk = Walk::new(&model, &system).ok_or("more processes than can be stepped by hand")?;
+    let walk = Walk::new(&model, &system).expect("the model is small");
     let stdin = std::io::stdin();
     let mut by_hand = ByHand {
         arguments,

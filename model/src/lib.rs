@@ -12,6 +12,9 @@
 //! A caller and the modprobe it waits for are one process: one of them is always waiting for the
 //! other, so their product would have the same steps in the same order.
 
+// Of this crate alone: tests count in small numbers.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 pub mod builtin;
 pub mod event;
 pub mod features;

@@ -7,12 +7,12 @@ use crate::event::{Event, Finit, Listed};
 use crate::features::{BareDirectory, BuiltinIndex};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario};
+use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
 use crate::state::{COUNTED, Counts, ErrorOf, History, Layout, ModuleState, Pc, Task, World};
 use crate::userspace::modprobe::{self, PlanEntry};
 
-pub use prepare::nesting;
-use prepare::{name_model, rivals, validate};
+use prepare::{name_model, rivals};
+pub use prepare::{nesting, validate};
 pub(crate) use step::{Step, Who};
 
 /// A wait queue or completion.
@@ -30,14 +30,34 @@ pub enum WaitQueue {
     Idempotent(ModuleId, Finit),
 }
 
+/// [`MAX_MODULES`] as numbers of modules have it.
+const MODULES: ModuleId = 21;
+
+/// [`MAX_NAMES`] as numbers of names have it.
+const NAMES: NameId = 16;
+
 /// Most modules in a scenario.
-pub const MAX_MODULES: usize = 21;
+pub const MAX_MODULES: usize = MODULES as usize;
 
 /// Most requested names in a scenario.
-pub const MAX_NAMES: usize = 16;
+pub const MAX_NAMES: usize = NAMES as usize;
 
 /// Most modules that a name is served by.
 pub const MAX_TARGETS: usize = 6;
+
+/// Most modules that a module depends on directly.
+pub const MAX_DEPENDENCIES: usize = MAX_MODULES;
+
+/// Most looks that modprobe takes for a name: one at each target, and one at each entry of its probe
+/// list. A byte counts them.
+pub const MAX_LOOKS: usize = 255;
+
+/// Most groups of actors: the kinds of processes are these, and an orphan and a kworker for each name,
+/// and a byte numbers them.
+pub const MAX_GROUPS: usize = 256 - 2 * MAX_NAMES;
+
+/// Most actors, those of all groups together.
+pub const MAX_ACTORS: usize = 255;
 
 impl WaitQueue {
     /// A number of its own.
@@ -46,23 +66,20 @@ impl WaitQueue {
             Self::ModuleWq => 0,
             Self::KmodWq => 1,
             Self::Duplicate(name) => 2 + name,
-            Self::Uevent(module) => 2 + MAX_NAMES as u8 + module,
-            Self::Idempotent(module, result) => {
-                2 + MAX_NAMES as u8 + MAX_MODULES as u8 + 3 * module + result as u8
-            }
+            Self::Uevent(module) => 2 + NAMES + module,
+            Self::Idempotent(module, result) => 2 + NAMES + MODULES + 3 * module + result as u8,
         }
     }
 
     /// The queue of that number.
     pub fn from_number(number: u8) -> Self {
-        let (names, modules) = (MAX_NAMES as u8, MAX_MODULES as u8);
         match number {
             0 => Self::ModuleWq,
             1 => Self::KmodWq,
-            n if n < 2 + names => Self::Duplicate(n - 2),
-            n if n < 2 + names + modules => Self::Uevent(n - 2 - names),
+            n if n < 2 + NAMES => Self::Duplicate(n - 2),
+            n if n < 2 + NAMES + MODULES => Self::Uevent(n - 2 - NAMES),
             n => {
-                let rest = n - 2 - names - modules;
+                let rest = n - 2 - NAMES - MODULES;
                 let result = [Finit::Loaded, Finit::Exists, Finit::Failed][usize::from(rest % 3)];
                 Self::Idempotent(rest / 3, result)
             }
@@ -265,12 +282,12 @@ impl Model {
         let error = |what: String| ModelError { scenario: scenario.name.clone(), what };
         validate(&scenario).map_err(error)?;
         let names: Vec<NameModel> =
-            (0..scenario.names.len() as NameId).map(|id| name_model(&scenario, id)).collect();
+            scenario.name_ids().map(|id| name_model(&scenario, id)).collect();
         let longest = names.iter().map(|n| n.plan.len().max(n.removal.len())).max().unwrap_or(0);
         let checked = names.iter().map(|n| n.checked.len()).max().unwrap_or(0);
         let mut layout = Layout::new(&scenario, longest, checked, counts, history);
         layout.strict &= mutant.is_none();
-        if layout.local_bits > 64 || layout.shared_bits > 128 || longest > 255 {
+        if layout.local_bits > 64 || layout.shared_bits > 128 {
             return Err(error(format!(
                 "a process takes {} bits and the shared state {}, expected at most 64 and 128",
                 layout.local_bits, layout.shared_bits
@@ -285,9 +302,8 @@ impl Model {
             .iter()
             .map(|a| Role::Actor { action: a.action, killable: a.killable })
             .collect();
-        let all = 0..scenario.names.len() as NameId;
-        roles.extend(all.clone().map(Role::Orphan));
-        roles.extend(all.map(Role::Kworker));
+        roles.extend(scenario.name_ids().map(Role::Orphan));
+        roles.extend(scenario.name_ids().map(Role::Kworker));
         Ok(Self {
             orders: Orders::new(&scenario, mutant),
             rivals: rivals(&scenario),
@@ -338,25 +354,26 @@ impl Model {
     /// (word 0) that a step may start.
     pub fn processes(&self) -> Vec<(u8, u64)> {
         let mut processes = Vec::new();
-        for (kind, actor) in self.scenario.actors.iter().enumerate() {
+        for (kind, actor) in (0..).zip(&self.scenario.actors) {
             let pc = match actor.action {
                 Action::Udev(_) => Pc::UdevIdle,
                 _ => Pc::Idle,
             };
             let local = self.layout.pack(&Task { pc, ..Task::IDLE });
-            processes.extend((0..actor.count).map(|_| (kind as u8, local)));
+            processes.extend((0..actor.count).map(|_| (kind, local)));
         }
-        for name in 0..self.scenario.names.len() as NameId {
+        for name in self.scenario.name_ids() {
             let leaves = |a: &&crate::scenario::Actor| match a.action {
                 Action::RequestModuleNowait(n) => n == name,
                 Action::RequestModule(n) | Action::GetFsType(n) => n == name && a.killable,
                 _ => false,
             };
-            let pool: u8 = self.scenario.actors.iter().filter(leaves).map(|a| a.count).sum();
+            let leaving = self.scenario.actors.iter().filter(leaves);
+            let pool: usize = leaving.map(|a| usize::from(a.count)).sum();
             processes.extend((0..pool).map(|_| (self.orphan(name), 0)));
         }
         if self.scenario.features.kernel.duplicate_requests {
-            let names = 0..self.scenario.names.len() as NameId;
+            let names = self.scenario.name_ids();
             processes.extend(names.map(|name| (self.kworker(name), 0)));
         }
         processes
@@ -364,12 +381,13 @@ impl Model {
 
     /// The kind of a modprobe of `name` that nobody waits for.
     pub(crate) fn orphan(&self, name: NameId) -> u8 {
-        self.scenario.actors.len() as u8 + name
+        number(self.scenario.actors.len() + usize::from(name))
     }
 
     /// The kind of the kworker of `name`'s entry in `dup_kmod_reqs`.
     pub(crate) fn kworker(&self, name: NameId) -> u8 {
-        (self.scenario.actors.len() + self.scenario.names.len()) as u8 + name
+        let (actors, names) = (self.scenario.actors.len(), self.scenario.names.len());
+        number(actors + names + usize::from(name))
     }
 
     /// Who the processes of a kind are.

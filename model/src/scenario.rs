@@ -251,6 +251,11 @@ pub struct Scenario {
     pub features: Features,
 }
 
+/// A place in a list that the limits of a scenario ([`crate::model::validate`]) keep below 256.
+pub(crate) fn number(place: usize) -> u8 {
+    u8::try_from(place).expect("a scenario is within its limits")
+}
+
 /// Longest name that `__request_module()` takes, with its final NUL (`MODULE_NAME_LEN` on 64 bit).
 pub const MODULE_NAME_LEN: usize = 64 - size_of::<u64>();
 
@@ -269,6 +274,30 @@ impl Scenario {
             )
         };
         self.actors.iter().filter(calls).map(|actor| usize::from(actor.count)).sum()
+    }
+
+    /// The numbers of the modules, in order.
+    ///
+    /// # Panics
+    /// If there are more than a number counts, which no [`Model`](crate::Model) takes.
+    pub fn module_ids(&self) -> std::ops::Range<ModuleId> {
+        0..number(self.modules.len())
+    }
+
+    /// The numbers of the requested names, in order.
+    ///
+    /// # Panics
+    /// As [`Scenario::module_ids`].
+    pub fn name_ids(&self) -> std::ops::Range<NameId> {
+        0..number(self.names.len())
+    }
+
+    /// The module of that name.
+    ///
+    /// # Panics
+    /// As [`Scenario::module_ids`].
+    pub fn module_of_name(&self, name: &str) -> Option<ModuleId> {
+        self.modules.iter().position(|module| module.name == name).map(number)
     }
 
     /// The name that a module's number stands for; `?` if there is none.

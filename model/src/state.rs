@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::scenario::{Init, ModuleId, NameId, Scenario};
+use crate::scenario::{Init, ModuleId, NameId, Scenario, number};
 
 /// `mod->state`, and whether the name is on the module list at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +73,7 @@ macro_rules! results {
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             pub(crate) fn from_bits(bits: u64) -> Self {
-                Self::ALL[bits as usize]
+                Self::ALL[place(bits)]
             }
         }
 
@@ -142,7 +142,7 @@ macro_rules! places {
             fn from_bits(bits: u64) -> Self {
                 match bits {
                     0 => Self::NotStarted,
-                    _ => Self::ALL[bits as usize - 1],
+                    _ => Self::ALL[place(bits) - 1],
                 }
             }
         }
@@ -406,7 +406,10 @@ impl Field {
     }
 
     pub fn get(self, word: u128) -> u64 {
-        ((word >> self.at) as u64) & ((1 << self.bits) - 1)
+        debug_assert!(self.bits < 64, "a field of {} bits", self.bits);
+        #[allow(clippy::cast_possible_truncation, reason = "a field has fewer than 64 bits")]
+        let from_here = (word >> self.at) as u64;
+        from_here & ((1 << self.bits) - 1)
     }
 
     /// As [`Field::set`]; nothing where there is no such field.
@@ -444,6 +447,16 @@ impl Fields {
             Counts::OrMore => Field { or_more: true, ..self.next(bits_for(exactly.max(COUNTED))) },
         }
     }
+}
+
+/// A process's word, of a layout that a model was made of.
+fn local_word(word: u128) -> u64 {
+    u64::try_from(word).expect("a process takes at most 64 bits")
+}
+
+/// The place that bits of a word stand for.
+fn place(bits: u64) -> usize {
+    usize::try_from(bits).expect("a field has a few bits")
 }
 
 /// How many bits hold `0..=max`.
@@ -592,13 +605,14 @@ impl Layout {
             (Some(_), RequestLimit::Semaphore) => shared.count(counts, processes, 0),
             _ => shared.next(0),
         };
-        let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0) as u32;
+        let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0);
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
         let nests = scenario.nests();
         let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
         let pos = bits_for(plan);
         let loads = u32::from(remembers.loads());
         let failures = u32::from(remembers.failures());
+        let target_bits = u32::from(number(targets));
         let mut local = Fields::default();
         let mut layout = Self {
             modules,
@@ -608,16 +622,15 @@ impl Layout {
             shared_bits: shared.at,
             pc: local.next(7),
             pos: local.next(pos),
-            index: local
-                .next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets as usize))),
+            index: local.next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets))),
             ret: local.next(RET_BITS),
             depth: local.next(if nests { bits_for(MAX_DEPTH) } else { 0 }),
             outer: std::array::from_fn(|_| local.next(if nests { pos } else { 0 })),
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
             result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
-            request_live: local.next(targets * loads),
-            modprobe_live: local.next(targets * loads),
+            request_live: local.next(target_bits * loads),
+            modprobe_live: local.next(target_bits * loads),
             going_after_live: local.next(loads),
             lied: local.next(loads),
             slept: local.next(loads),
@@ -634,7 +647,7 @@ impl Layout {
             strict: counts == Counts::Exact,
         };
         let end = 1_u128 << layout.local_bits.min(64);
-        layout.history = (end - (1 << layout.request_live.at.min(64))) as u64;
+        layout.history = local_word(end - (1 << layout.request_live.at.min(64)));
         layout
     }
 
@@ -646,18 +659,20 @@ impl Layout {
     pub fn unpack(&self, local: u64) -> Task {
         let word = u128::from(local);
         let flag = |field: Field| field.get(word) != 0;
+        let byte =
+            |field: Field| u8::try_from(field.get(word)).expect("a field of 8 bits or fewer");
         Task {
             pc: Pc::from_bits(self.pc.get(word)),
-            pos: self.pos.get(word) as u8,
-            index: self.index.get(word) as u8,
+            pos: byte(self.pos),
+            index: byte(self.index),
             ret: Ret::from_bits(self.ret.get(word)),
-            depth: self.depth.get(word) as u8,
-            outer: self.outer.map(|outer| outer.get(word) as u8),
-            result: self.result.get(word) as u8,
+            depth: byte(self.depth),
+            outer: self.outer.map(byte),
+            result: byte(self.result),
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),
-            request_live: self.request_live.get(word) as u16,
-            modprobe_live: self.modprobe_live.get(word) as u16,
+            request_live: u16::from(byte(self.request_live)),
+            modprobe_live: u16::from(byte(self.modprobe_live)),
             going_after_live: flag(self.going_after_live),
             lied: flag(self.lied),
             slept: flag(self.slept),
@@ -696,8 +711,9 @@ impl Layout {
         self.attempt_failed.note(&mut word, u64::from(task.attempt_failed));
         self.was_going.note(&mut word, u64::from(task.was_going));
         self.error_of.note(&mut word, task.error_of as u64);
-        debug_assert_eq!(self.unpack(word as u64), task.remembering(self.remembers));
-        word as u64
+        let word = local_word(word);
+        debug_assert_eq!(self.unpack(word), task.remembering(self.remembers));
+        word
     }
 
     /// Whether some number of processes is counted up to a limit only.
@@ -720,7 +736,7 @@ impl Layout {
     pub fn with_pc(&self, local: u64, pc: Pc) -> u64 {
         let mut word = u128::from(local);
         self.pc.set(&mut word, pc as u64);
-        word as u64
+        local_word(word)
     }
 }
 

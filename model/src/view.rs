@@ -85,11 +85,10 @@ impl Model {
     /// `shared`, readable.
     pub fn shared_view(&self, shared: u128) -> SharedView {
         let mut world = World::new(&self.layout, shared);
-        let modules = (0..self.scenario.modules.len() as ModuleId)
-            .map(|id| self.module_view(&mut world, id))
-            .collect();
+        let modules =
+            self.scenario.module_ids().map(|id| self.module_view(&mut world, id)).collect();
         let duplicates = if self.scenario.features.kernel.duplicate_requests {
-            let names = 0..self.scenario.names.len() as NameId;
+            let names = self.scenario.name_ids();
             names.map(|name| self.duplicate_view(&mut world, name)).collect()
         } else {
             Vec::new()

@@ -579,7 +579,7 @@ fn lifecycle_and_sysfs(view: &View<'_>) -> Says {
     }
     let model = view.model;
     let mut result = Says::Nothing;
-    for id in 0..model.scenario().modules.len() as u8 {
+    for id in model.scenario().module_ids() {
         let (was, is) = (model.module_state(view.before, id), model.module_state(view.after, id));
         let sysfs_before = model.sysfs(view.before, id);
         let sysfs = model.sysfs(view.after, id);

@@ -1,6 +1,9 @@
 //! What drives the model: its processes as the explorer wants them, and traces that can be saved,
 //! loaded, replayed and shown.
 
+// Of this crate alone: tests count in small numbers.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 pub mod certificate;
 pub mod processes;
 pub mod scenario_file;

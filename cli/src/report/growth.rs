@@ -81,7 +81,8 @@ pub(super) fn measure(times: bool, interrupt: &AtomicBool) -> Option<Growth> {
             if found.end != End::Complete {
                 break;
             }
-            let milliseconds = times.then(|| started.elapsed().as_millis() as u64);
+            let milliseconds =
+                times.then(|| u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
             points.push(Point { callers, states: found.states, milliseconds });
         }
         lines.push(Line { name, class, points });
@@ -108,24 +109,25 @@ const BOTTOM: f64 = 36.0;
 fn plot(lines: &[Line], unit: &str, value: impl Fn(&Point) -> Option<f64>) -> String {
     let all = || lines.iter().flat_map(|l| &l.points);
     let most = all().filter_map(&value).fold(10.0_f64, f64::max).log10().ceil();
-    let callers = f64::from(all().map(|p| p.callers).max().unwrap_or(1).max(2));
+    let last = all().map(|p| p.callers).max().unwrap_or(1).max(2);
+    let callers = f64::from(last);
     let x = |n: u8| LEFT + (f64::from(n) - 1.0) / (callers - 1.0) * (WIDTH - LEFT - 12.0);
     let y = |v: f64| HEIGHT - BOTTOM - v.max(1.0).log10() / most * (HEIGHT - BOTTOM - 12.0);
     let mut out = format!(
         r#"<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{unit} by number of callers">"#
     );
-    for power in 0..=most as i32 {
-        let at = y(10_f64.powi(power));
+    for power in (0_u32..).take_while(|power| f64::from(*power) <= most) {
+        let at = y(10_f64.powf(f64::from(power)));
         let _ = write!(
             out,
             r#"<path class="grid" d="M{LEFT} {at:.1}H{}"/><text x="{}" y="{:.1}" text-anchor="end">{}</text>"#,
             WIDTH - 12.0,
             LEFT - 6.0,
             at + 4.0,
-            10_u64.pow(power as u32)
+            10_u64.pow(power)
         );
     }
-    for n in 1..=callers as u8 {
+    for n in 1..=last {
         let _ = write!(
             out,
             r#"<text x="{:.1}" y="{}" text-anchor="middle">{n}</text>"#,

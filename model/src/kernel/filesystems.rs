@@ -21,7 +21,7 @@ fn get_fs_type(step: &mut Step<'_>) -> Looked {
     if model.built_in(name) {
         return Looked::BuiltIn;
     }
-    for (number, target) in model.targets(name).iter().enumerate() {
+    for (number, target) in (0..).zip(model.targets(name)) {
         if model.scenario.modules[usize::from(*target)].registers
             && step.world.registered(*target)
             && step.world.state(*target) != ModuleState::Going
@@ -30,7 +30,7 @@ fn get_fs_type(step: &mut Step<'_>) -> Looked {
             if count.exists() {
                 step.world.one_more(count);
             }
-            return Looked::Owner(number as u8);
+            return Looked::Owner(number);
         }
     }
     Looked::Nothing

@@ -1,23 +1,84 @@
 //! What is made of a scenario before any step: whether it can be modelled, and what each requested name
 //! comes to.
 
-use super::{CheckedName, MAX_MODULES, MAX_NAMES, MAX_TARGETS, NameModel};
+use std::collections::BTreeSet;
+
+use super::{
+    CheckedName, MAX_ACTORS, MAX_DEPENDENCIES, MAX_GROUPS, MAX_LOOKS, MAX_MODULES, MAX_NAMES,
+    MAX_TARGETS, NameModel,
+};
 use crate::event::Listed;
 use crate::features::AliasMap;
-use crate::scenario::{Action, ModuleId, NameId, Resolution, Scenario};
+use crate::scenario::{Action, ModuleId, Name, NameId, Resolution, Scenario};
 use crate::state::MAX_DEPTH;
 use crate::userspace::modprobe;
 
-/// What is wrong with a scenario.
-pub(super) fn validate(scenario: &Scenario) -> Result<(), String> {
+/// Whether a scenario can be modelled, whatever it was read from: that it is within the model's limits,
+/// then that what refers to something refers to what is there.
+///
+/// # Errors
+/// What was found, and what was expected.
+pub fn validate(scenario: &Scenario) -> Result<(), String> {
+    within_limits(scenario)?;
+    references(scenario)?;
+    told_apart(scenario)?;
+    if scenario.limit == Some(0) {
+        return Err("a limit of 0 running requests, expected at least 1".to_owned());
+    }
+    let depth = nesting(scenario);
+    if depth > MAX_DEPTH {
+        return Err(format!(
+            "inits that request modules nest {depth} deep, expected at most {MAX_DEPTH}"
+        ));
+    }
+    Ok(())
+}
+
+/// The limits: everything after this may take numbers of modules, names and kinds for bytes, and a time
+/// that grows with their squares.
+fn within_limits(scenario: &Scenario) -> Result<(), String> {
+    let at_most = |found: usize, most: usize, what: &dyn Fn() -> String| match found > most {
+        true => Err(format!("{}, expected at most {most}", what())),
+        false => Ok(()),
+    };
+    let modules = scenario.modules.len();
+    at_most(modules, MAX_MODULES, &|| format!("{modules} modules"))?;
+    let names = scenario.names.len();
+    at_most(names, MAX_NAMES, &|| format!("{names} names"))?;
+    for module in &scenario.modules {
+        let found = module.dependencies.len();
+        at_most(found, MAX_DEPENDENCIES, &|| {
+            format!("module '{}' has {found} dependencies", module.name)
+        })?;
+    }
+    for name in &scenario.names {
+        let found = name.targets().len();
+        at_most(found, MAX_TARGETS, &|| {
+            format!("'{}' is served by {found} modules", name.request)
+        })?;
+        let looks = name.targets().iter().map(|t| 1 + t.probe.len()).sum();
+        at_most(looks, MAX_LOOKS, &|| {
+            format!("modprobe looks {looks} times for '{}'", name.request)
+        })?;
+    }
+    let groups = scenario.actors.len();
+    at_most(groups, MAX_GROUPS, &|| format!("{groups} groups of actors"))?;
+    if let Some(group) = scenario.actors.iter().position(|actor| actor.count == 0) {
+        let number = group + 1;
+        return Err(format!("0 actors in group {number} of {groups}, expected at least 1"));
+    }
+    let actors = scenario.processes();
+    at_most(actors, MAX_ACTORS, &|| format!("{actors} actors"))?;
+    if actors == 0 {
+        return Err("no callers, expected at least 1".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether what has a number of a module or a name has the number of one.
+fn references(scenario: &Scenario) -> Result<(), String> {
     let modules = scenario.modules.len();
     let known = |id: ModuleId| usize::from(id) < modules;
-    if modules > MAX_MODULES {
-        return Err(format!("{modules} modules, expected at most {MAX_MODULES}"));
-    }
-    if scenario.names.len() > MAX_NAMES {
-        return Err(format!("{} names, expected at most {MAX_NAMES}", scenario.names.len()));
-    }
     let known_name = |id: NameId| usize::from(id) < scenario.names.len();
     for module in &scenario.modules {
         if let Some(id) = module.dependencies.iter().find(|id| !known(**id)) {
@@ -49,13 +110,6 @@ pub(super) fn validate(scenario: &Scenario) -> Result<(), String> {
         if name.targets().iter().any(|t| t.probe.is_empty()) {
             return Err("a target's probe list is empty".to_owned());
         }
-        if name.targets().len() > MAX_TARGETS {
-            return Err(format!(
-                "'{}' is served by {} modules, expected at most {MAX_TARGETS}",
-                name.request,
-                name.targets().len()
-            ));
-        }
     }
     for actor in &scenario.actors {
         if let Some(id) = actor.action.name().filter(|id| !known_name(*id)) {
@@ -78,16 +132,27 @@ pub(super) fn validate(scenario: &Scenario) -> Result<(), String> {
             }
         }
     }
-    if scenario.processes() == 0 {
-        return Err("no callers, expected at least 1".to_owned());
+    Ok(())
+}
+
+/// Whether what is one thing is there once: `prove` counts the callers of a group, and the kernel knows
+/// modules and requests by their names.
+fn told_apart(scenario: &Scenario) -> Result<(), String> {
+    fn twice<T: PartialEq>(all: &[T]) -> Option<&T> {
+        all.iter().enumerate().find(|(at, one)| all[..*at].contains(one)).map(|(_, one)| one)
     }
-    if scenario.limit == Some(0) {
-        return Err("a limit of 0 running requests, expected at least 1".to_owned());
+    let modules: Vec<&str> = scenario.modules.iter().map(|m| m.name.as_str()).collect();
+    if let Some(name) = twice(&modules) {
+        return Err(format!("module '{name}' twice, expected each once"));
     }
-    let depth = nesting(scenario);
-    if depth > MAX_DEPTH {
+    let requests: Vec<&str> = scenario.names.iter().map(|n| n.request.as_str()).collect();
+    if let Some(request) = twice(&requests) {
+        return Err(format!("the requested name '{request}' twice, expected each once"));
+    }
+    let groups: Vec<_> = scenario.actors.iter().map(|a| (a.action, a.killable)).collect();
+    if let Some((action, _)) = twice(&groups) {
         return Err(format!(
-            "inits that request modules nest {depth} deep, expected at most {MAX_DEPTH}"
+            "two groups of actors that do the same ({action:?}), expected one with both counts"
         ));
     }
     Ok(())
@@ -98,25 +163,30 @@ pub(super) fn validate(scenario: &Scenario) -> Result<(), String> {
 /// # Panics
 /// If a name, target or request refers to what is not there.
 pub fn nesting(scenario: &Scenario) -> usize {
-    fn below(scenario: &Scenario, name: NameId, running: &mut Vec<ModuleId>) -> usize {
+    /// By name: the modules that modprobe may insert for it and whose inits request something, with what.
+    type Requesting = Vec<Vec<(ModuleId, NameId)>>;
+    fn below(requesting: &Requesting, name: NameId, running: &mut Vec<ModuleId>) -> usize {
         let mut deepest = 0;
-        let probes = scenario.names[usize::from(name)].targets().iter().flat_map(|t| &t.probe);
-        for probe in probes {
-            let id = probe.module;
-            let Some(next) = scenario.modules[usize::from(id)].requests else { continue };
+        for (id, next) in &requesting[usize::from(name)] {
             // Two levels beyond the limit say enough.
-            if running.contains(&id) || running.len() > MAX_DEPTH {
+            if running.contains(id) || running.len() > MAX_DEPTH {
                 continue;
             }
-            running.push(id);
-            deepest = deepest.max(1 + below(scenario, next, running));
+            running.push(*id);
+            deepest = deepest.max(1 + below(requesting, *next, running));
             running.pop();
         }
         deepest
     }
-    let names = 0..scenario.names.len() as NameId;
-    let asked = names.filter(|n| scenario.actors.iter().any(|a| a.action.name() == Some(*n)));
-    asked.map(|name| below(scenario, name, &mut Vec::new())).max().unwrap_or(0)
+    let of = |name: &Name| {
+        let probed: BTreeSet<ModuleId> =
+            name.targets().iter().flat_map(|t| &t.probe).map(|p| p.module).collect();
+        let requests = |id: &ModuleId| Some((*id, scenario.modules[usize::from(*id)].requests?));
+        probed.iter().filter_map(requests).collect()
+    };
+    let requesting: Requesting = scenario.names.iter().map(of).collect();
+    let asked: BTreeSet<NameId> = scenario.actors.iter().filter_map(|a| a.action.name()).collect();
+    asked.into_iter().map(|name| below(&requesting, name, &mut Vec::new())).max().unwrap_or(0)
 }
 
 /// By module, those that register the same file system: of one name `fs-FS` both are targets.
@@ -184,9 +254,9 @@ fn checked_names(scenario: &Scenario, id: NameId) -> Vec<CheckedName> {
     let exact: Vec<ModuleId> = name.targets().iter().map(|t| t.module).collect();
     let name_of = |text: &str| {
         let text = text.replace('-', "_");
-        let module = scenario.modules.iter().position(|m| m.name == text);
+        let module = scenario.module_of_name(&text);
         CheckedName {
-            listed: module.map_or(Listed::NeverListed(id), |m| Listed::Module(m as ModuleId)),
+            listed: module.map_or(Listed::NeverListed(id), Listed::Module),
             built_in: name.builtin.as_ref().is_some_and(|b| b.name == text),
         }
     };

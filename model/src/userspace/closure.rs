@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::features::Features;
 use crate::model::MAX_MODULES;
 use crate::scenario::{
-    Action, Actor, BuiltIn, Helper, Init, Insert, Module, ModuleId, Name, Probe, Resolution,
-    Scenario, Target,
+    self, Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario,
+    Target,
 };
 use crate::userspace::index::{self, Lookup, ModuleIndex};
 
@@ -85,7 +85,7 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
             limit: MAX_MODULES,
         });
     }
-    let number = |id: &index::ModuleId| numbers[id] as ModuleId;
+    let number = |id: &index::ModuleId| scenario::number(numbers[id]);
     let targets: Vec<Target> = lists
         .iter()
         .map(|(id, list)| Target {

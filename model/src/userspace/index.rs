@@ -140,7 +140,9 @@ impl ModuleIndex {
 
     /// All modules, in the order of `modules.dep`.
     pub fn modules(&self) -> impl ExactSizeIterator<Item = ModuleId> + use<> {
-        (0..self.modules.len() as u32).map(ModuleId)
+        let modules =
+            u32::try_from(self.modules.len()).expect("an index has fewer than 2^32 modules");
+        (0..modules).map(ModuleId)
     }
 
     /// All aliases that the binary index has, in the order of `modules.alias`: the normalised

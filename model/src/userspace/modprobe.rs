@@ -9,7 +9,7 @@ use crate::features::FailedLookup;
 use crate::kernel::module::finit_module;
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution};
+use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution, number};
 use crate::state::{ModuleState, Pc, Ret, Task};
 
 /// One look (and, for a probe, the insertion that may follow it).
@@ -49,7 +49,7 @@ enum Purpose {
 pub(crate) fn plan(name: &Name) -> Vec<PlanEntry> {
     let mut plan = Vec::new();
     for target in name.targets() {
-        let next_target = (plan.len() + 1 + target.probe.len()) as u8;
+        let next_target = number(plan.len() + 1 + target.probe.len());
         let entry = |module, purpose, required, insert| PlanEntry {
             module,
             purpose,
@@ -69,7 +69,7 @@ pub(crate) fn plan(name: &Name) -> Vec<PlanEntry> {
 /// What `modprobe -r` does for the name: each target, the first error ends it (`rmmod()`). Modules
 /// that become unused by it are left alone: removing those is an actor of its own.
 pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
-    let end = name.targets().len() as u8;
+    let end = number(name.targets().len());
     name.targets()
         .iter()
         .map(|target| PlanEntry {

@@ -191,6 +191,12 @@ fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
     counts
 }
 
+/// A place in the file's list of modules, or in that of requested names. A file with more of either than
+/// a byte numbers is refused before.
+fn number(place: usize) -> u8 {
+    u8::try_from(place).expect("a file has at most 255 modules and 16 names")
+}
+
 fn too_many(span: Range<usize>, total: usize) -> Finding {
     Finding::new(
         span,
@@ -298,7 +304,7 @@ impl<'f> Names<'f> {
     /// A name that is requested, resolved.
     fn requested(&mut self, request: &str, word: &Spanned<String>) -> Option<NameId> {
         if let Some(known) = self.names.iter().position(|(n, _)| n.request == request) {
-            return Some(known as NameId);
+            return Some(number(known));
         }
         let plain = |c: char| c.is_ascii_graphic() && !"*?[]/".contains(c);
         if !request.chars().all(plain) {
@@ -327,7 +333,7 @@ impl<'f> Names<'f> {
             return None;
         }
         self.names.push((name, word.span()));
-        Some((self.names.len() - 1) as NameId)
+        Some(number(self.names.len() - 1))
     }
 
     /// What modprobe finds under a name, as numbers of the file's modules.
@@ -366,10 +372,10 @@ impl<'f> Names<'f> {
                 let probe = list.iter().map(|entry| {
                     let module = self.module(self.index.name(entry.module))?;
                     let insert = self.insert(module);
-                    Some(Probe { module: module as ModuleId, required: entry.required, insert })
+                    Some(Probe { module: number(module), required: entry.required, insert })
                 });
                 Some(Target {
-                    module: module as ModuleId,
+                    module: number(module),
                     probe: probe.collect::<Option<_>>()?,
                     blacklisted: by_alias && on(&self.modules[module].spec.blacklisted),
                 })
@@ -486,7 +492,7 @@ impl<'f> Names<'f> {
             return None;
         }
         self.direct.push(module);
-        Some(module as ModuleId)
+        Some(number(module))
     }
 
     /// Every module that somebody may touch, in the order of the file.
@@ -586,10 +592,10 @@ impl<'f> Names<'f> {
         }
         let numbers: BTreeMap<usize, ModuleId> =
             included.iter().zip(0..).map(|(module, number)| (*module, number)).collect();
-        let number = |module: ModuleId| numbers[&usize::from(module)];
+        let renumber = |module: ModuleId| numbers[&usize::from(module)];
         let name_id = |request: &str| {
             let place = self.names.iter().position(|(n, _)| n.request == request);
-            place.map(|place| place as NameId)
+            place.map(number)
         };
         let file_systems: Vec<ModuleId> = self
             .names
@@ -605,7 +611,7 @@ impl<'f> Names<'f> {
                 dependencies: needs.iter().map(|m| numbers[m]).collect(),
                 init: spec.init.as_ref().map(|init| *init.get_ref()).unwrap_or_default(),
                 registers: self.modules[*place].registers()
-                    && file_systems.contains(&(*place as ModuleId)),
+                    && file_systems.contains(&number(*place)),
                 listed_builtin: self.modules[*place].listed_builtin(),
                 name_taken: on(&spec.name_taken),
                 requests: spec.requests.as_ref().and_then(|r| name_id(r.get_ref())),
@@ -619,9 +625,9 @@ impl<'f> Names<'f> {
             let mut name = name.clone();
             if let Resolution::Modules(targets) = &mut name.resolution {
                 for target in targets {
-                    target.module = number(target.module);
+                    target.module = renumber(target.module);
                     for probe in &mut target.probe {
-                        probe.module = number(probe.module);
+                        probe.module = renumber(probe.module);
                     }
                 }
             }
@@ -629,8 +635,8 @@ impl<'f> Names<'f> {
         };
         let acting = |(actor, _): &(Actor, Range<usize>)| Actor {
             action: match actor.action {
-                Action::Rmmod(module) => Action::Rmmod(number(module)),
-                Action::Udev(module) => Action::Udev(number(module)),
+                Action::Rmmod(module) => Action::Rmmod(renumber(module)),
+                Action::Udev(module) => Action::Udev(renumber(module)),
                 action => action,
             },
             ..*actor
