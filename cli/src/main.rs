@@ -1,5 +1,8 @@
 //! The `kmodcheck` command: arguments, progress, tables, and how to say what was found.
 
+// Of this crate alone: tests count in small numbers.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 mod accept;
 mod aliases;
 mod args;

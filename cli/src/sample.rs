@@ -6,7 +6,7 @@ use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::sample::{
-    self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest,
+    self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest, steps,
 };
 use kmodcheck_sim::trace::columns;
 use sha2::{Digest, Sha256};
@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     }
     let part = asked.shard.unwrap_or(Part::WHOLE);
     let all = part.executions(campaign.executions);
-    let bar = progress::bar(all as usize);
+    let bar = progress::bar(usize::try_from(all).unwrap_or(usize::MAX));
     let done = |walks: u64| bar.set_position(walks);
     let effort = Effort {
         threads: options::threads(arguments),
@@ -159,7 +159,7 @@ fn choose(asked: &Sample, on: &Asked) -> (Choose, String) {
                 executions: 1,
                 longest: asked.longest,
             };
-            let steps = one(model, &campaign, 0, None).len() as u32;
+            let steps = steps(&one(model, &campaign, 0, None));
             let schedule = Schedule::Pct { depth, steps };
             (Choose::By(schedule), format!("pct, depth {depth} of {steps} steps"))
         }

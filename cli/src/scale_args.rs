@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::sample::Part;
+use kmodcheck_properties::sample::{ACTORS, EXECUTIONS, Part, SEED};
 
 use crate::args::{Arguments, property};
 use crate::flags::{Json, Walking};
@@ -103,7 +103,7 @@ pub(crate) struct Sample {
     pub generated: bool,
 
     /// With --generated: most actors.
-    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "scenario", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = ACTORS, conflicts_with = "scenario", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub actors: u8,
 
     /// With --generated: only this kernel.
@@ -115,7 +115,7 @@ pub(crate) struct Sample {
     pub kmod: Option<String>,
 
     /// Walks of the whole campaign.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = EXECUTIONS, value_parser = clap::value_parser!(u64).range(1..))]
     pub executions: u64,
 
     /// How the next process is chosen.
@@ -127,7 +127,7 @@ pub(crate) struct Sample {
     pub depth: u32,
 
     /// Seed of the campaign.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     pub seed: u64,
 
     /// Most steps of a walk.

@@ -1,6 +1,9 @@
 //! What **must** hold: each property with its statement, its source and its predicate, and the
 //! verdict of one system on all of them.
 
+// Of this crate alone: tests count in small numbers.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 pub mod by_hand;
 pub mod certified;
 pub mod check;

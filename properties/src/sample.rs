@@ -22,6 +22,15 @@ use crate::property::Property;
 use crate::prove::Safety;
 use proptest::strategy::ValueTree;
 
+/// The campaign that is taken unless another is asked for: its seed.
+pub const SEED: u64 = 1;
+
+/// Its walks.
+pub const EXECUTIONS: u64 = 2000;
+
+/// Most actors of its generated scenarios.
+pub const ACTORS: u8 = 3;
+
 /// What is walked on.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
@@ -49,7 +58,7 @@ impl Subject<'_> {
         match *self {
             Self::Model(model) => Cow::Borrowed(model),
             Self::Generated(space) => {
-                let scenario = space.draw(walk::seed_of(seed, number)).current();
+                let scenario = space.draw(walk::seed_of(seed, number)).current().scenario;
                 Cow::Owned(model(scenario).expect("generated scenarios are well formed"))
             }
         }
@@ -207,10 +216,19 @@ fn take(model: &Model, campaign: &Campaign, number: u64) -> walk::Walked<Event> 
     match choose {
         Choose::By(schedule) => walk(schedule),
         Choose::PctOfEach { depth } => {
-            let steps = walk(Schedule::Random).trace.len() as u32;
+            let steps = self::steps(&walk(Schedule::Random).trace);
             walk(Schedule::Pct { depth, steps })
         }
     }
+}
+
+/// How long a walk is: no longer than [`Campaign::longest`].
+///
+/// # Panics
+/// If it is longer than any walk.
+#[must_use]
+pub fn steps(trace: &Trace) -> u32 {
+    u32::try_from(trace.len()).expect("a walk is no longer than its bound")
 }
 
 /// One walk of a campaign, up to its first violation of `property`; whole, if it violates nothing of
@@ -254,11 +272,11 @@ pub fn smallest(
         }
     };
     let mut tree = space.draw(walk::seed_of(seed, number));
-    let first = tree.current();
+    let first = tree.current().scenario;
     let mut found = violation(&first).map(|trace| (first, trace))?;
     while tree.simplify() {
         loop {
-            let scenario = tree.current();
+            let scenario = tree.current().scenario;
             if let Some(trace) = violation(&scenario) {
                 found = (scenario, trace);
                 break;

@@ -312,7 +312,12 @@ pub(crate) fn exec(mut step: Step<'_>) {
         Helper::Disabled => Some(Ret::Ebusy),
     };
     if let Some(ret) = failed {
-        let task = over(&step, Task { ret, ..step.at(Pc::HelperReturn) });
+        // Where the caller was killed before, `umh_complete()` finds nobody to tell.
+        let left_behind = matches!(step.who.role, Role::Orphan(_)) && !step.nested();
+        let task = match left_behind {
+            true => Task::NONE,
+            false => over(&step, Task { ret, ..step.at(Pc::HelperReturn) }),
+        };
         step.to(Event::ExecFailed { ret }, task);
         return;
     }

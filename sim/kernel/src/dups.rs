@@ -7,6 +7,7 @@ use kmodcheck_model::scenario::NameId;
 use kmodcheck_model::{Event, Ret};
 use kmodcheck_runtime::{Queue, Runtime, Stuck};
 
+use crate::fault::Fault;
 use crate::kernel::{Current, Waited, WaysOut};
 use crate::log::Who;
 
@@ -54,8 +55,9 @@ impl DupKmodReqs {
 }
 
 /// `first_req_done` of a name's entry.
-fn first_req_done(name: NameId) -> Queue {
-    Queue(500 + usize::from(name))
+fn first_req_done<R: Runtime>(current: &Current<R>, name: NameId) -> Queue {
+    let of = if current.faulty(Fault::OneCompletionForAllNames) { 0 } else { name };
+    Queue(500 + usize::from(of))
 }
 
 /// `kmod_dup_request_exists_wait()`: the result to return without a modprobe, if there is an entry of
@@ -72,7 +74,7 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
         if done.is_none() && wait {
             reqs.add(name);
         } else if done == Some(false) && wait {
-            current.kernel.sched.prepare_to_wait(first_req_done(name), current.task);
+            current.kernel.sched.prepare_to_wait(first_req_done(current, name), current.task);
         }
         done
     };
@@ -84,7 +86,7 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
         // wait_for_completion_state(..., TASK_KILLABLE)
         Some(false) => {
             let ways = WaysOut { killable: current.killable(), time_limit: None };
-            if current.sleep(first_req_done(name), ways)? == Waited::Killed {
+            if current.sleep(first_req_done(current, name), ways)? == Waited::Killed {
                 return Ok(Some(Ret::Erestartsys));
             }
         }
@@ -124,7 +126,7 @@ fn kmod_dup_request_complete<R: Runtime>(current: &Current<R>, name: NameId) {
     {
         let mut reqs = current.kernel.dup_kmod_reqs.lock();
         reqs.lookup(name).expect("its work deletes it").done = true;
-        current.kernel.sched.wake_up_all(first_req_done(name), || {
+        current.kernel.sched.wake_up_all(first_req_done(current, name), || {
             current.emit(Event::DuplicateComplete { name });
         });
     }

@@ -32,4 +32,8 @@ pub enum Fault {
     OrderUnseen,
     /// `delete_module()` does not look at references.
     NoReferenceCheck,
+    /// `early_mod_check()` takes GOING for finished where `finit_module()` is not idempotent.
+    EarlyCheckPassesGoing,
+    /// Duplicate requests of all names wait for one completion.
+    OneCompletionForAllNames,
 }

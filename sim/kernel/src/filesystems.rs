@@ -35,16 +35,17 @@ fn find_filesystem<'a>(
     file_systems.iter().find(|fs| fs.name == name)
 }
 
-/// `register_filesystem()`. `then` says what to write down, and whatever else happens with it.
-pub(crate) fn register_filesystem<R: Runtime>(
+/// `register_filesystem()`, of all that an init registers, as one: it takes back what it has if the next
+/// one's name is taken. `then` says what to write down, and whatever else happens with it.
+pub(crate) fn register_filesystems<R: Runtime>(
     current: &Current<R>,
-    fs: FileSystemType,
+    all: Vec<FileSystemType>,
     then: impl FnOnce(bool),
 ) -> Result<(), Errno> {
     let mut file_systems = current.kernel.file_systems.write();
-    let free = find_filesystem(&file_systems, &fs.name).is_none();
+    let free = all.iter().all(|fs| find_filesystem(&file_systems, &fs.name).is_none());
     if free {
-        file_systems.push(fs);
+        file_systems.extend(all);
     }
     then(free);
     if free { Ok(()) } else { Err(Errno::EBUSY) }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kmodcheck_model::features::{BareDirectory, BuiltinIndex, FailedLookup};
-use kmodcheck_model::scenario::{Insert, ModuleId, NameId, Resolution, Target};
+use kmodcheck_model::scenario::{Insert, ModuleId, Name, NameId, Resolution, Target};
 use kmodcheck_model::{Event, ModuleState, Ret};
 use kmodcheck_runtime::{Runtime, Stuck};
 
@@ -126,15 +126,21 @@ fn handle_failed_lookup<R: Runtime>(current: &Current<R>, name: NameId) -> Resul
     }
 }
 
+/// Whether the name is an alias of built-in code, not its own name.
+fn has_alias(name: &Name) -> bool {
+    let own = name.request.replace('-', "_");
+    name.builtin.as_ref().is_some_and(|code| code.name != own)
+}
+
 /// `insmod()`: of several modules behind the name the last one's error counts.
 fn insmod<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
     let scenario = Arc::clone(&current.kernel.scenario);
     let name = &scenario.names[usize::from(id)];
     let mut err = Ok(());
     match &name.resolution {
-        // kmod_module_new_from_lookup(): modules.builtin.alias is its last look-up.
-        Resolution::NotFound
-            if scenario.features.kmod.builtin_aliases && name.builtin.is_some() => {}
+        // kmod_module_new_from_lookup(): modules.builtin.alias is its last look-up. Its lines are of
+        // aliases; the name of code that modules.builtin does not list is none.
+        Resolution::NotFound if scenario.features.kmod.builtin_aliases && has_alias(name) => {}
         Resolution::NotFound => err = handle_failed_lookup(current, id),
         Resolution::Builtin => {}
         Resolution::Modules(list) => {

@@ -10,7 +10,7 @@ use kmodcheck_runtime::{Queue, Runtime, Stuck};
 
 use crate::errno::{Errno, Int};
 use crate::fault::Fault;
-use crate::filesystems::{FileSystemType, register_filesystem, unregister_filesystem};
+use crate::filesystems::{FileSystemType, register_filesystems, unregister_filesystem};
 use crate::kernel::{COMPLETIONS, Current, MODULE_WQ, Waited, WaysOut, uevents};
 use crate::kmod::__request_module;
 use crate::log::Place;
@@ -388,9 +388,9 @@ fn do_one_initcall<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>) -> Int 
         returned(returns.is_ok(), outcome);
         return Ok(returns);
     }
-    let fs =
-        FileSystemType { name: file_system_of(current, module), owner: Some(Arc::clone(mod_)) };
-    let registered = register_filesystem(current, fs, |registered| {
+    let owned = |name| FileSystemType { name, owner: Some(Arc::clone(mod_)) };
+    let all = file_systems_of(current, module).into_iter().map(owned).collect();
+    let registered = register_filesystems(current, all, |registered| {
         let outcome = if registered { outcome } else { InitOutcome::FailsEarly };
         returned(registered && returns.is_ok(), outcome);
     });
@@ -403,11 +403,13 @@ fn do_one_initcall<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>) -> Int 
     Ok(returns)
 }
 
-/// The file system that the module registers: the one of the name that brought it in.
-fn file_system_of<R: Runtime>(current: &Current<R>, module: ModuleId) -> String {
-    let mut names = current.scenario().names.iter();
-    let served = names.find(|name| name.targets().iter().any(|t| t.module == module));
-    served.map_or_else(String::new, |name| name.file_system().to_owned())
+/// The file systems that the module registers: those of its names that somebody asks for, whichever name
+/// brought it in.
+fn file_systems_of<R: Runtime>(current: &Current<R>, module: ModuleId) -> Vec<String> {
+    let served = current.scenario().names.iter().filter(|name| {
+        name.request.starts_with("fs-") && name.targets().iter().any(|t| t.module == module)
+    });
+    served.map(|name| name.file_system().to_owned()).collect()
 }
 
 /// `kobject_uevent(KOBJ_ADD)`, for those who listen.
@@ -482,6 +484,10 @@ fn add_unformed_module<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>, ear
         let mut modules = current.kernel.module_mutex.lock();
         let old = modules.find_module_all(&mod_.name).map(|old| modules.state(old));
         let state = old.map_or(ModuleState::Absent, Into::into);
+        let passes = early
+            && current.faulty(Fault::EarlyCheckPassesGoing)
+            && !is_idempotent(current, module);
+        let old = old.filter(|old| !(passes && *old == State::Going));
         let then = match claim(current, old) {
             // The module might have gone in the meantime. Do not try to load it again right now.
             Claim::Exists => Claim::Exists,
@@ -580,13 +586,18 @@ pub(crate) struct Idempotents {
     results: Vec<(Queue, Result<(), Errno>)>,
 }
 
+/// Whether calls for one file are one: not of `init_module()`, which knows no file.
+fn is_idempotent<R: Runtime>(current: &Current<R>, id: ModuleId) -> bool {
+    let scenario = current.scenario();
+    let compressed = scenario.modules[usize::from(id)].compressed;
+    let unpacked = compressed && scenario.features.kmod.unpacks_itself;
+    scenario.features.kernel.idempotent_finit && !unpacked
+}
+
 /// `finit_module()` (from v6.5 on `idempotent_init_module()`), or `init_module()` where libkmod
 /// unpacks a compressed file.
 pub(crate) fn finit_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> Int {
-    let features = current.scenario().features;
-    let unpacked =
-        current.scenario().modules[usize::from(id)].compressed && features.kmod.unpacks_itself;
-    if !features.kernel.idempotent_finit || unpacked {
+    if !is_idempotent(current, id) {
         return load_module(current, id);
     }
 

@@ -140,6 +140,10 @@ impl<R: Runtime> Sched<R> {
         if !runqueue.queued(queue, task) {
             return Ok(Slept::No);
         }
+        // What it waited for elsewhere has come, so it has left there ([`Sched::finish_wait`]).
+        for (_, waiters) in runqueue.queues.iter_mut().filter(|(other, _)| **other != queue) {
+            waiters.retain(|waiter| *waiter != task);
+        }
         runqueue.asleep.insert(task);
         let stuck = {
             let mut counts = self.counts();
@@ -157,8 +161,8 @@ impl<R: Runtime> Sched<R> {
     }
 
     /// `finish_wait()`: a task that leaves without having been woken takes itself off the queue. On
-    /// a queue that only [`Sched::wake_up_all`] wakes, leaving that out does no harm: a wake-up of
-    /// who is not asleep does nothing.
+    /// a queue that only [`Sched::wake_up_all`] wakes, it may be left out: a wake-up of who is not asleep
+    /// does nothing, and who goes to sleep on another queue leaves this one.
     pub fn finish_wait(&self, queue: Queue, task: TaskId) {
         let mut runqueue = self.runqueue.lock();
         runqueue.queues.entry(queue).or_default().retain(|waiter| *waiter != task);

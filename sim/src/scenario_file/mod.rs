@@ -19,7 +19,7 @@ use kmodcheck_model::presets;
 use kmodcheck_model::scenario::Scenario;
 
 pub use error::{Finding, ScenarioError};
-pub use schema::{calls, keys};
+pub use schema::{calls, keys, words};
 
 /// A commented scenario file to begin with.
 pub const EXAMPLE: &str = include_str!("example.toml");

@@ -133,6 +133,15 @@ pub fn calls() -> &'static [&'static str] {
     fields::of::<Call>()
 }
 
+/// The keys that take one of some words, each with its table's heading and the words.
+pub fn words() -> Vec<(&'static str, &'static str, &'static [&'static str])> {
+    vec![
+        ("[environment]", "helper", fields::of::<Helper>()),
+        ("[[module]]", "init", fields::of::<Init>()),
+        ("[[actor]]", "call", calls()),
+    ]
+}
+
 /// Asks a type for its fields or variants, by posing as its input.
 mod fields {
     use serde::de::{Deserialize, Deserializer, Error, Visitor, value};

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use kmodcheck_explore::{Configuration, Product, WayOut};
-use kmodcheck_model::{Effect, Event, Model, ModuleState, Role, Scenario};
+use kmodcheck_model::scenario::{Action, ModuleId, NameId};
+use kmodcheck_model::{Effect, Event, Model, ModuleState, Ret, Role, Scenario};
 use kmodcheck_properties::property::Says;
 use kmodcheck_properties::{Property, View};
 use kmodcheck_runtime::{Explored, LoomOptions, explore};
@@ -197,6 +198,11 @@ fn returned(model: &Model, local: u64) -> Returned {
 /// Everything that a run of the model can come to, by plain search. Nobody has to be killed and no
 /// time has to be over, so a run may end where only that could happen.
 pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
+    outcomes_within(model, usize::MAX).expect("there is no bound")
+}
+
+/// The same; `None` if there are more than `most` states.
+pub fn outcomes_within(model: &Model, most: usize) -> Option<BTreeSet<Outcome>> {
     let system = Processes { model };
     let product = Product::new(&system).expect("few processes");
     let actors = model.scenario().processes();
@@ -206,6 +212,9 @@ pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
     let mut found = BTreeSet::new();
     let mut scratch = Vec::new();
     while let Some((state, bits)) = todo.pop() {
+        if seen.len() > most {
+            return None;
+        }
         let mut ended = true;
         product
             .successors(&state, &mut scratch, |t| {
@@ -223,7 +232,69 @@ pub fn outcomes(model: &Model) -> BTreeSet<Outcome> {
             found.insert((locals.iter().map(|local| returned(model, *local)).collect(), bits));
         }
     }
-    found
+    Some(found)
+}
+
+/// *modprobe tells the truth* once more, from the log of a run and nothing of the model: whether some
+/// modprobe that no init had started exited 0 without having seen every module of its name LIVE, or the
+/// name being built in.
+pub fn a_modprobe_lied(scenario: &Scenario, run: &Run) -> bool {
+    /// An actor's modprobe.
+    #[derive(Clone, Default)]
+    struct Modprobe {
+        /// Its name, and what was LIVE at some moment since it began.
+        running: Option<(NameId, BTreeSet<ModuleId>)>,
+        /// How many inits, each with a request, are between it and what its process does now.
+        depth: usize,
+        /// Its caller has gone on.
+        left_behind: bool,
+    }
+    let actors = run.returned.len();
+    let mut modprobes = vec![Modprobe::default(); actors];
+    let mut live: BTreeSet<ModuleId> = BTreeSet::new();
+    for Entry { process, event } in &run.log {
+        match event {
+            Event::SetLive { module } => {
+                live.insert(*module);
+                for (_, seen) in modprobes.iter_mut().filter_map(|m| m.running.as_mut()) {
+                    seen.insert(*module);
+                }
+            }
+            Event::DeleteModule { module, ret: Ret::Zero } => _ = live.remove(module),
+            _ => {}
+        }
+        let process = usize::from(*process);
+        if process >= 2 * actors {
+            continue;
+        }
+        let itself = process < actors;
+        let modprobe = &mut modprobes[process % actors];
+        match event {
+            Event::InitRequests { .. } => modprobe.depth += 1,
+            Event::RequestReturn { .. } if modprobe.depth > 0 => {
+                modprobe.depth -= usize::from(!(itself && modprobe.left_behind));
+            }
+            Event::Call { action: Action::RequestModuleNowait(_) } => modprobe.left_behind = true,
+            Event::Killed => modprobe.left_behind = true,
+            Event::Call { action: Action::Modprobe(name) } | Event::Exec { name }
+                if modprobe.depth == 0 =>
+            {
+                modprobe.running = Some((*name, live.clone()));
+            }
+            Event::Exit { status } if modprobe.depth == 0 => {
+                let Some((name, seen)) = modprobe.running.take() else { continue };
+                let name = &scenario.names[usize::from(name)];
+                let all = name.targets().iter().all(|target| seen.contains(&target.module));
+                let there = all && !name.targets().is_empty()
+                    || name.targets().is_empty() && name.builtin.is_some();
+                if *status == Ret::Zero && !there {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Everything that the runs under loom come to, each of them followed in the model.
