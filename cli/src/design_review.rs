@@ -16,15 +16,15 @@ use crate::evidence_args::Evidence;
 use crate::{Ended, Failure, options, output, sources, trace, whole_matrix};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
-    let directory = &asked.out;
-    let traces = directory.join("traces");
-    std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
     let reports = match whole_matrix::explored(arguments, "evidence") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
     };
     let differences = recorded::differences(&reports).len();
     let files = files(&reports, differences, options::threads(arguments));
+    let directory = &asked.out;
+    let traces = directory.join("traces");
+    std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
     for (name, text) in &files {
         options::write(&directory.join(name), text)?;
     }

@@ -102,6 +102,11 @@ pub(crate) fn tell(model: &Model, property: Property, trace: &trace::Trace) -> S
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure> {
+    if asked.add && !asked.traces.is_dir() {
+        let directory = asked.traces.display();
+        let expected = "expected the directory of recorded traces (--traces DIR)";
+        return Err(format!("{directory}: {expected}").into());
+    }
     let Loaded { shown, model, mut trace } = match load(&asked.file)? {
         Ok(loaded) => loaded,
         Err(differs) => {
@@ -218,13 +223,6 @@ fn add(
     trace: &trace::Trace,
 ) -> Result<(), Failure> {
     let directory = &asked.traces;
-    if !directory.is_dir() {
-        return Err(format!(
-            "{}: expected the directory of recorded traces (--traces DIR)",
-            directory.display()
-        )
-        .into());
-    }
     let recorded = regressions::record(model, property, trace, asked.shows.clone(), Vec::new())?;
     let path = directory.join(regressions::file_name(&recorded));
     if path.exists() {
