@@ -13,6 +13,8 @@
 //! Deterministic: the run shown for an accepted log has the fewest hidden steps, and of those with
 //! as few the one that was found first.
 
+#![deny(clippy::cast_possible_truncation)]
+
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
@@ -197,23 +199,23 @@ pub fn accept<S: System, L: Log<S>>(
 /// How a state was reached, without the state itself.
 #[derive(Clone, Copy, Debug)]
 struct Node<Label> {
-    parent: u32,
+    parent: usize,
     /// Hidden steps on the way.
     hidden: u32,
     entry: Option<RunStep<Label>>,
 }
 
 impl<Label> Node<Label> {
-    const ROOT: Self = Self { parent: u32::MAX, hidden: 0, entry: None };
+    const ROOT: Self = Self { parent: usize::MAX, hidden: 0, entry: None };
 }
 
 /// The states between two observations.
 struct Set<Memory> {
     /// In the order found; the number of its node, and whether its successors were taken.
-    members: Vec<(Reached<Memory>, u32, bool)>,
-    places: HashMap<Reached<Memory>, u32>,
+    members: Vec<(Reached<Memory>, usize, bool)>,
+    places: HashMap<Reached<Memory>, usize>,
     /// Members to expand: hidden steps so far, then the order found.
-    open: BinaryHeap<Reverse<(u32, u32)>>,
+    open: BinaryHeap<Reverse<(u32, usize)>>,
 }
 
 impl<Memory> Set<Memory> {
@@ -247,21 +249,20 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
         let place = match set.places.entry(state) {
             Entry::Occupied(place) => {
                 let place = *place.get();
-                let (_, number, expanded) = &set.members[place as usize];
-                if *expanded || self.nodes[*number as usize].hidden <= node.hidden {
+                let (_, number, expanded) = &set.members[place];
+                if *expanded || self.nodes[*number].hidden <= node.hidden {
                     return Ok(());
                 }
-                self.nodes[*number as usize] = node;
+                self.nodes[*number] = node;
                 place
             }
             Entry::Vacant(vacant) => {
-                let limit = self.limit.min(u64::from(u32::MAX - 1));
-                if self.nodes.len() as u64 >= limit {
+                if self.nodes.len() as u64 >= self.limit {
                     let widest = set.members.len();
                     return Err(AcceptError::TooMany { limit: self.limit, at, widest });
                 }
-                let place = set.members.len() as u32;
-                set.members.push((vacant.key().clone(), self.nodes.len() as u32, false));
+                let place = set.members.len();
+                set.members.push((vacant.key().clone(), self.nodes.len(), false));
                 self.nodes.push(node);
                 vacant.insert(place);
                 self.cost.nodes += 1;
@@ -285,7 +286,7 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
         let mut possible: Vec<(usize, S::Label)> = Vec::new();
         let mut found = Vec::new();
         while let Some(Reverse((hidden, place))) = set.open.pop() {
-            let (state, number, expanded) = &mut set.members[place as usize];
+            let (state, number, expanded) = &mut set.members[place];
             if std::mem::replace(expanded, true) {
                 continue;
             }
@@ -335,12 +336,12 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
     fn run(&self, set: &Set<L::Memory>) -> Vec<RunStep<S::Label>> {
         let nodes = set.members.iter().map(|(_, number, _)| *number);
         let mut number = nodes
-            .min_by_key(|number| (self.nodes[*number as usize].hidden, *number))
+            .min_by_key(|number| (self.nodes[*number].hidden, *number))
             .expect("no set is empty before its log is refused");
         let mut run = Vec::new();
-        while let Some(entry) = self.nodes[number as usize].entry {
+        while let Some(entry) = self.nodes[number].entry {
             run.push(entry);
-            number = self.nodes[number as usize].parent;
+            number = self.nodes[number].parent;
         }
         run.reverse();
         run

@@ -8,6 +8,8 @@
 //!
 //! What is compared and what is not is told in `docs/reality.md`.
 
+#![deny(clippy::cast_possible_truncation)]
+
 pub mod cast;
 mod order;
 pub mod parse;
