@@ -73,6 +73,16 @@ pub(crate) fn run(arguments: &Arguments, accept: &Accept) -> Result<Ended, Failu
     let text = options::read(&accept.file)?;
     let limit = arguments.states_limit.unwrap_or(STATES);
     if accept.format == "events" {
+        let ftrace_only = [
+            ("--modules", accept.modules.is_some()),
+            ("--blacklist", !accept.blacklist.is_empty()),
+            ("--without-probe", !accept.without_probe.is_empty()),
+        ];
+        if let Some((flag, _)) = ftrace_only.iter().find(|(_, given)| *given) {
+            return Err(
+                format!("found {flag} with --format events, expected --format ftrace").into()
+            );
+        }
         events(&name, &text, limit, arguments, accept)
     } else {
         ftrace(&name, &text, limit, arguments, accept)

@@ -51,6 +51,7 @@ fn a_joined_mount_is_a_false_success() {
                 "no-false-success",
                 "no-false-success-strong",
                 "modprobe-tells-the-truth",
+                "the-check-catches-it",
                 "get-fs-type-finds-it"
             ])
         );
@@ -71,6 +72,10 @@ fn logs_with_fewer_probes() {
     run(&without("mkdir")).exits(0).says("taken not to have been recorded: mkdir, mod_tree_insert");
     run(&without("load_module")).refuses(&["nowhere in the log an event 'load_module'"]);
     run(&without("mod_tree")).refuses(&["found 'mod_tree' as the name of an event"]);
+    let events = ["accept", &log, "--format", "events", "--scenario", "race"];
+    for flag in [["--without-probe", "mkdir"], ["--modules", "."], ["--blacklist", "minix"]] {
+        run(&[&events[..], &flag].concat()).refuses(&[flag[0], "--format ftrace"]);
+    }
 }
 
 #[test]
