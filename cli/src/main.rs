@@ -16,6 +16,7 @@ mod fixes;
 mod flags;
 mod generated;
 mod grand;
+mod http;
 mod kmod_sh;
 mod liveness;
 mod main_job;

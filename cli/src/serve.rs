@@ -1,10 +1,13 @@
 //! `kmodcheck serve`: the same in a browser, on this machine only.
 //!
 //! The server keeps nothing: the page sends the steps chosen so far with each request. It listens on
-//! the loopback address, answers only requests that name it, and takes only JSON, so that no other
-//! page in the same browser can ask it for anything.
+//! the loopback address, answers only requests that name it and do not come from elsewhere, and takes
+//! only JSON, so that no other page in the same browser can ask it for anything, not even one whose
+//! name has been made to mean this machine (DNS rebinding).
 
-use std::io::Read;
+use std::net::TcpListener;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kmodcheck_explore::{End, Limits, Options};
@@ -14,18 +17,15 @@ use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Story;
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::{Deserialize, Serialize};
-use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::args::Arguments;
 use crate::evidence_args::Serve;
+use crate::http::{self, Answer, Request};
 use crate::{Ended, Failure, options, output, scenario_arg};
 
 const PAGE: &str = include_str!("../templates/serve.html");
 const SCRIPT: &str = include_str!("../templates/serve.js");
 const STYLE: &str = include_str!("../templates/report.css");
-
-/// Longest body of a request, in bytes.
-const MOST_BODY: u64 = 256 * 1024;
 
 /// Most steps of a run.
 const MOST_STEPS: usize = 10_000;
@@ -84,102 +84,101 @@ struct WayJson {
 pub(crate) fn run(arguments: &Arguments, asked: &Serve) -> Result<Ended, Failure> {
     let model = scenario_arg::small_model(&asked.scenario, asked.callers)?;
     let model = model.remembering(History::Both)?;
-    let address = ("127.0.0.1", asked.port);
-    let server =
-        Server::http(address).map_err(|error| format!("127.0.0.1:{}: {error}", asked.port))?;
+    let taken = |error| format!("127.0.0.1:{}: {error}", asked.port);
+    let listener = TcpListener::bind(("127.0.0.1", asked.port)).map_err(taken)?;
     let interrupt = options::interrupt();
-    let at = server.server_addr();
+    let at = listener.local_addr().map_err(taken)?;
     output::print(&format!("http://{at}/  (Ctrl-C ends it)"));
     let limits = options::limits(arguments);
     let limits = Limits { states: limits.states.or(Some(MOST_STATES)), ..limits };
-    while !interrupt.load(std::sync::atomic::Ordering::Relaxed) {
-        if let Some(request) = server.recv_timeout(Duration::from_millis(200))? {
-            answer(request, &model, limits);
+    let search = Mutex::new(());
+    let server = std::thread::spawn(move || {
+        http::serve(&listener, HEADERS, move |request| {
+            respond(request, &model, limits, &search).unwrap_or_else(|refused| refused)
+        })
+    });
+    // Whatever a connection is doing, this thread only waits for the end.
+    while !interrupt.load(Ordering::Relaxed) {
+        if server.is_finished() {
+            let error = server.join().map_err(|_| "the server has failed")?;
+            return Err(format!("{at}: {error}").into());
         }
+        std::thread::sleep(Duration::from_millis(50));
     }
     Ok(Ended::AsExpected)
 }
 
-/// What goes back: status, type, body.
-type Answer = (u16, &'static str, String);
-
 const JSON: &str = "application/json";
 
-fn answer(mut request: Request, model: &Model, limits: Limits) {
-    let (status, kind, body) = respond(&mut request, model, limits);
-    let mut response = Response::from_string(body).with_status_code(status);
-    for (name, value) in [
-        ("Content-Type", kind),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        (
-            "Content-Security-Policy",
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
-        ),
-    ] {
-        let header = Header::from_bytes(name, value).expect("the header is plain text");
-        response.add_header(header);
+/// What every answer says.
+const HEADERS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+    connect-src 'self'; frame-ancestors 'none'\r\n";
+
+/// Whether the request may be answered: it names this machine, and no page from elsewhere sends it.
+fn admitted(request: &Request) -> Result<(), Answer> {
+    let host = request.header("host")?.unwrap_or_default();
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    if !["127.0.0.1", "localhost"].contains(&name) {
+        return Err(Answer::text(403, "this server answers to 127.0.0.1 and localhost only"));
     }
-    // A browser that has gone away needs no answer.
-    let _ = request.respond(response);
+    // Another server on this machine is elsewhere, too: the port counts.
+    match request.header("origin")? {
+        Some(origin) if origin != format!("http://{host}") => {
+            Err(Answer::text(403, "this server answers to its own page only"))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn respond(request: &mut Request, model: &Model, limits: Limits) -> Answer {
-    let text = |status, text: &str| (status, "text/plain; charset=utf-8", format!("{text}\n"));
-    let header = |name: &'static str| {
-        request.headers().iter().find(|h| h.field.equiv(name)).map(|h| h.value.as_str().to_owned())
-    };
-    let host = header("Host").unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-    if !["127.0.0.1", "localhost"].contains(&host) {
-        return text(403, "this server answers to 127.0.0.1 and localhost only");
-    }
-    match (request.method(), request.url()) {
-        (Method::Get, "/") => {
-            let page = PAGE.replace("/*style*/", STYLE).replace("/*script*/", SCRIPT);
-            return (200, "text/html; charset=utf-8", page);
+fn respond(
+    request: &Request,
+    model: &Model,
+    limits: Limits,
+    search: &Mutex<()>,
+) -> Result<Answer, Answer> {
+    admitted(request)?;
+    match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/") => {
+            let body = PAGE.replace("/*style*/", STYLE).replace("/*script*/", SCRIPT);
+            return Ok(Answer { status: 200, kind: "text/html; charset=utf-8", body });
         }
-        (Method::Post, "/api/state" | "/api/ahead" | "/api/trace") => {}
-        (Method::Get | Method::Post, _) => return text(404, "no such page"),
-        _ => return text(405, "expected GET or POST"),
+        ("POST", "/api/state" | "/api/ahead" | "/api/trace") => {}
+        ("GET" | "POST", _) => return Err(Answer::text(404, "no such page")),
+        _ => return Err(Answer::text(405, "expected GET or POST")),
     }
-    if header("Content-Type").as_deref() != Some(JSON) {
-        return text(415, "expected application/json");
+    if request.header("content-type")? != Some(JSON) {
+        return Err(Answer::text(415, "expected application/json"));
     }
-    let url = request.url().to_owned();
-    let mut body = String::new();
-    if request.as_reader().take(MOST_BODY + 1).read_to_string(&mut body).is_err() {
-        return text(400, "expected UTF-8 text");
-    }
-    if body.len() as u64 > MOST_BODY {
-        return text(413, "the request is too long");
-    }
-    let asked: Asked = match serde_json::from_str(&body) {
-        Ok(asked) => asked,
-        Err(error) => {
-            return text(400, &format!("expected {{\"schedule\": [[0, 0], ...]}}: {error}"));
-        }
-    };
+    let asked: Asked = serde_json::from_slice(&request.body).map_err(|error| {
+        Answer::text(400, &format!("expected {{\"schedule\": [[0, 0], ...]}}: {error}"))
+    })?;
     if asked.schedule.len() > MOST_STEPS {
-        return text(413, "too many steps");
+        return Err(Answer::text(413, "too many steps"));
     }
     let system = Processes { model };
     let Some(mut walk) = Walk::new(model, &system) else {
-        return text(500, "more processes than can be stepped by hand");
+        return Err(Answer::text(500, "more processes than can be stepped by hand"));
     };
     for (number, (actor, choice)) in asked.schedule.iter().enumerate() {
         if !walk.take(*actor, *choice) {
-            return text(409, &format!("step {} cannot be taken", number + 1));
+            return Err(Answer::text(409, &format!("step {} cannot be taken", number + 1)));
         }
     }
-    let answered = match url.as_str() {
+    let answered = match request.path.as_str() {
         "/api/state" => Ok(state(&walk)),
-        "/api/ahead" => ahead(&walk, limits),
+        "/api/ahead" => {
+            // Each may take all the memory that the limit allows.
+            let Ok(_search) = search.try_lock() else {
+                return Err(Answer::text(503, "another search is running"));
+            };
+            ahead(&walk, limits)
+        }
         _ => trace(&walk, model),
     };
     match answered {
-        Ok(body) => (200, JSON, body),
-        Err(error) => text(409, &error),
+        Ok(body) => Ok(Answer { status: 200, kind: JSON, body }),
+        Err(error) => Err(Answer::text(409, &error)),
     }
 }
 

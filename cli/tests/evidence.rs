@@ -1,13 +1,10 @@
 //! The commands that show and keep evidence, as a user runs them: trace, report, evidence, step,
-//! serve, completions, man.
+//! completions, man.
 
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use common::{Run, run};
 use serde_json::Value;
@@ -230,99 +227,6 @@ fn the_evidence_is_the_same_bytes_each_time() {
     }
     let trace = first.iter().find(|(name, _)| name.extension().is_some_and(|e| e == "json"));
     run(&["replay", text(&one.join(&trace.unwrap().0))]).exits(0);
-}
-
-/// A server, ended when the test ends.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kmodcheck"))
-            .args(["serve", "race", "--port", "0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
-        assert!(address.starts_with("127.0.0.1:"), "{line}");
-        Self { child, address }
-    }
-
-    /// Status and body.
-    fn ask(&self, request: &str, host: &str, kind: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
-    }
-
-    fn post(&self, path: &str, body: &str) -> (u16, String) {
-        self.ask(&format!("POST {path}"), &self.address, "application/json", body)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn served_on_loopback_only() {
-    let server = Server::start();
-    let (status, page) = server.ask("GET /", &server.address, "text/plain", "");
-    assert_eq!(status, 200);
-    assert!(page.contains("What can be done"));
-    let (status, state) = server.post("/api/state", r#"{"schedule": [[0, 0], [1, 0]]}"#);
-    assert_eq!(status, 200, "{state}");
-    let state: Value = serde_json::from_str(&state).unwrap();
-    assert_eq!(state["story"]["steps"].as_array().unwrap().len(), 2);
-    assert_eq!(state["enabled"].as_array().unwrap().len(), 2);
-    let (status, ahead) = server.post("/api/ahead", r#"{"schedule": []}"#);
-    assert_eq!(status, 200, "{ahead}");
-    let ahead: Value = serde_json::from_str(&ahead).unwrap();
-    assert_eq!(ahead["complete"], true);
-    let way = ahead["violated"].as_array().unwrap();
-    let way = way.iter().find(|v| v["property"] == "get-fs-type-finds-it").unwrap();
-    let body = format!(r#"{{"schedule": {}}}"#, way["schedule"]);
-    let (status, trace) = server.post("/api/trace", &body);
-    assert_eq!(status, 200, "{trace}");
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("trace.json");
-    fs::write(&file, trace).unwrap();
-    run(&["replay", text(&file)]).exits(0).says("21 steps");
-    // What it refuses.
-    assert_eq!(server.post("/api/trace", r#"{"schedule": []}"#).0, 409);
-    assert_eq!(server.post("/api/state", r#"{"schedule": [[9, 0]]}"#).0, 409);
-    assert_eq!(server.post("/api/state", r#"{"schedule": 1}"#).0, 400);
-    assert_eq!(server.post("/api/state", "{").0, 400);
-    assert_eq!(server.post("/api/nothing", "{}").0, 404);
-    assert_eq!(server.ask("GET /api/state", &server.address, "", "").0, 404);
-    assert_eq!(server.ask("DELETE /", &server.address, "", "").0, 405);
-    let elsewhere = "example.org";
-    assert_eq!(server.ask("GET /", elsewhere, "", "").0, 403);
-    let simple =
-        server.ask("POST /api/state", &server.address, "text/plain", r#"{"schedule": []}"#);
-    assert_eq!(simple.0, 415);
-    let long = format!(r#"{{"schedule": [{}[0, 0]]}}"#, "[0, 0],".repeat(40_000));
-    assert_eq!(server.post("/api/state", &long).0, 413);
-    let many = format!(r#"{{"schedule": [{}[0, 0]]}}"#, "[0,0],".repeat(10_001));
-    assert_eq!(server.post("/api/state", &many).0, 413);
-    // And it is still there.
-    assert_eq!(server.post("/api/state", r#"{"schedule": []}"#).0, 200);
 }
 
 #[test]
