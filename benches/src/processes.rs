@@ -155,7 +155,7 @@ fn play(one: &[String]) {
             1 => Net::alone(),
             _ => {
                 exit_when_a_process_is_gone(hosts.clone(), 2);
-                connect(&hosts, number(2), &[0; 32], Duration::from_secs(30))
+                connect(&hosts, number(2), &[0; 32], None, Duration::from_secs(30))
                     .expect("all are there")
             }
         };

@@ -7,7 +7,9 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
-use kmodcheck_explore::distributed::net::{Net, NetError, connect, exit_when_a_process_is_gone};
+use kmodcheck_explore::distributed::net::{
+    Net, NetError, Secret, connect, drawn, exit_when_a_process_is_gone,
+};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{Exploration, Options};
 use kmodcheck_model::{Event, Model};
@@ -25,6 +27,8 @@ const GONE: i32 = 2;
 const PROCESSES: &str = "KMODCHECK_PROCESSES";
 /// Which of them one is.
 const PROCESS: &str = "KMODCHECK_PROCESS";
+/// What only they know. Other users cannot read the environment of a process.
+const SECRET: &str = "KMODCHECK_SECRET";
 
 /// The verdicts; none in a process that only helps another.
 pub(crate) fn check(
@@ -63,7 +67,7 @@ fn distributed(
     options: &Options<'_>,
     asked: &EngineArguments,
 ) -> Result<Option<Report>, Failure> {
-    let (hosts, process, children) = match &asked.hosts {
+    let (hosts, process, secret, children) = match &asked.hosts {
         Some(file) => {
             let hosts = read_hosts(file)?;
             let process = asked.process.expect("clap asks for it");
@@ -75,7 +79,8 @@ fn distributed(
                 )
                 .into());
             }
-            (hosts, process, Vec::new())
+            let secret = asked.secret_file.as_deref().map(Secret::read).transpose()?;
+            (hosts, process, secret, Vec::new())
         }
         None => started_here(usize::from(asked.processes.unwrap_or(1)))?,
     };
@@ -86,13 +91,17 @@ fn distributed(
     let patience = Duration::from_secs(asked.connect_timeout);
     let net = match hosts.len() {
         1 => Net::alone(),
-        _ => connect(&hosts, process, &common_purpose(model, options, hosts.len())?, patience)
-            .map_err(|error| match error {
-                NetError::Different { .. } => {
-                    format!("{error} (this is build {})", sources::build_in_words()).into()
+        _ => {
+            let purpose = common_purpose(model, options, hosts.len())?;
+            connect(&hosts, process, &purpose, secret.as_ref(), patience).map_err(|error| {
+                match error {
+                    NetError::Different { .. } => {
+                        format!("{error} (this is build {})", sources::build_in_words()).into()
+                    }
+                    _ => Failure::from(error),
                 }
-                _ => Failure::from(error),
-            })?,
+            })?
+        }
     };
     let mut has_result = true;
     let report = check_by(model, options, |system, watch| {
@@ -182,18 +191,25 @@ fn read_hosts(file: &std::path::Path) -> Result<Vec<String>, Failure> {
     Ok(hosts)
 }
 
-/// The processes on this machine: their addresses, which this one is, and, in the first, the others.
-fn started_here(processes: usize) -> Result<(Vec<String>, usize, Vec<Child>), Failure> {
-    if let (Ok(hosts), Ok(process)) = (std::env::var(PROCESSES), std::env::var(PROCESS)) {
+/// Processes on this machine.
+type Here = (Vec<String>, usize, Option<Secret>, Vec<Child>);
+
+/// The processes on this machine: their addresses, which this one is, what only they know, and, in the
+/// first, the others.
+fn started_here(processes: usize) -> Result<Here, Failure> {
+    if let (Ok(hosts), Ok(process), Ok(secret)) =
+        (std::env::var(PROCESSES), std::env::var(PROCESS), std::env::var(SECRET))
+    {
         let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
         let last = hosts.len() - 1;
         let number = process.parse().ok().filter(|number| *number <= last);
         let number = number.ok_or_else(|| {
             format!("{PROCESS}: found '{process}', expected 0 to {last}, as {PROCESSES} has it")
         })?;
-        return Ok((hosts, number, Vec::new()));
+        return Ok((hosts, number, Some(Secret::of_one_machine(&secret)), Vec::new()));
     }
-    // Ports that are free now.
+    // Ports that are free now. Whoever takes one in between does not have the secret.
+    let secret = drawn()?;
     let listeners: Vec<TcpListener> =
         (0..processes).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
     let hosts: Vec<String> = listeners
@@ -208,6 +224,7 @@ fn started_here(processes: usize) -> Result<(Vec<String>, usize, Vec<Child>), Fa
             .args(std::env::args_os().skip(1))
             .env(PROCESSES, hosts.join(","))
             .env(PROCESS, process.to_string())
+            .env(SECRET, &secret)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn();
@@ -219,7 +236,7 @@ fn started_here(processes: usize) -> Result<(Vec<String>, usize, Vec<Child>), Fa
             }
         }
     }
-    Ok((hosts, 0, children))
+    Ok((hosts, 0, Some(Secret::of_one_machine(&secret)), children))
 }
 
 /// Ends processes that would wait for others in vain.

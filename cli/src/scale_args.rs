@@ -65,6 +65,12 @@ pub(crate) struct EngineArguments {
     #[arg(long, value_name = "I", requires = "hosts")]
     pub process: Option<usize>,
 
+    /// A file with a secret of at least 32 bytes, the same on every machine, which nobody else can read:
+    /// processes that do not have it are not believed, and nothing on the way is altered unnoticed. Needed
+    /// with addresses that other machines can reach.
+    #[arg(long, value_name = "FILE", requires = "hosts")]
+    pub secret_file: Option<PathBuf>,
+
     /// How long to wait for the other processes to be there (timely).
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub connect_timeout: u64,

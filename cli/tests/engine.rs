@@ -196,6 +196,82 @@ fn hosts_are_read_and_named() {
     run(&["check", &file, "--processes", "2"]).refuses(&["expected --engine timely"]);
 }
 
+/// What a file has to be to hold a secret, and that none is needed among addresses of this machine only.
+#[cfg(unix)]
+#[test]
+fn processes_show_each_other_a_secret() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = TempDir::new().unwrap();
+    let file = scenario("v19-race.toml");
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let hosts = at("hosts");
+    let secret = |name: &str, text: &str, mode: u32| {
+        fs::write(at(name), text).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        at(name)
+    };
+    let check = |process: &str, more: &[&str]| {
+        let several = ["--engine", "timely", "--hosts", &hosts, "--process", process];
+        run(&[&["check", &file], &several[..], more].concat())
+    };
+    let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = ports.iter().map(|l| l.local_addr().unwrap().to_string()).collect();
+    drop(ports);
+    fs::write(&hosts, format!("{}\n{}\n", addresses[0], addresses[1])).unwrap();
+
+    let good = secret("good", "0123456789 0123456789 0123456789\n", 0o600);
+    let other = secret("other", "0123456789 0123456789 012345678_\n", 0o400);
+    let both = |first: &[&str], second: &[&str]| {
+        std::thread::scope(|scope| {
+            let one = scope.spawn(|| check("0", &[first, &["--connect-timeout", "3"]].concat()));
+            let two = check("1", second);
+            (one.join().unwrap(), two)
+        })
+    };
+    fn with(file: &str) -> [&str; 2] {
+        ["--secret-file", file]
+    }
+    let (first, second) = both(&with(&good), &with(&good));
+    assert_eq!(first.exits(0).out, run(&["check", &file]).exits(0).out);
+    second.exits(0);
+    for (first, second) in [(&with(&good)[..], &with(&other)[..]), (&with(&good), &[])] {
+        let (first, second) = both(first, second);
+        let named = format!("process 0 ({}) has another secret, or none", addresses[0]);
+        second.refuses(&[&named]);
+        let named = format!("process 1 ({}) cannot be reached", addresses[1]);
+        first.refuses(&[&named, "has not shown the secret"]);
+    }
+
+    let hundred = "0123456789".repeat(10);
+    for (name, text, mode, why) in [
+        ("world", hundred.as_str(), 0o644, "found mode 0644, expected 0600 or 0400"),
+        ("group", &hundred, 0o640, "found mode 0640"),
+        (
+            "short",
+            "0123456789 0123456789 012345678\n\n",
+            0o600,
+            "a secret of 31 bytes, expected 32",
+        ),
+        ("empty", "", 0o600, "a secret of 0 bytes"),
+        ("long", &"x".repeat(5_000), 0o600, "expected 32 to 4096"),
+    ] {
+        let path = secret(name, text, mode);
+        check("0", &with(&path)).refuses(&[&path, why]);
+    }
+    check("0", &with(&at("none"))).refuses(&[&at("none"), "No such file"]);
+    check("0", &with(directory.path().to_str().unwrap())).refuses(&["expected a file"]);
+    run(&["check", &file, "--engine", "timely", "--processes", "2", "--secret-file", &good])
+        .refuses(&["--hosts"]);
+
+    // Before anything listens: the port is taken, and that is not what is said.
+    let taken = TcpListener::bind(&addresses[0]).unwrap();
+    fs::write(&hosts, format!("{}\n192.0.2.1:7000\n", addresses[0])).unwrap();
+    check("0", &[]).refuses(&["process 1: found 192.0.2.1:7000", "--secret-file"]);
+    check("0", &with(&good)).refuses(&["process 0", "in use"]);
+    drop(taken);
+}
+
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();

@@ -6,7 +6,7 @@
 //!   `timely`). A level is an epoch: it is over when no worker can send a state of it any more.
 //! - Decides: what [`crate::bfs`] decides, with the same counts and the same traces: what is found does
 //!   not depend on who owns which state.
-//! - Needs: every worker has the same system, monitor and options; and sockets to all others
+//! - Needs: every worker has the same system, monitor and options; and connections to all others
 //!   ([`net`]).
 //! - Costs: a worker holds its own states, as `visited.rs` does, and what is on the way to it. The
 //!   states whose blocked processes are still to be looked at are gathered in the first process.
@@ -15,7 +15,9 @@
 //! waits for one that has stopped. Only the first process has a result.
 
 mod comms;
+mod link;
 pub mod net;
+mod secret;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

