@@ -3,7 +3,7 @@
 //! Every process listens at its own address for those after it in the list, and connects to those
 //! before it. Both sides first show that they have the secret, without telling it ([`Secret`]), and then
 //! say what they are about to search, so that a process that was started with other arguments, or is of
-//! of another build, is refused by name before anything is computed. Until it has shown the secret nobody
+//! another build, is refused by name before anything is computed. Until it has shown the secret nobody
 //! is told or believed anything, or waited for: strangers can connect as often as they like.
 //!
 //! Without a secret everybody is believed, so only addresses are taken that this machine alone has.
