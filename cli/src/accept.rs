@@ -15,7 +15,7 @@ use crate::scenario_arg::scenario;
 use crate::{Ended, Failure, options, output};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
-const STATES: u64 = 8_000_000;
+pub(crate) const STATES: u64 = 8_000_000;
 
 /// Of the JSON that is printed. 2: what is taken not to have been recorded.
 const VERSION: u32 = 2;

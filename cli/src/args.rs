@@ -9,7 +9,8 @@ use kmodcheck_sim::scenario_file::Expected;
 
 use crate::evidence_args::EvidenceCommand;
 pub(crate) use crate::flags::Arguments;
-use crate::flags::{Accepting, All, Json};
+use crate::flags::{Accepting, All, Json, Reproducing};
+use crate::reproduce::SERIES;
 use crate::scale_args::{EngineArguments, ScaleCommand};
 
 /// Model checker for the Linux module loading race.
@@ -43,6 +44,7 @@ impl CommandLine {
             Command::Fixes(asked) => asked.flags.into(),
             Command::KmodSh(asked) => asked.flags.into(),
             Command::Accept(asked) => asked.flags.into(),
+            Command::Reproduce(asked) => asked.flags.into(),
             Command::Features(flags) => (*flags).into(),
             Command::Verify(asked) => asked.flags.into(),
             Command::Aliases(asked) => asked.flags.into(),
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Accept(Accept),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
+    /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
+    Reproduce(Reproduce),
     #[command(flatten)]
     Evidence(EvidenceCommand),
     #[command(flatten)]
@@ -413,6 +417,31 @@ pub(crate) struct Steer {
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
     pub longest: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// A trace, as `check --save-trace` writes it.
+    pub trace: PathBuf,
+
+    /// The kernel that is booted: Debian 12's of this series.
+    #[arg(long, default_value = "6.1", value_parser = SERIES.map(|series| series.name))]
+    pub series: String,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+
+    /// Keep the log, what became of each hold, the guest's console and its module indexes here.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What records.
+    #[arg(long, value_name = "FILE", default_value = "tools/real-kernel/record")]
+    pub recorder: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Reproducing,
 }
 
 pub(crate) fn property(text: &str) -> Result<kmodcheck_properties::Property, String> {

@@ -88,6 +88,17 @@ pub(crate) struct Accepting {
     pub states: StatesLimit,
 }
 
+/// Of `reproduce`: as `accept`, and the recording takes time.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Reproducing {
+    #[command(flatten)]
+    pub accepting: Accepting,
+
+    /// End the recording after this many seconds, out of budget; 600 unless given.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub time_limit: Option<Duration>,
+}
+
 /// Of `sample`, which keeps no states.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Walking {
@@ -131,6 +142,12 @@ impl From<All> for Arguments {
 impl From<Accepting> for Arguments {
     fn from(Accepting { json, states }: Accepting) -> Self {
         Self { states_limit: states.states_limit, ..json.into() }
+    }
+}
+
+impl From<Reproducing> for Arguments {
+    fn from(Reproducing { accepting, time_limit }: Reproducing) -> Self {
+        Self { time_limit, ..accepting.into() }
     }
 }
 

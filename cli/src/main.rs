@@ -28,6 +28,7 @@ mod progress;
 mod prove;
 mod replay;
 mod report;
+mod reproduce;
 mod results;
 mod sample;
 mod sample_file;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(&arguments, replay),
         Some(Command::Accept(accept)) => accept::run(&arguments, accept),
         Some(Command::Steer(steer)) => steer::run(steer),
+        Some(Command::Reproduce(asked)) => reproduce::run(&arguments, asked),
         Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
         Some(Command::Scale(asked)) => scale_args::run(&arguments, asked),
     };

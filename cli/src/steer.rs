@@ -1,18 +1,30 @@
 //! `kmodcheck steer TRACE`.
 
-use kmodcheck_sim::trace::steer;
+use std::path::Path;
+
+use kmodcheck_model::Model;
+use kmodcheck_properties::witness::Shown;
+use kmodcheck_sim::trace::steer::{self, Plan};
 
 use crate::args::Steer;
 use crate::trace::{Loaded, load};
 use crate::{Ended, Failure, output};
 
-pub(crate) fn run(steer_args: &Steer) -> Result<Ended, Failure> {
-    let name = steer_args.file.display().to_string();
-    let Loaded { shown, model, trace } = match load(&steer_args.file)? {
+/// What a saved trace shows, and how a real kernel is made to follow it.
+pub(crate) struct Planned {
+    pub shown: Shown,
+    pub model: Model,
+    pub plan: Plan,
+}
+
+/// Makes the plan of a saved trace; none if the trace no longer fits, which is said.
+pub(crate) fn planned(path: &Path, longest: u32) -> Result<Option<Planned>, Failure> {
+    let name = path.display().to_string();
+    let Loaded { shown, model, trace } = match load(path)? {
         Ok(loaded) => loaded,
         Err(differs) => {
-            crate::output::note!("kmodcheck: {differs}");
-            return Ok(Ended::Differs);
+            output::note!("kmodcheck: {differs}");
+            return Ok(None);
         }
     };
     // With fewer changes from one process to another there is less to be held; but what somebody
@@ -20,8 +32,12 @@ pub(crate) fn run(steer_args: &Steer) -> Result<Ended, Failure> {
     let trace = steer::gather(&model, &trace)
         .filter(|gathered| shown.confirm(&model, gathered).is_ok())
         .unwrap_or(trace);
-    let plan = steer::plan(&model, &trace, steer_args.longest)
-        .map_err(|error| format!("{name}: {error}"))?;
-    output::print(plan.to_string().trim_end());
+    let plan = steer::plan(&model, &trace, longest).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Some(Planned { shown, model, plan }))
+}
+
+pub(crate) fn run(asked: &Steer) -> Result<Ended, Failure> {
+    let Some(planned) = planned(&asked.file, asked.longest)? else { return Ok(Ended::Differs) };
+    output::print(planned.plan.to_string().trim_end());
     Ok(Ended::AsExpected)
 }

@@ -14,7 +14,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 25] = [
+const COMMANDS: [(&str, &str); 26] = [
     ("check", "xxxxx"),
     ("new", "-----"),
     ("features", "x----"),
@@ -28,6 +28,7 @@ const COMMANDS: [(&str, &str); 25] = [
     ("replay", "x----"),
     ("accept", "x-x--"),
     ("steer", "-----"),
+    ("reproduce", "xxx--"),
     ("trace", "x----"),
     ("report", "-xxxx"),
     ("step", "-xxx-"),
