@@ -143,7 +143,7 @@ fn write(directory: &TempDir, scenario: &Scenario) -> Files {
         trace: file("trace.json", &trace),
         recorded: file("recorded.json", &recorded),
         certificate: file("certificate.json", &certificate),
-        log: file("log.jsonl", &Value::Null),
+        log: file("log.jsonl", &json!({ "format": "kmodcheck-events", "version": 1 })),
         scenario: file("scenario.json", &scenario),
     }
 }
