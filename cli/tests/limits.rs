@@ -148,14 +148,14 @@ fn write(directory: &TempDir, scenario: &Scenario) -> Files {
     }
 }
 
-fn text(path: &PathBuf) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Every command that takes a scenario, on each form in which it takes one.
 fn commands(files: &Files) -> Vec<Vec<&str>> {
     let mut all = Vec::new();
-    for file in [&files.scenario, &files.trace, &files.recorded].map(text) {
+    for file in [&files.scenario, &files.trace, &files.recorded].map(|path| text(path)) {
         all.extend([
             vec!["step", file],
             vec!["serve", file, "--port", "0"],
