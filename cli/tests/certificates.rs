@@ -279,7 +279,7 @@ fn the_command_prints_what_it_has_checked_and_nothing_else() {
         .says("; every init succeeds; no wait lasts 30 s;")
         .says("(vacuous: no step that is possible meets its premise)")
         .says("verified");
-    save(&|c| c.scenario.features.kernel.early_mod_check = true);
+    save(&|c| c.scenario.features.kernel.eexist_safety_net = true);
     run(&["verify", name]).exits(0).says("switches: kernel like no preset: sanity-check=none");
     let json = run(&["verify", name, "--json"]).exits(0);
     let value: Value = serde_json::from_str(&json.out).unwrap();

@@ -119,7 +119,7 @@ impl<'m> Run<'m> {
             }
             Effect::Spawn(kind, local) => {
                 let free = |(at, p): (usize, &(Kind, Local))| at != i && *p == (kind, DORMANT);
-                let free = (0..).zip(&self.processes).position(|p| free(p)).expect("a large pool");
+                let free = (0..).zip(&self.processes).position(free).expect("a large pool");
                 self.processes[free].1 = local;
             }
         }

@@ -38,6 +38,9 @@ pub const fn spawn(kind: u8, local: Local) -> Effect {
     Effect::Spawn(Kind(kind), local)
 }
 
+/// What a claim excludes: a shared state, the local states in slots, and others.
+pub type Element = (Shared, &'static [Local], &'static [(u8, Local)]);
+
 /// A system that takes a bad step, and a claim that it does not.
 #[derive(Clone, Copy)]
 pub struct Refuted {
@@ -54,8 +57,8 @@ pub struct Refuted {
     pub goes: &'static [Goes],
     pub sees: &'static [Sees],
     pub wakes: &'static [Wakes],
-    /// Excluded elements: the shared state, the slots, and others.
-    pub excluded: &'static [(Shared, &'static [Local], &'static [(u8, Local)])],
+    /// What the claim excludes.
+    pub excluded: &'static [Element],
 }
 
 /// Callers of kind 0, in any number.
@@ -166,7 +169,7 @@ pub const FIRST: [Goes; 3] =
     [Goes(0, 0, 1, 1, 3, NONE), Goes(0, 2, 4, 2, 5, ONE), Goes(0, 2, 6, 2, BAD, NONE)];
 pub const FIRST_SEES: [Sees; 2] = [Sees(0, 1, 3, 4), Sees(0, 1, 1, 2 | HISTORY)];
 pub const TWICE: &[(u8, Local)] = &[(0, 4), (0, 4)];
-pub const NEVER_TWICE: &[(Shared, &[Local], &[(u8, Local)])] = &[(1, &[], TWICE), (2, &[], TWICE)];
+pub const NEVER_TWICE: &[Element] = &[(1, &[], TWICE), (2, &[], TWICE)];
 
 pub const REFUTED: &[Refuted] = &[
     Refuted {
