@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -94,9 +94,7 @@ fn what_is_no_file_is_written_to_and_stays_what_it_is() {
     assert!(lost.err.contains(full.to_str().unwrap()), "{}", lost.err);
     assert_eq!(lost.out, verdicts);
     assert!(fs::symlink_metadata(&full).unwrap().is_symlink());
-    assert!(fs::metadata("/dev/full").unwrap().rdev() != 0);
-    save(Path::new("/dev/null")).exits(0);
-    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(fs::metadata("/dev/full").unwrap().file_type().is_char_device());
 }
 
 /// Where nothing can be written, the result is printed all the same, and the exit status says so.

@@ -81,11 +81,11 @@ impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S
         sums: &Sums<T, W>,
     ) -> Result<(), CheckpointError> {
         let (directory, levels) = (self.directory, &self.written.levels);
-        for level in self.compared..starts.len() {
+        for (level, expected) in levels.iter().enumerate().take(starts.len()).skip(self.compared) {
             let mut digest = Digesting::new(sink());
             let file = directory.level_file(level);
             let same = write_level(&mut digest, shards, starts, level).is_ok()
-                && digest.digest.finalize()[..] == levels[level];
+                && digest.digest.finalize()[..] == *expected;
             if !same {
                 return Err(damaged(&file, "other states", "those that the search finds"));
             }

@@ -319,10 +319,10 @@ fn a_large_forged_checkpoint_is_no_panic() {
     let whole = explore(&system, &Violations, &options).unwrap();
     let mut rng = fastrand::Rng::with_seed(1);
     let mut refused = 0;
-    // Files of levels that are not explored anew, and the sums.
-    let behind = files.levels.len() - 4;
-    for number in 0..120 {
-        let what = files.forge(&mut rng, behind);
+    // Files of levels that are not explored anew, or the sums.
+    let last = files.levels.len();
+    for number in 0..160 {
+        let what = files.forge(&mut rng, if number % 2 == 0 { last - 4 } else { last });
         let kept = files.kept();
         match explore_from_checkpoint(&system, &Violations, &options, &kept) {
             Ok(found) => {
@@ -338,5 +338,81 @@ fn a_large_forged_checkpoint_is_no_panic() {
         }
         files.restore();
     }
-    assert!(refused > 80, "{refused}");
+    assert!(refused > 110, "{refused}");
+}
+
+/// What the sums say, after the build and the purpose; states of one word.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Sums {
+    levels: Vec<[u8; 32]>,
+    transitions: u64,
+    followed: u64,
+    blocked_states: u64,
+    first: Vec<(u8, u32, (u64,))>,
+    expanded: u64,
+    unresolved: Vec<((u64,), u32, u16)>,
+    way_outs: bool,
+    tally: Vec<u8>,
+}
+
+/// Each of the sums is held against the others and against the states, also in a checkpoint that is too large
+/// to be explored anew.
+#[test]
+fn sums_that_cannot_be_are_refused() {
+    let system = ReferenceModel { callers: 4, v19: true };
+    let options = Options::default();
+    let files = Files::of((&system, &Violations), &options, 50_000).expect("it has more states");
+    let end = files.sums.len() - 32;
+    let sums: Sums = postcard::from_bytes(&files.sums[BODY..end]).expect("as it was written");
+    let (property, level, state) = *sums.first.first().expect("the race is found by then");
+    let last = sums.levels.len() as u32 - 1;
+    let nowhere = (u64::MAX >> 8,);
+    let expanded = sums.expanded;
+    type Alter<'a> = &'a dyn Fn(&mut Sums);
+    let cases: [(&str, Alter<'_>); 20] = [
+        ("less than two levels", &|s| s.levels.clear()),
+        ("less than two levels", &|s| s.levels.truncate(1)),
+        // The last level that is left has been expanded.
+        ("expanded states", &|s| s.levels.truncate(last as usize)),
+        ("a level that was not expanded", &|s| s.levels.truncate(level as usize + 1)),
+        ("level-00", &|s| s.levels.push([0; 32])),
+        ("expanded states, expected", &|s| s.expanded += 1),
+        ("expanded states, expected", &|s| s.expanded = u64::MAX),
+        ("more transitions than", &|s| s.transitions = u64::MAX),
+        ("more transitions than", &|s| s.expanded = 0),
+        ("more followed transitions", &|s| s.followed = s.transitions + 1),
+        ("with a blocked process", &|s| s.blocked_states = expanded + 1),
+        ("to be looked at again", &|s| {
+            s.unresolved = vec![(state, level, 1); 1 + expanded as usize]
+        }),
+        ("a blocked process that there is not", &|s| s.unresolved = vec![(state, level, 0)]),
+        ("a blocked process that there is not", &|s| s.unresolved = vec![(state, level, 1 << 4)]),
+        ("a level that was not expanded", &|s| s.unresolved = vec![(state, last, 1)]),
+        ("that is not in it", &|s| s.unresolved = vec![(nowhere, level, 1)]),
+        ("that is not in it", &|s| s.first = vec![(property, level - 1, state)]),
+        ("a level that was not expanded", &|s| s.first = vec![(property, u32::MAX, state)]),
+        ("numbered in order up to 63", &|s| s.first = vec![(64, level, state)]),
+        ("numbered in order up to 63", &|s| s.first = vec![(property, level, state); 2]),
+    ];
+    let refused = |number: usize, alter: Alter<'_>| {
+        let mut altered = sums.clone();
+        // So many can be blocked, unless that is the case.
+        altered.blocked_states = expanded;
+        alter(&mut altered);
+        let mut bytes = files.sums[..BODY].to_vec();
+        bytes.extend(postcard::to_allocvec(&altered).expect("it has lengths"));
+        bytes.extend(Sha256::digest(&bytes));
+        fs::write(files.directory.path().join("sums"), bytes).unwrap();
+        match explore_from_checkpoint(&system, &Violations, &options, &files.kept()) {
+            Err(CheckpointError::Damaged { found, expected, file }) => {
+                format!("{file}: {found}, expected {expected}")
+            }
+            Err(CheckpointError::Io { file, .. }) => file,
+            other => panic!("case {number}: {other:?}"),
+        }
+    };
+    for (number, (said, alter)) in cases.into_iter().enumerate() {
+        let error = refused(number, alter);
+        assert!(error.contains(said), "case {number}: {error}");
+    }
 }
