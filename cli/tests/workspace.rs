@@ -147,3 +147,36 @@ fn cargo_run_knows_what_to_run() {
     assert_eq!(defaults, ["kmodcheck"]);
     assert!(include_str!("../../README.md").contains("    cargo run --release "));
 }
+
+/// Every Rust file below a folder, and what is in it but for comments.
+fn code(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(code(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.push((path.display().to_string(), lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    found
+}
+
+/// What panics where a stream is full or no thread can be had is not called: `output::print`, `note!`,
+/// `on_threads` and `Builder` are there for it.
+#[test]
+fn no_stream_and_no_thread_is_taken_for_granted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = 0;
+    for folder in ["cli/src", "properties/src", "sim/src", "sim/explore/src", "model/src"] {
+        for (file, code) in code(&root.join(folder)) {
+            for what in ["println!(", "print!(", "thread::spawn(", "scope.spawn("] {
+                assert!(!code.contains(what), "{file}: {what}");
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 100, "{files}");
+}
