@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::common::naive::{Graph, Move, Naive, State};
+use crate::common::naive::{Graph, Naive};
 use crate::common::random_bits::RandomBits;
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
@@ -52,15 +52,15 @@ impl<S: System> Monitor<S> for SomeSteps {
 
 /// The tally of a whole graph, transition by transition.
 fn tally<L: Copy>(graph: &Graph<L>) -> u64 {
-    let all = graph.states.iter().zip(&graph.moves);
-    let of = |((before, _), moves): (&(State, usize), &Vec<(Move<L>, usize)>)| -> u64 {
-        let one = |(taken, _): &(Move<L>, usize)| {
+    let mut sum = 0;
+    for ((before, _), moves) in graph.states.iter().zip(&graph.moves) {
+        for (taken, _) in moves {
             let local = [before.1[taken.actor], taken.after.1[taken.actor]];
-            counts_for(local[1], some_violate([before.0, taken.after.0], local))
-        };
-        moves.iter().map(one).sum()
-    };
-    all.map(of).sum()
+            let violated = some_violate([before.0, taken.after.0], local);
+            sum += counts_for(local[1], violated);
+        }
+    }
+    sum
 }
 
 fn both<S: System, M: Monitor<S>>(
