@@ -319,6 +319,56 @@ fn modprobe_r_ends_at_the_first_error() {
     }
 }
 
+/// Takes the steps of the first process as long as it has some: nobody else steps.
+fn alone(model: &Model, mut word: u128) -> (u128, u64, Vec<Event>) {
+    let (kind, mut local) = model.processes()[0];
+    let mut events = Vec::new();
+    loop {
+        let mut outcomes = Vec::new();
+        model.step(kind, word, local, &mut outcomes);
+        let Some(outcome) = outcomes.pop() else { return (word, local, events) };
+        assert!(outcomes.is_empty(), "alone it has one way to go");
+        assert!(events.len() < 100, "it goes round in circles: {events:?}");
+        events.push(outcome.event);
+        local = model.observe(kind, word, outcome.shared, outcome.local);
+        word = outcome.shared;
+    }
+}
+
+/// What is gone already is no error of `modprobe -r`, which goes on to the next.
+#[test]
+fn modprobe_r_passes_over_what_is_gone() {
+    let modules = (0..3).map(|i| module(&format!("m{i}"), &[])).collect();
+    let names = vec![name("all", &[(0, &[]), (1, &[]), (2, &[])])];
+    let model =
+        model(system(features("v5.3", "v20"), modules, names, &[Action::ModprobeRemove(0)]));
+    let live = |word, module| model.with_module(word, module, ModuleState::Live, (true, true));
+    for gone in 0..3 {
+        let word = (0..3).filter(|m| *m != gone).fold(0, live);
+        let (word, local, events) = alone(&model, word);
+        assert_eq!((word, model.task(local).ret), (0, Ret::Zero), "{gone} is gone");
+        let asked = events.iter().filter(|e| matches!(e, Event::DeleteModule { .. })).count();
+        assert_eq!(asked, 2, "{gone} is gone");
+    }
+}
+
+/// Where a test or a log begins with a module that is LIVE, everything is as loading leaves it.
+#[test]
+fn what_begins_loaded_is_as_loading_leaves_it() {
+    let modules = vec![module("a", &[]), Module { registers: true, ..module("top", &[A]) }];
+    let names = vec![name("fs-top", &[(1, &[A])])];
+    let actions = [Action::GetFsType(0), Action::Rmmod(1)];
+    let model = model(system(features("v4.9", "v20"), modules, names, &actions));
+    let (loaded, local, _) = alone(&model, model.initial_shared());
+    assert_eq!(model.task(local).ret, Ret::Found);
+    let live = |word, module| model.with_module(word, module, ModuleState::Live, (true, true));
+    assert_eq!([A, 1].into_iter().fold(model.initial_shared(), live), loaded);
+    // And nothing of it is there of a module that is not.
+    let absent =
+        |word, module| model.with_module(word, module, ModuleState::Absent, (false, false));
+    assert_eq!(absent(model.initial_shared(), 1), model.initial_shared());
+}
+
 /// The numbers of states and steps of one caller alone, and of two, counted by hand on v4.9 with kmod
 /// v20 where every init succeeds.
 #[test]
