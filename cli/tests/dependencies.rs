@@ -115,7 +115,7 @@ fn every_licence_is_allowed_and_every_allowed_one_needed() {
 }
 
 /// `NAME:<VERSION`: what deny.toml says of older versions of a crate.
-fn older<'a>(spec: &'a str) -> (&'a str, Vec<u64>) {
+fn older(spec: &str) -> (&str, Vec<u64>) {
     let (name, version) =
         spec.split_once(":<").unwrap_or_else(|| panic!("found {spec}, expected NAME:<VERSION"));
     (name, numbers(version))
