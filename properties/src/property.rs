@@ -554,7 +554,7 @@ const LEGAL: [(ModuleState, ModuleState); 9] = {
         (Unformed, Absent),      // load_module(), before complete_formation()
         (Coming, Absent),        // load_module(), after it
         (Coming, Live),          // do_init_module()
-        (Coming, Going), // do_init_module(), init failed; load_module() from 5e8ed280dab9 on
+        (Coming, Going), // do_init_module(), init failed; load_module() from 885a78d4a5b3 on
         (Live, Going),   // delete_module()
         (Going, UnformedAgain), // free_module()
         (UnformedAgain, Absent), // free_module(), list_del_rcu()
@@ -562,7 +562,7 @@ const LEGAL: [(ModuleState, ModuleState); 9] = {
 };
 
 /// Legal changes as the scenario's kernel and actors have them: without unloading LIVE is for ever;
-/// `load_module()`'s error path takes GOING off the list from 5e8ed280dab9 on.
+/// `load_module()`'s error path takes GOING off the list from 885a78d4a5b3 on.
 fn legal(model: &Model, change: (ModuleState, ModuleState)) -> bool {
     match change {
         (ModuleState::Live, ModuleState::Going) => model.scenario().unloads(),

@@ -8,13 +8,13 @@ mod record;
 
 use std::path::Path;
 
-use kmodcheck_explore::Transition;
+use kmodcheck_explore::Step;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::{Event, presets};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_properties::witness::Shown;
-use kmodcheck_sim::trace::ftrace::{FtraceError, Recording};
+use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording};
 use kmodcheck_sim::trace::steer::{Hold, Plan};
 use serde::Serialize;
 
@@ -97,7 +97,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let Some(planned) = steer::planned(&asked.trace, asked.longest)? else {
         return Ok(Ended::Differs);
     };
-    let judged = |p: &Property| *p != Property::NobodySleepsForEver;
+    // The acceptor keeps no history of failures.
+    let judged = |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
     let property = match planned.shown {
         Shown::Violation(property) if judged(&property) => property,
         shown => {
@@ -152,7 +153,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let limit = arguments.states_limit.unwrap_or(accept::STATES);
     let told = told(&out, &planned.plan, features, property, limit)?;
     let outcome = told.outcome;
-    let about = About { name, kernel: series.version, property, plan: &planned.plan, held: &held };
+    let about = Reproduced { name, kernel: series.version, property, plan: &planned.plan, held: &held };
     say(arguments, about, told);
     Ok(match outcome {
         Outcome::Reproduced => Ended::AsExpected,
@@ -225,9 +226,10 @@ fn told(
     let index = options::read_index(&out.join("modules"))?;
     let name = path.display().to_string();
     let text = options::read(&path)?;
-    let recording = Recording::new(&name, &text, features, Some(&index), &plan.blacklisted)?;
-    let watch = |t: &Transition<'_, Event>| {
-        u64::from(View::of(recording.model(), &t.step()).violates([&property]) != 0)
+    let about = About { index: Some(&index), blacklist: &plan.blacklisted, without: &[] };
+    let recording = Recording::new(&name, &text, features, about)?;
+    let watch = |step: &Step<Event>| {
+        u64::from(View::of(recording.model(), step).violates([&property]) != 0)
     };
     let answer = match recording.decide_watching(limit, &watch) {
         Ok(answer) => answer,
@@ -252,7 +254,7 @@ fn told(
 }
 
 /// What was reproduced, or not.
-struct About<'a> {
+struct Reproduced<'a> {
     name: String,
     kernel: &'static str,
     property: Property,
@@ -260,8 +262,8 @@ struct About<'a> {
     held: &'a [String],
 }
 
-fn say(arguments: &Arguments, about: About<'_>, told: Told) {
-    let About { name, kernel, property, plan, held } = about;
+fn say(arguments: &Arguments, about: Reproduced<'_>, told: Told) {
+    let Reproduced { name, kernel, property, plan, held } = about;
     let hold = |hold: &Hold| format!("{} until {}", hold.held, hold.until);
     let holds: Vec<(String, &String)> = plan.holds.iter().map(hold).zip(held).collect();
     if arguments.json {

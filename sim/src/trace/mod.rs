@@ -3,34 +3,16 @@
 //! ([`mermaid`], [`svg`]), with the state graph around them ([`neighbourhood`], [`dot`]). Logs from
 //! elsewhere, held against the model ([`accept`]).
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "being written anew"
-)]
 pub mod accept;
 pub mod columns;
 pub mod dot;
 pub mod events;
 pub mod file;
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "being written anew"
-)]
 pub mod ftrace;
 pub mod graph_svg;
 pub mod mermaid;
 pub mod neighbourhood;
 pub mod regression;
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "being written anew"
-)]
 pub mod steer;
 pub mod story;
 pub mod svg;
