@@ -98,7 +98,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
         return Ok(Ended::Differs);
     };
     // The acceptor keeps no history of failures.
-    let judged = |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
+    let judged =
+        |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
     let property = match planned.shown {
         Shown::Violation(property) if judged(&property) => property,
         shown => {
@@ -106,7 +107,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
                 Shown::Violation(property) => property.name().to_owned(),
                 Shown::Witness(witness) => witness.asked(&planned.model),
             };
-            let names: Vec<_> = Property::ALL.iter().filter(|p| judged(p)).map(|p| p.name()).collect();
+            let names: Vec<_> =
+                Property::ALL.iter().filter(|p| judged(p)).map(|p| p.name()).collect();
             return Err(format!(
                 "{name}: found a trace of '{found}', expected one of a property that a step violates, \
                  since a log has only steps: {}",
@@ -153,7 +155,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let limit = arguments.states_limit.unwrap_or(accept::STATES);
     let told = told(&out, &planned.plan, features, property, limit)?;
     let outcome = told.outcome;
-    let about = Reproduced { name, kernel: series.version, property, plan: &planned.plan, held: &held };
+    let about =
+        Reproduced { name, kernel: series.version, property, plan: &planned.plan, held: &held };
     say(arguments, about, told);
     Ok(match outcome {
         Outcome::Reproduced => Ended::AsExpected,

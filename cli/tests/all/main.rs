@@ -1,0 +1,27 @@
+//! The tests of this crate, as one program: what they share is compiled and linked once.
+
+mod accept;
+#[allow(dead_code)]
+#[path = "../../../model/build.rs"]
+mod build;
+mod builds;
+mod certificates;
+mod check;
+mod common;
+mod cut;
+mod dependencies;
+mod engine;
+mod evidence;
+mod flags;
+mod limits;
+mod main_job;
+mod output;
+mod prove;
+mod replay;
+mod reproduce;
+mod results;
+mod scale;
+mod scenarios;
+mod serve;
+mod steered;
+mod workspace;

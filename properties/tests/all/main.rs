@@ -1,0 +1,27 @@
+//! The tests of this crate, as one program: what they share is compiled and linked once.
+
+mod anonymous;
+mod common;
+mod drawn;
+mod expectations;
+mod fixes;
+mod generated;
+mod grand;
+mod kmod_sh;
+#[path = "../../../sim/explore/tests/common/naive.rs"]
+#[allow(dead_code)]
+mod naive;
+mod only_if_killed;
+mod orphans;
+mod progress;
+mod prove;
+mod race;
+mod recorded;
+mod reductions;
+mod results;
+mod saved_traces;
+mod scenarios;
+mod steps;
+mod switches;
+mod theorems;
+mod traces;

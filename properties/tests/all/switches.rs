@@ -1,0 +1,539 @@
+//! Each switch changes what it says it changes: a scenario in which each of its values shows otherwise.
+//! What each value shows was written down before it was run.
+
+use std::collections::BTreeSet;
+
+use kmodcheck_explore::bfs::{Monitor, Tally};
+use kmodcheck_explore::{Options, Step, explore};
+use kmodcheck_model::presets::{KERNELS, SWITCHES};
+use kmodcheck_model::{Event, Model};
+use kmodcheck_properties::{Property, Verdict, check};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::scenario_file::{self, Change, Choice};
+
+/// What is looked at.
+enum Look {
+    /// Whether some step is called this, its function included.
+    Step(&'static str),
+    /// How a property fares.
+    Verdict(Property),
+}
+
+use Look::{Step as Does, Verdict as Says};
+use Property::{NoFalseSuccess, NoNeedlessUserspace, NobodySleepsForEver, UdevFindsItInitialised};
+
+/// One switch, in one scenario.
+struct Case {
+    switch: &'static str,
+    /// A scenario file without its switches.
+    file: &'static str,
+    /// Kernel, kmod, and what is changed in them.
+    base: (&'static str, &'static str, &'static [&'static str]),
+    looks: &'static [Look],
+    /// By value: for each look `y` or `n` (a step), `H`olds, `V`iolated, `0` (vacuous), `-` (does not
+    /// speak of it).
+    shows: &'static [(&'static str, &'static str)],
+}
+
+const TWO_MOUNTS_MAY_FAIL: &str = "
+[[module]]
+name = 'ext4'
+aliases = ['fs-ext4']
+init = 'may-fail'
+[[actor]]
+call = 'get_fs_type'
+name = 'ext4'
+count = 2
+";
+
+const TWO_MOUNTS_OF_EXT3: &str = "
+[[module]]
+name = 'ext4'
+aliases = ['fs-ext3']
+[[actor]]
+call = 'get_fs_type'
+name = 'ext3'
+count = 2
+";
+
+const TWO_REQUESTS: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const TWO_REQUESTS_AND_RMMOD: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+[[actor]]
+call = 'rmmod'
+name = 'driver'
+";
+
+const THREE_REQUESTS_ONE_SLOT: &str = "
+[environment]
+limit = 1
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 3
+";
+
+const EMPTY_PATH: &str = "
+[environment]
+helper = 'empty-path'
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
+const SYSFS_FAILS: &str = "
+[[module]]
+name = 'driver'
+sysfs-may-fail = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const UDEV: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+[[actor]]
+call = 'udev'
+name = 'driver'
+";
+
+const INIT_EEXIST: &str = "
+[[module]]
+name = 'driver'
+init = 'may-return-eexist'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
+const LISTED_BUILTIN: &str = "
+[[module]]
+name = 'driver'
+listed-builtin = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
+const UNLISTED_BUILT_IN: &str = "
+[[module]]
+name = 'code'
+built-in = true
+listed-builtin = false
+parameters = true
+[[actor]]
+call = 'request_module'
+name = 'code'
+";
+
+const COMPRESSED: &str = "
+[[module]]
+name = 'driver'
+compressed = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const ALIAS_OF_BUILT_IN: &str = "
+[[module]]
+name = 'code'
+built-in = true
+aliases = ['x']
+[[actor]]
+call = 'request_module'
+name = 'x'
+";
+
+const CASES: &[Case] = &[
+    Case {
+        switch: "sanity-check",
+        file: TWO_MOUNTS_MAY_FAIL,
+        base: ("v4.9", "v19", &["alias-map=exact"]),
+        looks: &[
+            Says(NoFalseSuccess),
+            Does("returns NULL; warns"),
+            Does("kmod_exists(ext4)"),
+            Does("sanity check (RFC): ext4 on the list: absent: accepted"),
+            Does("sanity check (RFC): ext4 on the list: absent: rejected"),
+            Does("sanity check (RFC): finished_loading(ext4): COMING: sleeps"),
+        ],
+        shows: &[
+            ("none", "Vnnnnn"),
+            ("warn-only", "Vynnnn"),
+            ("author-tree", "Vnynyy"),
+            ("author-mail", "Vnyyny"),
+            ("verify", "Vnnynn"),
+            ("wait-and-verify", "Vnnyny"),
+            ("exact-builtin", "Hnnnyn"),
+        ],
+    },
+    Case {
+        switch: "alias-map",
+        file: TWO_MOUNTS_OF_EXT3,
+        base: ("v4.9", "v19", &["sanity-check=verify"]),
+        looks: &[
+            Says(NoFalseSuccess),
+            Does("sanity check (RFC): fs-ext3 on the list"),
+            Does("sanity check (RFC): ext3 on the list"),
+            Does("sanity check (RFC): ext4 on the list"),
+        ],
+        shows: &[("none", "Vynn"), ("prefix", "Vnyn"), ("exact", "Hnny")],
+    },
+    Case {
+        switch: "already-live",
+        file: TWO_REQUESTS,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Says(NoNeedlessUserspace), Does("driver on the list: LIVE")],
+        shows: &[("off", "-n"), ("on", "Hy")],
+    },
+    Case {
+        switch: "listed-name",
+        file: TWO_REQUESTS_AND_RMMOD,
+        base: ("v4.9", "v20", &[]),
+        looks: &[
+            Says(NoFalseSuccess),
+            Says(NobodySleepsForEver),
+            Does("add_unformed_module: driver is GOING: -EEXIST"),
+            Does("add_unformed_module: driver is GOING: has to wait"),
+            Does("add_unformed_module: driver is GOING: -EBUSY"),
+        ],
+        // What it does about GOING wakes nobody: whoever waits beside an rmmod may sleep for ever.
+        shows: &[("going-exists", "VVynn"), ("waits-for-going", "HVnyn"), ("waits-once", "HVnny")],
+    },
+    Case {
+        switch: "delete-module-wakes",
+        file: TWO_REQUESTS_AND_RMMOD,
+        base: ("v5.3", "v20", &[]),
+        looks: &[
+            Says(NobodySleepsForEver),
+            Says(NoFalseSuccess),
+            Does("add_unformed_module: driver is GOING: has to wait"),
+            Does("delete_module: wake_up_all; driver is unloaded"),
+        ],
+        shows: &[("off", "VHyn"), ("on", "HHyy")],
+    },
+    Case {
+        switch: "request-limit",
+        file: THREE_REQUESTS_ONE_SLOT,
+        base: ("v4.9", "v20", &[]),
+        looks: &[
+            Does("__request_module: returns -ENOMEM"),
+            Does("wake_up(&kmod_wq)"),
+            Does("hands its slot to a waiter"),
+        ],
+        shows: &[("fails-at-once", "ynn"), ("all-waiters-race", "nyn"), ("semaphore", "nny")],
+    },
+    Case {
+        switch: "empty-path-fails",
+        file: EMPTY_PATH,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("__request_module: returns -ENOENT")],
+        shows: &[("off", "Vn"), ("on", "0y")],
+    },
+    Case {
+        switch: "failure-sets-going",
+        file: SYSFS_FAILS,
+        base: ("v4.9", "v20", &[]),
+        // v4.9's -EEXIST for GOING is what makes it matter.
+        looks: &[Says(NoFalseSuccess), Does("driver failed to load: GOING")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "uevent-after-init",
+        file: UDEV,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Says(UdevFindsItInitialised)],
+        shows: &[("off", "V"), ("on", "H")],
+    },
+    Case {
+        switch: "early-mod-check",
+        file: TWO_REQUESTS,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Does("early_mod_check: driver is not listed")],
+        shows: &[("off", "n"), ("on", "y")],
+    },
+    Case {
+        switch: "idempotent-finit",
+        file: TWO_REQUESTS,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Does("finit_module(driver) runs already: joins it")],
+        shows: &[("off", "n"), ("on", "y")],
+    },
+    Case {
+        switch: "duplicate-requests",
+        file: TWO_REQUESTS_AND_RMMOD,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("the first request's result: 0")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "eexist-safety-net",
+        file: INIT_EEXIST,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("driver's init returns -EEXIST")],
+        shows: &[("off", "Vy"), ("on", "Hy")],
+    },
+    Case {
+        switch: "bare-directory",
+        file: TWO_REQUESTS,
+        base: ("v4.9", "v19", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("builtin", "V"), ("coming", "H")],
+    },
+    Case {
+        switch: "builtin-index",
+        file: LISTED_BUILTIN,
+        base: ("v4.9", "v19", &[]),
+        looks: &[Says(NoFalseSuccess), Does("open driver/initstate")],
+        shows: &[("last-lookup", "Hy"), ("before-sysfs", "Vn")],
+    },
+    Case {
+        switch: "failed-lookup",
+        file: UNLISTED_BUILT_IN,
+        base: ("v4.9", "v19", &[]),
+        looks: &[Says(NoFalseSuccess), Does("stat /sys/module/code: exists")],
+        shows: &[("looks-in-sysfs", "Hy"), ("fails", "0n")],
+    },
+    Case {
+        switch: "coming-is-loaded",
+        file: TWO_REQUESTS,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("off", "H"), ("on", "V")],
+    },
+    Case {
+        switch: "unpacks-itself",
+        file: COMPRESSED,
+        base: ("v6.5", "v20", &[]),
+        looks: &[Does("finit_module(driver) runs already: joins it")],
+        shows: &[("off", "y"), ("on", "n")],
+    },
+    Case {
+        switch: "builtin-aliases",
+        file: ALIAS_OF_BUILT_IN,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("off", "0"), ("on", "H")],
+    },
+];
+
+/// The name of each step.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Tally for Names {
+    fn add(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+}
+
+struct Listens<'m>(&'m Model);
+
+impl Monitor<Processes<'_>> for Listens<'_> {
+    type Tally = Names;
+    const WHOLE: bool = false;
+
+    fn record_step(&self, names: &mut Names, step: &Step<Event>, _: u64, _: u64) {
+        let what = step.label.describe(self.0.scenario());
+        names.0.insert(format!("{}: {what}", step.label.function()));
+    }
+}
+
+fn model(file: &str, base: (&str, &str, &[&str]), change: Option<String>) -> Model {
+    let mut scenario = scenario_file::load("a case", file, &[]).unwrap().scenario;
+    let base_changes = base.2.iter().map(|c| (*c).to_owned());
+    scenario.features = Choice {
+        kernel: base.0.to_owned(),
+        kmod: base.1.to_owned(),
+        changes: base_changes.chain(change).map(Change::With).collect(),
+    }
+    .features()
+    .unwrap();
+    Model::new(scenario, None).unwrap()
+}
+
+fn steps(model: &Model) -> BTreeSet<String> {
+    let options = Options { symmetry: true, ..Options::default() };
+    explore(&Processes { model }, &Listens(model), &options).unwrap().tally.0
+}
+
+fn shown(case: &Case, value: &str) -> String {
+    let model = model(case.file, case.base, Some(format!("{}={value}", case.switch)));
+    let report = check(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
+    let steps = steps(&model);
+    let look = |look: &Look| match look {
+        Does(what) if steps.iter().any(|step| step.contains(what)) => 'y',
+        Does(_) => 'n',
+        Says(property) => match report.answer(*property).verdict {
+            Verdict::Holds { premise_met: true } => 'H',
+            Verdict::Holds { premise_met: false } => '0',
+            Verdict::Violated(_) => 'V',
+            Verdict::NotApplicable => '-',
+            Verdict::OutOfBudget | Verdict::NotAsked => unreachable!("no search is bounded"),
+        },
+    };
+    case.looks.iter().map(look).collect()
+}
+
+#[test]
+fn each_value_of_each_switch_shows() {
+    let mut wrong = Vec::new();
+    for case in CASES {
+        for (value, expected) in case.shows {
+            let found = shown(case, value);
+            if found != *expected {
+                wrong.push(format!("{}={value}: {found}, expected {expected}", case.switch));
+            }
+        }
+        let distinct: BTreeSet<&str> = case.shows.iter().map(|(_, shows)| *shows).collect();
+        assert_eq!(distinct.len(), case.shows.len(), "{}: two values show alike", case.switch);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_switch_and_no_value_is_left_out() {
+    for switch in SWITCHES {
+        let case = CASES.iter().find(|case| case.switch == switch.name);
+        let case = case.unwrap_or_else(|| panic!("no case for {}", switch.name));
+        let values: Vec<&str> = case.shows.iter().map(|(value, _)| *value).collect();
+        assert_eq!(values, switch.values, "{}", switch.name);
+    }
+    assert_eq!(CASES.len(), SWITCHES.len());
+}
+
+/// docs/sources.md says of each switch what was read where, and of each commit that it names.
+#[test]
+fn each_switch_says_what_was_read() {
+    let page = include_str!("../../../docs/sources.md");
+    for switch in SWITCHES {
+        let begin = format!("\n| `{}` |", switch.name);
+        let rows =
+            page.split_once(&begin).unwrap_or_else(|| panic!("no row for {}", switch.name)).1;
+        // Further rows of the same switch have an empty first cell.
+        let rows: Vec<&str> = rows
+            .lines()
+            .enumerate()
+            .take_while(|(number, line)| *number == 0 || line.starts_with("| | "))
+            .map(|(_, line)| line)
+            .collect();
+        let commits =
+            switch.commit.split(|c: char| !c.is_ascii_hexdigit()).filter(|c| c.len() == 12);
+        for commit in commits {
+            assert!(rows.iter().any(|row| row.contains(commit)), "{}: no {commit}", switch.name);
+        }
+        for row in rows {
+            let read = row.split('|').rev().nth(2).unwrap_or_default().trim();
+            let known = ["diff", "diff of its successor", "source"];
+            assert!(
+                known.contains(&read),
+                "{}: found read '{read}', expected {known:?}",
+                switch.name
+            );
+        }
+    }
+}
+
+/// The kernel presets, readings of the RFC aside, that violate a property with kmod v20.
+fn violated_in(file: &str, property: Property) -> Vec<&'static str> {
+    let violated = |kernel: &&str| {
+        let model = model(file, (kernel, "v20", &[]), None);
+        let report = check(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
+        matches!(report.answer(property).verdict, Verdict::Violated(_))
+    };
+    KERNELS.into_iter().filter(|kernel| !kernel.contains("v4.9+")).filter(violated).collect()
+}
+
+/// 6e6de3dee51a (v5.3) waits for a module that is being unloaded; only 5d603311615f (v5.5) wakes who does.
+#[test]
+fn from_v5_5_on_nobody_sleeps_for_ever_beside_an_rmmod() {
+    let violated = violated_in(TWO_REQUESTS_AND_RMMOD, NobodySleepsForEver);
+    assert_eq!(violated, ["v4.9", "v4.13", "v5.3"]);
+}
+
+/// A failed `mod_sysfs_setup()` shows GOING from 885a78d4a5b3 (v4.10) on, which is -EEXIST, so success for
+/// kmod, until 6e6de3dee51a (v5.3).
+#[test]
+fn between_v4_10_and_v5_3_a_failed_sysfs_set_up_is_taken_for_success() {
+    let violated = violated_in(SYSFS_FAILS, NoFalseSuccess);
+    assert_eq!(violated, ["v4.13"]);
+}
+
+/// An alias line of built-in code comes from the same list as `modules.builtin`, and its own name is no
+/// alias: kmod v27 on does not know code that is not listed.
+#[test]
+fn unlisted_built_in_code_is_not_its_own_alias() {
+    for (kmod, vacuous) in [("v19", false), ("v20", true), ("v30", true), ("v34.2", true)] {
+        let model = model(UNLISTED_BUILT_IN, ("v6.2", kmod, &[]), None);
+        let report = check(&model, &Options::default()).unwrap();
+        let verdict = &report.answer(NoFalseSuccess).verdict;
+        assert_eq!(*verdict, Verdict::Holds { premise_met: !vacuous }, "{kmod}");
+    }
+}
+
+/// Whether both modules of `RIVALS` are registered at once.
+struct BothRegistered<'m>(&'m Model);
+
+impl Monitor<Processes<'_>> for BothRegistered<'_> {
+    type Tally = ();
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        u64::from((0..2).all(|module| self.0.registered(step.after, module)))
+    }
+}
+
+/// `register_filesystem()` refuses a name that is registered, whoever loads the second module and under
+/// whatever name.
+#[test]
+fn one_file_system_is_registered_once() {
+    let rivals = "
+        [[module]]
+        name = 'left'
+        aliases = ['fs-x']
+        [[module]]
+        name = 'right'
+        aliases = ['fs-x']
+        [[actor]]
+        call = 'modprobe'
+        name = 'left'
+        [[actor]]
+        call = 'modprobe'
+        name = 'right'
+        [[actor]]
+        call = 'get_fs_type'
+        name = 'x'
+    ";
+    let model = model(rivals, ("v6.2", "v20", &[]), None);
+    let processes = Processes { model: &model };
+    let found = explore(&processes, &BothRegistered(&model), &Options::default()).unwrap();
+    assert!(found.violations.is_empty());
+    let steps = steps(&model);
+    for expected in ["left's init fails", "right's init fails"] {
+        assert!(steps.iter().any(|step| step.contains(expected)), "{expected}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Every preset and environment under shuttle: each run is a behaviour of the model, and what it
+//! comes to is one of the things that the model's runs come to.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use crate::common::{Outcome, follow, outcomes};
+use kmodcheck_model::builtin::{Environment, Naming, scenario};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::scenario::{Action, Actor};
+use kmodcheck_model::{Model, Scenario, presets};
+use kmodcheck_runtime::{Scheduler, draw};
+use kmodcheck_sim_kernel::run;
+
+/// What that many drawn runs come to.
+fn drawn(scenario: &Scenario, scheduler: Scheduler, executions: usize) -> BTreeSet<Outcome> {
+    let model = Arc::new(Model::new(scenario.clone(), None).unwrap());
+    let scenario = Arc::new(scenario.clone());
+    let found: Arc<Mutex<BTreeSet<Outcome>>> = Arc::default();
+    let into = Arc::clone(&found);
+    draw(scheduler, 1, executions, move |rt| {
+        let (model, into) = (Arc::clone(&model), Arc::clone(&into));
+        let named = Arc::clone(&scenario);
+        run(rt, &scenario, None, move |run| match follow(&model, &run) {
+            Ok(outcome) => {
+                into.lock().unwrap().insert(outcome);
+            }
+            Err(refused) => {
+                let log: Vec<String> = run
+                    .log
+                    .iter()
+                    .take(refused.at + 1)
+                    .map(|e| format!("{} {:?}", e.process, e.event))
+                    .collect();
+                panic!("{}: {refused:?}\n{}", named.name, log.join("\n"));
+            }
+        });
+        false
+    });
+    found.lock().unwrap().clone()
+}
+
+#[test]
+fn what_shuttle_draws_is_a_behaviour_of_the_model() {
+    let (mut reached, mut all) = (0, 0);
+    for kernel in presets::KERNELS {
+        // Every kmod on v4.9; elsewhere the last with the old rule, and the latest.
+        let kmods = presets::KMODS
+            .iter()
+            .filter(|kmod| kernel == "v4.9" || ["v19", "v34.2"].contains(kmod));
+        for kmod in kmods {
+            let features = Features {
+                kernel: presets::kernel(kernel).unwrap(),
+                kmod: presets::kmod(kmod).unwrap(),
+            };
+            for environment in Environment::ALL {
+                for naming in Naming::ALL {
+                    let mut scenario =
+                        scenario(naming, environment, features, environment.callers());
+                    scenario.name = format!("{} on {kernel} with kmod {kmod}", scenario.name);
+                    let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
+                    let mut found = drawn(&scenario, Scheduler::Random, 20);
+                    found.extend(drawn(&scenario, Scheduler::Pct { depth: 3 }, 20));
+                    let more: Vec<_> = found.difference(&expected).collect();
+                    assert!(more.is_empty(), "{}: {more:?}", scenario.name);
+                    reached += found.len();
+                    all += expected.len();
+                }
+            }
+        }
+    }
+    println!("{reached} of {all} outcomes");
+}
+
+/// Actors that the built-in environments do not have: who does not wait, who listens, who removes.
+#[test]
+fn other_actors_behave_as_the_model_has_them() {
+    let (mut reached, mut all) = (0, 0);
+    for kernel in presets::KERNELS {
+        for action in [
+            Action::RequestModuleNowait(0),
+            Action::Modprobe(0),
+            Action::ModprobeRemove(0),
+            Action::Udev(0),
+        ] {
+            let features = Features {
+                kernel: presets::kernel(kernel).unwrap(),
+                kmod: presets::kmod("v20").unwrap(),
+            };
+            for killable in [false, true] {
+                let mut scenario = scenario(Naming::FsAndModule, Environment::Ok, features, 1);
+                scenario.actors.push(Actor { action, count: 1, killable });
+                scenario.name = format!("{action:?}, killable: {killable}, on {kernel}");
+                let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
+                let mut found = drawn(&scenario, Scheduler::Random, 40);
+                found.extend(drawn(&scenario, Scheduler::Pct { depth: 3 }, 40));
+                let more: Vec<_> = found.difference(&expected).collect();
+                assert!(more.is_empty(), "{}: {more:?}", scenario.name);
+                reached += found.len();
+                all += expected.len();
+            }
+        }
+    }
+    println!("{reached} of {all} outcomes");
+}

@@ -1,0 +1,4 @@
+//! The tests of this crate, as one program: what they share is compiled and linked once.
+
+mod loom;
+mod shuttle;

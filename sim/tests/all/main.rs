@@ -1,0 +1,16 @@
+//! The tests of this crate, as one program: what they share is compiled and linked once.
+
+mod accept;
+mod any_number;
+mod ftrace;
+mod mutants;
+#[path = "../../../sim/explore/tests/common/naive.rs"]
+#[allow(dead_code)]
+mod naive;
+#[path = "../../../sim/explore/tests/common/random_system.rs"]
+#[allow(dead_code)]
+mod random_system;
+mod real_logs;
+mod renderers;
+mod scenario_file;
+mod steer;

@@ -1,0 +1,543 @@
+//! Scenario files: what is read, what is refused and where, and that nothing makes it panic.
+
+use std::collections::BTreeMap;
+
+use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::{Limits, Options, explore};
+use kmodcheck_model::Model;
+use kmodcheck_model::scenario::{Action, Insert, Resolution, Scenario};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::scenario_file::{self, EXAMPLE, Loaded, ScenarioError};
+use proptest::prelude::*;
+
+const PROPERTIES: [&str; 4] =
+    ["no-false-success", "get-fs-type-finds-it", "lifecycle-and-sysfs", "nobody-sleeps-for-ever"];
+
+fn load(text: &str) -> Result<Loaded, ScenarioError> {
+    scenario_file::load("my.toml", text, &PROPERTIES)
+}
+
+fn loaded(text: &str) -> Loaded {
+    load(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The first finding: what it says, and the text that it underlines.
+fn refused(text: &str) -> (String, String) {
+    let error = load(text).expect_err("it is refused");
+    let finding = &error.findings[0];
+    (finding.title.clone(), text[finding.span.clone()].to_owned())
+}
+
+/// Names of the modules that modprobe goes through for the file's first requested name.
+fn probes(scenario: &Scenario) -> Vec<Vec<(&str, bool, Insert)>> {
+    let probes = |target: &kmodcheck_model::scenario::Target| {
+        let entry = |p: &kmodcheck_model::scenario::Probe| {
+            (scenario.module_name(p.module), p.required, p.insert)
+        };
+        target.probe.iter().map(entry).collect()
+    };
+    scenario.names[0].targets().iter().map(probes).collect()
+}
+
+#[test]
+fn the_example_is_what_it_says() {
+    let Loaded { scenario, expect, .. } = loaded(EXAMPLE);
+    assert_eq!(scenario.name, "two mounts of ext4");
+    let modules: Vec<&str> = scenario.modules.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(modules, ["ext4", "jbd2"]);
+    assert_eq!(scenario.modules[0].dependencies, [1]);
+    assert!(scenario.modules[0].registers);
+    assert_eq!(scenario.names[0].request, "fs-ext4");
+    assert_eq!(probes(&scenario), [[("jbd2", true, Insert::Finit), ("ext4", true, Insert::Finit)]]);
+    assert_eq!(scenario.actors.len(), 1);
+    assert_eq!((scenario.actors[0].action, scenario.actors[0].count), (Action::GetFsType(0), 2));
+    assert_eq!(expect.len(), 3);
+}
+
+#[test]
+fn names_resolve_as_modprobe_resolves_them() {
+    let text = r#"
+        [[module]]
+        name = "top"
+        dependencies = ["mid-dle", "image"]
+        softdeps = { pre = ["before-*-x", "image"], post = ["after"] }
+        install = "/bin/true"
+        aliases = ["pci:v*d1"]
+        [[module]]
+        name = "mid_dle"
+        dependencies = ["base"]
+        install = "/bin/true"
+        [[module]]
+        name = "base"
+        [[module]]
+        name = "before"
+        aliases = ["before-*-x"]
+        [[module]]
+        name = "after"
+        blacklisted = true
+        [[module]]
+        name = "image"
+        built-in = true
+        [[module]]
+        name = "nobody-asks"
+        [[actor]]
+        call = "request_module"
+        name = "pci:v7d1"
+    "#;
+    let Loaded { scenario, notes, .. } = loaded(text);
+    let finit = Insert::Finit;
+    // top has softdeps, so its install command is ignored; what is built in is in no list.
+    let expected = [
+        ("base", true, finit),
+        ("mid_dle", true, Insert::NoopCommand),
+        ("before", false, finit),
+        ("top", true, finit),
+        ("after", false, finit),
+    ];
+    assert_eq!(probes(&scenario), [expected]);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("nobody_asks") && notes[1].contains("top"), "{notes:?}");
+}
+
+#[test]
+fn a_blacklist_counts_for_aliases_only() {
+    let text = |name: &str| {
+        format!(
+            "[[module]]\nname='a'\nblacklisted=true\naliases=['x']\n\
+             [[actor]]\ncall='request_module'\nname='{name}'\n"
+        )
+    };
+    for (name, blacklisted) in [("a", false), ("x", true)] {
+        let scenario = loaded(&text(name)).scenario;
+        assert_eq!(scenario.names[0].targets()[0].blacklisted, blacklisted, "{name}");
+    }
+}
+
+#[test]
+fn built_in_code_is_found_where_modprobe_finds_it() {
+    let text = |listed: bool, name: &str| {
+        format!(
+            "[[module]]\nname='image'\nbuilt-in=true\nlisted-builtin={listed}\nversion=true\n\
+             aliases=['x']\n[[actor]]\ncall='request_module'\nname='{name}'\n"
+        )
+    };
+    let name = |listed, name| loaded(&text(listed, name)).scenario.names[0].clone();
+    assert_eq!(name(true, "image").resolution, Resolution::Builtin);
+    assert_eq!(name(false, "image").resolution, Resolution::NotFound);
+    assert_eq!(name(true, "x").resolution, Resolution::NotFound);
+    for (listed, word) in [(true, "image"), (false, "image"), (true, "x")] {
+        let builtin = name(listed, word).builtin.expect("it is built in");
+        assert_eq!((builtin.name.as_str(), builtin.directory), ("image", true));
+    }
+    assert_eq!(refused(&text(false, "x")).1, "'x'");
+}
+
+#[test]
+fn what_is_wrong_is_refused_where_it_stands() {
+    let actor = "[[actor]]\ncall = 'request_module'\nname = 'a'\n";
+    let module = "[[module]]\nname = 'a'\n";
+    let all = |more: &str| format!("{module}{more}{actor}");
+    let top = |more: &str| format!("{more}{module}{actor}");
+    let many = |n: usize| {
+        let modules = (0..n).map(|i| format!("[[module]]\nname = 'm{i}'\naliases = ['x']\n"));
+        let actor = "[[actor]]\ncall = 'request_module'\nname = 'x'\n";
+        format!("{}{actor}", modules.collect::<String>())
+    };
+    let nest = |n: usize| {
+        let modules = (0..n)
+            .map(|i| format!("[[module]]\nname = 'm{i}'\nrequests = 'm{}'\n", (i + 1) % n.max(1)));
+        let actor = "[[actor]]\ncall = 'request_module'\nname = 'm0'\n";
+        format!("{}{actor}", modules.collect::<String>())
+    };
+    let long = "m".repeat(56);
+    let chain: String = (0..22)
+        .map(|i| match i {
+            21 => "[[module]]\nname = 'm21'\n".to_owned(),
+            i => format!("[[module]]\nname = 'm{i}'\ndependencies = ['m{}']\n", i + 1),
+        })
+        .chain(["[[actor]]\ncall = 'rmmod'\nname = 'm0'\n".to_owned()])
+        .collect();
+    // Each: the file, what the title contains, what is underlined.
+    let cases: &[(String, &str, &str)] = &[
+        ("a = ".to_owned(), "", ""),
+        ("[features]\nkernel = 'v4.9'\nkernel = 'v4.9'".to_owned(), "duplicate key", "kernel"),
+        (top("modul = 1\n"), "unknown field `modul`", "modul"),
+        (all("lable = 1\n"), "unknown field `lable`", "lable"),
+        (top("[features]\nkernal = 'v4.9'\n"), "unknown field `kernal`", "kernal"),
+        (all("softdeps = { per = [] }\n"), "unknown field `per`", "per"),
+        (all("aliases = 'x'\n"), "invalid type: string", "'x'"),
+        (all("init = 'perhaps'\n"), "unknown variant `perhaps`", "'perhaps'"),
+        (all("init = 3\n"), "", "3"),
+        ("[[module]]\ninit = 'fails'\n".to_owned(), "missing field `name`", "[[module]]"),
+        (top("[environment]\nhelper = 'absent'\n"), "unknown variant `absent`", "'absent'"),
+        (top("[environment]\nlimit = 0\n"), "a limit of 0", "0"),
+        (top("[environment]\nlimit = 256\n"), "a limit of 256", "256"),
+        (top("[environment]\nlimit = 'two'\n"), "invalid type", "'two'"),
+        (top("[features]\nkernel = 'v4.10'\n"), "kernel 'v4.10'", "'v4.10'"),
+        (top("[features]\nkmod = 'v21'\n"), "kmod 'v21'", "'v21'"),
+        (top("[features]\nwith = ['fast']\n"), "switch 'fast'", "'fast'"),
+        (top("[features]\nwith = ['alias-map=some']\n"), "value 'some'", "'alias-map=some'"),
+        (top("[features]\nwithout = ['fast']\n"), "switch 'fast'", "'fast'"),
+        (
+            top("[features]\nwith = ['already-live']\nwithout = [\"already-live\"]\n"),
+            "switch 'already-live' twice",
+            "\"already-live\"",
+        ),
+        (top("properties = ['no-luck']\n"), "property 'no-luck'", "'no-luck'"),
+        (top("[expect]\nno-luck = 'holds'\n"), "property 'no-luck'", "no-luck"),
+        (top("[expect]\nno-false-success = 'yes'\n"), "verdict 'yes'", "'yes'"),
+        (
+            top("properties = []\n[expect]\nno-false-success = 'holds'\n"),
+            "expectation of 'no-false-success'",
+            "no-false-success",
+        ),
+        (module.to_owned(), "no [[actor]]", ""),
+        (all("").replace("'a'", "'a b'"), "module name 'a b'", "'a b'"),
+        (all("").replace("'a'", "''"), "module name ''", "''"),
+        (all("").replace("'a'", &format!("'{long}'")), "of 56 characters", &format!("'{long}'")),
+        (all("[[module]]\nname = \"a\"\n"), "module 'a' twice", "\"a\""),
+        (all("dependencies = ['b']\n"), "dependency 'b'", "'b'"),
+        (all("softdeps = { pre = ['b'] }\n"), "softdep 'b'", "'b'"),
+        (all("softdeps = { pre = ['b c'] }\n"), "softdep 'b c'", "'b c'"),
+        (all("aliases = ['b c']\n"), "alias 'b c'", "'b c'"),
+        (all("aliases = ['b[']\n"), "alias 'b['", "'b['"),
+        (all("install = '/sbin/other'\n"), "install command", "'/sbin/other'"),
+        (all("requests = 'b'\n"), "found 'b'", "'b'"),
+        (all("parameters = true\n"), "'parameters' of a module that can", "true"),
+        (all("built-in = true\ninit = 'fails'\n"), "'init' of built-in code", "'fails'"),
+        (all("dependencies = [\"a\"]\n"), "dependency cycle: a -> a", "\"a\""),
+        (
+            all("dependencies = ['b']\n[[module]]\nname = 'b'\ndependencies = [\"a\"]\n"),
+            "dependency cycle: a -> b -> a",
+            "\"a\"",
+        ),
+        (all("").replace("'request_module'", "'rm'"), "unknown variant `rm`", "'rm'"),
+        (all("") + "count = 0\n", "a count of 0", "0"),
+        (all("") + "count = -1\n", "a count of -1", "-1"),
+        (all("") + "count = 17\n", "a count of 17", "17"),
+        (all("") + "count = 9\n" + actor + "count = 8\n", "17 processes", "8"),
+        (all("") + "count = 9\nkillable = true\n", "18 processes", "9"),
+        (all("").replace("request_module'\nname = 'a'", "modprobe'\nname = 'b'"), "'b'", "'b'"),
+        (all("") + "[[actor]]\ncall = 'rmmod'\nname = 'b'\n", "module 'b'", "'b'"),
+        (all("") + "[[actor]]\ncall = 'rmmod'\nname = \"a\"\nkillable = true\n", "'kill", "true"),
+        (all("") + "[[actor]]\ncall = 'request_module'\nname = 'a*'\n", "name 'a*'", "'a*'"),
+        (top("unknown-names = ['a']\n"), "which the file defines", "'a'"),
+        (top("unknown-names = ['b']\n"), "which nobody requests", "'b'"),
+        (
+            all("built-in = true\n") + "[[actor]]\ncall = 'udev'\nname = \"a\"\n",
+            "built-in 'a'",
+            "\"a\"",
+        ),
+        (
+            all("built-in = true\naliases = ['fs-x']\nregisters = false\n")
+                + "[[actor]]\ncall = 'get_fs_type'\nname = 'x'\n",
+            "registers no file system",
+            "'x'",
+        ),
+        (
+            all("aliases = ['x']\n[[module]]\nname = 'b'\nbuilt-in = true\naliases = ['x']\n")
+                + "[[actor]]\ncall = 'request_module'\nname = \"x\"\n",
+            "served by built-in 'b'",
+            "\"x\"",
+        ),
+        (many(7), "7 modules behind 'x'", "'x'"),
+        (chain, "22 modules", "'m21'"),
+        (nest(3), "nest 3 deep", "'m0'"),
+    ];
+    for (text, title, underlined) in cases {
+        let (found, span) = refused(text);
+        assert!(found.contains(title), "{text}\n{found}");
+        if !title.is_empty() || !underlined.is_empty() {
+            assert_eq!(&span, underlined, "{text}\n{found}");
+        }
+    }
+    // What nests two deep, in a cycle too, is modelled.
+    loaded(&nest(1));
+    loaded(&nest(2));
+    loaded(&many(6));
+}
+
+#[test]
+fn an_error_shows_file_line_column_and_the_line() {
+    let text = "[[module]]\nname = 'a'\n  dependencies = ['b']\n[[module]]\nname = 'b'\n\
+                dependencies = ['a']\n[[actor]]\ncall = 'rmmod'\nname = 'a'\n";
+    let error = load(text).expect_err("it has a cycle");
+    assert_eq!(error.position(error.findings[0].span.start), (6, 17));
+    let shown = error.to_string();
+    for part in [
+        "error: dependency cycle: a -> b -> a",
+        "--> my.toml:6:17",
+        "dependencies = ['a']",
+        "^^^ b needs a: expected no cycle",
+        "--- a needs b",
+    ] {
+        assert!(shown.contains(part), "no '{part}' in\n{shown}");
+    }
+    assert!(error.styled().contains('\u{1b}') && !shown.contains('\u{1b}'));
+    // Everything that is wrong is shown, in the order of the file.
+    let two = "[features]\nkernel = 'x'\nkmod = 'y'\n[[actor]]\ncall = 'udev'\nname = 'z'\n";
+    let shown = load(two).expect_err("two mistakes").to_string();
+    let at = |part: &str| shown.find(part).unwrap_or_else(|| panic!("no '{part}' in\n{shown}"));
+    assert!(at("my.toml:2:10") < at("my.toml:3:8"));
+}
+
+/// Keys by table, as docs/scenarios.md has them: under a heading with the table's name in backticks,
+/// the first column of a table.
+fn documented() -> BTreeMap<String, Vec<String>> {
+    let text = include_str!("../../../docs/scenarios.md");
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut table = None;
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            let keys = heading.strip_prefix("Keys of ").or(heading.strip_prefix("Words of "));
+            table = keys.map(|t| t.replace('`', ""));
+        } else if let (Some(table), Some(row)) = (&table, line.strip_prefix("| `")) {
+            let key = row.split('`').next().unwrap_or(row);
+            tables.entry(table.clone()).or_default().push(key.to_owned());
+        }
+    }
+    tables
+}
+
+#[test]
+fn every_key_is_documented_and_no_other() {
+    let mut documented = documented();
+    for keys in documented.values_mut() {
+        keys.sort();
+    }
+    let code: BTreeMap<String, Vec<String>> = scenario_file::keys()
+        .into_iter()
+        .chain([("call", scenario_file::calls())])
+        .map(|(table, keys)| {
+            let mut keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort();
+            (table.to_owned(), keys)
+        })
+        .collect();
+    assert!(code.values().all(|keys| !keys.is_empty()));
+    assert_eq!(documented, code, "docs/scenarios.md on the left");
+}
+
+/// A file that uses every key.
+const EVERYTHING: &str = include_str!("../fixtures/everything.toml");
+
+#[test]
+fn the_mutated_file_uses_every_key() {
+    loaded(EVERYTHING);
+    for (_, keys) in scenario_file::keys() {
+        for key in keys {
+            let there = EVERYTHING.contains(&format!("\n{key} = "))
+                || EVERYTHING.contains(&format!(" {key} = "))
+                || EVERYTHING.contains(&format!("[{key}]"));
+            assert!(there, "no '{key}'");
+        }
+    }
+    for call in scenario_file::calls() {
+        assert!(EVERYTHING.contains(&format!("call = \"{call}\"")), "no '{call}'");
+    }
+}
+
+/// Loads, shows what is wrong, and walks a little way into what is not.
+fn survives(text: &str) {
+    match load(text) {
+        Err(error) => {
+            assert!(!error.findings.is_empty());
+            let shown = error.to_string();
+            assert!(shown.contains("my.toml:"), "{shown}");
+            error.styled();
+        }
+        Ok(loaded) => {
+            let model = Model::new(loaded.scenario, None).expect("load() has tried it");
+            let limits = Limits { states: Some(300), ..Limits::default() };
+            let options = Options { symmetry: true, limits, ..Options::default() };
+            // A state that takes too many bits is the one thing that is left to refuse.
+            let _ = explore(&Processes { model: &model }, &CountOnly, &options);
+        }
+    }
+}
+
+/// What files are made of.
+const WORDS: [&str; 40] = [
+    "[[module]]\n",
+    "[[actor]]\n",
+    "[features]\n",
+    "[environment]\n",
+    "[expect]\n",
+    "\n",
+    " = ",
+    "name = 'a'\n",
+    "name = 'b'\n",
+    "call = 'get_fs_type'\n",
+    "call = 'request_module'\n",
+    "call = 'rmmod'\n",
+    "call = 'modprobe -r'\n",
+    "call = 'udev'\n",
+    "count = 2\n",
+    "count = 999\n",
+    "killable = true\n",
+    "dependencies = ['a']\n",
+    "dependencies = ['b', 'a']\n",
+    "aliases = ['fs-a', '*']\n",
+    "requests = 'a'\n",
+    "requests = 'b'\n",
+    "built-in = true\n",
+    "built-in = false\n",
+    "init = 'may-fail'\n",
+    "blacklisted = true\n",
+    "limit = 1\n",
+    "timeouts = true\n",
+    "kernel = 'v6.5+dup'\n",
+    "kmod = 'v34.2'\n",
+    "with = ['alias-map=exact', 'early-mod-check']\n",
+    "softdeps = { pre = ['a'], post = ['b'] }\n",
+    "unknown-names = ['fs-b']\n",
+    "name = ''\n",
+    "name = 'é\\u0000'\n",
+    "\"",
+    "'",
+    "\u{feff}",
+    "\r\n",
+    "\u{1f600}",
+];
+
+/// Files that are mostly valid: three modules, some actors, any switches.
+fn generated() -> impl Strategy<Value = String> {
+    const NAMES: [&str; 6] = ["a", "b", "c", "fs-x", "alias", "image"];
+    const MODULES: [&str; 3] = ["a", "b", "c"];
+    const CALLS: [&str; 7] = [
+        "request_module",
+        "request_module_nowait",
+        "get_fs_type",
+        "modprobe",
+        "modprobe -r",
+        "rmmod",
+        "udev",
+    ];
+    const INITS: [&str; 4] = ["succeeds", "may-fail", "may-return-eexist", "fails"];
+    let key = |line: &'static str, weight| prop_oneof![3 => Just(String::new()), weight => Just(format!("{line}\n"))];
+    let module = move |name: &'static str, needs: &'static str| {
+        (
+            prop::sample::select(&INITS[..]),
+            prop::option::of(prop::sample::select(&NAMES[..])),
+            key(needs, 1),
+            key("aliases = ['fs-x', 'alias']", 2),
+            (key("softdeps = { post = ['a'] }", 1), key("sysfs-may-fail = true", 1)),
+            (key("blacklisted = true", 1), key("install = '/bin/true'", 1)),
+            (key("no-exit = true", 1), key("compressed = true", 1)),
+            (key("name-taken = true", 1), key("listed-builtin = true", 1)),
+        )
+            .prop_map(move |(init, requests, needs, aliases, a, b, c, d)| {
+                let requests = requests.map_or(String::new(), |r| format!("requests = '{r}'\n"));
+                format!(
+                    "[[module]]\nname = '{name}'\ninit = '{init}'\n{requests}{needs}{aliases}{}{}{}\
+                     {}{}{}{}{}",
+                    a.0, a.1, b.0, b.1, c.0, c.1, d.0, d.1
+                )
+            })
+    };
+    let modules = (
+        module("a", "dependencies = ['image']"),
+        module("b", "dependencies = ['a']"),
+        module("c", "dependencies = ['a', 'b']"),
+    );
+    let actor = (
+        prop::sample::select(&CALLS[..]),
+        prop::sample::select(&NAMES[..]),
+        prop::sample::select(&MODULES[..]),
+        1..3_u8,
+        any::<bool>(),
+    )
+        .prop_map(|(call, name, module, count, killable)| {
+            let (name, killable) = match call {
+                "get_fs_type" => ("x", killable),
+                "rmmod" | "udev" => (module, false),
+                "modprobe -r" => (name, false),
+                _ => (name, killable),
+            };
+            format!(
+                "[[actor]]\ncall = '{call}'\nname = '{name}'\ncount = {count}\n\
+                 killable = {killable}\n"
+            )
+        });
+    let settings = (
+        prop::sample::select(&kmodcheck_model::presets::KERNELS[..]),
+        prop::sample::select(&kmodcheck_model::presets::KMODS[..]),
+        prop::option::of(1..4_u8),
+        any::<bool>(),
+    );
+    (modules, prop::collection::vec(actor, 1..4), settings).prop_map(
+        |((a, b, c), actors, (kernel, kmod, limit, timeouts))| {
+            let limit = limit.map_or(String::new(), |limit| format!("limit = {limit}\n"));
+            format!(
+                "[features]\nkernel = '{kernel}'\nkmod = '{kmod}'\n\
+                 [environment]\n{limit}timeouts = {timeouts}\n{a}{b}{c}\
+                 [[module]]\nname = 'image'\nbuilt-in = true\nversion = true\n{}",
+                actors.concat()
+            )
+        },
+    )
+}
+
+/// Explores a good part of it, with every assertion of the model on.
+fn is_explored(text: &str) {
+    let Ok(loaded) = load(text) else { return };
+    let model = Model::new(loaded.scenario, None).expect("load() has tried it");
+    let limits = Limits { states: Some(20_000), ..Limits::default() };
+    let options = Options { symmetry: true, limits, ..Options::default() };
+    let _ = explore(&Processes { model: &model }, &CountOnly, &options);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generated_files_are_explored(text in generated()) {
+        is_explored(&text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_text_is_survived(text in any::<String>()) {
+        survives(&text);
+    }
+
+    #[test]
+    fn arbitrary_words_are_survived(
+        words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..24),
+    ) {
+        survives(&words.concat());
+    }
+
+    #[test]
+    fn mutated_files_are_survived(
+        which in 0..2_usize,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..5_u8, any::<char>()), 1..4),
+    ) {
+        let mut lines: Vec<String> =
+            [EXAMPLE, EVERYTHING][which].lines().map(str::to_owned).collect();
+        for (at, what, character) in edits {
+            let place = at.index(lines.len());
+            let line = &mut lines[place];
+            match what {
+                0 => line.clear(),
+                1 => line.insert(line.floor_char_boundary(at.index(line.len() + 1)), character),
+                2 => {
+                    let from = line.floor_char_boundary(at.index(line.len() + 1));
+                    line.truncate(from);
+                }
+                3 => {
+                    let twice = line.clone();
+                    lines.insert(place, twice);
+                }
+                _ => {
+                    let (from, to) = (place, at.index(lines.len() * 7) % lines.len());
+                    lines.swap(from, to);
+                }
+            }
+        }
+        survives(&lines.join("\n"));
+    }
+}
