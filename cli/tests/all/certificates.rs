@@ -94,7 +94,8 @@ fn prover_agrees(certificate: &Certificate, confirmed: &Confirmed) {
 #[test]
 fn each_field_is_derived_compared_or_refused() {
     let whole: Value = serde_json::from_str(CERTIFIED[0].file.1).expect("JSON");
-    let original = confirmed(&certificate()).expect("a recorded certificate");
+    let same = certificate();
+    let original = confirmed(&same).expect("a recorded certificate");
     let mut found = Vec::new();
     places(&whole, "", "", &mut found);
     let mut believed: BTreeMap<String, usize> = BTreeMap::new();
@@ -112,6 +113,10 @@ fn each_field_is_derived_compared_or_refused() {
                 refused.insert(kind.as_str());
                 continue;
             };
+            // A field that may be left out says the same when it is.
+            if certificate == same {
+                continue;
+            }
             if kind == "/digest" {
                 confirmed(&certificate).expect_err(at);
                 refused.insert(kind);
