@@ -59,7 +59,7 @@ impl CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check a scenario file, or a real module resolved through the module indexes as modprobe would.
-    Check(Check),
+    Check(Box<Check>),
     /// Write a commented scenario file to begin with.
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them.

@@ -91,11 +91,15 @@ impl Fared {
 
 /// Whether all are true, as far as that is decided.
 fn all(values: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    values.into_iter().fold(Some(true), |all, value| match (all, value) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let mut all = Some(true);
+    for value in values {
+        match value {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
 }
 
 /// Whether any is true, as far as that is decided.

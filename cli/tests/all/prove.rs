@@ -109,5 +109,5 @@ fn shows_a_call_that_never_returns_with_its_loop() {
     let json = run(&json).exits(0);
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(value["systems"][0]["verdict"], "returns");
-    assert_eq!(value["version"], 1);
+    assert_eq!(value["version"], 2);
 }

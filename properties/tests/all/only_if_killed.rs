@@ -10,7 +10,7 @@ use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::scenario_file;
 
 /// The actors, and what is expected with the kernel of v4.9 and of v5.5, written before the first run.
-const CASES: [(&str, &str, [Option<Sleep>; 2]); 6] = [
+const CASES: [(&str, &str, [Option<Sleep>; 2]); 5] = [
     (
         "each loader may be killed",
         "modprobe m killable; modprobe m killable; rmmod m",
@@ -22,11 +22,6 @@ const CASES: [(&str, &str, [Option<Sleep>; 2]); 6] = [
         [Some(Sleep::ForEver), None],
     ),
     ("nobody may be killed", "modprobe m; modprobe m; rmmod m", [Some(Sleep::ForEver), None]),
-    (
-        "a caller that is killed leaves its modprobe behind, which sleeps on",
-        "request_module m killable; modprobe m killable; rmmod m",
-        [Some(Sleep::ForEver), None],
-    ),
     ("nothing is unloaded", "modprobe m killable; modprobe m killable", [None, None]),
     ("callers, and nothing is unloaded", "request_module m killable; get_fs_type f", [None, None]),
 ];
