@@ -125,12 +125,18 @@ fn system(
     names: Vec<Name>,
     actions: &[Action],
 ) -> Scenario {
-    let actor = |action: &Action| Actor { action: *action, count: 1, killable: false };
+    let mut actors: Vec<Actor> = Vec::new();
+    for action in actions {
+        match actors.iter_mut().find(|actor| actor.action == *action) {
+            Some(actor) => actor.count += 1,
+            None => actors.push(Actor { action: *action, count: 1, killable: false }),
+        }
+    }
     Scenario {
         name: "small".to_owned(),
         modules,
         names,
-        actors: actions.iter().map(actor).collect(),
+        actors,
         helper: Helper::Present,
         lsm_refuses: false,
         limit: None,
