@@ -197,15 +197,15 @@ type Here = (Vec<String>, usize, Option<Secret>, Vec<Child>);
 /// The processes on this machine: their addresses, which this one is, what only they know, and, in the
 /// first, the others.
 fn started_here(processes: usize) -> Result<Here, Failure> {
-    if let (Ok(hosts), Ok(process), Ok(secret)) =
-        (std::env::var(PROCESSES), std::env::var(PROCESS), std::env::var(SECRET))
-    {
+    if let (Ok(hosts), Ok(process)) = (std::env::var(PROCESSES), std::env::var(PROCESS)) {
         let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
         let last = hosts.len() - 1;
         let number = process.parse().ok().filter(|number| *number <= last);
         let number = number.ok_or_else(|| {
             format!("{PROCESS}: found '{process}', expected 0 to {last}, as {PROCESSES} has it")
         })?;
+        let secret = std::env::var(SECRET)
+            .map_err(|_| format!("{SECRET}: found none, expected what the first process drew"))?;
         return Ok((hosts, number, Some(Secret::of_one_machine(&secret)), Vec::new()));
     }
     // Ports that are free now. Whoever takes one in between does not have the secret.

@@ -92,11 +92,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &Serve) -> Result<Ended, Failure
     let limits = options::limits(arguments);
     let limits = Limits { states: limits.states.or(Some(MOST_STATES)), ..limits };
     let search = Mutex::new(());
-    let server = std::thread::spawn(move || {
+    let server = std::thread::Builder::new().spawn(move || {
         http::serve(&listener, HEADERS, move |request| {
             respond(request, &model, limits, &search).unwrap_or_else(|refused| refused)
         })
-    });
+    })?;
     // Whatever a connection is doing, this thread only waits for the end.
     while !interrupt.load(Ordering::Relaxed) {
         if server.is_finished() {

@@ -10,15 +10,19 @@ use crate::args::Steer;
 use crate::trace::{Loaded, load};
 use crate::{Ended, Failure, output};
 
-/// What a saved trace shows, and how a real kernel is made to follow it.
+/// The model of a saved trace, and how a real kernel is made to follow it.
 pub(crate) struct Planned {
-    pub shown: Shown,
     pub model: Model,
     pub plan: Plan,
 }
 
-/// Makes the plan of a saved trace; none if the trace no longer fits, which is said.
-pub(crate) fn planned(path: &Path, longest: u32) -> Result<Option<Planned>, Failure> {
+/// Makes the plan of a saved trace, if it shows what is wanted; none if the trace no longer fits, which
+/// is said.
+pub(crate) fn planned(
+    path: &Path,
+    longest: u32,
+    wanted: impl FnOnce(&Model, Shown) -> Result<(), Failure>,
+) -> Result<Option<Planned>, Failure> {
     let name = path.display().to_string();
     let Loaded { shown, model, trace } = match load(path)? {
         Ok(loaded) => loaded,
@@ -27,17 +31,20 @@ pub(crate) fn planned(path: &Path, longest: u32) -> Result<Option<Planned>, Fail
             return Ok(None);
         }
     };
+    wanted(&model, shown)?;
     // With fewer changes from one process to another there is less to be held; but what somebody
     // remembers, and so the property, may depend on the order of steps that are else independent.
     let trace = steer::gather(&model, &trace)
         .filter(|gathered| shown.confirm(&model, gathered).is_ok())
         .unwrap_or(trace);
     let plan = steer::plan(&model, &trace, longest).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Some(Planned { shown, model, plan }))
+    Ok(Some(Planned { model, plan }))
 }
 
 pub(crate) fn run(asked: &Steer) -> Result<Ended, Failure> {
-    let Some(planned) = planned(&asked.file, asked.longest)? else { return Ok(Ended::Differs) };
+    let Some(planned) = planned(&asked.file, asked.longest, |_, _| Ok(()))? else {
+        return Ok(Ended::Differs);
+    };
     output::print(planned.plan.to_string().trim_end());
     Ok(Ended::AsExpected)
 }

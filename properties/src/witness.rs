@@ -169,7 +169,7 @@ impl Witness {
     ) -> Result<Option<Trace>, Unexplorable> {
         if let Self::Result { actor, result: CallResult::Sleeps(sleep) } = self {
             // That search has it already: who sleeps is known only in the end.
-            let kind = Kind(actor as u8);
+            let kind = Kind(u8::try_from(actor).expect("kinds fit a byte"));
             let wanted = report.sleepers.iter().find(|s| (s.kind, s.sleep) == (kind, sleep));
             return Ok(wanted.map(|sleeper| sleeper.stuck.trace.clone()));
         }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use kmodcheck_explore::Step;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::{Event, presets};
+use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_properties::witness::Shown;
@@ -94,29 +94,15 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let name = asked.trace.display().to_string();
     let series = SERIES.iter().find(|series| series.name == asked.series);
     let series = series.expect("the argument is one of them");
-    let Some(planned) = steer::planned(&asked.trace, asked.longest)? else {
+    let mut property = None;
+    let wanted = |model: &Model, shown| {
+        property = Some(judged(model, shown).map_err(|error| format!("{name}: {error}"))?);
+        Ok(())
+    };
+    let Some(planned) = steer::planned(&asked.trace, asked.longest, wanted)? else {
         return Ok(Ended::Differs);
     };
-    // The acceptor keeps no history of failures.
-    let judged =
-        |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
-    let property = match planned.shown {
-        Shown::Violation(property) if judged(&property) => property,
-        shown => {
-            let found = match shown {
-                Shown::Violation(property) => property.name().to_owned(),
-                Shown::Witness(witness) => witness.asked(&planned.model),
-            };
-            let names: Vec<_> =
-                Property::ALL.iter().filter(|p| judged(p)).map(|p| p.name()).collect();
-            return Err(format!(
-                "{name}: found a trace of '{found}', expected one of a property that a step violates, \
-                 since a log has only steps: {}",
-                names.join(", ")
-            )
-            .into());
-        }
-    };
+    let property = property.expect("what is planned was wanted");
     record::is_there(&asked.recorder)?;
 
     let temporary = tempfile::Builder::new().prefix("kmodcheck-reproduce.").tempdir()?;
@@ -163,6 +149,23 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
         Outcome::Undecided => Ended::OutOfBudget,
         _ => Ended::Differs,
     })
+}
+
+/// The property that a log can show to be violated. The acceptor keeps no history of failures.
+fn judged(model: &Model, shown: Shown) -> Result<Property, String> {
+    let judged =
+        |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
+    let found = match shown {
+        Shown::Violation(property) if judged(&property) => return Ok(property),
+        Shown::Violation(property) => property.name().to_owned(),
+        Shown::Witness(witness) => witness.asked(model),
+    };
+    let names: Vec<_> = Property::ALL.iter().filter(|p| judged(p)).map(|p| p.name()).collect();
+    Err(format!(
+        "found a trace of '{found}', expected one of a property that a step violates, since a log \
+         has only steps: {}",
+        names.join(", ")
+    ))
 }
 
 /// What became of each hold, as the module that holds has written it down: in the order of the plan.

@@ -229,7 +229,7 @@ fn what_a_certificate_says_of_itself_is_compared() {
         said(|c| c.format = "other".to_owned()),
         "format: found \"other\", expected \"kmodcheck-cer",
     );
-    says(said(|c| c.version += 1), "version: found 2, expected 1");
+    says(said(|c| c.version += 1), "version: found 3, expected 2");
 }
 
 /// What is written has every field.

@@ -130,7 +130,7 @@ fn write(directory: &TempDir, scenario: &Scenario) -> Files {
     };
     let scenario = serde_json::to_value(scenario).unwrap();
     let trace = json!({
-        "format": "kmodcheck-trace", "version": 2, "property": "no-false-success", "statement": "",
+        "format": "kmodcheck-trace", "version": 3, "property": "no-false-success", "statement": "",
         "scenario": scenario, "steps": [],
     });
     let mut recorded = some_file_of("traces");
@@ -167,6 +167,7 @@ fn commands(files: &Files) -> Vec<Vec<&str>> {
     all.extend([
         vec!["replay", text(&files.trace)],
         vec!["steer", text(&files.trace)],
+        vec!["reproduce", text(&files.trace)],
         vec!["trace", text(&files.trace)],
         vec!["trace", text(&files.recorded)],
         vec!["verify", text(&files.certificate)],

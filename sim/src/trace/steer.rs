@@ -332,7 +332,11 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
             (passed[**other].point, &passed[**other].name) == (here.point, &here.name)
         };
         let hit = order.iter().filter(same).position(|other| *other == at).expect("it is there");
-        Arrival { point: here.point, name: here.name.clone(), hit: hit as u32 + 1 }
+        Arrival {
+            point: here.point,
+            name: here.name.clone(),
+            hit: u32::try_from(hit).expect("a trace has fewer steps") + 1,
+        }
     };
     let holds = held
         .iter()

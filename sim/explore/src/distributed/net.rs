@@ -405,11 +405,16 @@ fn listen_to_all(
                 let (told, common, listened_to) =
                     (told.clone(), common.clone(), Arc::clone(&listened_to));
                 listened_to.fetch_add(1, Ordering::Relaxed);
-                std::thread::spawn(move || {
+                let over = Arc::clone(&listened_to);
+                let answered = std::thread::Builder::new().spawn(move || {
                     let timed = Timed { stream, until: Instant::now() + SILENCE };
                     let _ = told.send(answer(timed, process, &common));
-                    listened_to.fetch_sub(1, Ordering::Relaxed);
+                    over.fetch_sub(1, Ordering::Relaxed);
                 });
+                // Without a thread the connection is closed: who called may call again.
+                if answered.is_err() {
+                    listened_to.fetch_sub(1, Ordering::Relaxed);
+                }
             }
             _ if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
             _ => {
