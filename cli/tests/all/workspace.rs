@@ -158,7 +158,7 @@ fn code(folder: &Path) -> Vec<(String, String)> {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             // Tests stand at the end of a file, and may panic.
-            let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
+            let lines = text.lines().take_while(|line| !line.starts_with("mod tests"));
             let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
             found.push((path.display().to_string(), lines.collect::<Vec<_>>().join("\n")));
         }
