@@ -188,6 +188,21 @@ fn no_report_without_every_cell() {
     assert!(!evidence.exists());
 }
 
+/// The report lists certificates and says that it has not checked them; what is none is refused.
+#[test]
+fn no_report_takes_anything_for_a_certificate() {
+    let directory = TempDir::new().unwrap();
+    let out = directory.path().join("report.html");
+    fs::write(directory.path().join("proof.json"), "{\"proves\": \"everything\"}").unwrap();
+    let certificates = ["report", "--certificates", text(directory.path()), "--out", text(&out)];
+    run(&certificates).refuses(&["proof.json:1:", "missing field `format`"]);
+    assert!(!out.exists());
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../properties/certificates");
+    run(&["report", "--certificates", own, "--out", text(&out)]).exits(0);
+    let html = fs::read_to_string(&out).unwrap();
+    assert!(html.contains("This page has not checked them"));
+}
+
 /// Every file under a directory, by its path.
 fn files(directory: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>, root: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
