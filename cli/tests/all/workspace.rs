@@ -127,7 +127,7 @@ fn every_package_is_tested() {
     for (name, package) in packages() {
         for target in package["targets"].as_array().unwrap() {
             // An example is built with the tests and has none of its own; a bench is measured; what a
-            // build script does, cli/tests/builds.rs tests.
+            // build script does, cli/tests/all/builds.rs tests.
             let untested = ["example", "bench", "custom-build"];
             let tested = !untested.contains(&target["kind"][0].as_str().unwrap());
             assert_eq!(target["test"], tested, "{name}: a target that is not tested: {target}");

@@ -42,7 +42,7 @@ fn logs() -> Vec<Log> {
             let name = path.strip_prefix("tests/fixtures/real-logs").unwrap();
             let name = name.display().to_string().trim_start_matches("./").to_owned();
             // Two have v19, or a stand-in for it, as their helper; one a blacklisted module, which
-            // cli/tests/steered.rs knows of.
+            // cli/tests/all/steered.rs knows of.
             let kmod = match name.contains("kmod-19") || name == "steered-race.log" {
                 true => "v19",
                 false => kmod,
