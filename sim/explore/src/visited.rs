@@ -20,6 +20,10 @@ const HUGE: usize = 2 << 20;
 /// States of a piece of the list.
 const PIECE: usize = 1 << 10;
 
+/// Bytes that have to be left after each growth: what a search takes beside its states until the next one, and
+/// to say what it covered, is far less, and is had without asking, so that an end of memory would be an abort.
+const ROOM: usize = 4 << 20;
+
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
 
@@ -77,6 +81,11 @@ impl Budget {
     pub fn exceeded(&self) -> bool {
         self.held() > self.most
     }
+}
+
+/// Whether the machine has as many bytes and [`ROOM`] beside them: asked for and given back, untouched.
+fn are_there(bytes: usize) -> bool {
+    Vec::<u8>::new().try_reserve_exact(bytes.saturating_add(ROOM)).is_ok()
 }
 
 /// Why a state was not stored.
@@ -338,6 +347,10 @@ impl<const W: usize> Shard<W> {
             }
             if self.len.is_multiple_of(PIECE) {
                 let bytes = PIECE * size_of::<Packed<W>>();
+                // The first state is stored in any case.
+                if self.len > 0 && !are_there(bytes) {
+                    return Err(Full::Bytes);
+                }
                 budget.take(bytes)?;
                 let mut piece = Vec::new();
                 if self.list.try_reserve(1).is_err() || piece.try_reserve_exact(PIECE).is_err() {
@@ -372,6 +385,9 @@ impl<const W: usize> Shard<W> {
         };
         let more = (len - old) * size;
         let beside = if self.slots.extends_in_place() { 0 } else { old * size };
+        if !are_there(more + beside) {
+            return Err(Full::Bytes);
+        }
         budget.take(more + beside)?;
         let extended = self.slots.extend(len);
         budget.give(beside);
