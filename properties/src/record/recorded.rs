@@ -14,10 +14,10 @@ use crate::matrix::CellReport;
 use crate::property::Property;
 
 /// The recorded lines of the whole matrix.
-pub const MATRIX: &str = include_str!("../recorded/matrix.txt");
+pub const MATRIX: &str = include_str!("../../recorded/matrix.txt");
 
 /// For each cell, the mutant that violates each property that holds there.
-pub const MUTANTS: &str = include_str!("../recorded/mutants.txt");
+pub const MUTANTS: &str = include_str!("../../recorded/mutants.txt");
 
 /// What [`MUTANTS`] says where no mutant violates a property.
 pub const NO_MUTANT: &str = "none";

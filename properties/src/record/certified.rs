@@ -26,7 +26,7 @@ macro_rules! certified {
      $property:ident, $mutant:expr, $file:literal) => {
         Certified {
             words: $words,
-            file: ($file, include_str!(concat!("../certificates/", $file))),
+            file: ($file, include_str!(concat!("../../certificates/", $file))),
             cell: GrandCell {
                 environment: Environment::$environment,
                 naming: Naming::$naming,

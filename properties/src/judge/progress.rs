@@ -309,7 +309,7 @@ pub const HARD_CASES: [HardCase; 13] = [
 ];
 
 /// The recorded verdicts of the whole grand matrix.
-pub const RECORDED: &str = include_str!("../recorded/progress.txt");
+pub const RECORDED: &str = include_str!("../../recorded/progress.txt");
 
 /// The recorded verdict on the system of that name.
 pub fn recorded(name: &str) -> Option<&'static str> {

@@ -558,7 +558,7 @@ fn about(model: &Model, properties: &[Property]) -> About {
 }
 
 /// The recorded verdicts of the whole grand matrix for any number of callers.
-pub const RECORDED: &str = include_str!("../recorded/any-number.txt");
+pub const RECORDED: &str = include_str!("../../recorded/any-number.txt");
 
 /// A report in the recorded form: each property's letter with `+` (holds for any number), `0` (holds,
 /// but its premise did not occur with as many callers as were explored), `-` (does not apply), the

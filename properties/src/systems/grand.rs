@@ -21,7 +21,7 @@ use crate::property::Property;
 use crate::recorded::{self, Compared};
 
 /// The recorded verdicts of the whole grand matrix.
-pub const RECORDED: &str = include_str!("../recorded/grand.txt");
+pub const RECORDED: &str = include_str!("../../recorded/grand.txt");
 
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -229,7 +229,7 @@ pub fn find(name: &str) -> Option<&'static str> {
 }
 
 /// For each system, the mutant that violates each property that holds there.
-pub const MUTANTS: &str = include_str!("../recorded/grand-mutants.txt");
+pub const MUTANTS: &str = include_str!("../../recorded/grand-mutants.txt");
 
 /// The mutants recorded for the system of that name: the property's letter and the mutant's name.
 pub fn recorded_mutants(name: &str) -> impl Iterator<Item = (char, &'static str)> {

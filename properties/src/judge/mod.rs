@@ -1,0 +1,9 @@
+//! How one system is judged: by one exploration, for any number of callers, for calls that never return,
+//! from one state on.
+
+pub mod any_number;
+pub mod from_here;
+pub mod progress;
+pub mod sleepers;
+pub mod verdict;
+pub mod witness;
