@@ -13,6 +13,7 @@ mod dependencies;
 mod engine;
 mod evidence;
 mod flags;
+mod imports;
 mod limits;
 mod main_job;
 mod output;
