@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::common::recording;
+use crate::sample::{for_all, sample, some_of};
 use kmodcheck_explore::coverability::{Family, Minimal, Question, Setup};
 use kmodcheck_explore::{Kind, Local, Options, Product, System as _};
 use kmodcheck_model::builtin::{Environment, Naming};
@@ -26,39 +26,8 @@ fn effort() -> Effort<'static> {
     Effort { options, callers: 4, certificate: false }
 }
 
-fn recording() -> bool {
-    std::env::var_os("KMODCHECK_RECORD").is_some()
-}
-
 fn file(directory: &str, name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(name)
-}
-
-/// Calls `check` with every number below `count`, on as many threads as there are processors, and
-/// gives the results in order.
-fn for_all<T: Send>(count: usize, check: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= count {
-                        break;
-                    }
-                    let result = check(i);
-                    results.lock().unwrap()[i] = Some(result);
-                }
-            });
-        }
-    });
-    results
-        .into_inner()
-        .unwrap()
-        .into_iter()
-        .map(|r| r.expect("every number was checked"))
-        .collect()
 }
 
 fn cell(
@@ -135,6 +104,7 @@ fn counted_form_reaches_what_one_to_five_callers_reach() {
         (cell(Environment::SelfRequest, Naming::Plain, "v5.3", "v20"), 3),
     ];
     for (cell, most) in cells {
+        let most = sample(3, most).seeds().end as u8;
         let model = Model::for_any_number(cell.scenario(), None).expect("a built-in scenario");
         assert_eq!(model.counts_up_to(), None);
         for callers in 1..=most {
@@ -148,7 +118,7 @@ fn counted_form_reaches_what_one_to_five_callers_reach() {
 }
 
 /// Systems of every environment, some of each.
-fn sample(systems: &[System]) -> Vec<&System> {
+fn a_few(systems: &[System]) -> Vec<&System> {
     let wanted = |(i, system): &(usize, &System)| {
         let environment = system.cells[0].environment;
         let large = matches!(environment, Environment::LimitTwo | Environment::FailRmmod);
@@ -161,19 +131,19 @@ fn sample(systems: &[System]) -> Vec<&System> {
 fn verdicts_are_as_recorded() {
     let systems = System::of(&GrandCell::all());
     if recording() {
-        let lines = for_all(systems.len(), |i| {
-            let report = prove::prove(&systems[i].scenario, None, &effort()).expect("provable");
-            format!("{} | {}", systems[i].name(), prove::summary(&report))
+        let lines = for_all(&systems, |system| {
+            let report = prove::prove(&system.scenario, None, &effort()).expect("provable");
+            format!("{} | {}", system.name(), prove::summary(&report))
         });
         std::fs::write(file("recorded", "any-number.txt"), lines.join("\n") + "\n").unwrap();
         return;
     }
     assert_eq!(prove::RECORDED.lines().count(), systems.len());
-    let sample = sample(&systems);
-    assert!(sample.len() > 50, "{}", sample.len());
-    for_all(sample.len(), |i| {
-        let report = prove::prove(&sample[i].scenario, None, &effort()).expect("provable");
-        let name = sample[i].name();
+    let systems = a_few(&systems);
+    assert!(systems.len() > 50, "{}", systems.len());
+    for_all(&some_of(15, systems), |system| {
+        let report = prove::prove(&system.scenario, None, &effort()).expect("provable");
+        let name = system.name();
         assert_eq!(prove::recorded(&name), Some(prove::summary(&report).as_str()), "{name}");
     });
 }
@@ -245,9 +215,8 @@ fn recorded_certificates_verify() {
         let proves = certificate.properties.iter().any(|p| p.name == certified.property.name());
         assert!(proves, "{name} does not prove: {words}");
     }
-    let files = distinct();
-    for_all(files.len(), |i| {
-        let (name, certificate) = (files[i].file.0, certificate(files[i]));
+    for_all(&some_of(3, distinct()), |certified| {
+        let (name, certificate) = (certified.file.0, certificate(certified));
         let verified = prove::verify(name, &certificate).expect("it can be read");
         let verified = verified.unwrap_or_else(|refused| panic!("{name}: {refused}")).verified;
         println!("{name}: {verified:?}");
@@ -267,9 +236,7 @@ fn distinct() -> Vec<&'static Certified> {
 #[test]
 fn certificates_are_made_again() {
     if !recording() {
-        let files = distinct();
-        for_all(files.len(), |i| {
-            let certified = files[i];
+        for_all(&distinct(), |certified| {
             assert_eq!(made(certified).to_json(), certified.file.1, "{}", certified.file.0);
         });
     }
@@ -312,8 +279,9 @@ fn tampered_certificates_are_refused() {
     // Almost each excluded element is there because another one, or the tagged part, needs it; the
     // rest is still a proof without the others.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.excluded.len()).sum::<usize>();
-    let mut needed = 0;
-    for number in 0..count {
+    let (mut needed, taken) = (0, some_of(15, 0..count));
+    let count = taken.len();
+    for number in taken {
         let said = said(|c| {
             let mut at = number;
             for place in &mut c.places {
@@ -331,7 +299,7 @@ fn tampered_certificates_are_refused() {
     assert!(needed * 10 > count * 8, "{needed} of {count} elements are needed");
     // Each tagged control state is.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.tagged.len()).sum::<usize>();
-    for number in (0..count).step_by(count / 20 + 1) {
+    for number in some_of(5, (0..count).step_by(count / 20 + 1)) {
         let said = refused(|c| {
             let mut at = number;
             for place in &mut c.places {
