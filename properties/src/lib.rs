@@ -11,11 +11,11 @@ pub mod runs;
 pub mod systems;
 
 pub use judge::{
-    any_number as prove, from_here, progress, sleepers as stuck, verdict as check, witness,
+    any_number, certificate, from_here, progress, results, safety, sleepers, verdict, witness,
 };
 pub use record::{certified, recorded, regressions, theorem};
 pub use runs::{by_hand, minimal, sample};
-pub use systems::{fixes, generate, grand, kmod_sh, matrix};
+pub use systems::{fixes, generate, grand, hard_cases, kmod_sh, matrix};
 
 pub use judge::verdict::{Answer, Report, Verdict, check};
 pub use property::{Property, View};

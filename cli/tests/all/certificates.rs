@@ -8,8 +8,9 @@ use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_properties::Property;
+use kmodcheck_properties::any_number::{AnyNumber, Effort, prove};
+use kmodcheck_properties::certificate::{Confirmed, verify};
 use kmodcheck_properties::certified::CERTIFIED;
-use kmodcheck_properties::prove::{self, AnyNumber, Confirmed, Effort};
 use kmodcheck_sim::certificate::Certificate;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ fn certificate() -> Certificate {
 }
 
 fn confirmed(certificate: &Certificate) -> Result<Confirmed, String> {
-    let verdict = prove::verify("file", certificate).map_err(|error| error.to_string())?;
+    let verdict = verify("file", certificate).map_err(|error| error.to_string())?;
     verdict.map_err(|refused| refused.to_string())
 }
 
@@ -77,7 +78,7 @@ fn places(value: &Value, at: &str, kind: &str, found: &mut Vec<(String, String)>
 /// What is believed of a changed scenario, the prover says of it, too.
 fn prover_agrees(certificate: &Certificate, confirmed: &Confirmed) {
     let effort = Effort { options: Options::default(), callers: 3, certificate: false };
-    let report = prove::prove(&certificate.scenario, None, &effort).expect("it was modelled");
+    let report = prove(&certificate.scenario, None, &effort).expect("it was modelled");
     for (property, _) in &confirmed.properties {
         let answer = report.answer(*property);
         assert!(matches!(answer, AnyNumber::Holds { .. }), "{property:?}: {answer:?}");
@@ -259,7 +260,7 @@ fn what_is_vacuous_is_told() {
     let certificate = certificate();
     let proved = confirmed(&certificate).expect("a recorded certificate");
     let effort = Effort { options: Options::default(), callers: 3, certificate: false };
-    let report = prove::prove(&certificate.scenario, None, &effort).expect("provable");
+    let report = prove(&certificate.scenario, None, &effort).expect("provable");
     let mut vacuous = 0;
     for (property, met) in &proved.properties {
         assert_eq!(

@@ -5,100 +5,20 @@
 //! shown by the least such number, explored exhaustively in the exact model; whatever is said to hold
 //! has an invariant that can be written down as a certificate.
 
-use std::cell::Cell;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use kmodcheck_explore::coverability::{
     Family, NoFamily, Outcome, Question, Setup, Sizes, Undecided,
 };
-use kmodcheck_explore::{End, Kind, Options, Step, Watch, on_threads};
-use kmodcheck_model::scenario::{Action, Scenario};
-use kmodcheck_model::{Event, Model, ModelError, Mutant, Role};
+use kmodcheck_explore::{End, Options, map_on_threads};
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::{Model, ModelError, Mutant};
 use kmodcheck_sim::Processes;
-use kmodcheck_sim::certificate::verify::{Refused, Verified};
-use kmodcheck_sim::certificate::{About, Certificate, CertificateError, Proved};
+use kmodcheck_sim::certificate::Certificate;
 
-use crate::check::{Trace, Verdict, check_all};
-use crate::property::{Property, Says, View};
-use crate::recorded::{Compared, Difference};
-
-/// The properties that speak of single steps, so that they can be proved for any number of callers.
-pub fn is_safety(property: Property) -> bool {
-    property != Property::NobodySleepsForEver
-}
-
-/// The properties that read no history of the process that steps.
-const WITHOUT_HISTORY: u64 =
-    1 << Property::LifecycleAndSysfs as u64 | 1 << Property::UdevFindsItInitialised as u64;
-
-/// Those of them of which a certificate can be made: its model remembers what they read.
-pub fn is_certifiable(property: Property) -> bool {
-    is_safety(property) && property != Property::NoFalseFailure
-}
-
-/// Which steps of a model violate which safety properties.
-#[derive(Clone, Debug)]
-pub struct Safety<'m> {
-    model: &'m Model,
-    properties: Vec<Property>,
-}
-
-impl<'m> Safety<'m> {
-    /// Those of `properties` that speak of what the model does, and of what it remembers.
-    pub fn new(model: &'m Model, properties: impl IntoIterator<Item = Property>) -> Self {
-        let asked = |p: &Property| is_safety(*p) && p.applies(model) && p.is_remembered(model);
-        Self { model, properties: properties.into_iter().filter(asked).collect() }
-    }
-}
-
-impl Watch<Event> for Safety<'_> {
-    fn violated(&self, step: &Step<Event>) -> u64 {
-        View::of(self.model, step).violates(&self.properties)
-    }
-}
-
-/// Which kinds of a model's processes come in any number, and of which no property reads the
-/// history.
-fn kinds(model: &Model) -> (Vec<Kind>, Vec<Kind>) {
-    let (mut any_number, mut forgetful) = (Vec::new(), Vec::new());
-    for (kind, _) in model.processes() {
-        let many = match model.role(kind) {
-            Role::Actor { action, .. } => is_caller(action),
-            Role::Orphan(_) => true,
-            Role::Kworker(_) => false,
-        };
-        let remembers = match model.role(kind) {
-            Role::Actor { action, .. } => {
-                is_caller(action) || matches!(action, Action::Modprobe(_))
-            }
-            Role::Orphan(_) => true,
-            Role::Kworker(_) => false,
-        };
-        for (list, belongs) in [(&mut any_number, many), (&mut forgetful, !remembers)] {
-            if belongs && !list.contains(&Kind(kind)) {
-                list.push(Kind(kind));
-            }
-        }
-    }
-    (any_number, forgetful)
-}
-
-fn is_caller(action: Action) -> bool {
-    matches!(
-        action,
-        Action::RequestModule(_) | Action::RequestModuleNowait(_) | Action::GetFsType(_)
-    )
-}
-
-/// The scenario with so many of each caller.
-pub fn with_callers(scenario: &Scenario, callers: u8) -> Scenario {
-    let mut scenario = scenario.clone();
-    for actor in scenario.actors.iter_mut().filter(|a| is_caller(a.action)) {
-        actor.count = callers;
-    }
-    scenario
-}
+use super::safety::{Safety, about, assumptions, is_caller, kinds, with_callers, without_history};
+use super::verdict::{self, Trace, Verdict, check_all};
+use crate::property::Property;
 
 /// How one property fares with any number of callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +49,17 @@ pub enum AnyNumber {
     },
     /// Nothing was decided.
     NotDecided(Undecided),
+}
+
+impl AnyNumber {
+    /// Whether a limit ended the search for it.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Self::NotDecided(Undecided::Budget(end)) => *end != End::Complete,
+            Self::Bounded { verdict, .. } => *verdict == Verdict::OutOfBudget,
+            _ => false,
+        }
+    }
 }
 
 /// Why a verdict is about so many callers only.
@@ -164,6 +95,11 @@ impl Report {
     /// The answer on `property`.
     pub fn answer(&self, property: Property) -> &AnyNumber {
         &self.answers[property as usize]
+    }
+
+    /// Whether no answer was cut by a limit.
+    pub fn is_complete(&self) -> bool {
+        self.answers.iter().all(|answer| !answer.is_cut())
     }
 }
 
@@ -235,7 +171,7 @@ pub fn prove(
         let setup = if property == Property::NoFalseFailure { &failing } else { &setup };
         let answer = match (verdict, setup) {
             (Verdict::NotApplicable, _) => AnyNumber::NotApplicable,
-            (verdict, _) if !is_safety(property) => {
+            (verdict, _) if !property.is_safety() => {
                 AnyNumber::Bounded { callers, verdict: verdict.clone(), why: Bound::NotSafety }
             }
             // Nobody is there in any number, so nothing follows from fewer.
@@ -246,7 +182,7 @@ pub fn prove(
             (_, Ok(setup)) => {
                 let excluded = setup.possibly_violated() >> property as u64 & 1 == 0;
                 if excluded && !setup.lacks_place() {
-                    if is_certifiable(property) {
+                    if property.is_certifiable() {
                         proved.push(property);
                     }
                     let met = &bounded.answer(property).branches;
@@ -287,37 +223,7 @@ pub fn prove(
 }
 
 fn every_property(model: &Model) -> Question<Safety<'_>> {
-    Question { watch: Safety::new(model, Property::ALL), without_history: WITHOUT_HISTORY }
-}
-
-/// What a proof about `model` assumes and over-approximates, in words.
-fn assumptions(model: &Model) -> Vec<String> {
-    let scenario = model.scenario();
-    let callers = if scenario.actors.iter().any(|a| is_caller(a.action)) {
-        "any number of callers, each calls once; any number of modprobes that outlive them"
-    } else {
-        "no callers: nothing is there in any number"
-    };
-    let mut words = vec![
-        "sequentially consistent".to_owned(),
-        callers.to_owned(),
-        "a wake-up is an exact broadcast".to_owned(),
-    ];
-    let others = scenario.actors.iter().filter(|a| !is_caller(a.action));
-    words.extend(others.map(|a| format!("{} of {:?}", a.count, a.action)));
-    if scenario.nests() {
-        words.push(format!(
-            "requests of inits nest {} deep at most",
-            kmodcheck_model::state::MAX_DEPTH
-        ));
-    }
-    if let Some(most) = model.counts_up_to() {
-        words.push(format!(
-            "references on a module and requests at the limit are counted up to {most}; of more, one \
-             less may be as many as before (more behaviours than the exact model has)"
-        ));
-    }
-    words
+    Question { watch: Safety::new(model, Property::ALL), without_history: without_history() }
 }
 
 /// The exact model with several numbers of callers.
@@ -329,7 +235,7 @@ struct Exploring<'s> {
 
 impl Exploring<'_> {
     /// Everything with so many callers; up to the first violation of all of `wanted` unless that is 0.
-    fn explore(&self, callers: u8, wanted: u64) -> Result<crate::check::Report, Unprovable> {
+    fn explore(&self, callers: u8, wanted: u64) -> Result<verdict::Report, Unprovable> {
         let model = Model::new(with_callers(self.scenario, callers), self.mutant)?;
         let options = Options { symmetry: true, stop_when_violated: wanted, ..*self.options };
         check_all(&model, &options).map_err(|error| Unprovable::Unexplorable {
@@ -398,195 +304,10 @@ pub fn prove_all(
     effort: &Effort<'_>,
     done: &(dyn Fn(usize) + Sync),
 ) -> Vec<Option<Result<Report, Unprovable>>> {
-    let next = AtomicUsize::new(0);
-    let reports = Mutex::new(scenarios.iter().map(|_| None).collect::<Vec<_>>());
-    let interrupted = || effort.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed));
-    on_threads(threads, || {
-        while !interrupted() {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(scenario) = scenarios.get(index) else { break };
-            let report = prove(scenario, None, effort);
-            reports.lock().expect("no worker panicked")[index] = Some(report);
-            done(index);
-        }
-    });
-    reports.into_inner().expect("no worker panicked")
-}
-
-/// Whether nothing of a report was cut by a limit.
-pub fn is_complete(report: &Report) -> bool {
-    report.answers.iter().all(|answer| !is_cut(answer))
-}
-
-/// Whether a limit ended the search for an answer.
-fn is_cut(answer: &AnyNumber) -> bool {
-    match answer {
-        AnyNumber::NotDecided(Undecided::Budget(end)) => *end != End::Complete,
-        AnyNumber::Bounded { verdict, .. } => *verdict == Verdict::OutOfBudget,
-        _ => false,
-    }
-}
-
-/// Compares the report on the system of that name with the record. Answers that were cut are not
-/// compared.
-pub fn compare(name: &str, report: &Report) -> Compared {
-    let (recorded, found) = (recorded(name), summary(report));
-    if recorded == Some(&found) {
-        return Compared::AsRecorded;
-    }
-    let agrees = !is_complete(report)
-        && recorded.is_some_and(|recorded| {
-            let words = recorded.split(' ').zip(found.split(' ')).zip(&report.answers);
-            recorded.split(' ').count() == report.answers.len()
-                && words.clone().all(|((old, new), answer)| old == new || is_cut(answer))
-        });
-    if agrees {
-        Compared::Cut
-    } else {
-        Compared::Differs(Difference { cell: name.to_owned(), recorded, found })
-    }
-}
-
-/// Why a certificate was not checked.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// A property that there is not.
-    #[error("{file}: found property '{found}', expected one of {expected}")]
-    Property {
-        /// The file.
-        file: String,
-        /// What it says.
-        found: String,
-        /// All of them.
-        expected: String,
-    },
-}
-
-/// What a certificate was found to prove, in this program's own words: the file is not quoted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirmed {
-    /// What holds for any number of callers, and whether any step that is possible meets its premise.
-    pub properties: Vec<(Property, bool)>,
-    /// What that assumes, as [`Report::assumes`].
-    pub assumes: Vec<String>,
-    /// What was gone through.
-    pub verified: Verified,
-}
-
-/// Checks `certificate`, the content of `file`, with the checker of
-/// [`kmodcheck_sim::certificate::verify`], which knows nothing of how it was found. From the
-/// certificate come the scenario, the names of the properties and the invariant; all else that it says
-/// must be what the scenario and the properties say.
-///
-/// # Errors
-/// The outer one: it cannot be read; the inner one: the first element that fails, or the first thing
-/// said that is not so.
-pub fn verify(
-    file: &str,
-    certificate: &Certificate,
-) -> Result<Result<Confirmed, Refused>, VerifyError> {
-    let model = certificate.model(file)?;
-    let properties = match proved(file, certificate, &model)? {
-        Ok(properties) => properties,
-        Err(why) => return Ok(Err(Refused { element: "properties".to_owned(), why })),
-    };
-    let (about, met) = (about(&model, &properties), Cell::new(0));
-    let bad = |step: &Step<Event>, history: bool| {
-        let view = View::of(&model, step);
-        let asked = if history { u64::MAX } else { WITHOUT_HISTORY };
-        let mut bad = false;
-        for property in properties.iter().filter(|p| asked >> **p as u64 & 1 != 0) {
-            match property.says(&view) {
-                Says::Nothing => {}
-                Says::Holds(_) => met.set(met.get() | 1 << *property as u64),
-                Says::Violated(_) => bad = true,
-            }
-        }
-        bad
-    };
-    let verified = certificate.check(file, &model, &about, bad)?;
-    let met = |p: &Property| (*p, met.get() >> *p as u64 & 1 != 0);
-    let properties = properties.iter().map(met).collect();
-    Ok(verified.map(|verified| Confirmed { properties, assumes: about.assumes, verified }))
-}
-
-/// The properties that a certificate names, in order; the inner error: what cannot be said of `model`.
-fn proved(
-    file: &str,
-    certificate: &Certificate,
-    model: &Model,
-) -> Result<Result<Vec<Property>, String>, VerifyError> {
-    let all = || Property::ALL.into_iter().filter(|p| is_certifiable(*p));
-    let mut properties = Vec::new();
-    for line in &certificate.properties {
-        let name = &line.name;
-        let Some(property) = all().find(|p| p.name() == name) else {
-            let expected = all().map(Property::name).collect::<Vec<_>>().join(", ");
-            let (file, found) = (file.to_owned(), name.clone());
-            return Err(VerifyError::Property { file, found, expected });
-        };
-        if properties.contains(&property) {
-            return Ok(Err(format!("found {name} twice, expected each at most once")));
-        }
-        if !property.applies(model) {
-            let why = "expected only what speaks of something that this scenario does";
-            return Ok(Err(format!("found {name}, {why}")));
-        }
-        properties.push(property);
-    }
-    if properties.is_empty() {
-        return Ok(Err("found none, expected at least one that is proved".to_owned()));
-    }
-    properties.sort_unstable();
-    Ok(Ok(properties))
-}
-
-/// What a certificate of `properties` says beside its invariant: all of it follows from the model.
-fn about(model: &Model, properties: &[Property]) -> About {
-    let line =
-        |p: &Property| Proved { name: p.name().to_owned(), statement: p.statement().to_owned() };
-    let (any_number, forgetful) = kinds(model);
-    About {
-        properties: properties.iter().map(line).collect(),
-        assumes: assumptions(model),
-        any_number,
-        forgetful,
-    }
-}
-
-/// The recorded verdicts of the whole grand matrix for any number of callers.
-pub const RECORDED: &str = include_str!("../../recorded/any-number.txt");
-
-/// A report in the recorded form: each property's letter with `+` (holds for any number), `0` (holds,
-/// but its premise did not occur with as many callers as were explored), `-` (does not apply), the
-/// least number of callers and the steps of the shortest trace (`3x28`), `?` (not decided); what is no
-/// safety property with the number of callers that were explored (`W2+`, `W2x40`).
-pub fn summary(report: &Report) -> String {
-    let short = |verdict: &Verdict| match verdict {
-        Verdict::NotApplicable => "-".to_owned(),
-        Verdict::Holds { premise_met: true } => "+".to_owned(),
-        Verdict::Holds { premise_met: false } => "0".to_owned(),
-        Verdict::Violated(trace) => format!("x{}", trace.len()),
-        Verdict::OutOfBudget | Verdict::NotAsked => "?".to_owned(),
-    };
-    let line = Property::ALL.iter().zip(&report.answers).map(|(property, answer)| {
-        let answer = match answer {
-            AnyNumber::NotApplicable => "-".to_owned(),
-            AnyNumber::Holds { premise_met: true } => "+".to_owned(),
-            AnyNumber::Holds { premise_met: false } => "0".to_owned(),
-            AnyNumber::Violated { callers, trace } => format!("{callers}x{}", trace.len()),
-            AnyNumber::Bounded { callers, verdict, .. } => format!("{callers}{}", short(verdict)),
-            AnyNumber::NotDecided(_) => "?".to_owned(),
-        };
-        format!("{}{answer}", property.letter())
-    });
-    line.collect::<Vec<_>>().join(" ")
-}
-
-/// The recorded summary of the system of that name.
-pub fn recorded(name: &str) -> Option<&'static str> {
-    RECORDED.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" | "))
+    let over = || effort.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed));
+    map_on_threads(threads, scenarios, over, |number, scenario| {
+        let report = prove(scenario, None, effort);
+        done(number);
+        report
+    })
 }

@@ -118,7 +118,7 @@ mod tests {
     use kmodcheck_model::builtin::{Environment, Naming};
 
     use super::*;
-    use crate::grand::GrandCell;
+    use crate::systems::grand::GrandCell;
 
     /// Begun anywhere, the processes are the same system: no method is left to its default.
     #[test]

@@ -2,8 +2,11 @@
 //! from one state on.
 
 pub mod any_number;
+pub mod certificate;
 pub mod from_here;
 pub mod progress;
+pub mod results;
+pub mod safety;
 pub mod sleepers;
 pub mod verdict;
 pub mod witness;

@@ -12,8 +12,8 @@ use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::Expected;
 use serde::{Deserialize, Serialize};
 
+use super::results::{CallResult, returns};
 use crate::property::{Property, Says, View};
-use crate::witness::{CallResult, returns};
 
 /// A trace of the model.
 pub type Trace = Vec<TraceStep<Event>>;
@@ -384,7 +384,7 @@ pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), U
     })
     .map_err(Unconfirmed::Impossible)?;
     let violated = match property {
-        Property::NobodySleepsForEver => crate::stuck::somebody_is_stuck(&product, end),
+        Property::NobodySleepsForEver => super::sleepers::somebody_is_stuck(&product, end),
         _ => matches!(last, Says::Violated(_)),
     };
     if violated { Ok(()) } else { Err(Unconfirmed::NotViolated) }

@@ -3,8 +3,8 @@
 use kmodcheck_model::Mutant;
 use kmodcheck_model::builtin::{Environment, Naming};
 
-use crate::grand::GrandCell;
 use crate::property::Property;
+use crate::systems::grand::GrandCell;
 
 /// A theorem with its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 //! one added since. `properties/traces/` holds them; a test replays each.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kmodcheck_explore::on_threads;
+use kmodcheck_explore::map_on_threads;
 use kmodcheck_explore::reduce::Reduced;
 use kmodcheck_model::presets::{self, SWITCHES};
 use kmodcheck_model::scenario::Scenario;
@@ -13,11 +12,11 @@ use kmodcheck_sim::trace::Trace;
 use kmodcheck_sim::trace::file::{TraceError, TraceFile};
 use kmodcheck_sim::trace::regression::{FORMAT, Impossible, Regression, VERSION};
 
-use crate::check::{Unconfirmed, Verdict, confirm};
-use crate::grand::normal;
-use crate::matrix::CellReport;
-use crate::minimal::{NODES, minimal};
+use crate::judge::verdict::{Unconfirmed, Verdict, confirm};
 use crate::property::Property;
+use crate::runs::minimal::{NODES, minimal};
+use crate::systems::grand::normal;
+use crate::systems::matrix::CellReport;
 
 /// What makes two violations the same for a reader: the property, and who goes through which
 /// functions in which order.
@@ -169,22 +168,14 @@ pub fn distinct(reports: &[CellReport], threads: usize) -> BTreeMap<Shape, Found
             cells[job].push(report.cell.to_string());
         }
     }
-    let next = AtomicUsize::new(0);
-    let reduced = on_threads(threads, || {
-        let mut mine = Vec::new();
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some((report, callers, property, trace)) = jobs.get(number)
-        {
-            let model = report.cell.model(*callers, None);
-            let reduced = minimal(&model, *property, trace, NODES).expect("a violation is one");
-            mine.push((number, reduced));
-        }
-        mine
-    });
-    let mut reduced: BTreeMap<usize, Reduced<Event>> = reduced.into_iter().flatten().collect();
+    let reduce = |_, (report, callers, property, trace): &(&CellReport, u8, Property, &Trace)| {
+        let model = report.cell.model(*callers, None);
+        minimal(&model, *property, trace, NODES).expect("a violation is one")
+    };
+    let mut reduced = map_on_threads(threads, &jobs, || false, reduce);
     let mut shapes: BTreeMap<Shape, Found> = BTreeMap::new();
     for (number, (report, callers, property, _)) in jobs.iter().enumerate() {
-        let reduced = reduced.remove(&number).expect("each job has its result");
+        let reduced = reduced[number].take().expect("each job has its result");
         let shape = shape(*property, &reduced.trace);
         let model = report.cell.model(*callers, None);
         let entry = shapes.entry(shape).or_insert_with(|| (model, reduced, Vec::new()));

@@ -5,9 +5,9 @@
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
 
-use crate::check::{Trace, Verdict};
-use crate::matrix::{Cell, CellReport, Kmod};
+use crate::judge::verdict::{Trace, Verdict};
 use crate::property::Property;
+use crate::systems::matrix::{Cell, CellReport, Kmod};
 
 /// An assumption of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

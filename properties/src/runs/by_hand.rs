@@ -8,7 +8,7 @@ use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::{Story, Trace, story};
 
-use crate::from_here::{Ahead, ahead};
+use crate::judge::from_here::{Ahead, ahead};
 use crate::property::{Property, Says, View};
 
 /// A step that can be taken now.

@@ -8,9 +8,9 @@ use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
-use crate::check::{Verdict, check};
+use crate::judge::sleepers::somebody_is_stuck;
+use crate::judge::verdict::{Verdict, check};
 use crate::property::{Property, Says, View};
-use crate::stuck::somebody_is_stuck;
 
 /// Pairs of a state and a last process that a search may keep: some 100 MB.
 pub const NODES: usize = 500_000;
@@ -45,7 +45,7 @@ pub fn minimal(
         return reduce(&product, trace, nodes, &mut wanted);
     }
     // Whether somebody is stuck takes a search of its own, so it is asked only where it can be true.
-    crate::check::confirm(model, property, trace).ok()?;
+    crate::judge::verdict::confirm(model, property, trace).ok()?;
     let options = Options { symmetry: true, ..Options::default() };
     let report = check(model, &options).ok()?;
     let Verdict::Violated(shortest) = &report.answer(property).verdict else { return None };

@@ -16,10 +16,10 @@ use kmodcheck_model::{Event, History, Model, ModelError, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
-use crate::check::{Verdict, check_all};
-use crate::generate::Space;
+use crate::judge::safety::Safety;
+use crate::judge::verdict::{Verdict, check_all};
 use crate::property::Property;
-use crate::prove::Safety;
+use crate::systems::generate::Space;
 use proptest::strategy::ValueTree;
 
 /// The campaign that is taken unless another is asked for: its seed.

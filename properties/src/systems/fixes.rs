@@ -9,19 +9,18 @@
 //! neither way is said to be undecided, here by `None`.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use kmodcheck_explore::{End, Limits, Options, on_threads};
+use kmodcheck_explore::{End, Limits, Options, map_on_threads};
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::Scenario;
 
-use crate::check::{Verdict, check, check_all};
-use crate::grand::normal;
+use crate::judge::verdict::{Verdict, check, check_all};
 use crate::property::Property;
+use crate::systems::grand::normal;
 
 /// One change: a switch, and the value that it gets.
 #[derive(Clone, Copy, Debug)]
@@ -262,48 +261,36 @@ fn explore(
     interrupt: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Option<(Vec<Fared>, usize)> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(vec![None; systems.len()]);
-    on_threads(threads, || {
-        while !interrupt.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(scenario) = systems.get(index) else { break };
-            let model =
-                Model::new(scenario.clone(), None).expect("built-in scenarios are well formed");
-            let options = Options {
-                symmetry: true,
-                limits,
-                interrupt: Some(interrupt),
-                ..Options::default()
-            };
-            let report = match question.property {
-                Property::NoFalseFailure => check_all(&model, &options),
-                _ => check(&model, &options),
-            };
-            let report = report.expect("the states fit");
-            let holds = |p| match report.answer(p).verdict {
-                Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
-                Verdict::Violated(_) => Some(false),
-                Verdict::OutOfBudget | Verdict::NotAsked => None,
-            };
-            let violated = |p| holds(p).map(|holds| !holds);
-            let fared = Fared {
-                holds: holds(question.property),
-                premise_met: matches!(
-                    report.answer(question.property).verdict,
-                    Verdict::Holds { premise_met: true }
-                ),
-                false_alarm: violated(Property::NoFalseAlarm),
-                stuck: violated(Property::NobodySleepsForEver),
-            };
-            let cut = report.end != End::Complete;
-            results.lock().expect("no worker panicked")[index] = Some((fared, cut));
-            progress(index, systems.len());
-        }
+    let over = || interrupt.load(Ordering::Relaxed);
+    let results = map_on_threads(threads, systems, over, |number, scenario| {
+        let model = Model::new(scenario.clone(), None).expect("built-in scenarios are well formed");
+        let options =
+            Options { symmetry: true, limits, interrupt: Some(interrupt), ..Options::default() };
+        let report = match question.property {
+            Property::NoFalseFailure => check_all(&model, &options),
+            _ => check(&model, &options),
+        };
+        let report = report.expect("the states fit");
+        let holds = |p| match report.answer(p).verdict {
+            Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
+            Verdict::Violated(_) => Some(false),
+            Verdict::OutOfBudget | Verdict::NotAsked => None,
+        };
+        let violated = |p| holds(p).map(|holds| !holds);
+        let fared = Fared {
+            holds: holds(question.property),
+            premise_met: matches!(
+                report.answer(question.property).verdict,
+                Verdict::Holds { premise_met: true }
+            ),
+            false_alarm: violated(Property::NoFalseAlarm),
+            stuck: violated(Property::NobodySleepsForEver),
+        };
+        let cut = report.end != End::Complete;
+        progress(number, systems.len());
+        (fared, cut)
     });
-    let results: Option<Vec<(Fared, bool)>> =
-        results.into_inner().expect("no worker panicked").into_iter().collect();
-    let results = results?;
+    let results: Vec<(Fared, bool)> = results.into_iter().collect::<Option<_>>()?;
     let cut = results.iter().filter(|r| r.1).count();
     Some((results.into_iter().map(|r| r.0).collect(), cut))
 }

@@ -4,7 +4,7 @@
 //! plainest: one module, one caller, v4.9, no environment.
 //!
 //! Tests hold descriptions and explorers against each other on them; campaigns of random walks look on
-//! them for violations that nobody thought of ([`crate::sample`]).
+//! them for violations that nobody thought of ([`crate::runs::sample`]).
 
 use std::fmt::Write;
 

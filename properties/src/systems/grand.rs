@@ -4,24 +4,18 @@
 //! explored once: [`normal`] says which switches those are, and a test compares.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use kmodcheck_explore::{Limits, Options, on_threads};
+use kmodcheck_explore::{Limits, Options, map_on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{
     AliasMap, BuiltinIndex, FailedLookup, Features, RequestLimit, SanityCheck,
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::{Action, Helper, Init, Resolution, Scenario};
-use kmodcheck_model::{Model, Mutant, Pc};
+use kmodcheck_model::{Model, Mutant};
 
-use crate::check::{Report, Verdict, check_all};
-use crate::property::Property;
-use crate::recorded::{self, Compared};
-
-/// The recorded verdicts of the whole grand matrix.
-pub const RECORDED: &str = include_str!("../../recorded/grand.txt");
+use crate::judge::verdict::{Report, check_all};
 
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,21 +168,6 @@ pub struct SystemReport {
     pub report: Report,
 }
 
-impl SystemReport {
-    /// The recorded form.
-    pub fn line(&self) -> String {
-        let callers = self.system.cells[0].environment.callers();
-        format!("{} | {}", self.system.name(), recorded::summary(&self.report, callers))
-    }
-
-    /// Compares with the record, as [`recorded::compare`] does.
-    pub fn compare(&self) -> Compared {
-        let name = self.system.name();
-        let recorded = find(&name);
-        recorded::compare_lines(name, recorded, self.line(), &[self.report.end])
-    }
-}
-
 /// Explores the systems of `cells` on `threads` threads, up to exchanging callers. The result does
 /// not depend on their number. `None` if `interrupt` was set before the end.
 ///
@@ -201,84 +180,17 @@ pub fn run(
     interrupt: &AtomicBool,
     done: &(dyn Fn(usize) + Sync),
 ) -> Option<Vec<SystemReport>> {
-    let next = AtomicUsize::new(0);
-    let reports = Mutex::new((0..systems.len()).map(|_| None).collect::<Vec<_>>());
-    on_threads(threads, || {
-        while !interrupt.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(system) = systems.get(index) else { break };
-            let interrupt = Some(interrupt);
-            let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
-            let report = check_all(&system.model(None), &options).expect("the states fit");
-            reports.lock().expect("no worker panicked")[index] = Some(report);
-            done(index);
-        }
+    let over = || interrupt.load(Ordering::Relaxed);
+    let reports = map_on_threads(threads, &systems, over, |number, system| {
+        let interrupt = Some(interrupt);
+        let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
+        let report = check_all(&system.model(None), &options).expect("the states fit");
+        done(number);
+        report
     });
-    if interrupt.load(Ordering::Relaxed) {
+    if over() {
         return None;
     }
-    let reports: Option<Vec<Report>> =
-        reports.into_inner().expect("no worker panicked").into_iter().collect();
-    let together = systems.into_iter().zip(reports?);
-    Some(together.map(|(system, report)| SystemReport { system, report }).collect())
-}
-
-/// The recorded line of that system.
-pub fn find(name: &str) -> Option<&'static str> {
-    RECORDED.lines().find(|line| line.split(" | ").next() == Some(name))
-}
-
-/// For each system, the mutant that violates each property that holds there.
-pub const MUTANTS: &str = include_str!("../../recorded/grand-mutants.txt");
-
-/// The mutants recorded for the system of that name: the property's letter and the mutant's name.
-pub fn recorded_mutants(name: &str) -> impl Iterator<Item = (char, &'static str)> {
-    let line = MUTANTS.lines().find(|line| line.split(" | ").next() == Some(name));
-    line.and_then(|line| line.split_once(" | "))
-        .into_iter()
-        .flat_map(|(_, pairs)| pairs.split(' '))
-        .filter_map(|pair| {
-            let (letter, mutant) = pair.split_once('=')?;
-            Some((letter.chars().next()?, mutant))
-        })
-}
-
-/// Tried in this order: the first that violates is recorded.
-pub const CANDIDATES: [Mutant; 15] = [
-    Mutant::OldRule,
-    Mutant::CheckBeforeModprobe,
-    Mutant::CheckAcceptsForming,
-    Mutant::CheckRejectsAll,
-    Mutant::ShortcutBlind,
-    Mutant::NoSecondLook,
-    Mutant::SwapLoad(3),
-    Mutant::Skip(Pc::WakeLive),
-    Mutant::Skip(Pc::WakeFreed),
-    Mutant::NoModprobe,
-    Mutant::ModprobeExitsZero,
-    Mutant::Skip(Pc::SetLive),
-    Mutant::Skip(Pc::DuplicateComplete),
-    Mutant::FormingIsBusy,
-    Mutant::ModprobeExitsOne,
-];
-
-/// The properties of `report` that hold with their premise met.
-pub fn holding(report: &Report) -> impl Iterator<Item = Property> {
-    let met = |a: &&crate::check::Answer| a.verdict == Verdict::Holds { premise_met: true };
-    report.answers.iter().filter(met).map(|a| a.property)
-}
-
-/// Which of `properties` are violated in `system` under `mutant`.
-///
-/// # Panics
-/// Never for built-in scenarios, whose states fit.
-pub fn violated_under(system: &System, mutant: Mutant, properties: &[Property]) -> Vec<Property> {
-    let wanted = properties.iter().fold(0, |mask, p| mask | 1 << *p as u64);
-    // Whether somebody is stuck takes the whole search.
-    let whole = wanted & 1 << Property::NobodySleepsForEver as u64 != 0;
-    let stop_when_violated = if whole { 0 } else { wanted };
-    let options = Options { symmetry: true, stop_when_violated, ..Options::default() };
-    let report = check_all(&system.model(Some(mutant)), &options).expect("the states fit");
-    let violated = |p: &Property| matches!(report.answer(*p).verdict, Verdict::Violated(_));
-    properties.iter().copied().filter(violated).collect()
+    let together = systems.into_iter().zip(reports);
+    together.map(|(system, report)| Some(SystemReport { system, report: report? })).collect()
 }

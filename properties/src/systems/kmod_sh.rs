@@ -18,8 +18,8 @@ use kmodcheck_model::scenario::{
 use kmodcheck_model::{Event, Model, Mutant, Pc, Ret};
 use kmodcheck_sim::Processes;
 
-use crate::check::Trace;
-use crate::grand::normal;
+use crate::judge::verdict::Trace;
+use crate::systems::grand::normal;
 
 /// What the threads of a case call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,15 +2,14 @@
 //! kmod.
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use kmodcheck_explore::{Limits, Options, on_threads};
+use kmodcheck_explore::{Limits, Options, map_on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{AliasMap, Features, KernelFeatures, KmodFeatures, SanityCheck};
 use kmodcheck_model::{Model, Mutant};
 
-use crate::check::{Report, check_all};
+use crate::judge::verdict::{Report, check_all};
 
 /// kmod, by release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,18 +180,13 @@ pub fn run(
     interrupt: &AtomicBool,
     done: &(dyn Fn(usize) + Sync),
 ) -> Vec<CellReport> {
-    let next = AtomicUsize::new(0);
-    let reports = Mutex::new((0..cells.len()).map(|_| None).collect::<Vec<_>>());
-    on_threads(threads, || {
-        while !interrupt.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(cell) = cells.get(index) else { break };
-            let report = explore_cell(*cell, limits, interrupt);
-            reports.lock().expect("no worker panicked")[index] = Some(report);
-            done(index);
-        }
+    let over = || interrupt.load(Ordering::Relaxed);
+    let reports = map_on_threads(threads, cells, over, |number, cell| {
+        let report = explore_cell(*cell, limits, interrupt);
+        done(number);
+        report
     });
-    reports.into_inner().expect("no worker panicked").into_iter().flatten().collect()
+    reports.into_iter().flatten().collect()
 }
 
 fn explore_cell(cell: Cell, limits: Limits, interrupt: &AtomicBool) -> CellReport {

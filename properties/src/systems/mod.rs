@@ -4,5 +4,6 @@
 pub mod fixes;
 pub mod generate;
 pub mod grand;
+pub mod hard_cases;
 pub mod kmod_sh;
 pub mod matrix;

@@ -7,31 +7,32 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::common::recording;
+use crate::common::{CANDIDATES, recording};
 use crate::sample::{for_all, some_of};
 use kmodcheck_explore::{Limits, Options};
-use kmodcheck_model::{Model, builtin::Environment};
-use kmodcheck_properties::check::check_all;
-use kmodcheck_properties::grand::{self, GrandCell, System};
-use kmodcheck_properties::recorded::Compared;
-use kmodcheck_properties::{Property, Report, recorded};
+use kmodcheck_model::{Model, Mutant, builtin::Environment};
+use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
+use kmodcheck_properties::recorded::{self, Compared, GRAND};
+use kmodcheck_properties::verdict::check_all;
+use kmodcheck_properties::{Property, Report, Verdict};
 
 #[test]
 fn grand_matrix_is_as_recorded() {
     let systems = System::of(&GrandCell::all());
-    let names = grand::RECORDED.lines().map(|line| line.split(" | ").next().map(str::to_owned));
-    assert!(recording() || names.eq(systems.iter().map(|system| Some(system.name()))));
+    let names: Vec<String> = systems.iter().map(System::name).collect();
+    assert!(recording() || GRAND.names().eq(names));
     let systems = some_of(100, systems);
     let reports = grand::run(systems, 2, Limits::default(), &AtomicBool::new(false), &|_| {})
         .expect("nobody interrupts");
-    let found: Vec<String> = reports.iter().map(grand::SystemReport::line).collect();
+    let found: Vec<recorded::Line> = reports.iter().map(recorded::system).collect();
     if recording() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand.txt");
-        std::fs::write(path, found.join("\n") + "\n").expect("the record can be written");
+        let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
         return;
     }
-    for (report, found) in reports.iter().zip(&found) {
-        assert_eq!(grand::find(&report.system.name()), Some(found.as_str()));
+    for line in found {
+        assert_eq!(GRAND.compare(&line), Compared::AsRecorded);
     }
 }
 
@@ -46,24 +47,42 @@ fn what_was_cut_is_no_difference_and_hides_none() {
         let limits = Limits { states: Some(states), ..Limits::default() };
         let options = Options { symmetry: true, limits, ..Options::default() };
         let report = check_all(&system.model(mutant), &options).unwrap();
-        grand::SystemReport { system: system.clone(), report }.compare()
+        GRAND.compare(&recorded::system(&SystemReport { system: system.clone(), report }))
     };
     assert_eq!(compared(None, 1 << 20), Compared::AsRecorded);
     assert_eq!(compared(None, 100), Compared::Cut);
-    let old_rule = Some(kmodcheck_model::Mutant::OldRule);
+    let old_rule = Some(Mutant::OldRule);
     assert_eq!(compared(old_rule, 10), Compared::Cut);
     assert!(matches!(compared(old_rule, 300), Compared::Differs(_)));
 }
 
+/// The properties of `report` that hold with their premise met.
+fn holding(report: &Report) -> impl Iterator<Item = Property> {
+    let met = |a: &&kmodcheck_properties::Answer| a.verdict == Verdict::Holds { premise_met: true };
+    report.answers.iter().filter(met).map(|a| a.property)
+}
+
+/// Which of `properties` are violated in `system` under `mutant`.
+fn violated_under(system: &System, mutant: Mutant, properties: &[Property]) -> Vec<Property> {
+    let wanted = properties.iter().fold(0, |mask, p| mask | 1 << *p as u64);
+    // Whether somebody is stuck takes the whole search.
+    let whole = wanted & 1 << Property::NobodySleepsForEver as u64 != 0;
+    let stop_when_violated = if whole { 0 } else { wanted };
+    let options = Options { symmetry: true, stop_when_violated, ..Options::default() };
+    let report = check_all(&system.model(Some(mutant)), &options).expect("the states fit");
+    let violated = |p: &Property| matches!(report.answer(*p).verdict, Verdict::Violated(_));
+    properties.iter().copied().filter(violated).collect()
+}
+
 /// The mutants of one system, as recorded: each property's letter and the mutant's name.
 fn mutants(system: &System, report: &Report) -> String {
-    let mut open: Vec<Property> = grand::holding(report).collect();
+    let mut open: Vec<Property> = holding(report).collect();
     let mut found: Vec<(Property, String)> = Vec::new();
-    for mutant in grand::CANDIDATES {
+    for mutant in CANDIDATES {
         if open.is_empty() {
             break;
         }
-        let violated = grand::violated_under(system, mutant, &open);
+        let violated = violated_under(system, mutant, &open);
         open.retain(|p| !violated.contains(p));
         found.extend(violated.into_iter().map(|p| (p, mutant.to_string())));
     }
@@ -86,14 +105,14 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
         std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
         return;
     }
-    let recorded: Vec<&str> = grand::MUTANTS.lines().collect();
+    let recorded: Vec<&str> = GRAND.mutants.lines().collect();
     assert_eq!(recorded.len(), systems.len());
     let systems = some_of(100, systems.iter().zip(recorded));
     let without: Vec<Vec<char>> = for_all(&systems, |(system, recorded)| {
         let (name, pairs) = recorded.split_once(" | ").unwrap();
         assert_eq!(name, system.name());
         // Every property that is recorded as holding has one.
-        let line = grand::find(name).unwrap();
+        let line = GRAND.find(name).unwrap();
         let mut holding: Vec<char> =
             line.split(' ').filter_map(|word| word.strip_suffix('+')?.chars().next()).collect();
         let mut by_mutant: BTreeMap<&str, Vec<Property>> = BTreeMap::new();
@@ -106,8 +125,8 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
         assert!(holding.is_empty(), "{name}: no mutant for {holding:?}");
         let none = by_mutant.remove("none").unwrap_or_default();
         for (mutant, properties) in by_mutant {
-            let mutant = grand::CANDIDATES.into_iter().find(|m| m.to_string() == mutant).unwrap();
-            let violated = grand::violated_under(system, mutant, &properties);
+            let mutant = CANDIDATES.into_iter().find(|m| m.to_string() == mutant).unwrap();
+            let violated = violated_under(system, mutant, &properties);
             assert_eq!(violated, properties, "{name} under {mutant}");
         }
         none.iter().map(|p| p.letter()).collect()

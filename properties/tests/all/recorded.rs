@@ -6,30 +6,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::common::{MATRIX, recording};
+use crate::common::{CANDIDATES, MATRIX, recording};
 use crate::sample::for_all;
 use kmodcheck_explore::Options;
-use kmodcheck_model::{Mutant, Pc};
+use kmodcheck_model::Mutant;
 use kmodcheck_properties::matrix::{Cell, CellReport};
 use kmodcheck_properties::{Property, Verdict, check, recorded, theorem};
-
-/// Tried in this order: the first that violates is recorded.
-const CANDIDATES: [Mutant; 14] = [
-    Mutant::OldRule,
-    Mutant::CheckBeforeModprobe,
-    Mutant::CheckAcceptsForming,
-    Mutant::CheckRejectsAll,
-    Mutant::ShortcutBlind,
-    Mutant::NoSecondLook,
-    Mutant::SwapLoad(3),
-    Mutant::Skip(Pc::WakeLive),
-    Mutant::Skip(Pc::WakeFreed),
-    Mutant::NoModprobe,
-    Mutant::ModprobeExitsZero,
-    Mutant::Skip(Pc::SetLive),
-    Mutant::FormingIsBusy,
-    Mutant::ModprobeExitsOne,
-];
 
 fn record(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded").join(name);
@@ -59,14 +41,15 @@ fn violates(cell: Cell, callers: u8, property: Property, mutant: Mutant) -> bool
 fn matrix_is_as_recorded() {
     let reports = &*MATRIX;
     if recording() {
-        let lines: Vec<String> = reports.iter().map(recorded::line).collect();
+        let lines: Vec<String> =
+            reports.iter().map(|report| recorded::cell(report).to_string()).collect();
         record("matrix.txt", &(lines.join("\n") + "\n"));
         return;
     }
     let differences = recorded::differences(reports);
     assert!(differences.is_empty(), "{differences:#?}");
-    let names = recorded::MATRIX.lines().map(|line| line.split(" | ").next().map(str::to_owned));
-    assert!(names.eq(Cell::all().iter().map(|cell| Some(cell.to_string()))));
+    let cells: Vec<String> = Cell::all().iter().map(ToString::to_string).collect();
+    assert!(recorded::MAIN.names().eq(cells));
 }
 
 /// The mutant of each property that holds in a cell, with its name in the record: the first one of
@@ -79,7 +62,8 @@ fn mutants(report: &CellReport) -> Vec<(Property, String)> {
             let found = CANDIDATES.into_iter().find(violates);
             return (property, found.map_or("none".to_owned(), |m| m.to_string()));
         }
-        let (_, name) = recorded::mutants(&cell)
+        let (_, name) = recorded::MAIN
+            .mutants(&cell)
             .find(|(letter, _)| *letter == property.letter())
             .unwrap_or_else(|| panic!("{cell}: no mutant recorded for {property:?}"));
         if name == "none" {

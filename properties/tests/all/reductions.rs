@@ -12,9 +12,9 @@ use kmodcheck_explore::{
 };
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::check::confirm;
 use kmodcheck_properties::matrix::Cell;
 use kmodcheck_properties::property::View;
+use kmodcheck_properties::verdict::confirm;
 use kmodcheck_sim::Processes;
 
 /// Every property of single steps, asked of every step.

@@ -10,10 +10,10 @@ use crate::common::recording;
 use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::Mutant;
+use kmodcheck_properties::any_number::{self, AnyNumber, Effort};
 use kmodcheck_properties::certified::{CERTIFIED, Certified};
+use kmodcheck_properties::hard_cases::{HARD_CASES, HardCase};
 use kmodcheck_properties::matrix::Cell;
-use kmodcheck_properties::progress::{HARD_CASES, HardCase};
-use kmodcheck_properties::prove::{self, AnyNumber, Effort};
 use kmodcheck_properties::theorem::{CLAIMS, Claim};
 use kmodcheck_sim::certificate::Certificate;
 
@@ -147,14 +147,14 @@ fn claims_hold_for_any_number_of_callers() {
     assert!(holds.len() > 100 && needed.len() > 8);
     for_all(&some_of(40, holds), |(claim, cell)| {
         let model = cell.model(2, None);
-        let report = prove::prove(model.scenario(), None, &effort()).expect("provable");
+        let report = any_number::prove(model.scenario(), None, &effort()).expect("provable");
         let answer = report.answer(claim.property);
         let holds = matches!(answer, AnyNumber::Holds { .. });
         assert!(holds, "{}: {cell}: {answer:?}", claim.words);
     });
     for_all(&needed, |(claim, assumption)| {
         let model = assumption.needed_in.model(2, None);
-        let report = prove::prove(model.scenario(), None, &effort()).expect("provable");
+        let report = any_number::prove(model.scenario(), None, &effort()).expect("provable");
         let answer = report.answer(assumption.property);
         assert!(matches!(answer, AnyNumber::Violated { .. }), "{}: {answer:?}", claim.words);
     });
@@ -165,15 +165,15 @@ fn claims_hold_for_any_number_of_callers() {
 #[test]
 fn each_recorded_holds_names_a_fault() {
     use kmodcheck_model::builtin::Environment;
-    use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
+    use kmodcheck_properties::grand::{GrandCell, System};
     use kmodcheck_properties::{Property, recorded};
     let (mut named, mut built_in) = (0, 0);
     for system in System::of(&GrandCell::all()) {
         let name = system.name();
-        let line = prove::recorded(&name).expect("it is recorded");
+        let line = recorded::ANY_NUMBER.find(&name).expect("it is recorded");
         let words = line.split(' ').filter_map(|word| word.strip_suffix('+')?.chars().next());
         for letter in words {
-            let mutant = recorded_mutants(&name).find(|(l, _)| *l == letter);
+            let mutant = recorded::ANY_NUMBER.mutants(&name).find(|(l, _)| *l == letter);
             let (_, mutant) = mutant.unwrap_or_else(|| panic!("{name}: no fault for {letter}"));
             if mutant != recorded::NO_MUTANT {
                 named += 1;

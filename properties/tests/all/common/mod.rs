@@ -11,8 +11,27 @@ use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Insert, Module, Probe, Resolution, Scenario, Target,
 };
-use kmodcheck_model::{Model, Mutant};
+use kmodcheck_model::{Model, Mutant, Pc};
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod};
+
+/// Tried in this order: the first that violates is recorded.
+pub const CANDIDATES: [Mutant; 15] = [
+    Mutant::OldRule,
+    Mutant::CheckBeforeModprobe,
+    Mutant::CheckAcceptsForming,
+    Mutant::CheckRejectsAll,
+    Mutant::ShortcutBlind,
+    Mutant::NoSecondLook,
+    Mutant::SwapLoad(3),
+    Mutant::Skip(Pc::WakeLive),
+    Mutant::Skip(Pc::WakeFreed),
+    Mutant::NoModprobe,
+    Mutant::ModprobeExitsZero,
+    Mutant::Skip(Pc::SetLive),
+    Mutant::Skip(Pc::DuplicateComplete),
+    Mutant::FormingIsBusy,
+    Mutant::ModprobeExitsOne,
+];
 
 /// Whether the records are to be rewritten.
 pub fn recording() -> bool {
