@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::userspace::index::{ModuleId, ModuleIndex};
+use crate::index::{ModuleId, ModuleIndex};
 
 /// Counts over all aliases of an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -29,7 +29,7 @@ mod parse;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::glob;
+use crate::glob;
 
 pub use parse::{IndexError, IndexText, SourceFile};
 

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::features::Features;
-use crate::model::MAX_MODULES;
-use crate::scenario::{
+use kmodcheck_indexes::{self as index, Lookup, ModuleIndex};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::model::MAX_MODULES;
+use kmodcheck_model::scenario::{
     self, Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario,
     Target,
 };
-use crate::userspace::index::{self, Lookup, ModuleIndex};
 
 /// What a scenario needs besides the index.
 #[derive(Clone, Debug)]

@@ -8,9 +8,7 @@
 
 use std::sync::LazyLock;
 
-use kmodcheck_model::userspace::index::{
-    IndexText, Lookup, ModuleId, ModuleIndex, ProbeEntry, SourceFile,
-};
+use kmodcheck_indexes::{IndexText, Lookup, ModuleId, ModuleIndex, ProbeEntry, SourceFile};
 use proptest::prelude::*;
 
 const FILES: [(&str, &str); 4] = [
@@ -164,7 +162,7 @@ proptest! {
 /// What `kmodcheck aliases` counts, here on the trimmed indexes.
 #[test]
 fn coverage_of_the_alias_maps() {
-    let counts = kmodcheck_model::userspace::coverage::coverage(&DEBIAN);
+    let counts = kmodcheck_indexes::coverage::coverage(&DEBIAN);
     let distinct: std::collections::BTreeSet<&str> = DEBIAN.aliases().map(|a| a.0).collect();
     assert_eq!(counts.aliases, distinct.len());
     let parts = [counts.with_wildcard, counts.right_in_a_map, counts.served_by_several];
