@@ -1,6 +1,6 @@
 //! `kmodcheck aliases`: how much of a real index's aliases each alias map covers.
 
-use kmodcheck_model::userspace::coverage::{Coverage, coverage};
+use kmodcheck_indexes::coverage::{Coverage, coverage};
 use serde::Serialize;
 
 use crate::args::{Aliases, Arguments};

@@ -141,7 +141,7 @@ fn readme(reports: &[CellReport], differences: usize) -> String {
          - [Theorems](theorems.md): what holds, under which assumptions, and why each is needed.\n\n\
          | what | value |\n|---|---|\n",
     );
-    let record = sources::hex(&Sha256::digest(recorded::MATRIX));
+    let record = sources::hex(&Sha256::digest(recorded::MAIN.text));
     let rows = [
         ("tool", format!("kmodcheck {}", sources::version())),
         ("made by", "`kmodcheck evidence --out DIR`".to_owned()),
@@ -302,8 +302,10 @@ fn theorems(
     text.push_str("\n## Faults behind each 'holds'\n\nThe same cell is violated under the named fault in the model.\n\n| cell | property and fault |\n|---|---|\n");
     for report in reports {
         let cell = report.cell.to_string();
-        let pairs: Vec<String> =
-            recorded::mutants(&cell).map(|(letter, mutant)| format!("{letter} {mutant}")).collect();
+        let pairs: Vec<String> = recorded::MAIN
+            .mutants(&cell)
+            .map(|(letter, mutant)| format!("{letter} {mutant}"))
+            .collect();
         let _ = writeln!(text, "| {cell} | {} |", pairs.join(", "));
     }
     text

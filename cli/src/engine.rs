@@ -14,7 +14,7 @@ use kmodcheck_explore::distributed::{Distributed, explore_distributed};
 use kmodcheck_explore::{Exploration, Options};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::Report;
-use kmodcheck_properties::check::{self, check_by};
+use kmodcheck_properties::verdict::{self, check_by};
 use sha2::{Digest, Sha256};
 
 use crate::scale_args::{Engine, EngineArguments};
@@ -42,7 +42,7 @@ pub(crate) fn check(
             Err("found --processes or --hosts, expected --engine timely with it".into())
         }
         Engine::Local => match &asked.checkpoint {
-            None => Ok(Some(check::check(model, options)?)),
+            None => Ok(Some(verdict::check(model, options)?)),
             Some(directory) => {
                 let checkpoint = Checkpoint {
                     directory: directory.clone(),

@@ -7,7 +7,7 @@ use kmodcheck_explore::End;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
-use kmodcheck_properties::recorded::Compared;
+use kmodcheck_properties::recorded::{self, Compared, GRAND};
 use kmodcheck_properties::{Property, Verdict};
 use serde::Serialize;
 
@@ -32,8 +32,10 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
         crate::output::note!("kmodcheck: interrupted after {covered} of {count} systems");
         return Ok(Ended::OutOfBudget);
     };
-    let differs = |r: &&SystemReport| matches!(r.compare(), Compared::Differs(_));
-    let differences: Vec<String> = reports.iter().filter(differs).map(SystemReport::line).collect();
+    let differs =
+        |r: &&SystemReport| matches!(GRAND.compare(&recorded::system(r)), Compared::Differs(_));
+    let differences: Vec<String> =
+        (reports.iter().filter(differs)).map(|r| recorded::system(r).to_string()).collect();
     let cut = reports.iter().filter(|r| r.report.end != End::Complete).count();
     if arguments.json {
         output::print_json(&json(matrix, &reports, &wanted, &differences));
@@ -89,9 +91,7 @@ pub(crate) fn properties(matrix: &Matrix) -> Vec<Property> {
     match matrix.property {
         Some(property) => vec![property],
         // Nobody listens for uevents in these environments.
-        None => {
-            Property::ALL.into_iter().filter(|p| *p != Property::UdevFindsItInitialised).collect()
-        }
+        None => Property::of_built_in_systems().collect(),
     }
 }
 
@@ -252,7 +252,7 @@ fn json(
         .iter()
         .map(|r| {
             let first = r.system.cells[0];
-            let recorded: Vec<(char, &str)> = grand::recorded_mutants(&r.system.name()).collect();
+            let recorded: Vec<(char, &str)> = GRAND.mutants(&r.system.name()).collect();
             let mutant =
                 |letter| recorded.iter().find(|(l, _)| *l == letter).map(|(_, name)| *name);
             let traces = r

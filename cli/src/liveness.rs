@@ -5,8 +5,10 @@ use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::grand::{GrandCell, System};
-use kmodcheck_properties::progress::{self, HARD_CASES, HardCase, Progress, Report, Run};
-use kmodcheck_properties::stuck::in_words;
+use kmodcheck_properties::hard_cases::{HARD_CASES, HardCase};
+use kmodcheck_properties::progress::{self, Progress, Report, Run};
+use kmodcheck_properties::recorded::{self, Compared, PROGRESS};
+use kmodcheck_properties::sleepers::in_words;
 use kmodcheck_sim::trace::columns;
 use serde::Serialize;
 
@@ -98,8 +100,12 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
     for (system, report) in systems.into_iter().zip(reports) {
         let Some(report) = report else { continue };
         let (name, report) = (system.name(), report?);
-        let expected = progress::recorded(&name);
-        let as_expected = progress::as_recorded(&name, &report);
+        let expected = PROGRESS.find(&name);
+        let as_expected = match PROGRESS.compare(&recorded::progress(&name, &report)) {
+            Compared::AsRecorded => Some(true),
+            Compared::Cut => None,
+            Compared::Differs(_) => Some(false),
+        };
         let scenario = system.scenario.clone();
         found.push(Found { name, scenario, report, expected, as_expected });
         of.push(system);
@@ -163,7 +169,7 @@ fn show(
     let differs = |f: &&Found| f.as_expected == Some(false);
     for f in found.iter().filter(differs) {
         let expected = f.expected.unwrap_or("nothing");
-        let line = progress::summary(&f.report);
+        let line = recorded::progress(&f.name, &f.report).found();
         crate::output::note!("kmodcheck: {}: found {line}, expected {expected}", f.name);
     }
     let complete = found.iter().filter(|f| decided(&f.report)).count();

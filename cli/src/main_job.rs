@@ -6,10 +6,10 @@ use kmodcheck_explore::{End, Limits};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::check::Trace;
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod, check_name, map_name};
 use kmodcheck_properties::recorded::{self, Compared, Difference};
 use kmodcheck_properties::theorem::{self, Needed, Outcome, Standing};
+use kmodcheck_properties::verdict::Trace;
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
 
@@ -182,12 +182,12 @@ fn print_vacuous(reports: &[CellReport]) {
 }
 
 fn print_differences(found: &Found) {
-    let compared = found.reports.iter().map(recorded::compare);
+    let compared = found.reports.iter().map(|r| recorded::MAIN.compare(&recorded::cell(r)));
     let same = compared.filter(|c| *c == Compared::AsRecorded).count();
     if !found.differences.is_empty() {
         output::print("Cells that differ from the record:");
         for d in &found.differences {
-            let recorded = d.recorded.unwrap_or("nothing recorded");
+            let recorded = d.recorded.as_deref().unwrap_or("nothing recorded");
             output::print(&format!("recorded {recorded}\nfound    {}", d.found));
         }
     }
@@ -242,7 +242,7 @@ fn print_theorem(standings: &[Standing]) -> Vec<(Cell, Property, Trace)> {
 }
 
 fn recorded_mutants(cell: &Cell) -> Vec<(char, &'static str)> {
-    recorded::mutants(&cell.to_string()).collect()
+    recorded::MAIN.mutants(&cell.to_string()).collect()
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmodcheck_explore::Limits;
-use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
+use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
 
 use crate::Failure;
 use crate::args::Arguments;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::check::{Answer, Decisions, Trace};
-use kmodcheck_properties::stuck::in_words;
+use kmodcheck_properties::sleepers::in_words;
+use kmodcheck_properties::verdict::{Answer, Decisions, Trace};
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::file::TraceFile;

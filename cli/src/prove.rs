@@ -3,10 +3,10 @@
 use kmodcheck_explore::Options;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
-use kmodcheck_properties::prove::{self, AnyNumber, Effort, Report};
-use kmodcheck_properties::recorded::Compared;
-use kmodcheck_properties::{Property, Verdict, recorded};
+use kmodcheck_properties::any_number::{self, AnyNumber, Effort, Report};
+use kmodcheck_properties::grand::{GrandCell, System};
+use kmodcheck_properties::recorded::{self, ANY_NUMBER, Compared};
+use kmodcheck_properties::{Property, Verdict, safety};
 use serde::Serialize;
 
 use crate::args::{Arguments, Prove};
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
     };
     let bar = progress::bar(systems.len());
     let threads = options::threads(arguments);
-    let reports = prove::prove_all(&scenarios, threads, &effort, &|_| bar.inc(1));
+    let reports = any_number::prove_all(&scenarios, threads, &effort, &|_| bar.inc(1));
     bar.finish_and_clear();
     let count = systems.len();
     let mut found = Vec::new();
@@ -79,13 +79,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             }
         }
     }
-    let differences: Vec<String> = found
-        .iter()
-        .filter(|f| !f.cells.is_empty())
-        .filter(|f| matches!(prove::compare(&f.name, &f.report), Compared::Differs(_)))
-        .map(|f| format!("{} | {}", f.name, prove::summary(&f.report)))
-        .collect();
-    let complete = found.iter().filter(|f| prove::is_complete(&f.report)).count();
+    let lines = (found.iter().filter(|f| !f.cells.is_empty()))
+        .map(|f| recorded::any_number(&f.name, &f.report))
+        .filter(|line| matches!(ANY_NUMBER.compare(line), Compared::Differs(_)));
+    let differences: Vec<String> = lines.map(|line| line.to_string()).collect();
+    let complete = found.iter().filter(|f| f.report.is_complete()).count();
     if arguments.json {
         output::print_json(&json(asked, &found, &differences));
     } else {
@@ -182,7 +180,7 @@ fn print_one(asked: &Prove, found: &Found) {
         | AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), .. } =
             report.answer(property)
         {
-            let scenario = prove::with_callers(scenario, *callers);
+            let scenario = safety::with_callers(scenario, *callers);
             let text = output::trace_text(property, &scenario, trace);
             let head = match callers {
                 0 => "As it is".to_owned(),
@@ -196,7 +194,7 @@ fn print_one(asked: &Prove, found: &Found) {
 
 /// The recorded fault of the model that makes false what holds.
 fn mutant(name: &str, property: Property) -> String {
-    let recorded = recorded_mutants(name).find(|(letter, _)| *letter == property.letter());
+    let recorded = ANY_NUMBER.mutants(name).find(|(letter, _)| *letter == property.letter());
     match recorded {
         Some((_, recorded::NO_MUTANT)) => {
             ", and under every recorded fault of the model".to_owned()
@@ -210,7 +208,7 @@ fn print_sums(asked: &Prove, found: &[Found]) {
     let properties = grand::properties(&asked.matrix);
     let answers = || {
         found.iter().flat_map(|f| {
-            let safety = properties.iter().filter(|p| prove::is_safety(**p));
+            let safety = properties.iter().filter(|p| p.is_safety());
             safety.map(move |p| (f, *p, f.report.answer(*p)))
         })
     };
@@ -294,7 +292,7 @@ struct AnswerJson {
 
 fn answer_json(scenario: &Scenario, property: Property, answer: &AnyNumber) -> AnswerJson {
     let trace = |callers, trace| {
-        let scenario = prove::with_callers(scenario, callers);
+        let scenario = safety::with_callers(scenario, callers);
         Some(output::trace_json(property, &scenario, trace))
     };
     let json = |verdict, callers, trace, why| AnswerJson {

@@ -183,7 +183,7 @@ fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<
         output::print(&columns::render(&scenario, &trace));
         return Ok(Ended::AsExpected);
     };
-    if kmodcheck_properties::check::confirm(&model, property, &trace).is_err() {
+    if kmodcheck_properties::verdict::confirm(&model, property, &trace).is_err() {
         return Err(format!("walk {number} does not violate {}", property.name()).into());
     }
     if let Asked::Generated(space) = on {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 pub(crate) fn build() -> Build {
     let mut all = Sha256::new();
     for sources in [
+        kmodcheck_indexes::SOURCES,
         kmodcheck_model::SOURCES,
         kmodcheck_explore::SOURCES,
         kmodcheck_sim::SOURCES,

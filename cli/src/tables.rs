@@ -5,14 +5,14 @@ use comfy_table::{ContentArrangement, Table, presets};
 use kmodcheck_explore::End;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
-use kmodcheck_properties::check::Decisions;
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod, check_name, map_name};
+use kmodcheck_properties::verdict::Decisions;
 use kmodcheck_properties::{Property, Report, Verdict, recorded};
 
 use crate::output;
 
 /// The property of an entry's first lines.
-pub(crate) const HEADLINE: Property = Property::NoFalseSuccess;
+pub(crate) const HEADLINE: Property = Property::HEADLINE;
 
 /// Said of a cell that a run ended before.
 const NOT_EXPLORED: &str = "not explored";
@@ -37,7 +37,8 @@ pub(crate) fn verdicts(reports: &[CellReport], naming: Naming) -> Table {
             lines.push(violated.join(" "));
         }
         let cell = report.cell.to_string();
-        let unviolated: Vec<String> = recorded::mutants(&cell)
+        let unviolated: Vec<String> = recorded::MAIN
+            .mutants(&cell)
             .filter(|(_, mutant)| *mutant == recorded::NO_MUTANT)
             .map(|(letter, _)| letter.to_string())
             .collect();

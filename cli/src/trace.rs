@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kmodcheck_model::Model;
 use kmodcheck_properties::Property;
-use kmodcheck_properties::check::Unconfirmed;
+use kmodcheck_properties::verdict::Unconfirmed;
 use kmodcheck_properties::witness::{Shown, Witness};
 use kmodcheck_properties::{minimal, regressions};
 use kmodcheck_sim::trace::file::TraceFile;

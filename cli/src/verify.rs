@@ -2,7 +2,7 @@
 
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, kernel, kmod};
-use kmodcheck_properties::prove::{self, Confirmed};
+use kmodcheck_properties::certificate::{self, Confirmed};
 use kmodcheck_sim::certificate::Certificate;
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failur
     for (number, file) in asked.files.iter().enumerate() {
         let name = file.display().to_string();
         let certificate = Certificate::parse(&name, &options::read(file)?)?;
-        let verdict = prove::verify(&name, &certificate)?;
+        let verdict = certificate::verify(&name, &certificate)?;
         refused += usize::from(verdict.is_err());
         if arguments.json {
             json.push(CertificateJson {

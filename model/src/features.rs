@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::ModuleState;
-
 /// What libkmod makes of `/sys/module/NAME/` without an `initstate` file in it
 /// (`kmod_module_get_initstate()`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,16 +186,6 @@ pub struct KernelFeatures {
 }
 
 impl KernelFeatures {
-    /// `finished_loading()`: gone or LIVE; and GOING, but for 6e6de3dee51a (v5.3) until
-    /// 0254127ab977.
-    pub fn finished_loading(&self, state: ModuleState) -> bool {
-        match state {
-            ModuleState::Absent | ModuleState::Live => true,
-            ModuleState::Going => self.listed_name != ListedName::WaitsForGoing,
-            ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain => false,
-        }
-    }
-
     /// Linux v4.9.
     pub const V4_9: Self = Self {
         sanity_check: SanityCheck::None,

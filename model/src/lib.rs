@@ -7,7 +7,7 @@
 //!
 //! - [`kernel`]: `__request_module()` and the proposed checks around it, `load_module()` and
 //!   `free_module()`, `get_fs_type()`;
-//! - [`userspace`]: modprobe, and the module indexes it reads.
+//! - `userspace`: modprobe.
 //!
 //! A caller and the modprobe it waits for are one process: one of them is always waiting for the
 //! other, so their product would have the same steps in the same order.
@@ -24,7 +24,7 @@ pub mod mutant;
 pub mod presets;
 pub mod scenario;
 pub mod state;
-pub mod userspace;
+mod userspace;
 pub mod view;
 
 pub use event::Event;

@@ -252,7 +252,10 @@ pub struct Scenario {
 }
 
 /// A place in a list that the limits of a scenario ([`crate::model::validate`]) keep below 256.
-pub(crate) fn number(place: usize) -> u8 {
+///
+/// # Panics
+/// If they do not.
+pub fn number(place: usize) -> u8 {
     u8::try_from(place).expect("a scenario is within its limits")
 }
 

@@ -4,27 +4,20 @@
 // Of this crate alone: tests count in small numbers.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
-pub mod by_hand;
-pub mod certified;
-pub mod check;
-pub mod fixes;
-pub mod from_here;
-pub mod generate;
-pub mod grand;
-pub mod kmod_sh;
-pub mod matrix;
-pub mod minimal;
-pub mod progress;
+pub mod judge;
 pub mod property;
-pub mod prove;
-pub mod recorded;
-pub mod regressions;
-pub mod sample;
-pub mod stuck;
-pub mod theorem;
-pub mod witness;
+pub mod record;
+pub mod runs;
+pub mod systems;
 
-pub use check::{Answer, Report, Verdict, check};
+pub use judge::{
+    any_number, certificate, from_here, progress, results, safety, sleepers, verdict, witness,
+};
+pub use record::{certified, recorded, regressions, theorem};
+pub use runs::{by_hand, minimal, sample};
+pub use systems::{fixes, generate, grand, hard_cases, kmod_sh, matrix};
+
+pub use judge::verdict::{Answer, Report, Verdict, check};
 pub use property::{Property, View};
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was

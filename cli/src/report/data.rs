@@ -368,7 +368,7 @@ fn trace_data(told: &Told, numbered: &mut Numbered) -> TraceData {
 
 fn cell_data(report: &CellReport, traces: &[Option<usize>]) -> CellData {
     let cell = &report.cell;
-    let mutants: Vec<(char, &str)> = recorded::mutants(&cell.to_string()).collect();
+    let mutants: Vec<(char, &str)> = recorded::MAIN.mutants(&cell.to_string()).collect();
     let mutant = |p: Property| mutants.iter().find(|(l, _)| *l == p.letter()).map(|(_, m)| *m);
     let runs = report
         .reports

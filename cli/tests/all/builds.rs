@@ -31,6 +31,7 @@ fn the_digest_is_of_the_sources_and_of_nothing_else() {
     fs::copy(root.join("Cargo.lock"), &lock).unwrap();
     let digest = |sources: &Path| crate::build::digest(sources, Some(&lock));
     for (of, found) in [
+        ("indexes", kmodcheck_indexes::SOURCES),
         ("model", kmodcheck_model::SOURCES),
         ("sim", kmodcheck_sim::SOURCES),
         ("sim/explore", kmodcheck_explore::SOURCES),

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::run;
+use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_properties::Property;
+use kmodcheck_properties::any_number::{AnyNumber, Effort, prove};
+use kmodcheck_properties::certificate::{Confirmed, verify};
 use kmodcheck_properties::certified::CERTIFIED;
-use kmodcheck_properties::prove::{self, AnyNumber, Confirmed, Effort};
 use kmodcheck_sim::certificate::Certificate;
 use serde_json::{Value, json};
 
@@ -17,16 +19,8 @@ fn certificate() -> Certificate {
 }
 
 fn confirmed(certificate: &Certificate) -> Result<Confirmed, String> {
-    let verdict = prove::verify("file", certificate).map_err(|error| error.to_string())?;
+    let verdict = verify("file", certificate).map_err(|error| error.to_string())?;
     verdict.map_err(|refused| refused.to_string())
-}
-
-/// What is said of a certificate that was changed and sealed anew.
-fn said(change: impl FnOnce(&mut Certificate)) -> String {
-    let mut certificate = certificate();
-    change(&mut certificate);
-    certificate.seal();
-    confirmed(&certificate).expect_err("the change is not believed")
 }
 
 /// What could stand in a value's place.
@@ -84,7 +78,7 @@ fn places(value: &Value, at: &str, kind: &str, found: &mut Vec<(String, String)>
 /// What is believed of a changed scenario, the prover says of it, too.
 fn prover_agrees(certificate: &Certificate, confirmed: &Confirmed) {
     let effort = Effort { options: Options::default(), callers: 3, certificate: false };
-    let report = prove::prove(&certificate.scenario, None, &effort).expect("it was modelled");
+    let report = prove(&certificate.scenario, None, &effort).expect("it was modelled");
     for (property, _) in &confirmed.properties {
         let answer = report.answer(*property);
         assert!(matches!(answer, AnyNumber::Holds { .. }), "{property:?}: {answer:?}");
@@ -98,6 +92,9 @@ fn each_field_is_derived_compared_or_refused() {
     let original = confirmed(&same).expect("a recorded certificate");
     let mut found = Vec::new();
     places(&whole, "", "", &mut found);
+    let all = found.len();
+    let found = some_of(40, found);
+    let is_whole = found.len() == all;
     let mut believed: BTreeMap<String, usize> = BTreeMap::new();
     let (mut refused, mut unsealed, mut altered) = (BTreeSet::new(), BTreeSet::new(), 0);
     for (at, kind) in &found {
@@ -148,6 +145,9 @@ fn each_field_is_derived_compared_or_refused() {
         let may = ["/scenario", "/places/*/excluded", "/anonymous"];
         assert!(kind == "/properties" || may.iter().any(|m| kind.starts_with(m)), "{kind}");
     }
+    if !is_whole {
+        return;
+    }
     let fields = whole.as_object().expect("a struct");
     for name in fields.keys().filter(|name| *name != "scenario") {
         assert!(refused.contains(format!("/{name}").as_str()), "{name} may be anything");
@@ -158,78 +158,87 @@ fn each_field_is_derived_compared_or_refused() {
 /// A proof for other switches is believed only if it is one.
 #[test]
 fn what_is_believed_with_other_switches_is_so() {
-    let (mut other, mut refused) = (0, 0);
-    for switch in SWITCHES {
-        for value in switch.values {
-            let mut certificate = certificate();
-            if switch.get(&certificate.scenario.features) == *value {
-                continue;
-            }
-            assert!(switch.set(&mut certificate.scenario.features, value));
-            certificate.seal();
-            other += 1;
-            match confirmed(&certificate) {
-                Ok(confirmed) => prover_agrees(&certificate, &confirmed),
-                Err(_) => refused += 1,
-            }
+    let values = SWITCHES.iter().flat_map(|switch| switch.values.iter().map(move |v| (switch, *v)));
+    let now = certificate().scenario.features;
+    let others: Vec<_> = values.filter(|(switch, value)| switch.get(&now) != *value).collect();
+    assert!(others.len() > 20);
+    let refused = for_all(&some_of(8, others), |(switch, value)| {
+        let mut certificate = certificate();
+        assert!(switch.set(&mut certificate.scenario.features, value));
+        certificate.seal();
+        match confirmed(&certificate) {
+            Ok(confirmed) => prover_agrees(&certificate, &confirmed),
+            Err(_) => return true,
         }
-    }
-    assert!(other > 20 && refused > 5, "{refused} of {other} refused");
+        false
+    });
+    let number = refused.iter().filter(|refused| **refused).count();
+    assert!(number * 4 > refused.len(), "{number} of {} refused", refused.len());
 }
+
+/// What is changed, and how what is said of it begins.
+type Change = (&'static (dyn Fn(&mut Certificate) + Sync), &'static str);
 
 #[test]
 fn what_a_certificate_says_of_itself_is_compared() {
-    let says = |said: String, what: &str| assert!(said.starts_with(what), "{said}");
-    let statement = "properties[0].statement: found \"Everything is fine, for ever.\", expected \"A \
-                     waiting request_module() that returns 0: every module";
-    says(
-        said(|c| c.properties[0].statement = "Everything is fine, for ever.".to_owned()),
-        statement,
-    );
-    let other = said(|c| c.properties[0].statement = c.properties[1].statement.clone());
-    says(other, "properties[0].statement: found \"A waiting");
-    let nothing = "assumes[0]: found nothing, expected \"sequentially consistent\"";
-    says(said(|c| c.assumes.clear()), nothing);
-    says(said(|c| c.assumes.push("good will".to_owned())), "assumes[3]: found \"good will\", exp");
-    says(said(|c| c.assumes.swap(0, 1)), "assumes[0]: found \"any number of callers");
-    let none = "properties: found none, expected at least one that is proved";
-    says(said(|c| c.properties.clear()), none);
-    let twice = "properties: found no-false-success twice, expected each at most once";
-    says(said(|c| c.properties.push(c.properties[0].clone())), twice);
-    says(
-        said(|c| c.properties.swap(0, 1)),
-        "properties[0].name: found \"no-false-success-strong\"",
-    );
-    let of = |property: Property| {
-        said(|c| {
-            c.properties[0].name = property.name().to_owned();
-            c.properties[0].statement = property.statement().to_owned();
-        })
-    };
-    let applies = |name: &str| {
-        format!(
-            "properties: found {name}, expected only what speaks of something that this scenario"
-        )
-    };
-    says(of(Property::GetFsTypeFindsIt), &applies("get-fs-type-finds-it"));
-    says(of(Property::NoNeedlessUserspace), &applies("no-needless-userspace"));
-    says(of(Property::UdevFindsItInitialised), &applies("udev-finds-it-initialised"));
-    says(
-        of(Property::NobodySleepsForEver),
-        "file: found property 'nobody-sleeps-for-ever', expected",
-    );
-    // There is one way to write a proof down.
-    says(
-        said(|c| c.places[0].shared = "00".to_owned()),
-        "places[0].shared: found \"00\", expected",
-    );
-    says(said(|c| c.places.swap(0, 1)), "places[0]");
-    says(said(|c| c.tags.push(c.tags[0])), "tags[");
-    says(
-        said(|c| c.format = "other".to_owned()),
-        "format: found \"other\", expected \"kmodcheck-cer",
-    );
-    says(said(|c| c.version += 1), "version: found 3, expected 2");
+    const CHANGES: &[Change] = &[
+        (
+            &|c| c.properties[0].statement = "Everything is fine, for ever.".to_owned(),
+            "properties[0].statement: found \"Everything is fine, for ever.\", expected \"A \
+             waiting request_module() that returns 0: every module",
+        ),
+        (
+            &|c| c.properties[0].statement = c.properties[1].statement.clone(),
+            "properties[0].statement: found \"A waiting",
+        ),
+        (&|c| c.assumes.clear(), "assumes[0]: found nothing, expected \"sequentially consistent\""),
+        (
+            &|c| c.assumes.push("good will".to_owned()),
+            "assumes[3]: found \"good will\", expected nothing",
+        ),
+        (&|c| c.assumes.swap(0, 1), "assumes[0]: found \"any number of callers"),
+        (&|c| c.properties.clear(), "properties: found none, expected at least one that is proved"),
+        (
+            &|c| c.properties.push(c.properties[0].clone()),
+            "properties: found no-false-success twice, expected each at most once",
+        ),
+        (&|c| c.properties.swap(0, 1), "properties[0].name: found \"no-false-success-strong\""),
+        (
+            &|c| says(c, Property::GetFsTypeFindsIt),
+            "properties: found get-fs-type-finds-it, expected only what speaks of something that",
+        ),
+        (
+            &|c| says(c, Property::NoNeedlessUserspace),
+            "properties: found no-needless-userspace, expected only what speaks of something that",
+        ),
+        (
+            &|c| says(c, Property::UdevFindsItInitialised),
+            "properties: found udev-finds-it-initialised, expected only what speaks of something",
+        ),
+        (
+            &|c| says(c, Property::NobodySleepsForEver),
+            "file: found property 'nobody-sleeps-for-ever', expected",
+        ),
+        // There is one way to write a proof down.
+        (&|c| c.places[0].shared = "00".to_owned(), "places[0].shared: found \"00\", expected"),
+        (&|c| c.places.swap(0, 1), "places[0]"),
+        (&|c| c.tags.push(c.tags[0]), "tags["),
+        (&|c| c.format = "other".to_owned(), "format: found \"other\", expected \"kmodcheck-cer"),
+        (&|c| c.version += 1, "version: found 3, expected 2"),
+    ];
+    for_all(&some_of(6, CHANGES), |(change, begins)| {
+        let mut certificate = certificate();
+        change(&mut certificate);
+        certificate.seal();
+        let said = confirmed(&certificate).expect_err("the change is not believed");
+        assert!(said.starts_with(begins), "{said}");
+    });
+}
+
+/// The first property of a certificate becomes another one.
+fn says(certificate: &mut Certificate, property: Property) {
+    certificate.properties[0].name = property.name().to_owned();
+    certificate.properties[0].statement = property.statement().to_owned();
 }
 
 /// What is written has every field.
@@ -251,7 +260,7 @@ fn what_is_vacuous_is_told() {
     let certificate = certificate();
     let proved = confirmed(&certificate).expect("a recorded certificate");
     let effort = Effort { options: Options::default(), callers: 3, certificate: false };
-    let report = prove::prove(&certificate.scenario, None, &effort).expect("provable");
+    let report = prove(&certificate.scenario, None, &effort).expect("provable");
     let mut vacuous = 0;
     for (property, met) in &proved.properties {
         assert_eq!(

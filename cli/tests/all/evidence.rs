@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::{Run, run};
+use crate::sample::some_of;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -143,8 +144,11 @@ fn by_hand_what_cannot_be_done() {
 fn the_report_is_one_small_file_the_same_each_time() {
     let directory = TempDir::new().unwrap();
     let one = directory.path().join("one.html");
-    run(&["report", "--out", text(&one)]).exits(0);
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../properties/certificates");
+    run(&["report", "--certificates", own, "--out", text(&one)]).exits(0);
     let html = fs::read_to_string(&one).unwrap();
+    // It lists certificates and says that it has not checked them.
+    assert!(html.contains("This page has not checked them"));
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
     for network in ["src=\"http", "href=\"http", "src=\"//", "@import", "url("] {
         assert!(!html.contains(network), "it asks the network: {network}");
@@ -171,9 +175,12 @@ fn the_report_is_one_small_file_the_same_each_time() {
             assert_eq!(told, steps, "{cell}");
         }
     }
-    let two = directory.path().join("two.html");
-    run(&["report", "--out", text(&two), "--threads", "1"]).exits(0);
-    assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap(), "the reports differ");
+    for threads in some_of(0, ["1"]) {
+        let two = directory.path().join("two.html");
+        let again = ["report", "--certificates", own, "--out", text(&two), "--threads", threads];
+        run(&again).exits(0);
+        assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap(), "the reports differ");
+    }
 }
 
 #[test]
@@ -188,7 +195,7 @@ fn no_report_without_every_cell() {
     assert!(!evidence.exists());
 }
 
-/// The report lists certificates and says that it has not checked them; what is none is refused.
+/// What is no certificate is refused.
 #[test]
 fn no_report_takes_anything_for_a_certificate() {
     let directory = TempDir::new().unwrap();
@@ -197,10 +204,6 @@ fn no_report_takes_anything_for_a_certificate() {
     let certificates = ["report", "--certificates", text(directory.path()), "--out", text(&out)];
     run(&certificates).refuses(&["proof.json:1:", "missing field `format`"]);
     assert!(!out.exists());
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../properties/certificates");
-    run(&["report", "--certificates", own, "--out", text(&out)]).exits(0);
-    let html = fs::read_to_string(&out).unwrap();
-    assert!(html.contains("This page has not checked them"));
 }
 
 /// Every file under a directory, by its path.
@@ -219,13 +222,17 @@ fn files(directory: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>, root: &Path) {
 #[test]
 fn the_evidence_is_the_same_bytes_each_time() {
     let directory = TempDir::new().unwrap();
-    let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
+    let one = directory.path().join("one");
     run(&["evidence", "--out", text(&one)]).exits(0);
-    run(&["evidence", "--out", text(&two), "--threads", "1"]).exits(0);
-    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut first = Vec::new();
     files(&one, &mut first, &one);
-    files(&two, &mut second, &two);
-    assert!(first == second, "the evidence differs");
+    for threads in some_of(0, ["1"]) {
+        let two = directory.path().join("two");
+        run(&["evidence", "--out", text(&two), "--threads", threads]).exits(0);
+        let mut second = Vec::new();
+        files(&two, &mut second, &two);
+        assert!(first == second, "the evidence differs");
+    }
     let readme = fs::read_to_string(one.join("README.md")).unwrap();
     assert!(readme.contains("| SHA-256 of the model"), "{readme}");
     let theorems = fs::read_to_string(one.join("theorems.md")).unwrap();

@@ -13,6 +13,7 @@ mod dependencies;
 mod engine;
 mod evidence;
 mod flags;
+mod imports;
 mod limits;
 mod main_job;
 mod output;
@@ -20,6 +21,9 @@ mod prove;
 mod replay;
 mod reproduce;
 mod results;
+#[path = "../../../sim/explore/tests/common/sample.rs"]
+#[allow(dead_code)]
+mod sample;
 mod scale;
 mod scenarios;
 mod serve;

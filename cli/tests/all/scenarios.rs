@@ -191,7 +191,8 @@ fn bad_arguments_are_refused() {
 
 #[test]
 fn switches_apply_to_real_modules_too() {
-    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/fixtures/debian-6.1");
+    let modules =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../indexes/tests/fixtures/debian-6.1");
     let check = ["check", "--modules", modules.to_str().unwrap(), "--fs", "ext3"];
     let verify = ["--kernel", "v4.9+verify", "--property", "no-false-success"];
     let violated = |more: &[&str]| {

@@ -13,8 +13,8 @@ use kmodcheck_model::scenario::{
     Action, Actor, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,
 };
 use kmodcheck_model::{Event, Model, presets};
-use kmodcheck_properties::check::{check, confirm};
 use kmodcheck_properties::property::View;
+use kmodcheck_properties::verdict::{check, confirm};
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::trace::file::TraceFile;
 use kmodcheck_sim::trace::ftrace::{About, Recording};

@@ -11,14 +11,15 @@ use serde_json::Value;
 const ARCHITECTURE: &str = include_str!("../../../docs/architecture.md");
 
 /// The arrows of docs/architecture.md: what each crate may depend on of ours, tests included.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("explore", &[]),
+    ("indexes", &[]),
     ("model", &[]),
     ("runtime", &[]),
     ("sim-kernel", &["model", "runtime"]),
-    ("sim", &["explore", "model"]),
+    ("sim", &["explore", "indexes", "model"]),
     ("properties", &["explore", "model", "sim"]),
-    ("cli", &["explore", "model", "properties", "sim"]),
+    ("cli", &["explore", "indexes", "model", "properties", "sim"]),
     ("benches", &["explore", "model", "properties", "sim"]),
 ];
 
@@ -137,7 +138,27 @@ fn every_package_is_tested() {
     let tests: Vec<&str> = ci.lines().filter(|l| l.starts_with("cargo test")).collect();
     let all = ["cargo test --quiet --no-run", "cargo test --quiet"];
     assert_eq!(tests, all, ".ci/run tests something else");
+    let (before, _) = ci.split_once("\ncargo test").expect("it tests");
+    assert!(before.contains("\nexport KMODCHECK_ALL=1\n"), ".ci/run tests a sample");
+    assert!(
+        !ci.contains("unset") && ci.matches("KMODCHECK_ALL=").count() == 1,
+        ".ci/run: a sample"
+    );
     assert!(include_str!("../../../README.md").contains("    cargo test "));
+}
+
+/// Whether everything is gone through is asked in one place.
+#[test]
+fn one_function_takes_samples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let all = ["benches", "cli", "indexes", "model", "properties", "sim"]
+        .map(|folder| code(&root.join(folder)));
+    let asks = |(file, code): &(String, String)| {
+        code.contains(concat!("(\"KMODCHECK", "_ALL\")")).then(|| file.clone())
+    };
+    let asking: Vec<String> = all.iter().flatten().filter_map(asks).collect();
+    let only = root.join("sim/explore/tests/common/sample.rs").display().to_string();
+    assert_eq!(asking, [only]);
 }
 
 /// `cargo run` without arguments runs the command, also once there is a second binary.
@@ -172,7 +193,9 @@ fn code(folder: &Path) -> Vec<(String, String)> {
 fn no_stream_and_no_thread_is_taken_for_granted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = 0;
-    for folder in ["cli/src", "properties/src", "sim/src", "sim/explore/src", "model/src"] {
+    for folder in
+        ["cli/src", "properties/src", "sim/src", "sim/explore/src", "model/src", "indexes/src"]
+    {
         for (file, code) in code(&root.join(folder)) {
             for what in ["println!(", "print!(", "thread::spawn(", "scope.spawn("] {
                 assert!(!code.contains(what), "{file}: {what}");

@@ -2,7 +2,7 @@
 //! `free_module()`, `delete_module()`, each step a function with the kernel's name for it.
 
 use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
-use crate::features::ListedName;
+use crate::features::{KernelFeatures, ListedName};
 use crate::kernel::{after, kmod};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
@@ -185,6 +185,18 @@ pub(crate) fn add_unformed_module(mut step: Step<'_>) {
         Claim::Busy => returned(&step.who, Finit::Failed, step.task),
     };
     step.to(Event::AddUnformed { module, state, early: false, then }, task);
+}
+
+impl KernelFeatures {
+    /// `finished_loading()`: gone or LIVE; and GOING, but for 6e6de3dee51a (v5.3) until
+    /// 0254127ab977.
+    pub fn finished_loading(&self, state: ModuleState) -> bool {
+        match state {
+            ModuleState::Absent | ModuleState::Live => true,
+            ModuleState::Going => self.listed_name != ListedName::WaitsForGoing,
+            ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain => false,
+        }
+    }
 }
 
 /// `wait_event_interruptible(module_wq, finished_loading(name))`. Queueing comes before the test, so

@@ -1,7 +1,3 @@
-//! kmod's side: modprobe, and the module indexes it reads.
+//! kmod's side: modprobe.
 
-pub mod closure;
-pub mod coverage;
-pub mod glob;
-pub mod index;
 pub(crate) mod modprobe;

@@ -5,8 +5,8 @@
 use kmodcheck_explore::Options;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
-use kmodcheck_properties::check::check_all;
 use kmodcheck_properties::matrix::{Cell, Kmod};
+use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::{Property, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

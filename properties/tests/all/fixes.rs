@@ -3,6 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::sample::sample;
 use kmodcheck_explore::Limits;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::Features;
@@ -30,7 +31,7 @@ fn answer_within(
         environment,
         namings: Naming::ALL.to_vec(),
         property,
-        max_size: 3,
+        max_size: sample(2, 3).seeds().end as usize,
     };
     let interrupt = AtomicBool::new(false);
     fixes(&question, 2, limits, &interrupt, &|_, _| {}).expect("nobody interrupts")

@@ -5,32 +5,35 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
+use crate::common::{CANDIDATES, recording};
+use crate::sample::{for_all, some_of};
 use kmodcheck_explore::{Limits, Options};
-use kmodcheck_model::{Model, builtin::Environment};
-use kmodcheck_properties::check::check_all;
-use kmodcheck_properties::grand::{self, GrandCell, System};
-use kmodcheck_properties::recorded::Compared;
-use kmodcheck_properties::{Property, Report, recorded};
+use kmodcheck_model::{Model, Mutant, builtin::Environment};
+use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
+use kmodcheck_properties::recorded::{self, Compared, GRAND};
+use kmodcheck_properties::verdict::check_all;
+use kmodcheck_properties::{Property, Report, Verdict};
 
 #[test]
 fn grand_matrix_is_as_recorded() {
     let systems = System::of(&GrandCell::all());
+    let names: Vec<String> = systems.iter().map(System::name).collect();
+    assert!(recording() || GRAND.names().eq(names));
+    let systems = some_of(100, systems);
     let reports = grand::run(systems, 2, Limits::default(), &AtomicBool::new(false), &|_| {})
         .expect("nobody interrupts");
-    let found: Vec<String> = reports.iter().map(grand::SystemReport::line).collect();
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+    let found: Vec<recorded::Line> = reports.iter().map(recorded::system).collect();
+    if recording() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand.txt");
-        std::fs::write(path, found.join("\n") + "\n").expect("the record can be written");
+        let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
         return;
     }
-    let recorded: Vec<&str> = grand::RECORDED.lines().collect();
-    for (found, recorded) in found.iter().zip(&recorded) {
-        assert_eq!(found, recorded);
+    for line in found {
+        assert_eq!(GRAND.compare(&line), Compared::AsRecorded);
     }
-    assert_eq!(found.len(), recorded.len());
 }
 
 /// Of what was cut only the verdicts that were reached are compared: none of them is no difference, and
@@ -44,24 +47,42 @@ fn what_was_cut_is_no_difference_and_hides_none() {
         let limits = Limits { states: Some(states), ..Limits::default() };
         let options = Options { symmetry: true, limits, ..Options::default() };
         let report = check_all(&system.model(mutant), &options).unwrap();
-        grand::SystemReport { system: system.clone(), report }.compare()
+        GRAND.compare(&recorded::system(&SystemReport { system: system.clone(), report }))
     };
     assert_eq!(compared(None, 1 << 20), Compared::AsRecorded);
     assert_eq!(compared(None, 100), Compared::Cut);
-    let old_rule = Some(kmodcheck_model::Mutant::OldRule);
+    let old_rule = Some(Mutant::OldRule);
     assert_eq!(compared(old_rule, 10), Compared::Cut);
     assert!(matches!(compared(old_rule, 300), Compared::Differs(_)));
 }
 
+/// The properties of `report` that hold with their premise met.
+fn holding(report: &Report) -> impl Iterator<Item = Property> {
+    let met = |a: &&kmodcheck_properties::Answer| a.verdict == Verdict::Holds { premise_met: true };
+    report.answers.iter().filter(met).map(|a| a.property)
+}
+
+/// Which of `properties` are violated in `system` under `mutant`.
+fn violated_under(system: &System, mutant: Mutant, properties: &[Property]) -> Vec<Property> {
+    let wanted = properties.iter().fold(0, |mask, p| mask | 1 << *p as u64);
+    // Whether somebody is stuck takes the whole search.
+    let whole = wanted & 1 << Property::NobodySleepsForEver as u64 != 0;
+    let stop_when_violated = if whole { 0 } else { wanted };
+    let options = Options { symmetry: true, stop_when_violated, ..Options::default() };
+    let report = check_all(&system.model(Some(mutant)), &options).expect("the states fit");
+    let violated = |p: &Property| matches!(report.answer(*p).verdict, Verdict::Violated(_));
+    properties.iter().copied().filter(violated).collect()
+}
+
 /// The mutants of one system, as recorded: each property's letter and the mutant's name.
 fn mutants(system: &System, report: &Report) -> String {
-    let mut open: Vec<Property> = grand::holding(report).collect();
+    let mut open: Vec<Property> = holding(report).collect();
     let mut found: Vec<(Property, String)> = Vec::new();
-    for mutant in grand::CANDIDATES {
+    for mutant in CANDIDATES {
         if open.is_empty() {
             break;
         }
-        let violated = grand::violated_under(system, mutant, &open);
+        let violated = violated_under(system, mutant, &open);
         open.retain(|p| !violated.contains(p));
         found.extend(violated.into_iter().map(|p| (p, mutant.to_string())));
     }
@@ -72,46 +93,26 @@ fn mutants(system: &System, report: &Report) -> String {
     format!("{} | {}", system.name(), pairs.join(" "))
 }
 
-/// Calls `work` for each index on both cores.
-fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count {
-                        break;
-                    }
-                    let result = work(index);
-                    results.lock().unwrap()[index] = Some(result);
-                }
-            });
-        }
-    });
-    results.into_inner().unwrap().into_iter().map(Option::unwrap).collect()
-}
-
 #[test]
 fn every_recorded_holds_is_violated_under_its_mutant() {
     let systems = System::of(&GrandCell::all());
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
-        let lines = in_parallel(systems.len(), |i| {
+    if recording() {
+        let lines = for_all(&systems, |system| {
             let options = Options { symmetry: true, ..Options::default() };
-            mutants(&systems[i], &check_all(&systems[i].model(None), &options).unwrap())
+            mutants(system, &check_all(&system.model(None), &options).unwrap())
         });
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/grand-mutants.txt");
         std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
         return;
     }
-    let recorded: Vec<&str> = grand::MUTANTS.lines().collect();
+    let recorded: Vec<&str> = GRAND.mutants.lines().collect();
     assert_eq!(recorded.len(), systems.len());
-    let without: Vec<Vec<char>> = in_parallel(systems.len(), |i| {
-        let (name, pairs) = recorded[i].split_once(" | ").unwrap();
-        assert_eq!(name, systems[i].name());
+    let systems = some_of(100, systems.iter().zip(recorded));
+    let without: Vec<Vec<char>> = for_all(&systems, |(system, recorded)| {
+        let (name, pairs) = recorded.split_once(" | ").unwrap();
+        assert_eq!(name, system.name());
         // Every property that is recorded as holding has one.
-        let line = grand::find(name).unwrap();
+        let line = GRAND.find(name).unwrap();
         let mut holding: Vec<char> =
             line.split(' ').filter_map(|word| word.strip_suffix('+')?.chars().next()).collect();
         let mut by_mutant: BTreeMap<&str, Vec<Property>> = BTreeMap::new();
@@ -124,15 +125,15 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
         assert!(holding.is_empty(), "{name}: no mutant for {holding:?}");
         let none = by_mutant.remove("none").unwrap_or_default();
         for (mutant, properties) in by_mutant {
-            let mutant = grand::CANDIDATES.into_iter().find(|m| m.to_string() == mutant).unwrap();
-            let violated = grand::violated_under(&systems[i], mutant, &properties);
+            let mutant = CANDIDATES.into_iter().find(|m| m.to_string() == mutant).unwrap();
+            let violated = violated_under(system, mutant, &properties);
             assert_eq!(violated, properties, "{name} under {mutant}");
         }
         none.iter().map(|p| p.letter()).collect()
     });
     // What no mutant violates is true by the meaning of 'built in' (a request for built-in code may
     // return 0, and get_fs_type() finds it at its first look).
-    for (system, letters) in systems.iter().zip(without) {
+    for ((system, _), letters) in systems.iter().zip(without) {
         let built_in = system.model(None).built_in(0);
         assert!(letters.is_empty() || built_in, "{}: {letters:?}", system.name());
     }
@@ -141,12 +142,14 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
 /// Cells that count as one system come to the same, explored each by itself.
 #[test]
 fn switches_that_nothing_reads_change_nothing() {
-    let systems = System::of(&GrandCell::all());
-    let mut compared = 0;
-    for system in systems.iter().filter(|s| s.cells.len() > 1) {
-        if system.cells[0].environment == Environment::LimitTwo && system.cells.len() > 4 {
-            continue; // Large, and nothing special about it.
-        }
+    let several = |system: &System| {
+        // Of the limit's only the small ones: the others are large, and nothing special.
+        let limit = system.cells[0].environment == Environment::LimitTwo;
+        system.cells.len() > 1 && !(limit && system.cells.len() > 4)
+    };
+    let systems: Vec<_> = System::of(&GrandCell::all()).into_iter().filter(several).collect();
+    assert!(systems.len() > 100, "{}", systems.len());
+    for_all(&some_of(40, systems), |system| {
         let summary = |cell: &GrandCell| {
             let model = Model::new(cell.scenario(), None).unwrap();
             let options = Options { symmetry: true, ..Options::default() };
@@ -155,7 +158,5 @@ fn switches_that_nothing_reads_change_nothing() {
         let first = summary(&system.cells[0]);
         let last = summary(system.cells.last().unwrap());
         assert_eq!(first, last, "{}", system.name());
-        compared += 1;
-    }
-    assert!(compared > 100, "{compared}");
+    });
 }

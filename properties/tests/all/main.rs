@@ -19,6 +19,9 @@ mod race;
 mod recorded;
 mod reductions;
 mod results;
+#[path = "../../../sim/explore/tests/common/sample.rs"]
+#[allow(dead_code)]
+mod sample;
 mod saved_traces;
 mod scenarios;
 mod steps;

@@ -13,7 +13,7 @@ use kmodcheck_model::scenario::{
     Action, Actor, Init, Insert, Module, Probe, Resolution, Scenario, Target,
 };
 use kmodcheck_model::{Event, History, Model, ModuleState, Mutant, Pc};
-use kmodcheck_properties::check::{Decisions, check_all};
+use kmodcheck_properties::verdict::{Decisions, check_all};
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_properties::property::Says;

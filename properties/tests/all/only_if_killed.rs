@@ -4,8 +4,8 @@
 use kmodcheck_explore::Options;
 use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::Model;
-use kmodcheck_properties::check::confirm;
 use kmodcheck_properties::progress::{Progress, progress};
+use kmodcheck_properties::verdict::confirm;
 use kmodcheck_properties::{Property, Verdict, check};
 use kmodcheck_sim::scenario_file;
 

@@ -6,11 +6,15 @@
 
 use std::path::Path;
 
+use crate::common::recording;
+use crate::sample::some_of;
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Environment;
-use kmodcheck_properties::grand::{self, GrandCell, System};
-use kmodcheck_properties::progress::{self, HARD_CASES, Progress};
+use kmodcheck_properties::grand::{GrandCell, System};
+use kmodcheck_properties::hard_cases::HARD_CASES;
+use kmodcheck_properties::progress::{self, Progress};
+use kmodcheck_properties::recorded::{self, Compared, GRAND, PROGRESS};
 
 #[test]
 fn hard_cases_come_out_as_expected() {
@@ -34,24 +38,24 @@ fn sample(systems: Vec<System>) -> Vec<System> {
 
 #[test]
 fn verdicts_are_as_recorded() {
-    let recording = std::env::var_os("KMODCHECK_RECORD").is_some();
+    let recording = recording();
     let mut systems = System::of(&GrandCell::all());
-    assert!(recording || progress::RECORDED.lines().count() == systems.len());
+    assert!(recording || PROGRESS.names().count() == systems.len());
     if !recording {
         systems = sample(systems);
         assert!(systems.len() > 25, "{}", systems.len());
+        systems = some_of(10, systems);
     }
     let scenarios: Vec<_> = systems.iter().map(|s| s.scenario.clone()).collect();
     let reports = progress::progress_all(&scenarios, 2, &Options::default(), &|_| ());
     let mut lines = Vec::new();
     for (system, report) in systems.iter().zip(reports) {
         let report = report.expect("nobody interrupts").expect("few actors");
-        let summary = progress::summary(&report);
+        let line = recorded::progress(&system.name(), &report);
         if recording {
-            lines.push(format!("{} | {summary}", system.name()));
+            lines.push(line.to_string());
         } else {
-            let name = system.name();
-            assert_eq!(progress::recorded(&name), Some(summary.as_str()), "{name}");
+            assert_eq!(PROGRESS.compare(&line), Compared::AsRecorded);
         }
     }
     if recording {
@@ -81,10 +85,10 @@ fn the_record_agrees_with_that_of_nobody_sleeps_for_ever() {
     let (mut asleep, mut awake) = (0, 0);
     for system in System::of(&GrandCell::all()) {
         let name = system.name();
-        let line = grand::find(&name).expect("it is recorded");
+        let line = GRAND.find(&name).expect("it is recorded");
         let verdict = line.rsplit(" W").next().expect("it ends in that property");
         let stuck = verdict.starts_with(|c: char| c.is_ascii_digit() && c != '0');
-        let found = progress::recorded(&name).expect("it is recorded");
+        let found = PROGRESS.find(&name).expect("it is recorded");
         assert_eq!(found.contains(" asleep "), stuck, "{name}: {found}, W{verdict}");
         (asleep, awake) = (asleep + usize::from(stuck), awake + usize::from(!stuck));
     }

@@ -7,17 +7,19 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::common::recording;
+use crate::sample::{for_all, sample, some_of};
 use kmodcheck_explore::coverability::{Family, Minimal, Question, Setup};
 use kmodcheck_explore::{Kind, Local, Options, Product, System as _};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::{Model, Mutant};
+use kmodcheck_properties::any_number::{self, AnyNumber, Effort};
 use kmodcheck_properties::certified::{CERTIFIED, Certified};
 use kmodcheck_properties::grand::{GrandCell, System};
-use kmodcheck_properties::prove::{self, AnyNumber, Effort, Safety};
-use kmodcheck_properties::{Property, Verdict};
+use kmodcheck_properties::recorded::{self, ANY_NUMBER, Compared, GRAND};
+use kmodcheck_properties::safety::{self, Safety};
+use kmodcheck_properties::{Property, Verdict, certificate as checker};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::certificate::{Certificate, verify};
 
@@ -26,39 +28,8 @@ fn effort() -> Effort<'static> {
     Effort { options, callers: 4, certificate: false }
 }
 
-fn recording() -> bool {
-    std::env::var_os("KMODCHECK_RECORD").is_some()
-}
-
 fn file(directory: &str, name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(name)
-}
-
-/// Calls `check` with every number below `count`, on as many threads as there are processors, and
-/// gives the results in order.
-fn for_all<T: Send>(count: usize, check: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= count {
-                        break;
-                    }
-                    let result = check(i);
-                    results.lock().unwrap()[i] = Some(result);
-                }
-            });
-        }
-    });
-    results
-        .into_inner()
-        .unwrap()
-        .into_iter()
-        .map(|r| r.expect("every number was checked"))
-        .collect()
 }
 
 fn cell(
@@ -81,7 +52,7 @@ fn counted(model: &Model, callers: usize) -> BTreeSet<Minimal> {
 
 /// What exhaustive exploration of the exact model reaches, in the counted form.
 fn exhaustive(cell: GrandCell, callers: u8) -> BTreeSet<Minimal> {
-    let scenario = prove::with_callers(&cell.scenario(), callers);
+    let scenario = safety::with_callers(&cell.scenario(), callers);
     let model = Model::new(scenario, None).expect("a built-in scenario");
     let system = Processes { model: &model };
     let product = Product::new(&system).expect("few callers");
@@ -135,6 +106,7 @@ fn counted_form_reaches_what_one_to_five_callers_reach() {
         (cell(Environment::SelfRequest, Naming::Plain, "v5.3", "v20"), 3),
     ];
     for (cell, most) in cells {
+        let most = sample(3, most).seeds().end as u8;
         let model = Model::for_any_number(cell.scenario(), None).expect("a built-in scenario");
         assert_eq!(model.counts_up_to(), None);
         for callers in 1..=most {
@@ -148,7 +120,7 @@ fn counted_form_reaches_what_one_to_five_callers_reach() {
 }
 
 /// Systems of every environment, some of each.
-fn sample(systems: &[System]) -> Vec<&System> {
+fn a_few(systems: &[System]) -> Vec<&System> {
     let wanted = |(i, system): &(usize, &System)| {
         let environment = system.cells[0].environment;
         let large = matches!(environment, Environment::LimitTwo | Environment::FailRmmod);
@@ -161,20 +133,20 @@ fn sample(systems: &[System]) -> Vec<&System> {
 fn verdicts_are_as_recorded() {
     let systems = System::of(&GrandCell::all());
     if recording() {
-        let lines = for_all(systems.len(), |i| {
-            let report = prove::prove(&systems[i].scenario, None, &effort()).expect("provable");
-            format!("{} | {}", systems[i].name(), prove::summary(&report))
+        let lines = for_all(&systems, |system| {
+            let report = any_number::prove(&system.scenario, None, &effort()).expect("provable");
+            recorded::any_number(&system.name(), &report).to_string()
         });
         std::fs::write(file("recorded", "any-number.txt"), lines.join("\n") + "\n").unwrap();
         return;
     }
-    assert_eq!(prove::RECORDED.lines().count(), systems.len());
-    let sample = sample(&systems);
-    assert!(sample.len() > 50, "{}", sample.len());
-    for_all(sample.len(), |i| {
-        let report = prove::prove(&sample[i].scenario, None, &effort()).expect("provable");
-        let name = sample[i].name();
-        assert_eq!(prove::recorded(&name), Some(prove::summary(&report).as_str()), "{name}");
+    assert_eq!(ANY_NUMBER.names().count(), systems.len());
+    let systems = a_few(&systems);
+    assert!(systems.len() > 50, "{}", systems.len());
+    for_all(&some_of(15, systems), |system| {
+        let report = any_number::prove(&system.scenario, None, &effort()).expect("provable");
+        let line = recorded::any_number(&system.name(), &report);
+        assert_eq!(ANY_NUMBER.compare(&line), Compared::AsRecorded);
     });
 }
 
@@ -184,10 +156,10 @@ fn record_agrees_with_that_of_two_callers() {
     let (mut holds, mut violated, mut later) = (0, 0, 0);
     for system in System::of(&GrandCell::all()) {
         let name = system.name();
-        let any = prove::recorded(&name).unwrap_or_else(|| panic!("{name}: nothing recorded"));
-        let bounded = kmodcheck_properties::grand::find(&name).expect("it is recorded");
+        let any = ANY_NUMBER.find(&name).unwrap_or_else(|| panic!("{name}: nothing recorded"));
+        let bounded = GRAND.find(&name).expect("it is recorded");
         let callers = system.cells[0].environment.callers();
-        for property in Property::ALL.into_iter().filter(|p| prove::is_safety(*p)) {
+        for property in Property::ALL.into_iter().filter(|p| p.is_safety()) {
             let letter = property.letter();
             let find = |line: &'static str| {
                 let verdicts = line.rsplit(" | ").next().expect("a line has an end");
@@ -225,7 +197,7 @@ fn certificate(certified: &Certified) -> Certificate {
 
 fn made(certified: &Certified) -> Certificate {
     let effort = Effort { certificate: true, ..effort() };
-    let report = prove::prove(&certified.cell.scenario(), None, &effort).expect("provable");
+    let report = any_number::prove(&certified.cell.scenario(), None, &effort).expect("provable");
     report.certificate.expect("something holds")
 }
 
@@ -245,10 +217,9 @@ fn recorded_certificates_verify() {
         let proves = certificate.properties.iter().any(|p| p.name == certified.property.name());
         assert!(proves, "{name} does not prove: {words}");
     }
-    let files = distinct();
-    for_all(files.len(), |i| {
-        let (name, certificate) = (files[i].file.0, certificate(files[i]));
-        let verified = prove::verify(name, &certificate).expect("it can be read");
+    for_all(&some_of(3, distinct()), |certified| {
+        let (name, certificate) = (certified.file.0, certificate(certified));
+        let verified = checker::verify(name, &certificate).expect("it can be read");
         let verified = verified.unwrap_or_else(|refused| panic!("{name}: {refused}")).verified;
         println!("{name}: {verified:?}");
         assert!(verified.predecessors > 0 && verified.steps > 0, "{name}: {verified:?}");
@@ -267,9 +238,7 @@ fn distinct() -> Vec<&'static Certified> {
 #[test]
 fn certificates_are_made_again() {
     if !recording() {
-        let files = distinct();
-        for_all(files.len(), |i| {
-            let certified = files[i];
+        for_all(&distinct(), |certified| {
             assert_eq!(made(certified).to_json(), certified.file.1, "{}", certified.file.0);
         });
     }
@@ -279,10 +248,11 @@ fn certificates_are_made_again() {
 fn mutants_make_the_theorems_false() {
     for certified in &CERTIFIED {
         let scenario = certified.cell.scenario();
-        let faithful = prove::prove(&scenario, None, &effort()).expect("provable");
+        let faithful = any_number::prove(&scenario, None, &effort()).expect("provable");
         let answer = faithful.answer(certified.property);
         assert_eq!(*answer, AnyNumber::Holds { premise_met: true }, "{}", certified.words);
-        let faulty = prove::prove(&scenario, Some(certified.mutant), &effort()).expect("provable");
+        let faulty =
+            any_number::prove(&scenario, Some(certified.mutant), &effort()).expect("provable");
         let answer = faulty.answer(certified.property);
         assert!(
             matches!(answer, AnyNumber::Violated { .. }),
@@ -298,7 +268,7 @@ fn said(change: impl FnOnce(&mut Certificate)) -> Option<String> {
     let mut certificate = certificate(&CERTIFIED[0]);
     change(&mut certificate);
     certificate.seal();
-    let verdict = prove::verify("tampered", &certificate).expect("it can be read");
+    let verdict = checker::verify("tampered", &certificate).expect("it can be read");
     verdict.err().map(|refused| refused.to_string())
 }
 
@@ -312,8 +282,9 @@ fn tampered_certificates_are_refused() {
     // Almost each excluded element is there because another one, or the tagged part, needs it; the
     // rest is still a proof without the others.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.excluded.len()).sum::<usize>();
-    let mut needed = 0;
-    for number in 0..count {
+    let (mut needed, taken) = (0, some_of(15, 0..count));
+    let count = taken.len();
+    for number in taken {
         let said = said(|c| {
             let mut at = number;
             for place in &mut c.places {
@@ -331,7 +302,7 @@ fn tampered_certificates_are_refused() {
     assert!(needed * 10 > count * 8, "{needed} of {count} elements are needed");
     // Each tagged control state is.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.tagged.len()).sum::<usize>();
-    for number in (0..count).step_by(count / 20 + 1) {
+    for number in some_of(5, (0..count).step_by(count / 20 + 1)) {
         let said = refused(|c| {
             let mut at = number;
             for place in &mut c.places {
@@ -383,7 +354,7 @@ fn tampered_certificates_are_refused() {
     let mut changed = certificate(&CERTIFIED[0]);
     changed.scenario.name.push('!');
     let said =
-        prove::verify("tampered", &changed).expect("it can be read").unwrap_err().to_string();
+        checker::verify("tampered", &changed).expect("it can be read").unwrap_err().to_string();
     assert!(said.starts_with("digest: found"), "{said}");
 }
 
@@ -400,7 +371,7 @@ fn bad_certificates_are_errors() {
     let error = |change: &dyn Fn(&mut Certificate)| {
         let mut certificate = certificate(&CERTIFIED[0]);
         change(&mut certificate);
-        prove::verify("file", &certificate).unwrap_err().to_string()
+        checker::verify("file", &certificate).unwrap_err().to_string()
     };
     let said = error(&|c| c.places[0].shared = "zero".to_owned());
     assert_eq!(said, "file: place 0: found shared state 'zero', expected a hexadecimal number");
@@ -421,14 +392,14 @@ fn bad_certificates_are_errors() {
 #[test]
 fn author_tree_needs_three_callers_to_be_wrong_about_a_failing_dependency() {
     let cell = cell(Environment::DepFails, Naming::Plain, "v4.9+author-tree", "v20");
-    let report = prove::prove(&cell.scenario(), None, &effort()).expect("provable");
+    let report = any_number::prove(&cell.scenario(), None, &effort()).expect("provable");
     let answer = report.answer(Property::NoFalseSuccess);
     let AnyNumber::Violated { callers: 3, trace } = answer else { panic!("{answer:?}") };
-    let scenario = prove::with_callers(&cell.scenario(), 3);
+    let scenario = safety::with_callers(&cell.scenario(), 3);
     let model = Model::new(scenario, None).expect("a built-in scenario");
-    let confirmed = kmodcheck_properties::check::confirm(&model, Property::NoFalseSuccess, trace);
+    let confirmed = kmodcheck_properties::verdict::confirm(&model, Property::NoFalseSuccess, trace);
     assert_eq!(confirmed, Ok(()));
-    let two = prove::with_callers(&cell.scenario(), 2);
+    let two = safety::with_callers(&cell.scenario(), 2);
     let two = Model::new(two, None).expect("a built-in scenario");
     let options = Options { symmetry: true, ..Options::default() };
     let two = kmodcheck_properties::check(&two, &options).expect("a small state");
@@ -441,7 +412,7 @@ fn no_certificate_speaks_of_what_its_model_does_not_remember() {
     let mut forged = certificate(&CERTIFIED[0]);
     forged.properties[0].name = Property::NoFalseFailure.name().to_owned();
     forged.seal();
-    let error = prove::verify("forged", &forged).expect_err("it is refused").to_string();
+    let error = checker::verify("forged", &forged).expect_err("it is refused").to_string();
     assert!(error.contains("found property 'no-false-failure'"), "{error}");
 }
 
@@ -450,13 +421,14 @@ fn no_certificate_speaks_of_what_its_model_does_not_remember() {
 fn faults_are_not_proved_away() {
     let cell = cell(Environment::Ok, Naming::Plain, "v4.9", "v20");
     for mutant in [Mutant::OldRule, Mutant::ModprobeExitsZero, Mutant::NoModprobe] {
-        let report = prove::prove(&cell.scenario(), Some(mutant), &effort()).expect("provable");
+        let report =
+            any_number::prove(&cell.scenario(), Some(mutant), &effort()).expect("provable");
         let holds: Vec<Property> = Property::ALL
             .into_iter()
             .filter(|p| matches!(report.answer(*p), AnyNumber::Holds { .. }))
             .collect();
         for callers in 1..=3 {
-            let scenario = prove::with_callers(&cell.scenario(), callers);
+            let scenario = safety::with_callers(&cell.scenario(), callers);
             let model = Model::new(scenario, Some(mutant)).expect("a built-in scenario");
             let options = Options { symmetry: true, ..Options::default() };
             let exact = kmodcheck_properties::check(&model, &options).expect("a small state");

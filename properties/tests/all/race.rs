@@ -5,8 +5,8 @@ use kmodcheck_explore::bfs::TraceStep;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
 use kmodcheck_model::{Event, Mutant, Pc};
-use kmodcheck_properties::check::{Trace, Unconfirmed, confirm};
 use kmodcheck_properties::matrix::{Cell, Kmod};
+use kmodcheck_properties::verdict::{Trace, Unconfirmed, confirm};
 use kmodcheck_properties::{Property, Report, Verdict, check};
 
 const RACE: Cell = Cell {

@@ -5,15 +5,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::sample::{for_all, some_of};
 use kmodcheck_explore::bfs::Monitor;
 use kmodcheck_explore::{
     End, Exploration, Options, Step, Violation, Watch, explore, explore_counted, explore_reduced,
 };
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::Property;
-use kmodcheck_properties::check::confirm;
 use kmodcheck_properties::matrix::Cell;
 use kmodcheck_properties::property::View;
+use kmodcheck_properties::verdict::confirm;
 use kmodcheck_sim::Processes;
 
 /// Every property of single steps, asked of every step.
@@ -96,19 +97,10 @@ fn reductions_agree_with_the_full_search() {
     // Two callers in every 23rd cell, which meets every environment, check and map; three, which
     // are some hundred times as many states, in the first one.
     let cells = Cell::all();
-    let three = cells.iter().take(1).map(|cell| (cell, 3));
-    let work: Vec<_> = cells.iter().step_by(23).map(|cell| (cell, 2)).chain(three).collect();
-    let (next, met) = (AtomicUsize::new(0), Met::default());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((cell, callers)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    compare(cell, *callers, &met);
-                }
-            });
-        }
-    });
+    let met = Met::default();
+    let mut work = some_of(6, cells.iter().step_by(23).map(|cell| (cell, 2)));
+    work.extend(some_of(0, cells.iter().take(1).map(|cell| (cell, 3))));
+    for_all(&work, |(cell, callers)| compare(cell, *callers, &met));
     assert_eq!(met.cells.into_inner(), work.len());
     assert!(met.violations.into_inner() > 0, "nothing was violated anywhere");
     assert!(met.left_out.into_inner() > 0, "partial order left nothing out");

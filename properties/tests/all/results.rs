@@ -9,8 +9,9 @@ use crate::naive::Naive;
 use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_explore::{Kind, Limits, Options};
 use kmodcheck_model::{Model, Pc};
-use kmodcheck_properties::check::Unconfirmed;
-use kmodcheck_properties::witness::{CallResult, Witness};
+use kmodcheck_properties::results::CallResult;
+use kmodcheck_properties::verdict::Unconfirmed;
+use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, check};
 use kmodcheck_sim::{Processes, scenario_file};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kmodcheck_explore::bfs::Monitor;
 use kmodcheck_explore::{Options, Step, explore};
 use kmodcheck_model::{Event, Model, Ret};
-use kmodcheck_properties::check::check_all;
+use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::{self, Change, Expected, Loaded};

@@ -10,10 +10,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::Special;
+use crate::common::{Special, recording};
+use crate::sample::{for_all, some_of};
 use kmodcheck_explore::bfs::{Monitor, Tally};
 use kmodcheck_explore::{End, Limits, Options, Step, explore};
 use kmodcheck_model::builtin::{Environment, Naming};
@@ -37,7 +36,8 @@ struct Tried {
 }
 
 impl Tried {
-    fn of((name, scenario): (String, Scenario)) -> Self {
+    fn of((name, scenario): &(String, Scenario)) -> Self {
+        let (name, scenario) = (name.clone(), scenario.clone());
         let model = Model::new(scenario.clone(), None).expect("built-in scenarios are well formed");
         let system = Processes { model: &model };
         let found = explore(&system, &Reached { model: &model }, &OPTIONS).expect("the states fit");
@@ -155,7 +155,7 @@ fn systems() -> Vec<Tried> {
             scenarios.push((format!("{} {kernel} {kmod}", scenario.name), scenario));
         }
     }
-    parallel(scenarios.len(), |i| Tried::of(scenarios[i].clone()))
+    for_all(&scenarios, Tried::of)
 }
 
 /// Places at which nobody steps: asleep until woken, or not in the call at all.
@@ -294,29 +294,6 @@ fn effect(without: &Report, with: &Report) -> (Shows, String) {
     }
 }
 
-/// Runs `job` for each number below `n`, on two threads.
-fn parallel<T: Send>(n: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= n {
-                        break;
-                    }
-                    let result = job(i);
-                    done.lock().unwrap().push((i, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap();
-    done.sort_by_key(|(i, _)| *i);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
 /// The first system in which the fault shows most.
 fn most(fault: Mutant, systems: &[Tried]) -> (Shows, usize, String) {
     let mut best = (Shows::Nothing, 0, String::new());
@@ -338,13 +315,13 @@ fn every_fault_shows_as_recorded() {
     let reached = |pc: &&Pc| systems.iter().any(|s| s.reached.contains(pc));
     let stepless: Vec<&Pc> = Pc::ALL.iter().filter(|pc| !reached(pc)).collect();
     assert_eq!(stepless, STEPLESS.iter().collect::<Vec<_>>(), "places at which nobody steps");
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
-        let lines = parallel(faults.len(), |i| {
-            let (_, at, words) = most(faults[i], &systems);
+    if recording() {
+        let lines = for_all(&faults, |fault| {
+            let (_, at, words) = most(*fault, &systems);
             if words.is_empty() {
-                return format!("{} | {NOTHING}", faults[i]);
+                return format!("{fault} | {NOTHING}");
             }
-            format!("{} | {} | {words}", faults[i], systems[at].name)
+            format!("{fault} | {} | {words}", systems[at].name)
         });
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/steps.txt");
         std::fs::write(path, lines.join("\n") + "\n").unwrap();
@@ -354,17 +331,17 @@ fn every_fault_shows_as_recorded() {
     let recorded: Vec<&str> = lines.iter().map(|l| l.split(" | ").next().unwrap()).collect();
     let expected: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(recorded, expected, "one line for each fault");
-    parallel(faults.len(), |i| {
-        let fault = faults[i];
-        let invisible = lines[i].ends_with(NOTHING);
+    for_all(&some_of(25, faults.into_iter().zip(lines)), |(fault, line)| {
+        let fault = *fault;
+        let invisible = line.ends_with(NOTHING);
         assert_eq!(invisible, INVISIBLE.contains(&fault), "{fault}");
         if invisible {
             let (shows, at, words) = most(fault, &systems);
             assert_eq!(shows, Shows::Nothing, "{fault} in {}: {words}", systems[at].name);
             return;
         }
-        let [_, name, words] = lines[i].split(" | ").collect::<Vec<_>>()[..] else {
-            panic!("not three parts: {}", lines[i])
+        let [_, name, words] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("not three parts: {line}")
         };
         let system = systems.iter().find(|s| s.name == name).expect("one of those tried");
         let (shows, found) = effect(&system.without, &explored(&system.scenario, Some(fault)));

@@ -6,12 +6,14 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use crate::common::recording;
+use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::Mutant;
+use kmodcheck_properties::any_number::{self, AnyNumber, Effort};
 use kmodcheck_properties::certified::{CERTIFIED, Certified};
+use kmodcheck_properties::hard_cases::{HARD_CASES, HardCase};
 use kmodcheck_properties::matrix::Cell;
-use kmodcheck_properties::progress::{HARD_CASES, HardCase};
-use kmodcheck_properties::prove::{self, AnyNumber, Effort};
 use kmodcheck_properties::theorem::{CLAIMS, Claim};
 use kmodcheck_sim::certificate::Certificate;
 
@@ -110,7 +112,7 @@ fn the_page_says_what_is_proved() {
     let mut expected = with(&page, "certified", theorems.join("\n").trim_end());
     expected = with(&expected, "claims", claims.join("\n").trim_end());
     expected = with(&expected, "hard cases", format!("{head}{cases}").trim_end());
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+    if recording() {
         std::fs::write(&path, &expected).expect("the page can be written");
         return;
     }
@@ -135,29 +137,27 @@ fn no_certificate_is_left_over() {
 /// so is each of its assumptions needed.
 #[test]
 fn claims_hold_for_any_number_of_callers() {
-    let (mut holds, mut needed) = (0, 0);
-    for claim in &CLAIMS {
-        for cell in Cell::all().into_iter().filter(claim.covers) {
-            let model = cell.model(2, None);
-            let report = prove::prove(model.scenario(), None, &effort()).expect("provable");
-            let answer = report.answer(claim.property);
-            assert!(
-                matches!(answer, AnyNumber::Holds { .. }),
-                "{}: {cell}: {answer:?}",
-                claim.words
-            );
-            holds += 1;
-        }
-        for assumption in claim.assumptions {
-            let model = assumption.needed_in.model(2, None);
-            let report = prove::prove(model.scenario(), None, &effort()).expect("provable");
-            let answer = report.answer(assumption.property);
-            assert!(matches!(answer, AnyNumber::Violated { .. }), "{}: {answer:?}", claim.words);
-            needed += 1;
-        }
-    }
-    println!("{holds} times a claim holds, {needed} assumptions are needed");
-    assert!(holds > 100 && needed > 8);
+    let covered = |claim: &'static Claim| {
+        let cells = Cell::all().into_iter().filter(claim.covers);
+        cells.map(move |cell| (claim, cell))
+    };
+    let holds: Vec<_> = CLAIMS.iter().flat_map(covered).collect();
+    let needed: Vec<_> =
+        CLAIMS.iter().flat_map(|claim| claim.assumptions.iter().map(move |a| (claim, a))).collect();
+    assert!(holds.len() > 100 && needed.len() > 8);
+    for_all(&some_of(40, holds), |(claim, cell)| {
+        let model = cell.model(2, None);
+        let report = any_number::prove(model.scenario(), None, &effort()).expect("provable");
+        let answer = report.answer(claim.property);
+        let holds = matches!(answer, AnyNumber::Holds { .. });
+        assert!(holds, "{}: {cell}: {answer:?}", claim.words);
+    });
+    for_all(&needed, |(claim, assumption)| {
+        let model = assumption.needed_in.model(2, None);
+        let report = any_number::prove(model.scenario(), None, &effort()).expect("provable");
+        let answer = report.answer(assumption.property);
+        assert!(matches!(answer, AnyNumber::Violated { .. }), "{}: {answer:?}", claim.words);
+    });
 }
 
 /// What holds for any number of callers does not hold whatever the model does: under the recorded
@@ -165,15 +165,15 @@ fn claims_hold_for_any_number_of_callers() {
 #[test]
 fn each_recorded_holds_names_a_fault() {
     use kmodcheck_model::builtin::Environment;
-    use kmodcheck_properties::grand::{GrandCell, System, recorded_mutants};
+    use kmodcheck_properties::grand::{GrandCell, System};
     use kmodcheck_properties::{Property, recorded};
     let (mut named, mut built_in) = (0, 0);
     for system in System::of(&GrandCell::all()) {
         let name = system.name();
-        let line = prove::recorded(&name).expect("it is recorded");
+        let line = recorded::ANY_NUMBER.find(&name).expect("it is recorded");
         let words = line.split(' ').filter_map(|word| word.strip_suffix('+')?.chars().next());
         for letter in words {
-            let mutant = recorded_mutants(&name).find(|(l, _)| *l == letter);
+            let mutant = recorded::ANY_NUMBER.mutants(&name).find(|(l, _)| *l == letter);
             let (_, mutant) = mutant.unwrap_or_else(|| panic!("{name}: no fault for {letter}"));
             if mutant != recorded::NO_MUTANT {
                 named += 1;

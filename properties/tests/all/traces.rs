@@ -7,10 +7,9 @@
 //! more. Never without a reason, which belongs into the commit.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
-use kmodcheck_explore::Limits;
-use kmodcheck_properties::matrix::{self, Cell};
+use crate::common::{MATRIX, recording};
+use kmodcheck_properties::matrix::Cell;
 use kmodcheck_properties::regressions::{self, file_name};
 use kmodcheck_sim::trace::regression::Regression;
 
@@ -37,16 +36,10 @@ fn recorded() -> Vec<(String, Regression)> {
         .collect()
 }
 
-fn of_matrix() -> Vec<Regression> {
-    let nobody = AtomicBool::new(false);
-    let reports = matrix::run(&Cell::all(), 2, Limits::default(), &nobody, &|_| {});
-    regressions::of_matrix(&reports)
-}
-
 #[test]
 fn every_distinct_violation_of_the_matrix_is_recorded() {
-    let found = of_matrix();
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+    let found = regressions::of_matrix(&MATRIX);
+    if recording() {
         std::fs::create_dir_all(directory()).expect("the directory can be made");
         for regression in &found {
             let path = directory().join(file_name(regression));
@@ -54,13 +47,22 @@ fn every_distinct_violation_of_the_matrix_is_recorded() {
         }
         return;
     }
-    let recorded = recorded();
+    let (recorded, whole) = (recorded(), MATRIX.len() == Cell::all().len());
     for regression in &found {
         let name = file_name(regression);
         let known = recorded.iter().find(|(file, _)| *file == name);
         let (_, known) = known.unwrap_or_else(|| panic!("{name} is not recorded"));
-        assert_eq!(known.seen_in, regression.seen_in, "{name}");
-        assert_eq!(known.trace.steps, regression.trace.steps, "{name}");
+        if whole {
+            assert_eq!(known.seen_in, regression.seen_in, "{name}");
+            assert_eq!(known.trace.steps, regression.trace.steps, "{name}");
+        } else {
+            // The first cell of a sample that shows it may be another one, with other words.
+            let unknown = regression.seen_in.iter().find(|cell| !known.seen_in.contains(cell));
+            assert_eq!(unknown, None, "{name}");
+        }
+    }
+    if !whole {
+        return;
     }
     let from_matrix = recorded.iter().filter(|(_, r)| !r.seen_in.is_empty()).count();
     assert_eq!(from_matrix, found.len(), "a recorded violation is not in the matrix any more");
@@ -68,7 +70,7 @@ fn every_distinct_violation_of_the_matrix_is_recorded() {
 
 #[test]
 fn every_recorded_trace_is_possible_where_it_was_and_nowhere_else() {
-    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+    if recording() {
         return;
     }
     let recorded = recorded();

@@ -118,7 +118,7 @@ pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
 pub use system::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
-pub use threads::on_threads;
+pub use threads::{map_on_threads, on_threads};
 pub use watch::{Census, EachStep, Watch, WatchNothing};
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was

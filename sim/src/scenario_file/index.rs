@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kmodcheck_model::userspace::index::{IndexError, IndexText, ModuleIndex, SourceFile};
+use kmodcheck_indexes::{IndexError, IndexText, ModuleIndex, SourceFile};
 
 /// A module as `depmod` sees it; names are normalised.
 pub(super) struct Entry<'a> {

@@ -2,12 +2,13 @@
 //!
 //! A file says which modules there are, what the indexes and modprobe's configuration say of them,
 //! who asks for what, under which switches, and which verdicts are expected. [`load`] resolves its
-//! names as modprobe would: through the same [`ModuleIndex`](kmodcheck_model::userspace::index) that
+//! names as modprobe would: through the same [`ModuleIndex`](kmodcheck_indexes) that
 //! reads a real kernel's indexes, so an alias may have wildcards and a softdep may name an alias.
 //! `docs/scenarios.md` documents every key.
 //!
 //! What a file could say and the model cannot do is refused where it stands, never left out.
 
+pub mod closure;
 mod error;
 mod index;
 mod modules;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use kmodcheck_explore::MAX_PROCESSES;
+use kmodcheck_indexes::{Lookup, ModuleIndex};
 use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
@@ -12,7 +13,6 @@ use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario, Target,
 };
 use kmodcheck_model::state::MAX_DEPTH;
-use kmodcheck_model::userspace::index::{Lookup, ModuleIndex};
 use toml::Spanned;
 
 use super::error::Finding;
@@ -224,7 +224,7 @@ struct Names<'f> {
 
 impl<'f> Names<'f> {
     fn new(file: &'f schema::File, modules: &'f [Module<'f>]) -> Result<Self, Vec<Finding>> {
-        let wrong = |error: kmodcheck_model::userspace::index::IndexError| {
+        let wrong = |error: kmodcheck_indexes::IndexError| {
             vec![Finding::new(0..0, error.to_string(), "expected modules that depmod can index")]
         };
         let listed: Vec<&str> =

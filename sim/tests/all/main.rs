@@ -12,5 +12,8 @@ mod naive;
 mod random_system;
 mod real_logs;
 mod renderers;
+#[path = "../../../sim/explore/tests/common/sample.rs"]
+#[allow(dead_code)]
+mod sample;
 mod scenario_file;
 mod steer;

@@ -4,9 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
-use kmodcheck_model::userspace::index::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_sim::trace::ftrace::{About, Answer, FtraceError, Recording};
 
 const LIMIT: u64 = 200_000;

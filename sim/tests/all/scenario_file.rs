@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::sample::sample;
 use kmodcheck_explore::bfs::CountOnly;
 use kmodcheck_explore::{Limits, Options, explore};
 use kmodcheck_model::Model;
@@ -487,8 +488,12 @@ fn is_explored(text: &str) {
     let _ = explore(&Processes { model: &model }, &CountOnly, &options);
 }
 
+fn cases(few: u64, all: u64) -> u32 {
+    sample(few, all).seeds().end as u32
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(40, 400), ..ProptestConfig::default() })]
 
     #[test]
     fn generated_files_are_explored(text in generated()) {
@@ -497,7 +502,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(200, 2000), ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_text_is_survived(text in any::<String>()) {

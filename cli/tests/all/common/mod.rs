@@ -8,7 +8,7 @@ use assert_cmd::Command;
 
 /// The indexes of a Debian kernel, trimmed.
 pub fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../model/tests/fixtures/debian-6.1")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../indexes/tests/fixtures/debian-6.1")
 }
 
 /// Runs the command; the exit status, and what it printed.

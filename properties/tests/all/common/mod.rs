@@ -1,13 +1,49 @@
 //! What the test binaries of this crate share; each uses a part of it.
 #![allow(dead_code)]
 
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
+
+use crate::sample::some_of;
+use kmodcheck_explore::Limits;
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Insert, Module, Probe, Resolution, Scenario, Target,
 };
-use kmodcheck_model::{Model, Mutant};
-use kmodcheck_properties::matrix::{Cell, Kmod};
+use kmodcheck_model::{Model, Mutant, Pc};
+use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod};
+
+/// Tried in this order: the first that violates is recorded.
+pub const CANDIDATES: [Mutant; 15] = [
+    Mutant::OldRule,
+    Mutant::CheckBeforeModprobe,
+    Mutant::CheckAcceptsForming,
+    Mutant::CheckRejectsAll,
+    Mutant::ShortcutBlind,
+    Mutant::NoSecondLook,
+    Mutant::SwapLoad(3),
+    Mutant::Skip(Pc::WakeLive),
+    Mutant::Skip(Pc::WakeFreed),
+    Mutant::NoModprobe,
+    Mutant::ModprobeExitsZero,
+    Mutant::Skip(Pc::SetLive),
+    Mutant::Skip(Pc::DuplicateComplete),
+    Mutant::FormingIsBusy,
+    Mutant::ModprobeExitsOne,
+];
+
+/// Whether the records are to be rewritten.
+pub fn recording() -> bool {
+    std::env::var_os("KMODCHECK_RECORD").is_some()
+}
+
+/// The main job's matrix, or a sample of its cells.
+pub static MATRIX: LazyLock<Vec<CellReport>> = LazyLock::new(|| {
+    let cells = some_of(40, Cell::all());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    matrix::run(&cells, threads, Limits::default(), &AtomicBool::new(false), &|_| {})
+});
 
 /// A cell of the matrix.
 pub const fn cell(

@@ -9,5 +9,7 @@ pub mod reference_model;
 #[allow(dead_code, reason = "the claims are for the checker of certificates")]
 pub mod refuted;
 pub mod same;
+#[allow(dead_code, reason = "each crate uses a part of it")]
+pub mod sample;
 pub mod seeds;
 pub mod semaphore;

@@ -3,8 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Calls `check` with every seed below `systems`, on as many threads as there are processors.
-pub fn for_every_seed(systems: u64, check: impl Fn(u64) + Sync) {
+use super::sample::Sample;
+
+/// Calls `check` with every seed of `systems`, on as many threads as there are processors.
+pub fn for_every_seed(systems: Sample, check: impl Fn(u64) + Sync) {
+    let end = systems.seeds().end;
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -12,12 +15,12 @@ pub fn for_every_seed(systems: u64, check: impl Fn(u64) + Sync) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= systems {
+                    if seed >= end {
                         break;
                     }
                     // A failure ends the other threads too.
                     if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
-                        next.store(systems, Ordering::Relaxed);
+                        next.store(end, Ordering::Relaxed);
                         resume_unwind(failure);
                     }
                 }

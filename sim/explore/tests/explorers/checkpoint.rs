@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{ReferenceModel, Violations};
 use crate::common::same::{Properties, same};
+use crate::common::sample::sample;
 use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
 use kmodcheck_explore::{End, Exploration, Limits, Options, System, explore};
@@ -22,7 +23,8 @@ fn in_directory(directory: &Path) -> Checkpoint {
 #[test]
 fn random_systems_stopped_anywhere_and_gone_on_with() {
     let (mut violated, mut stuck, mut stops) = (0, 0, 0);
-    for seed in 0..120 {
+    let systems = sample(30, 120);
+    for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let monitor = Properties(&system);
         let threads = 1 + seed as usize % 3;
@@ -54,7 +56,9 @@ fn random_systems_stopped_anywhere_and_gone_on_with() {
         let found = explore_from_checkpoint(&system, &monitor, &options, &checkpoint).unwrap();
         same(&format!("seed {seed}"), &found, &expected);
     }
-    assert!(violated > 80 && stuck > 50 && stops > 100, "{violated} {stuck} {stops}");
+    for (met, in_all) in [(violated, 80), (stuck, 50), (stops, 100)] {
+        assert!(systems.met_enough(met, in_all), "{violated} {stuck} {stops}");
+    }
 }
 
 #[test]
@@ -279,7 +283,8 @@ impl Files {
 #[test]
 fn a_small_forged_checkpoint_is_refused_or_harmless() {
     let (mut refused, mut harmless) = (0, 0);
-    for seed in 0..60 {
+    let systems = sample(6, 60);
+    for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let monitor = Properties(&system);
         let options = Options { symmetry: seed % 2 == 0, ..Options::default() };
@@ -306,7 +311,10 @@ fn a_small_forged_checkpoint_is_refused_or_harmless() {
         let found = explore_from_checkpoint(&system, &monitor, &options, &kept).unwrap();
         same(&format!("seed {seed}, restored"), &found, &whole);
     }
-    assert!(refused > 3_000 && harmless < refused / 100, "{refused} refused, {harmless} harmless");
+    assert!(
+        systems.met_enough(refused, 3_000) && harmless < refused / 100,
+        "{refused} refused, {harmless} harmless"
+    );
 }
 
 /// Of a larger one only the beginning is explored anew. What is forged behind it ends in an error or in an
@@ -321,7 +329,8 @@ fn a_large_forged_checkpoint_is_no_panic() {
     let mut refused = 0;
     // Files of levels that are not explored anew, or the sums.
     let last = files.levels.len();
-    for number in 0..160 {
+    let forged = sample(20, 160);
+    for number in forged.seeds() {
         let what = files.forge(&mut rng, if number % 2 == 0 { last - 4 } else { last });
         let kept = files.kept();
         match explore_from_checkpoint(&system, &Violations, &options, &kept) {
@@ -338,7 +347,7 @@ fn a_large_forged_checkpoint_is_no_panic() {
         }
         files.restore();
     }
-    assert!(refused > 110, "{refused}");
+    assert!(forged.met_enough(refused, 110), "{refused}");
 }
 
 /// What the sums say, after the build and the purpose; states of one word.

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
+use crate::common::sample::sample;
 use kmodcheck_explore::bfs::{Monitor, TraceStep};
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
@@ -57,7 +58,8 @@ fn enumerate(
 #[test]
 fn no_shortest_trace_has_fewer_switches() {
     let (mut compared, mut saved) = (0, 0);
-    for seed in 0..500 {
+    let systems = sample(80, 500);
+    for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
         let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
@@ -103,7 +105,8 @@ fn no_shortest_trace_has_fewer_switches() {
             saved += usize::from(switches(&by_bfs.trace) > least);
         }
     }
-    assert!(compared > 300 && saved > 10, "{compared} compared, {saved} with switches saved");
+    let enough = systems.met_enough(compared, 300) && systems.met_enough(saved, 10);
+    assert!(enough, "{compared} compared, {saved} with switches saved");
 }
 
 /// A random walk that ends in a violation of `property`.
@@ -139,7 +142,8 @@ fn walk(
 #[test]
 fn random_traces_are_made_short() {
     let (mut proved, mut by_steps, mut shortened) = (0, 0, 0);
-    for seed in 0..400 {
+    let systems = sample(80, 400);
+    for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
         let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
@@ -176,7 +180,9 @@ fn random_traces_are_made_short() {
             }
         }
     }
-    assert!(proved > 200 && by_steps > 50 && shortened > 20, "{proved} {by_steps} {shortened}");
+    let met = [(proved, 200), (by_steps, 50), (shortened, 20)];
+    let enough = met.iter().all(|(times, in_all)| systems.met_enough(*times, *in_all));
+    assert!(enough, "{proved} {by_steps} {shortened}");
 }
 
 /// Follows the schedule and then the victim, as the documentation of [`avoiding`] says, written
@@ -232,7 +238,8 @@ fn happens(
 #[test]
 fn reorderings_avoid_it() {
     let (mut avoided, mut refused) = (0, 0);
-    for seed in 0..400 {
+    let systems = sample(80, 400);
+    for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
         let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
@@ -291,5 +298,6 @@ fn reorderings_avoid_it() {
             }
         }
     }
-    assert!(avoided > 100 && refused > 200, "{avoided} {refused}");
+    let enough = systems.met_enough(avoided, 100) && systems.met_enough(refused, 200);
+    assert!(enough, "{avoided} {refused}");
 }

@@ -2,6 +2,7 @@
 //! what the model comes to, bounded ones to part of it. How far each goes is in `loom-bounds.txt`.
 
 use crate::common::{outcomes, under_loom};
+use crate::sample::sample;
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{Action, Actor};
@@ -46,11 +47,17 @@ fn table() -> Vec<(Scenario, LoomOptions)> {
 /// Every second row, so that the tests can share the processors.
 fn rows(remainder: usize) {
     let rows = table().into_iter().enumerate().filter(|(number, _)| number % 2 == remainder);
-    for (_, (scenario, options)) in rows {
+    let executions = sample(300, u64::MAX);
+    for (_, (scenario, mut options)) in rows {
+        if !executions.is_whole() {
+            options.max_executions = Some(300);
+        }
         let all = outcomes(&Model::new(scenario.clone(), None).unwrap());
         let (explored, found) = under_loom(&scenario, None, options);
         println!("{}: {explored}: {} of {} outcomes", scenario.name, found.len(), all.len());
-        assert_eq!(explored.exhaustive(), options.preemption_bound.is_none());
+        if executions.is_whole() {
+            assert_eq!(explored.exhaustive(), options.preemption_bound.is_none());
+        }
         if explored.exhaustive() {
             assert_eq!(found, all, "{}", scenario.name);
         } else {
@@ -83,8 +90,13 @@ fn too_few_behaviours_are_caught() {
 /// order that decides 'no false success': unless loom is made to see that, it explores one order.
 #[test]
 fn an_order_that_decides_a_property_is_seen() {
-    let (scenario, options) = table().into_iter().next().expect("v19 is the first row");
+    let (scenario, mut options) = table().into_iter().next().expect("v19 is the first row");
     let all = outcomes(&Model::new(scenario.clone(), None).unwrap());
+    if !sample(0, 1).is_whole() {
+        // Enough to come to everything where the order is seen.
+        options.preemption_bound = Some(3);
+        assert_eq!(under_loom(&scenario, None, options).1, all);
+    }
     let (explored, found) = under_loom(&scenario, Some(Fault::OrderUnseen), options);
     println!("unseen: {explored}: {} of {} outcomes", found.len(), all.len());
     assert!(found.is_subset(&all) && found.len() < all.len(), "{found:?} of {all:?}");

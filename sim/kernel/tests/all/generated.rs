@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{a_modprobe_lied, follow, outcomes_within};
+use crate::sample::sample;
 use kmodcheck_model::{Model, Scenario};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::generate::{self, Space};
@@ -70,8 +71,8 @@ fn generated_scenarios_agree() {
     let compared = Cell::new(0);
     let scenarios = generate::scenarios(3);
     // More, in place of these, for a machine that has the time.
-    let cases =
-        std::env::var("KMODCHECK_CASES").map_or(250, |cases| cases.parse().expect("a number"));
+    let cases = std::env::var("KMODCHECK_CASES")
+        .map_or(sample(30, 250).seeds().end as u32, |cases| cases.parse().expect("a number"));
     let result =
         runner(cases).run(&(scenarios, any::<u64>()), |(scenario, seed)| {
             match difference(&scenario, seed, None) {

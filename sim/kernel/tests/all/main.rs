@@ -8,3 +8,6 @@ mod generated;
 mod mutants;
 mod presets;
 mod race;
+#[path = "../../../explore/tests/common/sample.rs"]
+#[allow(dead_code)]
+mod sample;

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::Event;
 use kmodcheck_model::event::Claim;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
-use kmodcheck_model::userspace::index::ModuleIndex;
 
 use super::FtraceError;
 use super::order::Place;

@@ -25,8 +25,8 @@ pub use show::Shown;
 
 use kmodcheck_explore::Kind;
 use kmodcheck_explore::product::Step;
+use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::userspace::index::ModuleIndex;
 use kmodcheck_model::{Event, Model, ModelError};
 
 use self::cast::Cast;

@@ -1,13 +1,13 @@
 //! The scenario of a log: its modules, names and actors, and what was loaded before it begins.
 
+use crate::scenario_file::closure;
+use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::features::{Features, RequestLimit};
 use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES};
 use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Helper, Init, Insert, Module, ModuleId, Name, NameId, Probe,
     Resolution, Scenario, Target,
 };
-use kmodcheck_model::userspace::closure;
-use kmodcheck_model::userspace::index::ModuleIndex;
 
 use super::FtraceError;
 use super::parse::{EBUSY, ENODEV, ENOENT, ENOMEM};

@@ -1,0 +1,160 @@
+//! Can it still go wrong from here? An exhaustive search from any one state.
+
+use kmodcheck_explore::bfs::{Monitor, TraceStep, Unexplorable};
+use kmodcheck_explore::{
+    Choice, Configuration, End, Initial, Kind, Local, Options, Product, Queue, Shared, System,
+    Transition, explore,
+};
+use kmodcheck_model::{Event, Model};
+use kmodcheck_sim::Processes;
+
+use crate::property::{Property, View};
+
+/// The model's processes, begun in some state of theirs.
+struct Begun<'m> {
+    processes: Processes<'m>,
+    initial: Initial,
+}
+
+impl System for Begun<'_> {
+    type Label = Event;
+
+    fn shared_bits(&self) -> u32 {
+        self.processes.shared_bits()
+    }
+
+    fn local_bits(&self) -> u32 {
+        self.processes.local_bits()
+    }
+
+    fn initial(&self) -> Initial {
+        self.initial.clone()
+    }
+
+    fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<Event>>) {
+        self.processes.step(kind, shared, local, choices);
+    }
+
+    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
+        self.processes.observe(kind, before, after, local)
+    }
+
+    fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
+        self.processes.wake(kind, local, queue)
+    }
+
+    fn anonymous(&self, kind: Kind, local: Local) -> Local {
+        self.processes.anonymous(kind, local)
+    }
+
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        self.processes.returned(kind, local)
+    }
+}
+
+struct Violations<'m> {
+    model: &'m Model,
+    properties: &'m [Property],
+}
+
+impl Monitor<Begun<'_>> for Violations<'_> {
+    type Tally = ();
+
+    fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
+        View::of(self.model, &transition.step()).violates(self.properties)
+    }
+}
+
+/// What can still happen.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    /// How the search ended: only a complete one says that something cannot happen any more.
+    pub end: End,
+    /// Distinct states from there on, up to exchanging callers if that was on.
+    pub states: u64,
+    /// The properties that can still be violated, each with the shortest way from there.
+    pub violated: Vec<(Property, Vec<TraceStep<Event>>)>,
+}
+
+/// Which of `properties` can still be violated from `state` of the model's product.
+///
+/// # Errors
+/// A state that does not fit the explorer.
+pub fn ahead(
+    model: &Model,
+    state: &Configuration,
+    properties: &[Property],
+    options: &Options<'_>,
+) -> Result<Ahead, Unexplorable> {
+    let processes = Processes { model };
+    let product = Product::new(&processes).ok_or(Unexplorable::TooManyProcesses)?;
+    let now = (0..product.processes()).map(|i| (product.kind(i), state.locals[i])).collect();
+    let begun = Begun { processes, initial: Initial { shared: state.shared, processes: now } };
+    let applicable: Vec<Property> =
+        properties.iter().copied().filter(|p| p.applies(model)).collect();
+    let monitor = Violations { model, properties: &applicable };
+    let found = explore(&begun, &monitor, options)?;
+    let mut violated: Vec<(Property, Vec<TraceStep<Event>>)> = found
+        .violations
+        .into_iter()
+        .filter_map(|v| {
+            let property = Property::ALL.into_iter().find(|p| *p as u32 == v.property)?;
+            Some((property, v.trace))
+        })
+        .collect();
+    if let (true, Some(stuck)) = (applicable.contains(&Property::NobodySleepsForEver), found.stuck)
+    {
+        violated.push((Property::NobodySleepsForEver, stuck.trace));
+    }
+    violated.sort_by_key(|(property, _)| *property);
+    Ok(Ahead { end: found.end, states: found.states, violated })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, VecDeque};
+    use std::ops::ControlFlow;
+
+    use kmodcheck_model::builtin::{Environment, Naming};
+
+    use super::*;
+    use crate::systems::grand::GrandCell;
+
+    /// Begun anywhere, the processes are the same system: no method is left to its default.
+    #[test]
+    fn only_the_beginning_is_another() {
+        let cell = GrandCell {
+            environment: Environment::Fail,
+            naming: Naming::FsAndModule,
+            kernel: "v4.9",
+            kmod: "v19",
+        };
+        let model = Model::new(cell.scenario(), None).unwrap();
+        let processes = Processes { model: &model };
+        let begun = Begun { processes, initial: processes.initial() };
+        let product = Product::new(&processes).unwrap();
+        let mut seen = BTreeSet::from([product.initial()]);
+        let mut queue = VecDeque::from([product.initial()]);
+        let (mut scratch, mut forgotten) = (Vec::new(), 0);
+        while let Some(state) = queue.pop_front() {
+            for i in 0..product.processes() {
+                let (kind, local) = (product.kind(i), state.locals[i]);
+                let anonymous = processes.anonymous(kind, local);
+                assert_eq!(begun.anonymous(kind, local), anonymous);
+                assert_eq!(begun.returned(kind, local), processes.returned(kind, local));
+                assert_eq!(
+                    begun.wake(kind, local, Queue(0)),
+                    processes.wake(kind, local, Queue(0))
+                );
+                forgotten += u32::from(anonymous != local);
+            }
+            let _ = product.successors(&state, &mut scratch, |t| {
+                if seen.insert(*t.after) {
+                    queue.push_back(*t.after);
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        assert!(forgotten > 100, "{forgotten}");
+    }
+}

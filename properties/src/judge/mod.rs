@@ -1,0 +1,12 @@
+//! How one system is judged: by one exploration, for any number of callers, for calls that never return,
+//! from one state on.
+
+pub mod any_number;
+pub mod certificate;
+pub mod from_here;
+pub mod progress;
+pub mod results;
+pub mod safety;
+pub mod sleepers;
+pub mod verdict;
+pub mod witness;

@@ -1,0 +1,391 @@
+//! The verdict of one model on every property.
+
+use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
+use kmodcheck_explore::stuck::{Sleep, Sleeper};
+use kmodcheck_explore::{
+    End, Exploration, Options, Product, Step, explore,
+    replay::{Impossible, replay},
+};
+use kmodcheck_model::event::Judgement;
+use kmodcheck_model::{Event, Model, ModuleState, Ret};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::scenario_file::Expected;
+use serde::{Deserialize, Serialize};
+
+use super::results::{CallResult, returns};
+use crate::property::{Property, Says, View};
+
+/// A trace of the model.
+pub type Trace = Vec<TraceStep<Event>>;
+
+/// How one property fared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The property does not speak of what this system does.
+    NotApplicable,
+    /// The model does not remember what the property reads: see [`check_all`].
+    NotAsked,
+    /// In every reachable state. `false`: its premise never occurred, so it holds vacuously.
+    Holds {
+        /// Whether its premise occurred.
+        premise_met: bool,
+    },
+    /// Violated by the last step of this trace (for stuck processes: in its last state), which was
+    /// replayed in the exact model. No shorter trace violates it.
+    Violated(Trace),
+    /// The search ended before it was complete, and had found no violation.
+    OutOfBudget,
+}
+
+impl Verdict {
+    /// What it is, in the words of an expectation; `None`: undecided.
+    pub fn fared(&self) -> Option<Expected> {
+        match self {
+            Self::OutOfBudget | Self::NotAsked => None,
+            Self::Violated(_) => Some(Expected::Violated),
+            Self::Holds { premise_met: true } => Some(Expected::Holds),
+            Self::Holds { premise_met: false } | Self::NotApplicable => Some(Expected::Vacuous),
+        }
+    }
+
+    /// Whether it is what was expected; `None`: undecided. Without an expectation, that it is not
+    /// violated is expected.
+    pub fn is_as_expected(&self, expected: Option<Expected>) -> Option<bool> {
+        let fared = self.fared()?;
+        Some(expected.map_or(fared != Expected::Violated, |expected| fared == expected))
+    }
+}
+
+/// One property's verdict and how often its premise was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The property.
+    pub property: Property,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// For each of [`Property::branches`]: in how many distinct transitions it was met.
+    pub branches: Vec<u64>,
+}
+
+/// What the check after modprobe decided when modprobe had lied, in distinct transitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decisions {
+    /// The lie became an error.
+    pub turned_into_an_error: u64,
+    /// Accepted because the module was LIVE by then.
+    pub accepted_live: u64,
+    /// Accepted because nothing of the name was on the list.
+    pub accepted_absent: u64,
+    /// Accepted although GOING (the author's readings).
+    pub accepted_going: u64,
+    /// Accepted although forming: only under a mutant.
+    pub accepted_forming: u64,
+    /// Of all these, the caller had slept in the check first.
+    pub waited_first: u64,
+}
+
+/// One system's verdicts.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How the exploration ended.
+    pub end: End,
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions.
+    pub transitions: u64,
+    /// Steps to the farthest state.
+    pub depth: u32,
+    /// States found and not expanded.
+    pub queue: u64,
+    /// Words of a packed state.
+    pub words: usize,
+    /// Whether states were counted up to exchanging callers.
+    pub symmetry: bool,
+    /// Every property, in order.
+    pub answers: Vec<Answer>,
+    /// Decisions about lies.
+    pub decisions: Decisions,
+    /// By kind and by how long they sleep: those whom no ordinary step wakes, each with a trace to the
+    /// first of them.
+    pub sleepers: Vec<Sleeper<Event>>,
+    /// By actor of the scenario: what its call can come to, each once; of a search that was cut, what
+    /// was seen of it.
+    pub results: Vec<Vec<CallResult>>,
+}
+
+impl Report {
+    /// The answer on `property`.
+    pub fn answer(&self, property: Property) -> &Answer {
+        &self.answers[property as usize]
+    }
+
+    /// The first that sleeps so, of whichever kind.
+    pub fn asleep(&self, sleep: Sleep) -> Option<&Sleeper<Event>> {
+        let so = self.sleepers.iter().filter(|sleeper| sleeper.sleep == sleep);
+        so.min_by_key(|sleeper| sleeper.stuck.trace.len())
+    }
+}
+
+/// Asks every property of every step.
+pub struct Watch<'m> {
+    model: &'m Model,
+    applicable: Vec<Property>,
+}
+
+/// How often premises were met and what was decided.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// By property, by branch.
+    branches: Vec<Vec<u64>>,
+    decisions: Decisions,
+    /// By actor, by [`Ret`]: how often a call returned that.
+    results: Vec<Vec<u64>>,
+}
+
+/// Adds numbers to those in the same places.
+fn add_up(sums: &mut Vec<Vec<u64>>, more: Vec<Vec<u64>>) {
+    sums.resize(sums.len().max(more.len()), Vec::new());
+    for (sums, more) in sums.iter_mut().zip(more) {
+        sums.resize(sums.len().max(more.len()), 0);
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+impl Tally for Counts {
+    fn add(&mut self, other: Self) {
+        add_up(&mut self.branches, other.branches);
+        add_up(&mut self.results, other.results);
+        let (d, more) = (&mut self.decisions, other.decisions);
+        d.turned_into_an_error += more.turned_into_an_error;
+        d.accepted_live += more.accepted_live;
+        d.accepted_absent += more.accepted_absent;
+        d.accepted_going += more.accepted_going;
+        d.accepted_forming += more.accepted_forming;
+        d.waited_first += more.waited_first;
+    }
+}
+
+impl Watch<'_> {
+    fn view(&self, step: &Step<Event>) -> View<'_> {
+        View::of(self.model, step)
+    }
+}
+
+fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
+    let (state, judgement) = match view.event {
+        Event::Check { state, judgement, .. } | Event::CheckFinished { state, judgement, .. } => {
+            (state, judgement)
+        }
+        _ => return,
+    };
+    let task = view.model.task(view.local_before);
+    if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
+        return;
+    }
+    d.waited_first += u64::from(task.slept) * times;
+    *match (judgement, state) {
+        (Judgement::Reject, _) => &mut d.turned_into_an_error,
+        (_, ModuleState::Live) => &mut d.accepted_live,
+        (_, ModuleState::Absent) => &mut d.accepted_absent,
+        (_, ModuleState::Going) => &mut d.accepted_going,
+        _ => &mut d.accepted_forming,
+    } += times;
+}
+
+impl<'m> Monitor<Processes<'m>> for Watch<'m> {
+    type Tally = Counts;
+    const WHOLE: bool = false;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        self.view(step).violates(&self.applicable)
+    }
+
+    fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
+        let view = self.view(step);
+        if counts.branches.is_empty() {
+            counts.branches = no_branches();
+        }
+        for property in &self.applicable {
+            if let Says::Holds(branch) | Says::Violated(branch) = property.says(&view) {
+                counts.branches[*property as usize][branch] += times;
+            }
+        }
+        decide(&mut counts.decisions, &view, times);
+        if let Some((actor, ret)) = returns(self.model, step) {
+            let actors = self.model.scenario().actors.len();
+            counts.results.resize(actors, vec![0; Ret::ALL.len()]);
+            counts.results[actor][ret as usize] += times;
+        }
+    }
+}
+
+/// For each property's branches, met 0 times.
+fn no_branches() -> Vec<Vec<u64>> {
+    Property::ALL.iter().map(|p| vec![0; p.branches().len()]).collect()
+}
+
+/// Explores `model` and gives the verdict on every property that reads no more than it remembers. The
+/// search is exhaustive unless `options` bounds it.
+///
+/// # Errors
+/// A state that does not fit the explorer.
+///
+/// # Panics
+/// If a trace does not replay: a fault of the explorer, never of the input.
+pub fn check(
+    model: &Model,
+    options: &Options<'_>,
+) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
+    check_by(model, options, |system, watch| explore(system, watch, options))
+}
+
+/// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
+/// for the others, so it is decided in an exploration of its own, within the same bounds; the counts are
+/// those of the others'. If either is cut, both are: nothing is said to hold. Under
+/// `options.stop_when_violated` what is not wanted is not explored for.
+///
+/// # Errors
+/// A state that does not fit the explorer.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_all(
+    model: &Model,
+    options: &Options<'_>,
+) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
+    let failures = 1 << Property::NoFalseFailure as u64;
+    let wanted = options.stop_when_violated;
+    let remembering = Property::NoFalseFailure.remembering(model);
+    if wanted == failures {
+        return check(&remembering, options);
+    }
+    let first = Options { stop_when_violated: wanted & !failures, ..*options };
+    let mut report = check(model, &first)?;
+    if wanted == 0 || wanted & failures != 0 {
+        let second = Options { stop_when_violated: wanted & failures, ..*options };
+        let mut own = check(&remembering, &second)?;
+        let number = Property::NoFalseFailure as usize;
+        report.answers[number] = own.answers.swap_remove(number);
+        if report.end == End::Complete && wanted == 0 && own.end != End::Complete {
+            report.end = own.end;
+            for answer in &mut report.answers {
+                if matches!(answer.verdict, Verdict::Holds { .. }) {
+                    answer.verdict = Verdict::OutOfBudget;
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// [`check`] by any explorer that counts and finds what [`explore`] does. `options` are those that it was
+/// given.
+///
+/// # Errors
+/// Those of the explorer.
+///
+/// # Panics
+/// If a trace does not replay: a fault of the explorer, never of the input.
+pub fn check_by<E>(
+    model: &Model,
+    options: &Options<'_>,
+    explore: impl FnOnce(&Processes<'_>, &Watch<'_>) -> Result<Exploration<Event, Counts>, E>,
+) -> Result<Report, E> {
+    let system = Processes { model };
+    let watch = Watch {
+        model,
+        applicable: Property::ALL
+            .into_iter()
+            .filter(|p| p.applies(model) && p.is_remembered(model))
+            .collect(),
+    };
+    let exploration = explore(&system, &watch)?;
+    let mut counts = Counts { branches: no_branches(), ..Counts::default() };
+    counts.add(exploration.tally);
+    counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
+    let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
+    for violation in exploration.violations {
+        violated[violation.property as usize] = Some(violation.trace);
+    }
+    if let Some(stuck) = exploration.stuck {
+        violated[Property::NobodySleepsForEver as usize] = Some(stuck.trace);
+    }
+    let complete = exploration.end == End::Complete;
+    let answers = Property::ALL
+        .into_iter()
+        .map(|property| {
+            let branches = counts.branches[property as usize].clone();
+            let verdict = match violated[property as usize].take() {
+                _ if !property.applies(model) => Verdict::NotApplicable,
+                _ if !property.is_remembered(model) => Verdict::NotAsked,
+                Some(trace) => {
+                    confirm(model, property, &trace).expect("a found trace replays and violates");
+                    Verdict::Violated(trace)
+                }
+                None if !complete => Verdict::OutOfBudget,
+                None => Verdict::Holds { premise_met: branches.iter().any(|n| *n > 0) },
+            };
+            Answer { property, verdict, branches }
+        })
+        .collect();
+    Ok(Report {
+        end: exploration.end,
+        states: exploration.states,
+        transitions: exploration.transitions,
+        depth: exploration.depth,
+        queue: exploration.queue,
+        words: exploration.words,
+        symmetry: options.symmetry,
+        answers,
+        decisions: counts.decisions,
+        results: results(model, &counts.results, &exploration.sleepers),
+        sleepers: exploration.sleepers,
+    })
+}
+
+/// By actor: what its call can come to.
+fn results(
+    model: &Model,
+    returned: &[Vec<u64>],
+    sleepers: &[Sleeper<Event>],
+) -> Vec<Vec<CallResult>> {
+    let of = |actor: usize| {
+        let times = |ret: Ret| returned.get(actor).map_or(0, |times| times[ret as usize]);
+        let returned = Ret::ALL.iter().copied().filter(move |ret| times(*ret) > 0);
+        let asleep = sleepers.iter().filter(move |s| usize::from(s.kind.0) == actor);
+        let returned = returned.map(CallResult::Returns);
+        returned.chain(asleep.map(|s| CallResult::Sleeps(s.sleep))).collect()
+    };
+    (0..model.scenario().actors.len()).map(of).collect()
+}
+
+/// Why a trace shows no violation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unconfirmed {
+    /// A step cannot be taken.
+    Impossible(Impossible<Event>),
+    /// Every step can be taken, and the last one violates nothing.
+    NotViolated,
+}
+
+/// Takes every step of `trace` in the exact model and looks whether the last one violates
+/// `property`; for [`Property::NobodySleepsForEver`], whether somebody is asleep at the end for whom
+/// an exhaustive search from there finds no way to run again without a kill.
+///
+/// # Errors
+/// See [`Unconfirmed`].
+pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), Unconfirmed> {
+    let model = &*property.remembering(model);
+    let system = Processes { model };
+    let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
+    let mut last = Says::Nothing;
+    let end = replay(&product, trace, |_, transition| {
+        last = property.says(&View::of(model, &transition.step()));
+    })
+    .map_err(Unconfirmed::Impossible)?;
+    let violated = match property {
+        Property::NobodySleepsForEver => super::sleepers::somebody_is_stuck(&product, end),
+        _ => matches!(last, Says::Violated(_)),
+    };
+    if violated { Ok(()) } else { Err(Unconfirmed::NotViolated) }
+}

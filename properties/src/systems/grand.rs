@@ -1,0 +1,196 @@
+//! The grand matrix: every kernel preset, kmod preset, environment and naming, on every property.
+//!
+//! Presets that differ only in switches which no step of a scenario reads are one system there, and
+//! explored once: [`normal`] says which switches those are, and a test compares.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kmodcheck_explore::{Limits, Options, map_on_threads};
+use kmodcheck_model::builtin::{Environment, Naming, scenario};
+use kmodcheck_model::features::{
+    AliasMap, BuiltinIndex, FailedLookup, Features, RequestLimit, SanityCheck,
+};
+use kmodcheck_model::presets::{self, KERNELS, KMODS};
+use kmodcheck_model::scenario::{Action, Helper, Init, Resolution, Scenario};
+use kmodcheck_model::{Model, Mutant};
+
+use crate::judge::verdict::{Report, check_all};
+
+/// One cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrandCell {
+    /// What the environment allows.
+    pub environment: Environment,
+    /// How the callers ask.
+    pub naming: Naming,
+    /// The kernel preset.
+    pub kernel: &'static str,
+    /// The kmod preset.
+    pub kmod: &'static str,
+}
+
+impl GrandCell {
+    /// Every cell.
+    pub fn all() -> Vec<Self> {
+        let mut cells = Vec::new();
+        for environment in Environment::ALL {
+            for naming in Naming::ALL {
+                for kernel in KERNELS {
+                    for kmod in KMODS {
+                        cells.push(Self { environment, naming, kernel, kmod });
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    /// The switches of its presets.
+    ///
+    /// # Panics
+    /// Never for presets that [`presets`] has.
+    pub fn features(&self) -> Features {
+        Features {
+            kernel: presets::kernel(self.kernel).expect("the preset is one of KERNELS"),
+            kmod: presets::kmod(self.kmod).expect("the preset is one of KMODS"),
+        }
+    }
+
+    /// Its scenario.
+    pub fn scenario(&self) -> Scenario {
+        scenario(self.naming, self.environment, self.features(), self.environment.callers())
+    }
+}
+
+/// The same system with every switch that no step of the scenario reads at its oldest value.
+pub fn normal(scenario: &Scenario) -> Scenario {
+    let mut scenario = scenario.clone();
+    let any_module =
+        |f: fn(&kmodcheck_model::scenario::Module) -> bool| scenario.modules.iter().any(f);
+    let calls = |f: fn(&Action) -> bool| scenario.actors.iter().any(|a| f(&a.action));
+    let sysfs_fails = any_module(|m| m.sysfs_may_fail || m.name_taken);
+    let eexist = any_module(|m| m.init == Init::MayReturnEexist);
+    let compressed = any_module(|m| m.compressed);
+    let listed_builtin = any_module(|m| m.listed_builtin);
+    let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));
+    let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
+    let empty_path = scenario.helper == Helper::EmptyPath;
+    let (listens, unloads, limit) = (scenario.listens(), scenario.unloads(), scenario.limit);
+    let Features { kernel, kmod } = &mut scenario.features;
+    kernel.empty_path_fails &= empty_path;
+    if limit.is_none() {
+        kernel.request_limit = RequestLimit::FailsAtOnce;
+    }
+    kernel.delete_module_wakes &= unloads;
+    kernel.failure_sets_going &= sysfs_fails;
+    kernel.uevent_after_init &= listens;
+    kernel.eexist_safety_net &= eexist;
+    if kernel.sanity_check == SanityCheck::WarnOnly && !looks_up {
+        kernel.sanity_check = SanityCheck::None;
+    }
+    let looks_at_the_list =
+        !matches!(kernel.sanity_check, SanityCheck::None | SanityCheck::WarnOnly);
+    if !looks_at_the_list && !kernel.already_live {
+        kernel.alias_map = AliasMap::None;
+    }
+    kmod.unpacks_itself &= kernel.idempotent_finit && compressed;
+    kmod.builtin_aliases &= not_found;
+    if !listed_builtin {
+        kmod.builtin_index = BuiltinIndex::LastLookup;
+    }
+    if !not_found {
+        kmod.failed_lookup = FailedLookup::LooksInSysfs;
+    }
+    scenario
+}
+
+/// Cells that are one system.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// The cells, in order; all of one environment and naming.
+    pub cells: Vec<GrandCell>,
+    /// The scenario of the first.
+    pub scenario: Scenario,
+}
+
+impl System {
+    /// The systems of these cells, in the order of their first cells.
+    pub fn of(cells: &[GrandCell]) -> Vec<Self> {
+        let mut systems: Vec<Self> = Vec::new();
+        let mut known: BTreeMap<(Environment, Naming), Vec<(Scenario, usize)>> = BTreeMap::new();
+        for cell in cells {
+            let key = normal(&cell.scenario());
+            let known = known.entry((cell.environment, cell.naming)).or_default();
+            match known.iter().find(|(scenario, _)| *scenario == key) {
+                Some((_, system)) => systems[*system].cells.push(*cell),
+                None => {
+                    known.push((key, systems.len()));
+                    systems.push(Self { cells: vec![*cell], scenario: cell.scenario() });
+                }
+            }
+        }
+        systems
+    }
+
+    /// The model, faithful unless `mutant` is some deliberate fault.
+    ///
+    /// # Panics
+    /// Never for the environments here: a test builds all of them.
+    pub fn model(&self, mutant: Option<Mutant>) -> Model {
+        Model::new(self.scenario.clone(), mutant).expect("built-in scenarios are well formed")
+    }
+
+    /// Its name in the record: environment, naming, and the presets by kmod.
+    pub fn name(&self) -> String {
+        let first = self.cells[0];
+        let mut kernels: Vec<&str> = self.cells.iter().map(|c| c.kernel).collect();
+        let mut kmods: Vec<&str> = self.cells.iter().map(|c| c.kmod).collect();
+        kernels.dedup();
+        kmods.sort_by_key(|k| KMODS.iter().position(|m| m == k));
+        kmods.dedup();
+        format!(
+            "{} {} {} {}",
+            first.environment.name(),
+            first.naming.name(),
+            kernels.join(","),
+            kmods.join(",")
+        )
+    }
+}
+
+/// One system's verdicts.
+#[derive(Clone, Debug)]
+pub struct SystemReport {
+    /// The system.
+    pub system: System,
+    /// Its verdicts.
+    pub report: Report,
+}
+
+/// Explores the systems of `cells` on `threads` threads, up to exchanging callers. The result does
+/// not depend on their number. `None` if `interrupt` was set before the end.
+///
+/// # Panics
+/// Never for built-in scenarios, whose states fit.
+pub fn run(
+    systems: Vec<System>,
+    threads: usize,
+    limits: Limits,
+    interrupt: &AtomicBool,
+    done: &(dyn Fn(usize) + Sync),
+) -> Option<Vec<SystemReport>> {
+    let over = || interrupt.load(Ordering::Relaxed);
+    let reports = map_on_threads(threads, &systems, over, |number, system| {
+        let interrupt = Some(interrupt);
+        let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
+        let report = check_all(&system.model(None), &options).expect("the states fit");
+        done(number);
+        report
+    });
+    if over() {
+        return None;
+    }
+    let together = systems.into_iter().zip(reports);
+    together.map(|(system, report)| Some(SystemReport { system, report: report? })).collect()
+}

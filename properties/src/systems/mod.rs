@@ -1,0 +1,9 @@
+//! Which systems there are: the matrices, the kernel's own stress cases, changes of switches, and those
+//! that are drawn.
+
+pub mod fixes;
+pub mod generate;
+pub mod grand;
+pub mod hard_cases;
+pub mod kmod_sh;
+pub mod matrix;
