@@ -15,11 +15,9 @@ use std::ops::ControlFlow;
 
 use fastrand::Rng;
 
-use crate::bfs::TraceStep;
-use crate::concrete::{Everybody, transitions_of_one};
-use crate::product::{PoolExhausted, Step};
-use crate::system::System;
-use crate::watch::Watch;
+use crate::ask::Watch;
+use crate::system::concrete::transitions_of_one;
+use crate::system::{DORMANT, Everybody, Kind, Local, PoolExhausted, Step, System, TraceStep};
 
 /// How the next process is chosen. Of its alternatives, each is as likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +178,6 @@ pub fn walk<S: System, W: Watch<S::Label>>(
     }
 }
 
-fn at_rest<S: System>(system: &S, kind: crate::system::Kind, local: crate::system::Local) -> bool {
-    local == crate::system::DORMANT || system.returned(kind, local)
+fn at_rest<S: System>(system: &S, kind: Kind, local: Local) -> bool {
+    local == DORMANT || system.returned(kind, local)
 }

@@ -6,15 +6,8 @@
 //! [`crate::counted`], [`crate::directed`] and [`crate::por`], and by [`crate::bfs`] through
 //! [`EachStep`].
 
-use crate::bfs::Monitor;
-use crate::product::{Configuration, Step, Transition};
-use crate::system::{Kind, Local, Shared, System};
-
-/// How many processes are where.
-pub trait Census {
-    /// How many processes of the kind are in the local state.
-    fn count(&self, kind: Kind, local: Local) -> usize;
-}
+use super::monitor::Monitor;
+use crate::system::{Census, Configuration, Kind, Local, Shared, Step, System, Transition};
 
 /// What a search looks for. Properties are numbered from 0 to 63.
 pub trait Watch<Label> {

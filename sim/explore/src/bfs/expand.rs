@@ -6,139 +6,15 @@
 //! woken. With symmetry on, processes of one kind in one local state are expanded once and counted as
 //! often as there are.
 
-use crate::bfs::Monitor;
-use crate::packed::{Layout, Packed};
-use crate::product::{Configuration, MAX_PROCESSES, Product, Transition};
-use crate::sleep::{Commuting, Others, Spare};
-use crate::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
-use crate::stuck::Rescue;
-use crate::system::{DORMANT, Effect, Kind, Local, Queue, System};
-
-/// What every worker of a search shares about the system.
-pub(crate) struct Frame<'a, S: System> {
-    pub product: Product<'a, S>,
-    pub layout: Layout,
-    pub symmetry: bool,
-    /// Nobody sleeps.
-    pub follow_all: bool,
-    /// See [`crate::Options::steps_kept`].
-    pub steps_kept: usize,
-}
-
-impl<S: System> Frame<'_, S> {
-    /// Where the sleep set of a stored state is.
-    pub fn spare<const W: usize>(&self) -> Spare {
-        Spare::of::<W>(&self.layout)
-    }
-
-    /// The packed state of which all that differ by exchanging processes are taken for one.
-    pub fn canonical<const W: usize>(&self, c: &Configuration) -> Packed<W> {
-        let mut c = *c;
-        if self.symmetry {
-            self.product.canonicalize(&mut c);
-        }
-        self.layout.pack(&c)
-    }
-
-    /// The canonical form of a successor of a canonical state, and where the actor is in it, if the
-    /// others closed up around it. `alone`: of the processes other than the actor nothing was changed.
-    #[inline]
-    fn sorted<const W: usize>(
-        &self,
-        layout: &Layout,
-        actor: usize,
-        mut after: Packed<W>,
-        alone: bool,
-    ) -> (Packed<W>, Option<usize>) {
-        let product = &self.product;
-        if !alone || !product.contiguous() {
-            return (self.sorted_anew(&after), None);
-        }
-        let local = layout.local(&after, actor);
-        let mut to = actor;
-        while product.previous(to) != to && layout.local(&after, product.previous(to)) > local {
-            to = product.previous(to);
-        }
-        if to == actor {
-            while product.next(to) != to && layout.local(&after, product.next(to)) < local {
-                to = product.next(to);
-            }
-        }
-        layout.reinsert(&mut after, actor, to, local);
-        (after, Some(to))
-    }
-
-    /// The same, however much was changed.
-    #[inline(never)]
-    fn sorted_anew<const W: usize>(&self, after: &Packed<W>) -> Packed<W> {
-        self.canonical(&self.layout.unpack(after))
-    }
-
-    #[inline]
-    fn kind(&self, i: usize) -> Kind {
-        self.product.kind_of(i)
-    }
-}
-
-/// What a worker finds and counts while it expands.
-pub(crate) struct Found<const W: usize> {
-    pub transitions: u64,
-    /// Of these, those that were followed.
-    pub followed: u64,
-    pub blocked_states: u64,
-    /// The least state of the first level in which a step found no dormant process to start, and the
-    /// kind; likewise the states in which each property was first violated.
-    pub exhausted: Option<(Packed<W>, Kind)>,
-    pub first: [Option<(u32, Packed<W>)>; 64],
-    /// Properties of `first` that were violated on an earlier level than the present one.
-    settled: u64,
-    pub level: u32,
-}
-
-impl<const W: usize> Found<W> {
-    pub fn new() -> Self {
-        Self {
-            transitions: 0,
-            followed: 0,
-            blocked_states: 0,
-            exhausted: None,
-            first: [None; 64],
-            settled: 0,
-            level: 0,
-        }
-    }
-
-    /// The properties that were violated.
-    pub fn violated(&self) -> u64 {
-        (0..64).filter(|p| self.first[*p].is_some()).fold(0, |mask, p| mask | 1 << p)
-    }
-
-    /// Begins a level.
-    pub fn enter(&mut self, level: u32) {
-        self.settled = self.violated();
-        self.level = level;
-    }
-
-    /// Adds what another worker found.
-    pub fn add(&mut self, other: &Self) {
-        self.transitions += other.transitions;
-        self.followed += other.followed;
-        self.blocked_states += other.blocked_states;
-        self.exhausted = [self.exhausted, other.exhausted].into_iter().flatten().min();
-        for (mine, theirs) in self.first.iter_mut().zip(&other.first) {
-            *mine = [*mine, *theirs].into_iter().flatten().min();
-        }
-    }
-
-    fn offer(&mut self, violated: u64, state: &Packed<W>) {
-        let mut bits = violated & !self.settled;
-        while bits != 0 {
-            let slot = &mut self.first[bits.trailing_zeros() as usize];
-            *slot = [*slot, Some((self.level, *state))].into_iter().flatten().min();
-            bits &= bits - 1;
-        }
-    }
-}
+use super::frame::{Found, Frame};
+use super::packed::{Layout, Packed};
+use super::rescue::Rescue;
+use super::sleep::{Commuting, Others};
+use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
+use crate::ask::Monitor;
+use crate::system::{
+    Configuration, DORMANT, Effect, Local, MAX_PROCESSES, Product, Queue, System, Transition,
+};
 
 /// Expands states.
 pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {

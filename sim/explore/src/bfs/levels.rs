@@ -11,13 +11,13 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::bfs::{CountOnly, TraceStep, step_of};
-use crate::expand::{Expander, Frame};
-use crate::packed::Packed;
-use crate::product::Configuration;
-use crate::system::System;
+use super::expand::Expander;
+use super::frame::Frame;
+use super::packed::Packed;
+use super::visited::Shard;
+use crate::ask::CountOnly;
+use crate::system::{Configuration, System, TraceStep};
 use crate::threads::on_threads;
-use crate::visited::Shard;
 
 /// States that one worker takes at a time.
 pub(crate) const BLOCK: usize = 1 << 13;
@@ -125,7 +125,7 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
             let mut found = None;
             let _ = product.successors(&now, &mut scratch, |transition| {
                 if self.frame.canonical::<W>(transition.after) == *wanted {
-                    found = Some((step_of(transition), *transition.after));
+                    found = Some((transition.as_trace_step(), *transition.after));
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
@@ -170,8 +170,8 @@ fn part(here: usize, to: usize, all: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sleep::Spare;
-    use crate::visited::Budget;
+    use crate::bfs::packed::Spare;
+    use crate::bfs::visited::Budget;
 
     /// Every state of the level is in one block, and `before` counts them.
     #[test]

@@ -6,7 +6,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::product::{Configuration, MAX_PROCESSES, fits};
+use crate::system::{Configuration, MAX_PROCESSES, fits};
 
 /// `W` words, compared as a number with the last word most significant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,6 +229,42 @@ impl Layout {
             *local = self.local(packed, i);
         }
         Configuration { shared, locals }
+    }
+}
+
+/// The bits of the last word that no state uses: in a stored state its sleep set, one bit for a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spare {
+    mask: u64,
+    shift: u32,
+}
+
+impl Spare {
+    /// No bits.
+    pub const NONE: Self = Self { mask: 0, shift: 0 };
+
+    /// Those that the layout leaves, at most one for each process.
+    pub fn of<const W: usize>(layout: &Layout) -> Self {
+        let free = (64 * W as u32 - layout.bits()).min(layout.processes as u32);
+        if free == 0 {
+            return Self::NONE;
+        }
+        Self { mask: u64::MAX << (64 - free), shift: 64 - free }
+    }
+
+    /// A state with its sleep set, as far as there are bits for it.
+    #[inline]
+    pub fn join<const W: usize>(self, mut state: Packed<W>, asleep: u16) -> Packed<W> {
+        state.0[W - 1] |= u64::from(asleep) << self.shift & self.mask;
+        state
+    }
+
+    /// The state, and its sleep set.
+    #[inline]
+    pub fn split<const W: usize>(self, mut stored: Packed<W>) -> (Packed<W>, u16) {
+        let last = stored.0[W - 1];
+        stored.0[W - 1] = last & !self.mask;
+        (stored, ((last & self.mask) >> self.shift) as u16)
     }
 }
 

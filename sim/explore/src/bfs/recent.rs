@@ -3,7 +3,7 @@
 //! Some transitions lead to one of them (of the reference model a fifth), and need no more than this look:
 //! nothing is written, sent or inserted for them.
 
-use crate::packed::Packed;
+use super::packed::Packed;
 
 /// Some of the states found last, each in a place of its own. What is forgotten is new again, which costs
 /// time; what was never found is never taken for found.

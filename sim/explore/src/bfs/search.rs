@@ -16,16 +16,16 @@ use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-use crate::bfs::{Monitor, Tally};
-use crate::checkpoint::{CheckpointError, Keep, Sums};
-use crate::expand::{Expander, Found, Frame};
-use crate::limits::{End, Options, Progress};
-use crate::packed::Packed;
-use crate::recent::Recent;
-use crate::stuck::Unresolved;
+use super::expand::Expander;
+use super::frame::{Found, Frame};
+use super::keep::{CheckpointError, Keep, Sums};
+use super::levels::{BLOCK, Levels, before, block};
+use super::packed::Packed;
+use super::recent::Recent;
+use super::rescue::Unresolved;
+use super::visited::{Budget, Full, SHARDS, Shard, shard_of};
+use crate::ask::{End, Monitor, Options, Progress, Tally};
 use crate::system::{Kind, System};
-use crate::trace::{BLOCK, Levels, before, block};
-use crate::visited::{Budget, Full, SHARDS, Shard, shard_of};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
 const CHUNK: usize = 16;

@@ -28,47 +28,10 @@
 //! nearer than *d*; nor farther, for *s* is at *d* - 2. So A is a transition into *t* from distance *d* - 1 of a
 //! higher rank than the highest. So *b* does not sleep there.
 
-use crate::bfs::Monitor;
-use crate::packed::{Layout, Packed};
-use crate::product::MAX_PROCESSES;
-use crate::steps::{Pair, Steps, mix};
-use crate::system::{DORMANT, Effect, Kind, Local, Shared, System};
-
-/// The bits of the last word that no state uses: in a stored state its sleep set, one bit for a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spare {
-    mask: u64,
-    shift: u32,
-}
-
-impl Spare {
-    /// No bits.
-    pub const NONE: Self = Self { mask: 0, shift: 0 };
-
-    /// Those that the layout leaves, at most one for each process.
-    pub fn of<const W: usize>(layout: &Layout) -> Self {
-        let free = (64 * W as u32 - layout.bits()).min(layout.processes as u32);
-        if free == 0 {
-            return Self::NONE;
-        }
-        Self { mask: u64::MAX << (64 - free), shift: 64 - free }
-    }
-
-    /// A state with its sleep set, as far as there are bits for it.
-    #[inline]
-    pub fn join<const W: usize>(self, mut state: Packed<W>, asleep: u16) -> Packed<W> {
-        state.0[W - 1] |= u64::from(asleep) << self.shift & self.mask;
-        state
-    }
-
-    /// The state, and its sleep set.
-    #[inline]
-    pub fn split<const W: usize>(self, mut stored: Packed<W>) -> (Packed<W>, u16) {
-        let last = stored.0[W - 1];
-        stored.0[W - 1] = last & !self.mask;
-        (stored, ((last & self.mask) >> self.shift) as u16)
-    }
-}
+use super::packed::Layout;
+use super::steps::{Pair, Steps, mix};
+use crate::ask::Monitor;
+use crate::system::{DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, System};
 
 /// Answers that are kept, a power of two, unless told otherwise.
 const ANSWERS: usize = 1 << 14;

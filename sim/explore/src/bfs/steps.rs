@@ -4,10 +4,11 @@
 //! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
 //!   many states; when there are more than are kept, the table is begun anew.
 
-use crate::bfs::Monitor;
-use crate::packed::{Layout, Packed};
-use crate::product::{MAX_PROCESSES, Step, fits};
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Shared, System, WayOut};
+use super::packed::{Layout, Packed};
+use crate::ask::Monitor;
+use crate::system::{
+    Choice, DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, fits,
+};
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
 const MOST: usize = 1 << 18;

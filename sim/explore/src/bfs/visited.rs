@@ -11,8 +11,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::packed::Packed;
-use crate::sleep::Spare;
+use super::packed::{Packed, Spare};
 
 /// Bytes of a huge page: what the table of a shard is a multiple of, once it is as large.
 const HUGE: usize = 2 << 20;
@@ -260,11 +259,6 @@ impl<const W: usize> Shard<W> {
     /// States stored.
     pub fn len(&self) -> usize {
         self.len
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// The states from the `from`th found on, in pieces, each as it was inserted.

@@ -23,24 +23,13 @@ use std::time::Instant;
 
 use foldhash::fast::FixedState;
 
-use crate::bfs::TraceStep;
-use crate::concrete;
-use crate::counted::space::{Batch, Decoded};
-use crate::counted::states::States;
-use crate::counted::store::Inserted;
-use crate::counted::{Uncountable, check};
-use crate::limits::{End, Options, Progress};
+use super::countable::{Uncountable, check};
+use super::encoded::{Batch, Decoded};
+use super::states::States;
+use super::store::Inserted;
+use crate::ask::{End, Lead, Options, Progress, Watch};
+use crate::counterexample::shorten::shorten;
 use crate::system::System;
-use crate::watch::Watch;
-
-/// A violation that was found, by a way that need not be the shortest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lead<Label> {
-    /// Which property.
-    pub property: u32,
-    /// From the initial state; the last step violates.
-    pub trace: Vec<TraceStep<Label>>,
-}
 
 /// Why a directed search stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,52 +290,4 @@ impl<S: System> Search<'_, S> {
             None
         }
     }
-}
-
-/// Leaves out what the violation does not need: of each process as many of its last steps as the
-/// others can do without, in ever smaller pieces.
-fn shorten<S: System, W: Watch<S::Label>>(
-    system: &S,
-    watch: &W,
-    property: u32,
-    mut trace: Vec<TraceStep<S::Label>>,
-) -> Vec<TraceStep<S::Label>> {
-    let violates = |trace: &[TraceStep<S::Label>]| {
-        let mut violated = 0;
-        let replayed = concrete::replay(system, trace, |_, taken| {
-            violated = watch.violated(&taken.step)
-                | watch.violated_together(&taken.step, taken.before, taken.after);
-        });
-        replayed.is_ok() && violated >> property & 1 != 0
-    };
-    // The last step is the violation.
-    let steps_of = |trace: &[TraceStep<S::Label>], actor| {
-        let all = trace[..trace.len() - 1].iter();
-        all.filter(|step| step.actor == actor).count()
-    };
-    let mut actors: Vec<usize> = trace.iter().map(|step| step.actor).collect();
-    actors.sort_unstable();
-    actors.dedup();
-    for actor in actors {
-        let mut piece = steps_of(&trace, actor);
-        while piece > 0 {
-            let keep = steps_of(&trace, actor) - piece;
-            let mut met = 0;
-            let last = trace.len() - 1;
-            let without: Vec<_> = (trace.iter().enumerate())
-                .filter(|(at, step)| {
-                    met += usize::from(step.actor == actor);
-                    step.actor != actor || met <= keep || *at == last
-                })
-                .map(|(_, step)| *step)
-                .collect();
-            if violates(&without) {
-                trace = without;
-                piece = piece.min(keep);
-            } else {
-                piece /= 2;
-            }
-        }
-    }
-    trace
 }

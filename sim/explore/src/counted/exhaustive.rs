@@ -17,47 +17,19 @@
 //! states that somebody is in, with how many are. Numbers are given in the order of discovery, which
 //! is the same each time.
 
-pub(crate) mod space;
-pub(crate) mod states;
-pub(crate) mod store;
-mod stuck;
-
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::bfs::Violation;
-use crate::concrete::Everybody;
-use crate::limits::{End, Options, Progress};
-use crate::product::fits;
-use crate::stuck::Stuck;
-use crate::system::{System, WayOut};
-use crate::watch::Watch;
-use space::{Batch, Decoded, taken};
-use states::States;
-use store::{Cursor, Inserted};
-
-/// Most processes of a counted state: a count is a byte.
-pub const MAX_COUNTED: usize = 255;
-
-/// Why a system cannot be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Uncountable {
-    /// Too many processes.
-    #[error("{0} processes, more than {MAX_COUNTED}")]
-    TooManyProcesses(usize),
-    /// The shared state or a local state does not fit its word.
-    #[error("{shared} shared bits and {local} local bits, more than 128 and 64")]
-    WordTooWide {
-        /// [`System::shared_bits`].
-        shared: u32,
-        /// [`System::local_bits`].
-        local: u32,
-    },
-    /// The initial state uses more bits than the system declares.
-    #[error("the initial state does not fit the bits that the system declares")]
-    InitialOutOfBits,
-}
+use super::countable::{MAX_COUNTED, Uncountable, check};
+use super::encoded::{Batch, Decoded};
+use super::space::taken;
+use super::states::States;
+use super::store::{Cursor, Inserted};
+use super::stuck;
+use crate::ask::{End, Options, Progress, Stuck, Violation, Watch};
+use crate::collections::bits::flag;
+use crate::system::{Everybody, System, WayOut};
 
 /// What a search by counting found.
 #[derive(Clone, Debug)]
@@ -99,23 +71,6 @@ pub fn explore_counted<S: System, W: Watch<S::Label>>(
 ) -> Result<Counted<S::Label>, Uncountable> {
     let initial = check(system)?;
     Ok(Search::new(system, &initial, options.limits.states).run(watch, options))
-}
-
-/// The initial state, if the system fits.
-pub(crate) fn check<S: System>(system: &S) -> Result<Everybody, Uncountable> {
-    let (shared, local) = (system.shared_bits(), system.local_bits());
-    if shared > 128 || local > 64 {
-        return Err(Uncountable::WordTooWide { shared, local });
-    }
-    let initial = Everybody::initial(system);
-    let processes = &initial.processes;
-    if processes.len() > MAX_COUNTED {
-        return Err(Uncountable::TooManyProcesses(processes.len()));
-    }
-    if !fits(initial.shared, shared) || !processes.iter().all(|p| fits(u128::from(p.1), local)) {
-        return Err(Uncountable::InitialOutOfBits);
-    }
-    Ok(initial)
 }
 
 /// The first violating transition of a property.
@@ -176,8 +131,11 @@ impl<'s, S: System> Search<'s, S> {
             .collect();
         let bytes = self.bytes();
         let blocked_states = self.blocked.len() as u64;
-        let [stuck, stuck_until_time_out] =
-            if end == End::Complete { stuck::find(&mut self, way_outs) } else { [None, None] };
+        let [stuck, stuck_until_time_out] = if end == End::Complete {
+            stuck::find(&mut self.states, &self.blocked, way_outs)
+        } else {
+            [None, None]
+        };
         Counted {
             end,
             states: self.states.store.len(),
@@ -237,7 +195,7 @@ impl<'s, S: System> Search<'s, S> {
                     self.expanded -= u64::from(matches!(end, End::PoolExhausted(_)));
                     return end;
                 }
-                if (0..state.groups.len()).any(|i| !space::flag(&runs, i)) {
+                if (0..state.groups.len()).any(|i| !flag(&runs, i)) {
                     self.blocked.push(record);
                 }
                 self.states

@@ -16,9 +16,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use crate::product::Step;
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::Watch;
+use crate::ask::Watch;
+use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut};
 
 /// Bits of the shared state, queues and pools of dormant processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

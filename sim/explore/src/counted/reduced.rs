@@ -43,8 +43,6 @@
 //! With symmetry: the choice of P depends on kinds and local states only, so exchanging processes
 //! exchanges what is chosen, and the proviso holds for all states that a stored one stands for.
 
-mod footprint;
-
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -52,27 +50,16 @@ use std::time::Instant;
 
 use foldhash::fast::FixedState;
 
-use crate::bfs::TraceStep;
-use crate::counted::space::{Batch, Decoded, flag};
-use crate::counted::states::States;
-use crate::counted::store::{Cursor, Inserted};
-use crate::counted::{MAX_COUNTED, Uncountable, check};
-use crate::directed::Lead;
-use crate::limits::{End, Options, Progress};
+use super::countable::MAX_COUNTED;
+use super::countable::{Uncountable, check};
+use super::encoded::{Batch, Decoded};
+use super::footprint::{Feet, Foot, feet};
+use super::states::States;
+use super::store::{Cursor, Inserted};
+use crate::ask::{Deadlock, End, Lead, Options, Progress, Watch};
+use crate::collections::bits::Mask;
+use crate::collections::bits::flag;
 use crate::system::System;
-use crate::watch::Watch;
-use footprint::{Feet, Foot, feet};
-
-/// A reachable state in which nobody can step and somebody has not returned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deadlock<Label> {
-    /// A process that has not returned.
-    pub process: usize,
-    /// A trace to the state; not proved shortest.
-    pub trace: Vec<TraceStep<Label>>,
-    /// How many distinct states are like that. No reduction leaves one out.
-    pub states: u64,
-}
 
 /// What a reduced search found.
 #[derive(Clone, Debug)]
@@ -139,42 +126,7 @@ pub fn explore_reduced<S: System, W: Watch<S::Label>>(
 }
 
 /// Groups of a state.
-#[derive(Clone, Copy, Default)]
-struct Mask([u64; MAX_COUNTED.div_ceil(64)]);
-
-impl Mask {
-    fn of(group: usize) -> Self {
-        let mut mask = Self::default();
-        mask.set(group);
-        mask
-    }
-
-    fn set(&mut self, group: usize) {
-        self.0[group / 64] |= 1 << (group % 64);
-    }
-
-    fn has(&self, group: usize) -> bool {
-        self.0[group / 64] >> (group % 64) & 1 != 0
-    }
-
-    fn add(&mut self, more: Self) {
-        self.0.iter_mut().zip(more.0).for_each(|(word, more)| *word |= more);
-    }
-
-    fn without(&self, other: &Self) -> Self {
-        let mut mask = *self;
-        mask.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
-        mask
-    }
-
-    /// Takes one out.
-    fn pop(&mut self) -> Option<usize> {
-        let word = self.0.iter().position(|word| *word != 0)?;
-        let bit = self.0[word].trailing_zeros();
-        self.0[word] &= self.0[word] - 1;
-        Some(word * 64 + bit as usize)
-    }
-}
+type Groups = Mask<{ MAX_COUNTED.div_ceil(64) }>;
 
 struct Search<'s, S: System> {
     states: States<'s, S>,
@@ -185,9 +137,9 @@ struct Search<'s, S: System> {
     /// have a way to step.
     foot: Vec<(Foot, bool)>,
     /// And which groups may disturb it, where that was asked.
-    disturbed: Vec<Option<Mask>>,
+    disturbed: Vec<Option<Groups>>,
     /// Sets of groups that are enough: how many of them have a way to step, and the first.
-    possible: Vec<(usize, usize, Mask)>,
+    possible: Vec<(usize, usize, Groups)>,
     /// By property: the record before the first violating step, and its choice.
     first: [Option<(u32, u32)>; 64],
     /// The first record with a deadlock.
@@ -339,11 +291,11 @@ impl<S: System> Search<'_, S> {
         disturbed.resize(groups, None);
         possible.clear();
         for first in (0..groups).filter(|i| foot[*i].1) {
-            let mut chosen = Mask::of(first);
+            let mut chosen = Groups::of(first);
             let mut open = chosen;
             while let Some(i) = open.pop() {
                 let by = disturbed[i].get_or_insert_with(|| {
-                    let mut by = Mask::default();
+                    let mut by = Groups::NONE;
                     let disturbing = |j: &usize| foot[i].0.disturbed_by(&foot[*j].0);
                     (0..groups).filter(disturbing).for_each(|j| by.set(j));
                     by
@@ -409,7 +361,7 @@ impl<S: System> Search<'_, S> {
 struct StepsOnly<'a, W>(&'a W);
 
 impl<Label, W: Watch<Label>> Watch<Label> for StepsOnly<'_, W> {
-    fn violated(&self, step: &crate::product::Step<Label>) -> u64 {
+    fn violated(&self, step: &crate::system::Step<Label>) -> u64 {
         self.0.violated(step)
     }
 }

@@ -2,76 +2,19 @@
 //! asked for once and kept: steps by shared and local state, what is remembered by change of the
 //! shared state, wake-ups by queue.
 
+use crate::collections::interner::Interner;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
+use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint};
 use super::store::NONE;
-use crate::product::Step;
-use crate::product::fits;
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::{Census, Watch, WatchNothing};
-
-/// So many processes of one kind are in one local state. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    /// Number of the kind and local state.
-    pub local: u32,
-    pub count: u32,
-}
-
-/// A counted state, decoded: groups in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Decoded {
-    /// Number of the shared state.
-    pub shared: u32,
-    pub groups: Vec<Group>,
-    /// Bytes that it takes encoded.
-    pub bytes: usize,
-    /// These bytes.
-    body: Vec<u8>,
-    /// Where each group begins in them, and where the last one ends.
-    begins: Vec<u16>,
-}
-
-impl Decoded {
-    /// Bytes of flags: one bit for each group.
-    pub fn flags(&self) -> usize {
-        self.groups.len().div_ceil(8)
-    }
-}
-
-/// Whether bit `i` of little-endian flags is set.
-pub(crate) fn flag(flags: &[u8], i: usize) -> bool {
-    flags[i / 8] >> (i % 8) & 1 != 0
-}
-
-pub(crate) fn set_flag(flags: &mut [u8], i: usize) {
-    flags[i / 8] |= 1 << (i % 8);
-}
-
-/// Values numbered in the order found.
-struct Interner<T> {
-    values: Vec<T>,
-    numbers: HashMap<T, u32, FixedState>,
-}
-
-impl<T: Copy + Eq + Hash> Interner<T> {
-    fn new() -> Self {
-        Self { values: Vec::new(), numbers: HashMap::default() }
-    }
-
-    fn number(&mut self, value: T) -> u32 {
-        let fresh = self.values.len() as u32;
-        let number = *self.numbers.entry(value).or_insert(fresh);
-        if number == fresh {
-            assert!(fresh < u32::MAX / 2, "more values than numbers");
-            self.values.push(value);
-        }
-        number
-    }
-}
+use crate::ask::{Watch, WatchNothing};
+use crate::collections::bits::set_flag;
+use crate::system::{
+    Census, Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut, fits,
+};
 
 /// What a step does to others, in numbers.
 #[derive(Clone, Copy, Debug)]
@@ -103,58 +46,6 @@ pub(crate) struct Steps {
     pub many: u32,
     /// Whether one of them is not a way out.
     ordinary: bool,
-}
-
-/// A successor of the state expanded last.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub parent: u32,
-    pub tag: u32,
-    /// Index of the choice.
-    pub choice: u32,
-    /// The group of the parent that the actor came from.
-    pub actor: u32,
-    /// Number of the local state from which a process was woken by [`Effect::WakeOne`].
-    pub woken: u32,
-    /// For how many transitions it stands.
-    pub times: u32,
-    start: u32,
-    len: u16,
-    pub groups: u16,
-}
-
-/// Successors of some states, to be looked up together.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub candidates: Vec<Candidate>,
-    /// The states expanded, those without successors too.
-    pub parents: Vec<u32>,
-    /// Encoded states in its first `end` bytes, and room.
-    bytes: Vec<u8>,
-    end: usize,
-}
-
-impl Batch {
-    pub fn clear(&mut self) {
-        self.candidates.clear();
-        self.parents.clear();
-        self.end = 0;
-    }
-
-    /// Writes behind the states there are, with room for so many groups.
-    #[inline]
-    fn writer(&mut self, groups: usize) -> Writer<'_> {
-        let most = self.end + Writer::most(groups);
-        if self.bytes.len() < most {
-            self.bytes.resize(2 * most, 0);
-        }
-        Writer { bytes: &mut self.bytes[self.end..most], at: 0, before: u32::MAX, groups: 0 }
-    }
-
-    #[inline]
-    pub fn body(&self, candidate: &Candidate) -> &[u8] {
-        &self.bytes[candidate.start as usize..][..usize::from(candidate.len)]
-    }
 }
 
 /// Where everybody is after a step.
@@ -227,11 +118,11 @@ impl<'s, S: System> Space<'s, S> {
 
     pub fn shared(&mut self, shared: Shared) -> u32 {
         debug_assert!(fits(shared, self.system.shared_bits()), "shared state out of its bits");
-        self.shared.number(shared)
+        self.shared.number(shared).0
     }
 
     pub fn shared_value(&self, number: u32) -> Shared {
-        self.shared.values[number as usize]
+        self.shared[number as usize]
     }
 
     pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
@@ -239,7 +130,7 @@ impl<'s, S: System> Space<'s, S> {
             fits(u128::from(local), self.system.local_bits()),
             "local state out of its bits"
         );
-        let number = self.locals.number((kind, local, class));
+        let number = self.locals.number((kind, local, class)).0;
         if number as usize == self.rests.len() {
             self.rests.push(local == DORMANT || self.system.returned(kind, local));
         }
@@ -247,13 +138,13 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     pub fn local_value(&self, number: u32) -> (Kind, Local) {
-        let (kind, local, _) = self.locals.values[number as usize];
+        let (kind, local, _) = self.locals[number as usize];
         (kind, local)
     }
 
     /// The class of processes that the local state is one of.
     fn class(&self, number: u32) -> u8 {
-        self.locals.values[number as usize].2
+        self.locals[number as usize].2
     }
 
     /// The class of the process with that number.
@@ -263,7 +154,7 @@ impl<'s, S: System> Space<'s, S> {
 
     /// How many distinct local states there are so far.
     pub fn locals(&self) -> u32 {
-        self.locals.values.len() as u32
+        self.locals.len() as u32
     }
 
     pub fn tag(&self, body: &[u8]) -> u32 {
@@ -291,16 +182,16 @@ impl<'s, S: System> Space<'s, S> {
 
     /// Whether `body` stands for that state.
     pub fn is(&self, body: &[u8], shared: Shared, processes: &[(Kind, Local)]) -> bool {
-        let Some(shared) = self.shared.numbers.get(&shared) else { return false };
+        let Some(shared) = self.shared.find(&shared) else { return false };
         let mut groups: Vec<Group> = Vec::new();
         for (i, (kind, local)) in processes.iter().enumerate() {
-            match self.locals.numbers.get(&(*kind, *local, self.class_of(i))) {
-                Some(local) => add(&mut groups, *local),
+            match self.locals.find(&(*kind, *local, self.class_of(i))) {
+                Some(local) => add(&mut groups, local),
                 None => return false,
             }
         }
         let mut encoded = Vec::new();
-        encode(*shared, &groups, &mut encoded);
+        encode(shared, &groups, &mut encoded);
         encoded == body
     }
 
@@ -563,7 +454,7 @@ impl<'s, S: System> Space<'s, S> {
         let mut local = self.local(kind, choice.local, class);
         let mut change = NONE;
         if shared != before {
-            change = self.changes.number((before, shared));
+            change = self.changes.number((before, shared)).0;
             if change as usize == self.unmoved.len() {
                 self.unmoved.push(Vec::new());
             }
@@ -603,7 +494,7 @@ impl<'s, S: System> Space<'s, S> {
     #[cold]
     fn ask_observe(&mut self, change: u32, local: u32) -> u32 {
         let (kind, value) = self.local_value(local);
-        let (before, after) = self.changes.values[change as usize];
+        let (before, after) = self.changes[change as usize];
         let (before, after) = (self.shared_value(before), self.shared_value(after));
         if value == DORMANT {
             return local;
@@ -714,165 +605,6 @@ const RECENT: usize = 1 << 12;
 
 fn pair(a: u32, b: u32) -> u64 {
     u64::from(a) << 32 | u64::from(b)
-}
-
-/// One process joins those in a local state.
-#[inline]
-fn add(groups: &mut Vec<Group>, local: u32) {
-    let at = groups.iter().position(|group| group.local >= local).unwrap_or(groups.len());
-    match groups.get_mut(at) {
-        Some(group) if group.local == local => group.count += 1,
-        _ => groups.insert(at, Group { local, count: 1 }),
-    }
-}
-
-/// One process leaves the group at an index.
-#[inline]
-fn take(groups: &mut Vec<Group>, at: usize) {
-    if groups[at].count == 1 {
-        groups.remove(at);
-    } else {
-        groups[at].count -= 1;
-    }
-}
-
-/// Seven bits a byte, low ones first; the top bit says that more follow.
-#[inline]
-fn varint(bytes: &[u8], at: &mut usize) -> u32 {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let byte = bytes[*at];
-        *at += 1;
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return value;
-        }
-        shift += 7;
-    }
-}
-
-/// Where a state is encoded.
-struct Writer<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
-    /// The local state written last.
-    before: u32,
-    groups: u16,
-}
-
-impl<'a> Writer<'a> {
-    /// Most bytes of a state with so many groups.
-    const fn most(groups: usize) -> usize {
-        VARINT + groups * (VARINT + 1)
-    }
-
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.bytes[self.at] = byte;
-        self.at += 1;
-    }
-
-    #[inline]
-    fn varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
-    }
-
-    #[inline]
-    fn group(&mut self, local: u32, count: u32) {
-        let gap = local.wrapping_sub(self.before) - 1;
-        self.varint(gap << 1 | u32::from(count > 1));
-        if count > 1 {
-            self.byte(count as u8);
-        }
-        self.before = local;
-        self.groups += 1;
-    }
-
-    /// The shared state, then each group: how far its number is from the one before, and how many
-    /// processes unless one. The number of processes ends it, so no state is the beginning of
-    /// another.
-    fn state(&mut self, shared: u32, groups: &[Group]) {
-        self.varint(shared);
-        for group in groups {
-            self.group(group.local, group.count);
-        }
-    }
-
-    /// The same for `state`, after one process has gone from the group at index `from` to local
-    /// state `to`. What is unchanged is copied.
-    #[inline]
-    fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
-        self.varint(shared);
-        let groups = &state.groups;
-        let left = groups[from].local;
-        if left == to {
-            return self.copy(state, 0..groups.len());
-        }
-        let into = groups.iter().position(|g| g.local >= to).unwrap_or(groups.len());
-        let (low, high) = (from.min(into), from.max(into));
-        self.copy(state, 0..low);
-        // The first and the second place that change.
-        let at_low =
-            if from < into { self.leave(state, from) } else { self.arrive(state, into, to) };
-        if at_low < high {
-            // The gap to the one before may be another one.
-            self.group(groups[at_low].local, groups[at_low].count);
-            self.copy(state, at_low + 1..high);
-        }
-        let at_high =
-            if from < into { self.arrive(state, into, to) } else { self.leave(state, from) };
-        if at_high < groups.len() {
-            self.group(groups[at_high].local, groups[at_high].count);
-            self.copy(state, at_high + 1..groups.len());
-        }
-    }
-
-    /// Writes the group at an index less one process. Returns the index of the next one.
-    #[inline]
-    fn leave(&mut self, state: &Decoded, from: usize) -> usize {
-        let Group { local, count } = state.groups[from];
-        if count > 1 {
-            self.group(local, count - 1);
-        }
-        from + 1
-    }
-
-    /// Writes one process more in `to`, where `into` is the index of the first group from there.
-    /// Returns the index of the next one.
-    #[inline]
-    fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
-        let there = state.groups.get(into).filter(|group| group.local == to);
-        self.group(to, there.map_or(0, |group| group.count) + 1);
-        into + usize::from(there.is_some())
-    }
-
-    /// Copies groups as they are; the one before them must have been written.
-    #[inline]
-    fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
-        if groups.is_empty() {
-            return;
-        }
-        let (begin, end) = (state.begins[groups.start], state.begins[groups.end]);
-        let bytes = &state.body[usize::from(begin)..usize::from(end)];
-        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
-        self.before = state.groups[groups.end - 1].local;
-        self.groups += groups.len() as u16;
-    }
-}
-
-/// Most bytes of a number.
-const VARINT: usize = 5;
-
-fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
-    let mut bytes = vec![0; Writer::most(groups.len())];
-    let mut writer = Writer { bytes: &mut bytes, at: 0, before: u32::MAX, groups: 0 };
-    writer.state(shared, groups);
-    into.extend_from_slice(&writer.bytes[..writer.at]);
 }
 
 /// The choices that were taken, with how often.

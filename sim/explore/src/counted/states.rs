@@ -2,12 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use super::space::{Decoded, Space};
+use super::encoded::Decoded;
+use super::space::Space;
 use super::store::{NONE, Store};
-use crate::bfs::TraceStep;
-use crate::concrete::{self, Everybody};
-use crate::system::System;
-use crate::watch::Watch;
+use crate::ask::Watch;
+use crate::system::{Everybody, System, TraceStep, concrete};
 
 /// States that were found, each with the one it was found from.
 pub(crate) struct States<'s, S: System> {

@@ -1,12 +1,13 @@
 //! Processes that nothing can ever wake, among counted ones: as [`crate::stuck`], with one bit for
 //! each local state that somebody is in, since all processes there are in the same position.
 
-use super::space::{Batch, Decoded, flag, set_flag};
+use super::countable::MAX_COUNTED;
+use super::encoded::{Batch, Decoded};
+use super::states::States;
 use super::store::NONE;
-use super::{MAX_COUNTED, Search};
-use crate::stuck::Stuck;
+use crate::ask::{Stuck, WatchNothing};
+use crate::collections::bits::{flag, set_flag};
 use crate::system::{System, WayOut};
-use crate::watch::WatchNothing;
 
 /// The groups of a state, one bit each.
 type Mask = [u8; MAX_COUNTED.div_ceil(8)];
@@ -14,47 +15,52 @@ type Mask = [u8; MAX_COUNTED.div_ceil(8)];
 /// The shallowest process that never runs again unless somebody is killed, and the shallowest that runs
 /// again by a time-out only. `way_outs`: whether there is any time-out or kill.
 pub(super) fn find<S: System>(
-    search: &mut Search<'_, S>,
+    states: &mut States<'_, S>,
+    blocked: &[u32],
     way_outs: bool,
 ) -> [Option<Stuck<S::Label>>; 2] {
-    let for_good = never_run(search, WayOut::TimeOut);
-    let stuck = shallowest(search, &for_good);
+    let for_good = never_run(states, blocked, WayOut::TimeOut);
+    let stuck = shallowest(states, &for_good);
     // Without any way out the two are the same.
     let until_time_out = way_outs.then(|| {
-        forget(search);
-        let mut without = never_run(search, WayOut::Ordinary);
+        forget(states, blocked);
+        let mut without = never_run(states, blocked, WayOut::Ordinary);
         without.retain_mut(|(record, groups)| {
             if let Ok(i) = for_good.binary_search_by_key(record, |(r, _)| *r) {
                 groups.iter_mut().zip(&for_good[i].1).for_each(|(a, b)| *a &= !b);
             }
             groups.iter().any(|byte| *byte != 0)
         });
-        shallowest(search, &without)
+        shallowest(states, &without)
     });
     [stuck, until_time_out.flatten()]
 }
 
 /// Makes the flags of every record say who is not blocked.
-fn forget<S: System>(search: &mut Search<'_, S>) {
+fn forget<S: System>(states: &mut States<'_, S>, blocked: &[u32]) {
     let mut state = Decoded::default();
-    for record in &search.blocked {
-        search.states.space.decode(search.states.store.tail(*record), &mut state);
+    for record in blocked {
+        states.space.decode(states.store.tail(*record), &mut state);
         let mut runs: Mask = [0; _];
-        search.states.space.running(&state, &mut runs);
+        states.space.running(&state, &mut runs);
         let flags = state.flags();
-        search.states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
+        states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
     }
 }
 
 /// The records with groups that never run again, and which these are; in the order found.
 /// `last`: the last kind of step, in the order of [`WayOut`], that counts. The flags of all records must
 /// say who is not blocked, and then say who runs some time.
-fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, Mask)> {
+fn never_run<S: System>(
+    states: &mut States<'_, S>,
+    blocked: &[u32],
+    last: WayOut,
+) -> Vec<(u32, Mask)> {
     // Later states first: nearly all of a state's successors are found after it.
-    let mut open: Vec<u32> = search.blocked.iter().rev().copied().collect();
+    let mut open: Vec<u32> = blocked.iter().rev().copied().collect();
     let (mut state, mut next) = (Decoded::default(), Decoded::default());
     let mut batch = Batch::default();
-    let (space, store) = (&mut search.states.space, &mut search.states.store);
+    let (space, store) = (&mut states.space, &mut states.store);
     loop {
         let mut changed = false;
         open.retain(|&record| {
@@ -117,13 +123,13 @@ fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, M
 }
 
 /// The first record with a stuck group, with a trace and the number of a process in that group.
-fn shallowest<S: System>(search: &Search<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
+fn shallowest<S: System>(states: &States<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
     let (record, groups) = stuck.first()?;
     let mut state = Decoded::default();
-    search.states.space.decode(search.states.store.tail(*record), &mut state);
+    states.space.decode(states.store.tail(*record), &mut state);
     let group = (0..state.groups.len()).find(|i| flag(groups, *i)).expect("a group is stuck");
-    let wanted = search.states.space.local_value(state.groups[group].local);
-    let (trace, end) = search.states.trace_to(*record);
+    let wanted = states.space.local_value(state.groups[group].local);
+    let (trace, end) = states.trace_to(*record);
     let process = end.processes.iter().position(|process| *process == wanted);
     let process = process.expect("the trace leads to a state with that group");
     Some(Stuck { process, trace, states: stuck.len() as u64 })

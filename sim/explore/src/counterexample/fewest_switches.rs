@@ -17,9 +17,7 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::FixedState;
 
-use crate::bfs::TraceStep;
-use crate::product::{Configuration, Product, Transition};
-use crate::system::System;
+use crate::system::{Configuration, Product, System, TraceStep, Transition};
 
 /// Where to start and how far to go.
 #[derive(Clone, Copy, Debug)]

@@ -14,10 +14,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::bfs::TraceStep;
-use crate::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
-use crate::product::{Configuration, Product, Transition};
-use crate::system::System;
+use super::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
+use crate::system::{Configuration, Product, System, TraceStep, Transition};
 
 /// A trace made short.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,10 +13,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::bfs::TraceStep;
-use crate::product::{Configuration, Product, Transition};
-use crate::reduce::{Followed, follow, take};
-use crate::system::System;
+use super::reduce::{Followed, follow, take};
+use crate::system::{Configuration, Product, System, TraceStep, Transition};
 
 /// A reordering that avoids it.
 #[derive(Clone, Debug, PartialEq, Eq)]

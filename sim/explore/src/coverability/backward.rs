@@ -18,9 +18,9 @@
 
 use std::collections::VecDeque;
 
+use super::question::{Budget, Undecided};
 use super::table::{BLOCKS, EXHAUSTED, Letter, NONE, Table};
 use super::views::Views;
-use super::{Budget, Undecided};
 
 /// Most letters of one element.
 const MOST: usize = 15;

@@ -13,9 +13,9 @@
 //! another one. Only as much is excluded as that takes.
 
 use super::backward::{Backward, Closure, Element};
+use super::question::{Budget, Undecided};
 use super::table::{NO_SLOT, NONE, Table};
 use super::views::Views;
-use super::{Budget, Undecided};
 use crate::system::{Kind, Local, Shared};
 
 /// Configurations that cannot be reached: those with this shared state, these processes in slots,

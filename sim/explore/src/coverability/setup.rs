@@ -1,172 +1,18 @@
-//! Safety for any number of processes.
-//!
-//! A [`Family`] is a system with any number of interchangeable processes of some kinds. What each
-//! of them may do depends on the shared state and its own local state only, so more processes can do
-//! whatever fewer can: the family is a well-structured transition system, and it is decidable
-//! whether any number of processes can violate a property of single transitions.
-//!
-//! [`Setup::new`] over-approximates once, for all properties, what can be reached, without history
-//! (`table`, `views`); with that as a guide it follows the history of one tagged process.
-//! [`Setup::possibly_violated`] says what this forward method cannot exclude; for what it does
-//! exclude, [`Setup::invariant`] gives an [`Invariant`] that can be checked without any of this.
-//! [`Setup::prove`] closes the set of bad configurations backward (`backward`), which decides in any
-//! case: it finds a [`Proof`], or that some number of processes may violate the property, which
-//! counts only when [`smallest`] has found the violation with the ordinary explorer.
-//!
-//! Nothing is over-approximated in the verdict: histories are forgotten only of processes of whom no
-//! property speaks, and a wake-up of all sleepers is a broadcast.
+//! A family, tabulated, and what can be decided with that.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
-mod backward;
-mod counted;
-mod family;
-mod invariant;
-mod smallest;
-mod table;
-mod views;
-
-pub use family::{Crowd, Family, MAX_SLOTS, Member, NoFamily};
-pub use invariant::{Excluded, Invariant, Tagged};
-pub use smallest::{Smallest, smallest};
-
-use backward::{Backward, Closure};
-use table::{EXHAUSTED, Guide, Letter, NO_SLOT, Scope, Table};
-use views::Views;
-
-use crate::limits::{End, Options};
-use crate::system::{Kind, Local, Shared, System};
-use crate::watch::Watch;
-
-/// What a proof is about. Properties are numbered from 0 to 62, and speak of single steps.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<W> {
-    /// Which steps violate them.
-    pub watch: W,
-    /// The properties that do not read the history of the process that steps: only these are asked
-    /// about processes of forgetful kinds.
-    pub without_history: u64,
-}
-
-/// Why nothing was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Undecided {
-    /// A limit was met, or somebody interrupted.
-    #[error("ended by a limit: {0:?}")]
-    Budget(End),
-    /// Too many anonymous local states.
-    #[error("more anonymous local states than the table holds")]
-    TooManyLetters,
-    /// A minimal element of too many processes.
-    #[error("a minimal configuration of more processes than an element holds")]
-    TooManyTogether,
-    /// A process may be spawned for whom the family has no place: of a kind that is followed one by
-    /// one, and all of them are running; or one whose history counts, by one whose does not. Or nobody
-    /// may be left whose history counts, beside whom others are judged: they end by others' steps.
-    #[error(
-        "a process may be spawned for which there is no place, or all whose history counts may end by \
-         the steps of others"
-    )]
-    NoPlace,
-    /// The bad configurations can be reached backward, and no member of the family up to the limit
-    /// violates the property.
-    #[error(
-        "an initial configuration with {0} anonymous processes may lead to a violation, and none was \
-         found"
-    )]
-    NotConfirmed(usize),
-}
-
-/// How far a proof may go.
-pub(crate) struct Budget<'o> {
-    started: Instant,
-    options: &'o Options<'o>,
-}
-
-impl<'o> Budget<'o> {
-    fn new(options: &'o Options<'o>) -> Self {
-        Self { started: Instant::now(), options }
-    }
-
-    /// `held`: control states or elements so far.
-    fn check(&self, held: usize) -> Result<(), Undecided> {
-        let limits = &self.options.limits;
-        if self.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Err(Undecided::Budget(End::Interrupted))
-        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
-            Err(Undecided::Budget(End::TimeLimit))
-        } else if limits.states.is_some_and(|most| held as u64 > most) {
-            Err(Undecided::Budget(End::StatesLimit))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn bytes(&self, wanted: u64) -> Result<(), Undecided> {
-        if self.options.limits.bytes.is_some_and(|most| wanted > most) {
-            Err(Undecided::Budget(End::MemoryLimit))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// How large an inductive over-approximation of the reachable configurations is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Control states in which nobody is tagged.
-    pub anonymous_controls: usize,
-    /// Anonymous local states.
-    pub letters: usize,
-    /// Views: control states in which nobody is tagged, with at most two anonymous local states
-    /// beside them.
-    pub views: u64,
-    /// Control states with a tagged process and its history.
-    pub controls: usize,
-}
-
-/// A configuration, or a minimal element: every configuration with this control state, these
-/// anonymous processes and any others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Minimal {
-    /// The shared state.
-    pub shared: Shared,
-    /// The kind of the tagged process.
-    pub tag_kind: Kind,
-    /// Its slot, if it has one.
-    pub tag_slot: Option<u8>,
-    /// Its local state.
-    pub tag: Local,
-    /// The local states in the slots, in the order of [`Family::slots`]; that of the tagged process
-    /// is left at 0.
-    pub slots: Vec<Local>,
-    /// Anonymous processes, in ascending order.
-    pub others: Vec<(Kind, Local)>,
-}
-
-/// That no number of processes violates the properties: the minimal elements of an upward-closed set
-/// of configurations that contains each from which a violating step can be taken, contains no
-/// initial one, and into which no step leads from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// The minimal elements, in ascending order.
-    pub basis: Vec<Minimal>,
-}
-
-/// What the backward search says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No number of processes violates any of the properties.
-    Holds(Proof),
-    /// The tagged process with so many anonymous ones may violate one of them.
-    Reaches {
-        /// How many.
-        others: usize,
-    },
-}
+use super::backward::{self, Backward, Closure};
+use super::build::{Guide, Scope};
+use super::family::Family;
+use super::forward;
+use super::invariant::{self, Invariant};
+use super::question::{Budget, Minimal, Outcome, Proof, Question, Sizes, Undecided};
+use super::table::{EXHAUSTED, Letter, NO_SLOT, Table};
+use super::views::Views;
+use crate::ask::{Options, Watch};
+use crate::system::{Kind, Local, System};
 
 /// A family, tabulated.
 pub struct Setup<'f, 'a, S: System, W> {
@@ -297,7 +143,7 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     pub fn configurations(&self, others: usize, most: usize) -> Option<BTreeSet<Minimal>> {
         let options = Options::default();
         let (table, _) = self.whole(&Budget::new(&options)).ok()?;
-        let initial: Vec<counted::Configuration> = (0..table.initials as u32)
+        let initial: Vec<forward::Configuration> = (0..table.initials as u32)
             .map(|control| {
                 let tag = table.controls[control as usize].tag;
                 let mut letters: Vec<Letter> = Vec::new();
@@ -309,8 +155,8 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
                 (control, letters)
             })
             .collect();
-        let reached = counted::reachable(table, &initial, most)?;
-        let minimal = |(control, letters): &counted::Configuration| {
+        let reached = forward::reachable(table, &initial, most)?;
+        let minimal = |(control, letters): &forward::Configuration| {
             self.minimal(table, *control as usize, letters)
         };
         Some(reached.iter().map(minimal).collect())

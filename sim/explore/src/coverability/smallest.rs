@@ -1,12 +1,9 @@
 //! The smallest violation, found by the ordinary explorer.
 
-use super::Family;
-use crate::bfs::{Exploration, Monitor, TraceStep, Unexplorable, explore};
-use crate::limits::{End, Options};
-use crate::product::{MAX_PROCESSES, Product};
-use crate::replay::replay;
-use crate::system::{DORMANT, Kind, System};
-use crate::watch::{EachStep, Watch};
+use super::family::Family;
+use crate::ask::{EachStep, End, Exploration, Monitor, Options, Unexplorable, Watch};
+use crate::bfs::explore::explore;
+use crate::system::{DORMANT, Kind, MAX_PROCESSES, Product, System, TraceStep, replay};
 
 /// What the members of a family do, from the smallest on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,9 @@
 
 use std::collections::VecDeque;
 
-use super::table::{BLOCKS, Letter, NONE, Rule, Table, letters_of};
-use super::{Budget, Undecided};
+use super::question::{Budget, Undecided};
+use super::table::{BLOCKS, Letter, NONE, Rule, Table};
+use crate::collections::bits::members;
 
 /// Pairs of letters, by control state.
 pub(crate) struct Views {
@@ -86,7 +87,7 @@ impl Views {
 
     /// The letters that can stand beside the control state.
     pub fn beside(&self, control: u32) -> impl Iterator<Item = Letter> + '_ {
-        letters_of(self.alone_with(control))
+        members(self.alone_with(control))
     }
 
     /// Whether the two can stand together beside the control state.
@@ -133,7 +134,7 @@ impl Views {
     fn put_pairs(&mut self, control: u32, letter: Letter, others: &[u64]) -> bool {
         let row = self.row(control, letter);
         let mut grew = join(&mut self.pairs[row], others);
-        for other in letters_of(others) {
+        for other in members(others) {
             let row = self.row(control, other);
             grew |= add(&mut self.pairs[row], letter);
         }
@@ -198,7 +199,7 @@ impl Views {
         let mut grew = !std::mem::replace(&mut self.reached[to as usize], true);
         let image = &table.transfers[rule.transfer as usize];
         let mut moved = vec![0; self.words];
-        for letter in letters_of(&others) {
+        for letter in members(&others) {
             let to = image[usize::from(letter)];
             if to < BLOCKS {
                 add(&mut moved, to);
@@ -217,7 +218,7 @@ impl Views {
         }
         let identity = table.identity[rule.transfer as usize];
         let mut partners = vec![0; self.words];
-        for letter in letters_of(&others) {
+        for letter in members(&others) {
             let moved_letter = image[usize::from(letter)];
             if moved_letter >= BLOCKS {
                 continue;
@@ -230,7 +231,7 @@ impl Views {
             } else {
                 let both: Vec<u64> = both.map(|(a, b)| a & b).collect();
                 partners.fill(0);
-                for partner in letters_of(&both) {
+                for partner in members(&both) {
                     let to = image[usize::from(partner)];
                     if to < BLOCKS {
                         add(&mut partners, to);

@@ -8,11 +8,26 @@
 //!   not depend on who owns which state.
 //! - Needs: every worker has the same system, monitor and options; and connections to all others
 //!   ([`net`]).
-//! - Costs: a worker holds its own states, as `visited.rs` does, and what is on the way to it. The
+//! - Costs: a worker holds its own states, as `bfs/visited.rs` does, and what is on the way to it. The
 //!   states whose blocked processes are still to be looked at are gathered in the first process.
 //!
 //! Every decision (go on, stop at a limit) is taken by all workers from the same messages, so no worker
 //! waits for one that has stopped. Only the first process has a result.
+
+use crate::ask::{End, Exploration, Monitor, Options, Progress, Tally, Unexplorable};
+use crate::bfs::expand::Expander;
+use crate::bfs::explore::conclude;
+use crate::bfs::frame::{Found, Frame, framed};
+use crate::bfs::levels::{BLOCK, Levels};
+use crate::bfs::packed::Packed;
+use crate::bfs::recent::Recent;
+use crate::bfs::rescue::Unresolved;
+use crate::bfs::search::Searched;
+use crate::bfs::steps::mix;
+use crate::bfs::visited::{Budget, Full, Shard};
+use crate::system::{Kind, System};
+use comms::Comms;
+use net::Net;
 
 mod comms;
 mod link;
@@ -33,21 +48,6 @@ use timely::communication::allocator::zero_copy::allocator::TcpBuilder;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::allocator::{Allocator, ProcessBuilder};
 use timely::worker::{Config, Worker};
-
-use crate::bfs::{Exploration, Monitor, Tally, Unexplorable, conclude, framed};
-use crate::expand::{Expander, Found, Frame};
-use crate::limits::{End, Options, Progress};
-use crate::packed::Packed;
-use crate::recent::Recent;
-use crate::search::Searched;
-use crate::steps::mix;
-use crate::stuck::Unresolved;
-use crate::system::{Kind, System};
-use crate::trace::{BLOCK, Levels};
-use crate::visited::{Budget, Full, Shard};
-
-use comms::Comms;
-use net::Net;
 
 /// States that a worker remembers to have sent lately, so as not to send them again, in bytes.
 const LATELY: usize = 1 << 18;

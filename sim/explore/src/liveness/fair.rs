@@ -29,24 +29,9 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::FixedState;
 
-use crate::bfs::{TraceStep, Unexplorable};
-use crate::limits::{End, Options};
-use crate::product::{Configuration, Product};
-use crate::replay::replay;
-use crate::system::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
-};
-
-/// A run in which a process never returns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lasso<Label> {
-    /// Which process.
-    pub process: usize,
-    /// A shortest way to the loop.
-    pub stem: Vec<TraceStep<Label>>,
-    /// The loop, which leads back to where it begins. Empty: nobody is obliged to step there.
-    pub cycle: Vec<TraceStep<Label>>,
-}
+use super::lasso::{Comes, Lasso};
+use crate::ask::{End, Options, Unexplorable};
+use crate::system::{Configuration, DORMANT, Effect, Product, System, TraceStep, WayOut};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,38 +58,6 @@ pub struct Fairness<Label> {
     /// Whether some step that wakes one process had several to choose from: a queue that is first
     /// come, first served has fewer runs.
     pub chose_whom_to_wake: bool,
-}
-
-/// Which ways out come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Comes {
-    /// No time-out fires any more, once the loop is reached.
-    Nothing,
-    /// Who never returns and could time out again and again does.
-    TimeOuts,
-    /// And who never returns and could be killed again and again is.
-    TimeOutsAndKills,
-}
-
-impl Comes {
-    /// Whether a step of that kind is one that must come.
-    fn obliges(self, way_out: WayOut) -> bool {
-        match way_out {
-            WayOut::Ordinary => true,
-            WayOut::TimeOut => self >= Self::TimeOuts,
-            WayOut::Killed => self == Self::TimeOutsAndKills,
-        }
-    }
-
-    /// Whether it is a way out that comes at last to whom it could come to again and again.
-    fn comes(self, way_out: WayOut) -> bool {
-        way_out != WayOut::Ordinary && self.obliges(way_out)
-    }
-
-    /// Whether a step of that kind may be taken: a kill may come or not.
-    fn allows(self, way_out: WayOut) -> bool {
-        way_out != WayOut::TimeOut || self >= Self::TimeOuts
-    }
 }
 
 /// Which runs are looked for.
@@ -546,139 +499,3 @@ impl<S: System> Graph<'_, S> {
 
 /// States that are in no component.
 const NO_COMPONENT: u32 = u32::MAX;
-
-/// Takes every step of a lasso and looks whether it is one: the cycle leads back to where it begins,
-/// its process never returns in it, whoever does not step in it is somewhere in it not obliged to, and
-/// who never returns in it and could take a way out that comes does.
-pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, comes: Comes) -> bool {
-    let Some(product) = Product::new(system) else { return false };
-    let Ok(start) = replay(&product, &lasso.stem, |_, _| {}) else { return false };
-    let everybody = (1_u32 << product.processes()) - 1;
-    let mut scratch = Vec::new();
-    // Who is obliged to step, who has a way out, who is in its call.
-    let mut look = |configuration: &Configuration| {
-        let (mut obliged, mut timing, mut calling) = (0_u32, 0_u32, 0_u32);
-        let _ = product.successors(configuration, &mut scratch, |t| {
-            if comes.obliges(t.way_out) && !product.returned(configuration, t.actor) {
-                obliged |= 1 << t.actor;
-            }
-            timing |= u32::from(comes.comes(t.way_out)) << t.actor;
-            ControlFlow::Continue(())
-        });
-        for i in 0..product.processes() {
-            calling |= u32::from(!product.returned(configuration, i)) << i;
-        }
-        (everybody & !obliged, timing, calling)
-    };
-    let (mut served, mut timing, mut calling) = look(&start);
-    let (mut timed_out, mut kept) = (0_u32, true);
-    let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
-    let end = replay(&product, &whole, |number, taken| {
-        if number >= lasso.stem.len() {
-            let (free, could, still) = look(taken.after);
-            served |= 1 << taken.actor | free;
-            timing |= could;
-            calling &= still;
-            timed_out |= u32::from(comes.comes(taken.way_out)) << taken.actor;
-            kept &= comes.allows(taken.way_out);
-        }
-    });
-    let never = calling >> lasso.process & 1 == 1;
-    end == Ok(start) && kept && never && served == everybody && timing & calling & !timed_out == 0
-}
-
-/// A system whose processes start over for ever: who has returned may begin again from where
-/// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
-/// nothing. Nobody remembers any history, which progress does not depend on.
-#[derive(Clone, Copy, Debug)]
-pub struct Restarting<'a, S> {
-    /// The system.
-    pub system: &'a S,
-    /// The kinds that start over.
-    pub kinds: &'a [Kind],
-}
-
-impl<S: System> Restarting<'_, S> {
-    /// Where processes of `kind` begin, if they start over.
-    fn start(&self, kind: Kind) -> Option<Local> {
-        if !self.kinds.contains(&kind) {
-            return None;
-        }
-        let processes = self.system.initial().processes;
-        let first = processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT)?;
-        Some(self.system.anonymous(kind, first.1))
-    }
-}
-
-impl<S: System> System for Restarting<'_, S> {
-    /// `None`: it starts over.
-    type Label = Option<S::Label>;
-
-    fn shared_bits(&self) -> u32 {
-        self.system.shared_bits()
-    }
-
-    fn local_bits(&self) -> u32 {
-        self.system.local_bits()
-    }
-
-    fn initial(&self) -> Initial {
-        let mut initial = self.system.initial();
-        for (kind, local) in &mut initial.processes {
-            *local = self.system.anonymous(*kind, *local);
-        }
-        initial
-    }
-
-    fn step(
-        &self,
-        kind: Kind,
-        shared: Shared,
-        local: Local,
-        choices: &mut Vec<Choice<Self::Label>>,
-    ) {
-        let mut inner = Vec::new();
-        self.system.step(kind, shared, local, &mut inner);
-        choices.extend(inner.into_iter().map(|choice| Choice {
-            shared: choice.shared,
-            local: self.system.anonymous(kind, choice.local),
-            effect: match choice.effect {
-                Effect::Spawn(kind, local) => {
-                    Effect::Spawn(kind, self.system.anonymous(kind, local))
-                }
-                effect => effect,
-            },
-            way_out: choice.way_out,
-            footprint: choice.footprint,
-            label: Some(choice.label),
-        }));
-        if let Some(start) = self.start(kind).filter(|start| *start != local)
-            && self.system.returned(kind, local)
-        {
-            choices.push(Choice {
-                shared,
-                local: start,
-                effect: Effect::None,
-                way_out: WayOut::Ordinary,
-                footprint: Footprint::default(),
-                label: None,
-            });
-        }
-    }
-
-    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
-        self.system.anonymous(kind, self.system.observe(kind, before, after, local))
-    }
-
-    fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
-        Some(self.system.anonymous(kind, self.system.wake(kind, local, queue)?))
-    }
-
-    fn anonymous(&self, kind: Kind, local: Local) -> Local {
-        self.system.anonymous(kind, local)
-    }
-
-    fn returned(&self, kind: Kind, local: Local) -> bool {
-        self.system.returned(kind, local) || self.start(kind) == Some(local)
-    }
-}

@@ -10,12 +10,10 @@
 
 use std::ops::ControlFlow;
 
-use crate::bfs::TraceStep;
-use crate::product::PoolExhausted;
-use crate::product::Step;
-use crate::replay::Impossible;
-use crate::system::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
-use crate::watch::Census;
+use super::interface::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
+use super::product::{Census, PoolExhausted, Step};
+use super::replay::Impossible;
+use super::trace::TraceStep;
 
 /// A whole state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::system::{
+use super::interface::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 
@@ -334,6 +334,12 @@ impl<'a, S: System> Product<'a, S> {
         }
         after
     }
+}
+
+/// How many processes are where.
+pub trait Census {
+    /// How many processes of the kind are in the local state.
+    fn count(&self, kind: Kind, local: Local) -> usize;
 }
 
 /// Whether `word` uses only its low `bits` bits.

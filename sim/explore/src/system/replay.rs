@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crate::bfs::TraceStep;
-use crate::product::{Configuration, Product, Transition};
-use crate::system::System;
+use super::interface::System;
+use super::product::{Configuration, Product, Transition};
+use super::trace::TraceStep;
 
 /// A trace that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -181,7 +181,7 @@ fn generated_crowds_say_the_same_on_any_number_of_threads() {
     assert!(complete > 0 && cut > 0, "{complete} complete, {cut} cut");
 }
 
-/// A state costs what `visited.rs` says: its bits twice, once divided by the load, and what the
+/// A state costs what `bfs/visited.rs` says: its bits twice, once divided by the load, and what the
 /// workers need for themselves.
 #[test]
 fn a_state_takes_few_bytes() {

@@ -11,13 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Digest;
 
-use super::{CheckpointError, Digesting, Directory, Keep, Sums, Written, damaged, write_level};
-use crate::bfs::Monitor;
-use crate::expand::Frame;
-use crate::limits::{Limits, Options};
-use crate::search::Search;
+use super::directory::{Digesting, Directory, Written, damaged, write_level};
+use crate::ask::{Limits, Monitor, Options};
+use crate::bfs::frame::Frame;
+use crate::bfs::keep::{CheckpointError, Keep, Sums};
+use crate::bfs::search::Search;
+use crate::bfs::visited::{Budget, Shard};
 use crate::system::System;
-use crate::visited::{Budget, Shard};
 
 /// States after which it is enough: what is explored in a moment.
 const ENOUGH: usize = 1 << 14;

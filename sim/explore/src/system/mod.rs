@@ -1,0 +1,16 @@
+//! What is explored: the interface to a system, its whole states with their transitions, and traces.
+
+pub mod concrete;
+mod interface;
+mod product;
+pub mod replay;
+mod trace;
+
+pub use concrete::{Everybody, Taken};
+pub use interface::{
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+};
+pub(crate) use product::fits;
+pub use product::{Census, Configuration, MAX_PROCESSES, PoolExhausted, Product, Step, Transition};
+pub use replay::{Impossible, replay};
+pub use trace::TraceStep;
