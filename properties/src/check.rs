@@ -380,7 +380,7 @@ pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), U
     let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
     let mut last = Says::Nothing;
     let end = replay(&product, trace, |_, transition| {
-        last = property.says(&View::of(model, &transition.step()));
+        last = property.says(&View::of(model, &transition.step));
     })
     .map_err(Unconfirmed::Impossible)?;
     let violated = match property {

@@ -61,7 +61,7 @@ impl Monitor<Begun<'_>> for Violations<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
-        View::of(self.model, &transition.step()).violates(self.properties)
+        View::of(self.model, &transition.step).violates(self.properties)
     }
 }
 

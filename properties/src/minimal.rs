@@ -24,7 +24,7 @@ pub fn violates<'a>(
 ) -> impl FnMut(&Transition<'_, Event>) -> bool + 'a {
     move |t| match property {
         Property::NobodySleepsForEver => somebody_is_stuck(product, *t.after),
-        _ => matches!(property.says(&View::of(model, &t.step())), Says::Violated(_)),
+        _ => matches!(property.says(&View::of(model, &t.step)), Says::Violated(_)),
     }
 }
 

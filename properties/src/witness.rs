@@ -188,7 +188,7 @@ impl Witness {
         let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
         let looking = Looking { model, witness: self };
         let mut last = false;
-        let end = replay(&product, trace, |_, taken| last = looking.meets(&taken.step()))
+        let end = replay(&product, trace, |_, taken| last = looking.meets(&taken.step))
             .map_err(Unconfirmed::Impossible)?;
         let shown = match self {
             Self::Result { actor, result: CallResult::Sleeps(sleep) } => {

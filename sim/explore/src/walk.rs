@@ -16,8 +16,8 @@ use std::ops::ControlFlow;
 use fastrand::Rng;
 
 use crate::ask::Watch;
-use crate::system::concrete::transitions_of_one;
-use crate::system::{DORMANT, Everybody, Kind, Local, PoolExhausted, Step, System, TraceStep};
+use crate::system::concrete::{State, transitions_of_one};
+use crate::system::{DORMANT, Kind, Local, PoolExhausted, Step, System, TraceStep};
 
 /// How the next process is chosen. Of its alternatives, each is as likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Order {
 }
 
 /// Where a step leads, and which it is.
-type Alternative<Label> = (Everybody, TraceStep<Label>, Step<Label>);
+type Alternative<Label> = (State, TraceStep<Label>, Step<Label>);
 
 /// Takes a walk from the initial state until nobody has a step.
 ///
@@ -134,7 +134,7 @@ pub fn walk<S: System, W: Watch<S::Label>>(
     walk: Walk,
 ) -> Result<Walked<S::Label>, PoolExhausted> {
     let mut rng = Rng::with_seed(seed_of(walk.seed, walk.number));
-    let mut state = Everybody::initial(system);
+    let mut state = State::initial(system);
     let processes = state.processes.len();
     let mut order = Order::new(walk.schedule, processes, &mut rng);
     let mut walked =

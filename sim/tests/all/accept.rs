@@ -423,7 +423,7 @@ impl<'m> Monitor<Processes<'m>> for Race<'m> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
-        u64::from(self.0.task(transition.local_after()).ret == Ret::Null)
+        u64::from(self.0.task(transition.local_after).ret == Ret::Null)
     }
 }
 

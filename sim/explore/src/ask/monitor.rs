@@ -80,5 +80,5 @@ pub(crate) fn violated_by<S: System, M: Monitor<S>>(
     transition: &Transition<'_, S::Label>,
 ) -> u64 {
     let whole = if M::WHOLE { monitor.violates(transition) } else { 0 };
-    monitor.step_violates(&transition.step()) | whole
+    monitor.step_violates(&transition.step) | whole
 }

@@ -87,6 +87,6 @@ impl<S: System, W: Watch<S::Label> + Sync> Monitor<S> for EachStep<W> {
     fn violates(&self, transition: &Transition<'_, S::Label>) -> u64 {
         let numbered = |configuration| Numbered { kinds: &self.kinds, configuration };
         let (before, after) = (numbered(transition.before), numbered(transition.after));
-        self.watch.violated_together(&transition.step(), &before, &after)
+        self.watch.violated_together(&transition.step, &before, &after)
     }
 }

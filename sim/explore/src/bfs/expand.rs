@@ -6,14 +6,17 @@
 //! woken. With symmetry on, processes of one kind in one local state are expanded once and counted as
 //! often as there are.
 
+use std::ops::ControlFlow;
+
 use super::frame::{Found, Frame};
 use super::packed::{Layout, Packed};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::ask::Monitor;
+use crate::system::successor::{Processes, affect, others_remember};
 use crate::system::{
-    Configuration, DORMANT, Effect, Local, MAX_PROCESSES, Product, Queue, System, Transition,
+    Configuration, DORMANT, Kind, Local, MAX_PROCESSES, PoolExhausted, Product, System, Transition,
 };
 
 /// Expands states.
@@ -169,6 +172,7 @@ impl<const W: usize> Batch<W> {
 #[derive(Clone, Copy)]
 struct Taken {
     actor: usize,
+    entry: u32,
     outcome: u32,
     /// How many transitions this one stands for.
     times: u64,
@@ -395,7 +399,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             let More { first, outcomes, .. } = self.steps.more[entry as usize];
             let mut ordinal = 0;
             for outcome in first..first + u32::from(outcomes) {
-                self.take(&before, Taken { actor, outcome, times }, &mut ordinal, visit);
+                self.take(&before, Taken { actor, entry, outcome, times }, &mut ordinal, visit);
             }
         }
     }
@@ -409,62 +413,21 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         visit: &mut impl FnMut(Packed<W>),
     ) {
         let frame = self.frame;
-        let processes = frame.product.processes();
         let actor = taken.actor;
-        let choice = self.steps.outcomes[taken.outcome as usize].choice;
+        let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         let patch = self.steps.patches[taken.outcome as usize];
         let place = frame.layout.place(actor);
-        let (mut after, mut alone) =
+        let (packed, alone) =
             own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
-        match choice.effect {
-            Effect::None => {}
-            Effect::WakeAll(queue) => {
-                for i in 0..processes {
-                    if let Some(flipped) = self.woken(&after, actor, i, queue) {
-                        alone &= flipped == 0;
-                        frame.layout.flip(&mut after, i, flipped);
-                    }
-                }
-            }
-            Effect::WakeOne(queue) => {
-                let mut nobody = true;
-                for i in 0..processes {
-                    if let Some(flipped) = self.woken(&after, actor, i, queue) {
-                        nobody = false;
-                        let mut woken = after;
-                        frame.layout.flip(&mut woken, i, flipped);
-                        self.emit(before, taken, &woken, alone && flipped == 0, ordinal, visit);
-                    }
-                }
-                if nobody {
-                    self.emit(before, taken, &after, alone, ordinal, visit);
-                }
-                return;
-            }
-            Effect::Spawn(kind, local) => {
-                let free = (0..processes).find(|&i| {
-                    i != actor && frame.kind(i) == kind && frame.layout.local(&after, i) == DORMANT
-                });
-                let Some(free) = free else {
-                    let found = Some((before.packed, kind));
-                    let least = [self.found.exhausted, found].into_iter().flatten().min();
-                    self.found.exhausted = least;
-                    return;
-                };
-                alone &= local == DORMANT;
-                frame.layout.flip(&mut after, free, local);
-            }
+        let seen = Fields { frame, layout: &frame.layout, packed, alone };
+        let affected = affect(frame.product.system, actor, effect, &seen, |after| {
+            self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
+            ControlFlow::Continue(())
+        });
+        if let Err(PoolExhausted(kind)) = affected {
+            let found = Some((before.packed, kind));
+            self.found.exhausted = [self.found.exhausted, found].into_iter().flatten().min();
         }
-        self.emit(before, taken, &after, alone, ordinal, visit);
-    }
-
-    /// What waking `queue` flips of process `i`, if it is asleep there.
-    fn woken(&self, c: &Packed<W>, actor: usize, i: usize, queue: Queue) -> Option<Local> {
-        let local = self.frame.layout.local(c, i);
-        if i == actor || local == DORMANT {
-            return None;
-        }
-        Some(local ^ self.frame.product.system.wake(self.frame.kind(i), local, queue)?)
     }
 
     /// Counts a transition and visits its end. `alone`: of the other processes nothing was changed.
@@ -484,16 +447,14 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         outcome.taken += taken.times;
         let mut violated = outcome.violated;
         if let Some(whole) = &before.whole {
+            let pair = self.steps.pair(taken.entry);
+            let outcome = &self.steps.outcomes[taken.outcome as usize];
             let transition = Transition {
                 before: whole,
                 after: &frame.layout.unpack(after),
                 actor: taken.actor,
-                kind: frame.kind(taken.actor),
                 ordinal: *ordinal,
-                label: outcome.choice.label,
-                way_out: outcome.choice.way_out,
-                footprint: outcome.choice.footprint,
-                effect: outcome.choice.effect,
+                step: pair.step(outcome),
             };
             violated |= self.monitor.violates(&transition);
             self.monitor.record(&mut self.tally, &transition, violated);
@@ -529,23 +490,52 @@ fn own_step<S: System, const W: usize>(
     (actor, place): (usize, u32),
     patch: &Patch<W>,
 ) -> (Packed<W>, bool) {
-    let product = &frame.product;
     let mut after = *before ^ patch.shared;
     layout.flip_at(&mut after, place, patch.local);
-    let mut alone = true;
-    if patch.changed {
-        let (old, new) = (layout.shared(before), layout.shared(&after));
-        for i in 0..product.processes() {
-            let local = layout.local(before, i);
-            if i == actor || local == DORMANT {
-                continue;
-            }
-            let remembered = product.system.observe(product.kind_of(i), old, new, local);
-            if remembered != local {
-                alone = false;
-                layout.flip(&mut after, i, local ^ remembered);
-            }
-        }
+    if !patch.changed {
+        return (after, true);
     }
-    (after, alone)
+    let change = (layout.shared(before), layout.shared(&after));
+    let before = Fields { frame, layout, packed: *before, alone: true };
+    let mut seen = Fields { packed: after, ..before };
+    others_remember(frame.product.system, actor, change, &before, &mut seen);
+    (seen.packed, seen.alone)
+}
+
+/// The processes of a packed state.
+struct Fields<'f, 'a, S: System, const W: usize> {
+    frame: &'f Frame<'a, S>,
+    layout: &'f Layout,
+    packed: Packed<W>,
+    /// Nobody was changed so far.
+    alone: bool,
+}
+
+impl<S: System, const W: usize> Clone for Fields<'_, '_, S, W> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<S: System, const W: usize> Processes for Fields<'_, '_, S, W> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.frame.product.processes()
+    }
+
+    #[inline]
+    fn kind(&self, i: usize) -> Kind {
+        self.frame.kind(i)
+    }
+
+    #[inline]
+    fn local(&self, i: usize) -> Local {
+        self.layout.local(&self.packed, i)
+    }
+
+    #[inline]
+    fn change(&mut self, i: usize, from: Local, to: Local) {
+        self.alone &= from == to;
+        self.layout.flip(&mut self.packed, i, from ^ to);
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::packed::Packed;
 use super::steps::{NONE, Pair, Steps, mix};
+use crate::system::successor::{remembered, woken};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut};
 
 /// A state with a process of which it is not known whether it can run again.
@@ -141,18 +142,17 @@ impl Rescue {
                 system.step(helper.kind, shared, local, &mut choices);
             }
             for choice in choices.iter().filter(|choice| choice.way_out == WayOut::Ordinary) {
-                let remember = |kind: Kind, local: Local| {
-                    let changed = shared != choice.shared && local != DORMANT;
-                    if changed { system.observe(kind, shared, choice.shared, local) } else { local }
-                };
-                let after = remember(helper.kind, choice.local);
-                let mut woken = remember(blocked.kind, sleeper);
+                let change = (shared, choice.shared);
+                let after = remembered(system, helper.kind, change, choice.local);
+                let seen = remembered(system, blocked.kind, change, sleeper);
                 // A wake-up of one sleeper may be the one of this process.
-                if let Effect::WakeAll(queue) | Effect::WakeOne(queue) = choice.effect
-                    && woken != DORMANT
-                {
-                    woken = system.wake(blocked.kind, woken, queue).unwrap_or(woken);
-                }
+                let to = match choice.effect {
+                    Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
+                        woken(system, blocked.kind, seen, queue)
+                    }
+                    Effect::None | Effect::Spawn(..) => None,
+                };
+                let woken = to.unwrap_or(seen);
                 if can_run(system, blocked.kind, choice.shared, woken) {
                     return true;
                 }

@@ -31,7 +31,8 @@
 use super::packed::Layout;
 use super::steps::{Pair, Steps, mix};
 use crate::ask::Monitor;
-use crate::system::{DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, System};
+use crate::system::successor::remembered;
+use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
 
 /// Answers that are kept, a power of two, unless told otherwise.
 const ANSWERS: usize = 1 << 14;
@@ -179,7 +180,7 @@ fn find_out<S: System, M: Monitor<S>, const W: usize>(
     let (a, number_of_b, b) = (steps.pair(a), b, steps.pair(b));
     assert_eq!(a.shared, b.shared);
     let still = |kind: Kind, to: Shared, local: Local| {
-        local == DORMANT || asked.0.observe(kind, a.shared, to, local) == local
+        remembered(asked.0, kind, (a.shared, to), local) == local
     };
     let own = steps.patches[outcome as usize];
     let (to, local_after) = {

@@ -6,8 +6,9 @@
 
 use super::packed::{Layout, Packed};
 use crate::ask::Monitor;
+use crate::system::successor::remembered;
 use crate::system::{
-    Choice, DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, fits,
+    Choice, Effect, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, fits,
 };
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
@@ -31,6 +32,14 @@ pub struct Pair {
     pub shared: Shared,
     /// The process's own.
     pub local: Local,
+}
+
+impl Pair {
+    /// The step of such a process with this outcome.
+    pub fn step<Label: Copy>(&self, outcome: &Outcome<Label>) -> Step<Label> {
+        let Outcome { choice, local_after, .. } = outcome;
+        Step::of(self.kind, (self.shared, self.local), choice, *local_after)
+    }
 }
 
 /// What a process can do in one pair: what is read of it for every state.
@@ -263,7 +272,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                     visits
                 };
                 if times != 0 {
-                    let step = step(pair, &outcome.choice, outcome.local_after);
+                    let step = pair.step(outcome);
                     monitor.record_step(tally, &step, outcome.violated, times);
                 }
             }
@@ -381,13 +390,11 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             check(choice, shared, layout);
             running |= choice.way_out == WayOut::Ordinary;
             self.way_outs |= choice.way_out != WayOut::Ordinary;
-            let mut local_after = choice.local;
             let changed = shared != choice.shared;
-            if changed && local_after != DORMANT {
-                local_after = system.observe(kind, shared, choice.shared, local_after);
-                assert!(fits(u128::from(local_after), layout.local_bits));
-            }
-            let violated = monitor.step_violates(&step(pair, choice, local_after));
+            let local_after = remembered(system, kind, (shared, choice.shared), choice.local);
+            assert!(fits(u128::from(local_after), layout.local_bits));
+            let step = Step::of(kind, (shared, local), choice, local_after);
+            let violated = monitor.step_violates(&step);
             special |= choice.effect != Effect::None || violated != 0;
             self.patches.push(Patch {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
@@ -449,21 +456,6 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         if let Index::Hashed { table, .. } = &mut self.index {
             *table = new;
         }
-    }
-}
-
-/// What a process can do, as a monitor sees it.
-fn step<Label: Copy>(pair: Pair, choice: &Choice<Label>, local_after: Local) -> Step<Label> {
-    Step {
-        kind: pair.kind,
-        before: pair.shared,
-        after: choice.shared,
-        local_before: pair.local,
-        local_after,
-        label: choice.label,
-        way_out: choice.way_out,
-        footprint: choice.footprint,
-        effect: choice.effect,
     }
 }
 

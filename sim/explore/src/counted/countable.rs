@@ -1,6 +1,7 @@
 //! Which systems can be counted.
 
-use crate::system::{Everybody, System, fits};
+use crate::system::concrete::State;
+use crate::system::{System, fits};
 
 /// Most processes of a counted state: a count is a byte.
 pub const MAX_COUNTED: usize = 255;
@@ -25,12 +26,12 @@ pub enum Uncountable {
 }
 
 /// The initial state, if the system fits.
-pub(crate) fn check<S: System>(system: &S) -> Result<Everybody, Uncountable> {
+pub(crate) fn check<S: System>(system: &S) -> Result<State, Uncountable> {
     let (shared, local) = (system.shared_bits(), system.local_bits());
     if shared > 128 || local > 64 {
         return Err(Uncountable::WordTooWide { shared, local });
     }
-    let initial = Everybody::initial(system);
+    let initial = State::initial(system);
     let processes = &initial.processes;
     if processes.len() > MAX_COUNTED {
         return Err(Uncountable::TooManyProcesses(processes.len()));

@@ -29,7 +29,8 @@ use super::store::{Cursor, Inserted};
 use super::stuck;
 use crate::ask::{End, Options, Progress, Stuck, Violation, Watch};
 use crate::collections::bits::flag;
-use crate::system::{Everybody, System, WayOut};
+use crate::system::concrete::State;
+use crate::system::{System, WayOut};
 
 /// What a search by counting found.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ const CLOCK: u64 = 1 << 10;
 const BATCH: usize = 256;
 
 impl<'s, S: System> Search<'s, S> {
-    fn new(system: &'s S, initial: &Everybody, states: Option<u64>) -> Self {
+    fn new(system: &'s S, initial: &State, states: Option<u64>) -> Self {
         Self {
             states: States::new(system, initial, true, states),
             blocked: Vec::new(),

@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use foldhash::fast::FixedState;
 
 use crate::ask::Watch;
+use crate::system::successor::{remembered, woken};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut};
 
 /// Bits of the shared state, queues and pools of dormant processes.
@@ -267,21 +268,8 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         let (kind, local_before) = self.known[number].who;
         let Choice { shared: after, effect, way_out, label, footprint, .. } = *choice;
         let before = steps.shared;
-        let mut local = choice.local;
-        if after != before && local != DORMANT {
-            local = self.system.observe(kind, before, after, local);
-        }
-        let step = Step {
-            kind,
-            before,
-            after,
-            local_before,
-            local_after: local,
-            label,
-            way_out,
-            footprint,
-            effect,
-        };
+        let local = remembered(self.system, kind, (before, after), choice.local);
+        let step = Step::of(kind, (before, local_before), choice, local);
         let violated = self.watch.violated(&step);
         self.known[number].looks_at |= self.watch.looks_at(&step);
         // Whatever was changed was written, declared or not.
@@ -339,8 +327,8 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         }
         let to = self.number(kind, seen);
         let woken = match taken.effect {
-            Effect::WakeAll(queue) | Effect::WakeOne(queue) if seen != DORMANT => {
-                self.system.wake(kind, seen, queue)
+            Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
+                woken(self.system, kind, seen, queue)
             }
             _ => None,
         };
@@ -358,7 +346,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         for known in &mut self.known {
             let (kind, local) = known.who;
             for queue in &self.queues {
-                if local != DORMANT && self.system.wake(kind, local, *queue).is_some() {
+                if woken(self.system, kind, local, *queue).is_some() {
                     known.passive.add(Things::queue(*queue));
                 }
             }

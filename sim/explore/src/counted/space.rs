@@ -12,6 +12,7 @@ use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint
 use super::store::NONE;
 use crate::ask::{Watch, WatchNothing};
 use crate::collections::bits::set_flag;
+use crate::system::successor::{remembered, woken};
 use crate::system::{
     Census, Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut, fits,
 };
@@ -466,17 +467,7 @@ impl<'s, S: System> Space<'s, S> {
             Effect::WakeOne(queue) => Act::WakeOne(queue),
             Effect::Spawn(kind, started) => Act::Spawn(kind, started),
         };
-        let step = Step {
-            kind,
-            before: shared_before,
-            after: choice.shared,
-            local_before,
-            local_after: self.local_value(local).1,
-            label: choice.label,
-            way_out: choice.way_out,
-            footprint: choice.footprint,
-            effect: choice.effect,
-        };
+        let step = Step::of(kind, (shared_before, local_before), choice, self.local_value(local).1);
         let violated = watch.violated(&step);
         self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
     }
@@ -496,10 +487,7 @@ impl<'s, S: System> Space<'s, S> {
         let (kind, value) = self.local_value(local);
         let (before, after) = self.changes[change as usize];
         let (before, after) = (self.shared_value(before), self.shared_value(after));
-        if value == DORMANT {
-            return local;
-        }
-        let seen = self.system.observe(kind, before, after, value);
+        let seen = remembered(self.system, kind, (before, after), value);
         self.local(kind, seen, self.class(local))
     }
 
@@ -556,7 +544,7 @@ impl<'s, S: System> Space<'s, S> {
         let known = self.wakes[row].get(local as usize).copied().flatten();
         let woken = known.unwrap_or_else(|| {
             let (kind, value) = self.local_value(local);
-            let woken = if value == DORMANT { None } else { self.system.wake(kind, value, queue) };
+            let woken = woken(self.system, kind, value, queue);
             let class = self.class(local);
             let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
             let row = &mut self.wakes[row];

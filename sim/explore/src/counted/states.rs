@@ -6,7 +6,8 @@ use super::encoded::Decoded;
 use super::space::Space;
 use super::store::{NONE, Store};
 use crate::ask::Watch;
-use crate::system::{Everybody, System, TraceStep, concrete};
+use crate::system::concrete::State;
+use crate::system::{System, TraceStep, concrete};
 
 /// States that were found, each with the one it was found from.
 pub(crate) struct States<'s, S: System> {
@@ -16,7 +17,7 @@ pub(crate) struct States<'s, S: System> {
 
 impl<'s, S: System> States<'s, S> {
     /// The initial state alone, and room for at most so many. It is the record 0.
-    pub fn new(system: &'s S, initial: &Everybody, symmetry: bool, most: Option<u64>) -> Self {
+    pub fn new(system: &'s S, initial: &State, symmetry: bool, most: Option<u64>) -> Self {
         let mut space = Space::new(system, initial.processes.len() as u32, symmetry);
         let mut store = Store::new(most.unwrap_or(u64::MAX).max(1));
         let mut body = Vec::new();
@@ -57,7 +58,7 @@ impl<'s, S: System> States<'s, S> {
     }
 
     /// A trace of numbered processes to a state whose counted form is the record, and that state.
-    pub fn trace_to(&self, record: u32) -> (Vec<TraceStep<S::Label>>, Everybody) {
+    pub fn trace_to(&self, record: u32) -> (Vec<TraceStep<S::Label>>, State) {
         let path: Vec<&[u8]> = self.path_to(record).into_iter().map(|r| self.body(r)).collect();
         let (system, symmetry) = (self.space.system, self.space.symmetry);
         let found = concrete::follow(system, path.len() - 1, symmetry, |number, taken| {

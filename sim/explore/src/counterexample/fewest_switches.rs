@@ -79,7 +79,7 @@ pub fn fewest_switches<S: System>(
             // A pool that is exhausted ends no trace.
             let _ = product.successors(&before, &mut scratch, |t| {
                 let switches = switches + usize::from(last.is_some_and(|last| last != t.actor));
-                let step = TraceStep { actor: t.actor, ordinal: t.ordinal, label: t.label };
+                let step = t.as_trace_step();
                 if depth >= bounds.skip
                     && best.as_ref().is_none_or(|(least, ..)| switches < *least)
                     && wanted(t)

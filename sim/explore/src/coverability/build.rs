@@ -10,6 +10,7 @@ use super::views::Views;
 use crate::ask::Watch;
 use crate::collections::bits::GrowingSet;
 use crate::collections::interner::Interner;
+use crate::system::successor::{remembered, woken};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System};
 
 /// What happens to letters that a step does not take.
@@ -362,12 +363,8 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
 
     /// What a process has in mind after a step that changed the shared state like this.
     fn seen_between(&self, kind: Kind, before: u32, after: u32, local: Local) -> Local {
-        if before == after || local == DORMANT {
-            return local;
-        }
-        let (before, after) =
-            (self.table.shared[before as usize], self.table.shared[after as usize]);
-        self.family.system.observe(kind, before, after, local)
+        let change = (self.table.shared[before as usize], self.table.shared[after as usize]);
+        remembered(self.family.system, kind, change, local)
     }
 
     fn transfer(&mut self, key: TransferKey) -> u32 {
@@ -400,17 +397,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         for choice in &choices {
             let after = self.shared_number(choice.shared);
             let own = self.seen_between(kind, at.shared, after, choice.local);
-            let step = Step {
-                kind,
-                before,
-                after: choice.shared,
-                local_before: local,
-                local_after: own,
-                label: choice.label,
-                way_out: choice.way_out,
-                footprint: choice.footprint,
-                effect: choice.effect,
-            };
+            let step = Step::of(kind, (before, local), choice, own);
             self.judge(control, actor, &step);
             self.rules_of(control, actor, kind, own, after, choice.effect);
         }
@@ -591,14 +578,15 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
 
     fn wake_tag(&self, next: &Control, actor: Actor, queue: Queue) -> Option<Local> {
         let Tag { kind, local, .. } = next.tag;
-        let sleeps = actor != Actor::Tag && local != DORMANT;
-        sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()
+        if actor == Actor::Tag { None } else { woken(self.family.system, kind, local, queue) }
     }
 
     fn wake_slot(&self, next: &Control, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
         let (kind, local) = (self.slot_kind(i), next.slots[i]);
-        let sleeps = actor != Actor::Slot(i) && local != DORMANT;
-        let woken = sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()?;
+        if actor == Actor::Slot(i) {
+            return None;
+        }
+        let woken = woken(self.family.system, kind, local, queue)?;
         Some(self.family.system.anonymous(kind, woken))
     }
 
@@ -613,10 +601,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         }
         let (kind, local) = self.table.letters[usize::from(letter)];
         let local = self.seen_between(kind, key.before, key.after, local);
-        if local == DORMANT {
-            return;
-        }
-        if let Some(woken) = self.family.system.wake(kind, local, queue) {
+        if let Some(woken) = woken(self.family.system, kind, local, queue) {
             let woken = self.anonymous_letter(kind, woken);
             self.rule(control, actor, next, key, [taken, letter], [put, woken]);
         }

@@ -62,7 +62,7 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
                 last =
                     <EachStep<W> as Monitor<super::Member<'_, S>>>::step_violates(
                         &monitor,
-                        &taken.step(),
+                        &taken.step,
                     ) | <EachStep<W> as Monitor<super::Member<'_, S>>>::violates(&monitor, taken);
             });
             assert!(replayed.is_ok() && last >> property & 1 != 0, "a found trace replays");

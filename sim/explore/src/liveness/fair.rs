@@ -486,9 +486,7 @@ impl<S: System> Graph<'_, S> {
         let before = &self.states[from as usize];
         let _ = self.product.successors(before, &mut Vec::new(), |transition| {
             if (transition.actor, transition.ordinal) == (usize::from(edge.actor), edge.ordinal) {
-                let (actor, ordinal, label) =
-                    (transition.actor, transition.ordinal, transition.label);
-                step = Some(TraceStep { actor, ordinal, label });
+                step = Some(transition.as_trace_step());
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())

@@ -5,32 +5,33 @@
 //! - Needs: nothing; there is no limit on processes, and no packing, hashing or symmetry.
 //! - Costs: a copy of all local states for each transition. Not for searching.
 //!
-//! It numbers alternatives as [`crate::product::Product`] does, so that a trace means the same in
+//! It numbers alternatives as [`Product`](super::Product) does, so that a trace means the same in
 //! both.
 
 use std::ops::ControlFlow;
 
-use super::interface::{Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System};
-use super::product::{Census, PoolExhausted, Step};
-use super::replay::Impossible;
+use super::interface::{Choice, Initial, Kind, Local, Shared, System};
+use super::product::{Census, PoolExhausted, Transition};
+use super::replay::{Impossible, replay_by};
+use super::successor::{Processes, alternatives};
 use super::trace::TraceStep;
 
 /// A whole state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Everybody {
+pub struct State {
     /// The shared state.
     pub shared: Shared,
     /// The kind and the local state of each process.
     pub processes: Vec<(Kind, Local)>,
 }
 
-impl Census for Everybody {
+impl Census for State {
     fn count(&self, kind: Kind, local: Local) -> usize {
         self.processes.iter().filter(|process| **process == (kind, local)).count()
     }
 }
 
-impl Everybody {
+impl State {
     /// The initial state of a system.
     pub fn initial<S: System>(system: &S) -> Self {
         let Initial { shared, processes } = system.initial();
@@ -38,25 +39,21 @@ impl Everybody {
     }
 }
 
-/// One transition between two whole states.
-#[derive(Clone, Copy, Debug)]
-pub struct Taken<'a, Label> {
-    /// The state before.
-    pub before: &'a Everybody,
-    /// The state after.
-    pub after: &'a Everybody,
-    /// Which process stepped.
-    pub actor: usize,
-    /// Which of its alternatives in `before` this is, counted from 0.
-    pub ordinal: u32,
-    /// What it did.
-    pub step: Step<Label>,
-}
+impl Processes for Vec<(Kind, Local)> {
+    fn count(&self) -> usize {
+        self.len()
+    }
 
-impl<Label: Copy> Taken<'_, Label> {
-    /// The transition as a step of a trace.
-    pub fn as_trace_step(&self) -> TraceStep<Label> {
-        TraceStep { actor: self.actor, ordinal: self.ordinal, label: self.step.label }
+    fn kind(&self, i: usize) -> Kind {
+        self[i].0
+    }
+
+    fn local(&self, i: usize) -> Local {
+        self[i].1
+    }
+
+    fn change(&mut self, i: usize, _: Local, to: Local) {
+        self[i].1 = to;
     }
 }
 
@@ -67,12 +64,13 @@ impl<Label: Copy> Taken<'_, Label> {
 /// all the same.
 pub fn transitions<S: System>(
     system: &S,
-    before: &Everybody,
-    mut visit: impl FnMut(&Taken<'_, S::Label>) -> ControlFlow<()>,
+    before: &State,
+    mut visit: impl FnMut(&Transition<'_, S::Label, State>) -> ControlFlow<()>,
 ) -> Result<(), PoolExhausted> {
-    let mut exhausted = Ok(());
+    let (mut ways, mut exhausted) = (Vec::new(), Ok(()));
     for actor in 0..before.processes.len() {
-        let flow = transitions_of(system, before, actor, &mut exhausted, &mut visit);
+        let (flow, all) = transitions_of(system, before, actor, &mut ways, &mut visit);
+        exhausted = exhausted.and(all);
         if flow.is_break() {
             return Ok(());
         }
@@ -86,108 +84,25 @@ pub fn transitions<S: System>(
 /// The first step that wanted a dormant process and found none.
 pub fn transitions_of_one<S: System>(
     system: &S,
-    before: &Everybody,
+    before: &State,
     actor: usize,
-    mut visit: impl FnMut(&Taken<'_, S::Label>) -> ControlFlow<()>,
+    visit: impl FnMut(&Transition<'_, S::Label, State>) -> ControlFlow<()>,
 ) -> Result<(), PoolExhausted> {
-    let mut exhausted = Ok(());
-    let flow = transitions_of(system, before, actor, &mut exhausted, &mut visit);
-    if flow.is_break() { Ok(()) } else { exhausted }
+    transitions_of(system, before, actor, &mut Vec::new(), visit).1
 }
 
 fn transitions_of<S: System>(
     system: &S,
-    before: &Everybody,
+    before: &State,
     actor: usize,
-    exhausted: &mut Result<(), PoolExhausted>,
-    visit: &mut impl FnMut(&Taken<'_, S::Label>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let (kind, local) = before.processes[actor];
-    if local == DORMANT {
-        return ControlFlow::Continue(());
-    }
-    let mut choices = Vec::new();
-    system.step(kind, before.shared, local, &mut choices);
-    let mut ordinal = 0;
-    for choice in &choices {
-        let mut emit = |after: &Everybody| {
-            let step = Step {
-                kind,
-                before: before.shared,
-                after: after.shared,
-                local_before: local,
-                local_after: after.processes[actor].1,
-                label: choice.label,
-                way_out: choice.way_out,
-                footprint: choice.footprint,
-                effect: choice.effect,
-            };
-            let taken = Taken { before, after, actor, ordinal, step };
-            ordinal += 1;
-            visit(&taken)
-        };
-        let mut after = seen_by_all(system, before, actor, choice);
-        let wake = |after: &Everybody, i: usize, queue: Queue| {
-            let (kind, local) = after.processes[i];
-            (i != actor && local != DORMANT).then(|| system.wake(kind, local, queue)).flatten()
-        };
-        let all = 0..after.processes.len();
-        match choice.effect {
-            Effect::None => emit(&after)?,
-            Effect::WakeAll(queue) => {
-                for i in all {
-                    if let Some(woken) = wake(&after, i, queue) {
-                        after.processes[i].1 = woken;
-                    }
-                }
-                emit(&after)?;
-            }
-            Effect::WakeOne(queue) => {
-                let asleep = after.clone();
-                let mut woke_one = false;
-                for i in all {
-                    if let Some(woken) = wake(&asleep, i, queue) {
-                        woke_one = true;
-                        after.processes[i].1 = woken;
-                        emit(&after)?;
-                        after.processes[i].1 = asleep.processes[i].1;
-                    }
-                }
-                if !woke_one {
-                    emit(&asleep)?;
-                }
-            }
-            Effect::Spawn(kind, local) => {
-                let free =
-                    all.into_iter().find(|i| *i != actor && after.processes[*i] == (kind, DORMANT));
-                match free {
-                    Some(free) => {
-                        after.processes[free].1 = local;
-                        emit(&after)?;
-                    }
-                    None => *exhausted = exhausted.and(Err(PoolExhausted(kind))),
-                }
-            }
-        }
-    }
-    ControlFlow::Continue(())
-}
-
-/// The actor's own step and everybody's history; not the effect.
-fn seen_by_all<S: System>(
-    system: &S,
-    before: &Everybody,
-    actor: usize,
-    choice: &Choice<S::Label>,
-) -> Everybody {
-    let mut after = Everybody { shared: choice.shared, processes: before.processes.clone() };
-    after.processes[actor].1 = choice.local;
-    if after.shared != before.shared {
-        for (kind, local) in after.processes.iter_mut().filter(|process| process.1 != DORMANT) {
-            *local = system.observe(*kind, before.shared, after.shared, *local);
-        }
-    }
-    after
+    ways: &mut Vec<Choice<S::Label>>,
+    mut visit: impl FnMut(&Transition<'_, S::Label, State>) -> ControlFlow<()>,
+) -> (ControlFlow<()>, Result<(), PoolExhausted>) {
+    let from = (before.shared, &before.processes);
+    alternatives(system, from, actor, ways, |ordinal, step, processes| {
+        let after = &State { shared: step.after, processes: processes.clone() };
+        visit(&Transition { before, after, actor, ordinal, step: *step })
+    })
 }
 
 /// Takes the steps of `trace` from the initial state, calling `visit` for each, and returns the last
@@ -198,27 +113,15 @@ fn seen_by_all<S: System>(
 pub fn replay<S: System>(
     system: &S,
     trace: &[TraceStep<S::Label>],
-    mut visit: impl FnMut(usize, &Taken<'_, S::Label>),
-) -> Result<Everybody, Impossible<S::Label>> {
-    let mut now = Everybody::initial(system);
-    for (number, wanted) in trace.iter().enumerate() {
-        let mut possible = Vec::new();
-        let mut next = None;
-        if wanted.actor < now.processes.len() {
-            let mut exhausted = Ok(());
-            let _ = transitions_of(system, &now, wanted.actor, &mut exhausted, &mut |taken| {
-                possible.push(taken.step.label);
-                if (taken.ordinal, taken.step.label) == (wanted.ordinal, wanted.label) {
-                    visit(number, taken);
-                    next = Some(taken.after.clone());
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
+    visit: impl FnMut(usize, &Transition<'_, S::Label, State>),
+) -> Result<State, Impossible<S::Label>> {
+    let mut ways = Vec::new();
+    let processes = system.initial().processes.len();
+    replay_by(State::initial(system), trace, visit, |now, actor, visit| {
+        if actor < processes {
+            let _ = transitions_of(system, now, actor, &mut ways, visit);
         }
-        now = next.ok_or(Impossible { step: number, possible })?;
-    }
-    Ok(now)
+    })
 }
 
 /// The trace whose `i`-th step is the first transition for which `wanted(i, ..)` holds, if there is
@@ -227,10 +130,11 @@ pub(crate) fn follow<S: System>(
     system: &S,
     steps: usize,
     symmetry: bool,
-    mut wanted: impl FnMut(usize, &Taken<'_, S::Label>) -> bool,
-) -> Option<(Vec<TraceStep<S::Label>>, Everybody)> {
-    let mut now = Everybody::initial(system);
+    mut wanted: impl FnMut(usize, &Transition<'_, S::Label, State>) -> bool,
+) -> Option<(Vec<TraceStep<S::Label>>, State)> {
+    let mut now = State::initial(system);
     let mut trace = Vec::with_capacity(steps);
+    let mut ways = Vec::new();
     for number in 0..steps {
         let mut next = None;
         for actor in 0..now.processes.len() {
@@ -238,7 +142,7 @@ pub(crate) fn follow<S: System>(
             if symmetry && now.processes[..actor].contains(&now.processes[actor]) {
                 continue;
             }
-            let flow = transitions_of(system, &now, actor, &mut Ok(()), &mut |taken| {
+            let _ = transitions_of(system, &now, actor, &mut ways, |taken| {
                 if wanted(number, taken) {
                     trace.push(taken.as_trace_step());
                     next = Some(taken.after.clone());
@@ -246,7 +150,7 @@ pub(crate) fn follow<S: System>(
                 }
                 ControlFlow::Continue(())
             });
-            if flow.is_break() {
+            if next.is_some() {
                 break;
             }
         }

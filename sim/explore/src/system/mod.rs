@@ -4,9 +4,9 @@ pub mod concrete;
 mod interface;
 mod product;
 pub mod replay;
+pub(crate) mod successor;
 mod trace;
 
-pub use concrete::{Everybody, Taken};
 pub use interface::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };

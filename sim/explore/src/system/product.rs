@@ -1,11 +1,12 @@
 //! The product of a fixed number of processes: whole states and their transitions, derived from
 //! [`System::step`].
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref};
 
 use super::interface::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut,
 };
+use super::successor::{Processes, alternatives};
 
 /// Most processes in a product. (More callers of one kind are for the counted form.)
 pub const MAX_PROCESSES: usize = 16;
@@ -19,27 +20,28 @@ pub struct Configuration {
     pub locals: [Local; MAX_PROCESSES],
 }
 
-/// One transition between two whole states.
+/// One transition between two whole states. What the actor alone decides of it, its [`Step`], can be read
+/// as if it stood here.
 #[derive(Clone, Copy, Debug)]
-pub struct Transition<'a, Label> {
+pub struct Transition<'a, Label, State = Configuration> {
     /// The state before.
-    pub before: &'a Configuration,
+    pub before: &'a State,
     /// The state after.
-    pub after: &'a Configuration,
+    pub after: &'a State,
     /// Which process stepped.
     pub actor: usize,
-    /// Its kind.
-    pub kind: Kind,
     /// Which of its alternatives in `before` this is, counted from 0.
     pub ordinal: u32,
-    /// What the step is called.
-    pub label: Label,
-    /// Ordinary step or way out.
-    pub way_out: WayOut,
-    /// What the actor's own step read and wrote.
-    pub footprint: Footprint,
-    /// What the step did to others.
-    pub effect: Effect,
+    /// What it did.
+    pub step: Step<Label>,
+}
+
+impl<Label, State> Deref for Transition<'_, Label, State> {
+    type Target = Step<Label>;
+
+    fn deref(&self) -> &Step<Label> {
+        &self.step
+    }
 }
 
 /// The part of a transition that the actor alone decides, wherever the others stand.
@@ -63,33 +65,6 @@ pub struct Step<Label> {
     pub footprint: Footprint,
     /// What the step does to others.
     pub effect: Effect,
-}
-
-impl<Label: Copy> Transition<'_, Label> {
-    /// What the actor alone decided.
-    pub fn step(&self) -> Step<Label> {
-        Step {
-            kind: self.kind,
-            before: self.before.shared,
-            after: self.after.shared,
-            local_before: self.local_before(),
-            local_after: self.local_after(),
-            label: self.label,
-            way_out: self.way_out,
-            footprint: self.footprint,
-            effect: self.effect,
-        }
-    }
-
-    /// The actor's local state before.
-    pub fn local_before(&self) -> Local {
-        self.before.locals[self.actor]
-    }
-
-    /// The actor's local state after.
-    pub fn local_after(&self) -> Local {
-        self.after.locals[self.actor]
-    }
 }
 
 /// What the successor function can report besides transitions.
@@ -218,121 +193,54 @@ impl<'a, S: System> Product<'a, S> {
     ) -> Result<(), PoolExhausted> {
         let mut exhausted = Ok(());
         for actor in 0..self.processes {
-            let local = configuration.locals[actor];
-            if local == DORMANT {
-                continue;
-            }
-            scratch.clear();
-            self.system.step(self.kinds[actor], configuration.shared, local, scratch);
-            let mut ordinal = 0;
-            for choice in scratch.iter() {
-                let mut emit = |after: &Configuration| {
-                    let transition = Transition {
-                        before: configuration,
-                        after,
-                        actor,
-                        kind: self.kinds[actor],
-                        ordinal,
-                        label: choice.label,
-                        way_out: choice.way_out,
-                        footprint: choice.footprint,
-                        effect: choice.effect,
-                    };
-                    ordinal += 1;
-                    visit(&transition)
-                };
-                let mut after = self.apply(configuration, actor, choice);
-                let flow = match choice.effect {
-                    Effect::None => emit(&after),
-                    Effect::WakeAll(queue) => {
-                        for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&after, actor, i, queue) {
-                                after.locals[i] = woken;
-                            }
-                        }
-                        emit(&after)
-                    }
-                    Effect::WakeOne(queue) => {
-                        let asleep = after;
-                        let mut woke_one = false;
-                        let mut flow = ControlFlow::Continue(());
-                        for i in 0..self.processes {
-                            if let Some(woken) = self.wake(&asleep, actor, i, queue) {
-                                woke_one = true;
-                                after = asleep;
-                                after.locals[i] = woken;
-                                flow = emit(&after);
-                                if flow.is_break() {
-                                    break;
-                                }
-                            }
-                        }
-                        if woke_one { flow } else { emit(&asleep) }
-                    }
-                    Effect::Spawn(kind, local) => {
-                        let free = (0..self.processes).find(|&i| {
-                            i != actor && self.kinds[i] == kind && after.locals[i] == DORMANT
-                        });
-                        let Some(free) = free else {
-                            exhausted = exhausted.and(Err(PoolExhausted(kind)));
-                            continue;
-                        };
-                        after.locals[free] = local;
-                        emit(&after)
-                    }
-                };
-                if flow.is_break() {
-                    return Ok(());
-                }
+            let (flow, all) = self.successors_of(configuration, actor, scratch, &mut visit);
+            exhausted = exhausted.and(all);
+            if flow.is_break() {
+                return Ok(());
             }
         }
         exhausted
     }
 
-    /// The local state of process `i` once `actor` has woken `queue`, if it was asleep there.
-    fn wake(&self, c: &Configuration, actor: usize, i: usize, queue: Queue) -> Option<Local> {
-        (i != actor && c.locals[i] != DORMANT)
-            .then(|| self.system.wake(self.kinds[i], c.locals[i], queue))
-            .flatten()
-    }
-
-    /// The actor's own step and everybody's history; not the effect.
-    fn apply(
+    /// The same for one process.
+    pub(crate) fn successors_of(
         &self,
         before: &Configuration,
         actor: usize,
-        choice: &Choice<S::Label>,
-    ) -> Configuration {
-        debug_assert!(
-            fits(choice.shared, self.system.shared_bits()),
-            "shared state out of its bits"
-        );
-        debug_assert!(
-            fits(u128::from(choice.local), self.system.local_bits()),
-            "local state out of its bits"
-        );
-        debug_assert_eq!(
-            (before.shared ^ choice.shared) & !choice.footprint.writes,
-            0,
-            "a step changed bits that it did not declare: {:?}",
-            choice.label
-        );
-        let mut after = *before;
-        after.shared = choice.shared;
-        after.locals[actor] = choice.local;
-        if before.shared != after.shared {
-            for i in 0..self.processes {
-                if after.locals[i] != DORMANT {
-                    after.locals[i] = self.system.observe(
-                        self.kinds[i],
-                        before.shared,
-                        after.shared,
-                        after.locals[i],
-                    );
-                }
-            }
-        }
-        after
+        scratch: &mut Vec<Choice<S::Label>>,
+        mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
+    ) -> (ControlFlow<()>, Result<(), PoolExhausted>) {
+        let processes = Numbered { kinds: &self.kinds[..self.processes], locals: before.locals };
+        let from = (before.shared, &processes);
+        alternatives(self.system, from, actor, scratch, |ordinal, step, after| {
+            let after = &Configuration { shared: step.after, locals: after.locals };
+            visit(&Transition { before, after, actor, ordinal, step: *step })
+        })
+    }
+}
+
+/// The processes of a product.
+#[derive(Clone)]
+struct Numbered<'a> {
+    kinds: &'a [Kind],
+    locals: [Local; MAX_PROCESSES],
+}
+
+impl Processes for Numbered<'_> {
+    fn count(&self) -> usize {
+        self.kinds.len()
+    }
+
+    fn kind(&self, i: usize) -> Kind {
+        self.kinds[i]
+    }
+
+    fn local(&self, i: usize) -> Local {
+        self.locals[i]
+    }
+
+    fn change(&mut self, i: usize, _: Local, to: Local) {
+        self.locals[i] = to;
     }
 }
 

@@ -23,28 +23,40 @@ pub struct Impossible<Label> {
 pub fn replay<S: System>(
     product: &Product<'_, S>,
     trace: &[TraceStep<S::Label>],
-    mut visit: impl FnMut(usize, &Transition<'_, S::Label>),
+    visit: impl FnMut(usize, &Transition<'_, S::Label>),
 ) -> Result<Configuration, Impossible<S::Label>> {
-    let mut now = product.initial();
-    let mut scratch = Vec::new();
-    for (number, step) in trace.iter().enumerate() {
-        let mut possible = Vec::new();
-        let mut next = None;
-        let exhausted = product.successors(&now, &mut scratch, |transition| {
-            if transition.actor == step.actor {
-                possible.push(transition.label);
-                if transition.ordinal == step.ordinal && transition.label == step.label {
-                    visit(number, transition);
-                    next = Some(*transition.after);
-                    return ControlFlow::Break(());
-                }
+    let mut ways = Vec::new();
+    replay_by(product.initial(), trace, visit, |now, actor, visit| {
+        if actor < product.processes() {
+            let _ = product.successors_of(now, actor, &mut ways, visit);
+        }
+    })
+}
+
+/// What is called with each transition.
+type Visit<'v, Label, State> = &'v mut dyn FnMut(&Transition<'_, Label, State>) -> ControlFlow<()>;
+
+/// The same for any form of whole states: `transitions` calls its last argument with each transition of one
+/// process, until that says that it is enough.
+pub(super) fn replay_by<Label: Copy + PartialEq, State: Clone>(
+    initial: State,
+    trace: &[TraceStep<Label>],
+    mut visit: impl FnMut(usize, &Transition<'_, Label, State>),
+    mut transitions: impl FnMut(&State, usize, Visit<'_, Label, State>),
+) -> Result<State, Impossible<Label>> {
+    let mut now = initial;
+    for (number, wanted) in trace.iter().enumerate() {
+        let (mut possible, mut next) = (Vec::new(), None);
+        transitions(&now, wanted.actor, &mut |taken| {
+            possible.push(taken.label);
+            if (taken.ordinal, taken.label) == (wanted.ordinal, wanted.label) {
+                visit(number, taken);
+                next = Some(taken.after.clone());
+                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
-        match (exhausted, next) {
-            (Ok(()), Some(after)) => now = after,
-            _ => return Err(Impossible { step: number, possible }),
-        }
+        now = next.ok_or(Impossible { step: number, possible })?;
     }
     Ok(now)
 }

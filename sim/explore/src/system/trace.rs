@@ -13,7 +13,7 @@ pub struct TraceStep<Label> {
     pub label: Label,
 }
 
-impl<Label: Copy> Transition<'_, Label> {
+impl<Label: Copy, State> Transition<'_, Label, State> {
     /// The transition as a step of a trace.
     pub fn as_trace_step(&self) -> TraceStep<Label> {
         TraceStep { actor: self.actor, ordinal: self.ordinal, label: self.label }

@@ -28,7 +28,7 @@ impl Monitor<ReferenceModel> for ByTransitions {
     type Tally = u64;
 
     fn violates(&self, transition: &Transition<'_, At>) -> u64 {
-        Violations.step_violates(&transition.step())
+        Violations.step_violates(&transition.step)
     }
 
     fn record(&self, tally: &mut u64, _: &Transition<'_, At>, violated: u64) {
@@ -103,11 +103,11 @@ impl Monitor<RandomSystem> for Whole {
     type Tally = Taken;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
-        Steps.step_violates(&transition.step())
+        Steps.step_violates(&transition.step)
     }
 
     fn record(&self, tally: &mut Taken, transition: &Transition<'_, Label>, _: u64) {
-        *tally.0.entry(format!("{:?}", transition.step())).or_default() += 1;
+        *tally.0.entry(format!("{:?}", transition.step)).or_default() += 1;
     }
 }
 
