@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::CountOnly;
 use kmodcheck_explore::{
     Choice, Configuration, Effect, Footprint, Initial, Kind, Local, Options, Product, Queue,
     Shared, System, WayOut, explore,

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
 use kmodcheck_explore::{Configuration, Options, Product, WayOut};
+use kmodcheck_explore::{TraceStep, Unexplorable};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::{Story, Trace, story};

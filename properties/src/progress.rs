@@ -6,9 +6,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
 use kmodcheck_explore::fair::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{End, Kind, Options, on_threads};
+use kmodcheck_explore::{TraceStep, Unexplorable};
 use kmodcheck_model::builtin::Environment;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, ModelError, Mutant, Pc, Role};

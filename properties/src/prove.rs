@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kmodcheck_explore::coverability::{
     Family, NoFamily, Outcome, Question, Setup, Sizes, Undecided,
 };
-use kmodcheck_explore::{End, Kind, Options, Step, Watch, on_threads};
+use kmodcheck_explore::{Asks, End, Kind, Monitor, Options, Step, on_threads};
 use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, ModelError, Mutant, Role};
 use kmodcheck_sim::Processes;
@@ -52,8 +52,11 @@ impl<'m> Safety<'m> {
     }
 }
 
-impl Watch<Event> for Safety<'_> {
-    fn violated(&self, step: &Step<Event>) -> u64 {
+impl Monitor<Event> for Safety<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
         View::of(self.model, step).violates(&self.properties)
     }
 }
@@ -287,7 +290,7 @@ pub fn prove(
 }
 
 fn every_property(model: &Model) -> Question<Safety<'_>> {
-    Question { watch: Safety::new(model, Property::ALL), without_history: WITHOUT_HISTORY }
+    Question { monitor: Safety::new(model, Property::ALL), without_history: WITHOUT_HISTORY }
 }
 
 /// What a proof about `model` assumes and over-approximates, in words.
@@ -570,7 +573,7 @@ pub fn summary(report: &Report) -> String {
         Verdict::Holds { premise_met: true } => "+".to_owned(),
         Verdict::Holds { premise_met: false } => "0".to_owned(),
         Verdict::Violated(trace) => format!("x{}", trace.len()),
-        Verdict::OutOfBudget | Verdict::NotAsked => "?".to_owned(),
+        Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => "?".to_owned(),
     };
     let line = Property::ALL.iter().zip(&report.answers).map(|(property, answer)| {
         let answer = match answer {

@@ -32,13 +32,12 @@ pub fn summary(report: &Report, callers: u8) -> String {
         write!(line, " {}", answer.property.letter()).expect("writing to a string succeeds");
         match &answer.verdict {
             Verdict::NotApplicable => line.push('-'),
-            Verdict::NotAsked => line.push('?'),
             Verdict::Holds { premise_met: true } => line.push('+'),
             Verdict::Holds { premise_met: false } => line.push('0'),
             Verdict::Violated(trace) => {
                 write!(line, "{}", trace.len()).expect("writing to a string succeeds");
             }
-            Verdict::OutOfBudget => line.push('?'),
+            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => line.push('?'),
         }
     }
     line

@@ -13,7 +13,6 @@
 //! When both are done, is the counter 2?
 //!
 //! ```
-//! use kmodcheck_explore::bfs::Monitor;
 //! use kmodcheck_explore::*;
 //!
 //! struct LostUpdate;
@@ -54,20 +53,14 @@
 //!     }
 //! }
 //!
-//! struct BothCounted;
-//!
-//! impl Monitor<LostUpdate> for BothCounted {
-//!     type Tally = (); // counts nothing
-//!     fn violates(&self, transition: &Transition<'_, &'static str>) -> u64 {
-//!         let after = transition.after;
-//!         u64::from(after.locals[..2] == [DONE, DONE] && after.shared != 2)
-//!     }
-//! }
-//!
-//! let found = explore(&LostUpdate, &BothCounted, &Options::default())?;
+//! let properties = Properties::new().never("an update is lost", |counter, processes| {
+//!     processes.count(Kind(0), DONE) == 2 && counter != 2
+//! });
+//! let found = explore(&LostUpdate, &properties, &Options::default())?;
 //! assert_eq!(found.end, End::Complete);
 //! assert_eq!(found.states, 12);
-//! let trace: Vec<String> = (found.violations[0].trace.iter())
+//! let lost = found.violation("an update is lost").expect("it can be");
+//! let trace: Vec<String> = (lost.trace.iter())
 //!     .map(|step| format!("process {} {}s", step.actor, step.label))
 //!     .collect();
 //! println!("{}", trace.join("\n")); // the shortest way to lose an update
@@ -92,13 +85,11 @@ mod threads;
 pub mod walk;
 
 pub use ask::{
-    CountOnly, Deadlock, EachStep, End, Exploration, Lead, Limits, Monitor, Options, Progress,
-    Sleep, Sleeper, Stuck, Tally, Unexplorable, Violation, Watch, WatchNothing,
+    Asks, CountOnly, End, Exploration, Explorer, Limits, Method, Monitor, Options, Own, Progress,
+    Properties, Sleep, Sleeper, Stuck, Tally, Unexplorable, Violation,
 };
-pub use bfs::{checkpoint, explore};
-pub use counted::{
-    Counted, Directed, Reduced, Stopped, explore_counted, explore_directed, explore_reduced,
-};
+pub use bfs::{Exhaustive, checkpoint, explore};
+pub use counted::{Counted, Directed, Reduced, explore_counted, explore_directed, explore_reduced};
 pub use counterexample::{fewest_switches, reduce, reorder};
 pub use system::{
     Census, Choice, Configuration, DORMANT, Effect, Footprint, Impossible, Initial, Kind, Local,

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 use fastrand::Rng;
 
-use crate::ask::Watch;
+use crate::ask::{Monitor, violated_by_counts};
 use crate::system::concrete::{State, transitions_of_one};
 use crate::system::{DORMANT, Kind, Local, PoolExhausted, Step, System, TraceStep};
 
@@ -63,6 +63,18 @@ pub struct Walked<Label> {
     pub stuck: bool,
     /// The walk was cut at its longest.
     pub cut: bool,
+}
+
+impl<Label> Walked<Label> {
+    /// Takes note of what is violated after as many steps as there are.
+    fn take(&mut self, violated: u64) {
+        for property in 0..64 {
+            if violated >> property & 1 != 0 {
+                self.first[property].get_or_insert(self.trace.len() as u32);
+            }
+        }
+        self.violated |= violated;
+    }
 }
 
 /// The seed of a walk (the finaliser of splitmix64: G. Steele, D. Lea and C. Flood, 'Fast splittable
@@ -128,9 +140,9 @@ type Alternative<Label> = (State, TraceStep<Label>, Step<Label>);
 ///
 /// # Errors
 /// A step wanted a dormant process and found none.
-pub fn walk<S: System, W: Watch<S::Label>>(
+pub fn walk<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
+    monitor: &M,
     walk: Walk,
 ) -> Result<Walked<S::Label>, PoolExhausted> {
     let mut rng = Rng::with_seed(seed_of(walk.seed, walk.number));
@@ -139,6 +151,9 @@ pub fn walk<S: System, W: Watch<S::Label>>(
     let mut order = Order::new(walk.schedule, processes, &mut rng);
     let mut walked =
         Walked { violated: 0, trace: Vec::new(), first: [None; 64], stuck: false, cut: false };
+    if M::ASKS.beyond_steps() {
+        walked.take(monitor.state_violates(state.shared, &state));
+    }
     let mut asked = Vec::new();
     let mut alternatives: Vec<Alternative<S::Label>> = Vec::new();
     loop {
@@ -165,14 +180,9 @@ pub fn walk<S: System, W: Watch<S::Label>>(
         }
         let chosen = rng.usize(0..alternatives.len());
         let (after, taken, step) = alternatives.swap_remove(chosen);
-        let bits = watch.violated(&step) | watch.violated_together(&step, &state, &after);
+        let bits = violated_by_counts(monitor, &step, &state, &after);
         walked.trace.push(taken);
-        for property in 0..64 {
-            if bits >> property & 1 != 0 && walked.first[property].is_none() {
-                walked.first[property] = Some(number + 1);
-            }
-        }
-        walked.violated |= bits;
+        walked.take(bits);
         order.took(taken.actor, number);
         state = after;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::naive::{Graph, Naive};
 use crate::random_system::{Label, RandomSystem};
-use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::Monitor;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, Options, Product, Shared, System, Transition, explore};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
@@ -419,7 +419,7 @@ fn steps_of_a_walk_are_accepted() {
 /// Somebody is told that all is well and finds nothing.
 struct Race<'m>(&'m Model);
 
-impl<'m> Monitor<Processes<'m>> for Race<'m> {
+impl Monitor<Event> for Race<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Event>) -> u64 {

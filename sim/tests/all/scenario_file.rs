@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::CountOnly;
 use kmodcheck_explore::{Limits, Options, explore};
 use kmodcheck_model::Model;
 use kmodcheck_model::scenario::{Action, Insert, Resolution, Scenario};

@@ -1,12 +1,16 @@
 //! What is asked, within which bounds, and what comes back: the same for every explorer.
 
+mod budget;
+mod explorer;
 mod found;
 mod limits;
 mod monitor;
-mod watch;
 
-pub use found::{Deadlock, Exploration, Lead, Sleep, Sleeper, Stuck, Unexplorable, Violation};
+pub use budget::{Budget, Full};
+pub(crate) use budget::{Clock, table};
+pub use explorer::Explorer;
+pub(crate) use found::violations;
+pub use found::{Exploration, Method, Own, Sleep, Sleeper, Stuck, Unexplorable, Violation};
 pub use limits::{End, Limits, Options, Progress};
-pub(crate) use monitor::violated_by;
-pub use monitor::{CountOnly, Monitor, Tally};
-pub use watch::{EachStep, Watch, WatchNothing};
+pub use monitor::{Asks, CountOnly, Monitor, Properties, Tally};
+pub(crate) use monitor::{beyond_step, initially, violated_by, violated_by_counts};

@@ -13,14 +13,14 @@ use super::packed::{Layout, Packed};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
-use crate::ask::Monitor;
+use crate::ask::{Asks, Monitor, beyond_step};
 use crate::system::successor::{Processes, affect, others_remember};
 use crate::system::{
     Configuration, DORMANT, Kind, Local, MAX_PROCESSES, PoolExhausted, Product, System, Transition,
 };
 
 /// Expands states.
-pub(crate) struct Expander<'a, S: System, M: Monitor<S>, const W: usize> {
+pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> {
     frame: &'a Frame<'a, S>,
     monitor: &'a M,
     pub steps: Steps<S::Label, W>,
@@ -178,7 +178,10 @@ struct Taken {
     times: u64,
 }
 
-impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
+impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> {
+    /// Whether transitions are told of one by one.
+    const WHOLE: bool = M::ASKS.beyond_steps();
+
     pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
         let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
         let steps = Steps::new(&frame.layout, kinds, frame.steps_kept);
@@ -260,7 +263,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
                 awake[followed] = (i as u8, actor as u8);
                 followed += usize::from(up >> actor & 1);
             }
-            special |= u32::from(M::WHOLE || looked.special() != 0) << i;
+            special |= u32::from(Self::WHOLE || looked.special() != 0) << i;
             blocked |= u32::from(looked.blocked() != 0) << i;
         }
         for (i, actor) in &awake[..followed] {
@@ -315,7 +318,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
             && let Some((row, first)) = self.steps.of_shared(shared)
         {
             let transitions =
-                looked.look_up::<SYMMETRY>(layout, row, first, &self.kind_bits, M::WHOLE);
+                looked.look_up::<SYMMETRY>(layout, row, first, &self.kind_bits, Self::WHOLE);
             if let Some(transitions) = transitions {
                 self.found.transitions += transitions;
                 return;
@@ -335,7 +338,7 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
         for actor in 0..layout.processes {
             let local = layout.local(&packed, actor);
             let previous = self.frame.product.previous(actor);
-            let like = SYMMETRY && !M::WHOLE && previous != actor;
+            let like = SYMMETRY && !Self::WHOLE && previous != actor;
             let like = like && layout.local(&packed, previous) == local;
             looked.like_previous |= u16::from(like) << actor;
             if local == DORMANT {
@@ -347,9 +350,9 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
                 number = self.ask(actor, &packed);
             }
             looked.entries[actor % MAX_PROCESSES] = number;
-            let times = u64::from(!M::WHOLE);
+            let times = u64::from(!Self::WHOLE);
             let entry = &mut self.steps.entries[number as usize];
-            let here = entry.flags(!like && !M::WHOLE);
+            let here = entry.flags(!like && !Self::WHOLE);
             looked.flags |= here << actor;
             if let Some(bits) = ends_in {
                 looked.ends |= has_steps(here) << (number & bits);
@@ -384,14 +387,14 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
     #[inline(never)]
     fn take_special(&mut self, looked: &Looked<W>, visit: &mut impl FnMut(Packed<W>)) {
         let packed = &looked.packed;
-        let whole = M::WHOLE.then(|| self.frame.layout.unpack(packed));
+        let whole = Self::WHOLE.then(|| self.frame.layout.unpack(packed));
         let before = Before { packed: *packed, whole };
         for (actor, &entry) in looked.entries.iter().enumerate() {
             if entry == NONE || looked.like_previous >> actor & 1 != 0 {
                 continue;
             }
             let times = looked.times(&self.frame.product, actor);
-            if M::WHOLE {
+            if Self::WHOLE {
                 self.steps.entries[entry as usize].visits += times;
             } else if !self.steps.entries[entry as usize].is_special() {
                 continue;
@@ -456,8 +459,10 @@ impl<'a, S: System, M: Monitor<S>, const W: usize> Expander<'a, S, M, W> {
                 ordinal: *ordinal,
                 step: pair.step(outcome),
             };
-            violated |= self.monitor.violates(&transition);
-            self.monitor.record(&mut self.tally, &transition, violated);
+            violated |= beyond_step(self.monitor, &frame.product, &transition);
+            if M::ASKS == Asks::Whole {
+                self.monitor.record(&mut self.tally, &transition, violated);
+            }
         }
         *ordinal += 1;
         if violated != 0 {

@@ -9,12 +9,46 @@ use super::packed::Packed;
 use super::search::{Search, Searched};
 use super::stuck;
 use crate::ask::{
-    End, Exploration, Monitor, Options, Sleeper, Unexplorable, Violation, violated_by,
+    End, Exploration, Explorer, Method, Monitor, Options, Own, Sleeper, Unexplorable, Violation,
+    initially, violated_by, violations,
 };
 use crate::system::System;
 
+/// What it can say: everything.
+pub(crate) const fn method(symmetry: bool) -> Method {
+    Method {
+        engine: "exhaustive",
+        exhaustive: true,
+        shortest: true,
+        symmetry,
+        partial_order: false,
+        decides_stuck: true,
+    }
+}
+
+/// The search of the product: every reachable state, breadth first ([`explore`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Exhaustive;
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Exhaustive {
+    type Error = Unexplorable;
+
+    fn method(&self, options: &Options<'_>) -> Method {
+        method(options.symmetry)
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+        explore(system, monitor, options)
+    }
+}
+
 /// Explores every reachable state of `system`, breadth first.
-pub fn explore<S: System, M: Monitor<S>>(
+pub fn explore<S: System, M: Monitor<S::Label>>(
     system: &S,
     monitor: &M,
     options: &Options<'_>,
@@ -28,7 +62,7 @@ pub fn explore<S: System, M: Monitor<S>>(
     })
 }
 
-fn run<S: System, M: Monitor<S>, const W: usize>(
+fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,
@@ -40,7 +74,7 @@ fn run<S: System, M: Monitor<S>, const W: usize>(
 
 /// What was found, with a trace for each violation. `paths`: for each of these states and their levels,
 /// the states on the way there.
-pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
+pub(crate) fn conclude<S: System, M: Monitor<S::Label>, const W: usize>(
     searched: Searched<'_, S, M, W>,
     monitor: &M,
     paths: impl FnOnce(&Levels<'_, '_, S, W>, &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>>,
@@ -51,7 +85,9 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
         _ => &[],
     };
     let stuck = stuck::find(frame, unresolved, searched.way_outs);
+    let initially = initially(monitor, &frame.product);
     let violated: Vec<(u32, (Packed<W>, u32))> = (searched.found.first.iter().zip(0..))
+        .filter(|(_, property)| initially >> property & 1 == 0)
         .filter_map(|(first, property)| first.map(|(level, state)| (property, (state, level))))
         .collect();
     // Every end of a trace, and then the paths in the same order.
@@ -62,10 +98,8 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
     let levels = &searched.levels;
     let mut paths = paths(levels, &ends).into_iter();
     let mut path = || paths.next().expect("one for each end");
-    let violations = violated
-        .iter()
-        .map(|(property, _)| violation(levels, &path(), *property, monitor))
-        .collect();
+    let later = violated.iter().map(|(property, _)| violation(levels, &path(), *property, monitor));
+    let violations = violations(monitor, initially, later);
     let mut traced = |shallowest: stuck::Shallowest<W>| shallowest.with_trace(levels, &path());
     let stuck::Found { stuck, until_time_out, sleepers } = stuck;
     let (stuck, stuck_until_time_out) = (stuck.map(&mut traced), until_time_out.map(&mut traced));
@@ -74,6 +108,8 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
         .map(|(kind, sleep, shallowest)| Sleeper { kind, sleep, stuck: traced(shallowest) })
         .collect();
     Exploration {
+        method: method(frame.symmetry),
+        own: Own::Nothing,
         end: searched.end,
         states: searched.states,
         transitions: searched.found.transitions,
@@ -92,7 +128,7 @@ pub(crate) fn conclude<S: System, M: Monitor<S>, const W: usize>(
 }
 
 /// The trace along `path` and one violating step.
-fn violation<S: System, M: Monitor<S>, const W: usize>(
+fn violation<S: System, M: Monitor<S::Label>, const W: usize>(
     levels: &Levels<'_, '_, S, W>,
     path: &[Packed<W>],
     property: u32,
@@ -101,12 +137,12 @@ fn violation<S: System, M: Monitor<S>, const W: usize>(
     let (mut trace, before) = levels.concrete(path);
     let mut last = None;
     let _ = levels.frame.product.successors(&before, &mut Vec::new(), |transition| {
-        if violated_by(monitor, transition) & 1 << property != 0 {
+        if violated_by(monitor, &levels.frame.product, transition) & 1 << property != 0 {
             last = Some(transition.as_trace_step());
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     });
     trace.push(last.expect("the least violating state has a violating transition"));
-    Violation { property, trace }
+    Violation { property, name: monitor.name(property), trace }
 }

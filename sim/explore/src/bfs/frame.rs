@@ -135,7 +135,7 @@ pub(crate) fn framed<'s, S: System>(
     system: &'s S,
     options: &Options<'_>,
 ) -> Result<(Frame<'s, S>, usize), Unexplorable> {
-    let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
+    let product = Product::new(system).ok_or_else(|| Unexplorable::too_many(system))?;
     let layout = Layout::new(system.shared_bits(), system.local_bits(), product.processes());
     let (shared, local) = (layout.shared_bits, layout.local_bits);
     if shared > 128 || local > 64 {

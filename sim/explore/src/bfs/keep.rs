@@ -2,7 +2,8 @@
 
 use super::frame::Found;
 use super::rescue::Unresolved;
-use super::visited::{Budget, Shard};
+use super::visited::Shard;
+use crate::ask::Budget;
 use crate::ask::Unexplorable;
 
 /// Why a checkpoint could not be read or written.

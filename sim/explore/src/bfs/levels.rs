@@ -170,8 +170,8 @@ fn part(here: usize, to: usize, all: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ask::Budget;
     use crate::bfs::packed::Spare;
-    use crate::bfs::visited::Budget;
 
     /// Every state of the level is in one block, and `before` counts them.
     #[test]

@@ -29,7 +29,7 @@ pub(crate) mod steps;
 pub(crate) mod stuck;
 pub(crate) mod visited;
 
-pub use explore::explore;
+pub use explore::{Exhaustive, explore};
 
 // Where things were before.
 #[doc(hidden)]

@@ -14,7 +14,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
-use std::time::Instant;
 
 use super::expand::Expander;
 use super::frame::{Found, Frame};
@@ -23,8 +22,8 @@ use super::levels::{BLOCK, Levels, before, block};
 use super::packed::Packed;
 use super::recent::Recent;
 use super::rescue::Unresolved;
-use super::visited::{Budget, Full, SHARDS, Shard, shard_of};
-use crate::ask::{End, Monitor, Options, Progress, Tally};
+use super::visited::{SHARDS, Shard, shard_of};
+use crate::ask::{Budget, Clock, End, Full, Monitor, Options, Progress, Tally, initially};
 use crate::system::{Kind, System};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
@@ -69,7 +68,7 @@ impl<const W: usize> Outbox<W> {
 const RECENT: usize = 1 << 16;
 
 /// One thread's own part of a search.
-struct Worker<'f, S: System, M: Monitor<S>, const W: usize> {
+struct Worker<'f, S: System, M: Monitor<S::Label>, const W: usize> {
     expander: Expander<'f, S, M, W>,
     recent: Recent<W>,
     /// Bytes that the budget knows of.
@@ -90,7 +89,7 @@ struct Job {
 }
 
 /// A search, as all its threads see it.
-pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
+pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
     frame: &'f Frame<'f, S>,
     monitor: &'f M,
     options: &'f Options<'o>,
@@ -112,11 +111,11 @@ pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
     panicked: Mutex<Option<Box<dyn Any + Send>>>,
     /// What the workers have found and counted, when it is asked for.
     gathered: Mutex<(Found<W>, M::Tally, bool)>,
-    started: Instant,
+    clock: Clock<'f>,
 }
 
 /// What is left of a search.
-pub(crate) struct Searched<'f, S: System, M: Monitor<S>, const W: usize> {
+pub(crate) struct Searched<'f, S: System, M: Monitor<S::Label>, const W: usize> {
     pub end: End,
     pub states: u64,
     pub depth: u32,
@@ -144,7 +143,7 @@ struct Led<T, const W: usize> {
     noted: usize,
 }
 
-impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
+impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W> {
     pub fn run(
         frame: &'f Frame<'f, S>,
         monitor: &'f M,
@@ -167,13 +166,13 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             next: AtomicUsize::new(0),
             phase: AtomicU8::new(EXPAND),
             barrier: OnceLock::new(),
-            violated: AtomicU64::new(0),
+            violated: AtomicU64::new(initially(monitor, &frame.product)),
             transitions: AtomicU64::new(0),
             exhausted: Mutex::new(None),
             out_of_bytes: AtomicBool::new(false),
             panicked: Mutex::new(None),
             gathered: Mutex::new((Found::new(), M::Tally::default(), false)),
-            started: Instant::now(),
+            clock: Clock::new(options),
         };
         let mut led = Led {
             tally: M::Tally::default(),
@@ -187,7 +186,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
         let mut worker = search.worker();
         if let Some((sums, starts)) = loaded {
             search.transitions.store(sums.found.transitions, Ordering::Relaxed);
-            search.violated.store(sums.found.violated(), Ordering::Relaxed);
+            search.violated.fetch_or(sums.found.violated(), Ordering::Relaxed);
             worker.expander.found = sums.found;
             worker.expander.steps.way_outs = sums.way_outs;
             (led.tally, led.expanded, led.unresolved) =
@@ -352,30 +351,18 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
 
     /// Whether to end before `job`.
     fn out_of_budget(&self, led: &Led<M::Tally, W>, job: &Job) -> Option<End> {
-        let (options, limits) = (self.options, &self.options.limits);
-        if let Some(progress) = options.progress {
+        self.clock.out_of_budget(&self.budget, || {
             let states = self.states();
-            progress(Progress {
+            Progress {
                 states,
                 transitions: self.transitions.load(Ordering::Relaxed),
                 depth: job.level,
                 queue: states - led.expanded,
                 level: job.count as u64,
                 level_left: (job.count - job.from) as u64,
-                bytes: self.budget.held(),
-                bytes_limit: limits.bytes,
-                elapsed: self.started.elapsed(),
-            });
-        }
-        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
-            Some(End::TimeLimit)
-        } else if self.budget.exceeded() {
-            Some(End::MemoryLimit)
-        } else {
-            None
-        }
+                ..Progress::default()
+            }
+        })
     }
 
     fn states(&self) -> u64 {
@@ -397,7 +384,7 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
             if offered as u64 > room {
                 // One shard after the other, so that it is the same states that find room.
                 for shard in 0..SHARDS {
-                    self.insert_into(shard, job, &mut room).map_err(end_of)?;
+                    self.insert_into(shard, job, &mut room).map_err(End::from)?;
                 }
                 return Ok(());
             }
@@ -536,11 +523,4 @@ impl<'f, S: System, M: Monitor<S>, const W: usize> Search<'f, '_, S, M, W> {
 
 fn unpoisoned<T>(lock: RwLock<T>) -> T {
     lock.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn end_of(full: Full) -> End {
-    match full {
-        Full::States => End::StatesLimit,
-        Full::Bytes => End::MemoryLimit,
-    }
 }

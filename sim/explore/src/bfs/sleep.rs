@@ -93,7 +93,7 @@ impl Commuting {
     /// Those of the processes `asked` with each outcome of whose entry commutes what was `taken`, an entry and
     /// one of its outcomes; all are of one shared state.
     #[inline]
-    pub fn commuting<S: System, M: Monitor<S>, const W: usize>(
+    pub fn commuting<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
@@ -122,7 +122,7 @@ impl Commuting {
 
     /// The same.
     #[inline(never)]
-    fn one_by_one<S: System, M: Monitor<S>, const W: usize>(
+    fn one_by_one<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
@@ -139,7 +139,7 @@ impl Commuting {
         commuting
     }
 
-    fn commute<S: System, M: Monitor<S>, const W: usize>(
+    fn commute<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
@@ -172,7 +172,7 @@ impl Commuting {
 
 #[cold]
 #[inline(never)]
-fn find_out<S: System, M: Monitor<S>, const W: usize>(
+fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     steps: &mut Steps<S::Label, W>,
     asked: Asked<'_, S, M>,
     (a, outcome, b): (u32, u32, u32),

@@ -252,11 +252,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     }
 
     /// Tells `monitor` of the steps taken since the last time.
-    pub fn record<S: System<Label = Label>, M: Monitor<S>>(
-        &mut self,
-        monitor: &M,
-        tally: &mut M::Tally,
-    ) {
+    pub fn record<M: Monitor<Label>>(&mut self, monitor: &M, tally: &mut M::Tally) {
         for number in 0..self.entries.len() {
             let pair = self.pair(number as u32);
             let entry = &mut self.entries[number];
@@ -298,7 +294,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     }
 
     /// The entry of a pair, asked for if there is none.
-    pub fn entry_of<S: System<Label = Label>, M: Monitor<S>>(
+    pub fn entry_of<S: System<Label = Label>, M: Monitor<Label>>(
         &mut self,
         pair: Pair,
         asked: (&S, &Layout, &M),
@@ -376,7 +372,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
     /// Asks the system about a pair that has no entry, and gives it one.
     #[cold]
     #[inline(never)]
-    pub fn ask<S: System<Label = Label>, M: Monitor<S>>(
+    pub fn ask<S: System<Label = Label>, M: Monitor<Label>>(
         &mut self,
         pair: Pair,
         (system, layout, monitor): (&S, &Layout, &M),

@@ -9,9 +9,8 @@
 //!   table that grows is there once where it is a mapping and Linux makes it longer; else its shard holds
 //!   it twice for a moment.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::packed::{Packed, Spare};
+use crate::ask::{Budget, Full};
 
 /// Bytes of a huge page: what the table of a shard is a multiple of, once it is as large.
 const HUGE: usize = 2 << 20;
@@ -21,71 +20,6 @@ const PIECE: usize = 1 << 10;
 
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
-
-/// Bytes held, and how many may be.
-#[derive(Debug)]
-pub struct Budget {
-    held: AtomicU64,
-    peak: AtomicU64,
-    most: u64,
-}
-
-impl Budget {
-    /// At most so many bytes, if it is said how many.
-    pub fn new(most: Option<u64>) -> Self {
-        let most = most.unwrap_or(u64::MAX);
-        Self { held: AtomicU64::new(0), peak: AtomicU64::new(0), most }
-    }
-
-    /// Takes `bytes`, unless they are too many.
-    ///
-    /// # Errors
-    /// [`Full::Bytes`]; nothing was taken.
-    pub fn take(&self, bytes: usize) -> Result<(), Full> {
-        let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        if held > self.most {
-            self.give(bytes);
-            return Err(Full::Bytes);
-        }
-        self.peak.fetch_max(held, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Takes `bytes` that are in use already.
-    pub fn note(&self, bytes: usize) {
-        let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        self.peak.fetch_max(held, Ordering::Relaxed);
-    }
-
-    /// Gives back what was taken or noted.
-    pub fn give(&self, bytes: usize) {
-        self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Bytes in use.
-    pub fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
-    }
-
-    /// The most that were in use at a time.
-    pub fn peak(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed)
-    }
-
-    /// Whether more is in use than may be.
-    pub fn exceeded(&self) -> bool {
-        self.held() > self.most
-    }
-}
-
-/// Why a state was not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// There were as many as there may be.
-    States,
-    /// It would have taken too many bytes, or more than there are.
-    Bytes,
-}
 
 /// Slots, empty where they are zero.
 enum Slots<const W: usize> {

@@ -14,6 +14,11 @@ pub(crate) fn set_flag(flags: &mut [u8], i: usize) {
 pub(crate) struct GrowingSet(Vec<u64>);
 
 impl GrowingSet {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.0.capacity() * size_of::<u64>()
+    }
+
     pub fn has(&self, letter: u16) -> bool {
         self.0.get(usize::from(letter / 64)).is_some_and(|word| word >> (letter % 64) & 1 != 0)
     }

@@ -5,6 +5,8 @@ use std::hash::Hash;
 
 use foldhash::fast::FixedState;
 
+use crate::ask::table;
+
 /// The values with their numbers, in the order in which they were met.
 #[derive(Clone)]
 pub(crate) struct Interner<T> {
@@ -25,6 +27,12 @@ impl<T: Copy + Eq + Hash> Interner<T> {
             self.values.push(value);
         }
         (number, number == next)
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<T>()
+            + table(self.numbers.capacity(), size_of::<(T, u32)>())
     }
 
     pub fn find(&self, value: &T) -> Option<u32> {

@@ -18,88 +18,105 @@
 //!   of queue, and about 8 for each new pair.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use foldhash::fast::FixedState;
 
-use super::countable::{Uncountable, check};
+use super::countable::check;
 use super::encoded::{Batch, Decoded};
+use super::space::{taken, tally};
 use super::states::States;
 use super::store::Inserted;
-use crate::ask::{End, Lead, Options, Progress, Watch};
+use crate::ask::{
+    Asks, Budget, Clock, End, Exploration, Explorer, Full, Limits, Method, Monitor, Options, Own,
+    Progress, Unexplorable, Violation, violations,
+};
 use crate::counterexample::shorten::shorten;
 use crate::system::System;
 
-/// Why a directed search stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// Every wanted property was violated.
-    Found,
-    /// A limit was met, or somebody interrupted: never [`End::Complete`] or [`End::Violated`].
-    Limit(End),
-    /// There was nothing left to expand. For a verdict run the exhaustive search: it will end too.
-    NothingLeft,
+/// What it can say: that something is violated, never that nothing is.
+const METHOD: Method = Method {
+    engine: "directed",
+    exhaustive: false,
+    shortest: false,
+    symmetry: true,
+    partial_order: false,
+    decides_stuck: false,
+};
+
+/// The search for violations that is not exhaustive ([`explore_directed`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Directed;
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Directed {
+    type Error = Unexplorable;
+
+    fn method(&self, _: &Options<'_>) -> Method {
+        METHOD
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+        explore_directed(system, monitor, options)
+    }
 }
 
-/// What a directed search found.
-#[derive(Clone, Debug)]
-pub struct Directed<Label> {
-    /// Why it stopped.
-    pub stopped: Stopped,
-    /// The wanted properties that were violated, by property.
-    pub leads: Vec<Lead<Label>>,
-    /// Distinct counted states found, in the turn that found most.
-    pub states: u64,
-    /// States expanded in that turn: with a new atom, with a new pair of atoms, and others.
-    pub expanded: [u64; 3],
-    /// Bytes held at the end of that turn.
-    pub bytes: u64,
-}
-
-/// Looks for a violation of each property in `wanted`, one bit each. Of `options` the limits, the
-/// interrupt and the progress count; [`Progress::depth`] is the class that is being expanded, and
-/// there are no levels.
+/// Looks for a violation of each property of [`Options::stop_when_violated`], or of all if that is 0, and
+/// ends with [`End::Violated`] when it has them. [`End::Complete`] if there was nothing left to expand,
+/// which is no verdict either: for that run the exhaustive search, it will end too. Of `options` the
+/// limits, the interrupt and the progress count besides; [`Progress::depth`] is the class that is being
+/// expanded, and there are no levels.
 ///
 /// # Errors
-/// If the system does not fit.
-pub fn explore_directed<S: System, W: Watch<S::Label>>(
+/// If the system does not fit, or the monitor asks about who is where.
+pub fn explore_directed<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
-    wanted: u64,
+    monitor: &M,
     options: &Options<'_>,
-) -> Result<Directed<S::Label>, Uncountable> {
-    let initial = check(system)?;
-    let started = Instant::now();
+) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+    let initial = check(system, monitor, Asks::Counts)?;
+    let clock = Clock::new(options);
     let most = options.limits.states.unwrap_or(u64::MAX).max(1);
     let mut budget = FIRST_TURN;
-    let mut rest = wanted;
-    let (leads, expanded) = (Vec::new(), [0; 3]);
-    let mut whole = Directed { stopped: Stopped::Found, leads, states: 0, expanded, bytes: 0 };
+    let mut rest = match options.stop_when_violated {
+        0 => u64::MAX,
+        wanted => wanted,
+    };
+    let mut whole: Option<Exploration<S::Label, M::Tally>> = None;
     loop {
         for newest_first in [true, false] {
+            let limits = Limits { states: Some(budget.min(most)), ..options.limits };
             let search = Search {
-                states: States::new(system, &initial, true, Some(budget.min(most))),
+                states: States::new(system, &initial, true, &limits),
                 atoms: Atoms::default(),
                 queues: Default::default(),
                 newest_first,
                 expanded: [0; 3],
                 first: [None; 64],
                 violated: 0,
-                started,
+                noted: 0,
+                clock: &clock,
             };
-            let turn = search.run(watch, rest, options);
-            rest = turn.leads.iter().fold(rest, |rest, lead| rest & !(1 << lead.property));
-            let mut leads = std::mem::take(&mut whole.leads);
-            let most_states = if turn.states >= whole.states { &turn } else { &whole };
-            let Directed { states, expanded, bytes, .. } = *most_states;
-            leads.extend(turn.leads);
-            whole = Directed { stopped: turn.stopped, leads, states, expanded, bytes };
-            let by_turn = budget < most || newest_first;
-            if turn.stopped != Stopped::Limit(End::StatesLimit) || !by_turn {
-                whole.leads.sort_by_key(|lead| lead.property);
-                return Ok(whole);
+            let mut turn = search.run(monitor, rest);
+            rest = turn.violations.iter().fold(rest, |rest, found| rest & !(1 << found.property));
+            if let Some(mut before) = whole.take() {
+                let end = turn.end;
+                if before.states > turn.states {
+                    std::mem::swap(&mut before, &mut turn);
+                }
+                turn.violations.append(&mut before.violations);
+                turn.bytes = turn.bytes.max(before.bytes);
+                turn.end = end;
             }
+            let by_turn = budget < most || newest_first;
+            if turn.end != End::StatesLimit || !by_turn {
+                turn.violations.sort_by_key(|violation| violation.property);
+                return Ok(turn);
+            }
+            whole = Some(turn);
         }
         budget = budget.saturating_mul(GROWTH);
     }
@@ -124,7 +141,7 @@ struct Atoms {
 
 impl Atoms {
     /// 0: the state has an atom that is new, 1: a pair that is new, 2: neither.
-    fn class(&mut self, state: &Decoded) -> usize {
+    fn class(&mut self, state: &Decoded, budget: &Budget) -> Result<usize, Full> {
         self.now.clear();
         self.now.extend(
             state.groups.iter().map(|group| u64::from(group.local) << 8 | u64::from(group.count)),
@@ -135,28 +152,26 @@ impl Atoms {
         let mut class = 2;
         for (i, a) in now.iter().enumerate() {
             for b in &now[i + 1..] {
+                budget.room_in_set(pairs)?;
                 if pairs.insert(u128::from(*a) << 64 | u128::from(*b)) {
                     class = 1;
                 }
             }
         }
         for atom in now {
+            budget.room_in_set(seen)?;
             if seen.insert(*atom) {
                 class = 0;
             }
         }
-        class
-    }
-
-    fn bytes(&self) -> u64 {
-        (self.seen.capacity() * 9 + self.pairs.capacity() * 17) as u64
+        Ok(class)
     }
 }
 
 /// Expansions between two looks at the clock.
 const CLOCK: u64 = 1 << 6;
 
-struct Search<'s, S: System> {
+struct Search<'s, 'c, S: System> {
     states: States<'s, S>,
     atoms: Atoms,
     /// By class: records to be expanded.
@@ -167,53 +182,66 @@ struct Search<'s, S: System> {
     /// By property: the record before the first violating step, and its choice.
     first: [Option<(u32, u32)>; 64],
     violated: u64,
-    started: Instant,
+    /// Bytes that the budget knows of, of queues and of what is asked of the system.
+    noted: usize,
+    clock: &'c Clock<'c>,
 }
 
-impl<S: System> Search<'_, S> {
-    fn run<W: Watch<S::Label>>(
+impl<S: System> Search<'_, '_, S> {
+    fn run<M: Monitor<S::Label>>(
         mut self,
-        watch: &W,
+        monitor: &M,
         wanted: u64,
-        options: &Options<'_>,
-    ) -> Directed<S::Label> {
-        let stopped = self.search(watch, wanted, options);
-        let found = (0..64).filter_map(|p| self.first[p as usize].map(|first| (p, first)));
-        let leads = found
-            .map(|(property, (before, choice))| {
-                let trace = self.states.trace_violating(property, before, choice, watch);
-                let trace = shorten(self.states.space.system, watch, property, trace);
-                Lead { property, trace }
-            })
-            .collect();
-        Directed {
-            stopped,
-            leads,
+    ) -> Exploration<S::Label, M::Tally> {
+        let initially = self.states.initially(monitor) & wanted;
+        self.violated = initially;
+        let end = self.search(monitor, wanted);
+        self.take_note();
+        let first = self.first.iter().zip(0..);
+        let later = first.filter_map(|(first, property)| {
+            let (before, choice) = first.filter(|_| initially >> property & 1 == 0)?;
+            let trace = self.states.trace_violating(property, before, choice, monitor);
+            let trace = shorten(self.states.space.system, monitor, property, trace);
+            Some(Violation { property, name: monitor.name(property), trace })
+        });
+        let violations = violations(monitor, initially, later);
+        let transitions = taken(&self.states.space.choices).map(|(.., times)| times).sum();
+        Exploration {
+            method: METHOD,
+            end,
             states: self.states.store.len(),
-            expanded: self.expanded,
-            bytes: self.bytes(),
+            transitions,
+            followed: transitions,
+            depth: 0,
+            queue: self.states.store.len() - self.expanded.iter().sum::<u64>(),
+            violations,
+            stuck: None,
+            stuck_until_time_out: None,
+            sleepers: Vec::new(),
+            blocked_states: 0,
+            words: 0,
+            bytes: self.states.store.budget.peak(),
+            tally: tally(monitor, &self.states.space.choices),
+            own: Own::Directed { expanded: self.expanded },
         }
     }
 
-    fn search<W: Watch<S::Label>>(
-        &mut self,
-        watch: &W,
-        wanted: u64,
-        options: &Options<'_>,
-    ) -> Stopped {
+    fn search<M: Monitor<S::Label>>(&mut self, monitor: &M, wanted: u64) -> End {
         let mut state = Decoded::default();
         let mut batch = Batch::default();
         self.states.space.decode(self.states.store.tail(0), &mut state);
-        self.queues[self.atoms.class(&state)].push_back(0);
+        if let Err(full) = self.open(0, &state) {
+            return full.into();
+        }
         let mut next = 0_u64;
         while self.violated & wanted != wanted {
             let Some(class) = (0..3).find(|class| !self.queues[*class].is_empty()) else {
-                return Stopped::NothingLeft;
+                return End::Complete;
             };
             if next.is_multiple_of(CLOCK)
-                && let Some(end) = self.out_of_budget(class, options)
+                && let Some(end) = self.out_of_budget(class)
             {
-                return Stopped::Limit(end);
+                return end;
             }
             next += 1;
             let queue = &mut self.queues[class];
@@ -224,12 +252,12 @@ impl<S: System> Search<'_, S> {
             self.states.space.decode(self.states.store.tail(record), &mut state);
             batch.clear();
             let mut runs = vec![0; state.flags()];
-            let result = self.states.space.expand(record, &state, watch, &mut batch, &mut runs);
+            let result = self.states.space.expand(record, &state, monitor, &mut batch, &mut runs);
             for candidate in &batch.candidates {
                 let body = batch.body(candidate);
                 let before = self.states.store.tail(record);
                 let mut violated =
-                    self.states.violated(watch, candidate.choice, before, body) & wanted;
+                    self.states.violated(monitor, candidate.choice, before, body) & wanted;
                 self.violated |= violated;
                 while violated != 0 {
                     self.first[violated.trailing_zeros() as usize]
@@ -237,57 +265,51 @@ impl<S: System> Search<'_, S> {
                     violated &= violated - 1;
                 }
                 let flags = usize::from(candidate.groups).div_ceil(8);
-                match self.states.store.insert(body, candidate.tag, flags, record) {
+                let inserted = self.states.store.insert(body, candidate.tag, flags, record);
+                let opened = match inserted {
                     Inserted::New(new) => {
                         self.states.space.decode(body, &mut state);
-                        self.queues[self.atoms.class(&state)].push_back(new);
+                        self.open(new, &state)
                     }
-                    Inserted::Old(_) => {}
-                    Inserted::Full => return self.or_found(wanted, End::StatesLimit),
+                    Inserted::Old(_) => Ok(()),
+                    Inserted::Full(full) => Err(full),
+                };
+                if let Err(full) = opened {
+                    return self.or_found(wanted, full.into());
                 }
             }
             if let Err(kind) = result {
                 return self.or_found(wanted, End::PoolExhausted(kind));
             }
         }
-        Stopped::Found
+        End::Violated
     }
 
-    fn or_found(&self, wanted: u64, end: End) -> Stopped {
-        if self.violated & wanted == wanted { Stopped::Found } else { Stopped::Limit(end) }
+    /// Puts a state that is new where it is to be expanded from.
+    fn open(&mut self, record: u32, state: &Decoded) -> Result<(), Full> {
+        let class = self.atoms.class(state, &self.states.store.budget)?;
+        self.queues[class].push_back(record);
+        Ok(())
     }
 
-    fn bytes(&self) -> u64 {
+    fn or_found(&self, wanted: u64, end: End) -> End {
+        if self.violated & wanted == wanted { End::Violated } else { end }
+    }
+
+    /// Lets the budget know of what was not taken from it beforehand.
+    fn take_note(&mut self) {
         let queues: usize = self.queues.iter().map(VecDeque::capacity).sum();
-        self.states.store.bytes()
-            + self.states.space.bytes()
-            + self.atoms.bytes()
-            + queues as u64 * 4
+        let bytes = self.states.space.bytes() + queues * size_of::<u32>();
+        self.states.store.budget.note_again(&mut self.noted, bytes);
     }
 
-    fn out_of_budget(&self, class: usize, options: &Options<'_>) -> Option<End> {
-        let limits = &options.limits;
-        if let Some(progress) = options.progress {
-            progress(Progress {
-                states: self.states.store.len(),
-                depth: class as u32,
-                queue: self.queues.iter().map(|queue| queue.len() as u64).sum(),
-                transitions: 0,
-                level: 0,
-                level_left: 0,
-                bytes: self.bytes(),
-                bytes_limit: limits.bytes,
-                elapsed: self.started.elapsed(),
-            });
-        }
-        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
-            Some(End::TimeLimit)
-        } else if limits.bytes.is_some_and(|b| self.bytes() > b) {
-            Some(End::MemoryLimit)
-        } else {
-            None
-        }
+    fn out_of_budget(&mut self, class: usize) -> Option<End> {
+        self.take_note();
+        self.clock.out_of_budget(&self.states.store.budget, || Progress {
+            states: self.states.store.len(),
+            depth: class as u32,
+            queue: self.queues.iter().map(|queue| queue.len() as u64).sum(),
+            ..Progress::default()
+        })
     }
 }

@@ -7,7 +7,7 @@
 //!   [`MAX_COUNTED`] processes; the counterexamples are shortest and are given with numbered
 //!   processes.
 //! - Needs of the system: finitely many reachable local states, and properties that speak of single
-//!   steps or of how many processes are where ([`Watch`]). The system's functions are asked once for
+//!   steps or of how many processes are where ([`Monitor`]). The system's functions are asked once for
 //!   each distinct argument, so they must be functions.
 //! - Costs for each state: 4 bytes of parent, about one byte for each local state that somebody is
 //!   in (two for each that several are in), one bit for each such local state, and 9 to 19 bytes of
@@ -18,46 +18,40 @@
 //! is the same each time.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
-use super::countable::{MAX_COUNTED, Uncountable, check};
+use super::countable::{MAX_COUNTED, check};
 use super::encoded::{Batch, Decoded};
-use super::space::taken;
+use super::space::{taken, tally};
 use super::states::States;
 use super::store::{Cursor, Inserted};
 use super::stuck;
-use crate::ask::{End, Options, Progress, Stuck, Violation, Watch};
+use crate::ask::{
+    Asks, Clock, End, Exploration, Explorer, Method, Monitor, Options, Own, Progress, Unexplorable,
+    Violation, violations,
+};
 use crate::collections::bits::flag;
 use crate::system::concrete::State;
 use crate::system::{System, WayOut};
 
-/// What a search by counting found.
-#[derive(Clone, Debug)]
-pub struct Counted<Label> {
-    /// How it ended; nothing below is a verdict unless this is [`End::Complete`], except violations.
-    pub end: End,
-    /// Distinct counted states found.
-    pub states: u64,
-    /// Transitions from the expanded states, each process and each process woken counting as one.
-    pub transitions: u64,
-    /// Steps to the farthest state found.
-    pub depth: u32,
-    /// States found and not expanded; 0 if complete.
-    pub queue: u64,
-    /// The first violation of each property that was violated, by property.
-    pub violations: Vec<Violation<Label>>,
-    /// A process that can never run again unless somebody is killed, with the shortest trace to such
-    /// a state, if there is one. Decided only by a complete search.
-    pub stuck: Option<Stuck<Label>>,
-    /// A process that can run again by a time-out only, likewise.
-    pub stuck_until_time_out: Option<Stuck<Label>>,
-    /// States in which some process was blocked.
-    pub blocked_states: u64,
-    /// Distinct local states that were met, of all kinds.
-    pub locals: u32,
-    /// Bytes held at the end.
-    pub bytes: u64,
+/// The search by counting ([`explore_counted`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Counted;
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Counted {
+    type Error = Unexplorable;
+
+    fn method(&self, _: &Options<'_>) -> Method {
+        METHOD
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+        explore_counted(system, monitor, options)
+    }
 }
 
 /// Explores every reachable state of `system` up to exchanging processes of one kind, breadth
@@ -65,14 +59,24 @@ pub struct Counted<Label> {
 ///
 /// # Errors
 /// If the system does not fit.
-pub fn explore_counted<S: System, W: Watch<S::Label>>(
+pub fn explore_counted<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &mut W,
+    monitor: &M,
     options: &Options<'_>,
-) -> Result<Counted<S::Label>, Uncountable> {
-    let initial = check(system)?;
-    Ok(Search::new(system, &initial, options.limits.states).run(watch, options))
+) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+    let initial = check(system, monitor, Asks::Counts)?;
+    Ok(Search::new(system, &initial, options).run(monitor, options))
 }
+
+/// What it can say: as much as the search of the product.
+const METHOD: Method = Method {
+    engine: "counted",
+    exhaustive: true,
+    shortest: true,
+    symmetry: true,
+    partial_order: false,
+    decides_stuck: true,
+};
 
 /// The first violating transition of a property.
 #[derive(Clone, Copy)]
@@ -83,6 +87,9 @@ struct First {
 
 struct Search<'s, S: System> {
     states: States<'s, S>,
+    clock: Clock<'s>,
+    /// Bytes that the budget knows of, of what is asked of the system.
+    noted: usize,
     /// Records in which somebody is blocked, in the order found.
     blocked: Vec<u32>,
     first: [Option<First>; 64],
@@ -102,9 +109,11 @@ const CLOCK: u64 = 1 << 10;
 const BATCH: usize = 256;
 
 impl<'s, S: System> Search<'s, S> {
-    fn new(system: &'s S, initial: &State, states: Option<u64>) -> Self {
+    fn new(system: &'s S, initial: &State, options: &'s Options<'s>) -> Self {
         Self {
-            states: States::new(system, initial, true, states),
+            states: States::new(system, initial, true, &options.limits),
+            clock: Clock::new(options),
+            noted: 0,
             blocked: Vec::new(),
             first: [const { None }; 64],
             transitions: 0,
@@ -115,46 +124,56 @@ impl<'s, S: System> Search<'s, S> {
         }
     }
 
-    fn run<W: Watch<S::Label>>(
+    fn run<M: Monitor<S::Label>>(
         mut self,
-        watch: &mut W,
+        monitor: &M,
         options: &Options<'_>,
-    ) -> Counted<S::Label> {
-        let end = self.levels(watch, options);
-        for (step, times) in taken(&self.states.space.choices) {
-            watch.record(step, times);
-        }
+    ) -> Exploration<S::Label, M::Tally> {
+        let initially = self.states.initially(monitor);
+        let end = self.levels(monitor, initially, options);
+        self.take_note();
+        let tally = tally(monitor, &self.states.space.choices);
         let way_outs =
-            taken(&self.states.space.choices).any(|(step, _)| step.way_out != WayOut::Ordinary);
-        let violations = (0..64)
-            .filter(|p| self.first[*p as usize].is_some())
-            .map(|p| self.violation(p, watch))
-            .collect();
-        let bytes = self.bytes();
+            taken(&self.states.space.choices).any(|(step, ..)| step.way_out != WayOut::Ordinary);
+        let first = self.first.iter().zip(0..);
+        let later = first.filter_map(|(first, property)| {
+            let First { before, choice } = first.filter(|_| initially >> property & 1 == 0)?;
+            let trace = self.states.trace_violating(property, before, choice, monitor);
+            Some(Violation { property, name: monitor.name(property), trace })
+        });
+        let violations = violations(monitor, initially, later);
         let blocked_states = self.blocked.len() as u64;
-        let [stuck, stuck_until_time_out] = if end == End::Complete {
-            stuck::find(&mut self.states, &self.blocked, way_outs)
-        } else {
-            [None, None]
+        let stuck = match end {
+            End::Complete => stuck::find(&mut self.states, &self.blocked, way_outs),
+            _ => stuck::Found::default(),
         };
-        Counted {
+        Exploration {
+            method: METHOD,
             end,
             states: self.states.store.len(),
             transitions: self.transitions,
+            followed: self.transitions,
             depth: self.states.path_to(self.last).len() as u32 - 1,
             queue: self.states.store.len() - self.expanded,
             violations,
-            stuck,
-            stuck_until_time_out,
+            stuck: stuck.stuck,
+            stuck_until_time_out: stuck.until_time_out,
+            sleepers: stuck.sleepers,
             blocked_states,
-            locals: self.states.space.locals(),
-            bytes,
+            words: 0,
+            bytes: self.states.store.budget.peak(),
+            tally,
+            own: Own::Counted { locals: self.states.space.locals() },
         }
     }
 
     /// Expands level after level; returns how that ended.
-    fn levels<W: Watch<S::Label>>(&mut self, watch: &W, options: &Options<'_>) -> End {
-        let started = Instant::now();
+    fn levels<M: Monitor<S::Label>>(
+        &mut self,
+        monitor: &M,
+        initially: u64,
+        options: &Options<'_>,
+    ) -> End {
         let mut state = Decoded::default();
         let mut batch = Batch::default();
         let mut runs = [0; MAX_COUNTED.div_ceil(8)];
@@ -166,7 +185,7 @@ impl<'s, S: System> Search<'s, S> {
             while next < level_end {
                 if next.is_multiple_of(CLOCK) {
                     let end = self.insert(&mut batch).err();
-                    if let Some(end) = end.or_else(|| self.out_of_budget(options, started)) {
+                    if let Some(end) = end.or_else(|| self.out_of_budget()) {
                         return end;
                     }
                 }
@@ -175,11 +194,16 @@ impl<'s, S: System> Search<'s, S> {
                 let flags = state.flags();
                 runs[..flags].fill(0);
                 let begin = batch.candidates.len();
-                let result =
-                    self.states.space.expand(record, &state, watch, &mut batch, &mut runs[..flags]);
+                let result = self.states.space.expand(
+                    record,
+                    &state,
+                    monitor,
+                    &mut batch,
+                    &mut runs[..flags],
+                );
                 for candidate in &batch.candidates[begin..] {
                     let mut violated = self.states.violated(
-                        watch,
+                        monitor,
                         candidate.choice,
                         self.states.store.tail(record),
                         batch.body(candidate),
@@ -197,7 +221,10 @@ impl<'s, S: System> Search<'s, S> {
                     return end;
                 }
                 if (0..state.groups.len()).any(|i| !flag(&runs, i)) {
-                    self.blocked.push(record);
+                    let blocked = self.states.store.budget.push(&mut self.blocked, record);
+                    if let Err(full) = blocked {
+                        return self.insert(&mut batch).err().unwrap_or(full.into());
+                    }
                 }
                 self.states
                     .store
@@ -219,7 +246,8 @@ impl<'s, S: System> Search<'s, S> {
             }
             self.levels += 1;
             let wanted = options.stop_when_violated;
-            let violated = (0..64).filter(|p| self.first[*p].is_some()).fold(0, |m, p| m | 1 << p);
+            let violated =
+                (0..64).filter(|p| self.first[*p].is_some()).fold(initially, |m, p| m | 1 << p);
             if wanted != 0 && violated & wanted == wanted {
                 return End::Violated;
             }
@@ -237,14 +265,14 @@ impl<'s, S: System> Search<'s, S> {
             match store.insert(batch.body(candidate), candidate.tag, flags, candidate.parent) {
                 Inserted::New(record) => self.last = record,
                 Inserted::Old(_) => {}
-                Inserted::Full => {
+                Inserted::Full(full) => {
                     for cut in &batch.candidates[i + 1..] {
                         self.states.space.choices[cut.choice as usize].taken -=
                             u64::from(cut.times);
                     }
                     let whole = batch.parents.iter().position(|p| *p == candidate.parent);
                     self.expanded += whole.expect("its parent was expanded") as u64;
-                    return Err(End::StatesLimit);
+                    return Err(full.into());
                 }
             }
         }
@@ -253,39 +281,22 @@ impl<'s, S: System> Search<'s, S> {
         Ok(())
     }
 
-    fn bytes(&self) -> u64 {
-        self.states.store.bytes() + self.states.space.bytes() + self.blocked.capacity() as u64 * 4
+    /// Lets the budget know of what is kept of the system's answers.
+    fn take_note(&mut self) {
+        self.states.store.budget.note_again(&mut self.noted, self.states.space.bytes());
     }
 
-    fn out_of_budget(&self, options: &Options<'_>, started: Instant) -> Option<End> {
-        let limits = &options.limits;
-        if let Some(progress) = options.progress {
-            progress(Progress {
-                states: self.states.store.len(),
-                depth: self.levels,
-                queue: self.states.store.len() - self.expanded,
-                transitions: self.transitions,
-                level: self.level.end - self.level.start,
-                level_left: self.level.end - self.expanded,
-                bytes: self.bytes(),
-                bytes_limit: limits.bytes,
-                elapsed: started.elapsed(),
-            });
-        }
-        let grown = self.states.store.bytes_with(64 * CLOCK) - self.states.store.bytes();
-        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
-            Some(End::TimeLimit)
-        } else if limits.bytes.is_some_and(|b| self.bytes() + grown > b) {
-            Some(End::MemoryLimit)
-        } else {
-            None
-        }
-    }
-
-    fn violation<W: Watch<S::Label>>(&self, property: u32, watch: &W) -> Violation<S::Label> {
-        let First { before, choice } = self.first[property as usize].expect("it was violated");
-        Violation { property, trace: self.states.trace_violating(property, before, choice, watch) }
+    fn out_of_budget(&mut self) -> Option<End> {
+        self.take_note();
+        let states = self.states.store.len();
+        self.clock.out_of_budget(&self.states.store.budget, || Progress {
+            states,
+            depth: self.levels,
+            queue: states - self.expanded,
+            transitions: self.transitions,
+            level: self.level.end - self.level.start,
+            level_left: self.level.end - self.expanded,
+            ..Progress::default()
+        })
     }
 }

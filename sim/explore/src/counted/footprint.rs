@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use crate::ask::Watch;
+use crate::ask::{Budget, Clock, End, Monitor, Progress, table};
 use crate::system::successor::{remembered, woken};
 use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut};
 
@@ -137,7 +137,7 @@ struct Known<Label> {
     passive: Things,
     /// Local states it can come to, by own steps or by what others do.
     next: BTreeSet<usize>,
-    /// Bits besides those read that a watch depends on.
+    /// Bits besides those read that a monitor depends on.
     looks_at: Shared,
 }
 
@@ -150,6 +150,12 @@ pub(crate) struct Feet {
 }
 
 impl Feet {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        table(self.by_local.capacity(), size_of::<((Kind, Local), Foot)>())
+            + table(self.here.capacity(), size_of::<((Kind, Local, Shared), (Things, Things))>())
+    }
+
     /// The foot of a process in a local state, with its next steps as they are in a shared state.
     pub fn of(&self, kind: Kind, local: Local, shared: Shared) -> Foot {
         // Every local state that is reachable is there.
@@ -165,9 +171,9 @@ impl Feet {
 /// becomes.
 type Seen = HashMap<(usize, usize, Shared, Shared, usize), usize, FixedState>;
 
-struct Closure<'a, S: System, W> {
+struct Closure<'a, S: System, M> {
     system: &'a S,
-    watch: &'a W,
+    monitor: &'a M,
     numbers: HashMap<(Kind, Local), usize, FixedState>,
     known: Vec<Known<S::Label>>,
     here: HashMap<Shared, Here, FixedState>,
@@ -177,18 +183,28 @@ struct Closure<'a, S: System, W> {
     queues: BTreeSet<Queue>,
     /// Questions asked about one step beside one process.
     asked: u64,
+    /// Pairs visited, and steps found there.
+    visited: usize,
+    taken: usize,
 }
 
-/// The table for a system and what is watched; `None` if more than `most` questions would have to be
+/// Pairs between two looks at the clock.
+const CLOCK: usize = 1 << 8;
+
+/// The table for a system and what is asked about it; `None` if more than `most` questions would have to be
 /// asked.
-pub(crate) fn feet<S: System, W: Watch<S::Label>>(
+///
+/// # Errors
+/// How the search ends before it has begun: there is no time or no memory left.
+pub(crate) fn feet<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
+    monitor: &M,
     most: u64,
-) -> Option<Feet> {
+    (clock, budget): (&Clock<'_>, &Budget),
+) -> Result<Option<Feet>, End> {
     let mut closure = Closure {
         system,
-        watch,
+        monitor,
         numbers: HashMap::default(),
         known: Vec::new(),
         here: HashMap::default(),
@@ -197,22 +213,51 @@ pub(crate) fn feet<S: System, W: Watch<S::Label>>(
         seen: HashMap::default(),
         queues: BTreeSet::new(),
         asked: 0,
+        visited: 0,
+        taken: 0,
     };
     let initial = system.initial();
     for (kind, local) in initial.processes {
         let number = closure.number(kind, local);
         closure.pair(initial.shared, number);
     }
+    let mut noted = 0;
     while let Some((shared, number)) = closure.work.pop() {
         closure.visit(shared, number);
         if closure.asked > most {
-            return None;
+            budget.give(noted);
+            return Ok(None);
+        }
+        if closure.visited.is_multiple_of(CLOCK) {
+            budget.note_again(&mut noted, closure.bytes());
+            if let Some(end) = clock.out_of_budget(budget, Progress::default) {
+                budget.give(noted);
+                return Err(end);
+            }
         }
     }
-    Some(closure.finish())
+    let feet = closure.finish();
+    budget.give(noted);
+    Ok(Some(feet))
 }
 
-impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
+impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
+    /// Bytes held at most: a list may have twice the room that it uses.
+    fn bytes(&self) -> usize {
+        let lists = self.visited * (size_of::<Steps<S::Label>>() + size_of::<usize>())
+            + self.taken * (size_of::<Normal<S::Label>>() + size_of::<Move>());
+        2 * lists
+            + self.known.capacity() * size_of::<Known<S::Label>>()
+            + self.work.capacity() * size_of::<(Shared, usize)>()
+            + table(self.numbers.capacity(), size_of::<((Kind, Local), usize)>())
+            + table(self.here.capacity(), size_of::<(Shared, Here)>())
+            + table(self.pairs.capacity(), size_of::<(Shared, usize)>())
+            + table(
+                self.seen.capacity(),
+                size_of::<((usize, usize, Shared, Shared, usize), usize)>(),
+            )
+    }
+
     fn number(&mut self, kind: Kind, local: Local) -> usize {
         let fresh = self.known.len();
         let number = *self.numbers.entry((kind, local)).or_insert(fresh);
@@ -239,6 +284,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
 
     /// A process in a local state, in a shared state: what is done to it, and what it does.
     fn visit(&mut self, shared: Shared, number: usize) {
+        self.visited += 1;
         let here = self.here.entry(shared).or_default();
         here.locals.push(number);
         for beside in here.moves.clone() {
@@ -270,8 +316,8 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         let before = steps.shared;
         let local = remembered(self.system, kind, (before, after), choice.local);
         let step = Step::of(kind, (before, local_before), choice, local);
-        let violated = self.watch.violated(&step);
-        self.known[number].looks_at |= self.watch.looks_at(&step);
+        let violated = self.monitor.step_violates(&step);
+        self.known[number].looks_at |= self.monitor.looks_at(&step);
         // Whatever was changed was written, declared or not.
         let writes = footprint.writes | before ^ after;
         steps.writes.add(Things::bits(writes));
@@ -291,6 +337,7 @@ impl<S: System, W: Watch<S::Label>> Closure<'_, S, W> {
         let taken = Move { from: number, choice: index, reads: steps.reads, after, effect };
         let here = self.here.get_mut(&before).expect("it is visited");
         here.moves.push(taken);
+        self.taken += 1;
         for other in here.locals.clone() {
             self.interfere(before, taken, other);
         }

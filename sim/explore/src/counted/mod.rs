@@ -14,7 +14,7 @@ pub(crate) mod states;
 pub(crate) mod store;
 mod stuck;
 
-pub use countable::{MAX_COUNTED, Uncountable};
-pub use directed::{Directed, GROWTH, Stopped, explore_directed};
+pub use countable::MAX_COUNTED;
+pub use directed::{Directed, GROWTH, explore_directed};
 pub use exhaustive::{Counted, explore_counted};
 pub use reduced::{PASS, Reduced, explore_reduced};

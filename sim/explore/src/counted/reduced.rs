@@ -8,10 +8,9 @@
 //!   reductions', 1997.
 //! - Decides: whether a step that violates a property of single steps can be taken, and whether a
 //!   state can be reached in which nobody can step and somebody has not returned. Both exactly. Not
-//!   decided: how short a trace can be, properties of where everybody is
-//!   ([`Watch::violated_together`] is not asked), how often a step is taken, and processes that are
-//!   stuck while others go on.
-//! - Needs: nothing. What is declared ([`Footprint`](crate::Footprint), [`Watch::looks_at`]) only
+//!   decided: how short a trace can be, properties of states (a monitor that asks about them is refused),
+//!   how often a step is taken, and processes that are stuck while others go on.
+//! - Needs: nothing. What is declared ([`Footprint`](crate::Footprint), [`Monitor::looks_at`]) only
 //!   makes it effective, and is checked.
 //! - Costs: a pass over pairs of shared and local states before the search (`footprint`); for each
 //!   state a comparison of those who are there with each other, and a look-up of each successor
@@ -45,51 +44,58 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use foldhash::fast::FixedState;
 
-use super::countable::MAX_COUNTED;
-use super::countable::{Uncountable, check};
+use super::countable::{MAX_COUNTED, check};
 use super::encoded::{Batch, Decoded};
 use super::footprint::{Feet, Foot, feet};
+use super::space::tally;
 use super::states::States;
 use super::store::{Cursor, Inserted};
-use crate::ask::{Deadlock, End, Lead, Options, Progress, Watch};
+use crate::ask::{
+    Asks, Clock, End, Exploration, Explorer, Method, Monitor, Options, Own, Progress, Sleep,
+    Sleeper, Stuck, Unexplorable, Violation, table,
+};
 use crate::collections::bits::Mask;
 use crate::collections::bits::flag;
-use crate::system::System;
-
-/// What a reduced search found.
-#[derive(Clone, Debug)]
-pub struct Reduced<Label> {
-    /// How it ended; nothing below is a verdict unless this is [`End::Complete`], except leads and a
-    /// deadlock.
-    pub end: End,
-    /// Distinct states found.
-    pub states: u64,
-    /// Transitions explored, each process and each process woken counting as one.
-    pub transitions: u64,
-    /// Steps to the farthest state found.
-    pub depth: u32,
-    /// States found and not expanded; 0 if complete.
-    pub queue: u64,
-    /// A violation of each property that was violated, by property; not proved shortest.
-    pub leads: Vec<Lead<Label>>,
-    /// A deadlock, if there is one.
-    pub deadlock: Option<Deadlock<Label>>,
-    /// States of which some steps were left out.
-    pub reduced: u64,
-    /// Whether anything was known of what commutes. If not, because the pass before the search would
-    /// have taken more than [`PASS`] questions, nothing was left out.
-    pub informed: bool,
-    /// Bytes held at the end.
-    pub bytes: u64,
-}
+use crate::system::{DORMANT, System};
 
 /// Most questions that the pass before the search asks, each of what one step does to one process.
 pub const PASS: u64 = 100_000_000;
+
+/// What it can say: which steps can be taken, not how soon, and who is stuck only where nobody can step.
+const fn method(symmetry: bool) -> Method {
+    Method {
+        engine: "reduced",
+        exhaustive: true,
+        shortest: false,
+        symmetry,
+        partial_order: true,
+        decides_stuck: false,
+    }
+}
+
+/// The search reduced by partial order ([`explore_reduced`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Reduced;
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Reduced {
+    type Error = Unexplorable;
+
+    fn method(&self, options: &Options<'_>) -> Method {
+        method(options.symmetry)
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+        explore_reduced(system, monitor, options)
+    }
+}
 
 /// Explores enough of the states of `system` to decide what can be done, breadth first. With
 /// [`Options::symmetry`] processes of one kind are interchangeable, as in
@@ -98,15 +104,23 @@ pub const PASS: u64 = 100_000_000;
 ///
 /// # Errors
 /// If the system does not fit.
-pub fn explore_reduced<S: System, W: Watch<S::Label>>(
+pub fn explore_reduced<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
+    monitor: &M,
     options: &Options<'_>,
-) -> Result<Reduced<S::Label>, Uncountable> {
-    let initial = check(system)?;
+) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+    let initial = check(system, monitor, Asks::Steps)?;
+    let clock = Clock::new(options);
+    let states = States::new(system, &initial, options.symmetry, &options.limits);
+    let (feet, cut) = match feet(system, monitor, PASS, (&clock, &states.store.budget)) {
+        Ok(feet) => (feet, None),
+        Err(end) => (None, Some(end)),
+    };
     let search = Search {
-        states: States::new(system, &initial, options.symmetry, options.limits.states),
-        feet: feet(system, watch, PASS),
+        states,
+        feet,
+        clock,
+        noted: 0,
         here: HashMap::default(),
         foot: Vec::new(),
         disturbed: Vec::new(),
@@ -120,9 +134,8 @@ pub fn explore_reduced<S: System, W: Watch<S::Label>>(
         levels: 0,
         level: 0..0,
         last: 0,
-        started: Instant::now(),
     };
-    Ok(search.run(watch, options))
+    Ok(search.run(monitor, cut, options))
 }
 
 /// Groups of a state.
@@ -152,46 +165,64 @@ struct Search<'s, S: System> {
     /// The level being expanded: the first of its states, and the first after them, as counted.
     level: Range<u64>,
     last: u32,
-    started: Instant,
+    clock: Clock<'s>,
+    /// Bytes that the budget knows of, of what is kept of the system's answers.
+    noted: usize,
 }
 
 /// States between two looks at the clock.
 const CLOCK: u64 = 1 << 10;
 
 impl<S: System> Search<'_, S> {
-    fn run<W: Watch<S::Label>>(mut self, watch: &W, options: &Options<'_>) -> Reduced<S::Label> {
-        let end = self.levels(watch, options);
+    fn run<M: Monitor<S::Label>>(
+        mut self,
+        monitor: &M,
+        cut: Option<End>,
+        options: &Options<'_>,
+    ) -> Exploration<S::Label, M::Tally> {
+        let end = cut.unwrap_or_else(|| self.levels(monitor, options));
+        self.take_note();
         let violated = (0..64).filter_map(|p| self.first[p as usize].map(|first| (p, first)));
-        let steps_only = StepsOnly(watch);
-        let leads = violated
-            .map(|(property, (before, choice))| Lead {
-                property,
-                trace: self.states.trace_violating(property, before, choice, &steps_only),
+        let violations = violated
+            .map(|(property, (before, choice))| {
+                let trace = self.states.trace_violating(property, before, choice, monitor);
+                Violation { property, name: monitor.name(property), trace }
             })
             .collect();
         let deadlock = self.deadlock.map(|record| {
             let (trace, end) = self.states.trace_to(record);
             let waits =
-                |(kind, local)| local != 0 && !self.states.space.system.returned(kind, local);
+                |(kind, local)| local != DORMANT && !self.states.space.system.returned(kind, local);
             let process = end.processes.iter().position(|process| waits(*process));
             let process = process.expect("somebody has not returned");
-            Deadlock { process, trace, states: self.deadlocks }
+            (end.processes[process].0, Stuck { process, trace, states: self.deadlocks })
         });
-        Reduced {
+        let sleepers = deadlock.iter().map(|(kind, stuck)| Sleeper {
+            kind: *kind,
+            sleep: Sleep::ForEver,
+            stuck: stuck.clone(),
+        });
+        Exploration {
+            method: method(options.symmetry),
             end,
             states: self.states.store.len(),
             transitions: self.transitions,
+            followed: self.transitions,
             depth: self.states.path_to(self.last).len() as u32 - 1,
             queue: self.states.store.len() - self.expanded,
-            leads,
-            deadlock,
-            reduced: self.reduced,
-            informed: self.feet.is_some(),
-            bytes: self.bytes(),
+            violations,
+            sleepers: sleepers.collect(),
+            stuck: deadlock.map(|(_, stuck)| stuck),
+            stuck_until_time_out: None,
+            blocked_states: self.deadlocks,
+            words: 0,
+            bytes: self.states.store.budget.peak(),
+            tally: tally(monitor, &self.states.space.choices),
+            own: Own::Reduced { in_part: self.reduced, informed: self.feet.is_some() },
         }
     }
 
-    fn levels<W: Watch<S::Label>>(&mut self, watch: &W, options: &Options<'_>) -> End {
+    fn levels<M: Monitor<S::Label>>(&mut self, monitor: &M, options: &Options<'_>) -> End {
         let mut state = Decoded::default();
         let mut cursor = Cursor::default();
         let mut batch = Batch::default();
@@ -200,13 +231,13 @@ impl<S: System> Search<'_, S> {
             self.level = self.level.end..level_end;
             while self.expanded < level_end {
                 if self.expanded.is_multiple_of(CLOCK)
-                    && let Some(end) = self.out_of_budget(options)
+                    && let Some(end) = self.out_of_budget()
                 {
                     return end;
                 }
                 let record = self.states.store.at(&mut cursor);
                 self.states.space.decode(self.states.store.tail(record), &mut state);
-                if let Err(end) = self.expand(record, &state, watch, &mut batch) {
+                if let Err(end) = self.expand(record, &state, monitor, &mut batch) {
                     return end;
                 }
                 self.states.store.pass(&mut cursor, state.bytes, state.flags());
@@ -224,21 +255,21 @@ impl<S: System> Search<'_, S> {
         }
     }
 
-    fn expand<W: Watch<S::Label>>(
+    fn expand<M: Monitor<S::Label>>(
         &mut self,
         record: u32,
         state: &Decoded,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
     ) -> Result<(), End> {
-        let chosen = self.choose(record, state, watch, batch);
+        batch.clear();
+        let chosen = self.choose(record, state, monitor, batch);
         let mut exhausted = Ok(());
         match &chosen {
             Some(_) => self.reduced += 1,
             None => {
                 let mut runs = vec![0; state.flags()];
-                batch.clear();
-                exhausted = self.states.space.expand(record, state, watch, batch, &mut runs);
+                exhausted = self.states.space.expand(record, state, monitor, batch, &mut runs);
                 let waits = (0..state.groups.len()).any(|i| !flag(&runs, i));
                 if batch.candidates.is_empty() && exhausted.is_ok() && waits {
                     self.deadlock.get_or_insert(record);
@@ -258,7 +289,7 @@ impl<S: System> Search<'_, S> {
             match self.states.store.insert(batch.body(candidate), candidate.tag, flags, record) {
                 Inserted::New(new) => self.last = new,
                 Inserted::Old(_) => {}
-                Inserted::Full => return Err(End::StatesLimit),
+                Inserted::Full(full) => return Err(full.into()),
             }
         }
         exhausted.map_err(End::PoolExhausted)
@@ -266,11 +297,11 @@ impl<S: System> Search<'_, S> {
 
     /// Chooses groups whose processes' steps are enough, if these are not all: fills `batch` with
     /// their successors.
-    fn choose<W: Watch<S::Label>>(
+    fn choose<M: Monitor<S::Label>>(
         &mut self,
         record: u32,
         state: &Decoded,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
     ) -> Option<()> {
         let Self { states, feet, here, foot, disturbed, possible, .. } = self;
@@ -282,7 +313,7 @@ impl<S: System> Search<'_, S> {
             let known = *here.entry((state.shared, group.local)).or_insert_with(|| {
                 let (kind, value) = space.local_value(group.local);
                 let foot = feet.of(kind, value, space.shared_value(state.shared));
-                (foot, space.steps(state.shared, group.local, watch).many > 0)
+                (foot, space.steps(state.shared, group.local, monitor).many > 0)
             });
             foot.push(known);
         }
@@ -311,57 +342,43 @@ impl<S: System> Search<'_, S> {
         // The fewest; of as many the first.
         possible.sort_unstable_by_key(|(size, first, _)| (*size, *first));
         possible.iter().find_map(|(_, _, chosen)| {
-            batch.clear();
-            for group in (0..groups).filter(|i| chosen.has(*i)) {
+            let some = (0..groups).filter(|i| chosen.has(*i)).all(|group| {
                 // Whoever wants somebody from an empty pool: all is expanded, which says so.
-                states.space.steps_of(record, state, group, watch, batch).ok()?;
-            }
-            // The proviso: one of the successors is expanded later.
-            let later = batch.candidates.iter().any(|candidate| {
-                let found = states.store.find(batch.body(candidate), candidate.tag);
-                found.is_none_or(|found| found > record)
+                states.space.steps_of(record, state, group, monitor, batch).is_ok()
             });
+            // The proviso: one of the successors is expanded later.
+            let later = some
+                && batch.candidates.iter().any(|candidate| {
+                    let found = states.store.find(batch.body(candidate), candidate.tag);
+                    found.is_none_or(|found| found > record)
+                });
+            if !later {
+                states.space.not_taken(batch);
+                batch.clear();
+            }
             later.then_some(())
         })
     }
 
-    fn bytes(&self) -> u64 {
-        let here = self.here.capacity() * (size_of::<((u32, u32), Foot, bool)>() + 1);
-        self.states.store.bytes() + self.states.space.bytes() + here as u64
+    /// Lets the budget know of what is kept of the system's answers.
+    fn take_note(&mut self) {
+        let here = table(self.here.capacity(), size_of::<((u32, u32), (Foot, bool))>());
+        let feet = self.feet.as_ref().map_or(0, Feet::bytes);
+        let bytes = self.states.space.bytes() + here + feet;
+        self.states.store.budget.note_again(&mut self.noted, bytes);
     }
 
-    fn out_of_budget(&self, options: &Options<'_>) -> Option<End> {
-        let limits = &options.limits;
-        if let Some(progress) = options.progress {
-            progress(Progress {
-                states: self.states.store.len(),
-                depth: self.levels,
-                queue: self.states.store.len() - self.expanded,
-                transitions: self.transitions,
-                level: self.level.end - self.level.start,
-                level_left: self.level.end - self.expanded,
-                bytes: self.bytes(),
-                bytes_limit: limits.bytes,
-                elapsed: self.started.elapsed(),
-            });
-        }
-        if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Some(End::Interrupted)
-        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
-            Some(End::TimeLimit)
-        } else if limits.bytes.is_some_and(|b| self.bytes() > b) {
-            Some(End::MemoryLimit)
-        } else {
-            None
-        }
-    }
-}
-
-/// A watch without its properties of where everybody is.
-struct StepsOnly<'a, W>(&'a W);
-
-impl<Label, W: Watch<Label>> Watch<Label> for StepsOnly<'_, W> {
-    fn violated(&self, step: &crate::system::Step<Label>) -> u64 {
-        self.0.violated(step)
+    fn out_of_budget(&mut self) -> Option<End> {
+        self.take_note();
+        let states = self.states.store.len();
+        self.clock.out_of_budget(&self.states.store.budget, || Progress {
+            states,
+            depth: self.levels,
+            queue: states - self.expanded,
+            transitions: self.transitions,
+            level: self.level.end - self.level.start,
+            level_left: self.level.end - self.expanded,
+            ..Progress::default()
+        })
     }
 }

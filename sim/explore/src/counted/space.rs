@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 
 use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint};
 use super::store::NONE;
-use crate::ask::{Watch, WatchNothing};
+use crate::ask::{CountOnly, Monitor, table};
 use crate::collections::bits::set_flag;
 use crate::system::successor::{remembered, woken};
 use crate::system::{
@@ -29,7 +29,7 @@ enum Act {
 /// One way for a process in one local state to step in one shared state.
 pub(crate) struct Cached<Label> {
     pub step: Step<Label>,
-    /// [`Watch::violated`].
+    /// [`Monitor::step_violates`].
     pub violated: u64,
     /// How often it was taken.
     pub taken: u64,
@@ -109,12 +109,28 @@ impl<'s, S: System> Space<'s, S> {
         }
     }
 
-    /// Bytes held, about.
-    pub fn bytes(&self) -> u64 {
-        let choices = self.choices.capacity() * size_of::<Cached<S::Label>>();
-        let steps = self.steps.capacity() * (size_of::<(u64, Steps)>() + 1);
-        let unmoved: usize = self.unmoved.iter().map(|row| 24 + row.capacity() * 8).sum();
-        (choices + steps + unmoved + self.moved.capacity() * 17) as u64
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let rows = |rows: usize, row: usize| rows * size_of::<Vec<u64>>() + row;
+        let unmoved = self.unmoved.iter().map(|row| row.capacity() * size_of::<u64>()).sum();
+        let wakes = self.wakes.iter().map(|row| row.capacity() * size_of::<Option<u32>>()).sum();
+        self.shared.bytes()
+            + self.locals.bytes()
+            + self.changes.bytes()
+            + self.rests.capacity()
+            + table(self.steps.capacity(), size_of::<(u64, Steps)>())
+            + self.recent.capacity() * size_of::<(u64, Steps)>()
+            + self.choices.capacity() * size_of::<Cached<S::Label>>()
+            + rows(self.unmoved.capacity(), unmoved)
+            + rows(self.wakes.capacity(), wakes)
+            + table(self.moved.capacity(), size_of::<(u64, u32)>())
+    }
+
+    /// Takes back that the steps of a batch were taken.
+    pub fn not_taken(&mut self, batch: &Batch) {
+        for candidate in &batch.candidates {
+            self.choices[candidate.choice as usize].taken -= u64::from(candidate.times);
+        }
     }
 
     pub fn shared(&mut self, shared: Shared) -> u32 {
@@ -228,18 +244,18 @@ impl<'s, S: System> Space<'s, S> {
     /// # Errors
     /// The kind of which a dormant process was wanted and none was left. The other successors are
     /// appended all the same.
-    pub fn expand<W: Watch<S::Label>>(
+    pub fn expand<M: Monitor<S::Label>>(
         &mut self,
         parent: u32,
         state: &Decoded,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
         runs: &mut [u8],
     ) -> Result<(), Kind> {
         batch.parents.push(parent);
         let mut exhausted = Ok(());
         for actor in 0..state.groups.len() {
-            let steps = self.steps(state.shared, state.groups[actor].local, watch);
+            let steps = self.steps(state.shared, state.groups[actor].local, monitor);
             if steps.ordinary || self.rests[state.groups[actor].local as usize] {
                 set_flag(runs, actor);
             }
@@ -252,15 +268,15 @@ impl<'s, S: System> Space<'s, S> {
     ///
     /// # Errors
     /// As [`Space::expand`].
-    pub fn steps_of<W: Watch<S::Label>>(
+    pub fn steps_of<M: Monitor<S::Label>>(
         &mut self,
         parent: u32,
         state: &Decoded,
         actor: usize,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
     ) -> Result<(), Kind> {
-        let steps = self.steps(state.shared, state.groups[actor].local, watch);
+        let steps = self.steps(state.shared, state.groups[actor].local, monitor);
         self.apply(parent, state, actor, steps, batch)
     }
 
@@ -405,16 +421,21 @@ impl<'s, S: System> Space<'s, S> {
 
     /// The choices of a process in a local state. Asks the system the first time.
     #[inline]
-    pub fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    pub fn steps<M: Monitor<S::Label>>(&mut self, shared: u32, local: u32, monitor: &M) -> Steps {
         let key = pair(shared, local);
         let slot = (shared.wrapping_mul(61) ^ local) as usize % RECENT;
         if self.recent[slot].0 != key {
-            self.recent[slot] = (key, self.steps_slowly(shared, local, watch));
+            self.recent[slot] = (key, self.steps_slowly(shared, local, monitor));
         }
         self.recent[slot].1
     }
 
-    fn steps_slowly<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    fn steps_slowly<M: Monitor<S::Label>>(
+        &mut self,
+        shared: u32,
+        local: u32,
+        monitor: &M,
+    ) -> Steps {
         let key = pair(shared, local);
         if let Some(steps) = self.steps.get(&key) {
             return *steps;
@@ -428,7 +449,7 @@ impl<'s, S: System> Space<'s, S> {
         }
         let first = self.choices.len() as u32;
         for choice in &choices {
-            self.cache((shared, local), choice, watch);
+            self.cache((shared, local), choice, monitor);
         }
         let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
         self.scratch = choices;
@@ -437,11 +458,11 @@ impl<'s, S: System> Space<'s, S> {
         steps
     }
 
-    fn cache<W: Watch<S::Label>>(
+    fn cache<M: Monitor<S::Label>>(
         &mut self,
         (before, actor): (u32, u32),
         choice: &Choice<S::Label>,
-        watch: &W,
+        monitor: &M,
     ) {
         let shared_before = self.shared_value(before);
         let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
@@ -468,7 +489,7 @@ impl<'s, S: System> Space<'s, S> {
             Effect::Spawn(kind, started) => Act::Spawn(kind, started),
         };
         let step = Step::of(kind, (shared_before, local_before), choice, self.local_value(local).1);
-        let violated = watch.violated(&step);
+        let violated = monitor.step_violates(&step);
         self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
     }
 
@@ -560,7 +581,7 @@ impl<'s, S: System> Space<'s, S> {
     /// Sets the flag of each group whose processes have nothing to do or can step.
     pub fn running(&mut self, state: &Decoded, runs: &mut [u8]) {
         for (i, group) in state.groups.iter().enumerate() {
-            let steps = self.steps(state.shared, group.local, &WatchNothing);
+            let steps = self.steps(state.shared, group.local, &CountOnly);
             if steps.ordinary || self.rests[group.local as usize] {
                 set_flag(runs, i);
             }
@@ -596,6 +617,18 @@ fn pair(a: u32, b: u32) -> u64 {
 }
 
 /// The choices that were taken, with how often.
-pub(crate) fn taken<Label>(choices: &[Cached<Label>]) -> impl Iterator<Item = (&Step<Label>, u64)> {
-    choices.iter().filter(|cached| cached.taken > 0).map(|cached| (&cached.step, cached.taken))
+pub(crate) fn taken<Label>(
+    choices: &[Cached<Label>],
+) -> impl Iterator<Item = (&Step<Label>, u64, u64)> {
+    let taken = choices.iter().filter(|cached| cached.taken > 0);
+    taken.map(|cached| (&cached.step, cached.violated, cached.taken))
+}
+
+/// What a monitor counts of the steps taken.
+pub(crate) fn tally<Label, M: Monitor<Label>>(monitor: &M, choices: &[Cached<Label>]) -> M::Tally {
+    let mut tally = M::Tally::default();
+    for (step, violated, times) in taken(choices) {
+        monitor.record_step(&mut tally, step, violated, times);
+    }
+    tally
 }

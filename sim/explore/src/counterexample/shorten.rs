@@ -1,21 +1,20 @@
 //! Leaves out of a violation what it does not need, among any number of processes.
 
-use crate::ask::Watch;
+use crate::ask::{Monitor, violated_by_counts};
 use crate::system::{System, TraceStep, concrete};
 
 /// Leaves out what the violation does not need: of each process as many of its last steps as the
 /// others can do without, in ever smaller pieces.
-pub(crate) fn shorten<S: System, W: Watch<S::Label>>(
+pub(crate) fn shorten<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
+    monitor: &M,
     property: u32,
     mut trace: Vec<TraceStep<S::Label>>,
 ) -> Vec<TraceStep<S::Label>> {
     let violates = |trace: &[TraceStep<S::Label>]| {
         let mut violated = 0;
         let replayed = concrete::replay(system, trace, |_, taken| {
-            violated = watch.violated(&taken.step)
-                | watch.violated_together(&taken.step, taken.before, taken.after);
+            violated = violated_by_counts(monitor, &taken.step, taken.before, taken.after);
         });
         replayed.is_ok() && violated >> property & 1 != 0
     };

@@ -1,13 +1,13 @@
 //! How the table of a family is filled.
 
 use super::family::{Family, MAX_SLOTS};
-use super::question::{Budget, Question, Undecided};
+use super::question::{Bounds, Question, Undecided};
 use super::table::{
     BLOCKS, Control, EXHAUSTED, GONE, Inner, Letter, MOST_LETTERS, NO_SLOT, NONE, Rule, Table, Tag,
     UNKNOWN,
 };
 use super::views::Views;
-use crate::ask::Watch;
+use crate::ask::Monitor;
 use crate::collections::bits::GrowingSet;
 use crate::collections::interner::Interner;
 use crate::system::successor::{remembered, woken};
@@ -75,9 +75,9 @@ struct Filling {
     guide: (u32, Option<Letter>),
 }
 
-struct Build<'b, 'a, S: System, W> {
+struct Build<'b, 'a, S: System, M> {
     family: &'b Family<'a, S>,
-    question: &'b Question<W>,
+    question: &'b Question<M>,
     scope: Scope<'b>,
     table: Table,
     transfers: Interner<TransferKey>,
@@ -88,21 +88,21 @@ struct Build<'b, 'a, S: System, W> {
 
 impl Table {
     /// The table of `family`, with what violates a property of `question`.
-    pub fn new<S: System, W: Watch<S::Label>>(
+    pub fn new<S: System, M: Monitor<S::Label>>(
         family: &Family<'_, S>,
-        question: &Question<W>,
+        question: &Question<M>,
         scope: Scope<'_>,
-        budget: &Budget<'_>,
+        bounds: &Bounds<'_>,
     ) -> Result<Self, Undecided> {
         let mut build = Build::new(family, question, scope);
         build.begin();
-        build.fill(budget)?;
+        build.fill(bounds)?;
         Ok(build.finish())
     }
 }
 
-impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
-    fn new(family: &'b Family<'a, S>, question: &'b Question<W>, scope: Scope<'b>) -> Self {
+impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
+    fn new(family: &'b Family<'a, S>, question: &'b Question<M>, scope: Scope<'b>) -> Self {
         let letters = match scope {
             Scope::Guided(guide) => guide.table.letters.clone(),
             _ => Interner::new(),
@@ -173,12 +173,16 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         }
     }
 
-    fn fill(&mut self, budget: &Budget<'_>) -> Result<(), Undecided> {
-        let mut looks = 0_u32;
+    fn fill(&mut self, bounds: &Bounds<'_>) -> Result<(), Undecided> {
+        let (mut looks, mut noted) = (0_u32, 0);
         while let Some(control) = self.dirty.pop() {
             looks += 1;
+            // Adding up takes a time that grows with what there is.
+            if looks.is_multiple_of(1 << 14) {
+                bounds.note_again(&mut noted, self.table.bytes());
+            }
             if looks.is_multiple_of(256) {
-                budget.check(self.table.controls.len())?;
+                bounds.check(self.table.controls.len())?;
             }
             self.filling[control as usize].dirty = false;
             self.expand(control);
@@ -189,7 +193,8 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
                 return Err(Undecided::TooManyLetters);
             }
         }
-        Ok(())
+        bounds.note_again(&mut noted, self.table.bytes());
+        bounds.take(0)
     }
 
     fn finish(mut self) -> Table {
@@ -411,7 +416,7 @@ impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
         if actor != Actor::Tag && !forgetful {
             return;
         }
-        let mut violated = self.question.watch.violated(step) & !(1 << EXHAUSTED);
+        let mut violated = self.question.monitor.step_violates(step) & !(1 << EXHAUSTED);
         if actor != Actor::Tag {
             violated &= self.question.without_history;
         }

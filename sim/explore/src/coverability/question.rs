@@ -1,16 +1,13 @@
 //! What a proof is about, and what comes of it.
 
-use std::sync::atomic::Ordering;
-use std::time::Instant;
-
-use crate::ask::{End, Options};
+use crate::ask::{Budget, Clock, End, Limits, Options, Progress};
 use crate::system::{Kind, Local, Shared};
 
 /// What a proof is about. Properties are numbered from 0 to 62, and speak of single steps.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<W> {
+pub struct Question<M> {
     /// Which steps violate them.
-    pub watch: W,
+    pub monitor: M,
     /// The properties that do not read the history of the process that steps: only these are asked
     /// about processes of forgetful kinds.
     pub without_history: u64,
@@ -46,36 +43,37 @@ pub enum Undecided {
 }
 
 /// How far a proof may go.
-pub(crate) struct Budget<'o> {
-    started: Instant,
-    options: &'o Options<'o>,
+pub(crate) struct Bounds<'o> {
+    clock: Clock<'o>,
+    budget: Budget,
+    states: Option<u64>,
 }
 
-impl<'o> Budget<'o> {
+impl<'o> Bounds<'o> {
     pub fn new(options: &'o Options<'o>) -> Self {
-        Self { started: Instant::now(), options }
+        let Limits { states, bytes, .. } = options.limits;
+        Self { clock: Clock::new(options), budget: Budget::new(bytes), states }
     }
 
     /// `held`: control states or elements so far.
     pub fn check(&self, held: usize) -> Result<(), Undecided> {
-        let limits = &self.options.limits;
-        if self.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            Err(Undecided::Budget(End::Interrupted))
-        } else if limits.time.is_some_and(|t| self.started.elapsed() >= t) {
-            Err(Undecided::Budget(End::TimeLimit))
-        } else if limits.states.is_some_and(|most| held as u64 > most) {
-            Err(Undecided::Budget(End::StatesLimit))
-        } else {
-            Ok(())
+        let full =
+            || self.states.is_some_and(|most| held as u64 > most).then_some(End::StatesLimit);
+        let progress = || Progress { states: held as u64, ..Progress::default() };
+        match self.clock.out_of_budget(&self.budget, progress).or_else(full) {
+            Some(end) => Err(Undecided::Budget(end)),
+            None => Ok(()),
         }
     }
 
-    pub fn bytes(&self, wanted: u64) -> Result<(), Undecided> {
-        if self.options.limits.bytes.is_some_and(|most| wanted > most) {
-            Err(Undecided::Budget(End::MemoryLimit))
-        } else {
-            Ok(())
-        }
+    /// Takes memory before it is used.
+    pub fn take(&self, bytes: usize) -> Result<(), Undecided> {
+        self.budget.take(bytes).map_err(|full| Undecided::Budget(full.into()))
+    }
+
+    /// Takes note of what `noted` bytes were known of.
+    pub fn note_again(&self, noted: &mut usize, bytes: usize) {
+        self.budget.note_again(noted, bytes);
     }
 }
 

@@ -8,16 +8,16 @@ use super::build::{Guide, Scope};
 use super::family::Family;
 use super::forward;
 use super::invariant::{self, Invariant};
-use super::question::{Budget, Minimal, Outcome, Proof, Question, Sizes, Undecided};
+use super::question::{Bounds, Minimal, Outcome, Proof, Question, Sizes, Undecided};
 use super::table::{EXHAUSTED, Letter, NO_SLOT, Table};
 use super::views::Views;
-use crate::ask::{Options, Watch};
+use crate::ask::{Monitor, Options};
 use crate::system::{Kind, Local, System};
 
 /// A family, tabulated.
-pub struct Setup<'f, 'a, S: System, W> {
+pub struct Setup<'f, 'a, S: System, M> {
     family: &'f Family<'a, S>,
-    question: &'f Question<W>,
+    question: &'f Question<M>,
     anonymous: Table,
     views: Views,
     guided: Table,
@@ -25,21 +25,21 @@ pub struct Setup<'f, 'a, S: System, W> {
     whole: OnceCell<(Table, Views)>,
 }
 
-impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
+impl<'f, 'a, S: System, M: Monitor<S::Label>> Setup<'f, 'a, S, M> {
     /// Tabulates `family`.
     ///
     /// # Errors
     /// A limit of `options`, or more anonymous local states than the table holds.
     pub fn new(
         family: &'f Family<'a, S>,
-        question: &'f Question<W>,
+        question: &'f Question<M>,
         options: &Options<'_>,
     ) -> Result<Self, Undecided> {
-        let budget = Budget::new(options);
-        let anonymous = Table::new(family, question, Scope::Anonymous, &budget)?;
-        let views = Views::new(&anonymous, &budget)?;
+        let bounds = Bounds::new(options);
+        let anonymous = Table::new(family, question, Scope::Anonymous, &bounds)?;
+        let views = Views::new(&anonymous, &bounds)?;
         let guide = Guide { table: &anonymous, views: &views };
-        let guided = Table::new(family, question, Scope::Guided(guide), &budget)?;
+        let guided = Table::new(family, question, Scope::Guided(guide), &bounds)?;
         let possible = guided.bad.iter().copied().chain(guided.bad_letters.iter().map(|b| b.2));
         let possible = possible.fold(0, |all, bad| all | bad);
         Ok(Self { family, question, anonymous, views, guided, possible, whole: OnceCell::new() })
@@ -75,8 +75,8 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     /// # Errors
     /// A limit of `options`.
     pub fn invariant(&self, options: &Options<'_>) -> Result<Invariant, Undecided> {
-        let (budget, slots) = (Budget::new(options), self.family.slots.len());
-        invariant::invariant(&self.anonymous, &self.views, &self.guided, slots, &budget)
+        let (bounds, slots) = (Bounds::new(options), self.family.slots.len());
+        invariant::invariant(&self.anonymous, &self.views, &self.guided, slots, &bounds)
     }
 
     /// Decides whether any number of processes can violate one of `properties`.
@@ -99,10 +99,10 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
         self.prove_with(false, properties, options)
     }
 
-    fn whole(&self, budget: &Budget<'_>) -> Result<&(Table, Views), Undecided> {
+    fn whole(&self, bounds: &Bounds<'_>) -> Result<&(Table, Views), Undecided> {
         if self.whole.get().is_none() {
-            let table = Table::new(self.family, self.question, Scope::Whole, budget)?;
-            let views = Views::new(&table, budget)?;
+            let table = Table::new(self.family, self.question, Scope::Whole, bounds)?;
+            let views = Views::new(&table, bounds)?;
             let _ = self.whole.set((table, views));
         }
         Ok(self.whole.get().expect("it was set"))
@@ -114,15 +114,15 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
         properties: u64,
         options: &Options<'_>,
     ) -> Result<Outcome, Undecided> {
-        let budget = Budget::new(options);
-        let (table, views) = self.whole(&budget)?;
+        let bounds = Bounds::new(options);
+        let (table, views) = self.whole(&bounds)?;
         let backward = Backward::new(table, with_views.then_some(views));
         if self.lacks_place()
-            && let Closure::Initial { .. } = backward.close(0, &budget)?
+            && let Closure::Initial { .. } = backward.close(0, &bounds)?
         {
             return Err(Undecided::NoPlace);
         }
-        match backward.close(properties, &budget)? {
+        match backward.close(properties, &bounds)? {
             Closure::Initial { others } => Ok(Outcome::Reaches { others }),
             Closure::Closed(antichains) => {
                 let mut basis = Vec::new();
@@ -142,7 +142,7 @@ impl<'f, 'a, S: System, W: Watch<S::Label>> Setup<'f, 'a, S, W> {
     /// where the table cannot be filled.
     pub fn configurations(&self, others: usize, most: usize) -> Option<BTreeSet<Minimal>> {
         let options = Options::default();
-        let (table, _) = self.whole(&Budget::new(&options)).ok()?;
+        let (table, _) = self.whole(&Bounds::new(&options)).ok()?;
         let initial: Vec<forward::Configuration> = (0..table.initials as u32)
             .map(|control| {
                 let tag = table.controls[control as usize].tag;

@@ -1,7 +1,7 @@
 //! The smallest violation, found by the ordinary explorer.
 
 use super::family::Family;
-use crate::ask::{EachStep, End, Exploration, Monitor, Options, Unexplorable, Watch};
+use crate::ask::{End, Monitor, Options, Unexplorable, violated_by};
 use crate::bfs::explore::explore;
 use crate::system::{DORMANT, Kind, MAX_PROCESSES, Product, System, TraceStep, replay};
 
@@ -34,9 +34,9 @@ pub enum Smallest<Label> {
 ///
 /// # Panics
 /// If a found trace does not replay: a fault of the explorer.
-pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
+pub fn smallest<S: System, M: Monitor<S::Label>>(
     family: &Family<'_, S>,
-    watch: &W,
+    monitor: &M,
     property: u32,
     most: usize,
     options: &Options<'_>,
@@ -45,9 +45,8 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
         let mut pool = 1;
         let (member, found) = loop {
             let member = family.member(callers, pool);
-            let monitor = EachStep::new(&member, watch.clone());
             let options = Options { stop_when_violated: 1 << property, symmetry: true, ..*options };
-            let found: Exploration<S::Label, u64> = explore(&member, &monitor, &options)?;
+            let found = explore(&member, monitor, &options)?;
             let full = Product::new(&member).is_none_or(|p| p.processes() == MAX_PROCESSES);
             match found.end {
                 End::PoolExhausted(kind) if has_pool(family, kind) && !full => pool += 1,
@@ -56,14 +55,9 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
         };
         if let Some(violation) = found.violations.into_iter().find(|v| v.property == property) {
             let product = Product::new(&member).expect("it was explored");
-            let monitor = EachStep::new(&member, watch.clone());
             let mut last = 0;
             let replayed = replay(&product, &violation.trace, |_, taken| {
-                last =
-                    <EachStep<W> as Monitor<super::Member<'_, S>>>::step_violates(
-                        &monitor,
-                        &taken.step,
-                    ) | <EachStep<W> as Monitor<super::Member<'_, S>>>::violates(&monitor, taken);
+                last = violated_by(monitor, &product, taken);
             });
             assert!(replayed.is_ok() && last >> property & 1 != 0, "a found trace replays");
             return Ok(Smallest::Violated { callers, trace: violation.trace });

@@ -113,3 +113,24 @@ pub(crate) struct Table {
     /// letter beside it, if it has no slot.
     pub guides: Vec<(u32, Option<Letter>)>,
 }
+
+impl Table {
+    /// Bytes held by what grows with control states and letters.
+    pub fn bytes(&self) -> usize {
+        fn rows<T>(rows: &[Vec<T>]) -> usize {
+            let row = |row: &Vec<T>| size_of::<Vec<T>>() + row.capacity() * size_of::<T>();
+            rows.iter().map(row).sum()
+        }
+        self.shared.bytes()
+            + self.letters.bytes()
+            + self.controls.bytes()
+            + self.beside.iter().map(GrowingSet::bytes).sum::<usize>()
+            + rows(&self.rules)
+            + rows(&self.inner)
+            + rows(&self.transfers)
+            + self.identity.capacity()
+            + self.bad.capacity() * size_of::<u64>()
+            + self.bad_letters.capacity() * size_of::<(u32, Letter, u64)>()
+            + self.guides.capacity() * size_of::<(u32, Option<Letter>)>()
+    }
+}

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use super::question::{Budget, Undecided};
+use super::question::{Bounds, Undecided};
 use super::table::{BLOCKS, Letter, NONE, Rule, Table};
 use crate::collections::bits::members;
 
@@ -51,10 +51,10 @@ fn join(into: &mut [u64], from: &[u64]) -> bool {
 
 impl Views {
     /// The views of everything that the table's family can reach, or more.
-    pub fn new(table: &Table, budget: &Budget<'_>) -> Result<Self, Undecided> {
+    pub fn new(table: &Table, bounds: &Bounds<'_>) -> Result<Self, Undecided> {
         let (controls, letters) = (table.controls.len(), table.letters.len());
         let words = letters.div_ceil(64);
-        budget.bytes(8 * (controls * (letters + 1) * words) as u64)?;
+        bounds.take(controls * (1 + (letters + 1) * words * size_of::<u64>()))?;
         let mut views = Self {
             letters,
             words,
@@ -71,7 +71,7 @@ impl Views {
                 }
             }
         }
-        views.close(table, budget)?;
+        views.close(table, bounds)?;
         Ok(views)
     }
 
@@ -141,7 +141,7 @@ impl Views {
         grew
     }
 
-    fn close(&mut self, table: &Table, budget: &Budget<'_>) -> Result<(), Undecided> {
+    fn close(&mut self, table: &Table, bounds: &Bounds<'_>) -> Result<(), Undecided> {
         let mut queue: VecDeque<u32> = (0..table.initials as u32).collect();
         let mut queued = vec![false; table.controls.len()];
         queued[..table.initials].fill(true);
@@ -150,7 +150,7 @@ impl Views {
             queued[control as usize] = false;
             looks += 1;
             if looks.is_multiple_of(256) {
-                budget.check(0)?;
+                bounds.check(0)?;
             }
             self.inner(table, control);
             for rule in &table.rules[control as usize] {

@@ -14,9 +14,12 @@
 //! Every decision (go on, stop at a limit) is taken by all workers from the same messages, so no worker
 //! waits for one that has stopped. Only the first process has a result.
 
-use crate::ask::{End, Exploration, Monitor, Options, Progress, Tally, Unexplorable};
+use crate::ask::{
+    Budget, Clock, End, Exploration, Explorer, Full, Method, Monitor, Options, Own, Progress,
+    Tally, Unexplorable, initially,
+};
 use crate::bfs::expand::Expander;
-use crate::bfs::explore::conclude;
+use crate::bfs::explore::{conclude, method};
 use crate::bfs::frame::{Found, Frame, framed};
 use crate::bfs::levels::{BLOCK, Levels};
 use crate::bfs::packed::Packed;
@@ -24,7 +27,7 @@ use crate::bfs::recent::Recent;
 use crate::bfs::rescue::Unresolved;
 use crate::bfs::search::Searched;
 use crate::bfs::steps::mix;
-use crate::bfs::visited::{Budget, Full, Shard};
+use crate::bfs::visited::Shard;
 use crate::system::{Kind, System};
 use comms::Comms;
 use net::Net;
@@ -52,24 +55,15 @@ use timely::worker::{Config, Worker};
 /// States that a worker remembers to have sent lately, so as not to send them again, in bytes.
 const LATELY: usize = 1 << 18;
 
-/// What a distributed search found, in the first process.
-#[derive(Clone, Debug)]
-pub struct Distributed<Label, T> {
-    /// The same as a search in one process finds. [`Exploration::bytes`] is the largest of all workers,
-    /// times the workers.
-    pub exploration: Exploration<Label, T>,
-    /// Which process ended the search early, and why.
-    pub because: Option<String>,
-    /// States that went from one worker to another.
-    pub sent: u64,
-}
-
 /// Why there is no distributed search.
 #[derive(Debug, thiserror::Error)]
 pub enum DistributedError {
     /// The system cannot be explored at all.
     #[error(transparent)]
     Unexplorable(#[from] Unexplorable),
+    /// This is not the first process.
+    #[error("the first process has the result")]
+    Elsewhere,
     /// Threads that the other processes count on cannot be had, or sockets not be served.
     #[error("no {threads} workers, and two threads for each other process: {error}")]
     NoWorkers {
@@ -132,8 +126,38 @@ struct Summary<T, const W: usize> {
     tally: T,
 }
 
+/// What it can say: what the search in one process can.
+fn method_of(symmetry: bool) -> Method {
+    Method { engine: "timely", ..method(symmetry) }
+}
+
+/// The search over several processes ([`explore_distributed`]).
+pub struct OverProcesses(pub Net);
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for OverProcesses
+where
+    M::Tally: Serialize + DeserializeOwned,
+    S::Label: Send,
+{
+    type Error = DistributedError;
+
+    fn method(&self, options: &Options<'_>) -> Method {
+        method_of(options.symmetry)
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, DistributedError> {
+        explore_distributed(system, monitor, options, self.0)?.ok_or(DistributedError::Elsewhere)
+    }
+}
+
 /// Explores every reachable state of `system`, together with the other processes of `net`, of which
-/// each calls this with the same system, monitor and options. `None` in all processes but the first.
+/// each calls this with the same system, monitor and options. `None` in all processes but the first; there
+/// [`Exploration::bytes`] is the largest of all workers, times the workers.
 /// [`Options::threads`] is per process, the same in all; [`Limits::bytes`](crate::Limits::bytes) is for
 /// this process, [`Limits::states`](crate::Limits::states) for all, looked at between levels.
 ///
@@ -143,12 +167,12 @@ struct Summary<T, const W: usize> {
 /// # Panics
 /// If a connection breaks, in a thread that serves it; see [`net::exit_when_a_process_is_gone`].
 #[expect(clippy::type_complexity, reason = "one process has a result, the others have none")]
-pub fn explore_distributed<S: System, M: Monitor<S>>(
+pub fn explore_distributed<S: System, M: Monitor<S::Label>>(
     system: &S,
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> Result<Option<Distributed<S::Label, M::Tally>>, DistributedError>
+) -> Result<Option<Exploration<S::Label, M::Tally>>, DistributedError>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
@@ -164,12 +188,12 @@ where
     found.map_err(|error| DistributedError::NoWorkers { threads, error })
 }
 
-fn run<S: System, M: Monitor<S>, const W: usize>(
+fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> std::io::Result<Option<Distributed<S::Label, M::Tally>>>
+) -> std::io::Result<Option<Exploration<S::Label, M::Tally>>>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
@@ -232,7 +256,7 @@ fn owner<const W: usize>(state: &Packed<W>, peers: usize) -> usize {
 }
 
 /// One worker.
-struct Member<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
+struct Member<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
     frame: &'f Frame<'f, S>,
     monitor: &'f M,
     options: &'f Options<'o>,
@@ -249,10 +273,10 @@ struct Member<'f, 'o, S: System, M: Monitor<S>, const W: usize> {
     lately: Recent<W>,
     /// Why this worker has to stop.
     stop: Option<(Stop, String)>,
-    started: Instant,
+    clock: Clock<'f>,
 }
 
-impl<'f, 'o, S: System, M: Monitor<S>, const W: usize> Member<'f, 'o, S, M, W>
+impl<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> Member<'f, 'o, S, M, W>
 where
     M::Tally: Serialize + DeserializeOwned,
 {
@@ -288,11 +312,11 @@ where
             sent: 0,
             lately: Recent::new(LATELY),
             stop: None,
-            started: Instant::now(),
+            clock: Clock::new(options),
         }
     }
 
-    fn work(mut self) -> Option<Distributed<S::Label, M::Tally>> {
+    fn work(mut self) -> Option<Exploration<S::Label, M::Tally>> {
         let initial = self.frame.canonical::<W>(&self.frame.product.initial());
         if owner(&initial, self.peers) == self.me {
             self.store(&[initial]);
@@ -318,7 +342,8 @@ where
                 break (End::Complete, None, deepest);
             }
             self.starts.push(vec![to]);
-            let violated = all.iter().fold(0, |bits, said| bits | said.violated);
+            let at_once = initially(self.monitor, &self.frame.product);
+            let violated = all.iter().fold(at_once, |bits, said| bits | said.violated);
             let wanted = self.options.stop_when_violated;
             if wanted != 0 && violated & wanted == wanted {
                 break (End::Violated, None, deepest);
@@ -419,10 +444,13 @@ where
     fn look_at_limits(&mut self) {
         let options = self.options;
         if self.stop.is_some() {
-        } else if options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
-            self.stop = Some((Stop::Interrupted, "interrupted".to_owned()));
-        } else if let Some(time) = options.limits.time.filter(|t| self.started.elapsed() >= *t) {
-            self.stop = Some((Stop::Time, format!("{} s are over", time.as_secs())));
+        } else if let Some(end) = self.clock.over() {
+            self.stop = Some(match (end, options.limits.time) {
+                (End::TimeLimit, Some(time)) => {
+                    (Stop::Time, format!("{} s are over", time.as_secs()))
+                }
+                _ => (Stop::Interrupted, "interrupted".to_owned()),
+            });
         } else if let Some(most) =
             options.limits.states.filter(|most| self.mine.len() as u64 > *most)
         {
@@ -431,11 +459,13 @@ where
     }
 
     fn show(&self, level: u32, (done, of): (usize, usize), last: &[Said]) {
-        let Some(progress) = self.options.progress.filter(|_| self.me == 0) else { return };
+        if self.me != 0 {
+            return;
+        }
         let sum = |of: fn(&Said) -> u64| last.iter().map(of).sum::<u64>();
         let states = sum(|s| s.states).max(self.mine.len() as u64);
         let size = sum(|s| s.next).max(of as u64);
-        progress(Progress {
+        self.clock.show(|| Progress {
             states,
             transitions: sum(|s| s.transitions),
             depth: level,
@@ -444,8 +474,7 @@ where
             // As far as this worker is.
             level_left: size * (of - done) as u64 / of.max(1) as u64,
             bytes: sum(|s| s.bytes),
-            bytes_limit: self.options.limits.bytes,
-            elapsed: self.started.elapsed(),
+            ..Progress::default()
         });
     }
 
@@ -455,7 +484,7 @@ where
         end: End,
         because: Option<String>,
         depth: u32,
-    ) -> Option<Distributed<S::Label, M::Tally>> {
+    ) -> Option<Exploration<S::Label, M::Tally>> {
         self.expander.record();
         let Expander { found, tally, steps, .. } = self.expander;
         let summary = Summary::<M::Tally, W> {
@@ -530,7 +559,9 @@ where
         let exploration =
             conclude(searched, self.monitor, |levels, ends| paths(&mut comms, levels, Some(ends)));
         comms.finish();
-        Some(Distributed { exploration, because, sent })
+        let method = method_of(exploration.method.symmetry);
+        let own = Own::Distributed { because, sent };
+        Some(Exploration { method, own, ..exploration })
     }
 }
 

@@ -30,8 +30,10 @@ use std::ops::ControlFlow;
 use foldhash::fast::FixedState;
 
 use super::lasso::{Comes, Lasso};
-use crate::ask::{End, Options, Unexplorable};
-use crate::system::{Configuration, DORMANT, Effect, Product, System, TraceStep, WayOut};
+use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
+use crate::system::{
+    Configuration, DORMANT, Effect, Product, System, TraceStep, Transition, WayOut,
+};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ pub fn fairness<S: System>(
     system: &S,
     options: &Options<'_>,
 ) -> Result<Fairness<S::Label>, Unexplorable> {
-    let product = Product::new(system).ok_or(Unexplorable::TooManyProcesses)?;
+    let product = Product::new(system).ok_or_else(|| Unexplorable::too_many(system))?;
     let mut graph = Graph {
         product,
         states: Vec::new(),
@@ -159,39 +161,53 @@ impl<S: System> Graph<'_, S> {
         index.insert(initial, 0);
         self.states.push(initial);
         self.parent.push(None);
-        let started = std::time::Instant::now();
-        let limits = &options.limits;
+        let (clock, budget) = (Clock::new(options), Budget::new(options.limits.bytes));
+        let most = options.limits.states.unwrap_or(u64::MAX).max(1);
         let mut next = 0;
         while next < self.states.len() {
-            let interrupted =
-                options.interrupt.is_some_and(|i| i.load(std::sync::atomic::Ordering::Relaxed));
-            if interrupted {
-                return End::Interrupted;
-            } else if limits.time.is_some_and(|t| started.elapsed() >= t) {
-                return End::TimeLimit;
-            } else if limits.states.is_some_and(|most| self.states.len() as u64 > most) {
-                return End::StatesLimit;
-            } else if limits.bytes.is_some_and(|most| self.bytes() > most) {
-                return End::MemoryLimit;
+            let progress = || Progress {
+                states: self.states.len() as u64,
+                transitions: self.edges.len() as u64,
+                queue: (self.states.len() - next) as u64,
+                ..Progress::default()
+            };
+            if let Some(end) = clock.out_of_budget(&budget, progress) {
+                return end;
             }
             let before = self.states[next];
             let mut scratch = Vec::new();
             let Self { product, states, edges, parent, chose_whom_to_wake, .. } = self;
             let mut last = None;
-            let exhausted = product.successors(&before, &mut scratch, |transition| {
+            let mut add = |transition: &Transition<'_, S::Label>| {
+                budget.room_in_map(&mut index)?;
                 let new = states.len() as u32;
-                let to = *index.entry(*transition.after).or_insert(new);
+                let entry = index.entry(*transition.after);
+                let known = match &entry {
+                    Entry::Occupied(known) => Some(*known.get()),
+                    Entry::Vacant(_) => None,
+                };
                 let edge = Edge {
-                    to,
+                    to: known.unwrap_or(new),
                     ordinal: transition.ordinal,
                     actor: transition.actor as u8,
                     way_out: transition.way_out,
                 };
-                if to == new {
-                    states.push(*transition.after);
-                    parent.push(Some((next as u32, edge)));
+                if known.is_none() {
+                    if u64::from(new) >= most {
+                        return Err(Full::States);
+                    }
+                    budget.push(states, *transition.after)?;
+                    budget.push(parent, Some((next as u32, edge)))?;
+                    entry.or_insert(new);
                 }
-                edges.push(edge);
+                budget.push(edges, edge)
+            };
+            let mut full = None;
+            let exhausted = product.successors(&before, &mut scratch, |transition| {
+                if let Err(no_room) = add(transition) {
+                    full = Some(no_room);
+                    return ControlFlow::Break(());
+                }
                 // Choices that differ in whom they wake follow each other and are alike otherwise.
                 if matches!(transition.effect, Effect::WakeOne(_)) {
                     let same = Some((transition.actor, transition.effect, transition.label));
@@ -200,16 +216,23 @@ impl<S: System> Graph<'_, S> {
                 }
                 ControlFlow::Continue(())
             });
+            if let Some(full) = full {
+                return full.into();
+            }
             if let Err(exhausted) = exhausted {
                 if self.must_spawn(&before) {
                     return End::PoolExhausted(exhausted.0);
                 }
                 self.kills_left_out = true;
             }
-            self.first.push(self.edges.len());
+            if let Err(full) = budget.push(&mut self.first, self.edges.len()) {
+                return full.into();
+            }
             next += 1;
         }
-        End::Complete
+        // What looking for loops takes for each state: a component, two numbers, and two stacks.
+        let loops = self.states.len() * (1 + 3 * size_of::<u32>() + 2 * size_of::<(u32, usize)>());
+        if budget.take(loops).is_err() { End::MemoryLimit } else { End::Complete }
     }
 
     /// Whether a step that is no kill starts a process, and none of its kind is dormant.
@@ -231,11 +254,6 @@ impl<S: System> Graph<'_, S> {
                 choice.way_out != WayOut::Killed && !free
             })
         })
-    }
-
-    fn bytes(&self) -> u64 {
-        let state = 2 * size_of::<Configuration>() + size_of::<Option<(u32, Edge)>>() + 16;
-        (self.states.len() * state + self.edges.len() * size_of::<Edge>()) as u64
     }
 
     fn edges_of(&self, state: u32) -> &[Edge] {

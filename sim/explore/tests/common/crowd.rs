@@ -3,7 +3,7 @@
 
 use super::random_system::{Label, PROPERTIES, RandomSystem};
 use kmodcheck_explore::{
-    Census, Choice, DORMANT, Initial, Kind, Local, Queue, Shared, Step, System, Watch,
+    Asks, Census, Choice, DORMANT, Initial, Kind, Local, Monitor, Queue, Shared, Step, System,
 };
 
 /// A random system with its processes repeated.
@@ -98,18 +98,11 @@ impl<'a> Slots<'a> {
     }
 }
 
-impl Watch<Label> for Slots<'_> {
-    /// Nothing here, everything there: so that this way is tried.
-    fn violated(&self, _: &Step<Label>) -> u64 {
-        0
-    }
+impl Monitor<Label> for Slots<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Counts;
 
-    fn violated_together(
-        &self,
-        step: &Step<Label>,
-        before: &dyn Census,
-        after: &dyn Census,
-    ) -> u64 {
+    fn counts_violate(&self, step: &Step<Label>, before: &dyn Census, after: &dyn Census) -> u64 {
         let before = self.fill(step.kind, step.local_before, before);
         let after = self.fill(step.kind, step.local_after, after);
         let violated = self.system.violated(

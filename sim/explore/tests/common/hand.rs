@@ -1,7 +1,8 @@
 //! Small systems written by hand.
 
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Watch, WayOut,
+    Asks, Choice, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step, System,
+    WayOut,
 };
 
 /// A step: of a kind, from a local state, sets bits, to a local state.
@@ -82,8 +83,11 @@ impl System for Hand {
 /// Property `i`: a step was taken from local state `i`, by whomever.
 pub struct StepsFrom;
 
-impl Watch<(u8, Local)> for StepsFrom {
-    fn violated(&self, step: &Step<(u8, Local)>) -> u64 {
+impl Monitor<(u8, Local)> for StepsFrom {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<(u8, Local)>) -> u64 {
         1 << step.local_before
     }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::seeds::for_every_seed;
-use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::{Sleep, Sleeper, Stuck};
 use kmodcheck_explore::{
     Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
 };
+use kmodcheck_explore::{Monitor, Tally, TraceStep};
 
 const SYSTEMS: u64 = 10_000;
 
@@ -33,7 +33,7 @@ impl Tally for Recorded {
     }
 }
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = Recorded;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {

@@ -10,7 +10,8 @@ use kmodcheck_explore::coverability::{
     Family, Minimal, Outcome, Question, Setup, Smallest, Undecided, smallest,
 };
 use kmodcheck_explore::{
-    Choice, DORMANT, End, Initial, Kind, Limits, Local, Options, Queue, Shared, Step, System, Watch,
+    Asks, Choice, DORMANT, End, Initial, Kind, Limits, Local, Monitor, Options, Queue, Shared,
+    Step, System,
 };
 
 /// Callers of the first kind, and of the second kind as the family wants them.
@@ -180,8 +181,11 @@ impl Watching<'_> {
     }
 }
 
-impl Watch<Label> for Watching<'_> {
-    fn violated(&self, step: &Step<Label>) -> u64 {
+impl Monitor<Label> for Watching<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
         let violated = self.0.violated_by(step.label, step.before, step.local_before);
         // Of the forgetful no property reads the history.
         let forgetful = self.0.forgetful().contains(&step.kind);
@@ -234,7 +238,7 @@ fn check(seed: u64, tally: &mut Tally) {
     let family = Family::new(&system, system.any_number(), system.forgetful())
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let watch = Watching(&system);
-    let question = Question { without_history: watch.without_history(), watch };
+    let question = Question { without_history: watch.without_history(), monitor: watch };
     let limits = Limits { states: Some(20_000), ..Limits::default() };
     let options = Options { limits, ..Options::default() };
     let setup = match Setup::new(&family, &question, &options) {
@@ -260,7 +264,7 @@ fn check(seed: u64, tally: &mut Tally) {
         };
         let few =
             Options { limits: Limits { states: Some(1_000), ..limits }, ..Options::default() };
-        let found = smallest(&family, &question.watch, property, 4, &few)
+        let found = smallest(&family, &question.monitor, property, 4, &few)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         match (&proved, &slowly) {
             (Outcome::Holds(proof), Outcome::Holds(_)) => {
@@ -339,13 +343,16 @@ fn proofs_agree_with_exhaustive_exploration_on_generated_systems() {
 #[derive(Clone)]
 struct Lost;
 
-impl Watch<At> for Lost {
-    fn violated(&self, step: &Step<At>) -> u64 {
+impl Monitor<At> for Lost {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
         u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
     }
 }
 
-const LOST: Question<Lost> = Question { watch: Lost, without_history: 0 };
+const LOST: Question<Lost> = Question { monitor: Lost, without_history: 0 };
 
 fn reference(v19: bool) -> (Outcome, Smallest<At>, u64) {
     let system = ReferenceModel { callers: 2, v19 };
@@ -465,14 +472,17 @@ impl System for Semaphore {
 #[derive(Clone)]
 struct OneTooMany(Shared);
 
-impl Watch<&'static str> for OneTooMany {
-    fn violated(&self, step: &Step<&'static str>) -> u64 {
+impl Monitor<&'static str> for OneTooMany {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<&'static str>) -> u64 {
         u64::from(step.label == "up" && step.before == self.0)
     }
 }
 
 fn one_too_many(permits: u8) -> Question<OneTooMany> {
-    Question { watch: OneTooMany(Shared::from(permits)), without_history: 0 }
+    Question { monitor: OneTooMany(Shared::from(permits)), without_history: 0 }
 }
 
 /// Any two of three may hold a permit together, and all three may not: pairs do not tell.
@@ -491,7 +501,7 @@ fn what_pairs_cannot_tell_the_backward_search_decides() {
             // The tagged caller outside, and one more inside than there are permits.
             assert_eq!(largest, Some(usize::from(permits) + 1));
         }
-        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
+        let found = smallest(&family, &question.monitor, 0, 7, &Options::default());
         assert_eq!(found, Ok(Smallest::NotUpTo(7)));
     }
 }
@@ -506,7 +516,7 @@ fn the_least_number_of_callers_grows_with_the_permits() {
         let setup = Setup::new(&family, &question, &Options::default()).expect("small");
         let outcome = setup.prove(1, &Options::default()).expect("small");
         assert_eq!(outcome, Outcome::Reaches { others: usize::from(permits) });
-        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
+        let found = smallest(&family, &question.monitor, 0, 7, &Options::default());
         let Ok(Smallest::Violated { callers, trace }) = found else { panic!("{found:?}") };
         assert_eq!(callers, usize::from(permits) + 1);
         assert_eq!(trace.len(), 2 * callers, "{trace:?}");

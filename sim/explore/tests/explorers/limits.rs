@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
-use kmodcheck_explore::bfs::{CountOnly, Monitor, Unexplorable};
 use kmodcheck_explore::replay::{Impossible, replay};
 use kmodcheck_explore::{
     Choice, Effect, End, Exploration, Footprint, Initial, Kind, Limits, Local, Options, Product,
     Queue, Shared, System, Transition, WayOut, explore,
 };
+use kmodcheck_explore::{CountOnly, MAX_PROCESSES, Monitor, Unexplorable};
 
 struct Properties<'a>(&'a RandomSystem);
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
@@ -141,7 +141,7 @@ fn cut_in_the_middle() {
     let interrupt = AtomicBool::new(false);
     let looks = AtomicU64::new(0);
     struct SetAfter<'a>(&'a AtomicBool, &'a AtomicU64);
-    impl Monitor<ReferenceModel> for SetAfter<'_> {
+    impl Monitor<At> for SetAfter<'_> {
         type Tally = ();
         fn violates(&self, transition: &Transition<'_, At>) -> u64 {
             u64::from(ReferenceModel::enters_violating(transition))
@@ -241,7 +241,10 @@ fn undeclared_writes_are_noticed() {
 fn too_many_processes_is_an_error() {
     let many = ReferenceModel { callers: 17, v19: true };
     let found = explore(&many, &CountOnly, &Options::default());
-    assert_eq!(found.err(), Some(Unexplorable::TooManyProcesses));
+    assert_eq!(
+        found.err(),
+        Some(Unexplorable::TooManyProcesses { found: 17, most: MAX_PROCESSES })
+    );
     // And 16 is not too many: three steps each, and cut.
     let most = ReferenceModel { callers: 16, v19: true };
     let limits = Limits { states: Some(10_000), ..Limits::default() };

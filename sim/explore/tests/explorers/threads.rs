@@ -5,7 +5,7 @@ use crate::common::crowd::Crowd;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel, Violations};
-use kmodcheck_explore::bfs::{CountOnly, Monitor, Tally};
+use kmodcheck_explore::{Asks, CountOnly, Monitor, Tally};
 use kmodcheck_explore::{
     End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition, explore,
 };
@@ -24,7 +24,7 @@ fn said<L: Clone + PartialEq + std::fmt::Debug, T: Clone + PartialEq + std::fmt:
 /// The reference model's violation, asked of whole transitions.
 struct ByTransitions;
 
-impl Monitor<ReferenceModel> for ByTransitions {
+impl Monitor<At> for ByTransitions {
     type Tally = u64;
 
     fn violates(&self, transition: &Transition<'_, At>) -> u64 {
@@ -81,9 +81,9 @@ impl Tally for Taken {
     }
 }
 
-impl Monitor<RandomSystem> for Steps {
+impl Monitor<Label> for Steps {
     type Tally = Taken;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Label>) -> u64 {
         u64::from(step.label.choice == 1) | u64::from(step.before == step.after) << 5
@@ -99,7 +99,7 @@ impl Monitor<RandomSystem> for Steps {
 /// The same, by way of whole transitions.
 struct Whole;
 
-impl Monitor<RandomSystem> for Whole {
+impl Monitor<Label> for Whole {
     type Tally = Taken;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
@@ -137,9 +137,9 @@ fn steps_alone_say_what_whole_transitions_say() {
 /// Properties of steps, whatever the system is made of.
 struct ByLabel;
 
-impl Monitor<Crowd<'_>> for ByLabel {
+impl Monitor<Label> for ByLabel {
     type Tally = u64;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Label>) -> u64 {
         u64::from(step.label.choice == 1) | u64::from(step.before == step.after) << 5

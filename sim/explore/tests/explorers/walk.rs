@@ -7,7 +7,7 @@ use crate::common::crowd::Slots;
 use crate::common::random_system::RandomSystem;
 use kmodcheck_explore::concrete;
 use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
-use kmodcheck_explore::{DORMANT, End, Options, System, Watch, explore_counted};
+use kmodcheck_explore::{DORMANT, End, Monitor, Options, System, explore_counted};
 
 const SCHEDULES: [Schedule; 3] = [
     Schedule::Random,
@@ -16,11 +16,11 @@ const SCHEDULES: [Schedule; 3] = [
 ];
 
 /// Takes the trace again, step by step, and compares what it violates and where it ends.
-fn confirm<S: System, W: Watch<S::Label>>(system: &S, watch: &W, walked: &Walked<S::Label>) {
+fn confirm<S: System, W: Monitor<S::Label>>(system: &S, watch: &W, walked: &Walked<S::Label>) {
     let mut first = [None; 64];
     let end = concrete::replay(system, &walked.trace, |number, taken| {
-        let bits = watch.violated(&taken.step)
-            | watch.violated_together(&taken.step, taken.before, taken.after);
+        let bits = watch.step_violates(&taken.step)
+            | watch.counts_violate(&taken.step, taken.before, taken.after);
         for property in (0..64).filter(|p| bits >> p & 1 != 0) {
             first[property].get_or_insert(number as u32 + 1);
         }
@@ -44,8 +44,8 @@ fn what_walks_find_is_there_and_small_systems_are_found_out() {
     let (mut systems, mut all, mut reached, mut stuck) = (0, 0, 0, 0);
     for seed in 0..150 {
         let system = RandomSystem::new(seed);
-        let mut watch = Slots::of(&system);
-        let exhaustive = explore_counted(&system, &mut watch, &Options::default());
+        let watch = Slots::of(&system);
+        let exhaustive = explore_counted(&system, &watch, &Options::default());
         let Ok(exhaustive) = exhaustive else { continue };
         // Some start more processes than they have.
         if exhaustive.end != End::Complete {

@@ -12,18 +12,18 @@ use serde::de::DeserializeOwned;
 use sha2::Digest;
 
 use super::directory::{Digesting, Directory, Written, damaged, write_level};
-use crate::ask::{Limits, Monitor, Options};
+use crate::ask::{Budget, Limits, Monitor, Options};
 use crate::bfs::frame::Frame;
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::search::Search;
-use crate::bfs::visited::{Budget, Shard};
+use crate::bfs::visited::Shard;
 use crate::system::System;
 
 /// States after which it is enough: what is explored in a moment.
 const ENOUGH: usize = 1 << 14;
 
 /// Explores the first levels, and compares them with those that were written.
-pub(super) fn compare<S: System, M: Monitor<S>, const W: usize>(
+pub(super) fn compare<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,

@@ -10,11 +10,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ask::Budget;
 use crate::bfs::frame::{Found, Frame};
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::packed::Packed;
 use crate::bfs::rescue::Unresolved;
-use crate::bfs::visited::{Budget, SHARDS, Shard, shard_of};
+use crate::bfs::visited::{SHARDS, Shard, shard_of};
 use crate::system::System;
 
 /// The first bytes of the file of sums; the last is the version.

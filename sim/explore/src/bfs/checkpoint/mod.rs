@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 pub use directory::{Build, Checkpoint};
 
-use crate::ask::{Exploration, Monitor, Options};
+use crate::ask::{Exploration, Explorer, Method, Monitor, Options};
 use crate::bfs::explore::conclude;
 use crate::bfs::frame::{Frame, framed};
 pub use crate::bfs::keep::CheckpointError;
@@ -38,7 +38,7 @@ use directory::Directory;
 ///
 /// # Errors
 /// See [`CheckpointError`].
-pub fn explore_from_checkpoint<S: System, M: Monitor<S>>(
+pub fn explore_from_checkpoint<S: System, M: Monitor<S::Label>>(
     system: &S,
     monitor: &M,
     options: &Options<'_>,
@@ -56,7 +56,27 @@ where
     }
 }
 
-fn run<S: System, M: Monitor<S>, const W: usize>(
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for &Checkpoint
+where
+    M::Tally: Serialize + DeserializeOwned,
+{
+    type Error = CheckpointError;
+
+    fn method(&self, options: &Options<'_>) -> Method {
+        super::explore::method(options.symmetry)
+    }
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, CheckpointError> {
+        explore_from_checkpoint(system, monitor, options, self)
+    }
+}
+
+fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,
