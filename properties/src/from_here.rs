@@ -34,6 +34,10 @@ impl System for Begun<'_> {
         self.processes.step(kind, shared, local, choices);
     }
 
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.processes.dormant(kind)
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         self.processes.observe(kind, before, after, local)
     }

@@ -78,6 +78,7 @@ mod collections;
 pub mod counted;
 pub mod counterexample;
 pub mod coverability;
+#[cfg(feature = "distributed")]
 pub mod distributed;
 pub mod liveness;
 pub mod system;
@@ -88,13 +89,15 @@ pub use ask::{
     Asks, CountOnly, End, Exploration, Explorer, Limits, Method, Monitor, Options, Own, Progress,
     Properties, Sleep, Sleeper, Stuck, Tally, Unexplorable, Violation,
 };
-pub use bfs::{Exhaustive, checkpoint, explore};
+#[cfg(feature = "checkpoint")]
+pub use bfs::checkpoint;
+pub use bfs::{Exhaustive, explore};
 pub use counted::{Counted, Directed, Reduced, explore_counted, explore_directed, explore_reduced};
 pub use counterexample::{fewest_switches, reduce, reorder};
 pub use system::{
-    Census, Choice, Configuration, DORMANT, Effect, Footprint, Impossible, Initial, Kind, Local,
-    MAX_PROCESSES, PoolExhausted, Product, Queue, Shared, Step, System, TraceStep, Transition,
-    WayOut, concrete, replay,
+    Census, Choice, Configuration, DORMANT, Effect, Fault, Footprint, Impossible, Initial, Kind,
+    Local, MAX_PROCESSES, PoolExhausted, Product, Queue, Shared, Step, System, TraceStep,
+    Transition, WayOut, Wrong, concrete, replay,
 };
 pub use threads::on_threads;
 

@@ -17,7 +17,8 @@ use fastrand::Rng;
 
 use crate::ask::{Monitor, violated_by_counts};
 use crate::system::concrete::{State, transitions_of_one};
-use crate::system::{DORMANT, Kind, Local, PoolExhausted, Step, System, TraceStep};
+use crate::system::successor::is_at_rest;
+use crate::system::{PoolExhausted, Step, System, TraceStep};
 
 /// How the next process is chosen. Of its alternatives, each is as likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +167,7 @@ pub fn walk<S: System, M: Monitor<S::Label>>(
         alternatives.clear();
         for &actor in &asked {
             transitions_of_one(system, &state, actor, |taken| {
-                alternatives.push((taken.after.clone(), taken.as_trace_step(), taken.step));
+                alternatives.push((taken.after.clone(), taken.as_trace_step(), taken.step.clone()));
                 ControlFlow::Continue(())
             })?;
             if !alternatives.is_empty() {
@@ -175,19 +176,15 @@ pub fn walk<S: System, M: Monitor<S::Label>>(
         }
         if alternatives.is_empty() {
             walked.stuck =
-                state.processes.iter().any(|(kind, local)| !at_rest(system, *kind, *local));
+                state.processes.iter().any(|(kind, local)| !is_at_rest(system, *kind, *local));
             return Ok(walked);
         }
         let chosen = rng.usize(0..alternatives.len());
         let (after, taken, step) = alternatives.swap_remove(chosen);
         let bits = violated_by_counts(monitor, &step, &state, &after);
+        order.took(taken.actor, number);
         walked.trace.push(taken);
         walked.take(bits);
-        order.took(taken.actor, number);
         state = after;
     }
-}
-
-fn at_rest<S: System>(system: &S, kind: Kind, local: Local) -> bool {
-    local == DORMANT || system.returned(kind, local)
 }

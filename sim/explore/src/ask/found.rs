@@ -2,7 +2,7 @@
 
 use super::limits::End;
 use super::monitor::{Asks, Monitor};
-use crate::system::{Kind, MAX_PROCESSES, System, TraceStep};
+use crate::system::{Fault, Kind, MAX_PROCESSES, System, TraceStep};
 
 /// A property was violated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +153,9 @@ pub enum Unexplorable {
     /// The initial state uses more bits than the system declares.
     #[error("the initial state does not fit the bits that the system declares")]
     InitialOutOfBits,
+    /// The system breaks a promise.
+    #[error("{0}")]
+    Fault(#[from] Fault),
 }
 
 /// How long a process sleeps that no ordinary step wakes, of whomever.

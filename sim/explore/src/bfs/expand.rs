@@ -14,9 +14,10 @@ use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::ask::{Asks, Monitor, beyond_step};
-use crate::system::successor::{Processes, affect, others_remember};
+use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
-    Configuration, DORMANT, Kind, Local, MAX_PROCESSES, PoolExhausted, Product, System, Transition,
+    Choice, Configuration, Effect, Fault, Kind, Local, MAX_PROCESSES, PoolExhausted, Product,
+    System, Transition, Wrong,
 };
 
 /// Expands states.
@@ -87,8 +88,9 @@ impl<const W: usize> Looked<W> {
     /// which the first has the number `first`, and counts it.
     /// Returns the number of transitions; `None`, with nothing counted, if some entry is not known.
     #[inline(always)]
-    fn look_up<const SYMMETRY: bool>(
+    fn look_up<S: System, const SYMMETRY: bool>(
         &mut self,
+        product: &Product<'_, S>,
         layout: &Layout,
         row: &mut [Entry],
         first: u32,
@@ -113,7 +115,8 @@ impl<const W: usize> Looked<W> {
                 }
                 return None;
             }
-            self.entries[actor] = if local == DORMANT { NONE } else { first + end };
+            let dormant = is_dormant(product.system, product.kind_of(actor), local);
+            self.entries[actor] = if dormant { NONE } else { first + end };
             let like = SYMMETRY && !one_by_one && previous == Some(end);
             previous = Some(end);
             like_previous |= u32::from(like) << actor;
@@ -184,6 +187,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
 
     pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
         let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
+        let kinds = kinds.map(|kind| (kind, frame.product.system.dormant(kind)));
         let steps = Steps::new(&frame.layout, kinds, frame.steps_kept);
         Self {
             frame,
@@ -280,7 +284,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 // Others' history and wake-ups aside, a step is bits to be flipped.
                 let patch = self.steps.patches[outcome as usize];
                 let own = (actor, place);
-                let (after, alone) = own_step(frame, &layout, &looked.packed, own, &patch);
+                let seen = own_step(frame, &layout, &looked.packed, own, &patch);
+                if seen.too_wide != 0 {
+                    self.blame(&looked.packed, actor, outcome);
+                    continue;
+                }
+                let (after, alone) = (seen.packed, seen.alone);
                 // Of two steps that change nothing shared, both orders are the same.
                 let (sure, asked) = if patch.changed { (0, still) } else { (still, changing) };
                 let sleepers = sure | self.commuting(looked, (entry, outcome), asked);
@@ -317,8 +326,14 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         if (!SYMMETRY || self.frame.product.contiguous())
             && let Some((row, first)) = self.steps.of_shared(shared)
         {
-            let transitions =
-                looked.look_up::<SYMMETRY>(layout, row, first, &self.kind_bits, Self::WHOLE);
+            let transitions = looked.look_up::<S, SYMMETRY>(
+                &self.frame.product,
+                layout,
+                row,
+                first,
+                &self.kind_bits,
+                Self::WHOLE,
+            );
             if let Some(transitions) = transitions {
                 self.found.transitions += transitions;
                 return;
@@ -341,11 +356,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let like = SYMMETRY && !Self::WHOLE && previous != actor;
             let like = like && layout.local(&packed, previous) == local;
             looked.like_previous |= u16::from(like) << actor;
-            if local == DORMANT {
+            let kind = self.frame.kind(actor);
+            if is_dormant(self.frame.product.system, kind, local) {
                 looked.entries[actor % MAX_PROCESSES] = NONE;
                 continue;
             }
-            let mut number = self.steps.entry(&row, self.frame.kind(actor), shared, local);
+            let mut number = self.steps.entry(&row, kind, shared, local);
             if number == NONE {
                 number = self.ask(actor, &packed);
             }
@@ -420,16 +436,42 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         let patch = self.steps.patches[taken.outcome as usize];
         let place = frame.layout.place(actor);
-        let (packed, alone) =
-            own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
-        let seen = Fields { frame, layout: &frame.layout, packed, alone };
+        let seen = own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
         let affected = affect(frame.product.system, actor, effect, &seen, |after| {
-            self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
+            if after.too_wide == 0 {
+                self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
+            } else {
+                self.blame(&before.packed, actor, taken.outcome);
+            }
             ControlFlow::Continue(())
         });
         if let Err(PoolExhausted(kind)) = affected {
             let found = Some((before.packed, kind));
             self.found.exhausted = [self.found.exhausted, found].into_iter().flatten().min();
+        }
+    }
+
+    /// Notes who came to a local state with too many bits when an outcome was taken.
+    #[cold]
+    #[inline(never)]
+    fn blame(&mut self, before: &Packed<W>, actor: usize, outcome: u32) {
+        let (layout, system) = (&self.frame.layout, self.frame.product.system);
+        let Choice { shared: after, effect, .. } = self.steps.outcomes[outcome as usize].choice;
+        let shared = layout.shared(before);
+        for i in (0..layout.processes).filter(|i| *i != actor) {
+            let (kind, local) = (self.frame.kind(i), layout.local(before, i));
+            let seen = remembered(system, kind, (shared, after), local);
+            let wrong = match effect {
+                _ if layout.too_wide(seen) != 0 => Wrong::Remembered(seen),
+                Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
+                    match woken(system, kind, seen, queue) {
+                        Some(woken) if layout.too_wide(woken) != 0 => Wrong::Woken { queue, woken },
+                        _ => continue,
+                    }
+                }
+                Effect::None | Effect::Spawn(..) => continue,
+            };
+            self.steps.broken(Err(Fault { kind, shared, local, wrong }));
         }
     }
 
@@ -486,25 +528,24 @@ fn moved_up(processes: u16, to: usize) -> u16 {
 }
 
 /// The own step of the actor, whose local state is at `place`, and everybody's history; not the
-/// effect. Also whether all the other processes are as they were.
+/// effect.
 #[inline]
-fn own_step<S: System, const W: usize>(
-    frame: &Frame<'_, S>,
-    layout: &Layout,
+fn own_step<'f, 'a, S: System, const W: usize>(
+    frame: &'f Frame<'a, S>,
+    layout: &'f Layout,
     before: &Packed<W>,
     (actor, place): (usize, u32),
     patch: &Patch<W>,
-) -> (Packed<W>, bool) {
-    let mut after = *before ^ patch.shared;
-    layout.flip_at(&mut after, place, patch.local);
-    if !patch.changed {
-        return (after, true);
+) -> Fields<'f, 'a, S, W> {
+    let mut packed = *before ^ patch.shared;
+    layout.flip_at(&mut packed, place, patch.local);
+    let mut seen = Fields { frame, layout, packed, alone: true, too_wide: 0 };
+    if patch.changed {
+        let change = (layout.shared(before), layout.shared(&packed));
+        let before = Fields { packed: *before, ..seen };
+        others_remember(frame.product.system, actor, change, &before, &mut seen);
     }
-    let change = (layout.shared(before), layout.shared(&after));
-    let before = Fields { frame, layout, packed: *before, alone: true };
-    let mut seen = Fields { packed: after, ..before };
-    others_remember(frame.product.system, actor, change, &before, &mut seen);
-    (seen.packed, seen.alone)
+    seen
 }
 
 /// The processes of a packed state.
@@ -514,6 +555,8 @@ struct Fields<'f, 'a, S: System, const W: usize> {
     packed: Packed<W>,
     /// Nobody was changed so far.
     alone: bool,
+    /// Somebody came to a local state with more bits than there are; its bits beyond.
+    too_wide: u64,
 }
 
 impl<S: System, const W: usize> Clone for Fields<'_, '_, S, W> {
@@ -541,6 +584,7 @@ impl<S: System, const W: usize> Processes for Fields<'_, '_, S, W> {
     #[inline]
     fn change(&mut self, i: usize, from: Local, to: Local) {
         self.alone &= from == to;
+        self.too_wide |= self.layout.too_wide(to);
         self.layout.flip(&mut self.packed, i, from ^ to);
     }
 }

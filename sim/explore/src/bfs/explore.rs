@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::frame::{Frame, framed};
-use super::keep::Nowhere;
+use super::keep::{CheckpointError, Nowhere};
 use super::levels::Levels;
 use super::packed::Packed;
 use super::search::{Search, Searched};
@@ -54,22 +54,24 @@ pub fn explore<S: System, M: Monitor<S::Label>>(
     options: &Options<'_>,
 ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
     let (frame, words) = framed(system, options)?;
-    Ok(match words {
+    match words {
         1 => run::<S, M, 1>(&frame, monitor, options),
         2 => run::<S, M, 2>(&frame, monitor, options),
         4 => run::<S, M, 4>(&frame, monitor, options),
         _ => run::<S, M, 8>(&frame, monitor, options),
-    })
+    }
 }
 
 fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,
-) -> Exploration<S::Label, M::Tally> {
-    let searched = Search::<S, M, W>::run(frame, monitor, options, &mut Nowhere)
-        .expect("nothing is kept that could fail");
-    conclude(searched, monitor, |levels, ends| levels.paths(ends))
+) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+    match Search::<S, M, W>::run(frame, monitor, options, &mut Nowhere) {
+        Ok(searched) => Ok(conclude(searched, monitor, |levels, ends| levels.paths(ends))),
+        Err(CheckpointError::Unexplorable(why)) => Err(why),
+        Err(_) => unreachable!("nothing is kept that could fail"),
+    }
 }
 
 /// What was found, with a trace for each violation. `paths`: for each of these states and their levels,

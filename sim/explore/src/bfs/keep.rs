@@ -1,5 +1,7 @@
 //! Where a search leaves what it would not like to lose.
 
+#![cfg_attr(not(feature = "checkpoint"), expect(dead_code, reason = "nothing is kept then"))]
+
 use super::frame::Found;
 use super::rescue::Unresolved;
 use super::visited::Shard;

@@ -14,6 +14,7 @@
 //! violating transitions of the first level that has one, the one from the least packed state is
 //! taken, and each state on the way there is the least predecessor of the next.
 
+#[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 pub(crate) mod expand;
 pub(crate) mod explore;
@@ -25,6 +26,7 @@ pub(crate) mod recent;
 pub(crate) mod rescue;
 pub(crate) mod search;
 pub(crate) mod sleep;
+mod slots;
 pub(crate) mod steps;
 pub(crate) mod stuck;
 pub(crate) mod visited;

@@ -2,10 +2,6 @@
 
 use std::ops::BitXor;
 
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::ser::SerializeTuple;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::system::{Configuration, MAX_PROCESSES, fits};
 
 /// `W` words, compared as a number with the last word most significant.
@@ -33,35 +29,46 @@ impl<const W: usize> Packed<W> {
     }
 }
 
-impl<const W: usize> Serialize for Packed<W> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tuple = serializer.serialize_tuple(W)?;
-        for word in &self.0 {
-            tuple.serialize_element(word)?;
+/// As a tuple of its words.
+#[cfg(any(feature = "checkpoint", feature = "distributed"))]
+mod serialized {
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::ser::SerializeTuple;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Packed;
+
+    impl<const W: usize> Serialize for Packed<W> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut tuple = serializer.serialize_tuple(W)?;
+            for word in &self.0 {
+                tuple.serialize_element(word)?;
+            }
+            tuple.end()
         }
-        tuple.end()
     }
-}
 
-impl<'de, const W: usize> Deserialize<'de> for Packed<W> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words<const W: usize>;
-        impl<'de, const W: usize> Visitor<'de> for Words<W> {
-            type Value = Packed<W>;
+    impl<'de, const W: usize> Deserialize<'de> for Packed<W> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Words<const W: usize>;
+            impl<'de, const W: usize> Visitor<'de> for Words<W> {
+                type Value = Packed<W>;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "{W} words")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Packed<W>, A::Error> {
-                let mut words = [0; W];
-                for (i, word) in words.iter_mut().enumerate() {
-                    *word = seq.next_element()?.ok_or_else(|| Error::invalid_length(i, &self))?;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    write!(f, "{W} words")
                 }
-                Ok(Packed(words))
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Packed<W>, A::Error> {
+                    let mut words = [0; W];
+                    for (i, word) in words.iter_mut().enumerate() {
+                        *word =
+                            seq.next_element()?.ok_or_else(|| Error::invalid_length(i, &self))?;
+                    }
+                    Ok(Packed(words))
+                }
             }
+            deserializer.deserialize_tuple(W, Words)
         }
-        deserializer.deserialize_tuple(W, Words)
     }
 }
 
@@ -126,6 +133,12 @@ impl Layout {
         }
         let high = self.shared_bits - low;
         shared | u128::from(get(&packed.0, low, high) & ones(high)) << 64
+    }
+
+    /// The bits of a local state that are beyond its field.
+    #[inline]
+    pub fn too_wide(&self, local: u64) -> u64 {
+        local & !self.local_mask
     }
 
     /// The first bit of the local state of process `i`.

@@ -5,8 +5,8 @@
 
 use super::packed::Packed;
 use super::steps::{NONE, Pair, Steps, mix};
-use crate::system::successor::{remembered, woken};
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut};
+use crate::system::successor::{is_at_rest, is_dormant, remembered, woken};
+use crate::system::{Choice, Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut};
 
 /// A state with a process of which it is not known whether it can run again.
 #[derive(Clone, Copy)]
@@ -138,7 +138,7 @@ impl Rescue {
             let (shared, local, sleeper) = self.open[next];
             next += 1;
             choices.clear();
-            if local != DORMANT {
+            if !is_dormant(system, helper.kind, local) {
                 system.step(helper.kind, shared, local, &mut choices);
             }
             for choice in choices.iter().filter(|choice| choice.way_out == WayOut::Ordinary) {
@@ -168,7 +168,7 @@ impl Rescue {
 
 /// Whether a process has an ordinary step, or needs none.
 fn can_run<S: System>(system: &S, kind: Kind, shared: Shared, local: Local) -> bool {
-    if local == DORMANT || system.returned(kind, local) {
+    if is_at_rest(system, kind, local) {
         return true;
     }
     let mut choices = Vec::new();

@@ -23,8 +23,10 @@ use super::packed::Packed;
 use super::recent::Recent;
 use super::rescue::Unresolved;
 use super::visited::{SHARDS, Shard, shard_of};
-use crate::ask::{Budget, Clock, End, Full, Monitor, Options, Progress, Tally, initially};
-use crate::system::{Kind, System};
+use crate::ask::{
+    Budget, Clock, End, Full, Monitor, Options, Progress, Tally, Unexplorable, initially,
+};
+use crate::system::{Fault, Kind, System};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
 const CHUNK: usize = 16;
@@ -107,6 +109,8 @@ pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize
     transitions: AtomicU64,
     /// The least state in which a step found no dormant process to start, and the kind.
     exhausted: Mutex<Option<(Packed<W>, Kind)>>,
+    /// The least promise that the system was seen to break.
+    fault: Mutex<Option<Fault>>,
     out_of_bytes: AtomicBool,
     panicked: Mutex<Option<Box<dyn Any + Send>>>,
     /// What the workers have found and counted, when it is asked for.
@@ -169,6 +173,7 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
             violated: AtomicU64::new(initially(monitor, &frame.product)),
             transitions: AtomicU64::new(0),
             exhausted: Mutex::new(None),
+            fault: Mutex::new(None),
             out_of_bytes: AtomicBool::new(false),
             panicked: Mutex::new(None),
             gathered: Mutex::new((Found::new(), M::Tally::default(), false)),
@@ -288,6 +293,10 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
                 let together = job.blocks > ALONE && !helpers.is_empty();
                 *self.job.write().expect("no panic") = job.clone();
                 self.in_phase(EXPAND, together, worker);
+                if let Some(fault) = *self.fault.lock().expect("no panic") {
+                    led.failed = Some(CheckpointError::Unexplorable(Unexplorable::Fault(fault)));
+                    return End::Interrupted;
+                }
                 if let Some((_, kind)) = *self.exhausted.lock().expect("no panic") {
                     return End::PoolExhausted(kind);
                 }
@@ -511,6 +520,10 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
         }
         self.transitions.fetch_add(expander.found.transitions - before, Ordering::Relaxed);
         self.violated.fetch_or(expander.found.violated(), Ordering::Relaxed);
+        if expander.steps.fault.is_some() {
+            let mut all = self.fault.lock().expect("no panic");
+            *all = [*all, expander.steps.fault].into_iter().flatten().min();
+        }
         if expander.found.exhausted.is_some() {
             let mut all = self.exhausted.lock().expect("no panic");
             *all = [*all, expander.found.exhausted].into_iter().flatten().min();

@@ -194,10 +194,12 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
         // effect there, it will be followed.
+        if !still(b.kind, to, b.local) {
+            return false; // Nobody need ever be there as it is now.
+        }
         let there = steps.entry_of(Pair { shared: to, ..b }, asked);
         let there = steps.outcomes_of(there);
         others.len() == there.len()
-            && still(b.kind, to, b.local)
             && others.zip(there).all(|(here, there)| {
                 let (here_to, there_to) = (steps.patches[here], steps.patches[there]);
                 !there_to.changed
@@ -211,9 +213,11 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
                 return true;
             }
             let to = steps.outcomes[other].choice.shared;
+            if !still(a.kind, to, a.local) {
+                return false;
+            }
             let there = steps.entry_of(Pair { shared: to, ..a }, asked);
-            still(a.kind, to, a.local)
-                && still(a.kind, to, local_after)
+            still(a.kind, to, local_after)
                 && steps.outcomes_of(there).any(|after| {
                     let patch = &steps.patches[after];
                     let effect = steps.outcomes[after].choice.effect;

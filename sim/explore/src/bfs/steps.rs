@@ -8,7 +8,8 @@ use super::packed::{Layout, Packed};
 use crate::ask::Monitor;
 use crate::system::successor::remembered;
 use crate::system::{
-    Choice, Effect, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, fits,
+    Choice, Effect, Fault, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, Wrong, fits,
+    ways,
 };
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
@@ -36,7 +37,7 @@ pub struct Pair {
 
 impl Pair {
     /// The step of such a process with this outcome.
-    pub fn step<Label: Copy>(&self, outcome: &Outcome<Label>) -> Step<Label> {
+    pub fn step<Label: Clone>(&self, outcome: &Outcome<Label>) -> Step<Label> {
         let Outcome { choice, local_after, .. } = outcome;
         Step::of(self.kind, (self.shared, self.local), choice, *local_after)
     }
@@ -169,6 +170,8 @@ pub struct Steps<Label, const W: usize> {
     pub outcomes: Vec<Outcome<Label>>,
     /// Some step was a way out.
     pub way_outs: bool,
+    /// The system has broken a promise.
+    pub fault: Option<Fault>,
     scratch: Vec<Choice<Label>>,
 }
 
@@ -181,12 +184,17 @@ pub struct Row {
     kind_shift: u32,
 }
 
-impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
-    /// An empty table for processes of these kinds. `kept`: see [`crate::Options::steps_kept`]; a
+impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
+    /// An empty table for processes of these kinds, each with what is dormant. `kept`: see [`crate::Options::steps_kept`]; a
     /// table of all values is used only where it is 0.
-    pub fn new(layout: &Layout, kinds: impl Iterator<Item = Kind>, kept: usize) -> Self {
-        let kinds = kinds.map(|kind| u32::from(kind.0) + 1).max().unwrap_or(0);
-        let kind_bits = kinds.next_power_of_two().trailing_zeros();
+    pub fn new(
+        layout: &Layout,
+        kinds: impl Iterator<Item = (Kind, Option<Local>)>,
+        kept: usize,
+    ) -> Self {
+        let kinds: Vec<_> = kinds.collect();
+        let numbers = kinds.iter().map(|(kind, _)| u32::from(kind.0) + 1).max().unwrap_or(0);
+        let kind_bits = numbers.next_power_of_two().trailing_zeros();
         let bits = kind_bits + layout.shared_bits + layout.local_bits;
         let dense = bits <= DENSE_BITS && kept == 0;
         let most = if kept == 0 { MOST } else { kept };
@@ -198,11 +206,18 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         };
         let none = More { first: 0, outcomes: 0, helper: NONE };
         let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
-        // Who was not started yet can do nothing: the system need not be asked.
-        entries
-            .iter_mut()
-            .step_by(1 << layout.local_bits.min(DENSE_BITS))
-            .for_each(|dormant| dormant.word = 0);
+        // Who was not started yet can do nothing: the system is not asked.
+        if dense {
+            let of_shared = 1 << (kind_bits + layout.local_bits);
+            for (kind, dormant) in &kinds {
+                let Some(dormant) = dormant.filter(|d| fits(u128::from(*d), layout.local_bits))
+                else {
+                    continue;
+                };
+                let first = usize::from(kind.0) << layout.local_bits | dormant as usize;
+                entries.iter_mut().skip(first).step_by(of_shared).for_each(|entry| entry.word = 0);
+            }
+        }
         Self {
             index,
             entries,
@@ -212,6 +227,7 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             patches: Vec::new(),
             outcomes: Vec::new(),
             way_outs: false,
+            fault: None,
             scratch: Vec::new(),
         }
     }
@@ -378,18 +394,24 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         (system, layout, monitor): (&S, &Layout, &M),
     ) -> u32 {
         let Pair { kind, shared, local } = pair;
-        self.scratch.clear();
-        system.step(kind, shared, local, &mut self.scratch);
+        let kept_to = ways(system, (kind, shared, local), &mut self.scratch);
+        if kept_to.is_err() {
+            self.scratch.clear();
+        }
+        self.broken(kept_to);
         let first = self.outcomes.len() as u32;
         let (mut running, mut special) = (false, false);
-        for choice in &self.scratch {
-            check(choice, shared, layout);
+        for choice in std::mem::take(&mut self.scratch) {
             running |= choice.way_out == WayOut::Ordinary;
             self.way_outs |= choice.way_out != WayOut::Ordinary;
             let changed = shared != choice.shared;
             let local_after = remembered(system, kind, (shared, choice.shared), choice.local);
-            assert!(fits(u128::from(local_after), layout.local_bits));
-            let step = Step::of(kind, (shared, local), choice, local_after);
+            if !fits(u128::from(local_after), layout.local_bits) {
+                let wrong = Wrong::Remembered(local_after);
+                self.broken(Err(Fault { kind, shared, local, wrong }));
+                break;
+            }
+            let step = Step::of(kind, (shared, local), &choice, local_after);
             let violated = monitor.step_violates(&step);
             special |= choice.effect != Effect::None || violated != 0;
             self.patches.push(Patch {
@@ -397,10 +419,14 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
                 local: local ^ local_after,
                 changed,
             });
-            self.outcomes.push(Outcome { choice: *choice, local_after, violated, taken: 0 });
+            self.outcomes.push(Outcome { choice, local_after, violated, taken: 0 });
         }
-        let outcomes = self.outcomes.len() as u32 - first;
-        assert!(u64::from(outcomes) <= MOST_OUTCOMES, "a process with {outcomes} ways to step");
+        let mut outcomes = self.outcomes.len() as u32 - first;
+        if u64::from(outcomes) > MOST_OUTCOMES {
+            let wrong = Wrong::Ways(outcomes as usize, MOST_OUTCOMES as usize);
+            self.broken(Err(Fault { kind, shared, local, wrong }));
+            outcomes = 0;
+        }
         let blocked = !running && !system.returned(kind, local);
         let changes = self.patches[first as usize..].iter().any(|patch| patch.changed);
         let word = match (special, outcomes, changes) {
@@ -436,6 +462,11 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
         }
     }
 
+    /// Notes a promise that was broken: of all that are met, the least.
+    pub fn broken(&mut self, kept_to: Result<(), Fault>) {
+        self.fault = [self.fault, kept_to.err()].into_iter().flatten().min();
+    }
+
     fn grow(&mut self) {
         let Index::Hashed { table, pairs } = &self.index else { return };
         let mask = table.len() * 2 - 1;
@@ -453,18 +484,6 @@ impl<Label: Copy + Eq + std::fmt::Debug, const W: usize> Steps<Label, W> {
             *table = new;
         }
     }
-}
-
-/// What a step promises.
-fn check<Label: std::fmt::Debug>(choice: &Choice<Label>, shared: Shared, layout: &Layout) {
-    assert!(fits(choice.shared, layout.shared_bits), "shared state out of its bits");
-    assert!(fits(u128::from(choice.local), layout.local_bits), "local state out of its bits");
-    assert_eq!(
-        (shared ^ choice.shared) & !choice.footprint.writes,
-        0,
-        "a step changed bits that it did not declare: {:?}",
-        choice.label
-    );
 }
 
 /// A hash of one word of which the low bits can be used.

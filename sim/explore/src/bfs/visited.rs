@@ -10,90 +10,14 @@
 //!   it twice for a moment.
 
 use super::packed::{Packed, Spare};
+use super::slots::{HUGE, Slots};
 use crate::ask::{Budget, Full};
-
-/// Bytes of a huge page: what the table of a shard is a multiple of, once it is as large.
-const HUGE: usize = 2 << 20;
 
 /// States of a piece of the list.
 const PIECE: usize = 1 << 10;
 
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
-
-/// Slots, empty where they are zero.
-enum Slots<const W: usize> {
-    Heap(Vec<[u64; W]>),
-    Mapped(memmap2::MmapMut),
-}
-
-impl<const W: usize> Slots<W> {
-    fn new(len: usize) -> Result<Self, Full> {
-        let bytes = len * size_of::<[u64; W]>();
-        if bytes < HUGE {
-            let mut slots = Vec::new();
-            slots.try_reserve_exact(len).map_err(|_| Full::Bytes)?;
-            slots.resize(len, [0; W]);
-            return Ok(Self::Heap(slots));
-        }
-        let map = memmap2::MmapMut::map_anon(bytes).map_err(|_| Full::Bytes)?;
-        #[cfg(target_os = "linux")]
-        {
-            // A kernel without huge pages has small ones.
-            let _ = map.advise(memmap2::Advice::HugePage);
-        }
-        Ok(Self::Mapped(map))
-    }
-
-    /// Whether [`Slots::extend`] needs no second table for a moment.
-    fn extends_in_place(&self) -> bool {
-        cfg!(target_os = "linux") && matches!(self, Self::Mapped(_))
-    }
-
-    /// As many slots, the first of them as they are, the others empty; on an error, what there was.
-    fn extend(&mut self, len: usize) -> Result<(), Full> {
-        let bytes = len * size_of::<[u64; W]>();
-        match self {
-            Self::Heap(slots) if bytes < HUGE => {
-                slots.try_reserve_exact(len - slots.len()).map_err(|_| Full::Bytes)?;
-                slots.resize(len, [0; W]);
-            }
-            #[cfg(target_os = "linux")]
-            Self::Mapped(map) => {
-                let options = memmap2::RemapOptions::new().may_move(true);
-                // SAFETY: the mapping is of no file that could be too short, and nobody refers to it.
-                #[allow(
-                    unsafe_code,
-                    reason = "unsafe for mappings of files, of which this is none"
-                )]
-                unsafe {
-                    map.remap(bytes, options).map_err(|_| Full::Bytes)?;
-                }
-            }
-            _ => {
-                let mut new = Self::new(len)?;
-                let old = self.get();
-                new.get_mut()[..old.len()].copy_from_slice(old);
-                *self = new;
-            }
-        }
-        Ok(())
-    }
-
-    fn get(&self) -> &[[u64; W]] {
-        match self {
-            Self::Heap(slots) => slots,
-            Self::Mapped(map) => bytemuck::cast_slice(map),
-        }
-    }
-
-    fn get_mut(&mut self) -> &mut [[u64; W]] {
-        match self {
-            Self::Heap(slots) => slots,
-            Self::Mapped(map) => bytemuck::cast_slice_mut(map),
-        }
-    }
-}
 
 /// One of the parts of the visited set: a table of states, and a list of them in the order found.
 pub struct Shard<const W: usize> {
@@ -186,6 +110,7 @@ impl<const W: usize> Shard<W> {
     }
 
     /// The state alone.
+    #[cfg(feature = "checkpoint")]
     pub fn without_sleep_set(&self, stored: &Packed<W>) -> Packed<W> {
         self.spare.split(*stored).0
     }
@@ -303,7 +228,10 @@ impl<const W: usize> Shard<W> {
         budget.take(more + beside)?;
         let extended = self.slots.extend(len);
         budget.give(beside);
-        extended.inspect_err(|_| budget.give(more))?;
+        if extended.is_err() {
+            budget.give(more);
+            return Err(Full::Bytes);
+        }
         let slots = self.slots.get_mut();
         // A few do not move up: they stood far from where they belong, or came round the end.
         let mut aside = Vec::new();

@@ -100,7 +100,7 @@ pub fn explore_directed<S: System, M: Monitor<S::Label>>(
                 noted: 0,
                 clock: &clock,
             };
-            let mut turn = search.run(monitor, rest);
+            let mut turn = search.run(monitor, rest)?;
             rest = turn.violations.iter().fold(rest, |rest, found| rest & !(1 << found.property));
             if let Some(mut before) = whole.take() {
                 let end = turn.end;
@@ -192,10 +192,11 @@ impl<S: System> Search<'_, '_, S> {
         mut self,
         monitor: &M,
         wanted: u64,
-    ) -> Exploration<S::Label, M::Tally> {
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
         let initially = self.states.initially(monitor) & wanted;
         self.violated = initially;
         let end = self.search(monitor, wanted);
+        self.states.space.kept_to()?;
         self.take_note();
         let first = self.first.iter().zip(0..);
         let later = first.filter_map(|(first, property)| {
@@ -206,7 +207,7 @@ impl<S: System> Search<'_, '_, S> {
         });
         let violations = violations(monitor, initially, later);
         let transitions = taken(&self.states.space.choices).map(|(.., times)| times).sum();
-        Exploration {
+        Ok(Exploration {
             method: METHOD,
             end,
             states: self.states.store.len(),
@@ -223,7 +224,7 @@ impl<S: System> Search<'_, '_, S> {
             bytes: self.states.store.budget.peak(),
             tally: tally(monitor, &self.states.space.choices),
             own: Own::Directed { expanded: self.expanded },
-        }
+        })
     }
 
     fn search<M: Monitor<S::Label>>(&mut self, monitor: &M, wanted: u64) -> End {

@@ -65,7 +65,7 @@ pub fn explore_counted<S: System, M: Monitor<S::Label>>(
     options: &Options<'_>,
 ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
     let initial = check(system, monitor, Asks::Counts)?;
-    Ok(Search::new(system, &initial, options).run(monitor, options))
+    Search::new(system, &initial, options).run(monitor, options)
 }
 
 /// What it can say: as much as the search of the product.
@@ -128,9 +128,10 @@ impl<'s, S: System> Search<'s, S> {
         mut self,
         monitor: &M,
         options: &Options<'_>,
-    ) -> Exploration<S::Label, M::Tally> {
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
         let initially = self.states.initially(monitor);
         let end = self.levels(monitor, initially, options);
+        self.states.space.kept_to()?;
         self.take_note();
         let tally = tally(monitor, &self.states.space.choices);
         let way_outs =
@@ -147,7 +148,7 @@ impl<'s, S: System> Search<'s, S> {
             End::Complete => stuck::find(&mut self.states, &self.blocked, way_outs),
             _ => stuck::Found::default(),
         };
-        Exploration {
+        Ok(Exploration {
             method: METHOD,
             end,
             states: self.states.store.len(),
@@ -164,7 +165,7 @@ impl<'s, S: System> Search<'s, S> {
             bytes: self.states.store.budget.peak(),
             tally,
             own: Own::Counted { locals: self.states.space.locals() },
-        }
+        })
     }
 
     /// Expands level after level; returns how that ended.

@@ -17,8 +17,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use foldhash::fast::FixedState;
 
 use crate::ask::{Budget, Clock, End, Monitor, Progress, table};
-use crate::system::successor::{remembered, woken};
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut};
+use crate::system::successor::{is_dormant, remembered, woken};
+use crate::system::{Choice, Effect, Kind, Local, Queue, Shared, Step, System, WayOut};
 
 /// Bits of the shared state, queues and pools of dormant processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -264,7 +264,8 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
         if number == fresh {
             // So whoever comes to be dormant one step from here reads the pool: enough, because two
             // that do commute.
-            let passive = if local == DORMANT { Things::pool(kind) } else { Things::NOTHING };
+            let dormant = is_dormant(self.system, kind, local);
+            let passive = if dormant { Things::pool(kind) } else { Things::NOTHING };
             self.known.push(Known {
                 who: (kind, local),
                 steps: Vec::new(),
@@ -292,7 +293,7 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
         }
         let (kind, local) = self.known[number].who;
         let mut choices = Vec::new();
-        if local != DORMANT {
+        if !is_dormant(self.system, kind, local) {
             self.system.step(kind, shared, local, &mut choices);
         }
         let reads = choices.iter().fold(0, |reads, choice| reads | choice.footprint.reads);
@@ -312,7 +313,8 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
         steps: &mut Steps<S::Label>,
     ) {
         let (kind, local_before) = self.known[number].who;
-        let Choice { shared: after, effect, way_out, label, footprint, .. } = *choice;
+        let Choice { shared: after, effect, way_out, footprint, .. } = *choice;
+        let label = choice.label.clone();
         let before = steps.shared;
         let local = remembered(self.system, kind, (before, after), choice.local);
         let step = Step::of(kind, (before, local_before), choice, local);
@@ -347,7 +349,7 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
     fn interfere(&mut self, shared: Shared, taken: Move, number: usize) {
         self.asked += 1;
         let (kind, local) = self.known[number].who;
-        if local == DORMANT {
+        if is_dormant(self.system, kind, local) {
             self.pair(taken.after, number);
             if let Effect::Spawn(started, to) = taken.effect
                 && started == kind

@@ -59,7 +59,8 @@ use crate::ask::{
 };
 use crate::collections::bits::Mask;
 use crate::collections::bits::flag;
-use crate::system::{DORMANT, System};
+use crate::system::System;
+use crate::system::successor::is_at_rest;
 
 /// Most questions that the pass before the search asks, each of what one step does to one process.
 pub const PASS: u64 = 100_000_000;
@@ -135,7 +136,7 @@ pub fn explore_reduced<S: System, M: Monitor<S::Label>>(
         level: 0..0,
         last: 0,
     };
-    Ok(search.run(monitor, cut, options))
+    search.run(monitor, cut, options)
 }
 
 /// Groups of a state.
@@ -179,8 +180,9 @@ impl<S: System> Search<'_, S> {
         monitor: &M,
         cut: Option<End>,
         options: &Options<'_>,
-    ) -> Exploration<S::Label, M::Tally> {
+    ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
         let end = cut.unwrap_or_else(|| self.levels(monitor, options));
+        self.states.space.kept_to()?;
         self.take_note();
         let violated = (0..64).filter_map(|p| self.first[p as usize].map(|first| (p, first)));
         let violations = violated
@@ -191,8 +193,7 @@ impl<S: System> Search<'_, S> {
             .collect();
         let deadlock = self.deadlock.map(|record| {
             let (trace, end) = self.states.trace_to(record);
-            let waits =
-                |(kind, local)| local != DORMANT && !self.states.space.system.returned(kind, local);
+            let waits = |(kind, local)| !is_at_rest(self.states.space.system, kind, local);
             let process = end.processes.iter().position(|process| waits(*process));
             let process = process.expect("somebody has not returned");
             (end.processes[process].0, Stuck { process, trace, states: self.deadlocks })
@@ -202,7 +203,7 @@ impl<S: System> Search<'_, S> {
             sleep: Sleep::ForEver,
             stuck: stuck.clone(),
         });
-        Exploration {
+        Ok(Exploration {
             method: method(options.symmetry),
             end,
             states: self.states.store.len(),
@@ -219,7 +220,7 @@ impl<S: System> Search<'_, S> {
             bytes: self.states.store.budget.peak(),
             tally: tally(monitor, &self.states.space.choices),
             own: Own::Reduced { in_part: self.reduced, informed: self.feet.is_some() },
-        }
+        })
     }
 
     fn levels<M: Monitor<S::Label>>(&mut self, monitor: &M, options: &Options<'_>) -> End {

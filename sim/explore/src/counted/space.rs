@@ -12,9 +12,10 @@ use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint
 use super::store::NONE;
 use crate::ask::{CountOnly, Monitor, table};
 use crate::collections::bits::set_flag;
-use crate::system::successor::{remembered, woken};
+use crate::system::successor::{is_at_rest, is_dormant, remembered, woken};
 use crate::system::{
-    Census, Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut, fits,
+    Census, Choice, Effect, Fault, Kind, Local, Queue, Shared, Step, System, WayOut, Wrong, fits,
+    ways,
 };
 
 /// What a step does to others, in numbers.
@@ -81,6 +82,8 @@ pub(crate) struct Space<'s, S: System> {
     wakes: Vec<Vec<Option<u32>>>,
     hasher: FixedState,
     scratch: Vec<Choice<S::Label>>,
+    /// The first promise that the system has broken: then every expansion ends the search.
+    fault: Option<Fault>,
     others: Vec<Group>,
     after: Vec<Group>,
 }
@@ -104,6 +107,7 @@ impl<'s, S: System> Space<'s, S> {
             wakes: Vec::new(),
             hasher: FixedState::with_seed(0),
             scratch: Vec::new(),
+            fault: None,
             others: Vec::new(),
             after: Vec::new(),
         }
@@ -134,7 +138,6 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     pub fn shared(&mut self, shared: Shared) -> u32 {
-        debug_assert!(fits(shared, self.system.shared_bits()), "shared state out of its bits");
         self.shared.number(shared).0
     }
 
@@ -143,13 +146,9 @@ impl<'s, S: System> Space<'s, S> {
     }
 
     pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
-        debug_assert!(
-            fits(u128::from(local), self.system.local_bits()),
-            "local state out of its bits"
-        );
         let number = self.locals.number((kind, local, class)).0;
         if number as usize == self.rests.len() {
-            self.rests.push(local == DORMANT || self.system.returned(kind, local));
+            self.rests.push(is_at_rest(self.system, kind, local));
         }
         number
     }
@@ -243,7 +242,7 @@ impl<'s, S: System> Space<'s, S> {
     ///
     /// # Errors
     /// The kind of which a dormant process was wanted and none was left. The other successors are
-    /// appended all the same.
+    /// appended all the same. Some kind, too, once there is a [`fault`](Self::fault).
     pub fn expand<M: Monitor<S::Label>>(
         &mut self,
         parent: u32,
@@ -261,7 +260,7 @@ impl<'s, S: System> Space<'s, S> {
             }
             exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
         }
-        exhausted
+        self.unless_at_fault(exhausted)
     }
 
     /// Appends the successors by steps of one group's processes.
@@ -277,7 +276,17 @@ impl<'s, S: System> Space<'s, S> {
         batch: &mut Batch,
     ) -> Result<(), Kind> {
         let steps = self.steps(state.shared, state.groups[actor].local, monitor);
-        self.apply(parent, state, actor, steps, batch)
+        let exhausted = self.apply(parent, state, actor, steps, batch);
+        self.unless_at_fault(exhausted)
+    }
+
+    /// Whether the system has kept its promises so far.
+    pub fn kept_to(&self) -> Result<(), Fault> {
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    fn unless_at_fault(&self, exhausted: Result<(), Kind>) -> Result<(), Kind> {
+        self.fault.map_or(exhausted, |fault| Err(fault.kind))
     }
 
     fn apply(
@@ -359,10 +368,10 @@ impl<'s, S: System> Space<'s, S> {
                     }
                 }
                 Act::Spawn(kind, started) => {
-                    let dormant = others
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, other)| self.local_value(other.local) == (kind, DORMANT));
+                    let dormant = others.iter().enumerate().filter(|(_, other)| {
+                        let (of, local) = self.local_value(other.local);
+                        of == kind && is_dormant(self.system, kind, local)
+                    });
                     // The first process of them.
                     match dormant.map(|(j, other)| (self.class(other.local), j)).min() {
                         Some((class, j)) => {
@@ -444,8 +453,10 @@ impl<'s, S: System> Space<'s, S> {
         let shared_before = self.shared_value(shared);
         let mut choices = std::mem::take(&mut self.scratch);
         choices.clear();
-        if local_before != DORMANT {
-            self.system.step(kind, shared_before, local_before, &mut choices);
+        if !is_dormant(self.system, kind, local_before)
+            && let Err(fault) = ways(self.system, (kind, shared_before, local_before), &mut choices)
+        {
+            self.fault.get_or_insert(fault);
         }
         let first = self.choices.len() as u32;
         for choice in &choices {
@@ -466,12 +477,6 @@ impl<'s, S: System> Space<'s, S> {
     ) {
         let shared_before = self.shared_value(before);
         let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
-        debug_assert_eq!(
-            (shared_before ^ choice.shared) & !choice.footprint.writes,
-            0,
-            "a step changed bits that it did not declare: {:?}",
-            choice.label
-        );
         let shared = self.shared(choice.shared);
         let mut local = self.local(kind, choice.local, class);
         let mut change = NONE;
@@ -509,6 +514,10 @@ impl<'s, S: System> Space<'s, S> {
         let (before, after) = self.changes[change as usize];
         let (before, after) = (self.shared_value(before), self.shared_value(after));
         let seen = remembered(self.system, kind, (before, after), value);
+        if !fits(u128::from(seen), self.system.local_bits()) {
+            let wrong = Wrong::Remembered(seen);
+            self.fault.get_or_insert(Fault { kind, shared: before, local: value, wrong });
+        }
         self.local(kind, seen, self.class(local))
     }
 
@@ -566,6 +575,10 @@ impl<'s, S: System> Space<'s, S> {
         let woken = known.unwrap_or_else(|| {
             let (kind, value) = self.local_value(local);
             let woken = woken(self.system, kind, value, queue);
+            if let Some(woken) = woken.filter(|w| !fits(u128::from(*w), self.system.local_bits())) {
+                let (shared, wrong) = (0, Wrong::Woken { queue, woken });
+                self.fault.get_or_insert(Fault { kind, shared, local: value, wrong });
+            }
             let class = self.class(local);
             let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
             let row = &mut self.wakes[row];

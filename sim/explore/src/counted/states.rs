@@ -92,11 +92,11 @@ impl<'s, S: System> States<'s, S> {
         monitor: &M,
     ) -> Vec<TraceStep<S::Label>> {
         let (mut trace, before) = self.trace_to(before);
-        let step = self.space.choices[choice as usize].step;
+        let step = &self.space.choices[choice as usize].step;
         let mut last = None;
         let _ = concrete::transitions(self.space.system, &before, |taken| {
             let violated = || violated_by_counts(monitor, &taken.step, taken.before, taken.after);
-            if taken.step == step && violated() >> property & 1 != 0 {
+            if taken.step == *step && violated() >> property & 1 != 0 {
                 last = Some(taken.as_trace_step());
                 return ControlFlow::Break(());
             }

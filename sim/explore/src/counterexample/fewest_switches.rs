@@ -84,7 +84,7 @@ pub fn fewest_switches<S: System>(
                     && best.as_ref().is_none_or(|(least, ..)| switches < *least)
                     && wanted(t)
                 {
-                    best = Some((switches, at, step));
+                    best = Some((switches, at, step.clone()));
                 }
                 if best.is_some() || seen.contains(t.after) {
                     return ControlFlow::Continue(());
@@ -127,14 +127,14 @@ pub fn fewest_switches<S: System>(
     }
 }
 
-fn path<Label: Copy>(
+fn path<Label: Clone>(
     nodes: &[Node<Label>],
     mut at: usize,
     last: TraceStep<Label>,
 ) -> Vec<TraceStep<Label>> {
     let mut trace = vec![last];
-    while let Some(step) = nodes[at].step {
-        trace.push(step);
+    while let Some(step) = &nodes[at].step {
+        trace.push(step.clone());
         at = nodes[at].parent;
     }
     trace.reverse();

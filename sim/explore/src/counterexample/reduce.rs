@@ -81,21 +81,21 @@ pub(crate) fn take<S: System>(
     let mut options = Vec::new();
     let _ = product.successors(now, &mut Vec::new(), |t| {
         if t.actor == actor {
-            options.push((t.ordinal, t.label));
+            options.push((t.ordinal, t.label.clone()));
         }
         ControlFlow::Continue(())
     });
     let nearest = |like: &TraceStep<S::Label>| {
-        let same = options.iter().find(|o| **o == (like.ordinal, like.label));
+        let same = options.iter().find(|o| o.0 == like.ordinal && o.1 == like.label);
         let label = || options.iter().find(|o| o.1 == like.label);
         let ordinal = || options.iter().find(|o| o.0 == like.ordinal);
-        same.or_else(label).or_else(ordinal).copied()
+        same.or_else(label).or_else(ordinal)
     };
-    let (ordinal, label) = like.and_then(nearest).or_else(|| options.first().copied())?;
+    let (ordinal, _) = *like.and_then(nearest).or_else(|| options.first())?;
     let mut found = None;
     let _ = product.successors(now, &mut Vec::new(), |t| {
         if t.actor == actor && t.ordinal == ordinal {
-            found = Some((TraceStep { actor, ordinal, label }, *t.after, wanted(t)));
+            found = Some((t.as_trace_step(), *t.after, wanted(t)));
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -48,8 +48,10 @@ pub fn avoiding<S: System>(
         for actor in (0..product.processes()).filter(|actor| *actor != trace[other].actor) {
             // Its next step, taken before `other`.
             let was_at = (other + 1..trace.len()).find(|at| trace[*at].actor == actor);
-            let step =
-                was_at.map_or(TraceStep { actor, ordinal: 0, label: last.label }, |at| trace[at]);
+            let step = was_at
+                .map_or(TraceStep { actor, ordinal: 0, label: last.label.clone() }, |at| {
+                    trace[at].clone()
+                });
             let mut schedule = trace.to_vec();
             if let Some(at) = was_at {
                 schedule.remove(at);
@@ -90,7 +92,7 @@ fn avoids<S: System>(
     if followed.reached {
         return None;
     }
-    let moved = followed.trace[followed.took[place]?];
+    let moved = followed.trace[followed.took[place]?].clone();
     let ended = to_the_end(product, followed, victim, wanted)?;
     (!ended.reached).then_some((moved, ended.trace))
 }

@@ -37,7 +37,7 @@ pub(crate) fn shorten<S: System, M: Monitor<S::Label>>(
                     met += usize::from(step.actor == actor);
                     step.actor != actor || met <= keep || *at == last
                 })
-                .map(|(_, step)| *step)
+                .map(|(_, step)| step.clone())
                 .collect();
             if violates(&without) {
                 trace = without;

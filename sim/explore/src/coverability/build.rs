@@ -3,15 +3,15 @@
 use super::family::{Family, MAX_SLOTS};
 use super::question::{Bounds, Question, Undecided};
 use super::table::{
-    BLOCKS, Control, EXHAUSTED, GONE, Inner, Letter, MOST_LETTERS, NO_SLOT, NONE, Rule, Table, Tag,
-    UNKNOWN,
+    BLOCKS, Control, EXHAUSTED, GONE, Inner, Letter, MOST_LETTERS, NO_SLOT, NONE, NOT_HERE, Rule,
+    Table, Tag, UNKNOWN,
 };
 use super::views::Views;
 use crate::ask::Monitor;
 use crate::collections::bits::GrowingSet;
 use crate::collections::interner::Interner;
-use crate::system::successor::{remembered, woken};
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System};
+use crate::system::successor::{is_dormant, remembered, woken};
+use crate::system::{Choice, Effect, Kind, Local, Queue, Shared, Step, System};
 
 /// What happens to letters that a step does not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,12 +138,12 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         let family = self.family;
         let shared = self.shared_number(family.shared);
         for crowd in &family.crowds {
-            if crowd.local != DORMANT {
+            if !self.is_dormant(crowd.kind, crowd.local) {
                 let letter = self.anonymous_letter(crowd.kind, crowd.local);
                 self.table.initial.add(letter);
             }
         }
-        let mut slots = [DORMANT; MAX_SLOTS];
+        let mut slots = [NOT_HERE; MAX_SLOTS];
         for (to, (kind, local)) in slots.iter_mut().zip(&family.slots) {
             *to = family.system.anonymous(*kind, *local);
         }
@@ -153,13 +153,13 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         let crowds = family.crowds.iter().map(|c| (NO_SLOT, c.kind, c.local));
         let singles = family.slots.iter().enumerate().map(|(i, (k, l))| (i as u8, *k, *l));
         for (slot, kind, local) in crowds.chain(singles) {
-            let tagged = local != DORMANT && !family.is_forgetful(kind);
+            let tagged = !self.is_dormant(kind, local) && !family.is_forgetful(kind);
             if !tagged || matches!(self.scope, Scope::Anonymous) {
                 continue;
             }
             let mut slots = slots;
             if slot != NO_SLOT {
-                slots[usize::from(slot)] = DORMANT;
+                slots[usize::from(slot)] = NOT_HERE;
             }
             self.initial_control(Control { shared, tag: Tag { kind, slot, local }, slots });
         }
@@ -233,14 +233,14 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     }
 
     fn letter(&mut self, kind: Kind, local: Local) -> Letter {
-        debug_assert_ne!(local, DORMANT);
+        debug_assert!(!self.is_dormant(kind, local));
         // More than fit is noticed in `fill`.
         self.table.letters.number((kind, local)).0.min(u32::from(BLOCKS) - 1) as Letter
     }
 
     /// The letter of a process without its history; [`NONE`] of a dormant one.
     fn anonymous_letter(&mut self, kind: Kind, local: Local) -> Letter {
-        if local == DORMANT {
+        if self.is_dormant(kind, local) {
             return NONE;
         }
         self.letter(kind, self.family.system.anonymous(kind, local))
@@ -291,8 +291,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     fn expand(&mut self, control: u32) {
         let here = control as usize;
         if !std::mem::replace(&mut self.filling[here].followed, true) {
-            self.steps(control, Actor::Tag);
-            for i in 0..self.family.slots.len() {
+            if self.table.controls[here].tag != Tag::NOBODY {
+                self.steps(control, Actor::Tag);
+            }
+            for i in self.others(control) {
                 self.steps(control, Actor::Slot(i));
             }
         }
@@ -352,13 +354,13 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         let mut local = self.seen_between(kind, key.before, key.after, local);
         let system = self.family.system;
         let mut image = GONE;
-        if local != DORMANT {
+        if !self.is_dormant(kind, local) {
             if let Some(woken) = key.woken.and_then(|queue| system.wake(kind, local, queue)) {
                 local = woken;
             }
             if key.nobody_on.is_some_and(|queue| system.wake(kind, local, queue).is_some()) {
                 image = BLOCKS;
-            } else if local != DORMANT {
+            } else if !self.is_dormant(kind, local) {
                 image = self.anonymous_letter(kind, local);
             }
         }
@@ -380,6 +382,16 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         number
     }
 
+    fn is_dormant(&self, kind: Kind, local: Local) -> bool {
+        is_dormant(self.family.system, kind, local)
+    }
+
+    /// The slots but that of the tagged process.
+    fn others(&self, control: u32) -> impl Iterator<Item = usize> + use<'b, 'a, S, M> {
+        let tagged = usize::from(self.table.controls[control as usize].tag.slot);
+        (0..self.family.slots.len()).filter(move |i| *i != tagged)
+    }
+
     fn slot_kind(&self, slot: usize) -> Kind {
         self.family.slots[slot].0
     }
@@ -392,7 +404,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             Actor::Slot(i) => (self.slot_kind(i), at.slots[i]),
             Actor::Letter(letter) => self.table.letters[usize::from(letter)],
         };
-        if local == DORMANT {
+        if self.is_dormant(kind, local) {
             return;
         }
         let mut choices = std::mem::take(&mut self.scratch);
@@ -445,9 +457,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     ) {
         let at = self.table.controls[control as usize];
         let mut next = Control { shared: after, ..at };
-        let tag = self.seen_between(at.tag.kind, at.shared, after, at.tag.local);
-        next.tag.local = tag;
-        for i in 0..self.family.slots.len() {
+        if at.tag != Tag::NOBODY {
+            next.tag.local = self.seen_between(at.tag.kind, at.shared, after, at.tag.local);
+        }
+        for i in self.others(control) {
             let kind = self.slot_kind(i);
             let local = self.seen_between(kind, at.shared, after, at.slots[i]);
             next.slots[i] = self.family.system.anonymous(kind, local);
@@ -476,7 +489,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 if let Some(woken) = self.wake_tag(&next, actor, queue) {
                     next.tag.local = woken;
                 }
-                for i in 0..self.family.slots.len() {
+                for i in self.others(control) {
                     if let Some(woken) = self.wake_slot(&next, actor, i, queue) {
                         next.slots[i] = woken;
                     }
@@ -507,7 +520,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             let tag = Tag { local: woken, ..next.tag };
             self.rule(control, actor, Control { tag, ..next }, key, [taken, NONE], [put, NONE]);
         }
-        for i in 0..self.family.slots.len() {
+        for i in self.others(control) {
             if let Some(woken) = self.wake_slot(&next, actor, i, queue) {
                 sleeper = true;
                 let mut next = next;
@@ -547,7 +560,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             actor != Actor::Slot(i)
                 && usize::from(next.tag.slot) != i
                 && self.slot_kind(i) == spawned
-                && next.slots[i] == DORMANT
+                && self.is_dormant(spawned, next.slots[i])
         });
         if !crowd && free.is_none() {
             return self.note(control, actor, 1 << EXHAUSTED);
@@ -571,6 +584,9 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             let slot = if crowd { NO_SLOT } else { free.expect("there is one") as u8 };
             let mut moves = next;
             moves.tag = Tag { kind: spawned, slot, local };
+            if !crowd {
+                moves.slots[usize::from(slot)] = NOT_HERE;
+            }
             let mut old = NONE;
             if next.tag.slot == NO_SLOT {
                 old = self.anonymous_letter(kind, own);
@@ -583,7 +599,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
 
     fn wake_tag(&self, next: &Control, actor: Actor, queue: Queue) -> Option<Local> {
         let Tag { kind, local, .. } = next.tag;
-        if actor == Actor::Tag { None } else { woken(self.family.system, kind, local, queue) }
+        if actor == Actor::Tag || next.tag == Tag::NOBODY {
+            return None;
+        }
+        woken(self.family.system, kind, local, queue)
     }
 
     fn wake_slot(&self, next: &Control, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
@@ -624,7 +643,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         // What follows the tagged process's end says nothing about it, and who else could violate a
         // property has been tagged from the beginning in another run; beside one who never steps, if
         // nobody ever is. That one must not end by the steps of others.
-        if next.tag.local == DORMANT && next.tag != Tag::NOBODY {
+        if next.tag != Tag::NOBODY && self.is_dormant(next.tag.kind, next.tag.local) {
             if actor != Actor::Tag && !self.family.forgetful.is_empty() {
                 self.note(control, actor, 1 << EXHAUSTED);
             }

@@ -3,7 +3,8 @@
 use super::family::Family;
 use crate::ask::{End, Monitor, Options, Unexplorable, violated_by};
 use crate::bfs::explore::explore;
-use crate::system::{DORMANT, Kind, MAX_PROCESSES, Product, System, TraceStep, replay};
+use crate::system::successor::is_dormant;
+use crate::system::{Kind, MAX_PROCESSES, Product, System, TraceStep, replay};
 
 /// What the members of a family do, from the smallest on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,5 +72,5 @@ pub fn smallest<S: System, M: Monitor<S::Label>>(
 
 /// Whether more processes of `kind` can be had.
 fn has_pool<S: System>(family: &Family<'_, S>, kind: Kind) -> bool {
-    family.crowds().iter().any(|c| c.kind == kind && c.local == DORMANT)
+    family.crowds().iter().any(|c| c.kind == kind && is_dormant(family.system(), kind, c.local))
 }

@@ -18,7 +18,7 @@
 use super::family::MAX_SLOTS;
 use crate::collections::bits::GrowingSet;
 use crate::collections::interner::Interner;
-use crate::system::{DORMANT, Kind, Local, Shared};
+use crate::system::{Kind, Local, Shared};
 
 /// A letter, by number.
 pub(crate) type Letter = u16;
@@ -47,12 +47,15 @@ pub(crate) struct Tag {
     pub local: Local,
 }
 
+/// What stands in a slot whose process is the tagged one.
+pub(crate) const NOT_HERE: Local = 0;
+
 /// The slot of the crowd.
 pub(crate) const NO_SLOT: u8 = u8::MAX;
 
 impl Tag {
     /// Nobody is tagged.
-    pub const NOBODY: Self = Self { kind: Kind(u8::MAX), slot: NO_SLOT, local: DORMANT };
+    pub const NOBODY: Self = Self { kind: Kind(u8::MAX), slot: NO_SLOT - 1, local: 0 };
 }
 
 /// A control state.
@@ -61,7 +64,7 @@ pub(crate) struct Control {
     /// Index into [`Table::shared`].
     pub shared: u32,
     pub tag: Tag,
-    /// The local states in the slots; [`DORMANT`] in that of the tagged process.
+    /// The local states in the slots; [`NOT_HERE`] in that of the tagged process.
     pub slots: [Local; MAX_SLOTS],
 }
 

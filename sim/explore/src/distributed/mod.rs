@@ -61,6 +61,9 @@ pub enum DistributedError {
     /// The system cannot be explored at all.
     #[error(transparent)]
     Unexplorable(#[from] Unexplorable),
+    /// The system breaks a promise, as [`Unexplorable::Fault`] says in words.
+    #[error("{0}")]
+    Fault(String),
     /// This is not the first process.
     #[error("the first process has the result")]
     Elsewhere,
@@ -88,6 +91,8 @@ struct Said {
     violated: u64,
     bytes: u64,
     exhausted: bool,
+    /// The system has broken a promise.
+    fault: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,7 +190,8 @@ where
         _ => run::<S, M, 8>(&frame, monitor, options, net),
     };
     let threads = options.threads.max(1);
-    found.map_err(|error| DistributedError::NoWorkers { threads, error })
+    let found = found.map_err(|error| DistributedError::NoWorkers { threads, error })?;
+    found.transpose().map_err(DistributedError::Fault)
 }
 
 fn run<S: System, M: Monitor<S::Label>, const W: usize>(
@@ -193,7 +199,7 @@ fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> std::io::Result<Option<Exploration<S::Label, M::Tally>>>
+) -> std::io::Result<Option<Result<Exploration<S::Label, M::Tally>, String>>>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
@@ -216,7 +222,9 @@ where
                 let builder = told.recv().ok()?;
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     let timely = Worker::new(Config::default(), builder(), Some(Instant::now()));
-                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
+                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed)
+                        .work()
+                        .transpose()
                 }));
                 outcome.unwrap_or_else(|panic| {
                     // Who waits for this worker waits no longer.
@@ -316,7 +324,7 @@ where
         }
     }
 
-    fn work(mut self) -> Option<Exploration<S::Label, M::Tally>> {
+    fn work(mut self) -> Result<Option<Exploration<S::Label, M::Tally>>, String> {
         let initial = self.frame.canonical::<W>(&self.frame.product.initial());
         if owner(&initial, self.peers) == self.me {
             self.store(&[initial]);
@@ -329,6 +337,9 @@ where
             all = self.agree(to);
             let next: u64 = all.iter().map(|said: &Said| said.next).sum();
             let deepest = level + u32::from(next > 0);
+            if let Some(fault) = all.iter().find_map(|said| said.fault.clone()) {
+                return Err(fault);
+            }
             if all.iter().any(|said| said.exhausted) {
                 // Which kind, the summaries say.
                 break (End::PoolExhausted(Kind(0)), None, deepest);
@@ -354,7 +365,7 @@ where
                 break (End::StatesLimit, Some(what), deepest);
             }
         };
-        self.conclude(end, because, depth)
+        Ok(self.conclude(end, because, depth))
     }
 
     /// Expands this worker's states of a level, and takes in what comes, unless somebody has to stop.
@@ -418,6 +429,7 @@ where
             violated: self.expander.found.violated(),
             bytes: self.budget.held(),
             exhausted: self.expander.found.exhausted.is_some(),
+            fault: self.expander.steps.fault.map(|fault| fault.to_string()),
         };
         self.comms.all_to_all(&said)
     }

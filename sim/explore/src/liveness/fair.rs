@@ -31,9 +31,8 @@ use foldhash::fast::FixedState;
 
 use super::lasso::{Comes, Lasso};
 use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
-use crate::system::{
-    Configuration, DORMANT, Effect, Product, System, TraceStep, Transition, WayOut,
-};
+use crate::system::successor::is_dormant;
+use crate::system::{Configuration, Effect, Product, System, TraceStep, Transition, WayOut};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +209,8 @@ impl<S: System> Graph<'_, S> {
                 }
                 // Choices that differ in whom they wake follow each other and are alike otherwise.
                 if matches!(transition.effect, Effect::WakeOne(_)) {
-                    let same = Some((transition.actor, transition.effect, transition.label));
+                    let same =
+                        Some((transition.actor, transition.effect, transition.label.clone()));
                     *chose_whom_to_wake |= last == same;
                     last = same;
                 }
@@ -240,7 +240,7 @@ impl<S: System> Graph<'_, S> {
         let product = &self.product;
         (0..product.processes()).any(|actor| {
             let (kind, local) = (product.kind(actor), configuration.locals[actor]);
-            if local == DORMANT {
+            if is_dormant(product.system, kind, local) {
                 return false;
             }
             let mut choices = Vec::new();
@@ -248,8 +248,9 @@ impl<S: System> Graph<'_, S> {
             choices.iter().any(|choice| {
                 let Effect::Spawn(spawned, _) = choice.effect else { return false };
                 let free = (0..product.processes()).any(|i| {
-                    let dormant = configuration.locals[i] == DORMANT;
-                    i != actor && dormant && product.kind(i) == spawned
+                    let local = configuration.locals[i];
+                    let dormant = is_dormant(product.system, spawned, local);
+                    i != actor && product.kind(i) == spawned && dormant
                 });
                 choice.way_out != WayOut::Killed && !free
             })

@@ -72,7 +72,7 @@ pub fn is_lasso<S: System>(system: &S, lasso: &Lasso<S::Label>, comes: Comes) ->
     };
     let (mut served, mut timing, mut calling) = look(&start);
     let (mut timed_out, mut kept) = (0_u32, true);
-    let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
+    let whole: Vec<TraceStep<S::Label>> = lasso.stem.iter().chain(&lasso.cycle).cloned().collect();
     let end = replay(&product, &whole, |number, taken| {
         if number >= lasso.stem.len() {
             let (free, could, still) = look(taken.after);

@@ -1,7 +1,8 @@
 //! A system whose processes start over for ever.
 
+use crate::system::successor::is_dormant;
 use crate::system::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 
 /// A system whose processes start over for ever: who has returned may begin again from where
@@ -22,7 +23,8 @@ impl<S: System> Restarting<'_, S> {
             return None;
         }
         let processes = self.system.initial().processes;
-        let first = processes.into_iter().find(|p| p.0 == kind && p.1 != DORMANT)?;
+        let first =
+            processes.into_iter().find(|p| p.0 == kind && !is_dormant(self.system, kind, p.1))?;
         Some(self.system.anonymous(kind, first.1))
     }
 }
@@ -81,6 +83,10 @@ impl<S: System> System for Restarting<'_, S> {
                 label: None,
             });
         }
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.system.dormant(kind)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {

@@ -101,7 +101,7 @@ fn transitions_of<S: System>(
     let from = (before.shared, &before.processes);
     alternatives(system, from, actor, ways, |ordinal, step, processes| {
         let after = &State { shared: step.after, processes: processes.clone() };
-        visit(&Transition { before, after, actor, ordinal, step: *step })
+        visit(&Transition { before, after, actor, ordinal, step: step.clone() })
     })
 }
 

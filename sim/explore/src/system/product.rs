@@ -3,10 +3,8 @@
 
 use std::ops::{ControlFlow, Deref};
 
-use super::interface::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut,
-};
-use super::successor::{Processes, alternatives};
+use super::interface::{Choice, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut};
+use super::successor::{Processes, alternatives, is_at_rest};
 
 /// Most processes in a product. (More callers of one kind are for the counted form.)
 pub const MAX_PROCESSES: usize = 16;
@@ -154,7 +152,7 @@ impl<'a, S: System> Product<'a, S> {
     /// Whether process `i` has nothing more to do.
     pub fn returned(&self, configuration: &Configuration, i: usize) -> bool {
         let local = configuration.locals[i];
-        local == DORMANT || self.system.returned(self.kinds[i], local)
+        is_at_rest(self.system, self.kinds[i], local)
     }
 
     /// Sorts the local states of the processes of each kind. Returns where each process went, so
@@ -214,7 +212,7 @@ impl<'a, S: System> Product<'a, S> {
         let from = (before.shared, &processes);
         alternatives(self.system, from, actor, scratch, |ordinal, step, after| {
             let after = &Configuration { shared: step.after, locals: after.locals };
-            visit(&Transition { before, after, actor, ordinal, step: *step })
+            visit(&Transition { before, after, actor, ordinal, step: step.clone() })
         })
     }
 }

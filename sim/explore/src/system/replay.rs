@@ -38,7 +38,7 @@ type Visit<'v, Label, State> = &'v mut dyn FnMut(&Transition<'_, Label, State>) 
 
 /// The same for any form of whole states: `transitions` calls its last argument with each transition of one
 /// process, until that says that it is enough.
-pub(super) fn replay_by<Label: Copy + PartialEq, State: Clone>(
+pub(super) fn replay_by<Label: Clone + PartialEq, State: Clone>(
     initial: State,
     trace: &[TraceStep<Label>],
     mut visit: impl FnMut(usize, &Transition<'_, Label, State>),
@@ -48,8 +48,8 @@ pub(super) fn replay_by<Label: Copy + PartialEq, State: Clone>(
     for (number, wanted) in trace.iter().enumerate() {
         let (mut possible, mut next) = (Vec::new(), None);
         transitions(&now, wanted.actor, &mut |taken| {
-            possible.push(taken.label);
-            if (taken.ordinal, taken.label) == (wanted.ordinal, wanted.label) {
+            possible.push(taken.label.clone());
+            if taken.ordinal == wanted.ordinal && taken.label == wanted.label {
                 visit(number, taken);
                 next = Some(taken.after.clone());
                 return ControlFlow::Break(());

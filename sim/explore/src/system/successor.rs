@@ -15,7 +15,7 @@
 
 use std::ops::ControlFlow;
 
-use super::interface::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System};
+use super::interface::{Choice, Effect, Kind, Local, Queue, Shared, System};
 use super::product::{PoolExhausted, Step};
 
 /// The processes of a whole state, in whichever form.
@@ -33,6 +33,18 @@ pub(crate) trait Processes: Clone {
     fn change(&mut self, i: usize, from: Local, to: Local);
 }
 
+/// Whether a process has not been started.
+#[inline]
+pub(crate) fn is_dormant<S: System>(system: &S, kind: Kind, local: Local) -> bool {
+    system.dormant(kind) == Some(local)
+}
+
+/// Whether nobody waits for such a process to run.
+#[inline]
+pub(crate) fn is_at_rest<S: System>(system: &S, kind: Kind, local: Local) -> bool {
+    is_dormant(system, kind, local) || system.returned(kind, local)
+}
+
 /// What a process has in mind once it has observed a change of the shared state.
 #[inline]
 pub(crate) fn remembered<S: System>(
@@ -41,7 +53,7 @@ pub(crate) fn remembered<S: System>(
     (before, after): (Shared, Shared),
     local: Local,
 ) -> Local {
-    if before == after || local == DORMANT {
+    if before == after || is_dormant(system, kind, local) {
         return local;
     }
     system.observe(kind, before, after, local)
@@ -55,7 +67,7 @@ pub(crate) fn woken<S: System>(
     local: Local,
     queue: Queue,
 ) -> Option<Local> {
-    if local == DORMANT { None } else { system.wake(kind, local, queue) }
+    if is_dormant(system, kind, local) { None } else { system.wake(kind, local, queue) }
 }
 
 /// Everybody but the actor observes a change of the shared state. `after`: those of `before`, but for the
@@ -119,11 +131,12 @@ pub(crate) fn affect<S: System, P: Processes>(
             return Ok(if nobody { emit(seen) } else { ControlFlow::Continue(()) });
         }
         Effect::Spawn(kind, local) => {
-            let free =
-                |i: &usize| *i != actor && seen.kind(*i) == kind && seen.local(*i) == DORMANT;
+            let free = |i: &usize| {
+                *i != actor && seen.kind(*i) == kind && is_dormant(system, kind, seen.local(*i))
+            };
             let free = (0..seen.count()).find(free).ok_or(PoolExhausted(kind))?;
             after = seen.clone();
-            after.change(free, DORMANT, local);
+            after.change(free, seen.local(free), local);
         }
     }
     Ok(emit(&after))
@@ -141,7 +154,7 @@ pub(crate) fn alternatives<S: System, P: Processes>(
     let (kind, local) = (before.kind(actor), before.local(actor));
     let mut exhausted = Ok(());
     ways.clear();
-    if local != DORMANT {
+    if !is_dormant(system, kind, local) {
         system.step(kind, shared, local, ways);
     }
     let mut ordinal = 0;
@@ -165,7 +178,7 @@ pub(crate) fn alternatives<S: System, P: Processes>(
     (ControlFlow::Continue(()), exhausted)
 }
 
-impl<Label: Copy> Step<Label> {
+impl<Label: Clone> Step<Label> {
     /// The part of a transition that the actor alone decides: from a shared and a local state by one of its
     /// ways; `own`: its local state afterwards, with what it remembers of its own change.
     pub fn of(
@@ -180,7 +193,7 @@ impl<Label: Copy> Step<Label> {
             after: way.shared,
             local_before,
             local_after: own,
-            label: way.label,
+            label: way.label.clone(),
             way_out: way.way_out,
             footprint: way.footprint,
             effect: way.effect,

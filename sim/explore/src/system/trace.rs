@@ -13,9 +13,9 @@ pub struct TraceStep<Label> {
     pub label: Label,
 }
 
-impl<Label: Copy, State> Transition<'_, Label, State> {
+impl<Label: Clone, State> Transition<'_, Label, State> {
     /// The transition as a step of a trace.
     pub fn as_trace_step(&self) -> TraceStep<Label> {
-        TraceStep { actor: self.actor, ordinal: self.ordinal, label: self.label }
+        TraceStep { actor: self.actor, ordinal: self.ordinal, label: self.label.clone() }
     }
 }

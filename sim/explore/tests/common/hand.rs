@@ -1,8 +1,8 @@
 //! Small systems written by hand.
 
 use kmodcheck_explore::{
-    Asks, Choice, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step, System,
-    WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step,
+    System, WayOut,
 };
 
 /// A step: of a kind, from a local state, sets bits, to a local state.
@@ -59,6 +59,10 @@ impl System for Hand {
             footprint: Footprint { reads: 0, writes: *bits },
             label: (kind.0, local),
         }));
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {

@@ -260,6 +260,10 @@ impl System for RandomBits {
         }
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         assert_ne!(local, DORMANT, "a dormant process was shown a change");
         assert_ne!(before, after, "a process was shown a change that was none");

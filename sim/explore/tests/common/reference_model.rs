@@ -4,8 +4,8 @@
 
 use kmodcheck_explore::Monitor;
 use kmodcheck_explore::{
-    Asks, Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Transition,
-    WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System,
+    Transition, WayOut,
 };
 
 /// What the module list says of the module.
@@ -165,6 +165,10 @@ impl System for ReferenceModel {
             At::Exit1 => go(0, 0, 0, At::DoneErr),
             At::Wait | At::Dormant | At::DoneOk | At::DoneNull | At::DoneErr => {}
         }
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {

@@ -5,8 +5,8 @@
 //! of processes must not say of any of them that it holds, either.
 
 use kmodcheck_explore::{
-    Asks, Choice, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step, System,
-    WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step,
+    System, WayOut,
 };
 
 /// A kind, in a shared state and from a local state, goes to a shared and a local state.
@@ -127,6 +127,10 @@ impl System for Refuted {
                 label: (kind.0, *from, *to),
             }
         }));
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, kind: Kind, _: Shared, after: Shared, local: Local) -> Local {

@@ -24,7 +24,7 @@ impl Monitor<Label> for Properties<'_> {
 }
 
 /// Asserts that all is the same but bytes, which are the workers' own.
-pub fn same<L: Copy + PartialEq + Debug, T: PartialEq + Debug>(
+pub fn same<L: Clone + PartialEq + Debug, T: PartialEq + Debug>(
     what: &str,
     found: &Exploration<L, T>,
     expected: &Exploration<L, T>,

@@ -109,8 +109,9 @@ impl Remembering {
     }
 
     /// Who becomes dormant remembers nothing.
-    fn join(inner: Local, memory: Local) -> Local {
-        if inner == DORMANT { DORMANT } else { inner | memory }
+    fn join(&self, inner: Local, memory: Local) -> Local {
+        let dormant = self.inner.dormant(CALLER) == Some(inner);
+        if dormant { inner } else { inner | memory }
     }
 }
 
@@ -132,8 +133,8 @@ impl System for Remembering {
             Second::One | Second::Forgetful | Second::Any => {
                 processes.push((OTHER, self.start[1]));
             }
-            Second::Spawned => processes.push((OTHER, DORMANT)),
-            Second::Pool => processes.extend([(OTHER, DORMANT); 2]),
+            Second::Spawned => processes.push((OTHER, self.inner.local_word(0))),
+            Second::Pool => processes.extend([(OTHER, self.inner.local_word(0)); 2]),
         }
         Initial { shared: self.inner.initial().shared, processes }
     }
@@ -144,23 +145,27 @@ impl System for Remembering {
         self.inner.step(kind, shared, inner, choices);
         for choice in &mut choices[first..] {
             let done = Local::from(choice.label == self.done) << self.bits;
-            choice.local = Self::join(choice.local, memory | done);
+            choice.local = self.join(choice.local, memory | done);
             // A caller hands its memories on to whom it spawns.
             if let kmodcheck_explore::Effect::Spawn(_, spawned) = &mut choice.effect {
-                *spawned = Self::join(*spawned, memory);
+                *spawned = self.join(*spawned, memory);
             }
         }
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.inner.dormant(kind)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         let (inner, memory) = self.split(local);
         let seen = Local::from(after == self.seen) << (self.bits + 1);
-        Self::join(self.inner.observe(kind, before, after, inner), memory | seen)
+        self.join(self.inner.observe(kind, before, after, inner), memory | seen)
     }
 
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
         let (inner, memory) = self.split(local);
-        Some(Self::join(self.inner.wake(kind, inner, queue)?, memory))
+        Some(self.join(self.inner.wake(kind, inner, queue)?, memory))
     }
 
     fn returned(&self, kind: Kind, local: Local) -> bool {
@@ -197,18 +202,19 @@ impl Monitor<Label> for Watching<'_> {
 fn counted(family: &Family<'_, Remembering>, kinds: &[Kind], state: &State) -> Vec<Minimal> {
     let system = family.system();
     let anonymous = |i: usize| system.anonymous(kinds[i], state.1[i]);
+    let dormant = |i: usize| system.dormant(kinds[i]) == Some(state.1[i]);
     let crowd = |i: &usize| family.is_crowd(kinds[*i]);
     let in_slots: Vec<usize> = (0..kinds.len()).filter(|i| !crowd(i)).collect();
     (0..kinds.len())
-        .filter(|i| state.1[*i] != DORMANT && !family.is_forgetful(kinds[*i]))
+        .filter(|i| !dormant(*i) && !family.is_forgetful(kinds[*i]))
         .map(|tagged| {
             let mut others: Vec<(Kind, Local)> = (0..kinds.len())
-                .filter(|i| crowd(i) && *i != tagged && state.1[*i] != DORMANT)
+                .filter(|i| crowd(i) && *i != tagged && !dormant(*i))
                 .map(|i| (kinds[i], anonymous(i)))
                 .collect();
             others.sort_unstable();
             let slot = in_slots.iter().position(|i| *i == tagged);
-            let local = |i: &usize| if *i == tagged { DORMANT } else { anonymous(*i) };
+            let local = |i: &usize| if *i == tagged { 0 } else { anonymous(*i) };
             Minimal {
                 shared: state.0,
                 tag_kind: kinds[tagged],
@@ -454,6 +460,10 @@ impl System for Semaphore {
         let (effect, way_out) =
             (kmodcheck_explore::Effect::None, kmodcheck_explore::WayOut::Ordinary);
         choices.push(Choice { shared, local, effect, way_out, footprint, label });
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {

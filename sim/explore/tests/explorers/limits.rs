@@ -7,11 +7,8 @@ use crate::common::naive::Naive;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::replay::{Impossible, replay};
-use kmodcheck_explore::{
-    Choice, Effect, End, Exploration, Footprint, Initial, Kind, Limits, Local, Options, Product,
-    Queue, Shared, System, Transition, WayOut, explore,
-};
 use kmodcheck_explore::{CountOnly, MAX_PROCESSES, Monitor, Unexplorable};
+use kmodcheck_explore::{End, Exploration, Limits, Options, Product, Transition, explore};
 
 struct Properties<'a>(&'a RandomSystem);
 
@@ -180,61 +177,6 @@ fn cut_in_the_middle() {
     wrong[0].label = At::RmList;
     let impossible = Impossible { step: 0, possible: vec![At::Idle] };
     assert_eq!(replay(&product, &wrong, |_, _| {}), Err(impossible));
-}
-
-/// One process that writes a bit and declares another.
-struct Undeclared(Shared);
-
-impl System for Undeclared {
-    type Label = ();
-
-    fn shared_bits(&self) -> u32 {
-        2
-    }
-
-    fn local_bits(&self) -> u32 {
-        1
-    }
-
-    fn initial(&self) -> Initial {
-        Initial { shared: 0, processes: vec![(Kind(0), 1)] }
-    }
-
-    fn step(&self, _: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
-        choices.push(Choice {
-            shared: shared ^ 1,
-            local,
-            effect: Effect::None,
-            way_out: WayOut::Ordinary,
-            footprint: Footprint { reads: 0, writes: self.0 },
-            label: (),
-        });
-    }
-
-    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
-        local
-    }
-
-    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
-        None
-    }
-
-    fn returned(&self, _: Kind, _: Local) -> bool {
-        false
-    }
-}
-
-#[test]
-fn declared_writes_pass() {
-    let found = explore(&Undeclared(0b01), &CountOnly, &Options::default()).expect("small");
-    assert_eq!((found.end, found.states, found.transitions), (End::Complete, 2, 2));
-}
-
-#[test]
-#[cfg(debug_assertions)]
-#[should_panic(expected = "did not declare")]
-fn undeclared_writes_are_noticed() {
-    let _ = explore(&Undeclared(0b10), &CountOnly, &Options::default());
 }
 
 #[test]

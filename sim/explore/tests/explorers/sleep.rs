@@ -51,7 +51,7 @@ impl<Label> Monitor<Label> for SomeSteps {
 }
 
 /// The tally of a whole graph, transition by transition.
-fn tally<L: Copy>(graph: &Graph<L>) -> u64 {
+fn tally<L: Clone>(graph: &Graph<L>) -> u64 {
     let mut sum = 0;
     for ((before, _), moves) in graph.states.iter().zip(&graph.moves) {
         for (taken, _) in moves {

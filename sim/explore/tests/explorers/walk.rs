@@ -7,7 +7,7 @@ use crate::common::crowd::Slots;
 use crate::common::random_system::RandomSystem;
 use kmodcheck_explore::concrete;
 use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
-use kmodcheck_explore::{DORMANT, End, Monitor, Options, System, explore_counted};
+use kmodcheck_explore::{End, Monitor, Options, System, explore_counted};
 
 const SCHEDULES: [Schedule; 3] = [
     Schedule::Random,
@@ -35,7 +35,9 @@ fn confirm<S: System, W: Monitor<S::Label>>(system: &S, watch: &W, walked: &Walk
         ControlFlow::Break(())
     });
     assert!(walked.cut || !moves, "a walk that is not cut goes on as long as it can");
-    let rest = |(kind, local): &(_, _)| *local == DORMANT || system.returned(*kind, *local);
+    let rest = |(kind, local): &(_, _)| {
+        system.dormant(*kind) == Some(*local) || system.returned(*kind, *local)
+    };
     assert_eq!(walked.stuck, !walked.cut && !end.processes.iter().all(rest));
 }
 
