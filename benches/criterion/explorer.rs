@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::CountOnly;
 use kmodcheck_explore::{
-    Choice, Configuration, Effect, Footprint, Initial, Kind, Local, Options, Product, Queue,
-    Shared, System, WayOut, explore,
+    Choice, Configuration, DORMANT, Effect, Footprint, Initial, Kind, Local, Options, Product,
+    Queue, Shared, System, WayOut, explore,
 };
 use kmodcheck_model::Model;
 use kmodcheck_properties::matrix::Cell;
@@ -109,6 +109,10 @@ impl System for Bits {
             footprint: Footprint { reads: 0, writes: 1 << bit },
             label: (),
         }));
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {

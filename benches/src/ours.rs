@@ -4,14 +4,12 @@
 #[allow(dead_code, missing_docs, reason = "written for the tests of the explorer")]
 mod reference_model;
 
-use kmodcheck_explore::bfs::{Monitor, Unexplorable};
 use kmodcheck_explore::distributed::net::Net;
-use kmodcheck_explore::distributed::{Distributed, DistributedError, explore_distributed};
+use kmodcheck_explore::distributed::{DistributedError, explore_distributed};
 use kmodcheck_explore::{
-    End, Exploration, Limits, Options, Shared, Step, Watch, explore, explore_counted,
-    explore_reduced,
+    End, Exploration, Limits, Options, Unexplorable, explore, explore_counted, explore_reduced,
 };
-use reference_model::{At, FAILED, ReferenceModel, Violations};
+use reference_model::{At, ReferenceModel, Violations};
 
 /// Explores everything; looks for the violation, counts it, rebuilds its shortest trace, and decides
 /// whether anybody is stuck.
@@ -33,7 +31,7 @@ pub fn run_distributed(
     callers: usize,
     threads: usize,
     net: Net,
-) -> Result<Option<Distributed<At, u64>>, DistributedError> {
+) -> Result<Option<Exploration<At, u64>>, DistributedError> {
     let model = ReferenceModel { callers, v19: true };
     explore_distributed(&model, &Violations, &Options { threads, ..Options::default() }, net)
 }
@@ -46,23 +44,10 @@ pub fn first_violation(callers: usize, symmetry: bool) -> Result<Option<usize>, 
     Ok((found.end == End::Violated).then(|| found.violations[0].trace.len()))
 }
 
-/// The same violation, asked by the searches that are not of the product.
-struct Watched;
-
-impl Watch<At> for Watched {
-    fn violated(&self, step: &Step<At>) -> u64 {
-        Violations.step_violates(step)
-    }
-
-    fn looks_at(&self, _: &Step<At>) -> Shared {
-        FAILED
-    }
-}
-
 /// States and transitions when callers are counted instead of numbered.
 pub fn counted(callers: usize) -> Result<(u64, u64), crate::Failure> {
     let model = ReferenceModel { callers, v19: true };
-    let found = explore_counted(&model, &mut Watched, &Options::default())?;
+    let found = explore_counted(&model, &Violations, &Options::default())?;
     if found.end != End::Complete || found.violations.len() != 1 {
         return Err("the race was not found".into());
     }
@@ -72,8 +57,8 @@ pub fn counted(callers: usize) -> Result<(u64, u64), crate::Failure> {
 /// States and transitions that partial order leaves, with symmetry or without.
 pub fn reduced(callers: usize, symmetry: bool) -> Result<(u64, u64), crate::Failure> {
     let model = ReferenceModel { callers, v19: true };
-    let found = explore_reduced(&model, &Watched, &Options { symmetry, ..Options::default() })?;
-    if found.end != End::Complete || found.leads.len() != 1 {
+    let found = explore_reduced(&model, &Violations, &Options { symmetry, ..Options::default() })?;
+    if found.end != End::Complete || found.violations.len() != 1 {
         return Err("the race was not found".into());
     }
     Ok((found.states, found.transitions))

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use comfy_table::{Table, presets};
+use kmodcheck_explore::Own;
 use kmodcheck_explore::distributed::net::{Net, connect, exit_when_a_process_is_gone};
 
 /// Measures the local and the distributed search on the reference model.
@@ -161,8 +162,11 @@ fn play(one: &[String]) {
         };
         started = Instant::now();
         let found = ours::run_distributed(callers, threads, net).expect("it fits");
-        let sent = found.as_ref().map_or(0, |found| found.sent);
-        (found.map(|found| found.exploration), sent)
+        let sent = match found.as_ref().map(|found| &found.own) {
+            Some(Own::Distributed { sent, .. }) => *sent,
+            _ => 0,
+        };
+        (found, sent)
     };
     let seconds = started.elapsed().as_secs_f64();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

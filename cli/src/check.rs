@@ -46,6 +46,10 @@ struct CheckJson<'a> {
     not_modelled: &'static [&'static str],
     notes: &'a [String],
     report: output::ReportJson,
+    /// What the answers of the engine mean; not of the search that there is without --engine, nor of timely,
+    /// which says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<output::EngineJson>,
     expected: Vec<ExpectedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
@@ -66,6 +70,13 @@ struct ExpectedJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
+    let given = engine::Given {
+        threads: arguments.threads.is_some(),
+        no_symmetry: check_args.no_symmetry,
+        follow_all: check_args.follow_all,
+        witness: check_args.witness.is_some(),
+    };
+    engine::heeds(&check_args.engine, &given)?;
     let subject = match (&check_args.file, &check_args.modules) {
         (Some(file), _) => from_file(check_args, file)?,
         (None, Some(modules)) => from_indexes(check_args, modules)?,
@@ -85,11 +96,13 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         interrupt: Some(options::interrupt()),
         progress: Some(&describe),
         threads: options::threads(arguments),
+        // Who only looks for violations looks for what was asked, and ends when it has that.
+        stop_when_violated: match check_args.engine.engine {
+            Engine::Directed => subject.wanted(check_args.property),
+            _ => 0,
+        },
         ..Options::default()
     };
-    if check_args.witness.is_some() && check_args.engine.engine == Engine::Timely {
-        return Err("found --witness with --engine timely, expected --engine local".into());
-    }
     // Only one of several processes has the result.
     let Some(report) = engine::check(&model, &search, &check_args.engine)? else {
         return Ok(Ended::AsExpected);
@@ -227,13 +240,21 @@ impl Subject {
         answer.verdict.is_as_expected(self.expected.get(&answer.property).copied())
     }
 
+    /// The properties that are looked for, one bit each: one, or all that are judged.
+    fn wanted(&self, property: Option<Property>) -> u64 {
+        let all = property.as_ref().map_or(&self.judged[..], std::slice::from_ref);
+        all.iter().fold(0, |bits, property| bits | 1 << *property as u64)
+    }
+
     fn judged<'r>(&self, report: &'r Report) -> impl Iterator<Item = &'r Answer> {
         report.answers.iter().filter(|answer| self.judged.contains(&answer.property))
     }
 
     fn ended(&self, report: &Report) -> Ended {
         let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
-        Ended::of(verdicts.any(|v| v == Some(false)), report.end != End::Complete)
+        let differs = verdicts.any(|v| v == Some(false));
+        let undecided = self.judged(report).any(|answer| answer.verdict == Verdict::NoneFound);
+        Ended::of(differs, report.end != End::Complete || undecided)
     }
 }
 
@@ -273,6 +294,7 @@ fn json<'a>(
         not_modelled: &assumed::NOT_MODELLED,
         notes: &subject.notes,
         report: output::report_json(report, scenario.callers(), |_| None),
+        engine: output::engine_json(report),
         expected: subject.judged(report).map(expected).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
         results: results::json(scenario, report),
@@ -299,15 +321,7 @@ fn print(subject: &Subject, report: &Report, limits: &Limits) {
         options::limits_in_words(limits)
     ));
     output::print(&format!("not modelled: {}", assumed::NOT_MODELLED.join("; ")));
-    output::print(&format!(
-        "{}: {} states, {} transitions, depth {}, {} not expanded, {} words a state\n",
-        output::end_word(report),
-        report.states,
-        report.transitions,
-        report.depth,
-        report.queue,
-        report.words
-    ));
+    output::print(&output::searched(report));
     for answer in subject.judged(report) {
         print_answer(subject, answer);
     }
@@ -356,7 +370,11 @@ fn who(scenario: &Scenario, report: &Report) -> String {
     let processes = scenario.processes();
     format!(
         ", N = {processes}{}: {}",
-        if report.symmetry { ", counted up to exchanging those who do the same" } else { "" },
+        if report.method.symmetry {
+            ", counted up to exchanging those who do the same"
+        } else {
+            ""
+        },
         assumed::actors(scenario).join(", ")
     )
 }

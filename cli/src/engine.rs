@@ -6,15 +6,19 @@ use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
+use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
+use kmodcheck_explore::counted::MAX_COUNTED;
 use kmodcheck_explore::distributed::net::{
     Net, NetError, Secret, connect, drawn, exit_when_a_process_is_gone,
 };
-use kmodcheck_explore::distributed::{Distributed, explore_distributed};
-use kmodcheck_explore::{Exploration, Options};
-use kmodcheck_model::{Event, Model};
+use kmodcheck_explore::distributed::{DistributedError, OverProcesses};
+use kmodcheck_explore::{
+    Counted, Directed, Exhaustive, Exploration, Explorer, MAX_PROCESSES, Method, Monitor, Options,
+    Own, Reduced, System, Unexplorable,
+};
+use kmodcheck_model::Model;
 use kmodcheck_properties::Report;
-use kmodcheck_properties::verdict::{self, check_by};
+use kmodcheck_properties::verdict::check_by;
 use sha2::{Digest, Sha256};
 
 use crate::scale_args::{Engine, EngineArguments};
@@ -30,19 +34,46 @@ const PROCESS: &str = "KMODCHECK_PROCESS";
 /// What only they know. Other users cannot read the environment of a process.
 const SECRET: &str = "KMODCHECK_SECRET";
 
+/// What was given besides, of which not every engine heeds everything.
+pub(crate) struct Given {
+    pub threads: bool,
+    pub no_symmetry: bool,
+    pub follow_all: bool,
+    pub witness: bool,
+}
+
+/// Whether the engine heeds all that was given.
+pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failure> {
+    use Engine::{Exhaustive, Reduced, Timely};
+    let flags: [(&str, bool, &[Engine]); 8] = [
+        ("--processes", asked.processes.is_some(), &[Timely]),
+        ("--hosts", asked.hosts.is_some(), &[Timely]),
+        ("--connect-timeout", asked.connect_timeout.is_some(), &[Timely]),
+        ("--checkpoint", asked.checkpoint.is_some(), &[Exhaustive]),
+        ("--witness", given.witness, &[Exhaustive]),
+        ("--threads", given.threads, &[Exhaustive, Timely]),
+        ("--follow-all", given.follow_all, &[Exhaustive, Timely]),
+        ("--no-symmetry", given.no_symmetry, &[Exhaustive, Reduced, Timely]),
+    ];
+    for (flag, is_given, by) in flags {
+        if is_given && !by.contains(&asked.engine) {
+            let by: Vec<String> = by.iter().map(|e| format!("--engine {}", e.name())).collect();
+            let (engine, by) = (asked.engine.name(), by.join(" or "));
+            return Err(format!("found {flag} with --engine {engine}, expected {by}").into());
+        }
+    }
+    Ok(())
+}
+
 /// The verdicts; none in a process that only helps another.
 pub(crate) fn check(
     model: &Model,
     options: &Options<'_>,
     asked: &EngineArguments,
 ) -> Result<Option<Report>, Failure> {
-    let several = asked.processes.is_some() || asked.hosts.is_some();
     match asked.engine {
-        Engine::Local if several => {
-            Err("found --processes or --hosts, expected --engine timely with it".into())
-        }
-        Engine::Local => match &asked.checkpoint {
-            None => Ok(Some(verdict::check(model, options)?)),
+        Engine::Exhaustive => match &asked.checkpoint {
+            None => check_by(model, options, Exhaustive).map_err(instead),
             Some(directory) => {
                 let checkpoint = Checkpoint {
                     directory: directory.clone(),
@@ -50,15 +81,31 @@ pub(crate) fn check(
                     build: sources::build(),
                     purpose: purpose(model)?,
                 };
-                Ok(Some(check_by(model, options, |system, watch| {
-                    explore_from_checkpoint(system, watch, options, &checkpoint)
-                })?))
+                check_by(model, options, &checkpoint).map_err(|error| match error {
+                    CheckpointError::Unexplorable(error) => instead(error),
+                    error => error.into(),
+                })
             }
         },
-        Engine::Timely if asked.checkpoint.is_some() => {
-            Err("found --checkpoint with --engine timely, expected --engine local".into())
+        Engine::Counted => check_by(model, options, Counted).map_err(instead),
+        Engine::Directed => check_by(model, options, Directed).map_err(instead),
+        Engine::Reduced => check_by(model, options, Reduced).map_err(instead),
+        Engine::Timely => return distributed(model, options, asked),
+    }
+    .map(Some)
+}
+
+/// Why there is no answer, and which engine has one.
+fn instead(error: Unexplorable) -> Failure {
+    match error {
+        Unexplorable::TooManyProcesses { most: MAX_PROCESSES, found } if found <= MAX_COUNTED => {
+            format!(
+                "{error}: --engine counted takes up to {MAX_COUNTED}, and --engine directed looks for \
+                 violations among as many"
+            )
+            .into()
         }
-        Engine::Timely => distributed(model, options, asked),
+        error => error.into(),
     }
 }
 
@@ -88,7 +135,7 @@ fn distributed(
     if hosts.len() > 1 {
         exit_when_a_process_is_gone(hosts.clone(), GONE);
     }
-    let patience = Duration::from_secs(asked.connect_timeout);
+    let patience = Duration::from_secs(asked.connect_timeout.unwrap_or(60));
     let net = match hosts.len() {
         1 => Net::alone(),
         _ => {
@@ -103,37 +150,54 @@ fn distributed(
             })?
         }
     };
-    let mut has_result = true;
-    let report = check_by(model, options, |system, watch| {
-        let found = explore_distributed(system, watch, options, net).map_err(Failure::from)?;
-        let found = found.ok_or_else(|| {
-            has_result = false;
-            Failure::from("the first process has the result")
-        })?;
-        Ok::<_, Failure>(said(found, hosts.len(), options.threads))
-    });
+    let over = Announced { explorer: OverProcesses(net), processes: hosts.len() };
+    let report = check_by(model, options, over);
     for watcher in watchers {
         let _ = watcher.join();
     }
-    if has_result { report.map(Some) } else { Ok(None) }
+    match report {
+        Ok(report) => Ok(Some(report)),
+        Err(DistributedError::Elsewhere) => Ok(None),
+        Err(DistributedError::Unexplorable(error)) => Err(instead(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Says how it was explored, and why it ended, where that is not the verdicts' business.
-fn said<T>(
-    found: Distributed<Event, T>,
+struct Announced {
+    explorer: OverProcesses,
     processes: usize,
-    threads: usize,
-) -> Exploration<Event, T> {
-    let Distributed { exploration, because, sent } = found;
-    crate::output::note!(
-        "kmodcheck: timely: {processes} processes of {threads} workers, {sent} states exchanged, {} B \
-         a state",
-        exploration.bytes.div_ceil(exploration.states.max(1))
-    );
-    if let Some(because) = because {
-        crate::output::note!("kmodcheck: out of budget: {because}");
+}
+
+impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Announced
+where
+    OverProcesses: Explorer<S, M, Error = DistributedError>,
+{
+    type Error = DistributedError;
+
+    fn method(&self, options: &Options<'_>) -> Method {
+        self.explorer.method(options)
     }
-    exploration
+
+    fn explore(
+        self,
+        system: &S,
+        monitor: &M,
+        options: &Options<'_>,
+    ) -> Result<Exploration<S::Label, M::Tally>, DistributedError> {
+        let exploration = self.explorer.explore(system, monitor, options)?;
+        let Own::Distributed { because, sent } = &exploration.own else { return Ok(exploration) };
+        crate::output::note!(
+            "kmodcheck: timely: {} processes of {} workers, {sent} states exchanged, {} B a state",
+            self.processes,
+            options.threads,
+            exploration.bytes.div_ceil(exploration.states.max(1))
+        );
+        if let Some(because) = because {
+            crate::output::note!("kmodcheck: out of budget: {because}");
+        }
+        Ok(exploration)
+    }
 }
 
 /// What makes a search this one, but for what it was built of.

@@ -102,7 +102,7 @@ pub(crate) fn short(verdict: &Verdict) -> String {
         Verdict::Holds { premise_met: true } => "holds".to_owned(),
         Verdict::Holds { premise_met: false } => "vacuous".to_owned(),
         Verdict::Violated(trace) => format!("{} steps", trace.len()),
-        Verdict::OutOfBudget | Verdict::NotAsked => "?".to_owned(),
+        Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => "?".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kmodcheck_explore::stuck::Sleep;
+use kmodcheck_explore::{End, Sleep};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::sleepers::in_words;
 use kmodcheck_properties::verdict::{Answer, Decisions, Trace};
@@ -82,6 +82,66 @@ impl From<&Decisions> for DecisionsJson {
     }
 }
 
+/// What the answers of an engine mean.
+#[derive(Serialize)]
+pub(crate) struct EngineJson {
+    name: &'static str,
+    /// Whether a complete search may say that a property holds.
+    exhaustive: bool,
+    /// Whether no shorter trace shows the same.
+    shortest_traces: bool,
+    /// Whether of steps that commute not every order was taken.
+    partial_order: bool,
+    /// Whether a complete search has found who sleeps for ever.
+    decides_who_sleeps: bool,
+}
+
+/// None for the search that there is unless another is asked for, and for the one that says the same.
+pub(crate) fn engine_json(report: &Report) -> Option<EngineJson> {
+    let method = report.method;
+    let is_usual = ["exhaustive", "timely"].contains(&method.engine);
+    (!is_usual).then_some(EngineJson {
+        name: method.engine,
+        exhaustive: method.exhaustive,
+        shortest_traces: method.shortest,
+        partial_order: method.partial_order,
+        decides_who_sleeps: method.decides_stuck,
+    })
+}
+
+/// How a search ended, and how much of it there was.
+pub(crate) fn searched(report: &Report) -> String {
+    let Report { states, transitions, depth, queue, words, .. } = report;
+    let end = match (report.end, report.method.exhaustive) {
+        (End::Complete, false) => "nothing left to look at",
+        _ => end_word(report),
+    };
+    let counts = format!("{end}: {states} states, {transitions} transitions");
+    let Some(engine) = engine_json(report) else {
+        return format!("{counts}, depth {depth}, {queue} not expanded, {words} words a state\n");
+    };
+    let depth = match engine.exhaustive {
+        true => format!(", depth {depth}"),
+        false => String::new(),
+    };
+    let mut says = Vec::new();
+    if !engine.exhaustive {
+        says.push("it never says that a property holds");
+    }
+    if engine.partial_order {
+        says.push("of steps that commute not every order was taken, so there are fewer of all");
+    }
+    says.push(match engine.shortest_traces {
+        true => "traces are shortest",
+        false => "traces need not be shortest",
+    });
+    if engine.exhaustive && !engine.decides_who_sleeps {
+        says.push("it does not decide who sleeps while others go on");
+    }
+    let says = format!("engine {}: {}", engine.name, says.join("; "));
+    format!("{counts}{depth}, {queue} not expanded\n{}\n", textwrap::fill(&says, columns::WIDTH))
+}
+
 /// The word for a verdict.
 pub(crate) fn word(verdict: &Verdict) -> &'static str {
     match verdict {
@@ -91,12 +151,12 @@ pub(crate) fn word(verdict: &Verdict) -> &'static str {
         Verdict::Holds { premise_met: false } => "vacuous",
         Verdict::Violated(_) => "violated",
         Verdict::OutOfBudget => "out of budget",
+        Verdict::NoneFound => "no violation found",
     }
 }
 
 /// The word for how an exploration ended.
 pub(crate) fn end_word(report: &Report) -> &'static str {
-    use kmodcheck_explore::End;
     match report.end {
         End::Complete => "complete",
         End::Violated => "stopped at a violation",
@@ -135,7 +195,7 @@ pub(crate) fn report_json(
         .collect();
     ReportJson {
         callers,
-        symmetry: report.symmetry,
+        symmetry: report.method.symmetry,
         end: end_word(report),
         states: report.states,
         transitions: report.transitions,

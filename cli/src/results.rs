@@ -1,6 +1,6 @@
 //! What each call can come to, as `check` prints it, and the run that `--witness` asks for.
 
-use kmodcheck_explore::{End, Options};
+use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Report;
@@ -38,7 +38,7 @@ pub(crate) fn json(scenario: &Scenario, report: &Report) -> Vec<ResultsJson> {
 }
 
 pub(crate) fn print(scenario: &Scenario, report: &Report) {
-    let so_far = if report.end == End::Complete { "" } else { ", seen so far" };
+    let so_far = if report.has_all_results() { "" } else { ", seen so far" };
     output::print(&format!(
         "what each call can come to{so_far} (--witness ACTOR=RESULT shows it):"
     ));

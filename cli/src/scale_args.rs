@@ -40,17 +40,39 @@ pub(crate) fn run(arguments: &Arguments, command: &ScaleCommand) -> Result<Ended
 /// What explores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
-    /// One process.
-    Local,
-    /// Several processes, on this machine or on many, as a timely dataflow.
+    /// Every state, each process with a number: at most 16.
+    #[value(alias = "local")]
+    Exhaustive,
+    /// Every state, of which it is counted how many processes are where: at most 255.
+    Counted,
+    /// Looks for violations where exhausting is out of reach, and never says that a property holds: at most 255
+    /// processes.
+    Directed,
+    /// Every state that is needed to say which steps can be taken: of steps that commute one order is enough.
+    /// Traces are not shortest, and who sleeps for ever it does not decide.
+    Reduced,
+    /// Every state, by several processes, on this machine or on many, as a timely dataflow.
     Timely,
+}
+
+impl Engine {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exhaustive => "exhaustive",
+            Self::Counted => "counted",
+            Self::Directed => "directed",
+            Self::Reduced => "reduced",
+            Self::Timely => "timely",
+        }
+    }
 }
 
 /// Where a check is explored.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArguments {
-    /// What explores: this process, or several.
-    #[arg(long, value_enum, default_value_t = Engine::Local)]
+    /// What explores.
+    #[arg(long, value_enum, default_value_t = Engine::Exhaustive)]
     pub engine: Engine,
 
     /// Processes, all on this machine (timely). --threads and --memory-limit are for each.
@@ -71,11 +93,11 @@ pub(crate) struct EngineArguments {
     #[arg(long, value_name = "FILE", requires = "hosts")]
     pub secret_file: Option<PathBuf>,
 
-    /// How long to wait for the other processes to be there (timely).
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub connect_timeout: u64,
+    /// How long to wait for the other processes to be there (timely); 60 unless given.
+    #[arg(long, value_name = "SECONDS")]
+    pub connect_timeout: Option<u64>,
 
-    /// Leave checkpoints in this directory, and go on from the one that is there (local).
+    /// Leave checkpoints in this directory, and go on from the one that is there (exhaustive).
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
 

@@ -131,7 +131,10 @@ fn never_met(report: &Report, omitted: &[String]) -> Vec<String> {
     for answer in &report.answers {
         let property = answer.property;
         match answer.verdict {
-            Verdict::NotApplicable | Verdict::NotAsked | Verdict::OutOfBudget => {}
+            Verdict::NotApplicable
+            | Verdict::NotAsked
+            | Verdict::OutOfBudget
+            | Verdict::NoneFound => {}
             Verdict::Holds { premise_met: false } => whole.push(property.letter().to_string()),
             Verdict::Holds { premise_met: true } | Verdict::Violated(_) => {
                 let never = answer.branches.iter().enumerate().filter(|(_, met)| **met == 0);

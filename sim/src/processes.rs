@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 use kmodcheck_model::{Event, Model, WaitQueue, Way};
 
@@ -64,6 +64,11 @@ impl System for Processes<'_> {
                 label: outcome.event,
             }));
         });
+    }
+
+    #[inline]
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {

@@ -148,7 +148,7 @@ pub(super) fn class(verdict: &Verdict) -> &'static str {
         Verdict::Holds { premise_met: false } => "vacuous",
         Verdict::Violated(_) => "violated",
         Verdict::NotApplicable | Verdict::NotAsked => "na",
-        Verdict::OutOfBudget => "cut",
+        Verdict::OutOfBudget | Verdict::NoneFound => "cut",
     }
 }
 
@@ -375,7 +375,7 @@ fn cell_data(report: &CellReport, traces: &[Option<usize>]) -> CellData {
         .iter()
         .map(|(callers, r)| RunData {
             callers: *callers,
-            symmetry: r.symmetry,
+            symmetry: r.method.symmetry,
             states: r.states,
             transitions: r.transitions,
             depth: r.depth,

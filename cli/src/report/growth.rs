@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::CountOnly;
 use kmodcheck_explore::{End, Limits, Options, explore};
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_sim::Processes;

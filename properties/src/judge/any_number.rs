@@ -223,7 +223,7 @@ pub fn prove(
 }
 
 fn every_property(model: &Model) -> Question<Safety<'_>> {
-    Question { watch: Safety::new(model, Property::ALL), without_history: without_history() }
+    Question { monitor: Safety::new(model, Property::ALL), without_history: without_history() }
 }
 
 /// The exact model with several numbers of callers.

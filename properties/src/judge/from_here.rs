@@ -1,9 +1,8 @@
 //! Can it still go wrong from here? An exhaustive search from any one state.
 
-use kmodcheck_explore::bfs::{Monitor, TraceStep, Unexplorable};
 use kmodcheck_explore::{
-    Choice, Configuration, End, Initial, Kind, Local, Options, Product, Queue, Shared, System,
-    Transition, explore,
+    Asks, Choice, Configuration, End, Initial, Kind, Local, MAX_PROCESSES, Monitor, Options,
+    Product, Queue, Shared, Step, System, TraceStep, Unexplorable, explore,
 };
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
@@ -35,6 +34,10 @@ impl System for Begun<'_> {
         self.processes.step(kind, shared, local, choices);
     }
 
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.processes.dormant(kind)
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         self.processes.observe(kind, before, after, local)
     }
@@ -57,11 +60,12 @@ struct Violations<'m> {
     properties: &'m [Property],
 }
 
-impl Monitor<Begun<'_>> for Violations<'_> {
+impl Monitor<Event> for Violations<'_> {
     type Tally = ();
+    const ASKS: Asks = Asks::Steps;
 
-    fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
-        View::of(self.model, &transition.step()).violates(self.properties)
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
+        View::of(self.model, step).violates(self.properties)
     }
 }
 
@@ -87,7 +91,10 @@ pub fn ahead(
     options: &Options<'_>,
 ) -> Result<Ahead, Unexplorable> {
     let processes = Processes { model };
-    let product = Product::new(&processes).ok_or(Unexplorable::TooManyProcesses)?;
+    let product = Product::new(&processes).ok_or_else(|| {
+        let found = processes.initial().processes.len();
+        Unexplorable::TooManyProcesses { found, most: MAX_PROCESSES }
+    })?;
     let now = (0..product.processes()).map(|i| (product.kind(i), state.locals[i])).collect();
     let begun = Begun { processes, initial: Initial { shared: state.shared, processes: now } };
     let applicable: Vec<Property> =

@@ -5,9 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
-use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
 use kmodcheck_explore::fair::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
-use kmodcheck_explore::{End, Kind, Options, map_on_threads};
+use kmodcheck_explore::{End, Kind, Options, TraceStep, Unexplorable, map_on_threads};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, Role};
 use kmodcheck_sim::Processes;

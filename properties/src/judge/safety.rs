@@ -1,7 +1,7 @@
 //! What is asked of any number of callers: the properties of single steps, which processes of a model come
 //! in any number, and what a proof about that assumes.
 
-use kmodcheck_explore::{Kind, Step, Watch};
+use kmodcheck_explore::{Asks, Kind, Monitor, Step};
 use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, Role};
 use kmodcheck_sim::certificate::{About, Proved};
@@ -29,8 +29,11 @@ impl<'m> Safety<'m> {
     }
 }
 
-impl Watch<Event> for Safety<'_> {
-    fn violated(&self, step: &Step<Event>) -> u64 {
+impl Monitor<Event> for Safety<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
         View::of(self.model, step).violates(&self.properties)
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::stuck::Sleep;
-use kmodcheck_explore::{Configuration, Product, System, WayOut};
+use kmodcheck_explore::concrete::{State, transitions_of_one};
+use kmodcheck_explore::{DORMANT, Kind, Local, Sleep, System, WayOut};
 
 /// What becomes of a call that sleeps so, in words.
 pub fn in_words(sleep: Sleep) -> &'static str {
@@ -20,51 +20,65 @@ pub fn in_words(sleep: Sleep) -> &'static str {
 
 /// Whether some process that is blocked in `from` is blocked in every state that is reachable from
 /// there without a kill.
-pub(crate) fn somebody_is_stuck<S: System>(product: &Product<'_, S>, from: Configuration) -> bool {
-    never_run(product, from, WayOut::TimeOut) != 0
+pub(crate) fn somebody_is_stuck<S: System>(system: &S, from: &State) -> bool {
+    !never_run(system, from, WayOut::TimeOut).is_empty()
 }
 
 /// The processes that are blocked in every state that is reachable from `from` by steps up to `last`,
-/// in the order of [`WayOut`], one bit each: a plain forward search, sharing nothing with the
-/// explorer's fixpoint.
-fn never_run<S: System>(product: &Product<'_, S>, from: Configuration, last: WayOut) -> u32 {
-    let mut seen = BTreeSet::from([from]);
-    let mut queue = VecDeque::from([from]);
-    let mut stuck: u32 = (1 << product.processes()) - 1;
-    let mut scratch = Vec::new();
-    while let Some(state) = queue.pop_front() {
-        let mut running = 0;
-        let _ = product.successors(&state, &mut scratch, |transition| {
-            if transition.way_out <= last {
-                running |= 1 << transition.actor;
-                if seen.insert(*transition.after) {
-                    queue.push_back(*transition.after);
-                }
-            }
-            ControlFlow::Continue(())
-        });
-        for i in 0..product.processes() {
-            if running & 1 << i != 0 || product.returned(&state, i) {
-                stuck &= !(1 << i);
-            }
-        }
-        if stuck == 0 {
-            break;
-        }
-    }
-    stuck
+/// in the order of [`WayOut`]. Of those that are alike one stands for all.
+fn never_run<S: System>(system: &S, from: &State, last: WayOut) -> BTreeSet<(Kind, Local)> {
+    let all: BTreeSet<(Kind, Local)> = from.processes.iter().copied().collect();
+    all.into_iter().filter(|process| never_runs(system, from, *process, last)).collect()
 }
 
-/// The processes that sleep so in `from`, one bit each.
-pub(crate) fn asleep<S: System>(
-    product: &Product<'_, S>,
-    from: Configuration,
-    sleep: Sleep,
-) -> u32 {
-    let never = |last| never_run(product, from, last);
+/// A plain forward search, sharing nothing with the explorer's fixpoint. The process comes first, the others
+/// are sorted: who of them is who makes no difference to it.
+fn never_runs<S: System>(system: &S, from: &State, process: (Kind, Local), last: WayOut) -> bool {
+    let sorted = |mut state: State| {
+        state.processes[1..].sort_unstable();
+        state
+    };
+    let mut first = from.clone();
+    let at = first.processes.iter().position(|p| *p == process).expect("it is one of them");
+    first.processes.swap(0, at);
+    let first = sorted(first);
+    let mut seen = BTreeSet::from([first.clone()]);
+    let mut queue = VecDeque::from([first]);
+    while let Some(state) = queue.pop_front() {
+        let (kind, local) = state.processes[0];
+        if local == DORMANT || system.returned(kind, local) {
+            return false;
+        }
+        for actor in 0..state.processes.len() {
+            let alike = actor > 1 && state.processes[actor - 1] == state.processes[actor];
+            if alike {
+                continue;
+            }
+            let mut runs = false;
+            let _ = transitions_of_one(system, &state, actor, |taken| {
+                if taken.step.way_out <= last {
+                    runs = true;
+                    let after = sorted(taken.after.clone());
+                    if seen.insert(after.clone()) {
+                        queue.push_back(after);
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+            if runs && actor == 0 {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// The processes that sleep so in `from`.
+pub(crate) fn asleep<S: System>(system: &S, from: &State, sleep: Sleep) -> BTreeSet<(Kind, Local)> {
+    let never = |last| never_run(system, from, last);
     match sleep {
         Sleep::ForEver => never(WayOut::Killed),
-        Sleep::UntilKilled => never(WayOut::TimeOut) & !never(WayOut::Killed),
-        Sleep::UntilTimeOut => never(WayOut::Ordinary) & !never(WayOut::TimeOut),
+        Sleep::UntilKilled => &never(WayOut::TimeOut) - &never(WayOut::Killed),
+        Sleep::UntilTimeOut => &never(WayOut::Ordinary) - &never(WayOut::TimeOut),
     }
 }

@@ -1,10 +1,9 @@
 //! The verdict of one model on every property.
 
-use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
-use kmodcheck_explore::stuck::{Sleep, Sleeper};
+use kmodcheck_explore::system::Impossible;
 use kmodcheck_explore::{
-    End, Exploration, Options, Product, Step, explore,
-    replay::{Impossible, replay},
+    Asks, End, Exhaustive, Explorer, Method, Monitor, Options, Sleep, Sleeper, Step, Tally,
+    TraceStep, Unexplorable, concrete,
 };
 use kmodcheck_model::event::Judgement;
 use kmodcheck_model::{Event, Model, ModuleState, Ret};
@@ -31,17 +30,19 @@ pub enum Verdict {
         premise_met: bool,
     },
     /// Violated by the last step of this trace (for stuck processes: in its last state), which was
-    /// replayed in the exact model. No shorter trace violates it.
+    /// replayed in the exact model. No shorter trace violates it, if [`Method::shortest`].
     Violated(Trace),
     /// The search ended before it was complete, and had found no violation.
     OutOfBudget,
+    /// The search found no violation, and cannot say that there is none ([`Method`]).
+    NoneFound,
 }
 
 impl Verdict {
     /// What it is, in the words of an expectation; `None`: undecided.
     pub fn fared(&self) -> Option<Expected> {
         match self {
-            Self::OutOfBudget | Self::NotAsked => None,
+            Self::OutOfBudget | Self::NoneFound | Self::NotAsked => None,
             Self::Violated(_) => Some(Expected::Violated),
             Self::Holds { premise_met: true } => Some(Expected::Holds),
             Self::Holds { premise_met: false } | Self::NotApplicable => Some(Expected::Vacuous),
@@ -99,8 +100,8 @@ pub struct Report {
     pub queue: u64,
     /// Words of a packed state.
     pub words: usize,
-    /// Whether states were counted up to exchanging callers.
-    pub symmetry: bool,
+    /// What the engine can say at all.
+    pub method: Method,
     /// Every property, in order.
     pub answers: Vec<Answer>,
     /// Decisions about lies.
@@ -119,6 +120,11 @@ impl Report {
         &self.answers[property as usize]
     }
 
+    /// Whether [`Report::results`] are all that there are, sleeping included.
+    pub fn has_all_results(&self) -> bool {
+        self.end == End::Complete && self.method.exhaustive && self.method.decides_stuck
+    }
+
     /// The first that sleeps so, of whichever kind.
     pub fn asleep(&self, sleep: Sleep) -> Option<&Sleeper<Event>> {
         let so = self.sleepers.iter().filter(|sleeper| sleeper.sleep == sleep);
@@ -127,9 +133,19 @@ impl Report {
 }
 
 /// Asks every property of every step.
-pub struct Watch<'m> {
+pub struct AllProperties<'m> {
     model: &'m Model,
     applicable: Vec<Property>,
+    /// A step also violates the 'property' of each branch whose premise it meets ([`premise`]): a search that
+    /// leaves out orders of steps tells steps apart by what they violate.
+    premises: bool,
+}
+
+/// The number of a branch of a property, after those of all properties.
+fn premise(property: Property, branch: usize) -> u32 {
+    let before = Property::ALL.iter().take_while(|p| **p != property);
+    let branches: usize = before.map(|p| p.branches().len()).sum();
+    (Property::ALL.len() + branches + branch) as u32
 }
 
 /// How often premises were met and what was decided.
@@ -165,7 +181,7 @@ impl Tally for Counts {
     }
 }
 
-impl Watch<'_> {
+impl AllProperties<'_> {
     fn view(&self, step: &Step<Event>) -> View<'_> {
         View::of(self.model, step)
     }
@@ -192,12 +208,26 @@ fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
     } += times;
 }
 
-impl<'m> Monitor<Processes<'m>> for Watch<'m> {
+impl Monitor<Event> for AllProperties<'_> {
     type Tally = Counts;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
+
+    fn name(&self, property: u32) -> String {
+        match Property::ALL.get(property as usize) {
+            Some(property) => property.name().to_owned(),
+            None => format!("premise {property}"),
+        }
+    }
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        self.view(step).violates(&self.applicable)
+        let view = self.view(step);
+        let mut violated = view.violates(&self.applicable);
+        for property in self.applicable.iter().filter(|_| self.premises) {
+            if let Says::Holds(branch) | Says::Violated(branch) = property.says(&view) {
+                violated |= 1 << premise(*property, branch);
+            }
+        }
+        violated
     }
 
     fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
@@ -232,11 +262,8 @@ fn no_branches() -> Vec<Vec<u64>> {
 ///
 /// # Panics
 /// If a trace does not replay: a fault of the explorer, never of the input.
-pub fn check(
-    model: &Model,
-    options: &Options<'_>,
-) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
-    check_by(model, options, |system, watch| explore(system, watch, options))
+pub fn check(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorable> {
+    check_by(model, options, Exhaustive)
 }
 
 /// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
@@ -249,10 +276,7 @@ pub fn check(
 ///
 /// # Panics
 /// As [`check`].
-pub fn check_all(
-    model: &Model,
-    options: &Options<'_>,
-) -> Result<Report, kmodcheck_explore::bfs::Unexplorable> {
+pub fn check_all(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorable> {
     let failures = 1 << Property::NoFalseFailure as u64;
     let wanted = options.stop_when_violated;
     let remembering = Property::NoFalseFailure.remembering(model);
@@ -278,34 +302,32 @@ pub fn check_all(
     Ok(report)
 }
 
-/// [`check`] by any explorer that counts and finds what [`explore`] does. `options` are those that it was
-/// given.
+/// [`check`] by any engine. What it cannot say is not said: see [`Verdict::NoneFound`].
 ///
 /// # Errors
 /// Those of the explorer.
 ///
 /// # Panics
 /// If a trace does not replay: a fault of the explorer, never of the input.
-pub fn check_by<E>(
-    model: &Model,
-    options: &Options<'_>,
-    explore: impl FnOnce(&Processes<'_>, &Watch<'_>) -> Result<Exploration<Event, Counts>, E>,
-) -> Result<Report, E> {
+pub fn check_by<E, X>(model: &Model, options: &Options<'_>, explorer: X) -> Result<Report, E>
+where
+    X: for<'m> Explorer<Processes<'m>, AllProperties<'m>, Error = E>,
+{
     let system = Processes { model };
-    let watch = Watch {
-        model,
-        applicable: Property::ALL
-            .into_iter()
-            .filter(|p| p.applies(model) && p.is_remembered(model))
-            .collect(),
-    };
-    let exploration = explore(&system, &watch)?;
+    let method = explorer.method(options);
+    let applicable = Property::ALL.into_iter();
+    let applicable = applicable.filter(|p| p.applies(model) && p.is_remembered(model)).collect();
+    let properties = AllProperties { model, applicable, premises: method.partial_order };
+    let exploration = explorer.explore(&system, &properties, options)?;
     let mut counts = Counts { branches: no_branches(), ..Counts::default() };
     counts.add(exploration.tally);
     counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
     let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
     for violation in exploration.violations {
-        violated[violation.property as usize] = Some(violation.trace);
+        // The others are premises.
+        if let Some(violated) = violated.get_mut(violation.property as usize) {
+            *violated = Some(violation.trace);
+        }
     }
     if let Some(stuck) = exploration.stuck {
         violated[Property::NobodySleepsForEver as usize] = Some(stuck.trace);
@@ -322,7 +344,11 @@ pub fn check_by<E>(
                     confirm(model, property, &trace).expect("a found trace replays and violates");
                     Verdict::Violated(trace)
                 }
+                None if !method.exhaustive => Verdict::NoneFound,
                 None if !complete => Verdict::OutOfBudget,
+                None if property == Property::NobodySleepsForEver && !method.decides_stuck => {
+                    Verdict::NoneFound
+                }
                 None => Verdict::Holds { premise_met: branches.iter().any(|n| *n > 0) },
             };
             Answer { property, verdict, branches }
@@ -335,7 +361,7 @@ pub fn check_by<E>(
         depth: exploration.depth,
         queue: exploration.queue,
         words: exploration.words,
-        symmetry: options.symmetry,
+        method,
         answers,
         decisions: counts.decisions,
         results: results(model, &counts.results, &exploration.sleepers),
@@ -377,15 +403,30 @@ pub enum Unconfirmed {
 pub fn confirm(model: &Model, property: Property, trace: &Trace) -> Result<(), Unconfirmed> {
     let model = &*property.remembering(model);
     let system = Processes { model };
-    let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
     let mut last = Says::Nothing;
-    let end = replay(&product, trace, |_, transition| {
-        last = property.says(&View::of(model, &transition.step()));
+    let end = concrete::replay(&system, trace, |_, taken| {
+        last = property.says(&View::of(model, &taken.step));
     })
     .map_err(Unconfirmed::Impossible)?;
     let violated = match property {
-        Property::NobodySleepsForEver => super::sleepers::somebody_is_stuck(&product, end),
+        Property::NobodySleepsForEver => super::sleepers::somebody_is_stuck(&system, &end),
         _ => matches!(last, Says::Violated(_)),
     };
     if violated { Ok(()) } else { Err(Unconfirmed::NotViolated) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each property and each branch has a bit of its own, and there are as many bits.
+    #[test]
+    fn every_premise_has_a_number() {
+        let all = Property::ALL.into_iter();
+        let all = all.flat_map(|p| (0..p.branches().len()).map(move |branch| premise(p, branch)));
+        let all: Vec<u32> = all.collect();
+        let first = Property::ALL.len() as u32;
+        assert_eq!(all, (first..first + all.len() as u32).collect::<Vec<_>>());
+        assert!(all.last().is_some_and(|last| *last < 64), "{all:?}");
+    }
 }

@@ -3,9 +3,10 @@
 //! Results are read off the steps by which a process becomes done, in the same exhaustive search that
 //! gives the verdicts; how long a call can sleep that no ordinary step wakes is [`kmodcheck_explore::stuck::Sleep`].
 
-use kmodcheck_explore::bfs::{Monitor, Unexplorable};
-use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::{Choice, End, Kind, Options, Product, Step, System, WayOut, explore};
+use kmodcheck_explore::{
+    Asks, Choice, End, Kind, Monitor, Options, Step, System, Unexplorable, WayOut, concrete,
+    explore,
+};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 
@@ -135,16 +136,14 @@ impl Witness {
     /// See [`Unconfirmed`].
     pub fn confirm(self, model: &Model, trace: &Trace) -> Result<(), Unconfirmed> {
         let system = Processes { model };
-        let product = Product::new(&system).ok_or(Unconfirmed::NotViolated)?;
         let looking = Looking { model, witness: self };
         let mut last = false;
-        let end = replay(&product, trace, |_, taken| last = looking.meets(&taken.step()))
+        let end = concrete::replay(&system, trace, |_, taken| last = looking.meets(&taken.step))
             .map_err(Unconfirmed::Impossible)?;
         let shown = match self {
             Self::Result { actor, result: CallResult::Sleeps(sleep) } => {
-                let asleep = asleep(&product, end, sleep);
-                let mut processes = 0..product.processes();
-                processes.any(|i| asleep >> i & 1 != 0 && usize::from(product.kind(i).0) == actor)
+                let asleep = asleep(&system, &end, sleep);
+                asleep.iter().any(|(kind, _)| usize::from(kind.0) == actor)
             }
             _ => last,
         };
@@ -210,9 +209,9 @@ impl Looking<'_> {
     }
 }
 
-impl Monitor<Processes<'_>> for Looking<'_> {
+impl Monitor<Event> for Looking<'_> {
     type Tally = ();
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
         u64::from(self.meets(step))

@@ -154,7 +154,7 @@ fn short(verdict: &Verdict) -> String {
         Verdict::Holds { premise_met: true } => "+".to_owned(),
         Verdict::Holds { premise_met: false } => "0".to_owned(),
         Verdict::Violated(trace) => trace.len().to_string(),
-        Verdict::OutOfBudget | Verdict::NotAsked => "?".to_owned(),
+        Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => "?".to_owned(),
     }
 }
 

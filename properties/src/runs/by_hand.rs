@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::bfs::{TraceStep, Unexplorable};
 use kmodcheck_explore::{Configuration, Options, Product, WayOut};
+use kmodcheck_explore::{TraceStep, Unexplorable};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::{Story, Trace, story};
@@ -66,7 +66,7 @@ impl<'m> Walk<'m> {
         let mut enabled = Vec::new();
         let scenario = self.model.scenario();
         let _ = self.product.successors(self.now(), &mut Vec::new(), |t| {
-            let view = View::of(self.model, &t.step());
+            let view = View::of(self.model, &t.step);
             let violates =
                 |p: &Property| p.applies(self.model) && matches!(p.says(&view), Says::Violated(_));
             enabled.push(Enabled {

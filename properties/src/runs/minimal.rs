@@ -1,5 +1,6 @@
 //! The trace of a violation that reads best, and why it happened.
 
+use kmodcheck_explore::concrete::State;
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches};
 use kmodcheck_explore::reduce::{Reduced, reduce};
 use kmodcheck_explore::reorder::{Reordering, avoiding};
@@ -23,8 +24,14 @@ pub fn violates<'a>(
     product: &'a Product<'a, Processes<'a>>,
 ) -> impl FnMut(&Transition<'_, Event>) -> bool + 'a {
     move |t| match property {
-        Property::NobodySleepsForEver => somebody_is_stuck(product, *t.after),
-        _ => matches!(property.says(&View::of(model, &t.step())), Says::Violated(_)),
+        Property::NobodySleepsForEver => {
+            let locals = t.after.locals.iter();
+            let processes = locals.take(product.processes()).enumerate();
+            let processes = processes.map(|(i, local)| (product.kind(i), *local)).collect();
+            let after = State { shared: t.after.shared, processes };
+            somebody_is_stuck(product.system, &after)
+        }
+        _ => matches!(property.says(&View::of(model, &t.step)), Says::Violated(_)),
     }
 }
 

@@ -274,7 +274,7 @@ fn explore(
         let holds = |p| match report.answer(p).verdict {
             Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
             Verdict::Violated(_) => Some(false),
-            Verdict::OutOfBudget | Verdict::NotAsked => None,
+            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => None,
         };
         let violated = |p| holds(p).map(|holds| !holds);
         let fared = Fared {

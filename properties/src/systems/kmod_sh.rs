@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kmodcheck_explore::concrete::replay;
 use kmodcheck_explore::{
-    End, Limits, Options, Step, Stopped, Watch, explore_counted, explore_directed,
+    Asks, End, Limits, Monitor, Options, Step, explore_counted, explore_directed,
 };
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{
@@ -160,8 +160,11 @@ struct AsExpected<'m> {
     expected: Ret,
 }
 
-impl Watch<Event> for AsExpected<'_> {
-    fn violated(&self, step: &Step<Event>) -> u64 {
+impl Monitor<Event> for AsExpected<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Event>) -> u64 {
         let (before, after) =
             (self.model.task(step.local_before), self.model.task(step.local_after));
         let returned = after.pc == Pc::Done && before.pc != Pc::Done;
@@ -236,11 +239,11 @@ pub fn run(
     for threads in 1..=case.threads {
         let model = model(threads);
         let system = Processes { model: &model };
-        let mut watch = AsExpected { model: &model, expected: case.expected };
+        let watch = AsExpected { model: &model, expected: case.expected };
         let limits =
             Limits { states: Some(effort.exhaustive), time: effort.time, bytes: effort.bytes };
         let options = Options { limits, stop_when_violated: 1, ..*options };
-        let found = explore_counted(&system, &mut watch, &options).expect("the cases fit");
+        let found = explore_counted(&system, &watch, &options).expect("the cases fit");
         if let Some(violation) = found.violations.into_iter().next() {
             confirm(&model, case.expected, &violation.trace);
             return Outcome::Fails { threads, trace: violation.trace, shortest: true };
@@ -260,14 +263,14 @@ pub fn run(
     let system = Processes { model: &model };
     let watch = AsExpected { model: &model, expected: case.expected };
     let limits = Limits { states: Some(effort.directed), time: effort.time, bytes: effort.bytes };
-    let options = Options { limits, ..*options };
-    let found = explore_directed(&system, &watch, 1, &options).expect("the cases fit");
-    match (found.leads.into_iter().next(), found.stopped) {
+    let options = Options { limits, stop_when_violated: 1, ..*options };
+    let found = explore_directed(&system, &watch, &options).expect("the cases fit");
+    match (found.violations.into_iter().next(), found.end) {
         (Some(lead), _) => {
             confirm(&model, case.expected, &lead.trace);
             Outcome::Fails { threads: case.threads, trace: lead.trace, shortest: false }
         }
-        (None, Stopped::Limit(End::Interrupted)) => Outcome::OutOfBudget,
+        (None, End::Interrupted) => Outcome::OutOfBudget,
         (None, _) if exhaustive_to == 0 => Outcome::OutOfBudget,
         (None, _) => Outcome::Passes { exhaustive_to, seen: Some(found.states), states: largest },
     }
@@ -283,7 +286,9 @@ pub fn key(case: &Case, features: Features, limit: u8) -> Scenario {
 fn confirm(model: &Model, expected: Ret, trace: &Trace) {
     let watch = AsExpected { model, expected };
     let mut violated = false;
-    replay(&Processes { model }, trace, |_, taken| violated = watch.violated(&taken.step) != 0)
-        .expect("a found trace replays");
+    replay(&Processes { model }, trace, |_, taken| {
+        violated = watch.step_violates(&taken.step) != 0
+    })
+    .expect("a found trace replays");
     assert!(violated, "the last step of a found trace violates");
 }

@@ -170,7 +170,7 @@ fn the_explorer_agrees_but_for_the_listed_differences() {
                 Verdict::Holds { premise_met: false } => Vacuous,
                 Verdict::Holds { premise_met: true } => Holds,
                 Verdict::Violated(_) => Violated,
-                Verdict::OutOfBudget => panic!("no search was bounded"),
+                Verdict::OutOfBudget | Verdict::NoneFound => panic!("no search was bounded"),
             };
             if found != expected(&cell, property) {
                 differences.push((cell.to_string(), property, found));

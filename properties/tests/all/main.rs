@@ -3,6 +3,7 @@
 mod anonymous;
 mod common;
 mod drawn;
+mod engines;
 mod expectations;
 mod fixes;
 mod generated;
@@ -17,7 +18,6 @@ mod progress;
 mod prove;
 mod race;
 mod recorded;
-mod reductions;
 mod results;
 #[path = "../../../sim/explore/tests/common/sample.rs"]
 #[allow(dead_code)]

@@ -45,7 +45,7 @@ fn cell(
 fn counted(model: &Model, callers: usize) -> BTreeSet<Minimal> {
     let system = Processes { model };
     let family = Family::new(&system, &[Kind(0)], &[]).expect("callers are alike");
-    let question = Question { watch: Safety::new(model, Property::ALL), without_history: 0 };
+    let question = Question { monitor: Safety::new(model, Property::ALL), without_history: 0 };
     let setup = Setup::new(&family, &question, &Options::default()).expect("no limits");
     setup.configurations(callers - 1, 10_000_000).expect("few configurations")
 }

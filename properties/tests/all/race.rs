@@ -1,7 +1,7 @@
 //! The race itself, on v4.9: how short it is, and its shape.
 
 use kmodcheck_explore::Options;
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
 use kmodcheck_model::{Event, Mutant, Pc};

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kmodcheck_explore::bfs::Monitor;
-use kmodcheck_explore::{Options, Step, explore};
+use kmodcheck_explore::Monitor;
+use kmodcheck_explore::{Asks, Options, Step, explore};
 use kmodcheck_model::{Event, Model, Ret};
 use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::{Property, Verdict};
@@ -106,9 +106,9 @@ fn the_example_that_is_written_for_a_beginner_is_as_expected() {
 /// Looks for steps by their events.
 struct Looks(fn(&Event) -> bool);
 
-impl Monitor<Processes<'_>> for Looks {
+impl Monitor<Event> for Looks {
     type Tally = ();
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
         u64::from((self.0)(&step.label))

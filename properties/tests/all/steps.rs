@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::common::{Special, recording};
 use crate::sample::{for_all, some_of};
-use kmodcheck_explore::bfs::{Monitor, Tally};
+use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{End, Limits, Options, Step, explore};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::AliasMap;
@@ -70,9 +70,9 @@ struct Reached<'m> {
     model: &'m Model,
 }
 
-impl Monitor<Processes<'_>> for Reached<'_> {
+impl Monitor<Event> for Reached<'_> {
     type Tally = Places;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn record_step(&self, places: &mut Places, step: &Step<Event>, _: u64, _: u64) {
         places.0.insert(self.model.task(step.local_before).pc);
@@ -258,7 +258,7 @@ fn verdict(verdict: &Verdict) -> String {
         Verdict::Holds { premise_met: false } => "0".to_owned(),
         Verdict::NotApplicable => "-".to_owned(),
         Verdict::Violated(trace) => trace.len().to_string(),
-        Verdict::OutOfBudget => panic!("nothing was bounded"),
+        Verdict::OutOfBudget | Verdict::NoneFound => panic!("nothing was bounded"),
         Verdict::NotAsked => "?".to_owned(),
     }
 }

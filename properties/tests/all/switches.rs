@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kmodcheck_explore::bfs::{Monitor, Tally};
+use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{Options, Step, explore};
 use kmodcheck_model::presets::{KERNELS, SWITCHES};
 use kmodcheck_model::{Event, Model};
@@ -353,9 +353,9 @@ impl Tally for Names {
 
 struct Listens<'m>(&'m Model);
 
-impl Monitor<Processes<'_>> for Listens<'_> {
+impl Monitor<Event> for Listens<'_> {
     type Tally = Names;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn record_step(&self, names: &mut Names, step: &Step<Event>, _: u64, _: u64) {
         let what = step.label.describe(self.0.scenario());
@@ -393,7 +393,9 @@ fn shown(case: &Case, value: &str) -> String {
             Verdict::Holds { premise_met: false } => '0',
             Verdict::Violated(_) => 'V',
             Verdict::NotApplicable => '-',
-            Verdict::OutOfBudget | Verdict::NotAsked => unreachable!("no search is bounded"),
+            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => {
+                unreachable!("no search is bounded")
+            }
         },
     };
     case.looks.iter().map(look).collect()
@@ -498,9 +500,9 @@ fn unlisted_built_in_code_is_not_its_own_alias() {
 /// Whether both modules of `RIVALS` are registered at once.
 struct BothRegistered<'m>(&'m Model);
 
-impl Monitor<Processes<'_>> for BothRegistered<'_> {
+impl Monitor<Event> for BothRegistered<'_> {
     type Tally = ();
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
         u64::from((0..2).all(|module| self.0.registered(step.after, module)))

@@ -4,9 +4,8 @@
 //! A [`System`] describes processes: shared state, kinds of processes with a local state each, and
 //! one step function. Everything that speaks of whole states is derived from it here:
 //! [`Product`] is the system with a fixed number of processes, [`bfs`] explores it exhaustively,
-//! [`stuck`] finds processes that nothing can ever wake, [`replay`] re-executes a found trace
-//! without packing, hashing or symmetry. What the search of the product is made of can be used by
-//! itself: [`packed`] states, the tabulated step function in [`steps`], the [`visited`] set.
+//! its [`Stuck`] processes are those that nothing can ever wake, [`replay()`] re-executes a found trace
+//! without packing, hashing or symmetry.
 //!
 //! # A first search
 //!
@@ -14,7 +13,6 @@
 //! When both are done, is the counter 2?
 //!
 //! ```
-//! use kmodcheck_explore::bfs::Monitor;
 //! use kmodcheck_explore::*;
 //!
 //! struct LostUpdate;
@@ -55,20 +53,14 @@
 //!     }
 //! }
 //!
-//! struct BothCounted;
-//!
-//! impl Monitor<LostUpdate> for BothCounted {
-//!     type Tally = (); // counts nothing
-//!     fn violates(&self, transition: &Transition<'_, &'static str>) -> u64 {
-//!         let after = transition.after;
-//!         u64::from(after.locals[..2] == [DONE, DONE] && after.shared != 2)
-//!     }
-//! }
-//!
-//! let found = explore(&LostUpdate, &BothCounted, &Options::default())?;
+//! let properties = Properties::new().never("an update is lost", |counter, processes| {
+//!     processes.count(Kind(0), DONE) == 2 && counter != 2
+//! });
+//! let found = explore(&LostUpdate, &properties, &Options::default())?;
 //! assert_eq!(found.end, End::Complete);
 //! assert_eq!(found.states, 12);
-//! let trace: Vec<String> = (found.violations[0].trace.iter())
+//! let lost = found.violation("an update is lost").expect("it can be");
+//! let trace: Vec<String> = (lost.trace.iter())
 //!     .map(|step| format!("process {} {}s", step.actor, step.label))
 //!     .collect();
 //! println!("{}", trace.join("\n")); // the shortest way to lose an update
@@ -80,46 +72,42 @@
 //! # Ok::<(), kmodcheck_explore::bfs::Unexplorable>(())
 //! ```
 
+pub mod ask;
 pub mod bfs;
-pub mod checkpoint;
-pub mod concrete;
+mod collections;
 pub mod counted;
+pub mod counterexample;
 pub mod coverability;
-pub mod directed;
+#[cfg(feature = "distributed")]
 pub mod distributed;
-mod expand;
-pub mod fair;
-pub mod fewest_switches;
-pub mod limits;
-pub mod packed;
-pub mod por;
-pub mod product;
-mod recent;
-pub mod reduce;
-pub mod reorder;
-pub mod replay;
-mod search;
-pub mod sleep;
-pub mod steps;
-pub mod stuck;
+pub mod liveness;
 pub mod system;
 mod threads;
-mod trace;
-pub mod visited;
 pub mod walk;
-pub mod watch;
 
-pub use bfs::{Exploration, Violation, explore};
-pub use counted::{Counted, explore_counted};
-pub use directed::{Directed, Lead, Stopped, explore_directed};
-pub use limits::{End, Limits, Options, Progress};
-pub use por::{Deadlock, Reduced, explore_reduced};
-pub use product::{Configuration, MAX_PROCESSES, Product, Step, Transition};
+pub use ask::{
+    Asks, CountOnly, End, Exploration, Explorer, Limits, Method, Monitor, Options, Own, Progress,
+    Properties, Sleep, Sleeper, Stuck, Tally, Unexplorable, Violation,
+};
+#[cfg(feature = "checkpoint")]
+pub use bfs::checkpoint;
+pub use bfs::{Exhaustive, explore};
+pub use counted::{Counted, Directed, Reduced, explore_counted, explore_directed, explore_reduced};
+pub use counterexample::{fewest_switches, reduce, reorder};
 pub use system::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+    Census, Choice, Configuration, DORMANT, Effect, Fault, Footprint, Impossible, Initial, Kind,
+    Local, MAX_PROCESSES, PoolExhausted, Product, Queue, Shared, Step, System, TraceStep,
+    Transition, WayOut, Wrong, concrete, replay,
 };
 pub use threads::{map_on_threads, on_threads};
-pub use watch::{Census, EachStep, Watch, WatchNothing};
+
+// Where things were before; to be taken away once no other crate says so.
+#[doc(hidden)]
+pub use ask as stuck;
+#[doc(hidden)]
+pub use liveness as fair;
+#[doc(hidden)]
+pub use system as product;
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
 /// saved or sent by a build with another one is not believed.

@@ -15,11 +15,10 @@ use std::ops::ControlFlow;
 
 use fastrand::Rng;
 
-use crate::bfs::TraceStep;
-use crate::concrete::{Everybody, transitions_of_one};
-use crate::product::{PoolExhausted, Step};
-use crate::system::System;
-use crate::watch::Watch;
+use crate::ask::{Monitor, violated_by_counts};
+use crate::system::concrete::{State, transitions_of_one};
+use crate::system::successor::is_at_rest;
+use crate::system::{PoolExhausted, Step, System, TraceStep};
 
 /// How the next process is chosen. Of its alternatives, each is as likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +64,18 @@ pub struct Walked<Label> {
     pub stuck: bool,
     /// The walk was cut at its longest.
     pub cut: bool,
+}
+
+impl<Label> Walked<Label> {
+    /// Takes note of what is violated after as many steps as there are.
+    fn take(&mut self, violated: u64) {
+        for property in 0..64 {
+            if violated >> property & 1 != 0 {
+                self.first[property].get_or_insert(self.trace.len() as u32);
+            }
+        }
+        self.violated |= violated;
+    }
 }
 
 /// The seed of a walk (the finaliser of splitmix64: G. Steele, D. Lea and C. Flood, 'Fast splittable
@@ -124,23 +135,26 @@ impl Order {
 }
 
 /// Where a step leads, and which it is.
-type Alternative<Label> = (Everybody, TraceStep<Label>, Step<Label>);
+type Alternative<Label> = (State, TraceStep<Label>, Step<Label>);
 
 /// Takes a walk from the initial state until nobody has a step.
 ///
 /// # Errors
 /// A step wanted a dormant process and found none.
-pub fn walk<S: System, W: Watch<S::Label>>(
+pub fn walk<S: System, M: Monitor<S::Label>>(
     system: &S,
-    watch: &W,
+    monitor: &M,
     walk: Walk,
 ) -> Result<Walked<S::Label>, PoolExhausted> {
     let mut rng = Rng::with_seed(seed_of(walk.seed, walk.number));
-    let mut state = Everybody::initial(system);
+    let mut state = State::initial(system);
     let processes = state.processes.len();
     let mut order = Order::new(walk.schedule, processes, &mut rng);
     let mut walked =
         Walked { violated: 0, trace: Vec::new(), first: [None; 64], stuck: false, cut: false };
+    if M::ASKS.beyond_steps() {
+        walked.take(monitor.state_violates(state.shared, &state));
+    }
     let mut asked = Vec::new();
     let mut alternatives: Vec<Alternative<S::Label>> = Vec::new();
     loop {
@@ -153,7 +167,7 @@ pub fn walk<S: System, W: Watch<S::Label>>(
         alternatives.clear();
         for &actor in &asked {
             transitions_of_one(system, &state, actor, |taken| {
-                alternatives.push((taken.after.clone(), taken.as_trace_step(), taken.step));
+                alternatives.push((taken.after.clone(), taken.as_trace_step(), taken.step.clone()));
                 ControlFlow::Continue(())
             })?;
             if !alternatives.is_empty() {
@@ -162,24 +176,15 @@ pub fn walk<S: System, W: Watch<S::Label>>(
         }
         if alternatives.is_empty() {
             walked.stuck =
-                state.processes.iter().any(|(kind, local)| !at_rest(system, *kind, *local));
+                state.processes.iter().any(|(kind, local)| !is_at_rest(system, *kind, *local));
             return Ok(walked);
         }
         let chosen = rng.usize(0..alternatives.len());
         let (after, taken, step) = alternatives.swap_remove(chosen);
-        let bits = watch.violated(&step) | watch.violated_together(&step, &state, &after);
-        walked.trace.push(taken);
-        for property in 0..64 {
-            if bits >> property & 1 != 0 && walked.first[property].is_none() {
-                walked.first[property] = Some(number + 1);
-            }
-        }
-        walked.violated |= bits;
+        let bits = violated_by_counts(monitor, &step, &state, &after);
         order.took(taken.actor, number);
+        walked.trace.push(taken);
+        walked.take(bits);
         state = after;
     }
-}
-
-fn at_rest<S: System>(system: &S, kind: crate::system::Kind, local: crate::system::Local) -> bool {
-    local == crate::system::DORMANT || system.returned(kind, local)
 }

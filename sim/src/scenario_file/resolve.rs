@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use kmodcheck_explore::MAX_PROCESSES;
 use kmodcheck_indexes::{Lookup, ModuleIndex};
 use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
+use kmodcheck_model::model::{MAX_ACTORS, MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
 use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario, Target,
@@ -157,10 +156,10 @@ fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
     for actor in &file.actor {
         let count = actor.count.as_ref().map_or(1, |count| *count.get_ref());
         let span = actor.count.as_ref().map_or_else(|| actor.call.span(), Spanned::span);
-        match u8::try_from(count).ok().filter(|c| (1..=MAX_PROCESSES).contains(&usize::from(*c))) {
+        match u8::try_from(count).ok().filter(|c| (1..=MAX_ACTORS).contains(&usize::from(*c))) {
             Some(count) => {
                 total += usize::from(count);
-                if total > MAX_PROCESSES && total - usize::from(count) <= MAX_PROCESSES {
+                if total > MAX_ACTORS && total - usize::from(count) <= MAX_ACTORS {
                     findings.push(too_many(span, total));
                 }
                 counts.push(count);
@@ -168,7 +167,7 @@ fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
             None => findings.push(Finding::new(
                 span,
                 format!("found a count of {count}"),
-                &format!("expected a number from 1 to {MAX_PROCESSES}"),
+                &format!("expected a number from 1 to {MAX_ACTORS}"),
             )),
         }
         let never_waits = match actor.call.get_ref() {
@@ -200,11 +199,8 @@ fn number(place: usize) -> u8 {
 fn too_many(span: Range<usize>, total: usize) -> Finding {
     Finding::new(
         span,
-        format!("found {total} processes in all"),
-        &format!(
-            "expected at most {MAX_PROCESSES}: each actor, one more for each that can leave its \
-             modprobe behind, and with duplicate-requests one for each requested name"
-        ),
+        format!("found {total} actors in all"),
+        &format!("expected at most {MAX_ACTORS}"),
     )
 }
 
@@ -677,13 +673,8 @@ impl<'f> Names<'f> {
             }]);
         }
         let last = actors.last().map(|(_, span)| span.clone()).unwrap_or_default();
-        let model = Model::new(scenario.clone(), None)
-            .map_err(|error| vec![Finding::new(last.clone(), error.what, "")])?;
-        let processes = model.processes().len();
-        if processes > MAX_PROCESSES {
-            let most = actors.iter().max_by_key(|(actor, _)| actor.count);
-            let span = most.map_or(last, |(_, span)| span.clone());
-            return Err(vec![too_many(span, processes)]);
+        if let Err(error) = Model::new(scenario.clone(), None) {
+            return Err(vec![Finding::new(last, error.what, "")]);
         }
         Ok(scenario)
     }

@@ -21,7 +21,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::product::PoolExhausted;
 use kmodcheck_explore::{Configuration, Kind, Product, System, Transition};
 
@@ -246,11 +246,12 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
         node: Node<S::Label>,
         at: usize,
     ) -> Result<(), AcceptError> {
+        let hidden = node.hidden;
         let place = match set.places.entry(state) {
             Entry::Occupied(place) => {
                 let place = *place.get();
                 let (_, number, expanded) = &set.members[place];
-                if *expanded || self.nodes[*number].hidden <= node.hidden {
+                if *expanded || self.nodes[*number].hidden <= hidden {
                     return Ok(());
                 }
                 self.nodes[*number] = node;
@@ -270,7 +271,7 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
                 place
             }
         };
-        set.open.push(Reverse((node.hidden, place)));
+        set.open.push(Reverse((hidden, place)));
         Ok(())
     }
 
@@ -303,9 +304,7 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
             }
             let mut scratch = std::mem::take(&mut self.scratch);
             let taken = self.product.successors(&state.0, &mut scratch, |transition| {
-                let (actor, ordinal, label) =
-                    (transition.actor, transition.ordinal, transition.label);
-                let step = Some(TraceStep { actor, ordinal, label });
+                let step = Some(transition.as_trace_step());
                 match log.fit(at, &state.1, transition) {
                     Fit::Seen(memory) => {
                         assert!(at < log.observations(), "seen after the log's end");
@@ -315,8 +314,9 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
                         found.push((false, (*transition.after, memory), node(step, None)));
                     }
                     Fit::Forbidden => {
-                        if !possible.contains(&(actor, label)) {
-                            possible.push((actor, label));
+                        let way = (transition.actor, transition.label.clone());
+                        if !possible.contains(&way) {
+                            possible.push(way);
                         }
                     }
                 }
@@ -339,7 +339,7 @@ impl<S: System, L: Log<S>> Search<'_, '_, S, L> {
             .min_by_key(|number| (self.nodes[*number].hidden, *number))
             .expect("no set is empty before its log is refused");
         let mut run = Vec::new();
-        while let Some(entry) = self.nodes[number].entry {
+        while let Some(entry) = self.nodes[number].entry.clone() {
             run.push(entry);
             number = self.nodes[number].parent;
         }
@@ -373,7 +373,7 @@ where
     fn fit(&self, at: usize, _: &(), transition: &Transition<'_, S::Label>) -> Fit<()> {
         if (self.hidden)(transition.actor, &transition.label) {
             Fit::Hidden(())
-        } else if self.steps.get(at) == Some(&(transition.actor, transition.label)) {
+        } else if self.steps.get(at) == Some(&(transition.actor, transition.label.clone())) {
             Fit::Seen(())
         } else {
             Fit::Forbidden

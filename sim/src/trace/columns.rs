@@ -2,7 +2,8 @@
 //! the shared state that changed, under it the violated statement. At most [`WIDTH`] wide.
 //!
 //! With more than [`MOST_COLUMNS`] actors a column each would hold no function name any more: then
-//! every step is a whole line, and a lane of one character each shows whose it is.
+//! every step is a whole line, and a lane of one character each shows whose it is; with more than
+//! [`MOST_LANES`] its number does.
 
 use kmodcheck_model::scenario::Scenario;
 
@@ -14,6 +15,9 @@ pub const WIDTH: usize = 80;
 
 /// Most actors that get a column each.
 pub const MOST_COLUMNS: usize = 3;
+
+/// Most actors that get a lane each.
+pub const MOST_LANES: usize = 16;
 
 /// Before the continuation of a folded line.
 const INDENT: &str = "  ";
@@ -74,6 +78,16 @@ fn draw(actors: usize, rows: &[Row], changes: usize) -> String {
         for row in rows {
             let left = column * row.actor;
             put(&mut lines, row, (left, column), changes);
+        }
+    } else if actors > MOST_LANES {
+        let left = format!("CPU{} ", actors - 1).len();
+        let heads = [("who".to_owned(), left), ("what that CPU does".to_owned(), WIDTH - left)];
+        head(&mut lines, heads.into_iter(), (changes, changes));
+        for row in rows {
+            let first = lines.len();
+            put(&mut lines, row, (left, WIDTH - changes - left), changes);
+            let who = format!("CPU{}", row.actor);
+            lines[first].replace_range(..who.len(), &who);
         }
     } else {
         // `0 1 2 3` and then the text of whoever's star it is.

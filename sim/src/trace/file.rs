@@ -6,8 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::Product;
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::concrete::{self, State};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Model, ModelError};
 use serde::{Deserialize, Serialize};
@@ -163,38 +162,27 @@ pub(super) fn model(file: &str, scenario: &Scenario) -> Result<Model, TraceError
 pub(super) fn resolve(file: &str, steps: &[StepLine], model: &Model) -> Result<Trace, TraceError> {
     let scenario = model.scenario();
     let system = Processes { model };
-    let product = Product::new(&system).ok_or_else(|| TraceError::Scenario {
-        file: file.to_owned(),
-        error: ModelError {
-            scenario: scenario.name.clone(),
-            what: format!(
-                "{} processes, expected at most {}",
-                model.processes().len(),
-                kmodcheck_explore::MAX_PROCESSES
-            ),
-        },
-    })?;
-    let mut now = product.initial();
+    let mut now = State::initial(&system);
     let mut trace = Vec::new();
-    let mut scratch = Vec::new();
     for (number, line) in steps.iter().enumerate() {
         let mut allowed = Vec::new();
         let mut taken = None;
-        let exhausted = product.successors(&now, &mut scratch, |t| {
-            if t.actor == line.actor {
-                let what = t.label.describe(scenario).to_string();
-                let fits = t.ordinal == line.choice
+        let exhausted = match line.actor < now.processes.len() {
+            true => concrete::transitions_of_one(&system, &now, line.actor, |t| {
+                let (ordinal, label) = (t.ordinal, t.step.label);
+                let what = label.describe(scenario).to_string();
+                let fits = ordinal == line.choice
                     && what == line.what
-                    && t.label.function() == line.function;
-                allowed.push(format!("'{}: {what}'", t.label.function()));
+                    && label.function() == line.function;
+                allowed.push(format!("'{}: {what}'", label.function()));
                 if fits {
-                    let (actor, ordinal, label) = (t.actor, t.ordinal, t.label);
-                    taken = Some((TraceStep { actor, ordinal, label }, *t.after));
+                    taken = Some((t.as_trace_step(), t.after.clone()));
                     return ControlFlow::Break(());
                 }
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            }),
+            false => Ok(()),
+        };
         let (Ok(()), Some((step, after))) = (exhausted, taken) else {
             let nothing = "no step of that caller there".to_owned();
             return Err(TraceError::Impossible {

@@ -18,7 +18,7 @@ pub mod story;
 pub mod svg;
 pub mod witness;
 
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_model::Event;
 
 pub use story::Story;

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, Product};
 use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};

@@ -1,8 +1,8 @@
 //! A trace told for readers: who steps, in which function, what it changes in the shared state, whom
 //! it wakes. Every renderer that shows the shared state draws from this, so they all say the same.
 
-use kmodcheck_explore::replay::{Impossible, replay};
-use kmodcheck_explore::{Product, WayOut};
+use kmodcheck_explore::concrete::{self, State};
+use kmodcheck_explore::{Impossible, WayOut};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::view::{ModuleView, SharedView};
 use kmodcheck_model::{Event, Model, Role};
@@ -82,9 +82,6 @@ impl Story {
     ///
     /// # Errors
     /// The first step that cannot be taken.
-    ///
-    /// # Panics
-    /// For a model with more processes than a product takes; a trace of such a model is not found.
     pub fn tell(
         model: &Model,
         trace: &Trace,
@@ -92,23 +89,23 @@ impl Story {
     ) -> Result<Self, Impossible<Event>> {
         let scenario = model.scenario();
         let system = Processes { model };
-        let product = Product::new(&system).expect("traces are of products");
+        let processes = State::initial(&system).processes;
         let mut steps = Vec::new();
         let mut seen = scenario.processes().max(1);
-        replay(&product, trace, |_, t| {
+        concrete::replay(&system, trace, |_, t| {
             let (before, after) =
                 (model.shared_view(t.before.shared), model.shared_view(t.after.shared));
-            let wakes: Vec<usize> = (0..product.processes())
-                .filter(|&i| i != t.actor)
-                .filter(|&i| model.task(t.before.locals[i]).pc != model.task(t.after.locals[i]).pc)
+            let at = |state: &State, i: usize| model.task(state.processes[i].1).pc;
+            let wakes: Vec<usize> = (0..processes.len())
+                .filter(|&i| i != t.actor && at(t.before, i) != at(t.after, i))
                 .collect();
             seen = seen.max(t.actor + 1).max(wakes.last().map_or(0, |i| i + 1));
             steps.push(StoryStep {
                 actor: t.actor,
                 choice: t.ordinal,
-                function: t.label.function(),
-                what: t.label.describe(scenario).to_string(),
-                way_out: match t.way_out {
+                function: t.step.label.function(),
+                what: t.step.label.describe(scenario).to_string(),
+                way_out: match t.step.way_out {
                     WayOut::Ordinary => None,
                     WayOut::TimeOut => Some("time-out"),
                     WayOut::Killed => Some("killed"),
@@ -118,7 +115,7 @@ impl Story {
                 after,
             });
         })?;
-        let kinds = (0..seen).map(|i| product.kind(i).0);
+        let kinds = processes[..seen].iter().map(|(kind, _)| kind.0);
         Ok(Self {
             scenario: scenario.name.clone(),
             violates,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::naive::{Graph, Naive};
 use crate::random_system::{Label, RandomSystem};
 use crate::sample::sample;
-use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::Monitor;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, Options, Product, Shared, System, Transition, explore};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
@@ -426,11 +426,11 @@ fn steps_of_a_walk_are_accepted() {
 /// Somebody is told that all is well and finds nothing.
 struct Race<'m>(&'m Model);
 
-impl<'m> Monitor<Processes<'m>> for Race<'m> {
+impl Monitor<Event> for Race<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Event>) -> u64 {
-        u64::from(self.0.task(transition.local_after()).ret == Ret::Null)
+        u64::from(self.0.task(transition.local_after).ret == Ret::Null)
     }
 }
 

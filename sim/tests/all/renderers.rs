@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use kmodcheck_explore::Product;
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};

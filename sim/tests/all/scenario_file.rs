@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::sample::sample;
-use kmodcheck_explore::bfs::CountOnly;
+use kmodcheck_explore::CountOnly;
 use kmodcheck_explore::{Limits, Options, explore};
 use kmodcheck_model::Model;
 use kmodcheck_model::scenario::{Action, Insert, Resolution, Scenario};

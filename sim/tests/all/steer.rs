@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::{Configuration, Product};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{

@@ -2,76 +2,21 @@
 //! asked for once and kept: steps by shared and local state, what is remembered by change of the
 //! shared state, wake-ups by queue.
 
+use crate::collections::interner::Interner;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
+use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint};
 use super::store::NONE;
-use crate::product::Step;
-use crate::product::fits;
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System, WayOut};
-use crate::watch::{Census, Watch, WatchNothing};
-
-/// So many processes of one kind are in one local state. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    /// Number of the kind and local state.
-    pub local: u32,
-    pub count: u32,
-}
-
-/// A counted state, decoded: groups in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Decoded {
-    /// Number of the shared state.
-    pub shared: u32,
-    pub groups: Vec<Group>,
-    /// Bytes that it takes encoded.
-    pub bytes: usize,
-    /// These bytes.
-    body: Vec<u8>,
-    /// Where each group begins in them, and where the last one ends.
-    begins: Vec<u16>,
-}
-
-impl Decoded {
-    /// Bytes of flags: one bit for each group.
-    pub fn flags(&self) -> usize {
-        self.groups.len().div_ceil(8)
-    }
-}
-
-/// Whether bit `i` of little-endian flags is set.
-pub(crate) fn flag(flags: &[u8], i: usize) -> bool {
-    flags[i / 8] >> (i % 8) & 1 != 0
-}
-
-pub(crate) fn set_flag(flags: &mut [u8], i: usize) {
-    flags[i / 8] |= 1 << (i % 8);
-}
-
-/// Values numbered in the order found.
-struct Interner<T> {
-    values: Vec<T>,
-    numbers: HashMap<T, u32, FixedState>,
-}
-
-impl<T: Copy + Eq + Hash> Interner<T> {
-    fn new() -> Self {
-        Self { values: Vec::new(), numbers: HashMap::default() }
-    }
-
-    fn number(&mut self, value: T) -> u32 {
-        let fresh = self.values.len() as u32;
-        let number = *self.numbers.entry(value).or_insert(fresh);
-        if number == fresh {
-            assert!(fresh < u32::MAX / 2, "more values than numbers");
-            self.values.push(value);
-        }
-        number
-    }
-}
+use crate::ask::{CountOnly, Monitor, table};
+use crate::collections::bits::set_flag;
+use crate::system::successor::{is_at_rest, is_dormant, remembered, woken};
+use crate::system::{
+    Census, Choice, Effect, Fault, Kind, Local, Queue, Shared, Step, System, WayOut, Wrong, fits,
+    ways,
+};
 
 /// What a step does to others, in numbers.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +30,7 @@ enum Act {
 /// One way for a process in one local state to step in one shared state.
 pub(crate) struct Cached<Label> {
     pub step: Step<Label>,
-    /// [`Watch::violated`].
+    /// [`Monitor::step_violates`].
     pub violated: u64,
     /// How often it was taken.
     pub taken: u64,
@@ -103,58 +48,6 @@ pub(crate) struct Steps {
     pub many: u32,
     /// Whether one of them is not a way out.
     ordinary: bool,
-}
-
-/// A successor of the state expanded last.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub parent: u32,
-    pub tag: u32,
-    /// Index of the choice.
-    pub choice: u32,
-    /// The group of the parent that the actor came from.
-    pub actor: u32,
-    /// Number of the local state from which a process was woken by [`Effect::WakeOne`].
-    pub woken: u32,
-    /// For how many transitions it stands.
-    pub times: u32,
-    start: u32,
-    len: u16,
-    pub groups: u16,
-}
-
-/// Successors of some states, to be looked up together.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub candidates: Vec<Candidate>,
-    /// The states expanded, those without successors too.
-    pub parents: Vec<u32>,
-    /// Encoded states in its first `end` bytes, and room.
-    bytes: Vec<u8>,
-    end: usize,
-}
-
-impl Batch {
-    pub fn clear(&mut self) {
-        self.candidates.clear();
-        self.parents.clear();
-        self.end = 0;
-    }
-
-    /// Writes behind the states there are, with room for so many groups.
-    #[inline]
-    fn writer(&mut self, groups: usize) -> Writer<'_> {
-        let most = self.end + Writer::most(groups);
-        if self.bytes.len() < most {
-            self.bytes.resize(2 * most, 0);
-        }
-        Writer { bytes: &mut self.bytes[self.end..most], at: 0, before: u32::MAX, groups: 0 }
-    }
-
-    #[inline]
-    pub fn body(&self, candidate: &Candidate) -> &[u8] {
-        &self.bytes[candidate.start as usize..][..usize::from(candidate.len)]
-    }
 }
 
 /// Where everybody is after a step.
@@ -189,6 +82,8 @@ pub(crate) struct Space<'s, S: System> {
     wakes: Vec<Vec<Option<u32>>>,
     hasher: FixedState,
     scratch: Vec<Choice<S::Label>>,
+    /// The first promise that the system has broken: then every expansion ends the search.
+    fault: Option<Fault>,
     others: Vec<Group>,
     after: Vec<Group>,
 }
@@ -212,48 +107,60 @@ impl<'s, S: System> Space<'s, S> {
             wakes: Vec::new(),
             hasher: FixedState::with_seed(0),
             scratch: Vec::new(),
+            fault: None,
             others: Vec::new(),
             after: Vec::new(),
         }
     }
 
-    /// Bytes held, about.
-    pub fn bytes(&self) -> u64 {
-        let choices = self.choices.capacity() * size_of::<Cached<S::Label>>();
-        let steps = self.steps.capacity() * (size_of::<(u64, Steps)>() + 1);
-        let unmoved: usize = self.unmoved.iter().map(|row| 24 + row.capacity() * 8).sum();
-        (choices + steps + unmoved + self.moved.capacity() * 17) as u64
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let rows = |rows: usize, row: usize| rows * size_of::<Vec<u64>>() + row;
+        let unmoved = self.unmoved.iter().map(|row| row.capacity() * size_of::<u64>()).sum();
+        let wakes = self.wakes.iter().map(|row| row.capacity() * size_of::<Option<u32>>()).sum();
+        self.shared.bytes()
+            + self.locals.bytes()
+            + self.changes.bytes()
+            + self.rests.capacity()
+            + table(self.steps.capacity(), size_of::<(u64, Steps)>())
+            + self.recent.capacity() * size_of::<(u64, Steps)>()
+            + self.choices.capacity() * size_of::<Cached<S::Label>>()
+            + rows(self.unmoved.capacity(), unmoved)
+            + rows(self.wakes.capacity(), wakes)
+            + table(self.moved.capacity(), size_of::<(u64, u32)>())
+    }
+
+    /// Takes back that the steps of a batch were taken.
+    pub fn not_taken(&mut self, batch: &Batch) {
+        for candidate in &batch.candidates {
+            self.choices[candidate.choice as usize].taken -= u64::from(candidate.times);
+        }
     }
 
     pub fn shared(&mut self, shared: Shared) -> u32 {
-        debug_assert!(fits(shared, self.system.shared_bits()), "shared state out of its bits");
-        self.shared.number(shared)
+        self.shared.number(shared).0
     }
 
     pub fn shared_value(&self, number: u32) -> Shared {
-        self.shared.values[number as usize]
+        self.shared[number as usize]
     }
 
     pub fn local(&mut self, kind: Kind, local: Local, class: u8) -> u32 {
-        debug_assert!(
-            fits(u128::from(local), self.system.local_bits()),
-            "local state out of its bits"
-        );
-        let number = self.locals.number((kind, local, class));
+        let number = self.locals.number((kind, local, class)).0;
         if number as usize == self.rests.len() {
-            self.rests.push(local == DORMANT || self.system.returned(kind, local));
+            self.rests.push(is_at_rest(self.system, kind, local));
         }
         number
     }
 
     pub fn local_value(&self, number: u32) -> (Kind, Local) {
-        let (kind, local, _) = self.locals.values[number as usize];
+        let (kind, local, _) = self.locals[number as usize];
         (kind, local)
     }
 
     /// The class of processes that the local state is one of.
     fn class(&self, number: u32) -> u8 {
-        self.locals.values[number as usize].2
+        self.locals[number as usize].2
     }
 
     /// The class of the process with that number.
@@ -263,7 +170,7 @@ impl<'s, S: System> Space<'s, S> {
 
     /// How many distinct local states there are so far.
     pub fn locals(&self) -> u32 {
-        self.locals.values.len() as u32
+        self.locals.len() as u32
     }
 
     pub fn tag(&self, body: &[u8]) -> u32 {
@@ -291,16 +198,16 @@ impl<'s, S: System> Space<'s, S> {
 
     /// Whether `body` stands for that state.
     pub fn is(&self, body: &[u8], shared: Shared, processes: &[(Kind, Local)]) -> bool {
-        let Some(shared) = self.shared.numbers.get(&shared) else { return false };
+        let Some(shared) = self.shared.find(&shared) else { return false };
         let mut groups: Vec<Group> = Vec::new();
         for (i, (kind, local)) in processes.iter().enumerate() {
-            match self.locals.numbers.get(&(*kind, *local, self.class_of(i))) {
-                Some(local) => add(&mut groups, *local),
+            match self.locals.find(&(*kind, *local, self.class_of(i))) {
+                Some(local) => add(&mut groups, local),
                 None => return false,
             }
         }
         let mut encoded = Vec::new();
-        encode(*shared, &groups, &mut encoded);
+        encode(shared, &groups, &mut encoded);
         encoded == body
     }
 
@@ -335,41 +242,51 @@ impl<'s, S: System> Space<'s, S> {
     ///
     /// # Errors
     /// The kind of which a dormant process was wanted and none was left. The other successors are
-    /// appended all the same.
-    pub fn expand<W: Watch<S::Label>>(
+    /// appended all the same. Some kind, too, once there is a [`fault`](Self::fault).
+    pub fn expand<M: Monitor<S::Label>>(
         &mut self,
         parent: u32,
         state: &Decoded,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
         runs: &mut [u8],
     ) -> Result<(), Kind> {
         batch.parents.push(parent);
         let mut exhausted = Ok(());
         for actor in 0..state.groups.len() {
-            let steps = self.steps(state.shared, state.groups[actor].local, watch);
+            let steps = self.steps(state.shared, state.groups[actor].local, monitor);
             if steps.ordinary || self.rests[state.groups[actor].local as usize] {
                 set_flag(runs, actor);
             }
             exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
         }
-        exhausted
+        self.unless_at_fault(exhausted)
     }
 
     /// Appends the successors by steps of one group's processes.
     ///
     /// # Errors
     /// As [`Space::expand`].
-    pub fn steps_of<W: Watch<S::Label>>(
+    pub fn steps_of<M: Monitor<S::Label>>(
         &mut self,
         parent: u32,
         state: &Decoded,
         actor: usize,
-        watch: &W,
+        monitor: &M,
         batch: &mut Batch,
     ) -> Result<(), Kind> {
-        let steps = self.steps(state.shared, state.groups[actor].local, watch);
-        self.apply(parent, state, actor, steps, batch)
+        let steps = self.steps(state.shared, state.groups[actor].local, monitor);
+        let exhausted = self.apply(parent, state, actor, steps, batch);
+        self.unless_at_fault(exhausted)
+    }
+
+    /// Whether the system has kept its promises so far.
+    pub fn kept_to(&self) -> Result<(), Fault> {
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    fn unless_at_fault(&self, exhausted: Result<(), Kind>) -> Result<(), Kind> {
+        self.fault.map_or(exhausted, |fault| Err(fault.kind))
     }
 
     fn apply(
@@ -451,10 +368,10 @@ impl<'s, S: System> Space<'s, S> {
                     }
                 }
                 Act::Spawn(kind, started) => {
-                    let dormant = others
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, other)| self.local_value(other.local) == (kind, DORMANT));
+                    let dormant = others.iter().enumerate().filter(|(_, other)| {
+                        let (of, local) = self.local_value(other.local);
+                        of == kind && is_dormant(self.system, kind, local)
+                    });
                     // The first process of them.
                     match dormant.map(|(j, other)| (self.class(other.local), j)).min() {
                         Some((class, j)) => {
@@ -513,16 +430,21 @@ impl<'s, S: System> Space<'s, S> {
 
     /// The choices of a process in a local state. Asks the system the first time.
     #[inline]
-    pub fn steps<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    pub fn steps<M: Monitor<S::Label>>(&mut self, shared: u32, local: u32, monitor: &M) -> Steps {
         let key = pair(shared, local);
         let slot = (shared.wrapping_mul(61) ^ local) as usize % RECENT;
         if self.recent[slot].0 != key {
-            self.recent[slot] = (key, self.steps_slowly(shared, local, watch));
+            self.recent[slot] = (key, self.steps_slowly(shared, local, monitor));
         }
         self.recent[slot].1
     }
 
-    fn steps_slowly<W: Watch<S::Label>>(&mut self, shared: u32, local: u32, watch: &W) -> Steps {
+    fn steps_slowly<M: Monitor<S::Label>>(
+        &mut self,
+        shared: u32,
+        local: u32,
+        monitor: &M,
+    ) -> Steps {
         let key = pair(shared, local);
         if let Some(steps) = self.steps.get(&key) {
             return *steps;
@@ -531,12 +453,14 @@ impl<'s, S: System> Space<'s, S> {
         let shared_before = self.shared_value(shared);
         let mut choices = std::mem::take(&mut self.scratch);
         choices.clear();
-        if local_before != DORMANT {
-            self.system.step(kind, shared_before, local_before, &mut choices);
+        if !is_dormant(self.system, kind, local_before)
+            && let Err(fault) = ways(self.system, (kind, shared_before, local_before), &mut choices)
+        {
+            self.fault.get_or_insert(fault);
         }
         let first = self.choices.len() as u32;
         for choice in &choices {
-            self.cache((shared, local), choice, watch);
+            self.cache((shared, local), choice, monitor);
         }
         let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
         self.scratch = choices;
@@ -545,25 +469,19 @@ impl<'s, S: System> Space<'s, S> {
         steps
     }
 
-    fn cache<W: Watch<S::Label>>(
+    fn cache<M: Monitor<S::Label>>(
         &mut self,
         (before, actor): (u32, u32),
         choice: &Choice<S::Label>,
-        watch: &W,
+        monitor: &M,
     ) {
         let shared_before = self.shared_value(before);
         let ((kind, local_before), class) = (self.local_value(actor), self.class(actor));
-        debug_assert_eq!(
-            (shared_before ^ choice.shared) & !choice.footprint.writes,
-            0,
-            "a step changed bits that it did not declare: {:?}",
-            choice.label
-        );
         let shared = self.shared(choice.shared);
         let mut local = self.local(kind, choice.local, class);
         let mut change = NONE;
         if shared != before {
-            change = self.changes.number((before, shared));
+            change = self.changes.number((before, shared)).0;
             if change as usize == self.unmoved.len() {
                 self.unmoved.push(Vec::new());
             }
@@ -575,18 +493,8 @@ impl<'s, S: System> Space<'s, S> {
             Effect::WakeOne(queue) => Act::WakeOne(queue),
             Effect::Spawn(kind, started) => Act::Spawn(kind, started),
         };
-        let step = Step {
-            kind,
-            before: shared_before,
-            after: choice.shared,
-            local_before,
-            local_after: self.local_value(local).1,
-            label: choice.label,
-            way_out: choice.way_out,
-            footprint: choice.footprint,
-            effect: choice.effect,
-        };
-        let violated = watch.violated(&step);
+        let step = Step::of(kind, (shared_before, local_before), choice, self.local_value(local).1);
+        let violated = monitor.step_violates(&step);
         self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
     }
 
@@ -603,12 +511,13 @@ impl<'s, S: System> Space<'s, S> {
     #[cold]
     fn ask_observe(&mut self, change: u32, local: u32) -> u32 {
         let (kind, value) = self.local_value(local);
-        let (before, after) = self.changes.values[change as usize];
+        let (before, after) = self.changes[change as usize];
         let (before, after) = (self.shared_value(before), self.shared_value(after));
-        if value == DORMANT {
-            return local;
+        let seen = remembered(self.system, kind, (before, after), value);
+        if !fits(u128::from(seen), self.system.local_bits()) {
+            let wrong = Wrong::Remembered(seen);
+            self.fault.get_or_insert(Fault { kind, shared: before, local: value, wrong });
         }
-        let seen = self.system.observe(kind, before, after, value);
         self.local(kind, seen, self.class(local))
     }
 
@@ -665,7 +574,11 @@ impl<'s, S: System> Space<'s, S> {
         let known = self.wakes[row].get(local as usize).copied().flatten();
         let woken = known.unwrap_or_else(|| {
             let (kind, value) = self.local_value(local);
-            let woken = if value == DORMANT { None } else { self.system.wake(kind, value, queue) };
+            let woken = woken(self.system, kind, value, queue);
+            if let Some(woken) = woken.filter(|w| !fits(u128::from(*w), self.system.local_bits())) {
+                let (shared, wrong) = (0, Wrong::Woken { queue, woken });
+                self.fault.get_or_insert(Fault { kind, shared, local: value, wrong });
+            }
             let class = self.class(local);
             let woken = woken.map_or(NONE, |woken| self.local(kind, woken, class));
             let row = &mut self.wakes[row];
@@ -681,7 +594,7 @@ impl<'s, S: System> Space<'s, S> {
     /// Sets the flag of each group whose processes have nothing to do or can step.
     pub fn running(&mut self, state: &Decoded, runs: &mut [u8]) {
         for (i, group) in state.groups.iter().enumerate() {
-            let steps = self.steps(state.shared, group.local, &WatchNothing);
+            let steps = self.steps(state.shared, group.local, &CountOnly);
             if steps.ordinary || self.rests[group.local as usize] {
                 set_flag(runs, i);
             }
@@ -716,166 +629,19 @@ fn pair(a: u32, b: u32) -> u64 {
     u64::from(a) << 32 | u64::from(b)
 }
 
-/// One process joins those in a local state.
-#[inline]
-fn add(groups: &mut Vec<Group>, local: u32) {
-    let at = groups.iter().position(|group| group.local >= local).unwrap_or(groups.len());
-    match groups.get_mut(at) {
-        Some(group) if group.local == local => group.count += 1,
-        _ => groups.insert(at, Group { local, count: 1 }),
-    }
-}
-
-/// One process leaves the group at an index.
-#[inline]
-fn take(groups: &mut Vec<Group>, at: usize) {
-    if groups[at].count == 1 {
-        groups.remove(at);
-    } else {
-        groups[at].count -= 1;
-    }
-}
-
-/// Seven bits a byte, low ones first; the top bit says that more follow.
-#[inline]
-fn varint(bytes: &[u8], at: &mut usize) -> u32 {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let byte = bytes[*at];
-        *at += 1;
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return value;
-        }
-        shift += 7;
-    }
-}
-
-/// Where a state is encoded.
-struct Writer<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
-    /// The local state written last.
-    before: u32,
-    groups: u16,
-}
-
-impl<'a> Writer<'a> {
-    /// Most bytes of a state with so many groups.
-    const fn most(groups: usize) -> usize {
-        VARINT + groups * (VARINT + 1)
-    }
-
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.bytes[self.at] = byte;
-        self.at += 1;
-    }
-
-    #[inline]
-    fn varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
-    }
-
-    #[inline]
-    fn group(&mut self, local: u32, count: u32) {
-        let gap = local.wrapping_sub(self.before) - 1;
-        self.varint(gap << 1 | u32::from(count > 1));
-        if count > 1 {
-            self.byte(count as u8);
-        }
-        self.before = local;
-        self.groups += 1;
-    }
-
-    /// The shared state, then each group: how far its number is from the one before, and how many
-    /// processes unless one. The number of processes ends it, so no state is the beginning of
-    /// another.
-    fn state(&mut self, shared: u32, groups: &[Group]) {
-        self.varint(shared);
-        for group in groups {
-            self.group(group.local, group.count);
-        }
-    }
-
-    /// The same for `state`, after one process has gone from the group at index `from` to local
-    /// state `to`. What is unchanged is copied.
-    #[inline]
-    fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
-        self.varint(shared);
-        let groups = &state.groups;
-        let left = groups[from].local;
-        if left == to {
-            return self.copy(state, 0..groups.len());
-        }
-        let into = groups.iter().position(|g| g.local >= to).unwrap_or(groups.len());
-        let (low, high) = (from.min(into), from.max(into));
-        self.copy(state, 0..low);
-        // The first and the second place that change.
-        let at_low =
-            if from < into { self.leave(state, from) } else { self.arrive(state, into, to) };
-        if at_low < high {
-            // The gap to the one before may be another one.
-            self.group(groups[at_low].local, groups[at_low].count);
-            self.copy(state, at_low + 1..high);
-        }
-        let at_high =
-            if from < into { self.arrive(state, into, to) } else { self.leave(state, from) };
-        if at_high < groups.len() {
-            self.group(groups[at_high].local, groups[at_high].count);
-            self.copy(state, at_high + 1..groups.len());
-        }
-    }
-
-    /// Writes the group at an index less one process. Returns the index of the next one.
-    #[inline]
-    fn leave(&mut self, state: &Decoded, from: usize) -> usize {
-        let Group { local, count } = state.groups[from];
-        if count > 1 {
-            self.group(local, count - 1);
-        }
-        from + 1
-    }
-
-    /// Writes one process more in `to`, where `into` is the index of the first group from there.
-    /// Returns the index of the next one.
-    #[inline]
-    fn arrive(&mut self, state: &Decoded, into: usize, to: u32) -> usize {
-        let there = state.groups.get(into).filter(|group| group.local == to);
-        self.group(to, there.map_or(0, |group| group.count) + 1);
-        into + usize::from(there.is_some())
-    }
-
-    /// Copies groups as they are; the one before them must have been written.
-    #[inline]
-    fn copy(&mut self, state: &Decoded, groups: std::ops::Range<usize>) {
-        if groups.is_empty() {
-            return;
-        }
-        let (begin, end) = (state.begins[groups.start], state.begins[groups.end]);
-        let bytes = &state.body[usize::from(begin)..usize::from(end)];
-        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
-        self.before = state.groups[groups.end - 1].local;
-        self.groups += groups.len() as u16;
-    }
-}
-
-/// Most bytes of a number.
-const VARINT: usize = 5;
-
-fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
-    let mut bytes = vec![0; Writer::most(groups.len())];
-    let mut writer = Writer { bytes: &mut bytes, at: 0, before: u32::MAX, groups: 0 };
-    writer.state(shared, groups);
-    into.extend_from_slice(&writer.bytes[..writer.at]);
-}
-
 /// The choices that were taken, with how often.
-pub(crate) fn taken<Label>(choices: &[Cached<Label>]) -> impl Iterator<Item = (&Step<Label>, u64)> {
-    choices.iter().filter(|cached| cached.taken > 0).map(|cached| (&cached.step, cached.taken))
+pub(crate) fn taken<Label>(
+    choices: &[Cached<Label>],
+) -> impl Iterator<Item = (&Step<Label>, u64, u64)> {
+    let taken = choices.iter().filter(|cached| cached.taken > 0);
+    taken.map(|cached| (&cached.step, cached.violated, cached.taken))
+}
+
+/// What a monitor counts of the steps taken.
+pub(crate) fn tally<Label, M: Monitor<Label>>(monitor: &M, choices: &[Cached<Label>]) -> M::Tally {
+    let mut tally = M::Tally::default();
+    for (step, violated, times) in taken(choices) {
+        monitor.record_step(&mut tally, step, violated, times);
+    }
+    tally
 }

@@ -2,6 +2,8 @@
 //! and an open-addressing table of them. Exact: the bytes are compared, the tag in a slot only saves
 //! most comparisons.
 
+use crate::ask::{Budget, Full};
+
 /// Stands for 'no record'.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -19,7 +21,7 @@ pub(crate) enum Inserted {
     /// It was there already.
     Old(u32),
     /// There is no room left for it.
-    Full,
+    Full(Full),
 }
 
 /// A place between records, for walking through them in the order in which they were found.
@@ -42,37 +44,31 @@ pub(crate) struct Store {
     len: u64,
     /// Most records to hold.
     most: u64,
+    /// What is held, and whatever else belongs to the search.
+    pub budget: Budget,
 }
 
 const EMPTY: u64 = u64::MAX;
 
 impl Store {
-    /// An empty store for at most so many records.
-    pub fn new(most: u64) -> Self {
+    /// An empty store for at most so many records. The first of them has its room, whatever the budget.
+    pub fn new(most: u64, budget: Budget) -> Self {
+        let slots = vec![EMPTY; 1 << 8];
+        budget.note(CHUNK + slots.len() * size_of::<u64>());
         Self {
-            chunks: Vec::new(),
-            used: Vec::new(),
-            slots: vec![EMPTY; 1 << 8],
+            chunks: vec![vec![0; CHUNK].into_boxed_slice()],
+            used: vec![0],
+            slots,
             slot_bits: 8,
             len: 0,
             most,
+            budget,
         }
     }
 
     /// How many records there are.
     pub fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Bytes held.
-    pub fn bytes(&self) -> u64 {
-        (self.chunks.len() * CHUNK + self.slots.capacity() * size_of::<u64>()) as u64
-    }
-
-    /// Bytes held at most while `more` records are added: the table may have to grow.
-    pub fn bytes_with(&self, more: u64) -> u64 {
-        let grown = if self.len + more > self.room() { 2 * self.slots.len() as u64 * 8 } else { 0 };
-        self.bytes() + grown
     }
 
     fn room(&self) -> u64 {
@@ -121,18 +117,27 @@ impl Store {
 
     /// Adds a record. `flags`: how many bytes of flags, all zero at first.
     pub fn insert(&mut self, body: &[u8], tag: u32, flags: usize, parent: u32) -> Inserted {
-        let slot = match self.search(body, tag) {
+        let mut slot = match self.search(body, tag) {
             Ok(old) => return Inserted::Old(old),
             Err(slot) => slot,
         };
         if self.len >= self.most {
-            return Inserted::Full;
+            return Inserted::Full(Full::States);
+        }
+        if self.len >= self.room() && self.slot_bits < 32 {
+            if let Err(full) = self.grow() {
+                return Inserted::Full(full);
+            }
+            slot = self.search(body, tag).expect_err("it was not there");
         }
         let size = (4 + body.len() + flags).next_multiple_of(ALIGN);
         assert!(size <= CHUNK, "a record of {size} bytes");
         if self.used.last().is_none_or(|used| used + size > CHUNK) {
             if (self.chunks.len() + 1) * CHUNK / ALIGN > NONE as usize {
-                return Inserted::Full;
+                return Inserted::Full(Full::Bytes);
+            }
+            if let Err(full) = self.budget.take(CHUNK) {
+                return Inserted::Full(full);
             }
             self.chunks.push(vec![0; CHUNK].into_boxed_slice());
             self.used.push(0);
@@ -146,9 +151,6 @@ impl Store {
         self.used[last] = at + size;
         self.slots[slot] = u64::from(tag) << 32 | u64::from(record);
         self.len += 1;
-        if self.len > self.room() && self.slot_bits < 32 {
-            self.grow();
-        }
         Inserted::New(record)
     }
 
@@ -191,18 +193,24 @@ impl Store {
     }
 
     /// The tags are the hashes' high bits, and so are the slots' numbers: no record is looked at.
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Result<(), Full> {
+        // For a moment both tables are there.
+        let bytes = self.slots.len() * size_of::<u64>();
+        self.budget.take(2 * bytes)?;
         let old = std::mem::take(&mut self.slots);
         self.slot_bits += 1;
         self.slots = vec![EMPTY; old.len() * 2];
         let mask = self.slots.len() - 1;
-        for entry in old.into_iter().filter(|entry| *entry != EMPTY) {
+        for entry in old.iter().copied().filter(|entry| *entry != EMPTY) {
             let mut slot = self.home((entry >> 32) as u32);
             while self.slots[slot] != EMPTY {
                 slot = (slot + 1) & mask;
             }
             self.slots[slot] = entry;
         }
+        drop(old);
+        self.budget.give(bytes);
+        Ok(())
     }
 }
 
@@ -220,7 +228,7 @@ mod tests {
     #[test]
     fn keeps_what_was_put_in() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let (mut store, mut known) = (Store::new(u64::MAX), BTreeMap::new());
+        let (mut store, mut known) = (Store::new(u64::MAX, Budget::new(None)), BTreeMap::new());
         for _ in 0..60_000 {
             // Self-delimiting: the first byte is the length.
             let len = rng.u8(1..9);
@@ -236,7 +244,7 @@ mod tests {
                     store.flags_mut(record, body.len(), body.len()).copy_from_slice(&body);
                 }
                 Inserted::Old(record) => assert_eq!(known[&body].0, record),
-                Inserted::Full => panic!("there is room"),
+                Inserted::Full(_) => panic!("there is room"),
             }
         }
         assert!(known.len() > 20_000);
@@ -254,12 +262,33 @@ mod tests {
         assert_eq!(walked, known);
     }
 
+    /// Memory is taken before it is used: at the limit what there is can still be found.
+    #[test]
+    fn is_full_where_the_budget_ends() {
+        let most = 2 * CHUNK as u64;
+        let mut store = Store::new(u64::MAX, Budget::new(Some(most)));
+        let body = |i: u32| i.to_be_bytes();
+        let tag = |i: u32| i.wrapping_mul(0x9e37_79b9);
+        let full = (0..).find(|i| match store.insert(&body(*i), tag(*i), 0, NONE) {
+            Inserted::New(_) => false,
+            other => {
+                assert_eq!(other, Inserted::Full(Full::Bytes));
+                true
+            }
+        });
+        let full = full.expect("there is an end");
+        assert!(u64::from(full) == store.len() && full > 1_000, "{full}");
+        assert!(store.budget.peak() <= most && store.budget.held() > most / 2);
+        assert!((0..full).all(|i| store.find(&body(i), tag(i)).is_some()));
+        assert_eq!(store.find(&body(full), tag(full)), None);
+    }
+
     #[test]
     fn is_full_at_its_limit() {
-        let mut store = Store::new(2);
+        let mut store = Store::new(2, Budget::new(None));
         assert!(matches!(store.insert(&[1], 1, 0, NONE), Inserted::New(0)));
         assert!(matches!(store.insert(&[2], 2, 0, 0), Inserted::New(_)));
-        assert_eq!(store.insert(&[3], 3, 0, 0), Inserted::Full);
+        assert_eq!(store.insert(&[3], 3, 0, 0), Inserted::Full(Full::States));
         assert_eq!(store.insert(&[1], 1, 0, 0), Inserted::Old(0));
     }
 }

@@ -1,60 +1,122 @@
 //! Processes that nothing can ever wake, among counted ones: as [`crate::stuck`], with one bit for
 //! each local state that somebody is in, since all processes there are in the same position.
 
-use super::space::{Batch, Decoded, flag, set_flag};
+use super::countable::MAX_COUNTED;
+use super::encoded::{Batch, Decoded};
+use super::states::States;
 use super::store::NONE;
-use super::{MAX_COUNTED, Search};
-use crate::stuck::Stuck;
-use crate::system::{System, WayOut};
-use crate::watch::WatchNothing;
+use crate::ask::{CountOnly, Sleep, Sleeper, Stuck};
+use crate::collections::bits::{flag, set_flag};
+use crate::system::{Kind, System, WayOut};
 
 /// The groups of a state, one bit each.
 type Mask = [u8; MAX_COUNTED.div_ceil(8)];
 
-/// The shallowest process that never runs again unless somebody is killed, and the shallowest that runs
-/// again by a time-out only. `way_outs`: whether there is any time-out or kill.
+/// Records with groups that never run again, and which these are; in the order found.
+type Never = Vec<(u32, Mask)>;
+
+/// Who is stuck.
+pub(super) struct Found<Label> {
+    /// The shallowest process that never runs again unless somebody is killed.
+    pub stuck: Option<Stuck<Label>>,
+    /// The shallowest that runs again by a time-out only.
+    pub until_time_out: Option<Stuck<Label>>,
+    /// By kind, then by [`Sleep`].
+    pub sleepers: Vec<Sleeper<Label>>,
+}
+
+impl<Label> Default for Found<Label> {
+    fn default() -> Self {
+        Self { stuck: None, until_time_out: None, sleepers: Vec::new() }
+    }
+}
+
+/// Looks for those who are stuck. `way_outs`: whether there is any time-out or kill.
 pub(super) fn find<S: System>(
-    search: &mut Search<'_, S>,
+    states: &mut States<'_, S>,
+    blocked: &[u32],
     way_outs: bool,
-) -> [Option<Stuck<S::Label>>; 2] {
-    let for_good = never_run(search, WayOut::TimeOut);
-    let stuck = shallowest(search, &for_good);
-    // Without any way out the two are the same.
-    let until_time_out = way_outs.then(|| {
-        forget(search);
-        let mut without = never_run(search, WayOut::Ordinary);
-        without.retain_mut(|(record, groups)| {
-            if let Ok(i) = for_good.binary_search_by_key(record, |(r, _)| *r) {
-                groups.iter_mut().zip(&for_good[i].1).for_each(|(a, b)| *a &= !b);
-            }
-            groups.iter().any(|byte| *byte != 0)
-        });
-        shallowest(search, &without)
+) -> Found<S::Label> {
+    let though_time_outs = never_run(states, blocked, WayOut::TimeOut);
+    // Without any way out the three are the same.
+    let (though_kills, ordinarily) = if way_outs {
+        let mut again = |last| {
+            forget(states, blocked);
+            never_run(states, blocked, last)
+        };
+        (again(WayOut::Killed), again(WayOut::Ordinary))
+    } else {
+        (though_time_outs.clone(), though_time_outs.clone())
+    };
+    let until_killed = without(&though_time_outs, &though_kills);
+    let until_time_out = without(&ordinarily, &though_time_outs);
+    let mut kinds: Vec<Kind> =
+        states.space.system.initial().processes.iter().map(|p| p.0).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut sleepers = Vec::new();
+    for kind in kinds {
+        let all = [&though_kills, &until_killed, &until_time_out];
+        for (sleep, all) in Sleep::ALL.into_iter().zip(all) {
+            let stuck = shallowest(states, &of_kind(states, all, kind));
+            sleepers.extend(stuck.map(|stuck| Sleeper { kind, sleep, stuck }));
+        }
+    }
+    Found {
+        stuck: shallowest(states, &though_time_outs),
+        until_time_out: shallowest(states, &until_time_out),
+        sleepers,
+    }
+}
+
+/// Those that are not among `others`.
+fn without(never: &Never, others: &Never) -> Never {
+    let mut rest = never.clone();
+    rest.retain_mut(|(record, groups)| {
+        if let Ok(i) = others.binary_search_by_key(record, |(r, _)| *r) {
+            groups.iter_mut().zip(&others[i].1).for_each(|(a, b)| *a &= !b);
+        }
+        groups.iter().any(|byte| *byte != 0)
     });
-    [stuck, until_time_out.flatten()]
+    rest
+}
+
+/// Those of one kind.
+fn of_kind<S: System>(states: &States<'_, S>, never: &Never, kind: Kind) -> Never {
+    let mut state = Decoded::default();
+    let of_kind = never.iter().filter_map(|(record, groups)| {
+        states.space.decode(states.store.tail(*record), &mut state);
+        let mut of_kind: Mask = [0; _];
+        (0..state.groups.len())
+            .filter(|i| flag(groups, *i))
+            .filter(|i| states.space.local_value(state.groups[*i].local).0 == kind)
+            .for_each(|i| set_flag(&mut of_kind, i));
+        of_kind.iter().any(|byte| *byte != 0).then_some((*record, of_kind))
+    });
+    of_kind.collect()
 }
 
 /// Makes the flags of every record say who is not blocked.
-fn forget<S: System>(search: &mut Search<'_, S>) {
+fn forget<S: System>(states: &mut States<'_, S>, blocked: &[u32]) {
     let mut state = Decoded::default();
-    for record in &search.blocked {
-        search.states.space.decode(search.states.store.tail(*record), &mut state);
+    for record in blocked {
+        states.space.decode(states.store.tail(*record), &mut state);
         let mut runs: Mask = [0; _];
-        search.states.space.running(&state, &mut runs);
+        states.space.running(&state, &mut runs);
         let flags = state.flags();
-        search.states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
+        states.store.flags_mut(*record, state.bytes, flags).copy_from_slice(&runs[..flags]);
     }
 }
 
 /// The records with groups that never run again, and which these are; in the order found.
 /// `last`: the last kind of step, in the order of [`WayOut`], that counts. The flags of all records must
 /// say who is not blocked, and then say who runs some time.
-fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, Mask)> {
+fn never_run<S: System>(states: &mut States<'_, S>, blocked: &[u32], last: WayOut) -> Never {
     // Later states first: nearly all of a state's successors are found after it.
-    let mut open: Vec<u32> = search.blocked.iter().rev().copied().collect();
+    let mut open: Vec<u32> = blocked.iter().rev().copied().collect();
     let (mut state, mut next) = (Decoded::default(), Decoded::default());
     let mut batch = Batch::default();
-    let (space, store) = (&mut search.states.space, &mut search.states.store);
+    let (space, store) = (&mut states.space, &mut states.store);
     loop {
         let mut changed = false;
         open.retain(|&record| {
@@ -68,7 +130,7 @@ fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, M
                     break;
                 }
                 batch.clear();
-                let _ = space.steps_of(record, &state, actor, &WatchNothing, &mut batch);
+                let _ = space.steps_of(record, &state, actor, &CountOnly, &mut batch);
                 for candidate in &batch.candidates {
                     let way_out = space.choices[candidate.choice as usize].step.way_out;
                     if way_out > last {
@@ -117,13 +179,13 @@ fn never_run<S: System>(search: &mut Search<'_, S>, last: WayOut) -> Vec<(u32, M
 }
 
 /// The first record with a stuck group, with a trace and the number of a process in that group.
-fn shallowest<S: System>(search: &Search<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
+fn shallowest<S: System>(states: &States<'_, S>, stuck: &[(u32, Mask)]) -> Option<Stuck<S::Label>> {
     let (record, groups) = stuck.first()?;
     let mut state = Decoded::default();
-    search.states.space.decode(search.states.store.tail(*record), &mut state);
+    states.space.decode(states.store.tail(*record), &mut state);
     let group = (0..state.groups.len()).find(|i| flag(groups, *i)).expect("a group is stuck");
-    let wanted = search.states.space.local_value(state.groups[group].local);
-    let (trace, end) = search.states.trace_to(*record);
+    let wanted = states.space.local_value(state.groups[group].local);
+    let (trace, end) = states.trace_to(*record);
     let process = end.processes.iter().position(|process| *process == wanted);
     let process = process.expect("the trace leads to a state with that group");
     Some(Stuck { process, trace, states: stuck.len() as u64 })

@@ -18,9 +18,9 @@
 
 use std::collections::VecDeque;
 
+use super::question::{Bounds, Undecided};
 use super::table::{BLOCKS, EXHAUSTED, Letter, NONE, Table};
 use super::views::Views;
-use super::{Budget, Undecided};
 
 /// Most letters of one element.
 const MOST: usize = 15;
@@ -154,7 +154,7 @@ impl<'t> Backward<'t> {
 
     /// The least upward-closed set that contains what violates one of `properties` and everything
     /// from which a step leads into it, enlarged by what the views show to be unreachable.
-    pub fn close(&self, properties: u64, budget: &Budget<'_>) -> Result<Closure, Undecided> {
+    pub fn close(&self, properties: u64, bounds: &Bounds<'_>) -> Result<Closure, Undecided> {
         let bad = properties | 1 << EXHAUSTED;
         let mut first = Vec::new();
         for (control, violated) in self.table.bad.iter().enumerate() {
@@ -168,14 +168,14 @@ impl<'t> Backward<'t> {
                 first.push((*control, element));
             }
         }
-        self.close_from(&first, budget)
+        self.close_from(&first, bounds)
     }
 
     /// The same for the upward-closed set of these elements.
     pub fn close_from(
         &self,
         first: &[(u32, Element)],
-        budget: &Budget<'_>,
+        bounds: &Bounds<'_>,
     ) -> Result<Closure, Undecided> {
         let mut search = Search {
             backward: self,
@@ -187,14 +187,18 @@ impl<'t> Backward<'t> {
         for (control, element) in first {
             search.offer(*control, *element);
         }
-        let mut looks = 0_u32;
+        let (mut looks, mut noted) = (0_u32, 0);
         while let Some((control, element)) = search.queue.pop_front() {
             if let Some(others) = search.initial {
                 return Ok(Closure::Initial { others });
             }
             looks += 1;
             if looks.is_multiple_of(256) {
-                budget.check(search.elements)?;
+                // An antichain may have twice the room that it uses.
+                let waiting = search.queue.capacity() * size_of::<(u32, Element)>();
+                let held = 2 * search.elements * size_of::<Element>() + waiting;
+                bounds.note_again(&mut noted, held);
+                bounds.check(search.elements)?;
             }
             // Replaced by a smaller one meanwhile?
             if search.antichains[control as usize].contains(&element) {

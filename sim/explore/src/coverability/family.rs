@@ -1,7 +1,8 @@
 //! A system with any number of processes: of one process the whole local state counts, of others only
 //! how many there are in each anonymous local state.
 
-use crate::system::{Choice, DORMANT, Initial, Kind, Local, Queue, Shared, System};
+use crate::system::successor::is_dormant;
+use crate::system::{Choice, Initial, Kind, Local, Queue, Shared, System};
 
 /// Most processes that are followed one by one.
 pub const MAX_SLOTS: usize = 6;
@@ -11,7 +12,7 @@ pub const MAX_SLOTS: usize = 6;
 pub struct Crowd {
     /// The kind.
     pub kind: Kind,
-    /// Where each begins; [`DORMANT`]: there is none at first, and any number can be spawned.
+    /// Where each begins; [dormant](System::dormant): there is none at first, and any number can be spawned.
     pub local: Local,
 }
 
@@ -71,7 +72,8 @@ impl<'a, S: System> Family<'a, S> {
         if slots.len() > MAX_SLOTS {
             return Err(NoFamily::TooManySlots(slots.len()));
         }
-        if crowds.iter().all(|c| c.local == DORMANT || forgetful.contains(&c.kind)) {
+        if crowds.iter().all(|c| is_dormant(system, c.kind, c.local) || forgetful.contains(&c.kind))
+        {
             return Err(NoFamily::NobodyTagged);
         }
         Ok(Self { system, shared, slots, crowds, forgetful: forgetful.to_vec() })
@@ -112,7 +114,7 @@ impl<'a, S: System> Family<'a, S> {
                 processes.push((kind, local));
             } else if !multiplied.contains(&kind) {
                 multiplied.push(kind);
-                let number = if local == DORMANT { pool } else { callers };
+                let number = if is_dormant(self.system, kind, local) { pool } else { callers };
                 processes.extend(std::iter::repeat_n((kind, local), number));
             }
         }
@@ -145,6 +147,10 @@ impl<S: System> System for Member<'_, S> {
 
     fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<S::Label>>) {
         self.system.step(kind, shared, local, choices);
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.system.dormant(kind)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {

@@ -13,9 +13,9 @@
 //! another one. Only as much is excluded as that takes.
 
 use super::backward::{Backward, Closure, Element};
+use super::question::{Bounds, Undecided};
 use super::table::{NO_SLOT, NONE, Table};
 use super::views::Views;
-use super::{Budget, Undecided};
 use crate::system::{Kind, Local, Shared};
 
 /// Configurations that cannot be reached: those with this shared state, these processes in slots,
@@ -60,10 +60,10 @@ pub(crate) fn invariant(
     views: &Views,
     guided: &Table,
     slots: usize,
-    budget: &Budget<'_>,
+    bounds: &Bounds<'_>,
 ) -> Result<Invariant, Undecided> {
     let closure =
-        Backward::new(table, Some(views)).close_from(&wanted(table, views, guided), budget)?;
+        Backward::new(table, Some(views)).close_from(&wanted(table, views, guided), bounds)?;
     let Closure::Closed(antichains) = closure else {
         unreachable!("what the views exclude is not initial, and closed");
     };

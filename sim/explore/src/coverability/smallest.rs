@@ -1,12 +1,10 @@
 //! The smallest violation, found by the ordinary explorer.
 
-use super::Family;
-use crate::bfs::{Exploration, Monitor, TraceStep, Unexplorable, explore};
-use crate::limits::{End, Options};
-use crate::product::{MAX_PROCESSES, Product};
-use crate::replay::replay;
-use crate::system::{DORMANT, Kind, System};
-use crate::watch::{EachStep, Watch};
+use super::family::Family;
+use crate::ask::{End, Monitor, Options, Unexplorable, violated_by};
+use crate::bfs::explore::explore;
+use crate::system::successor::is_dormant;
+use crate::system::{Kind, MAX_PROCESSES, Product, System, TraceStep, replay};
 
 /// What the members of a family do, from the smallest on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +35,9 @@ pub enum Smallest<Label> {
 ///
 /// # Panics
 /// If a found trace does not replay: a fault of the explorer.
-pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
+pub fn smallest<S: System, M: Monitor<S::Label>>(
     family: &Family<'_, S>,
-    watch: &W,
+    monitor: &M,
     property: u32,
     most: usize,
     options: &Options<'_>,
@@ -48,9 +46,8 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
         let mut pool = 1;
         let (member, found) = loop {
             let member = family.member(callers, pool);
-            let monitor = EachStep::new(&member, watch.clone());
             let options = Options { stop_when_violated: 1 << property, symmetry: true, ..*options };
-            let found: Exploration<S::Label, u64> = explore(&member, &monitor, &options)?;
+            let found = explore(&member, monitor, &options)?;
             let full = Product::new(&member).is_none_or(|p| p.processes() == MAX_PROCESSES);
             match found.end {
                 End::PoolExhausted(kind) if has_pool(family, kind) && !full => pool += 1,
@@ -59,14 +56,9 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
         };
         if let Some(violation) = found.violations.into_iter().find(|v| v.property == property) {
             let product = Product::new(&member).expect("it was explored");
-            let monitor = EachStep::new(&member, watch.clone());
             let mut last = 0;
             let replayed = replay(&product, &violation.trace, |_, taken| {
-                last =
-                    <EachStep<W> as Monitor<super::Member<'_, S>>>::step_violates(
-                        &monitor,
-                        &taken.step(),
-                    ) | <EachStep<W> as Monitor<super::Member<'_, S>>>::violates(&monitor, taken);
+                last = violated_by(monitor, &product, taken);
             });
             assert!(replayed.is_ok() && last >> property & 1 != 0, "a found trace replays");
             return Ok(Smallest::Violated { callers, trace: violation.trace });
@@ -80,5 +72,5 @@ pub fn smallest<S: System, W: Watch<S::Label> + Clone + Sync>(
 
 /// Whether more processes of `kind` can be had.
 fn has_pool<S: System>(family: &Family<'_, S>, kind: Kind) -> bool {
-    family.crowds().iter().any(|c| c.kind == kind && c.local == DORMANT)
+    family.crowds().iter().any(|c| c.kind == kind && is_dormant(family.system(), kind, c.local))
 }

@@ -15,16 +15,10 @@
 //!   control state or others; steps that change nothing but the process are stored once for each
 //!   shared state. With a guide: no rules.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
-
-use super::family::{Family, MAX_SLOTS};
-use super::views::Views;
-use super::{Budget, Question, Undecided};
-use crate::product::Step;
-use crate::system::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System};
-use crate::watch::Watch;
+use super::family::MAX_SLOTS;
+use crate::collections::bits::GrowingSet;
+use crate::collections::interner::Interner;
+use crate::system::{Kind, Local, Shared};
 
 /// A letter, by number.
 pub(crate) type Letter = u16;
@@ -32,13 +26,13 @@ pub(crate) type Letter = u16;
 /// No letter.
 pub(crate) const NONE: Letter = u16::MAX;
 /// Not computed yet.
-const UNKNOWN: Letter = u16::MAX - 1;
+pub(crate) const UNKNOWN: Letter = u16::MAX - 1;
 /// A process that became dormant.
 pub(crate) const GONE: Letter = u16::MAX - 2;
 /// The step cannot be taken beside such a process.
 pub(crate) const BLOCKS: Letter = u16::MAX - 3;
 /// Most letters.
-const MOST_LETTERS: usize = 4096;
+pub(crate) const MOST_LETTERS: usize = 4096;
 
 /// The number of the property 'a process was spawned and there was no place for it, or nobody may be left
 /// beside whom a forgetful one could be judged'.
@@ -53,12 +47,15 @@ pub(crate) struct Tag {
     pub local: Local,
 }
 
+/// What stands in a slot whose process is the tagged one.
+pub(crate) const NOT_HERE: Local = 0;
+
 /// The slot of the crowd.
 pub(crate) const NO_SLOT: u8 = u8::MAX;
 
 impl Tag {
     /// Nobody is tagged.
-    pub const NOBODY: Self = Self { kind: Kind(u8::MAX), slot: NO_SLOT, local: DORMANT };
+    pub const NOBODY: Self = Self { kind: Kind(u8::MAX), slot: NO_SLOT - 1, local: 0 };
 }
 
 /// A control state.
@@ -67,7 +64,7 @@ pub(crate) struct Control {
     /// Index into [`Table::shared`].
     pub shared: u32,
     pub tag: Tag,
-    /// The local states in the slots; [`DORMANT`] in that of the tagged process.
+    /// The local states in the slots; [`NOT_HERE`] in that of the tagged process.
     pub slots: [Local; MAX_SLOTS],
 }
 
@@ -91,99 +88,15 @@ pub(crate) struct Inner {
     pub puts: Letter,
 }
 
-/// What happens to letters that a step does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct TransferKey {
-    before: u32,
-    after: u32,
-    woken: Option<Queue>,
-    /// Nobody may be asleep there.
-    nobody_on: Option<Queue>,
-}
-
-/// A growing set of letters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LetterSet(Vec<u64>);
-
-impl LetterSet {
-    pub fn has(&self, letter: Letter) -> bool {
-        self.0.get(usize::from(letter / 64)).is_some_and(|word| word >> (letter % 64) & 1 != 0)
-    }
-
-    /// Whether it was not there.
-    pub fn add(&mut self, letter: Letter) -> bool {
-        let word = usize::from(letter / 64);
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        let old = self.0[word];
-        self.0[word] |= 1 << (letter % 64);
-        self.0[word] != old
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Letter> + '_ {
-        letters_of(&self.0)
-    }
-}
-
-/// The letters of a set.
-pub(crate) fn letters_of(set: &[u64]) -> impl Iterator<Item = Letter> + '_ {
-    set.iter().enumerate().flat_map(|(at, word)| {
-        let mut word = *word;
-        std::iter::from_fn(move || {
-            let bit = word.trailing_zeros();
-            (word != 0).then(|| {
-                word &= word - 1;
-                at as Letter * 64 + bit as Letter
-            })
-        })
-    })
-}
-
-/// The values with their numbers, in the order in which they were met.
-#[derive(Clone)]
-pub(crate) struct Numbered<T> {
-    values: Vec<T>,
-    numbers: HashMap<T, u32, FixedState>,
-}
-
-impl<T: Copy + Eq + std::hash::Hash> Numbered<T> {
-    fn new() -> Self {
-        Self { values: Vec::new(), numbers: HashMap::with_hasher(FixedState::with_seed(0)) }
-    }
-
-    /// The number, and whether it is a new one.
-    fn number(&mut self, value: T) -> (u32, bool) {
-        let next = self.values.len() as u32;
-        let number = *self.numbers.entry(value).or_insert(next);
-        if number == next {
-            self.values.push(value);
-        }
-        (number, number == next)
-    }
-
-    fn find(&self, value: &T) -> Option<u32> {
-        self.numbers.get(value).copied()
-    }
-}
-
-impl<T> std::ops::Deref for Numbered<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.values
-    }
-}
-
 /// A family in counted form.
 pub(crate) struct Table {
-    pub shared: Numbered<Shared>,
-    pub letters: Numbered<(Kind, Local)>,
+    pub shared: Interner<Shared>,
+    pub letters: Interner<(Kind, Local)>,
     /// The first [`Table::initials`] of them are the initial ones.
-    pub controls: Numbered<Control>,
+    pub controls: Interner<Control>,
     pub initials: usize,
     /// By control state: the letters that the over-approximation finds beside it.
-    pub beside: Vec<LetterSet>,
+    pub beside: Vec<GrowingSet>,
     /// By control state.
     pub rules: Vec<Vec<Rule>>,
     /// By shared state.
@@ -198,639 +111,29 @@ pub(crate) struct Table {
     /// Control state, letter, and the properties that some step of such a process violates.
     pub bad_letters: Vec<(u32, Letter, u64)>,
     /// The letters of anonymous processes at first.
-    pub initial: LetterSet,
+    pub initial: GrowingSet,
     /// By control state, with a [`Guide`]: the guide's control state, and the tagged process as a
     /// letter beside it, if it has no slot.
     pub guides: Vec<(u32, Option<Letter>)>,
 }
 
-/// What is known of the same family without any history.
-#[derive(Clone, Copy)]
-pub(crate) struct Guide<'g> {
-    pub table: &'g Table,
-    pub views: &'g Views,
-}
-
-/// What is tabulated.
-#[derive(Clone, Copy)]
-pub(crate) enum Scope<'g> {
-    /// Nobody is tagged.
-    Anonymous,
-    /// The tagged process with its history.
-    Whole,
-    /// The same, and only with letters beside each control state that the guide finds there. Without
-    /// rules.
-    Guided(Guide<'g>),
-}
-
-/// Who steps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Actor {
-    Tag,
-    Slot(usize),
-    Letter(Letter),
-}
-
-/// A step that wakes one process, of which there is one rule for each that it can wake.
-#[derive(Clone, Copy)]
-struct WakesOne {
-    actor: Actor,
-    taken: Letter,
-    put: Letter,
-    /// The control state when nobody in it is woken.
-    next: Control,
-    key: TransferKey,
-    queue: Queue,
-}
-
-/// A control state and what is known of it while the table is filled.
-#[derive(Default)]
-struct Filling {
-    /// Whether the rules of its tagged process and of those in slots were made.
-    followed: bool,
-    /// The letters whose rules were made.
-    expanded: LetterSet,
-    wake_one: Vec<WakesOne>,
-    dirty: bool,
-    /// The guide's control state, and the tagged process as a letter beside it.
-    guide: (u32, Option<Letter>),
-}
-
-struct Build<'b, 'a, S: System, W> {
-    family: &'b Family<'a, S>,
-    question: &'b Question<W>,
-    scope: Scope<'b>,
-    table: Table,
-    transfers: Numbered<TransferKey>,
-    filling: Vec<Filling>,
-    dirty: Vec<u32>,
-    scratch: Vec<Choice<S::Label>>,
-}
-
 impl Table {
-    /// The table of `family`, with what violates a property of `question`.
-    pub fn new<S: System, W: Watch<S::Label>>(
-        family: &Family<'_, S>,
-        question: &Question<W>,
-        scope: Scope<'_>,
-        budget: &Budget<'_>,
-    ) -> Result<Self, Undecided> {
-        let mut build = Build::new(family, question, scope);
-        build.begin();
-        build.fill(budget)?;
-        Ok(build.finish())
+    /// Bytes held by what grows with control states and letters.
+    pub fn bytes(&self) -> usize {
+        fn rows<T>(rows: &[Vec<T>]) -> usize {
+            let row = |row: &Vec<T>| size_of::<Vec<T>>() + row.capacity() * size_of::<T>();
+            rows.iter().map(row).sum()
+        }
+        self.shared.bytes()
+            + self.letters.bytes()
+            + self.controls.bytes()
+            + self.beside.iter().map(GrowingSet::bytes).sum::<usize>()
+            + rows(&self.rules)
+            + rows(&self.inner)
+            + rows(&self.transfers)
+            + self.identity.capacity()
+            + self.bad.capacity() * size_of::<u64>()
+            + self.bad_letters.capacity() * size_of::<(u32, Letter, u64)>()
+            + self.guides.capacity() * size_of::<(u32, Option<Letter>)>()
     }
-}
-
-impl<'b, 'a, S: System, W: Watch<S::Label>> Build<'b, 'a, S, W> {
-    fn new(family: &'b Family<'a, S>, question: &'b Question<W>, scope: Scope<'b>) -> Self {
-        let letters = match scope {
-            Scope::Guided(guide) => guide.table.letters.clone(),
-            _ => Numbered::new(),
-        };
-        let table = Table {
-            shared: Numbered::new(),
-            letters,
-            controls: Numbered::new(),
-            initials: 0,
-            beside: Vec::new(),
-            rules: Vec::new(),
-            inner: Vec::new(),
-            transfers: Vec::new(),
-            identity: Vec::new(),
-            bad: Vec::new(),
-            bad_letters: Vec::new(),
-            initial: LetterSet::default(),
-            guides: Vec::new(),
-        };
-        Self {
-            family,
-            question,
-            scope,
-            table,
-            transfers: Numbered::new(),
-            filling: Vec::new(),
-            dirty: Vec::new(),
-            scratch: Vec::new(),
-        }
-    }
-
-    fn begin(&mut self) {
-        let family = self.family;
-        let shared = self.shared_number(family.shared);
-        for crowd in &family.crowds {
-            if crowd.local != DORMANT {
-                let letter = self.anonymous_letter(crowd.kind, crowd.local);
-                self.table.initial.add(letter);
-            }
-        }
-        let mut slots = [DORMANT; MAX_SLOTS];
-        for (to, (kind, local)) in slots.iter_mut().zip(&family.slots) {
-            *to = family.system.anonymous(*kind, *local);
-        }
-        if matches!(self.scope, Scope::Anonymous) {
-            self.initial_control(Control { shared, tag: Tag::NOBODY, slots });
-        }
-        let crowds = family.crowds.iter().map(|c| (NO_SLOT, c.kind, c.local));
-        let singles = family.slots.iter().enumerate().map(|(i, (k, l))| (i as u8, *k, *l));
-        for (slot, kind, local) in crowds.chain(singles) {
-            let tagged = local != DORMANT && !family.is_forgetful(kind);
-            if !tagged || matches!(self.scope, Scope::Anonymous) {
-                continue;
-            }
-            let mut slots = slots;
-            if slot != NO_SLOT {
-                slots[usize::from(slot)] = DORMANT;
-            }
-            self.initial_control(Control { shared, tag: Tag { kind, slot, local }, slots });
-        }
-        self.table.initials = self.table.controls.len();
-    }
-
-    fn initial_control(&mut self, control: Control) {
-        let number = self.control(control);
-        for letter in self.table.initial.iter() {
-            self.table.beside[number as usize].add(letter);
-        }
-    }
-
-    fn fill(&mut self, budget: &Budget<'_>) -> Result<(), Undecided> {
-        let mut looks = 0_u32;
-        while let Some(control) = self.dirty.pop() {
-            looks += 1;
-            if looks.is_multiple_of(256) {
-                budget.check(self.table.controls.len())?;
-            }
-            self.filling[control as usize].dirty = false;
-            self.expand(control);
-            if !matches!(self.scope, Scope::Guided(_)) {
-                self.propagate(control);
-            }
-            if self.table.letters.len() > MOST_LETTERS {
-                return Err(Undecided::TooManyLetters);
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Table {
-        let letters = self.table.letters.len();
-        for transfer in 0..self.table.transfers.len() as u32 {
-            for letter in 0..letters as Letter {
-                // Only letters that stand beside a control state before the step matter; of the
-                // others nothing is known, and nothing is asked.
-                let _ = self.known_image(transfer, letter);
-            }
-        }
-        let mut table = self.table;
-        table.guides = self.filling.iter().map(|f| f.guide).collect();
-        table.identity = table.transfers.iter().map(|image| is_identity(image)).collect();
-        for rules in &mut table.rules {
-            rules.sort_unstable();
-            rules.dedup();
-        }
-        table
-    }
-
-    fn known_image(&mut self, transfer: u32, letter: Letter) -> Letter {
-        let image = &mut self.table.transfers[transfer as usize];
-        if image.len() <= usize::from(letter) {
-            image.resize(usize::from(letter) + 1, UNKNOWN);
-        }
-        image[usize::from(letter)]
-    }
-
-    fn shared_number(&mut self, shared: Shared) -> u32 {
-        let (number, new) = self.table.shared.number(shared);
-        if new {
-            self.table.inner.push(Vec::new());
-        }
-        number
-    }
-
-    fn letter(&mut self, kind: Kind, local: Local) -> Letter {
-        debug_assert_ne!(local, DORMANT);
-        // More than fit is noticed in `fill`.
-        self.table.letters.number((kind, local)).0.min(u32::from(BLOCKS) - 1) as Letter
-    }
-
-    /// The letter of a process without its history; [`NONE`] of a dormant one.
-    fn anonymous_letter(&mut self, kind: Kind, local: Local) -> Letter {
-        if local == DORMANT {
-            return NONE;
-        }
-        self.letter(kind, self.family.system.anonymous(kind, local))
-    }
-
-    fn control(&mut self, control: Control) -> u32 {
-        let (number, new) = self.table.controls.number(control);
-        if new {
-            self.table.rules.push(Vec::new());
-            self.table.bad.push(0);
-            let mut filling = Filling::default();
-            let mut beside = LetterSet::default();
-            if let Scope::Guided(guide) = self.scope {
-                let Tag { kind, slot, local } = control.tag;
-                let shared = self.table.shared[control.shared as usize];
-                let shared = guide.table.shared.find(&shared).expect("the guide is closed");
-                let mut nobody = Control { shared, tag: Tag::NOBODY, ..control };
-                let anonymous = self.family.system.anonymous(kind, local);
-                let letter = if slot == NO_SLOT {
-                    guide.table.letters.find(&(kind, anonymous)).map(|l| l as Letter)
-                } else {
-                    nobody.slots[usize::from(slot)] = anonymous;
-                    None
-                };
-                let at = guide.table.controls.find(&nobody).expect("the guide is closed");
-                filling.guide = (at, letter);
-                for other in guide.views.beside(at) {
-                    if letter.is_none_or(|l| guide.views.together(at, l, other)) {
-                        beside.add(other);
-                    }
-                }
-            }
-            self.table.beside.push(beside);
-            self.filling.push(filling);
-            self.mark(number);
-        }
-        number
-    }
-
-    fn mark(&mut self, control: u32) {
-        if !std::mem::replace(&mut self.filling[control as usize].dirty, true) {
-            self.dirty.push(control);
-        }
-    }
-
-    /// Makes the rules of `control` that were not made yet: those of letters that have come to stand
-    /// beside it since the last time, and at first those of its own processes.
-    fn expand(&mut self, control: u32) {
-        let here = control as usize;
-        if !std::mem::replace(&mut self.filling[here].followed, true) {
-            self.steps(control, Actor::Tag);
-            for i in 0..self.family.slots.len() {
-                self.steps(control, Actor::Slot(i));
-            }
-        }
-        let expanded = &self.filling[here].expanded;
-        let new: Vec<Letter> =
-            self.table.beside[here].iter().filter(|l| !expanded.has(*l)).collect();
-        for letter in new {
-            self.filling[here].expanded.add(letter);
-            for known in self.filling[here].wake_one.clone() {
-                self.wake_this_one(control, &known, letter);
-            }
-            self.steps(control, Actor::Letter(letter));
-        }
-    }
-
-    /// Moves what stands beside `control` along its rules.
-    fn propagate(&mut self, control: u32) {
-        let here = control as usize;
-        let shared = self.table.controls[here].shared as usize;
-        let mut changed = false;
-        for at in 0..self.table.inner[shared].len() {
-            let Inner { takes, puts } = self.table.inner[shared][at];
-            let beside = &mut self.table.beside[here];
-            changed |= puts != NONE && beside.has(takes) && beside.add(puts);
-        }
-        let standing: Vec<Letter> = self.table.beside[here].iter().collect();
-        for at in 0..self.table.rules[here].len() {
-            let rule = self.table.rules[here][at];
-            if rule.takes.iter().any(|l| *l != NONE && !self.table.beside[here].has(*l)) {
-                continue;
-            }
-            let mut grew = false;
-            for put in rule.puts {
-                grew |= put != NONE && self.table.beside[rule.to as usize].add(put);
-            }
-            for letter in &standing {
-                let image = self.image(rule.transfer, *letter);
-                grew |= image < BLOCKS && self.table.beside[rule.to as usize].add(image);
-            }
-            if grew {
-                self.mark(rule.to);
-            }
-        }
-        if changed {
-            self.mark(control);
-        }
-    }
-
-    /// Where `letter` goes by `transfer`.
-    fn image(&mut self, transfer: u32, letter: Letter) -> Letter {
-        let known = self.known_image(transfer, letter);
-        if known != UNKNOWN {
-            return known;
-        }
-        let key = self.transfers[transfer as usize];
-        let (kind, local) = self.table.letters[usize::from(letter)];
-        let mut local = self.seen_between(kind, key.before, key.after, local);
-        let system = self.family.system;
-        let mut image = GONE;
-        if local != DORMANT {
-            if let Some(woken) = key.woken.and_then(|queue| system.wake(kind, local, queue)) {
-                local = woken;
-            }
-            if key.nobody_on.is_some_and(|queue| system.wake(kind, local, queue).is_some()) {
-                image = BLOCKS;
-            } else if local != DORMANT {
-                image = self.anonymous_letter(kind, local);
-            }
-        }
-        self.table.transfers[transfer as usize][usize::from(letter)] = image;
-        image
-    }
-
-    /// What a process has in mind after a step that changed the shared state like this.
-    fn seen_between(&self, kind: Kind, before: u32, after: u32, local: Local) -> Local {
-        if before == after || local == DORMANT {
-            return local;
-        }
-        let (before, after) =
-            (self.table.shared[before as usize], self.table.shared[after as usize]);
-        self.family.system.observe(kind, before, after, local)
-    }
-
-    fn transfer(&mut self, key: TransferKey) -> u32 {
-        let (number, new) = self.transfers.number(key);
-        if new {
-            self.table.transfers.push(Vec::new());
-        }
-        number
-    }
-
-    fn slot_kind(&self, slot: usize) -> Kind {
-        self.family.slots[slot].0
-    }
-
-    /// Makes the rules of one process at `control`.
-    fn steps(&mut self, control: u32, actor: Actor) {
-        let at = self.table.controls[control as usize];
-        let (kind, local) = match actor {
-            Actor::Tag => (at.tag.kind, at.tag.local),
-            Actor::Slot(i) => (self.slot_kind(i), at.slots[i]),
-            Actor::Letter(letter) => self.table.letters[usize::from(letter)],
-        };
-        if local == DORMANT {
-            return;
-        }
-        let mut choices = std::mem::take(&mut self.scratch);
-        choices.clear();
-        let before = self.table.shared[at.shared as usize];
-        self.family.system.step(kind, before, local, &mut choices);
-        for choice in &choices {
-            let after = self.shared_number(choice.shared);
-            let own = self.seen_between(kind, at.shared, after, choice.local);
-            let step = Step {
-                kind,
-                before,
-                after: choice.shared,
-                local_before: local,
-                local_after: own,
-                label: choice.label,
-                way_out: choice.way_out,
-                footprint: choice.footprint,
-                effect: choice.effect,
-            };
-            self.judge(control, actor, &step);
-            self.rules_of(control, actor, kind, own, after, choice.effect);
-        }
-        self.scratch = choices;
-    }
-
-    /// Notes what the step violates. An anonymous process is asked only where none of its kind is
-    /// ever tagged, and only about properties that read no history.
-    fn judge(&mut self, control: u32, actor: Actor, step: &Step<S::Label>) {
-        let forgetful = self.family.is_forgetful(step.kind);
-        if actor != Actor::Tag && !forgetful {
-            return;
-        }
-        let mut violated = self.question.watch.violated(step) & !(1 << EXHAUSTED);
-        if actor != Actor::Tag {
-            violated &= self.question.without_history;
-        }
-        self.note(control, actor, violated);
-    }
-
-    fn note(&mut self, control: u32, actor: Actor, violated: u64) {
-        match actor {
-            Actor::Tag | Actor::Slot(_) => self.table.bad[control as usize] |= violated,
-            Actor::Letter(letter) if violated != 0 => {
-                self.table.bad_letters.push((control, letter, violated));
-            }
-            Actor::Letter(_) => {}
-        }
-    }
-
-    /// The rules of one choice of `actor`, whose local state is `own` afterwards.
-    fn rules_of(
-        &mut self,
-        control: u32,
-        actor: Actor,
-        kind: Kind,
-        own: Local,
-        after: u32,
-        effect: Effect,
-    ) {
-        let at = self.table.controls[control as usize];
-        let mut next = Control { shared: after, ..at };
-        let tag = self.seen_between(at.tag.kind, at.shared, after, at.tag.local);
-        next.tag.local = tag;
-        for i in 0..self.family.slots.len() {
-            let kind = self.slot_kind(i);
-            let local = self.seen_between(kind, at.shared, after, at.slots[i]);
-            next.slots[i] = self.family.system.anonymous(kind, local);
-        }
-        let (mut taken, mut put) = (NONE, NONE);
-        match actor {
-            Actor::Tag => next.tag.local = own,
-            Actor::Slot(i) => next.slots[i] = self.family.system.anonymous(kind, own),
-            Actor::Letter(letter) => {
-                taken = letter;
-                put = self.anonymous_letter(kind, own);
-            }
-        }
-        let key = TransferKey { before: at.shared, after, woken: None, nobody_on: None };
-        match effect {
-            // The same for every control state with this shared state.
-            Effect::None if taken != NONE && at.shared == after => {
-                let inner = Inner { takes: taken, puts: put };
-                let known = &mut self.table.inner[after as usize];
-                if !known.contains(&inner) {
-                    known.push(inner);
-                }
-            }
-            Effect::None => self.rule(control, actor, next, key, [taken, NONE], [put, NONE]),
-            Effect::WakeAll(queue) => {
-                if let Some(woken) = self.wake_tag(&next, actor, queue) {
-                    next.tag.local = woken;
-                }
-                for i in 0..self.family.slots.len() {
-                    if let Some(woken) = self.wake_slot(&next, actor, i, queue) {
-                        next.slots[i] = woken;
-                    }
-                }
-                let key = TransferKey { woken: Some(queue), ..key };
-                self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
-            }
-            Effect::WakeOne(queue) => self.wake_one(control, actor, next, key, [taken, put], queue),
-            Effect::Spawn(spawned, local) => {
-                let spawned = (spawned, local);
-                self.spawn(control, actor, kind, own, next, key, [taken, put], spawned);
-            }
-        }
-    }
-
-    fn wake_one(
-        &mut self,
-        control: u32,
-        actor: Actor,
-        next: Control,
-        key: TransferKey,
-        [taken, put]: [Letter; 2],
-        queue: Queue,
-    ) {
-        let mut sleeper = false;
-        if let Some(woken) = self.wake_tag(&next, actor, queue) {
-            sleeper = true;
-            let tag = Tag { local: woken, ..next.tag };
-            self.rule(control, actor, Control { tag, ..next }, key, [taken, NONE], [put, NONE]);
-        }
-        for i in 0..self.family.slots.len() {
-            if let Some(woken) = self.wake_slot(&next, actor, i, queue) {
-                sleeper = true;
-                let mut next = next;
-                next.slots[i] = woken;
-                self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
-            }
-        }
-        if !sleeper {
-            let key = TransferKey { nobody_on: Some(queue), ..key };
-            self.rule(control, actor, next, key, [taken, NONE], [put, NONE]);
-        }
-        let wakes = WakesOne { actor, taken, put, next, key, queue };
-        self.filling[control as usize].wake_one.push(wakes);
-        let standing: Vec<Letter> = self.filling[control as usize].expanded.iter().collect();
-        for letter in standing {
-            self.wake_this_one(control, &wakes, letter);
-        }
-    }
-
-    /// The rules of a step that spawns.
-    #[expect(clippy::too_many_arguments, reason = "one step, taken apart")]
-    fn spawn(
-        &mut self,
-        control: u32,
-        actor: Actor,
-        kind: Kind,
-        own: Local,
-        next: Control,
-        key: TransferKey,
-        [taken, put]: [Letter; 2],
-        (spawned, local): (Kind, Local),
-    ) {
-        let crowd = self.family.is_crowd(spawned);
-        let forgetful = self.family.is_forgetful(spawned);
-        // The first dormant one of the kind, as in the product.
-        let free = (0..self.family.slots.len()).find(|&i| {
-            actor != Actor::Slot(i)
-                && usize::from(next.tag.slot) != i
-                && self.slot_kind(i) == spawned
-                && next.slots[i] == DORMANT
-        });
-        if !crowd && free.is_none() {
-            return self.note(control, actor, 1 << EXHAUSTED);
-        }
-        // Whoever spawns a process that may be tagged could have been tagged itself.
-        if !forgetful && self.family.is_forgetful(kind) {
-            self.note(control, actor, 1 << EXHAUSTED);
-        }
-        // The new process is anonymous.
-        let mut stays = next;
-        let mut new = NONE;
-        match free {
-            Some(i) if !crowd => {
-                stays.slots[i] = self.family.system.anonymous(spawned, local);
-            }
-            _ => new = self.anonymous_letter(spawned, local),
-        }
-        self.rule(control, actor, stays, key, [taken, NONE], [put, new]);
-        // Or it is the tagged one from now on.
-        if actor == Actor::Tag && !forgetful {
-            let slot = if crowd { NO_SLOT } else { free.expect("there is one") as u8 };
-            let mut moves = next;
-            moves.tag = Tag { kind: spawned, slot, local };
-            let mut old = NONE;
-            if next.tag.slot == NO_SLOT {
-                old = self.anonymous_letter(kind, own);
-            } else {
-                moves.slots[usize::from(next.tag.slot)] = self.family.system.anonymous(kind, own);
-            }
-            self.rule(control, actor, moves, key, [NONE, NONE], [old, NONE]);
-        }
-    }
-
-    fn wake_tag(&self, next: &Control, actor: Actor, queue: Queue) -> Option<Local> {
-        let Tag { kind, local, .. } = next.tag;
-        let sleeps = actor != Actor::Tag && local != DORMANT;
-        sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()
-    }
-
-    fn wake_slot(&self, next: &Control, actor: Actor, i: usize, queue: Queue) -> Option<Local> {
-        let (kind, local) = (self.slot_kind(i), next.slots[i]);
-        let sleeps = actor != Actor::Slot(i) && local != DORMANT;
-        let woken = sleeps.then(|| self.family.system.wake(kind, local, queue)).flatten()?;
-        Some(self.family.system.anonymous(kind, woken))
-    }
-
-    /// The rule by which `wakes` wakes a process at `letter`, if it is asleep there.
-    fn wake_this_one(&mut self, control: u32, wakes: &WakesOne, letter: Letter) {
-        let WakesOne { actor, taken, put, next, key, queue } = *wakes;
-        if let Scope::Guided(guide) = self.scope {
-            let (at, _) = self.filling[control as usize].guide;
-            if taken != NONE && !guide.views.together(at, taken, letter) {
-                return;
-            }
-        }
-        let (kind, local) = self.table.letters[usize::from(letter)];
-        let local = self.seen_between(kind, key.before, key.after, local);
-        if local == DORMANT {
-            return;
-        }
-        if let Some(woken) = self.family.system.wake(kind, local, queue) {
-            let woken = self.anonymous_letter(kind, woken);
-            self.rule(control, actor, next, key, [taken, letter], [put, woken]);
-        }
-    }
-
-    fn rule(
-        &mut self,
-        control: u32,
-        actor: Actor,
-        next: Control,
-        key: TransferKey,
-        takes: [Letter; 2],
-        puts: [Letter; 2],
-    ) {
-        // What follows the tagged process's end says nothing about it, and who else could violate a
-        // property has been tagged from the beginning in another run; beside one who never steps, if
-        // nobody ever is. That one must not end by the steps of others.
-        if next.tag.local == DORMANT && next.tag != Tag::NOBODY {
-            if actor != Actor::Tag && !self.family.forgetful.is_empty() {
-                self.note(control, actor, 1 << EXHAUSTED);
-            }
-            return;
-        }
-        let to = self.control(next);
-        if matches!(self.scope, Scope::Guided(_)) {
-            return;
-        }
-        let transfer = self.transfer(key);
-        self.table.rules[control as usize].push(Rule { to, transfer, takes, puts });
-    }
-}
-
-fn is_identity(image: &[Letter]) -> bool {
-    image.iter().enumerate().all(|(from, to)| *to == UNKNOWN || usize::from(*to) == from)
 }

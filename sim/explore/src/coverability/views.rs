@@ -13,8 +13,9 @@
 
 use std::collections::VecDeque;
 
-use super::table::{BLOCKS, Letter, NONE, Rule, Table, letters_of};
-use super::{Budget, Undecided};
+use super::question::{Bounds, Undecided};
+use super::table::{BLOCKS, Letter, NONE, Rule, Table};
+use crate::collections::bits::members;
 
 /// Pairs of letters, by control state.
 pub(crate) struct Views {
@@ -50,10 +51,10 @@ fn join(into: &mut [u64], from: &[u64]) -> bool {
 
 impl Views {
     /// The views of everything that the table's family can reach, or more.
-    pub fn new(table: &Table, budget: &Budget<'_>) -> Result<Self, Undecided> {
+    pub fn new(table: &Table, bounds: &Bounds<'_>) -> Result<Self, Undecided> {
         let (controls, letters) = (table.controls.len(), table.letters.len());
         let words = letters.div_ceil(64);
-        budget.bytes(8 * (controls * (letters + 1) * words) as u64)?;
+        bounds.take(controls * (1 + (letters + 1) * words * size_of::<u64>()))?;
         let mut views = Self {
             letters,
             words,
@@ -70,7 +71,7 @@ impl Views {
                 }
             }
         }
-        views.close(table, budget)?;
+        views.close(table, bounds)?;
         Ok(views)
     }
 
@@ -86,7 +87,7 @@ impl Views {
 
     /// The letters that can stand beside the control state.
     pub fn beside(&self, control: u32) -> impl Iterator<Item = Letter> + '_ {
-        letters_of(self.alone_with(control))
+        members(self.alone_with(control))
     }
 
     /// Whether the two can stand together beside the control state.
@@ -133,14 +134,14 @@ impl Views {
     fn put_pairs(&mut self, control: u32, letter: Letter, others: &[u64]) -> bool {
         let row = self.row(control, letter);
         let mut grew = join(&mut self.pairs[row], others);
-        for other in letters_of(others) {
+        for other in members(others) {
             let row = self.row(control, other);
             grew |= add(&mut self.pairs[row], letter);
         }
         grew
     }
 
-    fn close(&mut self, table: &Table, budget: &Budget<'_>) -> Result<(), Undecided> {
+    fn close(&mut self, table: &Table, bounds: &Bounds<'_>) -> Result<(), Undecided> {
         let mut queue: VecDeque<u32> = (0..table.initials as u32).collect();
         let mut queued = vec![false; table.controls.len()];
         queued[..table.initials].fill(true);
@@ -149,7 +150,7 @@ impl Views {
             queued[control as usize] = false;
             looks += 1;
             if looks.is_multiple_of(256) {
-                budget.check(0)?;
+                bounds.check(0)?;
             }
             self.inner(table, control);
             for rule in &table.rules[control as usize] {
@@ -198,7 +199,7 @@ impl Views {
         let mut grew = !std::mem::replace(&mut self.reached[to as usize], true);
         let image = &table.transfers[rule.transfer as usize];
         let mut moved = vec![0; self.words];
-        for letter in letters_of(&others) {
+        for letter in members(&others) {
             let to = image[usize::from(letter)];
             if to < BLOCKS {
                 add(&mut moved, to);
@@ -217,7 +218,7 @@ impl Views {
         }
         let identity = table.identity[rule.transfer as usize];
         let mut partners = vec![0; self.words];
-        for letter in letters_of(&others) {
+        for letter in members(&others) {
             let moved_letter = image[usize::from(letter)];
             if moved_letter >= BLOCKS {
                 continue;
@@ -230,7 +231,7 @@ impl Views {
             } else {
                 let both: Vec<u64> = both.map(|(a, b)| a & b).collect();
                 partners.fill(0);
-                for partner in letters_of(&both) {
+                for partner in members(&both) {
                     let to = image[usize::from(partner)];
                     if to < BLOCKS {
                         add(&mut partners, to);

@@ -17,7 +17,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
-use crate::packed::Packed;
+use crate::bfs::packed::Packed;
 
 /// How long to sleep when there is nothing to do: somebody may have failed without a word.
 const PATIENCE: Duration = Duration::from_millis(100);

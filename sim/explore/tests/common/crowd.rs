@@ -3,7 +3,7 @@
 
 use super::random_system::{Label, PROPERTIES, RandomSystem};
 use kmodcheck_explore::{
-    Census, Choice, DORMANT, Initial, Kind, Local, Queue, Shared, Step, System, Watch,
+    Asks, Census, Choice, Initial, Kind, Local, Monitor, Queue, Shared, Step, System,
 };
 
 /// A random system with its processes repeated.
@@ -18,9 +18,10 @@ impl<'a> Crowd<'a> {
         let mut initial = system.initial();
         let drawn = initial.processes.clone();
         // No two processes of a spawning system share a pool that grows with them: keep it as drawn.
-        let spawns = drawn.iter().any(|(_, local)| *local == DORMANT);
+        let spawns = drawn.iter().any(|(kind, local)| system.dormant(*kind) == Some(*local));
         let many = if spawns { drawn.len() + 2 } else { 1 + seed as usize % most };
-        let awake: Vec<_> = drawn.iter().filter(|(_, local)| *local != DORMANT).collect();
+        let awake: Vec<_> =
+            drawn.iter().filter(|(k, local)| system.dormant(*k) != Some(*local)).collect();
         let mut again = awake.iter().cycle();
         while initial.processes.len() < many {
             initial.processes.push(**again.next().expect("somebody is awake"));
@@ -46,6 +47,10 @@ impl System for Crowd<'_> {
 
     fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<Label>>) {
         self.system.step(kind, shared, local, choices);
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.system.dormant(kind)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
@@ -76,7 +81,7 @@ impl<'a> Slots<'a> {
     /// Everybody's local state, the actor's in the first slot of its kind.
     fn fill(&self, kind: Kind, local: Local, census: &dyn Census) -> Vec<Local> {
         let actor = self.actor(kind);
-        let mut locals = vec![DORMANT; self.kinds.len()];
+        let mut locals = vec![0; self.kinds.len()];
         locals[actor] = local;
         for of in [Kind(0), Kind(1)] {
             let mut slots = (0..self.kinds.len()).filter(|i| self.kinds[*i] == of && *i != actor);
@@ -98,18 +103,11 @@ impl<'a> Slots<'a> {
     }
 }
 
-impl Watch<Label> for Slots<'_> {
-    /// Nothing here, everything there: so that this way is tried.
-    fn violated(&self, _: &Step<Label>) -> u64 {
-        0
-    }
+impl Monitor<Label> for Slots<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Counts;
 
-    fn violated_together(
-        &self,
-        step: &Step<Label>,
-        before: &dyn Census,
-        after: &dyn Census,
-    ) -> u64 {
+    fn counts_violate(&self, step: &Step<Label>, before: &dyn Census, after: &dyn Census) -> u64 {
         let before = self.fill(step.kind, step.local_before, before);
         let after = self.fill(step.kind, step.local_after, after);
         let violated = self.system.violated(

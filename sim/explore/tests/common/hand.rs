@@ -1,7 +1,8 @@
 //! Small systems written by hand.
 
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Watch, WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step,
+    System, WayOut,
 };
 
 /// A step: of a kind, from a local state, sets bits, to a local state.
@@ -60,6 +61,10 @@ impl System for Hand {
         }));
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         let memory = self.remembers.iter().find(|memory| {
             (memory.kind, memory.local) == (kind.0, local) && (before ^ after) & memory.bit != 0
@@ -82,8 +87,11 @@ impl System for Hand {
 /// Property `i`: a step was taken from local state `i`, by whomever.
 pub struct StepsFrom;
 
-impl Watch<(u8, Local)> for StepsFrom {
-    fn violated(&self, step: &Step<(u8, Local)>) -> u64 {
+impl Monitor<(u8, Local)> for StepsFrom {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<(u8, Local)>) -> u64 {
         1 << step.local_before
     }
 

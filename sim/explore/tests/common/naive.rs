@@ -5,9 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kmodcheck_explore::{
-    Choice, DORMANT, Effect, Initial, Kind, Local, Queue, Shared, System, WayOut,
-};
+use kmodcheck_explore::{Choice, Effect, Initial, Kind, Local, Queue, Shared, System, WayOut};
 
 /// The shared state and the local state of each process.
 pub type State = (Shared, Vec<Local>);
@@ -39,16 +37,21 @@ impl<'a, S: System> Naive<'a, S> {
         Self { system, kinds, initial: (shared, locals) }
     }
 
+    /// Whether process `i` has not been started, in such a local state.
+    pub fn dormant(&self, i: usize, local: Local) -> bool {
+        self.system.dormant(self.kinds[i]) == Some(local)
+    }
+
     fn choices(&self, state: &State, i: usize) -> Vec<Choice<S::Label>> {
         let mut choices = Vec::new();
-        if state.1[i] != DORMANT {
+        if !self.dormant(i, state.1[i]) {
             self.system.step(self.kinds[i], state.0, state.1[i], &mut choices);
         }
         choices
     }
 
     fn sleepers(&self, locals: &[Local], actor: usize, queue: Queue) -> Vec<(usize, Local)> {
-        let others = (0..locals.len()).filter(|i| *i != actor && locals[*i] != DORMANT);
+        let others = (0..locals.len()).filter(|i| *i != actor && !self.dormant(*i, locals[*i]));
         others
             .filter_map(|i| Some((i, self.system.wake(self.kinds[i], locals[i], queue)?)))
             .collect()
@@ -63,9 +66,10 @@ impl<'a, S: System> Naive<'a, S> {
                 let mut locals = state.1.clone();
                 locals[actor] = choice.local;
                 if choice.shared != state.0 {
-                    for (kind, local) in self.kinds.iter().zip(&mut locals) {
-                        if *local != DORMANT {
-                            *local = self.system.observe(*kind, state.0, choice.shared, *local);
+                    for (i, local) in locals.iter_mut().enumerate() {
+                        if !self.dormant(i, *local) {
+                            let kind = self.kinds[i];
+                            *local = self.system.observe(kind, state.0, choice.shared, *local);
                         }
                     }
                 }
@@ -88,7 +92,8 @@ impl<'a, S: System> Naive<'a, S> {
                     }
                     Effect::Spawn(kind, local) => {
                         let mut pool = (0..locals.len()).filter(|i| *i != actor);
-                        match pool.find(|i| self.kinds[*i] == kind && locals[*i] == DORMANT) {
+                        match pool.find(|i| self.kinds[*i] == kind && self.dormant(*i, locals[*i]))
+                        {
                             Some(i) => outcomes[0][i] = local,
                             None => {
                                 exhausted.push(kind);
@@ -101,7 +106,7 @@ impl<'a, S: System> Naive<'a, S> {
                     moves.push(Move {
                         actor,
                         ordinal,
-                        label: choice.label,
+                        label: choice.label.clone(),
                         way_out: choice.way_out,
                         effect: choice.effect,
                         sleepers: sleepers.len(),
@@ -116,7 +121,7 @@ impl<'a, S: System> Naive<'a, S> {
 
     /// Whether process `i` has something to do and nothing but a way out to do it.
     pub fn blocked(&self, state: &State, i: usize) -> bool {
-        state.1[i] != DORMANT
+        !self.dormant(i, state.1[i])
             && !self.system.returned(self.kinds[i], state.1[i])
             && self.choices(state, i).iter().all(|choice| choice.way_out != WayOut::Ordinary)
     }
@@ -209,7 +214,7 @@ pub struct Graph<Label> {
     pub exhausted: BTreeSet<(usize, Kind)>,
 }
 
-impl<Label: Copy> Graph<Label> {
+impl<Label: Clone> Graph<Label> {
     pub fn transitions(&self) -> usize {
         self.moves.iter().map(Vec::len).sum()
     }

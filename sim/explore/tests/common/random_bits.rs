@@ -2,8 +2,8 @@
 //! so that there are steps that commute. Each is named by a seed.
 
 use kmodcheck_explore::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Watch,
-    WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step,
+    System, WayOut,
 };
 
 /// A step's name: whose table entry it is.
@@ -260,6 +260,10 @@ impl System for RandomBits {
         }
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         assert_ne!(local, DORMANT, "a dormant process was shown a change");
         assert_ne!(before, after, "a process was shown a change that was none");
@@ -285,8 +289,11 @@ impl System for RandomBits {
     }
 }
 
-impl Watch<Label> for &RandomBits {
-    fn violated(&self, step: &Step<Label>) -> u64 {
+impl Monitor<Label> for &RandomBits {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
         let locals = (step.local_before, step.local_after);
         self.violated_by(step.kind, locals, [step.before, step.after])
     }

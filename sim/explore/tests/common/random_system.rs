@@ -1,8 +1,7 @@
 //! Small systems drawn at random, as tables, each named by a seed.
 
 use kmodcheck_explore::{
-    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, Transition,
-    WayOut,
+    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, Transition, WayOut,
 };
 
 /// A step's name: whose table entry it is.
@@ -39,7 +38,7 @@ struct Entry {
     local: u8,
     effect: Effect,
     way_out: WayOut,
-    /// Declares more as written than what the step changes.
+    /// Leaves out what it reads and writes.
     generous: bool,
 }
 
@@ -57,11 +56,13 @@ struct Table {
 }
 
 /// Where the values are in the words: twice, at the low end and at the high end, so that any width
-/// can be filled. The order of values is kept, and 0 stays 0.
+/// can be filled. The order of values is kept, unless `swaps` is not 0: bits that are flipped in each local
+/// state, so that some other word than 0 is dormant.
 #[derive(Clone, Copy, Debug)]
 struct Placement {
     shared_bits: u32,
     local_bits: u32,
+    swaps: u8,
 }
 
 /// Bits of one copy of a value.
@@ -74,7 +75,7 @@ impl Placement {
     }
 
     fn local(self, value: u8) -> Local {
-        let value = Local::from(value);
+        let value = Local::from(value ^ self.swaps);
         value | value << (self.local_bits - BITS)
     }
 
@@ -85,7 +86,7 @@ impl Placement {
     }
 
     fn local_value(self, word: Local) -> u8 {
-        let value = (word >> (self.local_bits - BITS)) as u8;
+        let value = (word >> (self.local_bits - BITS)) as u8 ^ self.swaps;
         assert_eq!(self.local(value), word, "not a local state of this system");
         value
     }
@@ -170,7 +171,11 @@ impl RandomSystem {
             shared: rng.u8(0..shared_values),
             processes,
             properties,
-            placement: Placement { shared_bits: 2 * BITS, local_bits: 2 * BITS },
+            placement: Placement {
+                shared_bits: 2 * BITS,
+                local_bits: 2 * BITS,
+                swaps: if seed % 2 == 0 { 0 } else { 3 },
+            },
         }
     }
 
@@ -202,8 +207,10 @@ impl RandomSystem {
         let shared_bits = (64 * words - processes * local_bits).min(128);
         let bits = shared_bits + processes * local_bits;
         let fills = words == 1 || bits > 32 * words;
-        (local_bits >= 2 * BITS && fills)
-            .then(|| Self { placement: Placement { shared_bits, local_bits }, ..self.clone() })
+        (local_bits >= 2 * BITS && fills).then(|| Self {
+            placement: Placement { shared_bits, local_bits, ..self.placement },
+            ..self.clone()
+        })
     }
 
     /// The properties that a transition violates, one bit each.
@@ -347,7 +354,7 @@ impl System for RandomSystem {
     }
 
     fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<Label>>) {
-        assert_ne!(local, DORMANT, "a dormant process was asked for a step");
+        assert_ne!(local, self.placement.local(0), "a dormant process was asked for a step");
         let at = self.placement;
         let all = at.shared((1 << BITS) - 1);
         let (from, value) = (at.shared_value(shared), at.local_value(local));
@@ -363,17 +370,22 @@ impl System for RandomSystem {
                     effect => effect,
                 },
                 way_out: entry.way_out,
-                footprint: Footprint {
-                    reads: all,
-                    writes: if entry.generous { all } else { shared ^ after },
+                footprint: if entry.generous {
+                    Footprint::EVERYTHING
+                } else {
+                    Footprint { reads: all, writes: shared ^ after }
                 },
                 label: Label { kind: kind.0, local: value, choice: number as u8 },
             }
         }));
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(self.placement.local(0))
+    }
+
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
-        assert_ne!(local, DORMANT, "a dormant process was shown a change");
+        assert_ne!(local, self.placement.local(0), "a dormant process was shown a change");
         assert_ne!(before, after, "a process was shown a change that was none");
         let at = self.placement;
         let table = &self.tables[usize::from(kind.0)].observe[usize::from(at.local_value(local))];

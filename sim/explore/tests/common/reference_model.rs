@@ -2,10 +2,10 @@
 //! compared: callers of one module whose user space decides by the sysfs directory (kmod v19) or by
 //! `initstate` alone (v20). A yardstick, too coarse to say anything about a kernel.
 
-use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::Monitor;
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Transition,
-    WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System,
+    Transition, WayOut,
 };
 
 /// What the module list says of the module.
@@ -167,6 +167,10 @@ impl System for ReferenceModel {
         }
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
         local
     }
@@ -183,12 +187,16 @@ impl System for ReferenceModel {
 /// Counts the steps into a violation.
 pub struct Violations;
 
-impl Monitor<ReferenceModel> for Violations {
+impl Monitor<At> for Violations {
     type Tally = u64;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<At>) -> u64 {
         u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
+    }
+
+    fn looks_at(&self, _: &Step<At>) -> Shared {
+        FAILED
     }
 
     fn record_step(&self, tally: &mut u64, _: &Step<At>, violated: u64, times: u64) {

@@ -5,7 +5,8 @@
 //! of processes must not say of any of them that it holds, either.
 
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, Step, System, Watch, WayOut,
+    Asks, Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Monitor, Queue, Shared, Step,
+    System, WayOut,
 };
 
 /// A kind, in a shared state and from a local state, goes to a shared and a local state.
@@ -128,6 +129,10 @@ impl System for Refuted {
         }));
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, kind: Kind, _: Shared, after: Shared, local: Local) -> Local {
         let here = self.sees.iter().filter(|s| (s.0, s.1) == (kind.0, after));
         let applies = Self::applies(here.clone().map(|s| s.2), local);
@@ -155,8 +160,11 @@ impl System for Refuted {
 #[derive(Clone, Debug)]
 pub struct Bad;
 
-impl Watch<Label> for Bad {
-    fn violated(&self, step: &Step<Label>) -> u64 {
+impl Monitor<Label> for Bad {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
         let (_, _, to) = step.label;
         let remembers = step.local_before & HISTORY != 0;
         u64::from(to == BAD) | u64::from(to == BAD_WITH_HISTORY && remembers) << 1

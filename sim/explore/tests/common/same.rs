@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use kmodcheck_explore::bfs::Monitor;
+use kmodcheck_explore::Monitor;
 use kmodcheck_explore::{Exploration, Transition};
 
 use super::random_system::{Label, RandomSystem};
@@ -11,7 +11,7 @@ use super::random_system::{Label, RandomSystem};
 /// A system's own properties, asked of whole transitions.
 pub struct Properties<'a>(pub &'a RandomSystem);
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = u64;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
@@ -24,7 +24,7 @@ impl Monitor<RandomSystem> for Properties<'_> {
 }
 
 /// Asserts that all is the same but bytes, which are the workers' own.
-pub fn same<L: Copy + PartialEq + Debug, T: PartialEq + Debug>(
+pub fn same<L: Clone + PartialEq + Debug, T: PartialEq + Debug>(
     what: &str,
     found: &Exploration<L, T>,
     expected: &Exploration<L, T>,

@@ -2,7 +2,7 @@
 //! refused, and a door that only one can be in at a time.
 
 use kmodcheck_explore::{
-    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 
 /// Where a process is, or what it comes to by a step.
@@ -95,6 +95,10 @@ impl System for Semaphore {
         let footprint = Footprint { reads: 0x1ff, writes: 0x1ff };
         let (effect, way_out) = (Effect::None, WayOut::Ordinary);
         choices.push(Choice { shared, local: to.local(), effect, way_out, footprint, label: to });
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
     }
 
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {

@@ -8,12 +8,12 @@ use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
-use kmodcheck_explore::bfs::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::{Sleep, Sleeper, Stuck};
 use kmodcheck_explore::{
     Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
 };
+use kmodcheck_explore::{Monitor, Tally, TraceStep};
 
 /// Of so many systems, so many.
 const SYSTEMS: (u64, u64) = (400, 10_000);
@@ -35,7 +35,7 @@ impl Tally for Recorded {
     }
 }
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = Recorded;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {

@@ -25,7 +25,7 @@ struct Said {
 }
 
 fn ask(family: &Family<'_, Refuted>, property: u32) -> Said {
-    let (options, question) = (Options::default(), Question { watch: Bad, without_history: 1 });
+    let (options, question) = (Options::default(), Question { monitor: Bad, without_history: 1 });
     let setup = Setup::new(family, &question, &options).expect("a small system");
     Said {
         possible: setup.possibly_violated() >> property & 1 != 0,

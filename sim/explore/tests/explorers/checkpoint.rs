@@ -9,8 +9,8 @@ use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{ReferenceModel, Violations};
 use crate::common::same::{Properties, same};
 use crate::common::sample::sample;
-use kmodcheck_explore::bfs::{CountOnly, Monitor};
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
+use kmodcheck_explore::{CountOnly, Monitor};
 use kmodcheck_explore::{End, Exploration, Limits, Options, System, explore};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -205,7 +205,7 @@ const BODY: usize = 8 + 16 + 32;
 
 impl Files {
     /// What a search leaves that was cut at so many states; none if it came to its end, or not far enough.
-    fn of<S: System, M: Monitor<S>>(
+    fn of<S: System, M: Monitor<S::Label>>(
         (system, monitor): (&S, &M),
         options: &Options<'_>,
         states: u64,

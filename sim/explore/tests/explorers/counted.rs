@@ -12,14 +12,14 @@ use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
-use kmodcheck_explore::bfs::{Monitor, TraceStep, Violation};
-use kmodcheck_explore::counted::{MAX_COUNTED, Uncountable};
+use kmodcheck_explore::counted::MAX_COUNTED;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::stuck::Stuck;
 use kmodcheck_explore::{
-    Counted, EachStep, End, Exploration, Limits, Options, Product, Step, System, Transition, Watch,
-    WatchNothing, concrete, explore, explore_counted,
+    Asks, CountOnly, End, Exploration, Limits, Options, Product, Step, System, Transition,
+    Unexplorable, concrete, explore, explore_counted,
 };
+use kmodcheck_explore::{Monitor, TraceStep, Violation};
 
 /// Of so many systems, so many.
 const SYSTEMS: (u64, u64) = (400, 10_000);
@@ -27,7 +27,7 @@ const SYSTEMS: (u64, u64) = (400, 10_000);
 /// The properties of a random system, asked by the product.
 struct Properties<'a>(&'a RandomSystem);
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
@@ -77,7 +77,7 @@ fn retrace(seed: u64, system: &RandomSystem, trace: &[TraceStep<Label>]) -> (Vec
     (states, violated)
 }
 
-fn check_traces(seed: u64, system: &RandomSystem, found: &Counted<Label>) {
+fn check_traces(seed: u64, system: &RandomSystem, found: &Exploration<Label>) {
     for violation in &found.violations {
         let (_, violated) = retrace(seed, system, &violation.trace);
         assert_ne!(violated >> violation.property & 1, 0, "seed {seed}: harmless last step");
@@ -115,7 +115,7 @@ fn agrees_with_the_sorted_product() {
     for_every_seed(systems, |seed| {
         let system = RandomSystem::new(seed);
         let expected = sorted(&system);
-        let found = explore_counted(&system, &mut Slots::of(&system), &Options::default())
+        let found = explore_counted(&system, &Slots::of(&system), &Options::default())
             .expect("the system is small");
         check_traces(seed, &system, &found);
         if let End::PoolExhausted(_) = expected.end {
@@ -170,7 +170,6 @@ fn agrees_with_the_sorted_product() {
 /// One local state of many, to be reached by a step; speaks of no process's number.
 struct Arrives {
     labels: [Label; 3],
-    recorded: u64,
 }
 
 impl Arrives {
@@ -181,7 +180,7 @@ impl Arrives {
             local: rng.u8(1..6),
             choice: rng.u8(0..2),
         });
-        Self { labels, recorded: 0 }
+        Self { labels }
     }
 
     fn violated_by(&self, label: Label) -> u64 {
@@ -189,26 +188,33 @@ impl Arrives {
     }
 }
 
-impl Watch<Label> for Arrives {
-    fn violated(&self, step: &Step<Label>) -> u64 {
+impl Monitor<Label> for Arrives {
+    type Tally = u64;
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
         self.violated_by(step.label)
     }
 
-    fn record(&mut self, _: &Step<Label>, times: u64) {
-        self.recorded += times;
+    fn record_step(&self, tally: &mut u64, _: &Step<Label>, _: u64, times: u64) {
+        *tally += times;
     }
 }
 
 /// States of a crowd that are still worth the naive explorer's time.
 const FEW: u64 = 400;
 
-fn crowd_of(seed: u64, system: &RandomSystem, most: usize) -> Option<(Crowd<'_>, Counted<Label>)> {
+fn crowd_of(
+    seed: u64,
+    system: &RandomSystem,
+    most: usize,
+) -> Option<(Crowd<'_>, Exploration<Label, u64>)> {
     let crowd = Crowd::new(seed, system, most);
-    let mut watch = Arrives::at(seed);
+    let watch = Arrives::at(seed);
     let limits = Limits { states: Some(FEW), ..Limits::default() };
     let options = Options { limits, ..Options::default() };
-    let found = explore_counted(&crowd, &mut watch, &options).expect("few processes");
-    assert_eq!(watch.recorded, found.transitions, "seed {seed}: each is recorded once");
+    let found = explore_counted(&crowd, &watch, &options).expect("few processes");
+    assert_eq!(found.tally, found.transitions, "seed {seed}: each is recorded once");
     (found.end == End::Complete).then_some((crowd, found))
 }
 
@@ -220,7 +226,7 @@ fn crowds_agree_with_the_sorted_product() {
         let system = RandomSystem::new(seed);
         let Some((crowd, found)) = crowd_of(seed, &system, 16) else { return };
         let options = Options { symmetry: true, ..Options::default() };
-        let watch = EachStep::new(&crowd, Arrives::at(seed));
+        let watch = Arrives::at(seed);
         let expected = explore(&crowd, &watch, &options).expect("it fits");
         assert_eq!(expected.tally, expected.transitions, "seed {seed}");
         let counts = (found.states, found.transitions, found.depth, found.blocked_states);
@@ -288,18 +294,18 @@ fn larger_crowds_agree_with_the_naive_explorer() {
 }
 
 /// Somebody was told that all is well, finds nothing, and no load ever failed.
-#[derive(Default)]
-struct Fooled {
-    recorded: u64,
-}
+struct Fooled;
 
-impl Watch<At> for Fooled {
-    fn violated(&self, step: &Step<At>) -> u64 {
+impl Monitor<At> for Fooled {
+    type Tally = u64;
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
         u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
     }
 
-    fn record(&mut self, _: &Step<At>, times: u64) {
-        self.recorded += times;
+    fn record_step(&self, tally: &mut u64, _: &Step<At>, _: u64, times: u64) {
+        *tally += times;
     }
 }
 
@@ -309,8 +315,7 @@ fn reference_model_up_to_symmetry() {
         [(4, 3_615), (5, 12_678), (6, 38_413), (7, 103_798), (10, 1_251_835), (12, 4_921_618)]
     {
         let model = ReferenceModel { callers, v19: true };
-        let found = explore_counted(&model, &mut Fooled::default(), &Options::default())
-            .expect("few callers");
+        let found = explore_counted(&model, &Fooled, &Options::default()).expect("few callers");
         assert_eq!((found.end, found.states), (End::Complete, states), "N = {callers}");
         assert_eq!(found.violations[0].trace.len(), 12, "N = {callers}");
         assert!(found.stuck.is_none(), "every waiter is released at last");
@@ -322,13 +327,10 @@ fn reference_model_agrees_with_the_sorted_product() {
     for callers in 1..=6 {
         for v19 in [true, false] {
             let model = ReferenceModel { callers, v19 };
-            let mut watch = Fooled::default();
-            let found =
-                explore_counted(&model, &mut watch, &Options::default()).expect("few callers");
-            assert_eq!(watch.recorded, found.transitions);
+            let found = explore_counted(&model, &Fooled, &Options::default()).expect("few callers");
+            assert_eq!(found.tally, found.transitions);
             let options = Options { symmetry: true, ..Options::default() };
-            let monitor = EachStep::new(&model, Fooled::default());
-            let expected = explore(&model, &monitor, &options).expect("few callers");
+            let expected = explore(&model, &Fooled, &options).expect("few callers");
             assert_eq!(
                 (found.end, found.states, found.transitions, found.depth, found.blocked_states),
                 (
@@ -353,12 +355,12 @@ fn reference_model_agrees_with_the_sorted_product() {
 fn a_violation_among_eighty_callers_is_found_on_the_way() {
     let model = ReferenceModel { callers: 80, v19: true };
     let options = Options { stop_when_violated: 1, ..Options::default() };
-    let found = explore_counted(&model, &mut Fooled::default(), &options).expect("it fits");
+    let found = explore_counted(&model, &Fooled, &options).expect("it fits");
     assert_eq!(found.end, End::Violated);
     let trace = &found.violations[0].trace;
     assert_eq!(trace.len(), 12);
     let mut fooled = 0;
-    concrete::replay(&model, trace, |_, taken| fooled = Fooled::default().violated(&taken.step))
+    concrete::replay(&model, trace, |_, taken| fooled = Fooled.step_violates(&taken.step))
         .expect("it replays");
     assert_eq!(fooled, 1);
 }
@@ -366,9 +368,8 @@ fn a_violation_among_eighty_callers_is_found_on_the_way() {
 #[test]
 fn limits_end_in_limits() {
     let model = ReferenceModel { callers: 9, v19: true };
-    let run = |options: &Options<'_>| {
-        explore_counted(&model, &mut WatchNothing, options).expect("few callers")
-    };
+    let run =
+        |options: &Options<'_>| explore_counted(&model, &CountOnly, options).expect("few callers");
     let limited = |limits| run(&Options { limits, ..Options::default() });
     for states in [1, 2, 777, 20_000] {
         let found = limited(Limits { states: Some(states), ..Limits::default() });
@@ -379,7 +380,7 @@ fn limits_end_in_limits() {
             limits: Limits { states: Some(states), ..Limits::default() },
             ..Options::default()
         };
-        let sorted = explore(&model, &kmodcheck_explore::bfs::CountOnly, &sorted).expect("few");
+        let sorted = explore(&model, &CountOnly, &sorted).expect("few");
         assert_eq!((found.end, found.states), (sorted.end, sorted.states));
     }
     let found = limited(Limits { bytes: Some(1 << 20), ..Limits::default() });
@@ -408,7 +409,7 @@ fn the_result_is_the_same_each_time() {
     for seed in seeds {
         let system = RandomSystem::new(seed);
         let run = || {
-            let found = explore_counted(&system, &mut Slots::of(&system), &Options::default());
+            let found = explore_counted(&system, &Slots::of(&system), &Options::default());
             format!("{found:?}")
         };
         assert_eq!(run(), run(), "seed {seed}");
@@ -420,13 +421,12 @@ fn too_many_processes() {
     let model = |callers| ReferenceModel { callers, v19: true };
     let count = |callers| {
         let limits = Limits { states: Some(10), ..Limits::default() };
-        explore_counted(
-            &model(callers),
-            &mut WatchNothing,
-            &Options { limits, ..Options::default() },
-        )
+        explore_counted(&model(callers), &CountOnly, &Options { limits, ..Options::default() })
     };
-    assert_eq!(count(MAX_COUNTED + 1).err(), Some(Uncountable::TooManyProcesses(256)));
+    assert_eq!(
+        count(MAX_COUNTED + 1).err(),
+        Some(Unexplorable::TooManyProcesses { found: 256, most: MAX_COUNTED })
+    );
     assert_eq!(count(MAX_COUNTED).expect("it fits").end, End::StatesLimit);
     assert_eq!(count(0).expect("it fits").end, End::Complete);
 }

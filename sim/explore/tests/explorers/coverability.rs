@@ -11,7 +11,8 @@ use kmodcheck_explore::coverability::{
     Family, Minimal, Outcome, Question, Setup, Smallest, Undecided, smallest,
 };
 use kmodcheck_explore::{
-    Choice, DORMANT, End, Initial, Kind, Limits, Local, Options, Queue, Shared, Step, System, Watch,
+    Asks, Choice, DORMANT, End, Initial, Kind, Limits, Local, Monitor, Options, Queue, Shared,
+    Step, System,
 };
 
 /// Callers of the first kind, and of the second kind as the family wants them.
@@ -109,8 +110,9 @@ impl Remembering {
     }
 
     /// Who becomes dormant remembers nothing.
-    fn join(inner: Local, memory: Local) -> Local {
-        if inner == DORMANT { DORMANT } else { inner | memory }
+    fn join(&self, inner: Local, memory: Local) -> Local {
+        let dormant = self.inner.dormant(CALLER) == Some(inner);
+        if dormant { inner } else { inner | memory }
     }
 }
 
@@ -132,8 +134,8 @@ impl System for Remembering {
             Second::One | Second::Forgetful | Second::Any => {
                 processes.push((OTHER, self.start[1]));
             }
-            Second::Spawned => processes.push((OTHER, DORMANT)),
-            Second::Pool => processes.extend([(OTHER, DORMANT); 2]),
+            Second::Spawned => processes.push((OTHER, self.inner.local_word(0))),
+            Second::Pool => processes.extend([(OTHER, self.inner.local_word(0)); 2]),
         }
         Initial { shared: self.inner.initial().shared, processes }
     }
@@ -144,23 +146,27 @@ impl System for Remembering {
         self.inner.step(kind, shared, inner, choices);
         for choice in &mut choices[first..] {
             let done = Local::from(choice.label == self.done) << self.bits;
-            choice.local = Self::join(choice.local, memory | done);
+            choice.local = self.join(choice.local, memory | done);
             // A caller hands its memories on to whom it spawns.
             if let kmodcheck_explore::Effect::Spawn(_, spawned) = &mut choice.effect {
-                *spawned = Self::join(*spawned, memory);
+                *spawned = self.join(*spawned, memory);
             }
         }
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.inner.dormant(kind)
     }
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         let (inner, memory) = self.split(local);
         let seen = Local::from(after == self.seen) << (self.bits + 1);
-        Self::join(self.inner.observe(kind, before, after, inner), memory | seen)
+        self.join(self.inner.observe(kind, before, after, inner), memory | seen)
     }
 
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
         let (inner, memory) = self.split(local);
-        Some(Self::join(self.inner.wake(kind, inner, queue)?, memory))
+        Some(self.join(self.inner.wake(kind, inner, queue)?, memory))
     }
 
     fn returned(&self, kind: Kind, local: Local) -> bool {
@@ -181,8 +187,11 @@ impl Watching<'_> {
     }
 }
 
-impl Watch<Label> for Watching<'_> {
-    fn violated(&self, step: &Step<Label>) -> u64 {
+impl Monitor<Label> for Watching<'_> {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
         let violated = self.0.violated_by(step.label, step.before, step.local_before);
         // Of the forgetful no property reads the history.
         let forgetful = self.0.forgetful().contains(&step.kind);
@@ -194,18 +203,19 @@ impl Watch<Label> for Watching<'_> {
 fn counted(family: &Family<'_, Remembering>, kinds: &[Kind], state: &State) -> Vec<Minimal> {
     let system = family.system();
     let anonymous = |i: usize| system.anonymous(kinds[i], state.1[i]);
+    let dormant = |i: usize| system.dormant(kinds[i]) == Some(state.1[i]);
     let crowd = |i: &usize| family.is_crowd(kinds[*i]);
     let in_slots: Vec<usize> = (0..kinds.len()).filter(|i| !crowd(i)).collect();
     (0..kinds.len())
-        .filter(|i| state.1[*i] != DORMANT && !family.is_forgetful(kinds[*i]))
+        .filter(|i| !dormant(*i) && !family.is_forgetful(kinds[*i]))
         .map(|tagged| {
             let mut others: Vec<(Kind, Local)> = (0..kinds.len())
-                .filter(|i| crowd(i) && *i != tagged && state.1[*i] != DORMANT)
+                .filter(|i| crowd(i) && *i != tagged && !dormant(*i))
                 .map(|i| (kinds[i], anonymous(i)))
                 .collect();
             others.sort_unstable();
             let slot = in_slots.iter().position(|i| *i == tagged);
-            let local = |i: &usize| if *i == tagged { DORMANT } else { anonymous(*i) };
+            let local = |i: &usize| if *i == tagged { 0 } else { anonymous(*i) };
             Minimal {
                 shared: state.0,
                 tag_kind: kinds[tagged],
@@ -235,7 +245,7 @@ fn check(seed: u64, tally: &mut Tally) {
     let family = Family::new(&system, system.any_number(), system.forgetful())
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let watch = Watching(&system);
-    let question = Question { without_history: watch.without_history(), watch };
+    let question = Question { without_history: watch.without_history(), monitor: watch };
     let limits = Limits { states: Some(20_000), ..Limits::default() };
     let options = Options { limits, ..Options::default() };
     let setup = match Setup::new(&family, &question, &options) {
@@ -261,7 +271,7 @@ fn check(seed: u64, tally: &mut Tally) {
         };
         let few =
             Options { limits: Limits { states: Some(1_000), ..limits }, ..Options::default() };
-        let found = smallest(&family, &question.watch, property, 4, &few)
+        let found = smallest(&family, &question.monitor, property, 4, &few)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         match (&proved, &slowly) {
             (Outcome::Holds(proof), Outcome::Holds(_)) => {
@@ -343,13 +353,16 @@ fn proofs_agree_with_exhaustive_exploration_on_generated_systems() {
 #[derive(Clone)]
 struct Lost;
 
-impl Watch<At> for Lost {
-    fn violated(&self, step: &Step<At>) -> u64 {
+impl Monitor<At> for Lost {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
         u64::from(ReferenceModel::violating(step.after, &[step.local_after]))
     }
 }
 
-const LOST: Question<Lost> = Question { watch: Lost, without_history: 0 };
+const LOST: Question<Lost> = Question { monitor: Lost, without_history: 0 };
 
 fn reference(v19: bool) -> (Outcome, Smallest<At>, u64) {
     let system = ReferenceModel { callers: 2, v19 };
@@ -453,6 +466,10 @@ impl System for Semaphore {
         choices.push(Choice { shared, local, effect, way_out, footprint, label });
     }
 
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
     fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
         local
     }
@@ -469,14 +486,17 @@ impl System for Semaphore {
 #[derive(Clone)]
 struct OneTooMany(Shared);
 
-impl Watch<&'static str> for OneTooMany {
-    fn violated(&self, step: &Step<&'static str>) -> u64 {
+impl Monitor<&'static str> for OneTooMany {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<&'static str>) -> u64 {
         u64::from(step.label == "up" && step.before == self.0)
     }
 }
 
 fn one_too_many(permits: u8) -> Question<OneTooMany> {
-    Question { watch: OneTooMany(Shared::from(permits)), without_history: 0 }
+    Question { monitor: OneTooMany(Shared::from(permits)), without_history: 0 }
 }
 
 /// Any two of three may hold a permit together, and all three may not: pairs do not tell.
@@ -495,7 +515,7 @@ fn what_pairs_cannot_tell_the_backward_search_decides() {
             // The tagged caller outside, and one more inside than there are permits.
             assert_eq!(largest, Some(usize::from(permits) + 1));
         }
-        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
+        let found = smallest(&family, &question.monitor, 0, 7, &Options::default());
         assert_eq!(found, Ok(Smallest::NotUpTo(7)));
     }
 }
@@ -510,7 +530,7 @@ fn the_least_number_of_callers_grows_with_the_permits() {
         let setup = Setup::new(&family, &question, &Options::default()).expect("small");
         let outcome = setup.prove(1, &Options::default()).expect("small");
         assert_eq!(outcome, Outcome::Reaches { others: usize::from(permits) });
-        let found = smallest(&family, &question.watch, 0, 7, &Options::default());
+        let found = smallest(&family, &question.monitor, 0, 7, &Options::default());
         let Ok(Smallest::Violated { callers, trace }) = found else { panic!("{found:?}") };
         assert_eq!(callers, usize::from(permits) + 1);
         assert_eq!(trace.len(), 2 * callers, "{trace:?}");

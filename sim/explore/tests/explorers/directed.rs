@@ -9,18 +9,21 @@ use crate::common::random_system::{PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use crate::common::sample::{sample, some_of};
 use crate::common::semaphore::{Place, Semaphore};
-use kmodcheck_explore::counted::Uncountable;
 use kmodcheck_explore::{
-    Census, Directed, End, Kind, Lead, Limits, Options, Step, Stopped, System, Watch, concrete,
-    explore_counted, explore_directed,
+    Asks, Census, End, Kind, Limits, Monitor, Options, Own, Shared, Step, System, Unexplorable,
+    Violation, concrete, explore_counted, explore_directed,
 };
 
 /// What the last step of a lead violates, replayed with numbered processes.
-fn violated<S: System>(system: &S, watch: &impl Watch<S::Label>, lead: &Lead<S::Label>) -> bool {
+fn violated<S: System>(
+    system: &S,
+    watch: &impl Monitor<S::Label>,
+    lead: &Violation<S::Label>,
+) -> bool {
     let mut violated = 0;
     concrete::replay(system, &lead.trace, |_, taken| {
-        violated = watch.violated(&taken.step)
-            | watch.violated_together(&taken.step, taken.before, taken.after);
+        violated = watch.step_violates(&taken.step)
+            | watch.counts_violate(&taken.step, taken.before, taken.after);
     })
     .expect("a lead replays");
     violated >> lead.property & 1 != 0
@@ -29,8 +32,11 @@ fn violated<S: System>(system: &S, watch: &impl Watch<S::Label>, lead: &Lead<S::
 /// Somebody was refused.
 struct Refused;
 
-impl Watch<Place> for Refused {
-    fn violated(&self, step: &Step<Place>) -> u64 {
+impl Monitor<Place> for Refused {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<Place>) -> u64 {
         u64::from(step.label == Place::Refused)
     }
 }
@@ -38,30 +44,25 @@ impl Watch<Place> for Refused {
 /// More than so many are inside.
 struct Crowded(usize);
 
-impl Watch<Place> for Crowded {
-    fn violated(&self, _: &Step<Place>) -> u64 {
-        0
-    }
+impl Monitor<Place> for Crowded {
+    type Tally = ();
+    const ASKS: Asks = Asks::Counts;
 
-    fn violated_together(&self, _: &Step<Place>, _: &dyn Census, after: &dyn Census) -> u64 {
-        let inside = |behind| after.count(Kind(0), Place::Inside(behind).local());
+    fn state_violates(&self, _: Shared, processes: &dyn Census) -> u64 {
+        let inside = |behind| processes.count(Kind(0), Place::Inside(behind).local());
         u64::from((0..100).map(inside).sum::<usize>() > self.0)
     }
 }
 
-fn found<S: System>(
-    system: &S,
-    watch: &impl Watch<S::Label>,
-    most: u64,
-) -> (Directed<S::Label>, usize) {
+fn found<S: System>(system: &S, watch: &impl Monitor<S::Label, Tally = ()>, most: u64) -> usize {
     let limits = Limits { states: Some(most), ..Limits::default() };
-    let options = Options { limits, ..Options::default() };
-    let found = explore_directed(system, watch, 1, &options).expect("it fits");
-    assert_eq!(found.stopped, Stopped::Found, "{:?} of {} states", found.expanded, found.states);
-    assert!(violated(system, watch, &found.leads[0]));
-    println!("{} states, {:?}, {} bytes", found.states, found.expanded, found.bytes);
-    let length = found.leads[0].trace.len();
-    (found, length)
+    let options = Options { limits, stop_when_violated: 1, ..Options::default() };
+    let found = explore_directed(system, watch, &options).expect("it fits");
+    assert_eq!(found.end, End::Violated, "{:?} of {} states", found.own, found.states);
+    assert!(!found.is_exhaustive(), "a directed search says nothing of what it has not found");
+    assert!(violated(system, watch, &found.violations[0]));
+    println!("{} states, {:?}, {} bytes", found.states, found.own, found.bytes);
+    found.violations[0].trace.len()
 }
 
 /// Few steps and many, outside and inside.
@@ -72,7 +73,7 @@ fn the_limit_of_fifty_is_broken_by_58() {
     for (steps, door) in STEPS.into_iter().flat_map(|steps| [(steps, false), (steps, true)]) {
         let semaphore = Semaphore { processes: 58, limit: 50, door, counter: true, steps };
         println!("{semaphore:?}");
-        let (_, length) = found(&semaphore, &Refused, 10_000);
+        let length = found(&semaphore, &Refused, 10_000);
         // Fifty go in, and one more comes: nobody needs to do anything else.
         let steps = usize::from(steps.0) + 1 + usize::from(door);
         assert_eq!(length, 51 * steps, "not shortened");
@@ -85,7 +86,7 @@ fn a_crowd_that_nobody_counts_is_found() {
     for (steps, door) in some_of(2, all) {
         let semaphore = Semaphore { processes: 62, limit: 0, door, counter: false, steps };
         println!("{semaphore:?}");
-        let (_, length) = found(&semaphore, &Crowded(50), 1_000_000);
+        let length = found(&semaphore, &Crowded(50), 1_000_000);
         let steps = usize::from(steps.0) + 1 + usize::from(door);
         assert!(length >= 51 * steps, "shorter than the shortest");
     }
@@ -96,8 +97,11 @@ struct Fooled {
     failed: bool,
 }
 
-impl Watch<At> for Fooled {
-    fn violated(&self, step: &Step<At>) -> u64 {
+impl Monitor<At> for Fooled {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
         let failed = step.after & FAILED != 0;
         let fooled = At::of(step.local_after) == At::DoneNull;
         u64::from(fooled && failed == self.failed)
@@ -109,7 +113,7 @@ fn the_reference_model_is_violated_by_many() {
     for callers in [2, 16, 58, 80] {
         for failed in [false, true] {
             let model = ReferenceModel { callers, v19: true };
-            let (_, length) = found(&model, &Fooled { failed }, 100_000);
+            let length = found(&model, &Fooled { failed }, 100_000);
             assert!(failed || length >= 12, "the shortest has 12 steps");
         }
     }
@@ -122,22 +126,26 @@ fn agrees_with_the_exhaustive_search() {
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let watch = Slots::of(&system);
-        let all = explore_counted(&system, &mut Slots::of(&system), &Options::default())
+        let all = explore_counted(&system, &Slots::of(&system), &Options::default())
             .expect("the system is small");
         if all.end != End::Complete {
             continue;
         }
         let wanted = all.violations.iter().fold(0, |bits, v| bits | 1 << v.property);
         let run = |wanted| {
-            explore_directed(&system, &watch, wanted, &Options::default()).expect("it is small")
+            let options = Options { stop_when_violated: wanted, ..Options::default() };
+            explore_directed(&system, &watch, &options).expect("it is small")
         };
-        let some = run(wanted);
-        assert_eq!(some.stopped, Stopped::Found, "seed {seed}");
-        assert!(some.states <= all.states, "seed {seed}");
-        let properties = |leads: &[Lead<_>]| leads.iter().map(|l| l.property).collect::<Vec<_>>();
+        let properties =
+            |leads: &[Violation<_>]| leads.iter().map(|l| l.property).collect::<Vec<_>>();
         let violated_ones: Vec<u32> = all.violations.iter().map(|v| v.property).collect();
-        assert_eq!(properties(&some.leads), violated_ones, "seed {seed}");
-        for (lead, violation) in some.leads.iter().zip(&all.violations) {
+        // With none wanted, all are: it goes on to the end.
+        let some = run(wanted);
+        let end = if wanted == 0 { End::Complete } else { End::Violated };
+        assert_eq!((some.end, some.is_exhaustive()), (end, false), "seed {seed}");
+        assert!(some.states <= all.states, "seed {seed}");
+        assert_eq!(properties(&some.violations), violated_ones, "seed {seed}");
+        for (lead, violation) in some.violations.iter().zip(&all.violations) {
             assert!(violated(&system, &watch, lead), "seed {seed}");
             assert!(lead.trace.len() >= violation.trace.len(), "seed {seed}: shorter");
             leads += 1;
@@ -145,9 +153,11 @@ fn agrees_with_the_exhaustive_search() {
         }
         // A property that does not exist: it goes on to the end.
         let none = run(wanted | 1 << PROPERTIES);
-        assert_eq!((none.stopped, none.states), (Stopped::NothingLeft, all.states), "seed {seed}");
-        assert_eq!(none.expanded.iter().sum::<u64>(), all.states, "seed {seed}");
-        assert_eq!(properties(&none.leads), violated_ones, "seed {seed}");
+        assert_eq!((none.end, none.states), (End::Complete, all.states), "seed {seed}");
+        assert!(!none.is_exhaustive() && none.queue == 0, "seed {seed}");
+        let Own::Directed { expanded } = none.own else { panic!("{:?}", none.own) };
+        assert_eq!(expanded.iter().sum::<u64>(), all.states, "seed {seed}");
+        assert_eq!(properties(&none.violations), violated_ones, "seed {seed}");
     }
     println!("{leads} leads, {longer} longer than the shortest");
     assert!(systems.met_enough(leads, 5_000));
@@ -159,14 +169,13 @@ fn an_empty_pool_is_no_verdict() {
     let systems = sample(400, 10_000);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
-        let all = explore_counted(&system, &mut Slots::of(&system), &Options::default())
+        let all = explore_counted(&system, &Slots::of(&system), &Options::default())
             .expect("the system is small");
         if matches!(all.end, End::PoolExhausted(_)) {
-            let unknown = 1 << PROPERTIES;
-            let watch = Slots::of(&system);
-            let found = explore_directed(&system, &watch, unknown, &Options::default());
-            let stopped = found.expect("it is small").stopped;
-            assert!(matches!(stopped, Stopped::Limit(End::PoolExhausted(_))), "seed {seed}");
+            let unknown = Options { stop_when_violated: 1 << PROPERTIES, ..Options::default() };
+            let found = explore_directed(&system, &Slots::of(&system), &unknown);
+            let end = found.expect("it is small").end;
+            assert!(matches!(end, End::PoolExhausted(_)), "seed {seed}");
             exhausted += 1;
         }
     }
@@ -178,20 +187,20 @@ fn limits_are_kept() {
     let model = ReferenceModel { callers: 20, v19: false };
     let watch = Fooled { failed: false };
     let run = |limits, interrupt| {
-        let options = Options { limits, interrupt, ..Options::default() };
-        explore_directed(&model, &watch, 1, &options).expect("it fits")
+        let options = Options { limits, interrupt, stop_when_violated: 1, ..Options::default() };
+        explore_directed(&model, &watch, &options).expect("it fits")
     };
     let found = run(Limits { states: Some(5_000), ..Limits::default() }, None);
-    assert_eq!((found.stopped, found.states), (Stopped::Limit(End::StatesLimit), 5_000));
-    assert!(found.leads.is_empty());
+    assert_eq!((found.end, found.states), (End::StatesLimit, 5_000));
+    assert!(found.violations.is_empty());
     let found = run(Limits { bytes: Some(4 << 20), ..Limits::default() }, None);
-    assert_eq!(found.stopped, Stopped::Limit(End::MemoryLimit));
+    assert_eq!(found.end, End::MemoryLimit);
     let found = run(Limits { time: Some(Duration::ZERO), ..Limits::default() }, None);
-    assert_eq!(found.stopped, Stopped::Limit(End::TimeLimit));
+    assert_eq!(found.end, End::TimeLimit);
     let interrupt = AtomicBool::new(true);
     let found = run(Limits::default(), Some(&interrupt));
-    assert_eq!(found.stopped, Stopped::Limit(End::Interrupted));
+    assert_eq!(found.end, End::Interrupted);
     let many = ReferenceModel { callers: 300, v19: true };
-    let found = explore_directed(&many, &watch, 1, &Options::default());
-    assert_eq!(found.err(), Some(Uncountable::TooManyProcesses(300)));
+    let found = explore_directed(&many, &watch, &Options::default());
+    assert_eq!(found.err(), Some(Unexplorable::TooManyProcesses { found: 300, most: 255 }));
 }

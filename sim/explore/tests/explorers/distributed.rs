@@ -9,9 +9,9 @@ use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
 use crate::common::same::{Properties, same};
 use crate::common::sample::sample;
-use kmodcheck_explore::bfs::{CountOnly, Monitor};
+use kmodcheck_explore::distributed::explore_distributed;
 use kmodcheck_explore::distributed::net::{Net, Secret, connect};
-use kmodcheck_explore::distributed::{Distributed, explore_distributed};
+use kmodcheck_explore::{CountOnly, Exploration, Monitor, Own};
 use kmodcheck_explore::{End, Limits, Options, System, explore};
 
 /// Ports that were free a moment ago.
@@ -24,12 +24,12 @@ fn hosts(processes: usize) -> Vec<String> {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The search by several processes, each played by a thread: all that they share is sockets.
-fn over_sockets<S: System, M: Monitor<S>>(
+fn over_sockets<S: System, M: Monitor<S::Label>>(
     (system, monitor): (&S, &M),
     processes: usize,
     options: &Options<'_>,
     secret: Option<&Secret>,
-) -> Distributed<S::Label, M::Tally>
+) -> Exploration<S::Label, M::Tally>
 where
     M::Tally: serde::Serialize + serde::de::DeserializeOwned,
 {
@@ -68,8 +68,8 @@ fn as_the_local_search_on_random_systems() {
             let options = Options { threads, ..options };
             let found = explore_distributed(&system, &Properties(&system), &options, Net::alone());
             let found = found.expect("it fits").expect("this is the first");
-            same(&format!("seed {seed}, {threads} workers"), &found.exploration, &expected);
-            assert_eq!(found.because, None);
+            same(&format!("seed {seed}, {threads} workers"), &found, &expected);
+            assert!(matches!(found.own, Own::Distributed { because: None, .. }));
         }
         if seed % 10 == 0 {
             let options = Options { threads: 1 + seed as usize / 10 % 2, ..options };
@@ -77,7 +77,7 @@ fn as_the_local_search_on_random_systems() {
             for processes in [2, 4] {
                 let found = over_sockets((&system, &monitor), processes, &options, None);
                 let what = format!("seed {seed}, {processes} processes");
-                same(&what, &found.exploration, &expected);
+                same(&what, &found, &expected);
             }
         }
     }
@@ -98,8 +98,9 @@ fn the_reference_model_over_sockets() {
         let options = Options { threads, ..Options::default() };
         for secret in [None, Some(&secret)] {
             let found = over_sockets((&system, &CountOnly), processes, &options, secret);
-            same("N = 4", &found.exploration, &expected);
-            assert!(found.sent > 10_000, "{} states were sent", found.sent);
+            same("N = 4", &found, &expected);
+            let Own::Distributed { sent, .. } = found.own else { panic!("{:?}", found.own) };
+            assert!(sent > 10_000, "{sent} states were sent");
         }
     }
 }
@@ -120,9 +121,11 @@ fn a_limit_of_one_worker_stops_all_without_a_verdict() {
         (limited(Limits::default(), Some(&stop)), End::Interrupted, "interrupted"),
     ] {
         let found = over_sockets((&system, &CountOnly), 2, &options, None);
-        assert_eq!(found.exploration.end, end);
-        assert!(found.exploration.states < 878_304);
-        let because = found.because.expect("it says why");
+        assert_eq!(found.end, end);
+        assert!(found.states < 878_304);
+        let Own::Distributed { because: Some(because), .. } = found.own else {
+            panic!("{:?} does not say why", found.own)
+        };
         assert!(because.contains(why), "{because}");
     }
 }

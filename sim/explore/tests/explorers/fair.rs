@@ -46,7 +46,7 @@ fn never_returns<S: System>(
 ) -> BTreeSet<usize> {
     let returned = |state: usize, i: usize| {
         let local = graph.states[state].0.1[i];
-        local == 0 || naive.system.returned(naive.kinds[i], local)
+        naive.dormant(i, local) || naive.system.returned(naive.kinds[i], local)
     };
     let fires = |way: WayOut| way != WayOut::TimeOut || time_outs_fire;
     let obliged = |state: usize, i: usize| {

@@ -7,16 +7,13 @@ use crate::common::naive::Naive;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use crate::common::sample::sample;
-use kmodcheck_explore::bfs::{CountOnly, Monitor, Unexplorable};
 use kmodcheck_explore::replay::{Impossible, replay};
-use kmodcheck_explore::{
-    Choice, Effect, End, Exploration, Footprint, Initial, Kind, Limits, Local, Options, Product,
-    Queue, Shared, System, Transition, WayOut, explore,
-};
+use kmodcheck_explore::{CountOnly, MAX_PROCESSES, Monitor, Unexplorable};
+use kmodcheck_explore::{End, Exploration, Limits, Options, Product, Transition, explore};
 
 struct Properties<'a>(&'a RandomSystem);
 
-impl Monitor<RandomSystem> for Properties<'_> {
+impl Monitor<Label> for Properties<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
@@ -145,7 +142,7 @@ fn cut_in_the_middle() {
     let interrupt = AtomicBool::new(false);
     let looks = AtomicU64::new(0);
     struct SetAfter<'a>(&'a AtomicBool, &'a AtomicU64);
-    impl Monitor<ReferenceModel> for SetAfter<'_> {
+    impl Monitor<At> for SetAfter<'_> {
         type Tally = ();
         fn violates(&self, transition: &Transition<'_, At>) -> u64 {
             u64::from(ReferenceModel::enters_violating(transition))
@@ -186,66 +183,14 @@ fn cut_in_the_middle() {
     assert_eq!(replay(&product, &wrong, |_, _| {}), Err(impossible));
 }
 
-/// One process that writes a bit and declares another.
-struct Undeclared(Shared);
-
-impl System for Undeclared {
-    type Label = ();
-
-    fn shared_bits(&self) -> u32 {
-        2
-    }
-
-    fn local_bits(&self) -> u32 {
-        1
-    }
-
-    fn initial(&self) -> Initial {
-        Initial { shared: 0, processes: vec![(Kind(0), 1)] }
-    }
-
-    fn step(&self, _: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
-        choices.push(Choice {
-            shared: shared ^ 1,
-            local,
-            effect: Effect::None,
-            way_out: WayOut::Ordinary,
-            footprint: Footprint { reads: 0, writes: self.0 },
-            label: (),
-        });
-    }
-
-    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
-        local
-    }
-
-    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
-        None
-    }
-
-    fn returned(&self, _: Kind, _: Local) -> bool {
-        false
-    }
-}
-
-#[test]
-fn declared_writes_pass() {
-    let found = explore(&Undeclared(0b01), &CountOnly, &Options::default()).expect("small");
-    assert_eq!((found.end, found.states, found.transitions), (End::Complete, 2, 2));
-}
-
-#[test]
-#[cfg(debug_assertions)]
-#[should_panic(expected = "did not declare")]
-fn undeclared_writes_are_noticed() {
-    let _ = explore(&Undeclared(0b10), &CountOnly, &Options::default());
-}
-
 #[test]
 fn too_many_processes_is_an_error() {
     let many = ReferenceModel { callers: 17, v19: true };
     let found = explore(&many, &CountOnly, &Options::default());
-    assert_eq!(found.err(), Some(Unexplorable::TooManyProcesses));
+    assert_eq!(
+        found.err(),
+        Some(Unexplorable::TooManyProcesses { found: 17, most: MAX_PROCESSES })
+    );
     // And 16 is not too many: three steps each, and cut.
     let most = ReferenceModel { callers: 16, v19: true };
     let limits = Limits { states: Some(10_000), ..Limits::default() };

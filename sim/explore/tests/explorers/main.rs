@@ -12,6 +12,8 @@ mod coverability;
 mod directed;
 mod distributed;
 mod fair;
+mod faults;
+mod initial;
 mod limits;
 mod minimal;
 mod por;

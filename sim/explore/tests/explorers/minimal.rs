@@ -5,18 +5,18 @@ use std::ops::ControlFlow;
 
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
-use kmodcheck_explore::bfs::{Monitor, TraceStep};
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
 use kmodcheck_explore::reorder::avoiding;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, End, Options, Product, Transition, explore};
+use kmodcheck_explore::{Monitor, TraceStep};
 
 type Trace = Vec<TraceStep<Label>>;
 
 struct Asks<'a>(&'a RandomSystem);
 
-impl Monitor<RandomSystem> for Asks<'_> {
+impl Monitor<Label> for Asks<'_> {
     type Tally = ();
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {

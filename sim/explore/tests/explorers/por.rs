@@ -13,10 +13,10 @@ use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
-use kmodcheck_explore::bfs::TraceStep;
+use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::{
-    DORMANT, Effect, End, Kind, Limits, Options, Reduced, Shared, Step, System, Watch,
-    WatchNothing, concrete, explore_counted, explore_reduced,
+    Asks, CountOnly, DORMANT, Effect, End, Exploration, Kind, Limits, Monitor, Options, Own,
+    Shared, Step, System, concrete, explore_counted, explore_reduced,
 };
 
 /// Of so many systems, so many.
@@ -24,9 +24,9 @@ const SYSTEMS: (u64, u64) = (1_000, 20_000);
 
 fn reduced<S: System>(
     system: &S,
-    watch: &impl Watch<S::Label>,
+    watch: &impl Monitor<S::Label, Tally = ()>,
     symmetry: bool,
-) -> Reduced<S::Label> {
+) -> Exploration<S::Label> {
     let options = Options { symmetry, ..Options::default() };
     explore_reduced(system, watch, &options).expect("the system is small")
 }
@@ -34,7 +34,7 @@ fn reduced<S: System>(
 /// The states in which nobody can step and somebody has not returned.
 fn deadlocks<S: System>(naive: &Naive<'_, S>, graph: &Graph<S::Label>) -> BTreeSet<State> {
     let waits = |state: &State, i: usize| {
-        state.1[i] != DORMANT && !naive.system.returned(naive.kinds[i], state.1[i])
+        !naive.dormant(i, state.1[i]) && !naive.system.returned(naive.kinds[i], state.1[i])
     };
     let states = graph.states.iter().zip(&graph.moves);
     states
@@ -48,11 +48,12 @@ fn deadlocks<S: System>(naive: &Naive<'_, S>, graph: &Graph<S::Label>) -> BTreeS
 /// The last state of a trace and the bits of what its last step violates.
 fn retrace<S: System>(
     system: &S,
-    watch: &impl Watch<S::Label>,
+    watch: &impl Monitor<S::Label>,
     trace: &[TraceStep<S::Label>],
 ) -> (State, u64) {
     let mut violated = 0;
-    let end = concrete::replay(system, trace, |_, taken| violated = watch.violated(&taken.step));
+    let end =
+        concrete::replay(system, trace, |_, taken| violated = watch.step_violates(&taken.step));
     let end = end.expect("the trace replays");
     ((end.shared, end.processes.into_iter().map(|(_, local)| local).collect()), violated)
 }
@@ -61,14 +62,14 @@ fn retrace<S: System>(
 fn check<S: System>(
     seed: u64,
     system: &S,
-    watch: &impl Watch<S::Label>,
+    watch: &impl Monitor<S::Label, Tally = ()>,
     violated: impl Fn(&State, &crate::common::naive::Move<S::Label>) -> u64,
     tally: &Tally,
 ) {
     let naive = Naive::new(system);
     for symmetry in [false, true] {
         let found = reduced(system, watch, symmetry);
-        assert!(found.informed, "seed {seed}");
+        assert!(matches!(found.own, Own::Reduced { informed: true, .. }), "seed {seed}");
         let graph = naive.graph(symmetry);
         if let Some((_, kind)) = graph.exhausted.first() {
             assert!(matches!(found.end, End::PoolExhausted(_)), "seed {seed}: {kind:?} is empty");
@@ -76,28 +77,32 @@ fn check<S: System>(
             continue;
         }
         assert_eq!((found.end, found.queue), (End::Complete, 0), "seed {seed}");
+        assert!(found.is_exhaustive() && !found.method.shortest && !found.method.decides_stuck);
         assert!(found.states as usize <= graph.states.len(), "seed {seed}: more states");
         assert!(found.transitions as usize <= graph.transitions(), "seed {seed}: more steps");
         let mut expected = 0;
         for ((state, _), moves) in graph.states.iter().zip(&graph.moves) {
             expected |= moves.iter().fold(0, |bits, (taken, _)| bits | violated(state, taken));
         }
-        let leads = found.leads.iter().fold(0, |bits, lead| bits | 1_u64 << lead.property);
+        let leads = found.violations.iter().fold(0, |bits, lead| bits | 1_u64 << lead.property);
         assert_eq!(leads, expected, "seed {seed}: violated, with symmetry {symmetry}");
-        for lead in &found.leads {
+        for lead in &found.violations {
             let (_, violated) = retrace(system, watch, &lead.trace);
             assert_ne!(violated >> lead.property & 1, 0, "seed {seed}: harmless last step");
         }
         let deadlocks = deadlocks(&naive, &graph);
-        let states = found.deadlock.as_ref().map_or(0, |deadlock| deadlock.states);
+        let states = found.stuck.as_ref().map_or(0, |deadlock| deadlock.states);
         assert_eq!(states, deadlocks.len() as u64, "seed {seed}: deadlocks");
-        if let Some(deadlock) = &found.deadlock {
+        if let Some(deadlock) = &found.stuck {
             let (end, _) = retrace(system, watch, &deadlock.trace);
             let sorted = if symmetry { naive.sorted(&end) } else { end.clone() };
             assert!(deadlocks.contains(&sorted), "seed {seed}: no deadlock");
             let local = end.1[deadlock.process];
             let kind = naive.kinds[deadlock.process];
-            assert!(local != DORMANT && !system.returned(kind, local), "seed {seed}: returned");
+            assert!(
+                !naive.dormant(deadlock.process, local) && !system.returned(kind, local),
+                "seed {seed}: returned"
+            );
         }
         tally.add(symmetry, &found, graph.states.len() as u64, expected);
     }
@@ -115,7 +120,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add<L>(&self, symmetry: bool, found: &Reduced<L>, full: u64, violated: u64) {
+    fn add<L>(&self, symmetry: bool, found: &Exploration<L>, full: u64, violated: u64) {
         let count = |counter: &AtomicU64, holds: bool| {
             counter.fetch_add(u64::from(holds), Ordering::Relaxed);
         };
@@ -125,7 +130,7 @@ impl Tally {
         count(&self.reduced, smaller);
         count(&self.halved, 2 * found.states <= full);
         count(&self.violated_and_reduced, smaller && violated != 0);
-        count(&self.deadlocked_and_reduced, smaller && found.deadlock.is_some());
+        count(&self.deadlocked_and_reduced, smaller && found.stuck.is_some());
     }
 }
 
@@ -161,8 +166,11 @@ fn agrees_with_the_full_search() {
 /// Steps by name, in any shared state.
 struct ByName([crate::common::random_system::Label; 3]);
 
-impl Watch<crate::common::random_system::Label> for ByName {
-    fn violated(&self, step: &Step<crate::common::random_system::Label>) -> u64 {
+impl Monitor<crate::common::random_system::Label> for ByName {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<crate::common::random_system::Label>) -> u64 {
         (0..3).fold(0, |bits, i| bits | u64::from(self.0[i] == step.label) << i)
     }
 }
@@ -194,8 +202,11 @@ fn agrees_where_everything_is_read() {
 /// Somebody was told that all is well and finds nothing: and no load failed, or one did.
 struct Fooled;
 
-impl Watch<At> for Fooled {
-    fn violated(&self, step: &Step<At>) -> u64 {
+impl Monitor<At> for Fooled {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
         let fooled = At::of(step.local_after) == At::DoneNull;
         let failed = step.after & FAILED != 0;
         u64::from(fooled && !failed) | u64::from(fooled && failed) << 1
@@ -211,15 +222,15 @@ fn reference_model() {
     for callers in 1..=5 {
         for v19 in [false, true] {
             let model = ReferenceModel { callers, v19 };
-            let full = explore_counted(&model, &mut CountedFooled, &Options::default());
+            let full = explore_counted(&model, &CountedFooled, &Options::default());
             let full = full.expect("few callers");
             let violated: Vec<u32> = full.violations.iter().map(|v| v.property).collect();
             for symmetry in [false, true] {
                 let found = reduced(&model, &Fooled, symmetry);
                 assert_eq!(found.end, End::Complete);
-                let leads: Vec<u32> = found.leads.iter().map(|lead| lead.property).collect();
+                let leads: Vec<u32> = found.violations.iter().map(|lead| lead.property).collect();
                 assert_eq!(leads, violated, "N = {callers}, {v19}, {symmetry}");
-                assert_eq!(found.deadlock, None);
+                assert_eq!(found.stuck, None);
                 assert!(!symmetry || callers == 1 || found.states < full.states);
             }
         }
@@ -228,9 +239,12 @@ fn reference_model() {
 
 struct CountedFooled;
 
-impl Watch<At> for CountedFooled {
-    fn violated(&self, step: &Step<At>) -> u64 {
-        Fooled.violated(step)
+impl Monitor<At> for CountedFooled {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<At>) -> u64 {
+        Fooled.step_violates(step)
     }
 }
 
@@ -239,9 +253,9 @@ fn without_symmetry_nobody_is_exchanged() {
     // With everybody disturbed by everybody the reduced search is the full one.
     for seed in sample(100, 2_000).seeds() {
         let system = RandomSystem::new(seed);
-        let found = reduced(&system, &WatchNothing, false);
+        let found = reduced(&system, &CountOnly, false);
         let graph = Naive::new(&system).graph(false);
-        if found.end == End::Complete && found.reduced == 0 {
+        if found.end == End::Complete && matches!(found.own, Own::Reduced { in_part: 0, .. }) {
             let counts = (found.states as usize, found.transitions as usize, found.depth as usize);
             assert_eq!(
                 counts,
@@ -277,7 +291,7 @@ fn a_witness_keeps_two_steps_in_order() {
         };
         for symmetry in [false, true] {
             let found = reduced(&system, &StepsFrom, symmetry);
-            let leads: Vec<u32> = found.leads.iter().map(|lead| lead.property).collect();
+            let leads: Vec<u32> = found.violations.iter().map(|lead| lead.property).collect();
             assert_eq!(leads, [1, 2, 3], "both orders are told apart");
         }
     }
@@ -301,7 +315,7 @@ fn an_empty_pool_is_met() {
         (vec![starts, passes, ends], by_another, remembers),
     ] {
         let system = Hand { processes, steps, remembers };
-        let full = explore_counted(&system, &mut WatchNothing, &Options::default());
+        let full = explore_counted(&system, &CountOnly, &Options::default());
         assert_eq!(full.expect("it is small").end, End::PoolExhausted(Kind(0)));
         for symmetry in [false, true] {
             let found = reduced(&system, &StepsFrom, symmetry);
@@ -327,5 +341,5 @@ fn limits_are_kept() {
     assert_eq!(run(Limits::default(), Some(&interrupt)).end, End::Interrupted);
     let options = Options { stop_when_violated: 1, ..Options::default() };
     let found = explore_reduced(&model, &Fooled, &options).expect("it fits");
-    assert_eq!((found.end, found.leads[0].property), (End::Violated, 0));
+    assert_eq!((found.end, found.violations[0].property), (End::Violated, 0));
 }

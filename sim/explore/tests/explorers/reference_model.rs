@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::common::naive::Naive;
 use crate::common::reference_model::{At, ReferenceModel};
-use kmodcheck_explore::bfs::{Monitor, Tally};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};
+use kmodcheck_explore::{Monitor, Tally};
 
 /// Collects violating states: a state is counted once, however many transitions lead there.
 struct Collect;
@@ -26,7 +26,7 @@ impl Tally for Collected {
     }
 }
 
-impl Monitor<ReferenceModel> for Collect {
+impl Monitor<At> for Collect {
     type Tally = Collected;
 
     fn violates(&self, transition: &Transition<'_, At>) -> u64 {

@@ -6,7 +6,7 @@ use crate::common::naive::Naive;
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel, Violations};
 use crate::common::sample::sample;
-use kmodcheck_explore::bfs::{CountOnly, Monitor, Tally};
+use kmodcheck_explore::{Asks, CountOnly, Monitor, Tally};
 use kmodcheck_explore::{
     End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition, explore,
 };
@@ -25,11 +25,11 @@ fn said<L: Clone + PartialEq + std::fmt::Debug, T: Clone + PartialEq + std::fmt:
 /// The reference model's violation, asked of whole transitions.
 struct ByTransitions;
 
-impl Monitor<ReferenceModel> for ByTransitions {
+impl Monitor<At> for ByTransitions {
     type Tally = u64;
 
     fn violates(&self, transition: &Transition<'_, At>) -> u64 {
-        Violations.step_violates(&transition.step())
+        Violations.step_violates(&transition.step)
     }
 
     fn record(&self, tally: &mut u64, _: &Transition<'_, At>, violated: u64) {
@@ -82,9 +82,9 @@ impl Tally for Taken {
     }
 }
 
-impl Monitor<RandomSystem> for Steps {
+impl Monitor<Label> for Steps {
     type Tally = Taken;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Label>) -> u64 {
         u64::from(step.label.choice == 1) | u64::from(step.before == step.after) << 5
@@ -100,15 +100,15 @@ impl Monitor<RandomSystem> for Steps {
 /// The same, by way of whole transitions.
 struct Whole;
 
-impl Monitor<RandomSystem> for Whole {
+impl Monitor<Label> for Whole {
     type Tally = Taken;
 
     fn violates(&self, transition: &Transition<'_, Label>) -> u64 {
-        Steps.step_violates(&transition.step())
+        Steps.step_violates(&transition.step)
     }
 
     fn record(&self, tally: &mut Taken, transition: &Transition<'_, Label>, _: u64) {
-        *tally.0.entry(format!("{:?}", transition.step())).or_default() += 1;
+        *tally.0.entry(format!("{:?}", transition.step)).or_default() += 1;
     }
 }
 
@@ -139,9 +139,9 @@ fn steps_alone_say_what_whole_transitions_say() {
 /// Properties of steps, whatever the system is made of.
 struct ByLabel;
 
-impl Monitor<Crowd<'_>> for ByLabel {
+impl Monitor<Label> for ByLabel {
     type Tally = u64;
-    const WHOLE: bool = false;
+    const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Label>) -> u64 {
         u64::from(step.label.choice == 1) | u64::from(step.before == step.after) << 5
@@ -184,7 +184,7 @@ fn generated_crowds_say_the_same_on_any_number_of_threads() {
     assert!(complete > 0 && cut > 0, "{complete} complete, {cut} cut");
 }
 
-/// A state costs what `visited.rs` says: its bits twice, once divided by the load, and what the
+/// A state costs what `bfs/visited.rs` says: its bits twice, once divided by the load, and what the
 /// workers need for themselves.
 #[test]
 fn a_state_takes_few_bytes() {

@@ -8,7 +8,7 @@ use crate::common::random_system::RandomSystem;
 use crate::common::sample::sample;
 use kmodcheck_explore::concrete;
 use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
-use kmodcheck_explore::{DORMANT, End, Options, System, Watch, explore_counted};
+use kmodcheck_explore::{End, Monitor, Options, System, explore_counted};
 
 const SCHEDULES: [Schedule; 3] = [
     Schedule::Random,
@@ -17,11 +17,11 @@ const SCHEDULES: [Schedule; 3] = [
 ];
 
 /// Takes the trace again, step by step, and compares what it violates and where it ends.
-fn confirm<S: System, W: Watch<S::Label>>(system: &S, watch: &W, walked: &Walked<S::Label>) {
+fn confirm<S: System, W: Monitor<S::Label>>(system: &S, watch: &W, walked: &Walked<S::Label>) {
     let mut first = [None; 64];
     let end = concrete::replay(system, &walked.trace, |number, taken| {
-        let bits = watch.violated(&taken.step)
-            | watch.violated_together(&taken.step, taken.before, taken.after);
+        let bits = watch.step_violates(&taken.step)
+            | watch.counts_violate(&taken.step, taken.before, taken.after);
         for property in (0..64).filter(|p| bits >> p & 1 != 0) {
             first[property].get_or_insert(number as u32 + 1);
         }
@@ -36,7 +36,9 @@ fn confirm<S: System, W: Watch<S::Label>>(system: &S, watch: &W, walked: &Walked
         ControlFlow::Break(())
     });
     assert!(walked.cut || !moves, "a walk that is not cut goes on as long as it can");
-    let rest = |(kind, local): &(_, _)| *local == DORMANT || system.returned(*kind, *local);
+    let rest = |(kind, local): &(_, _)| {
+        system.dormant(*kind) == Some(*local) || system.returned(*kind, *local)
+    };
     assert_eq!(walked.stuck, !walked.cut && !end.processes.iter().all(rest));
 }
 
@@ -46,8 +48,8 @@ fn what_walks_find_is_there_and_small_systems_are_found_out() {
     let drawn = sample(30, 150);
     for seed in drawn.seeds() {
         let system = RandomSystem::new(seed);
-        let mut watch = Slots::of(&system);
-        let exhaustive = explore_counted(&system, &mut watch, &Options::default());
+        let watch = Slots::of(&system);
+        let exhaustive = explore_counted(&system, &watch, &Options::default());
         let Ok(exhaustive) = exhaustive else { continue };
         // Some start more processes than they have.
         if exhaustive.end != End::Complete {

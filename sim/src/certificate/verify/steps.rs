@@ -109,7 +109,7 @@ where
                 effect: choice.effect,
                 local_before: local,
                 local_after: own,
-                label: choice.label,
+                label: choice.label.clone(),
                 way_out: choice.way_out,
                 footprint: choice.footprint,
             };

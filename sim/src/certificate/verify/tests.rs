@@ -4,9 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use kmodcheck_explore::{
-    EachStep, End, Exploration, Kind, Local, Options, Step, Watch as _, explore,
-};
+use kmodcheck_explore::{End, Kind, Local, Monitor as _, Options, Step, explore};
 
 use super::{Checker, Claim, Excluded, Place, Rule, Tag, covered};
 use refuted::{
@@ -19,7 +17,7 @@ use refuted::{
 mod refuted;
 
 fn bad(step: &Step<Label>) -> bool {
-    Bad.violated(step) != 0
+    Bad.step_violates(step) != 0
 }
 
 type Checks<'s> = Checker<'s, Refuted, fn(&Step<Label>, bool) -> bool>;
@@ -37,9 +35,7 @@ impl Refuted {
     }
 
     fn is_bad(&self) -> bool {
-        let monitor = EachStep::new(self, Bad);
-        let found: Exploration<Label, u64> =
-            explore(self, &monitor, &Options::default()).expect("a small system");
+        let found = explore(self, &Bad, &Options::default()).expect("a small system");
         !found.violations.is_empty() || matches!(found.end, End::PoolExhausted(_))
     }
 

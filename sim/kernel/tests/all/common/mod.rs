@@ -219,7 +219,7 @@ pub fn outcomes_within(model: &Model, most: usize) -> Option<BTreeSet<Outcome>> 
         product
             .successors(&state, &mut scratch, |t| {
                 ended &= t.way_out != WayOut::Ordinary;
-                let bits = bits | violated(&View::of(model, &t.step()));
+                let bits = bits | violated(&View::of(model, &t.step));
                 let next = (*t.after, bits);
                 if seen.insert(next) {
                     todo.push(next);

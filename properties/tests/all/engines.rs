@@ -1,0 +1,228 @@
+//! Every engine of every system: the same verdicts, and traces of the same length where that is promised;
+//! and none says what it cannot. The systems are generated ones, the scenario files, and cells of the
+//! main matrix.
+
+use std::path::Path;
+
+use kmodcheck_explore::checkpoint::Checkpoint;
+use kmodcheck_explore::distributed::OverProcesses;
+use kmodcheck_explore::distributed::net::Net;
+use kmodcheck_explore::{Counted, Directed, End, Exhaustive, Limits, Options, Reduced};
+use kmodcheck_model::scenario::{Action, Actor};
+use kmodcheck_model::{History, Model, Scenario};
+use kmodcheck_properties::generate;
+use kmodcheck_properties::matrix::Cell;
+use kmodcheck_properties::results::CallResult;
+use kmodcheck_properties::verdict::{Report, Verdict, check_by, confirm};
+use kmodcheck_properties::{Property, check};
+use kmodcheck_sim::scenario_file;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// How often something was there to be compared.
+#[derive(Debug, Default)]
+struct Met {
+    systems: u32,
+    violated: u32,
+    held: u32,
+    sleepers: u32,
+    /// States that partial order left out.
+    left_out: u64,
+    /// Traces that are longer than the shortest.
+    longer: u32,
+}
+
+fn said(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Violated(trace) => format!("violated in {} steps", trace.len()),
+        other => format!("{other:?}"),
+    }
+}
+
+/// All that is counted, and every verdict with the length of its trace.
+fn summary(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
+    let sleepers = report.sleepers.iter();
+    let sleepers = sleepers.map(|s| (s.kind, s.sleep, s.stuck.trace.len(), s.stuck.states));
+    let answers = report.answers.iter().map(|a| (a.property, said(&a.verdict), a.branches.clone()));
+    (
+        (report.end, report.states, report.transitions, report.depth, report.queue),
+        answers.collect::<Vec<_>>(),
+        sleepers.collect::<Vec<_>>(),
+        (report.decisions, report.results.clone()),
+    )
+}
+
+/// What calls return, of all that they can come to.
+fn returns(report: &Report) -> Vec<Vec<CallResult>> {
+    let returns = |r: &&CallResult| matches!(r, CallResult::Returns(_));
+    report.results.iter().map(|of| of.iter().filter(returns).cloned().collect()).collect()
+}
+
+/// The properties that were violated, one bit each.
+fn violated(report: &Report) -> u64 {
+    let violated = report.answers.iter().filter(|a| matches!(a.verdict, Verdict::Violated(_)));
+    violated.fold(0, |bits, a| bits | 1 << a.property as u64)
+}
+
+/// Compares what the engines find of one system, if it is small.
+fn compare(name: &str, model: &Model, met: &mut Met) {
+    let limits = Limits { states: Some(12_000), ..Limits::default() };
+    let by = |symmetry| Options { symmetry, limits, ..Options::default() };
+    let sorted = check(model, &by(true)).expect("it fits");
+    if sorted.end != End::Complete {
+        return;
+    }
+    met.systems += 1;
+    met.sleepers += sorted.sleepers.len() as u32;
+    let counted = check_by(model, &by(true), Counted).expect("it fits");
+    assert_eq!(summary(&counted), summary(&sorted), "{name}: counted");
+    let numbered = check_by(model, &by(false), Exhaustive).expect("it fits");
+    for (found, symmetry, most) in
+        [(&sorted, true, sorted.states), (&numbered, false, numbered.states)]
+    {
+        if found.end != End::Complete {
+            continue;
+        }
+        let reduced = check_by(model, &by(symmetry), Reduced).expect("it fits");
+        assert_eq!(reduced.end, End::Complete, "{name}");
+        assert!(reduced.states <= most, "{name}: {} of {most}", reduced.states);
+        met.left_out += most - reduced.states;
+        for (answer, expected) in reduced.answers.iter().zip(&sorted.answers) {
+            let what = format!("{name}: {}, reduced, symmetry {symmetry}", answer.property.name());
+            match (&answer.verdict, &expected.verdict) {
+                (Verdict::Violated(trace), Verdict::Violated(shortest)) => {
+                    assert!(trace.len() >= shortest.len(), "{what}: shorter");
+                    met.longer += u32::from(trace.len() > shortest.len());
+                    assert_eq!(confirm(model, answer.property, trace), Ok(()), "{what}");
+                }
+                (Verdict::NoneFound, _) => {
+                    assert_eq!(answer.property, Property::NobodySleepsForEver, "{what}");
+                }
+                (found, expected) => assert_eq!(found, expected, "{what}"),
+            }
+        }
+        assert_eq!(returns(&reduced), returns(&sorted), "{name}: what calls return");
+        assert!(!reduced.has_all_results());
+        if found.method.symmetry {
+            continue;
+        }
+        let verdicts = |r: &Report| r.answers.iter().map(|a| said(&a.verdict)).collect::<Vec<_>>();
+        assert_eq!(verdicts(found), verdicts(&sorted), "{name}: numbered");
+    }
+    let stuck = 1 << Property::NobodySleepsForEver as u64;
+    let wanted = violated(&sorted) & !stuck;
+    for stop_when_violated in [wanted, 0] {
+        let options = Options { stop_when_violated, ..by(true) };
+        let directed = check_by(model, &options, Directed).expect("it fits");
+        assert_eq!(violated(&directed), wanted, "{name}: directed, {stop_when_violated:b}");
+        for (answer, expected) in directed.answers.iter().zip(&sorted.answers) {
+            match (&answer.verdict, &expected.verdict) {
+                (Verdict::Violated(trace), Verdict::Violated(shortest)) => {
+                    assert!(trace.len() >= shortest.len(), "{name}: shorter");
+                }
+                (Verdict::NoneFound, _) => {}
+                (found, expected) => {
+                    assert_eq!(found, expected, "{name}");
+                    assert!(!matches!(found, Verdict::Holds { .. }), "{name}: a directed search");
+                }
+            }
+        }
+    }
+    met.violated += violated(&sorted).count_ones();
+    let held = sorted.answers.iter().filter(|a| matches!(a.verdict, Verdict::Holds { .. }));
+    met.held += held.count() as u32;
+}
+
+#[test]
+fn engines_agree_on_generated_systems() {
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let met = std::cell::RefCell::new(Met::default());
+    let systems = generate::scenarios(3);
+    let result = TestRunner::new_with_rng(config, rng).run(&systems, |scenario: Scenario| {
+        let model = Model::new(scenario, None).expect("well formed");
+        // Every property, where both histories fit.
+        let model = model.remembering(History::Both).unwrap_or(model);
+        compare(&model.scenario().name, &model, &mut met.borrow_mut());
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let met = met.into_inner();
+    println!("{met:?}");
+    assert!(met.systems > 60 && met.violated > 60 && met.held > 60, "{met:?}");
+    assert!(met.sleepers > 10 && met.left_out > 100, "{met:?}");
+}
+
+#[test]
+fn engines_agree_on_scenario_files_and_cells() {
+    let mut met = Met::default();
+    let names = Property::ALL.map(Property::name);
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    for entry in std::fs::read_dir(directory).expect("there are scenarios") {
+        let path = entry.expect("it can be read").path();
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        let scenario = scenario_file::load(&name, &text, &names).expect("well formed").scenario;
+        compare(&name, &Model::new(scenario, None).expect("it fits"), &mut met);
+    }
+    assert!(met.systems > 10 && met.sleepers > 3, "{met:?}");
+    for cell in Cell::all().iter().step_by(23) {
+        compare(&cell.to_string(), &cell.model(2, None), &mut met);
+    }
+    println!("{met:?}");
+    assert!(met.systems > 40 && met.violated > 40 && met.held > 200, "{met:?}");
+}
+
+/// The same search in another way: over processes, and from a checkpoint.
+#[test]
+fn ways_to_search_everything_agree() {
+    for cell in Cell::all().iter().step_by(190) {
+        let model = cell.model(2, None);
+        let options = Options { symmetry: true, threads: 2, ..Options::default() };
+        let local = check(&model, &options).expect("it fits");
+        let far = check_by(&model, &options, OverProcesses(Net::alone())).expect("it fits");
+        assert_eq!((summary(&far), far.words), (summary(&local), local.words), "{cell}");
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines-agree");
+        let _ = std::fs::remove_dir_all(&directory);
+        let every = std::time::Duration::ZERO;
+        let kept = Checkpoint { directory, every, build: [0; 16], purpose: [0; 32] };
+        let limits = Limits { states: Some(local.states / 2), ..Limits::default() };
+        let cut = check_by(&model, &Options { limits, ..options }, &kept).expect("it fits");
+        assert_eq!(cut.end, End::StatesLimit, "{cell}");
+        let on = check_by(&model, &options, &kept).expect("it fits");
+        assert_eq!(summary(&on), summary(&local), "{cell}");
+    }
+}
+
+/// A hundred callers of one kind, whom nothing can tell apart but by what they do.
+#[test]
+fn a_hundred_callers_are_counted() {
+    let mut scenario = Cell::all()[0].model(2, None).scenario().clone();
+    scenario.actors = vec![Actor { action: Action::RequestModule(0), count: 100, killable: false }];
+    scenario.limit = Some(1);
+    let model = Model::new(scenario, None).expect("it fits");
+    let limits = Limits { states: Some(3_000), ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
+    assert!(check(&model, &options).is_err(), "sixteen are told apart");
+    let counted = check_by(&model, &options, Counted).expect("up to 255");
+    assert!(counted.states == 3_000 && counted.end == End::StatesLimit, "{:?}", counted.end);
+    let options = Options { stop_when_violated: 1, ..options };
+    let directed = check_by(&model, &options, Directed).expect("up to 255");
+    assert!(!directed.answers.iter().any(|a| matches!(a.verdict, Verdict::Holds { .. })));
+}
+
+/// What was read of a system is kept within the limit, whichever engine reads it.
+#[test]
+fn memory_is_counted() {
+    let model = Cell::all()[0].model(3, None);
+    let limits = Limits { bytes: Some(6 << 20), ..Limits::default() };
+    let options = Options { symmetry: true, limits, ..Options::default() };
+    let ends = [
+        check_by(&model, &options, Exhaustive).map(|r| r.end),
+        check_by(&model, &options, Counted).map(|r| r.end),
+        check_by(&model, &options, Directed).map(|r| r.end),
+        check_by(&model, &options, Reduced).map(|r| r.end),
+    ];
+    assert_eq!(ends, [Ok(End::MemoryLimit); 4]);
+}

@@ -1,0 +1,198 @@
+//! What a search may use: one clock and one account of memory, for every explorer.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::limits::{End, Options, Progress};
+
+/// Bytes held, and how many may be.
+#[derive(Debug)]
+pub struct Budget {
+    held: AtomicU64,
+    peak: AtomicU64,
+    most: u64,
+}
+
+impl Budget {
+    /// At most so many bytes, if it is said how many.
+    pub fn new(most: Option<u64>) -> Self {
+        let most = most.unwrap_or(u64::MAX);
+        Self { held: AtomicU64::new(0), peak: AtomicU64::new(0), most }
+    }
+
+    /// Takes `bytes`, unless they are too many.
+    ///
+    /// # Errors
+    /// [`Full::Bytes`]; nothing was taken.
+    pub fn take(&self, bytes: usize) -> Result<(), Full> {
+        let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        if held > self.most {
+            self.give(bytes);
+            return Err(Full::Bytes);
+        }
+        self.peak.fetch_max(held, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes `bytes` that are in use already.
+    pub fn note(&self, bytes: usize) {
+        let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        self.peak.fetch_max(held, Ordering::Relaxed);
+    }
+
+    /// Gives back what was taken or noted.
+    pub fn give(&self, bytes: usize) {
+        self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that of what `noted` bytes were known of there are `bytes` now.
+    pub fn note_again(&self, noted: &mut usize, bytes: usize) {
+        self.note(bytes);
+        self.give(std::mem::replace(noted, bytes));
+    }
+
+    /// Appends, and takes the memory first: for a moment the old list is there beside the new one.
+    ///
+    /// # Errors
+    /// [`Full::Bytes`]; nothing was appended.
+    pub fn push<T>(&self, list: &mut Vec<T>, value: T) -> Result<(), Full> {
+        let old = list.capacity();
+        if list.len() == old {
+            let new = (2 * old).max(4);
+            self.take(new * size_of::<T>())?;
+            list.try_reserve_exact(new - old).map_err(|_| Full::Bytes)?;
+            self.give(old * size_of::<T>());
+        }
+        list.push(value);
+        Ok(())
+    }
+
+    /// Takes what a table needs to hold one more, if it has to grow for it.
+    ///
+    /// # Errors
+    /// [`Full::Bytes`]; the table is as it was.
+    pub fn room_in_map<K: Eq + Hash, V, H: BuildHasher>(
+        &self,
+        map: &mut HashMap<K, V, H>,
+    ) -> Result<(), Full> {
+        let (held, old) = (map.len(), map.capacity());
+        self.room(held, old, size_of::<(K, V)>(), || map.try_reserve(1).is_ok())
+    }
+
+    /// The same of a set.
+    ///
+    /// # Errors
+    /// [`Full::Bytes`]; the set is as it was.
+    pub fn room_in_set<K: Eq + Hash, H: BuildHasher>(
+        &self,
+        set: &mut HashSet<K, H>,
+    ) -> Result<(), Full> {
+        let (held, old) = (set.len(), set.capacity());
+        self.room(held, old, size_of::<K>(), || set.try_reserve(1).is_ok())
+    }
+
+    fn room(
+        &self,
+        held: usize,
+        capacity: usize,
+        entry: usize,
+        grow: impl FnOnce() -> bool,
+    ) -> Result<(), Full> {
+        if held < capacity {
+            return Ok(());
+        }
+        self.take(table(capacity + 1, entry))?;
+        if !grow() {
+            return Err(Full::Bytes);
+        }
+        self.give(table(capacity, entry));
+        Ok(())
+    }
+
+    /// Bytes in use.
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The most that were in use at a time.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Whether more is in use than may be.
+    pub fn exceeded(&self) -> bool {
+        self.held() > self.most
+    }
+}
+
+/// Bytes of a hash table of the standard library with room for so many entries of so many bytes: a power of
+/// two of slots, of which seven eighths are used, and a byte beside each.
+pub(crate) fn table(room: usize, entry: usize) -> usize {
+    if room == 0 { 0 } else { (room * 8 / 7).next_power_of_two().max(4) * (entry + 1) + 16 }
+}
+
+/// Why something was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// There were as many states as there may be.
+    States,
+    /// It would have taken too many bytes, or more than there are.
+    Bytes,
+}
+
+impl From<Full> for End {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::States => Self::StatesLimit,
+            Full::Bytes => Self::MemoryLimit,
+        }
+    }
+}
+
+/// Looked at now and then: whether to go on, and whom to show how far a search is.
+pub(crate) struct Clock<'o> {
+    options: &'o Options<'o>,
+    started: Instant,
+}
+
+impl<'o> Clock<'o> {
+    /// Begins now.
+    pub fn new(options: &'o Options<'o>) -> Self {
+        Self { options, started: Instant::now() }
+    }
+
+    /// Time since the search began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Shows how far the search is, but for time and memory, which are known here; and says whether it
+    /// has to end now.
+    pub fn out_of_budget(
+        &self,
+        budget: &Budget,
+        progress: impl FnOnce() -> Progress,
+    ) -> Option<End> {
+        self.show(|| Progress { bytes: budget.held(), ..progress() });
+        self.over().or_else(|| budget.exceeded().then_some(End::MemoryLimit))
+    }
+
+    /// Shows how far the search is.
+    pub fn show(&self, progress: impl FnOnce() -> Progress) {
+        if let Some(show) = self.options.progress {
+            let bytes_limit = self.options.limits.bytes;
+            show(Progress { bytes_limit, elapsed: self.elapsed(), ..progress() });
+        }
+    }
+
+    /// Whether somebody interrupts, or the time is over.
+    pub fn over(&self) -> Option<End> {
+        if self.options.interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+            Some(End::Interrupted)
+        } else {
+            self.options.limits.time.is_some_and(|t| self.elapsed() >= t).then_some(End::TimeLimit)
+        }
+    }
+}

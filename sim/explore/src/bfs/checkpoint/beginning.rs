@@ -1,0 +1,106 @@
+//! The first levels of a checkpoint, explored anew and compared: a checkpoint whose states this build would
+//! not have found is refused, whatever its digests say.
+//!
+//! A search stores the same states in the same order on any number of threads, so a level that is found
+//! again has the same bytes. A checkpoint that is small is compared whole, with its sums.
+
+use std::io::sink;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::Digest;
+
+use super::directory::{Digesting, Directory, Written, damaged, write_level};
+use crate::ask::{Budget, Limits, Monitor, Options};
+use crate::bfs::frame::Frame;
+use crate::bfs::keep::{CheckpointError, Keep, Sums};
+use crate::bfs::search::Search;
+use crate::bfs::visited::Shard;
+use crate::system::System;
+
+/// States after which it is enough: what is explored in a moment.
+const ENOUGH: usize = 1 << 14;
+
+/// Explores the first levels, and compares them with those that were written.
+pub(super) fn compare<S: System, M: Monitor<S::Label>, const W: usize>(
+    frame: &Frame<'_, S>,
+    monitor: &M,
+    options: &Options<'_>,
+    directory: &Directory<'_, S, W>,
+    written: &Written<W>,
+) -> Result<(), CheckpointError>
+where
+    M::Tally: Serialize + DeserializeOwned,
+{
+    let over = AtomicBool::new(false);
+    let mut beginning = Beginning { directory, written, compared: 0, over: &over };
+    let again = Options {
+        limits: Limits::default(),
+        interrupt: Some(&over),
+        progress: None,
+        stop_when_violated: 0,
+        threads: 1,
+        ..*options
+    };
+    Search::<S, M, W>::run(frame, monitor, &again, &mut beginning)?;
+    let compared = beginning.compared;
+    if over.into_inner() {
+        return Ok(());
+    }
+    let (found, expected) = (written.levels.len(), format!("at most {compared}"));
+    Err(damaged(&directory.sums_file(), format!("{found} levels"), &expected))
+}
+
+struct Beginning<'d, 'f, S: System, const W: usize> {
+    directory: &'d Directory<'f, S, W>,
+    written: &'d Written<W>,
+    /// Levels that were compared.
+    compared: usize,
+    /// Set when it is enough.
+    over: &'d AtomicBool,
+}
+
+impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S, W> {
+    fn load(
+        &mut self,
+        _: &mut [Shard<W>],
+        _: &Budget,
+    ) -> Result<Option<(Sums<T, W>, Vec<Vec<usize>>)>, CheckpointError> {
+        Ok(None)
+    }
+
+    fn is_due(&self) -> bool {
+        true
+    }
+
+    fn save(
+        &mut self,
+        shards: &[&Shard<W>],
+        starts: &[Vec<usize>],
+        sums: &Sums<T, W>,
+    ) -> Result<(), CheckpointError> {
+        let (directory, levels) = (self.directory, &self.written.levels);
+        for (level, expected) in levels.iter().enumerate().take(starts.len()).skip(self.compared) {
+            let mut digest = Digesting::new(sink());
+            let file = directory.level_file(level);
+            let same = write_level(&mut digest, shards, starts, level).is_ok()
+                && digest.digest.finalize()[..] == *expected;
+            if !same {
+                return Err(damaged(&file, "other states", "those that the search finds"));
+            }
+        }
+        self.compared = starts.len();
+        let enough = shards.iter().map(|shard| shard.len()).sum::<usize>() > ENOUGH;
+        if self.compared == levels.len() {
+            if !Written::new(levels, sums).is_ok_and(|again| again == *self.written) {
+                let (file, expected) = (directory.sums_file(), "those that the search counts");
+                return Err(damaged(&file, "other sums", expected));
+            }
+        } else if !enough {
+            return Ok(());
+        }
+        self.over.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}

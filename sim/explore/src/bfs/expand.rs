@@ -1,0 +1,590 @@
+//! The successors of one packed state, by flipping bits of it.
+//!
+//! Says the same as [`Product::successors`], which works on whole states and is the plainer of the
+//! two; traces are rebuilt and replayed with that one. Only what a step changes is touched: the
+//! actor's field, the shared bits, and other processes' fields where they remember the change or are
+//! woken. With symmetry on, processes of one kind in one local state are expanded once and counted as
+//! often as there are.
+
+use std::ops::ControlFlow;
+
+use super::frame::{Found, Frame};
+use super::packed::{Layout, Packed};
+use super::rescue::Rescue;
+use super::sleep::{Commuting, Others};
+use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
+use crate::ask::{Asks, Monitor, beyond_step};
+use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
+use crate::system::{
+    Choice, Configuration, Effect, Fault, Kind, Local, MAX_PROCESSES, PoolExhausted, Product,
+    System, Transition, Wrong,
+};
+
+/// Expands states.
+pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> {
+    frame: &'a Frame<'a, S>,
+    monitor: &'a M,
+    pub steps: Steps<S::Label, W>,
+    rescue: Rescue,
+    commuting: Commuting,
+    /// By process: the bits of its kind in the number of an entry.
+    kind_bits: [u32; MAX_PROCESSES],
+    /// Not there while it is in use.
+    batch: Option<Box<Batch<W>>>,
+    pub tally: M::Tally,
+    pub found: Found<W>,
+}
+
+/// The state that is being expanded.
+struct Before<const W: usize> {
+    packed: Packed<W>,
+    /// Only if the monitor asks for whole states.
+    whole: Option<Configuration>,
+}
+
+/// States that are looked at together.
+const BATCH: usize = 32;
+
+/// A state, and what its processes can do.
+#[derive(Clone, Copy)]
+struct Looked<const W: usize> {
+    packed: Packed<W>,
+    /// By process.
+    entries: [u32; MAX_PROCESSES],
+    /// Up to symmetry, unless transitions are told of one by one: the processes that are like the one before
+    /// of their kind, with which they are expanded.
+    like_previous: u16,
+    /// The flags of each process, shifted by its number; of equal ones only the first has steps.
+    flags: u64,
+    /// Of the processes with steps, none of them special: in which bits the numbers of their entries end, if these
+    /// are those of kind and local state.
+    ends: u64,
+}
+
+impl<const W: usize> Looked<W> {
+    const NONE: Self = Self {
+        packed: Packed::ZERO,
+        entries: [NONE; MAX_PROCESSES],
+        like_previous: 0,
+        flags: 0,
+        ends: 0,
+    };
+
+    /// For how many processes, itself and those like it, one is expanded.
+    #[inline]
+    fn times<S: System>(&self, product: &Product<'_, S>, actor: usize) -> u64 {
+        if product.contiguous() {
+            return 1 + u64::from((u32::from(self.like_previous) >> (actor + 1)).trailing_ones());
+        }
+        let (mut times, mut last) = (1, actor);
+        while product.next(last) != last && self.like_previous >> product.next(last) & 1 != 0 {
+            last = product.next(last);
+            times += 1;
+        }
+        times
+    }
+
+    /// Looks up what each process can do, in the entries of this shared state by kind and local state, of
+    /// which the first has the number `first`, and counts it.
+    /// Returns the number of transitions; `None`, with nothing counted, if some entry is not known.
+    #[inline(always)]
+    fn look_up<S: System, const SYMMETRY: bool>(
+        &mut self,
+        product: &Product<'_, S>,
+        layout: &Layout,
+        row: &mut [Entry],
+        first: u32,
+        kind_bits: &[u32; MAX_PROCESSES],
+        one_by_one: bool,
+    ) -> Option<u64> {
+        let (mut flags, mut transitions, mut like_previous, mut ends) = (0, 0, 0_u32, 0);
+        let times = u64::from(!one_by_one);
+        let mut previous = None;
+        let mut place = layout.shared_bits;
+        for (actor, bits) in kind_bits[..layout.processes.min(MAX_PROCESSES)].iter().enumerate() {
+            let local = layout.local_at(&self.packed, place);
+            place += layout.local_bits;
+            let end = bits | local as u32;
+            let entry = &mut row[end as usize];
+            if !entry.is_known() {
+                for earlier in 0..actor {
+                    let entry = self.entries[earlier].wrapping_sub(first) as usize;
+                    if let Some(entry) = row.get_mut(entry) {
+                        entry.visits -= times;
+                    }
+                }
+                return None;
+            }
+            let dormant = is_dormant(product.system, product.kind_of(actor), local);
+            self.entries[actor] = if dormant { NONE } else { first + end };
+            let like = SYMMETRY && !one_by_one && previous == Some(end);
+            previous = Some(end);
+            like_previous |= u32::from(like) << actor;
+            let here = entry.flags(!like && !one_by_one);
+            flags |= here << actor;
+            ends |= has_steps(here) << (end % u64::BITS);
+            entry.visits += times;
+            transitions += times * entry.ordinary_outcomes();
+        }
+        self.ends = ends;
+        self.like_previous = like_previous as u16;
+        self.flags = flags;
+        Some(transitions)
+    }
+
+    /// Those with steps that leave the shared state as it is; none with special steps.
+    fn still(&self) -> u16 {
+        (self.flags / STILL) as u16
+    }
+
+    /// Those of which some step changes the shared state; none with special steps.
+    fn changing(&self) -> u16 {
+        (self.flags / CHANGES) as u16
+    }
+
+    fn blocked(&self) -> u16 {
+        (self.flags / BLOCKED) as u16
+    }
+
+    fn special(&self) -> u16 {
+        (self.flags / SPECIAL) as u16
+    }
+}
+
+/// 1 if the flags of one process say that it has steps, none of them special; else 0.
+#[inline]
+fn has_steps(flags: u64) -> u64 {
+    ((flags / STILL) | (flags / CHANGES)) & 1
+}
+
+/// The states that are looked at together.
+struct Batch<const W: usize> {
+    states: [Looked<W>; BATCH],
+    /// Who of them is to be followed: the state's place, and the process. The last one is never read.
+    awake: [(u8, u8); BATCH * MAX_PROCESSES + 1],
+}
+
+impl<const W: usize> Batch<W> {
+    fn new() -> Box<Self> {
+        let awake = [(0, 0); BATCH * MAX_PROCESSES + 1];
+        Box::new(Self { states: [Looked::NONE; BATCH], awake })
+    }
+}
+
+/// One process of that state that takes one outcome.
+#[derive(Clone, Copy)]
+struct Taken {
+    actor: usize,
+    entry: u32,
+    outcome: u32,
+    /// How many transitions this one stands for.
+    times: u64,
+}
+
+impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> {
+    /// Whether transitions are told of one by one.
+    const WHOLE: bool = M::ASKS.beyond_steps();
+
+    pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
+        let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
+        let kinds = kinds.map(|kind| (kind, frame.product.system.dormant(kind)));
+        let steps = Steps::new(&frame.layout, kinds, frame.steps_kept);
+        Self {
+            frame,
+            monitor,
+            rescue: Rescue::default(),
+            commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
+            batch: Some(Batch::new()),
+            kind_bits: std::array::from_fn(|i| {
+                u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)
+            }),
+            steps,
+            tally: M::Tally::default(),
+            found: Found::new(),
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        size_of::<Batch<W>>() + self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
+    }
+
+    /// Tells the monitor of the steps taken since the last time.
+    pub fn record(&mut self) {
+        self.steps.record(self.monitor, &mut self.tally);
+    }
+
+    /// Expands `stored` states, each of which `open` takes apart into state and sleep set. Calls `visit` with
+    /// each state, its successor, canonical if symmetry is on, and the sleep set of that; with equal ones
+    /// as often as it likes; not with those that the processes lead to that are asleep, unless by special
+    /// steps. Calls `left` with the states in which processes are blocked of which it was not seen at once
+    /// that they can run again by ordinary steps, and with these processes.
+    #[inline]
+    pub fn expand(
+        &mut self,
+        stored: &[Packed<W>],
+        open: impl Fn(Packed<W>) -> (Packed<W>, u16),
+        mut visit: impl FnMut(&Packed<W>, Packed<W>, u16),
+        mut left: impl FnMut(Packed<W>, u16),
+    ) {
+        let mut batch = self.batch.take().unwrap_or_else(Batch::new);
+        for stored in stored.chunks(BATCH) {
+            if self.steps.is_full(BATCH * MAX_PROCESSES) {
+                self.record();
+                self.steps.clear();
+                self.rescue.clear();
+                self.commuting.clear();
+            }
+            let opened = stored.iter().map(|stored| open(*stored));
+            if self.frame.symmetry {
+                self.expand_batch::<true>(&mut batch, opened, &mut visit, &mut left);
+            } else {
+                self.expand_batch::<false>(&mut batch, opened, &mut visit, &mut left);
+            }
+        }
+        self.batch = Some(batch);
+    }
+
+    /// Round after round, so that within one the same is done again and again: how many steps a state has
+    /// is hard to foretell for the processor, and what it takes up in vain costs more than the work.
+    #[inline(always)]
+    fn expand_batch<const SYMMETRY: bool>(
+        &mut self,
+        batch: &mut Batch<W>,
+        opened: impl Iterator<Item = (Packed<W>, u16)>,
+        visit: &mut impl FnMut(&Packed<W>, Packed<W>, u16),
+        left: &mut impl FnMut(Packed<W>, u16),
+    ) {
+        let frame = self.frame;
+        let layout = frame.layout;
+        let Batch { states, awake } = batch;
+        let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
+        for (i, ((packed, asleep), looked)) in opened.zip(&mut *states).enumerate() {
+            looked.packed = packed;
+            self.look::<SYMMETRY>(&layout, looked);
+            let up = (looked.still() | looked.changing()) & !asleep;
+            for actor in 0..layout.processes {
+                awake[followed] = (i as u8, actor as u8);
+                followed += usize::from(up >> actor & 1);
+            }
+            special |= u32::from(Self::WHOLE || looked.special() != 0) << i;
+            blocked |= u32::from(looked.blocked() != 0) << i;
+        }
+        for (i, actor) in &awake[..followed] {
+            let looked = &states[usize::from(*i) % BATCH];
+            let actor = usize::from(*actor) % MAX_PROCESSES;
+            let place = layout.place(actor);
+            let before = if frame.follow_all { 0 } else { (1 << actor) - 1 };
+            let (still, changing) = (looked.still() & before, looked.changing() & before);
+            let entry = looked.entries[actor];
+            let More { first, outcomes, .. } = self.steps.more[entry as usize];
+            let times = if SYMMETRY { looked.times(&frame.product, actor) } else { 1 };
+            self.found.followed += times * u64::from(outcomes);
+            for outcome in first..first + u32::from(outcomes) {
+                // Others' history and wake-ups aside, a step is bits to be flipped.
+                let patch = self.steps.patches[outcome as usize];
+                let own = (actor, place);
+                let seen = own_step(frame, &layout, &looked.packed, own, &patch);
+                if seen.too_wide != 0 {
+                    self.blame(&looked.packed, actor, outcome);
+                    continue;
+                }
+                let (after, alone) = (seen.packed, seen.alone);
+                // Of two steps that change nothing shared, both orders are the same.
+                let (sure, asked) = if patch.changed { (0, still) } else { (still, changing) };
+                let sleepers = sure | self.commuting(looked, (entry, outcome), asked);
+                if SYMMETRY {
+                    let (after, to) = frame.sorted(&layout, actor, after, alone);
+                    visit(&looked.packed, after, to.map_or(0, |to| moved_up(sleepers, to)));
+                } else {
+                    visit(&looked.packed, after, sleepers);
+                }
+            }
+        }
+        while special != 0 {
+            let looked = &states[special.trailing_zeros() as usize];
+            special &= special - 1;
+            self.take_special(looked, &mut |after| visit(&looked.packed, after, 0));
+        }
+        while blocked != 0 {
+            let looked = &states[blocked.trailing_zeros() as usize];
+            blocked &= blocked - 1;
+            self.found.blocked_states += 1;
+            let Self { rescue, steps, .. } = self;
+            let system = frame.product.system;
+            let unresolved = rescue.unresolved(system, steps, &looked.entries, looked.blocked());
+            if unresolved != 0 {
+                left(looked.packed, unresolved);
+            }
+        }
+    }
+
+    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps.
+    #[inline(always)]
+    fn look<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+        let shared = layout.shared(&looked.packed);
+        if (!SYMMETRY || self.frame.product.contiguous())
+            && let Some((row, first)) = self.steps.of_shared(shared)
+        {
+            let transitions = looked.look_up::<S, SYMMETRY>(
+                &self.frame.product,
+                layout,
+                row,
+                first,
+                &self.kind_bits,
+                Self::WHOLE,
+            );
+            if let Some(transitions) = transitions {
+                self.found.transitions += transitions;
+                return;
+            }
+        }
+        self.look_one_by_one::<SYMMETRY>(layout, looked);
+    }
+
+    /// The same, where not all entries are known, or they do not stand side by side.
+    #[inline(never)]
+    fn look_one_by_one<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+        let packed = looked.packed;
+        let shared = layout.shared(&packed);
+        let row = self.steps.row(shared);
+        let ends_in = self.steps.ends_in();
+        (looked.flags, looked.like_previous, looked.ends) = (0, 0, 0);
+        for actor in 0..layout.processes {
+            let local = layout.local(&packed, actor);
+            let previous = self.frame.product.previous(actor);
+            let like = SYMMETRY && !Self::WHOLE && previous != actor;
+            let like = like && layout.local(&packed, previous) == local;
+            looked.like_previous |= u16::from(like) << actor;
+            let kind = self.frame.kind(actor);
+            if is_dormant(self.frame.product.system, kind, local) {
+                looked.entries[actor % MAX_PROCESSES] = NONE;
+                continue;
+            }
+            let mut number = self.steps.entry(&row, kind, shared, local);
+            if number == NONE {
+                number = self.ask(actor, &packed);
+            }
+            looked.entries[actor % MAX_PROCESSES] = number;
+            let times = u64::from(!Self::WHOLE);
+            let entry = &mut self.steps.entries[number as usize];
+            let here = entry.flags(!like && !Self::WHOLE);
+            looked.flags |= here << actor;
+            if let Some(bits) = ends_in {
+                looked.ends |= has_steps(here) << (number & bits);
+            }
+            entry.visits += times;
+            self.found.transitions += times * entry.ordinary_outcomes();
+        }
+    }
+
+    /// Those of the processes `asked` with whose steps an outcome of an entry commutes.
+    #[inline]
+    fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
+        let of = (self.frame.product.system, &self.frame.layout, self.monitor);
+        let Looked { entries, ends, .. } = looked;
+        let with_steps = looked.still() | looked.changing();
+        let others = Others { entries, with_steps, ends: *ends };
+        self.commuting.commuting(&mut self.steps, of, taken, (others, asked))
+    }
+
+    /// Asks the system what a process can do.
+    #[cold]
+    #[inline(never)]
+    fn ask(&mut self, actor: usize, packed: &Packed<W>) -> u32 {
+        let layout = &self.frame.layout;
+        let (shared, local) = (layout.shared(packed), layout.local(packed, actor));
+        let pair = Pair { kind: self.frame.kind(actor), shared, local };
+        self.steps.ask(pair, (self.frame.product.system, layout, self.monitor))
+    }
+
+    /// Takes all outcomes of the processes of which some are special, or that are to be told of one
+    /// by one.
+    #[inline(never)]
+    fn take_special(&mut self, looked: &Looked<W>, visit: &mut impl FnMut(Packed<W>)) {
+        let packed = &looked.packed;
+        let whole = Self::WHOLE.then(|| self.frame.layout.unpack(packed));
+        let before = Before { packed: *packed, whole };
+        for (actor, &entry) in looked.entries.iter().enumerate() {
+            if entry == NONE || looked.like_previous >> actor & 1 != 0 {
+                continue;
+            }
+            let times = looked.times(&self.frame.product, actor);
+            if Self::WHOLE {
+                self.steps.entries[entry as usize].visits += times;
+            } else if !self.steps.entries[entry as usize].is_special() {
+                continue;
+            }
+            let More { first, outcomes, .. } = self.steps.more[entry as usize];
+            let mut ordinal = 0;
+            for outcome in first..first + u32::from(outcomes) {
+                self.take(&before, Taken { actor, entry, outcome, times }, &mut ordinal, visit);
+            }
+        }
+    }
+
+    /// Takes one outcome.
+    fn take(
+        &mut self,
+        before: &Before<W>,
+        taken: Taken,
+        ordinal: &mut u32,
+        visit: &mut impl FnMut(Packed<W>),
+    ) {
+        let frame = self.frame;
+        let actor = taken.actor;
+        let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
+        let patch = self.steps.patches[taken.outcome as usize];
+        let place = frame.layout.place(actor);
+        let seen = own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
+        let affected = affect(frame.product.system, actor, effect, &seen, |after| {
+            if after.too_wide == 0 {
+                self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
+            } else {
+                self.blame(&before.packed, actor, taken.outcome);
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(PoolExhausted(kind)) = affected {
+            let found = Some((before.packed, kind));
+            self.found.exhausted = [self.found.exhausted, found].into_iter().flatten().min();
+        }
+    }
+
+    /// Notes who came to a local state with too many bits when an outcome was taken.
+    #[cold]
+    #[inline(never)]
+    fn blame(&mut self, before: &Packed<W>, actor: usize, outcome: u32) {
+        let (layout, system) = (&self.frame.layout, self.frame.product.system);
+        let Choice { shared: after, effect, .. } = self.steps.outcomes[outcome as usize].choice;
+        let shared = layout.shared(before);
+        for i in (0..layout.processes).filter(|i| *i != actor) {
+            let (kind, local) = (self.frame.kind(i), layout.local(before, i));
+            let seen = remembered(system, kind, (shared, after), local);
+            let wrong = match effect {
+                _ if layout.too_wide(seen) != 0 => Wrong::Remembered(seen),
+                Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
+                    match woken(system, kind, seen, queue) {
+                        Some(woken) if layout.too_wide(woken) != 0 => Wrong::Woken { queue, woken },
+                        _ => continue,
+                    }
+                }
+                Effect::None | Effect::Spawn(..) => continue,
+            };
+            self.steps.broken(Err(Fault { kind, shared, local, wrong }));
+        }
+    }
+
+    /// Counts a transition and visits its end. `alone`: of the other processes nothing was changed.
+    fn emit(
+        &mut self,
+        before: &Before<W>,
+        taken: Taken,
+        after: &Packed<W>,
+        alone: bool,
+        ordinal: &mut u32,
+        visit: &mut impl FnMut(Packed<W>),
+    ) {
+        let frame = self.frame;
+        self.found.transitions += taken.times;
+        self.found.followed += taken.times;
+        let outcome = &mut self.steps.outcomes[taken.outcome as usize];
+        outcome.taken += taken.times;
+        let mut violated = outcome.violated;
+        if let Some(whole) = &before.whole {
+            let pair = self.steps.pair(taken.entry);
+            let outcome = &self.steps.outcomes[taken.outcome as usize];
+            let transition = Transition {
+                before: whole,
+                after: &frame.layout.unpack(after),
+                actor: taken.actor,
+                ordinal: *ordinal,
+                step: pair.step(outcome),
+            };
+            violated |= beyond_step(self.monitor, &frame.product, &transition);
+            if M::ASKS == Asks::Whole {
+                self.monitor.record(&mut self.tally, &transition, violated);
+            }
+        }
+        *ordinal += 1;
+        if violated != 0 {
+            self.found.offer(violated, &before.packed);
+        }
+        let symmetry = frame.symmetry;
+        visit(if symmetry {
+            frame.sorted(&frame.layout, taken.actor, *after, alone).0
+        } else {
+            *after
+        });
+    }
+}
+
+/// A set of processes before the actor, as they are when it has been moved to the place `to`: from there
+/// on by one place.
+#[inline]
+fn moved_up(processes: u16, to: usize) -> u16 {
+    let below = (1_u32 << to) as u16 - 1;
+    processes & below | (processes & !below) << 1
+}
+
+/// The own step of the actor, whose local state is at `place`, and everybody's history; not the
+/// effect.
+#[inline]
+fn own_step<'f, 'a, S: System, const W: usize>(
+    frame: &'f Frame<'a, S>,
+    layout: &'f Layout,
+    before: &Packed<W>,
+    (actor, place): (usize, u32),
+    patch: &Patch<W>,
+) -> Fields<'f, 'a, S, W> {
+    let mut packed = *before ^ patch.shared;
+    layout.flip_at(&mut packed, place, patch.local);
+    let mut seen = Fields { frame, layout, packed, alone: true, too_wide: 0 };
+    if patch.changed {
+        let change = (layout.shared(before), layout.shared(&packed));
+        let before = Fields { packed: *before, ..seen };
+        others_remember(frame.product.system, actor, change, &before, &mut seen);
+    }
+    seen
+}
+
+/// The processes of a packed state.
+struct Fields<'f, 'a, S: System, const W: usize> {
+    frame: &'f Frame<'a, S>,
+    layout: &'f Layout,
+    packed: Packed<W>,
+    /// Nobody was changed so far.
+    alone: bool,
+    /// Somebody came to a local state with more bits than there are; its bits beyond.
+    too_wide: u64,
+}
+
+impl<S: System, const W: usize> Clone for Fields<'_, '_, S, W> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<S: System, const W: usize> Processes for Fields<'_, '_, S, W> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.frame.product.processes()
+    }
+
+    #[inline]
+    fn kind(&self, i: usize) -> Kind {
+        self.frame.kind(i)
+    }
+
+    #[inline]
+    fn local(&self, i: usize) -> Local {
+        self.layout.local(&self.packed, i)
+    }
+
+    #[inline]
+    fn change(&mut self, i: usize, from: Local, to: Local) {
+        self.alone &= from == to;
+        self.too_wide |= self.layout.too_wide(to);
+        self.layout.flip(&mut self.packed, i, from ^ to);
+    }
+}

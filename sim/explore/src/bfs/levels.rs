@@ -1,0 +1,220 @@
+//! Shortest traces without stored parents.
+//!
+//! A state of one level has its predecessors in the level before: that level is expanded once more
+//! and the least of them taken, and so back to the initial state. All traces that are wanted are
+//! rebuilt in one pass.
+//!
+//! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
+//!   trace, without storing anything.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::expand::Expander;
+use super::frame::Frame;
+use super::packed::Packed;
+use super::visited::Shard;
+use crate::ask::CountOnly;
+use crate::system::{Configuration, System, TraceStep};
+use crate::threads::on_threads;
+
+/// States that one worker takes at a time.
+pub(crate) const BLOCK: usize = 1 << 13;
+
+/// The stored states, by level.
+pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
+    pub frame: &'f Frame<'a, S>,
+    pub shards: Vec<Shard<W>>,
+    /// By level: where it begins in each shard; and one more, where the last one ends.
+    pub starts: Vec<Vec<usize>>,
+    pub threads: usize,
+}
+
+impl<S: System, const W: usize> Levels<'_, '_, S, W> {
+    /// For each of `ends`, a state and its level: the states from the initial one to it, each the
+    /// least predecessor of the next.
+    pub fn paths(&self, ends: &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>> {
+        self.paths_by(ends, |level, wanted| self.least_predecessors(level, wanted))
+    }
+
+    /// The same, if others have states too: `least` gives, for a level and states of the next one, in
+    /// order, the least predecessor of each that anybody has.
+    pub fn paths_by(
+        &self,
+        ends: &[(Packed<W>, u32)],
+        mut least: impl FnMut(usize, &[Packed<W>]) -> Vec<Option<Packed<W>>>,
+    ) -> Vec<Vec<Packed<W>>> {
+        let mut paths: Vec<Vec<_>> = ends.iter().map(|(end, _)| vec![*end]).collect();
+        let deepest = ends.iter().map(|(_, level)| *level).max().unwrap_or(0);
+        for level in (1..=deepest).rev() {
+            // Paths that end deeper have come up to this level.
+            let here = |i: &usize| ends[*i].1 >= level;
+            let mut wanted: Vec<_> =
+                (0..ends.len()).filter(here).map(|i| paths[i][paths[i].len() - 1]).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            let least = least(level as usize - 1, &wanted);
+            for i in (0..ends.len()).filter(here) {
+                let path = &mut paths[i];
+                let at = wanted.binary_search(&path[path.len() - 1]).expect("it is wanted");
+                path.push(least[at].expect("a stored state has a predecessor in the level before"));
+            }
+        }
+        paths.iter_mut().for_each(|path| path.reverse());
+        paths
+    }
+
+    /// For states in order, the least of this store's states of a level from which each is reached.
+    pub fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
+        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+        let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+        let next = AtomicUsize::new(0);
+        let least = Mutex::new(vec![None; wanted.len()]);
+        // A few bits of each wanted state's hash: almost all others are told apart by them.
+        let mut few = [0_u64; 4];
+        for state in wanted {
+            let hash = state.hash();
+            few[(hash >> 56 & 3) as usize] |= 1 << (hash >> 58);
+        }
+        let shards: Vec<&Shard<W>> = self.shards.iter().collect();
+        let spare = self.frame.spare::<W>();
+        let work = || {
+            // Along all transitions, so that it is the least one whatever slept.
+            let mut expander = Expander::<S, CountOnly, W>::new(self.frame, &CountOnly);
+            let mut mine = vec![None; wanted.len()];
+            loop {
+                let from = next.fetch_add(BLOCK, Ordering::Relaxed);
+                if from >= states {
+                    break;
+                }
+                for stored in block(&shards, starts, ends, from, BLOCK) {
+                    expander.expand(
+                        stored,
+                        |stored| (spare.split(stored).0, 0),
+                        |state, after, _| {
+                            let hash = after.hash();
+                            if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
+                                && let Ok(at) = wanted.binary_search(&after)
+                            {
+                                let slot: &mut Option<Packed<W>> = &mut mine[at];
+                                *slot = [*slot, Some(*state)].into_iter().flatten().min();
+                            }
+                        },
+                        |_, _| (),
+                    );
+                }
+            }
+            let mut least = least.lock().expect("no worker panicked");
+            for (all, mine) in least.iter_mut().zip(mine) {
+                *all = [*all, mine].into_iter().flatten().min();
+            }
+        };
+        on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
+        least.into_inner().expect("no worker panicked")
+    }
+
+    /// A trace in the exact system, without symmetry, along states whose canonical forms are those of
+    /// `path`. Returns the last one, too.
+    pub fn concrete(&self, path: &[Packed<W>]) -> (Vec<TraceStep<S::Label>>, Configuration) {
+        let product = &self.frame.product;
+        let mut scratch = Vec::new();
+        let mut now = product.initial();
+        let mut trace = Vec::with_capacity(path.len());
+        for wanted in &path[1..] {
+            let mut found = None;
+            let _ = product.successors(&now, &mut scratch, |transition| {
+                if self.frame.canonical::<W>(transition.after) == *wanted {
+                    found = Some((transition.as_trace_step(), *transition.after));
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            let (step, after) = found.expect("a stored state is a successor of its parent");
+            trace.push(step);
+            now = after;
+        }
+        (trace, now)
+    }
+}
+
+/// Of the states of a level, which begins and ends in each shard as said, those from the `from`th on,
+/// about `count`, in pieces: of every shard the same part of what it has. So what was found together is
+/// expanded together, and many of its successors were just found. Blocks that follow one another leave no
+/// state out and have none twice.
+pub(crate) fn block<'s, const W: usize>(
+    shards: &'s [&'s Shard<W>],
+    starts: &'s [usize],
+    ends: &'s [usize],
+    from: usize,
+    count: usize,
+) -> impl Iterator<Item = &'s [Packed<W>]> {
+    let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+    shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
+        let place = |to| start + part(end - start, to, all);
+        shard.pieces(place(from), place(from + count))
+    })
+}
+
+/// How many states the blocks before `to` have: `to`, but for what is rounded down in each shard.
+pub(crate) fn before(starts: &[usize], ends: &[usize], to: usize) -> usize {
+    let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+    starts.iter().zip(ends).map(|(start, end)| part(end - start, to, all)).sum()
+}
+
+/// The same part of `here` as `to` is of `all`.
+fn part(here: usize, to: usize, all: usize) -> usize {
+    (here as u128 * to.min(all) as u128 / (all.max(1)) as u128) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::Budget;
+    use crate::bfs::packed::Spare;
+
+    /// Every state of the level is in one block, and `before` counts them.
+    #[test]
+    fn blocks_leave_nobody_out() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let budget = Budget::new(None);
+        for round in 0..2_000 {
+            let shards: Vec<_> = (0..rng.usize(1..6))
+                .map(|_| {
+                    let mut shard = Shard::<1>::new(&budget, Spare::NONE);
+                    let states = (0..rng.u64(0..40)).map(|_| Packed([rng.u64(..)]));
+                    let states: Vec<_> = states.collect();
+                    shard.insert(&states, &mut u64::MAX.clone(), &budget).expect("no limit");
+                    shard
+                })
+                .collect();
+            let shards: Vec<_> = shards.iter().collect();
+            let starts: Vec<_> = shards.iter().map(|shard| rng.usize(0..=shard.len())).collect();
+            let ends: Vec<_> = shards
+                .iter()
+                .zip(&starts)
+                .map(|(shard, start)| rng.usize(*start..=shard.len()))
+                .collect();
+            let sizes = starts.iter().zip(&ends).map(|(start, end)| end - start);
+            let all: usize = sizes.sum();
+            // Also so that the last block is a whole one.
+            let count = if round % 2 == 0 { rng.usize(1..50) } else { all.div_ceil(3).max(1) };
+            let mut seen = Vec::new();
+            for from in (0..all).step_by(count) {
+                assert_eq!(seen.len(), before(&starts, &ends, from));
+                let block = block(&shards, &starts, &ends, from, count);
+                seen.extend(block.flatten().map(|state| state.0));
+            }
+            let mut level: Vec<_> = shards
+                .iter()
+                .zip(starts.iter().zip(&ends))
+                .flat_map(|(shard, (start, end))| shard.pieces(*start, *end).flatten())
+                .map(|state| state.0)
+                .collect();
+            assert_eq!(seen.len(), before(&starts, &ends, all));
+            seen.sort_unstable();
+            level.sort_unstable();
+            assert_eq!(seen, level, "{starts:?} to {ends:?}, {count} at a time");
+        }
+    }
+}

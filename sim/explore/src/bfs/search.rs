@@ -1,0 +1,539 @@
+//! The levels of a breadth-first search, on any number of threads.
+//!
+//! - Paper: level-synchronous search with states owned by hash, U. Stern and D. L. Dill,
+//!   'Parallelizing the Murphi verifier', 1997; here in one address space.
+//! - A level is taken in chunks. First the workers expand blocks of the chunk, and write each
+//!   successor that they have not written lately to the outbox of its block, by shard. Then they take
+//!   whole shards and insert what the outboxes have for them, in the order of blocks. So no two
+//!   threads ever write to one table. A worker takes blocks in their order, so what it leaves out
+//!   stands in an earlier one: what is stored, and in which order, depends on the chunks and shards
+//!   alone, not on the threads.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+
+use super::expand::Expander;
+use super::frame::{Found, Frame};
+use super::keep::{CheckpointError, Keep, Sums};
+use super::levels::{BLOCK, Levels, before, block};
+use super::packed::Packed;
+use super::recent::Recent;
+use super::rescue::Unresolved;
+use super::visited::{SHARDS, Shard, shard_of};
+use crate::ask::{
+    Budget, Clock, End, Full, Monitor, Options, Progress, Tally, Unexplorable, initially,
+};
+use crate::system::{Fault, Kind, System};
+
+/// Blocks of a chunk: what is done between two looks at clock and limits.
+const CHUNK: usize = 16;
+
+/// Blocks below which one thread does it alone.
+const ALONE: usize = 2;
+
+const EXPAND: u8 = 0;
+const INSERT: u8 = 1;
+const QUIT: u8 = 2;
+const GATHER: u8 = 3;
+
+/// The successors of one block.
+struct Outbox<const W: usize> {
+    lists: [Vec<Packed<W>>; SHARDS],
+    unresolved: Vec<(Packed<W>, u16)>,
+    /// Bytes that the budget knows of.
+    noted: usize,
+}
+
+impl<const W: usize> Outbox<W> {
+    fn new() -> Self {
+        Self { lists: [const { Vec::new() }; SHARDS], unresolved: Vec::new(), noted: 0 }
+    }
+
+    /// States in it.
+    fn len(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
+    }
+
+    fn take_note(&mut self, budget: &Budget) {
+        let states: usize = self.lists.iter().map(Vec::capacity).sum();
+        let bytes = states * size_of::<Packed<W>>()
+            + self.unresolved.capacity() * size_of::<(Packed<W>, u16)>();
+        budget.note(bytes);
+        budget.give(std::mem::replace(&mut self.noted, bytes));
+    }
+}
+
+/// States that a worker remembers having put into an outbox, in bytes: they stay in its caches.
+const RECENT: usize = 1 << 16;
+
+/// One thread's own part of a search.
+struct Worker<'f, S: System, M: Monitor<S::Label>, const W: usize> {
+    expander: Expander<'f, S, M, W>,
+    recent: Recent<W>,
+    /// Bytes that the budget knows of.
+    noted: usize,
+}
+
+/// The chunk that is being worked on.
+#[derive(Clone, Default)]
+struct Job {
+    /// Where the level begins and ends in each shard.
+    starts: Vec<usize>,
+    ends: Vec<usize>,
+    level: u32,
+    /// The chunk's first state in the level, of so many, and its blocks.
+    from: usize,
+    count: usize,
+    blocks: usize,
+}
+
+/// A search, as all its threads see it.
+pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
+    frame: &'f Frame<'f, S>,
+    monitor: &'f M,
+    options: &'f Options<'o>,
+    shards: Vec<RwLock<Shard<W>>>,
+    outboxes: Vec<RwLock<Outbox<W>>>,
+    budget: Budget,
+    job: RwLock<Job>,
+    /// The next block or shard to be taken by a worker.
+    next: AtomicUsize,
+    phase: AtomicU8,
+    /// For all threads, once there is more than one.
+    barrier: OnceLock<Barrier>,
+    /// Properties violated so far.
+    violated: AtomicU64,
+    transitions: AtomicU64,
+    /// The least state in which a step found no dormant process to start, and the kind.
+    exhausted: Mutex<Option<(Packed<W>, Kind)>>,
+    /// The least promise that the system was seen to break.
+    fault: Mutex<Option<Fault>>,
+    out_of_bytes: AtomicBool,
+    panicked: Mutex<Option<Box<dyn Any + Send>>>,
+    /// What the workers have found and counted, when it is asked for.
+    gathered: Mutex<(Found<W>, M::Tally, bool)>,
+    clock: Clock<'f>,
+}
+
+/// What is left of a search.
+pub(crate) struct Searched<'f, S: System, M: Monitor<S::Label>, const W: usize> {
+    pub end: End,
+    pub states: u64,
+    pub depth: u32,
+    pub expanded: u64,
+    pub bytes: u64,
+    pub found: Found<W>,
+    pub tally: M::Tally,
+    pub unresolved: Vec<Unresolved<W>>,
+    pub way_outs: bool,
+    pub levels: Levels<'f, 'f, S, W>,
+}
+
+/// What only the thread that leads knows.
+struct Led<T, const W: usize> {
+    /// What the monitor has counted of what was gathered.
+    tally: T,
+    /// A checkpoint could not be written.
+    failed: Option<CheckpointError>,
+    /// By level: where it begins in each shard; and where the last of these ends.
+    starts: Vec<Vec<usize>>,
+    ends: Vec<usize>,
+    expanded: u64,
+    unresolved: Vec<Unresolved<W>>,
+    /// Bytes of these that the budget knows of.
+    noted: usize,
+}
+
+impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W> {
+    pub fn run(
+        frame: &'f Frame<'f, S>,
+        monitor: &'f M,
+        options: &'f Options<'_>,
+        keep: &mut dyn Keep<M::Tally, W>,
+    ) -> Result<Searched<'f, S, M, W>, CheckpointError> {
+        let threads = options.threads.max(1);
+        let budget = Budget::new(options.limits.bytes);
+        let mut shards: Vec<Shard<W>> =
+            (0..SHARDS).map(|_| Shard::new(&budget, frame.spare::<W>())).collect();
+        let loaded = keep.load(&mut shards, &budget)?;
+        let search = Search {
+            frame,
+            monitor,
+            options,
+            shards: shards.into_iter().map(RwLock::new).collect(),
+            outboxes: (0..CHUNK).map(|_| RwLock::new(Outbox::new())).collect(),
+            budget,
+            job: RwLock::default(),
+            next: AtomicUsize::new(0),
+            phase: AtomicU8::new(EXPAND),
+            barrier: OnceLock::new(),
+            violated: AtomicU64::new(initially(monitor, &frame.product)),
+            transitions: AtomicU64::new(0),
+            exhausted: Mutex::new(None),
+            fault: Mutex::new(None),
+            out_of_bytes: AtomicBool::new(false),
+            panicked: Mutex::new(None),
+            gathered: Mutex::new((Found::new(), M::Tally::default(), false)),
+            clock: Clock::new(options),
+        };
+        let mut led = Led {
+            tally: M::Tally::default(),
+            failed: None,
+            starts: vec![vec![0; SHARDS]],
+            ends: Vec::new(),
+            expanded: 0,
+            unresolved: Vec::new(),
+            noted: 0,
+        };
+        let mut worker = search.worker();
+        if let Some((sums, starts)) = loaded {
+            search.transitions.store(sums.found.transitions, Ordering::Relaxed);
+            search.violated.fetch_or(sums.found.violated(), Ordering::Relaxed);
+            worker.expander.found = sums.found;
+            worker.expander.steps.way_outs = sums.way_outs;
+            (led.tally, led.expanded, led.unresolved) =
+                (sums.tally, sums.expanded, sums.unresolved);
+            led.starts = starts;
+        } else {
+            let initial = frame.canonical::<W>(&frame.product.initial());
+            let mut shard = search.shards[shard_of(initial.hash())].write().expect("no panic");
+            shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
+        }
+        let (end, mut workers) = std::thread::scope(|scope| {
+            let mut helpers = Vec::new();
+            // A panic must not leave the helpers waiting.
+            let end = catch_unwind(AssertUnwindSafe(|| {
+                search.lead(scope, &mut helpers, &mut worker, &mut led, keep)
+            }));
+            if !helpers.is_empty() {
+                search.phase.store(QUIT, Ordering::Relaxed);
+                search.barrier.wait().wait();
+            }
+            let workers: Vec<_> = helpers
+                .into_iter()
+                .map(|h| h.join().expect("a panic was kept for later"))
+                .collect();
+            (end.unwrap_or_else(|panic| resume_unwind(panic)), workers)
+        });
+        worker.expander.record();
+        for other in &mut workers {
+            other.expander.record();
+            worker.expander.found.add(&other.expander.found);
+            worker.expander.tally.add(std::mem::take(&mut other.expander.tally));
+            worker.expander.steps.way_outs |= other.expander.steps.way_outs;
+        }
+        if let Some(failed) = led.failed {
+            return Err(failed);
+        }
+        let Worker { expander: Expander { found, mut tally, steps, .. }, .. } = worker;
+        tally.add(led.tally);
+        let lens = search.lens();
+        let depth = led.starts.len() as u32 - u32::from(lens == led.ends);
+        led.starts.push(led.ends);
+        Ok(Searched {
+            end,
+            states: lens.iter().sum::<usize>() as u64,
+            depth,
+            expanded: led.expanded,
+            bytes: search.budget.peak(),
+            found,
+            tally,
+            unresolved: led.unresolved,
+            way_outs: steps.way_outs,
+            levels: Levels {
+                frame,
+                shards: search.shards.into_iter().map(unpoisoned).collect(),
+                starts: led.starts,
+                threads,
+            },
+        })
+    }
+
+    fn worker(&self) -> Worker<'f, S, M, W> {
+        let expander = Expander::new(self.frame, self.monitor);
+        Worker { expander, recent: Recent::new(RECENT), noted: 0 }
+    }
+
+    /// States in each shard.
+    fn lens(&self) -> Vec<usize> {
+        self.shards.iter().map(|shard| shard.read().expect("no panic").len()).collect()
+    }
+
+    /// Takes level after level; at the end, `led.starts` has where the last level that was begun
+    /// begins.
+    fn lead<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        helpers: &mut Vec<ScopedJoinHandle<'scope, Worker<'f, S, M, W>>>,
+        worker: &mut Worker<'f, S, M, W>,
+        led: &mut Led<M::Tally, W>,
+        keep: &mut dyn Keep<M::Tally, W>,
+    ) -> End {
+        loop {
+            let starts = led.starts.last().expect("there is a first level").clone();
+            let ends = self.lens();
+            led.ends.clone_from(&ends);
+            let level = led.starts.len() as u32 - 1;
+            let count = ends.iter().zip(&starts).map(|(end, start)| end - start).sum();
+            let mut job = Job { starts, ends: ends.clone(), level, from: 0, count, blocks: 0 };
+            while job.from < count {
+                job.blocks = (count - job.from).div_ceil(BLOCK).min(CHUNK);
+                if let Some(end) = self.out_of_budget(led, &job) {
+                    return end;
+                }
+                if job.blocks > ALONE && self.barrier.get().is_none() {
+                    // As many as can be had: fewer find the same.
+                    let spawn = || Builder::new().spawn_scoped(scope, || self.help());
+                    helpers.extend((1..self.options.threads).map_while(|_| spawn().ok()));
+                    self.barrier.get_or_init(|| Barrier::new(1 + helpers.len()));
+                }
+                let together = job.blocks > ALONE && !helpers.is_empty();
+                *self.job.write().expect("no panic") = job.clone();
+                self.in_phase(EXPAND, together, worker);
+                if let Some(fault) = *self.fault.lock().expect("no panic") {
+                    led.failed = Some(CheckpointError::Unexplorable(Unexplorable::Fault(fault)));
+                    return End::Interrupted;
+                }
+                if let Some((_, kind)) = *self.exhausted.lock().expect("no panic") {
+                    return End::PoolExhausted(kind);
+                }
+                if let Err(end) = self.insert(&job, together, worker) {
+                    return end;
+                }
+                let to = count.min(job.from + job.blocks * BLOCK);
+                let done = |to| before(&job.starts, &job.ends, to) as u64;
+                led.expanded += done(to) - done(job.from);
+                job.from = to;
+                self.collect(led, &job);
+            }
+            let more = self.lens() != ends;
+            if !more {
+                return End::Complete;
+            }
+            led.starts.push(ends);
+            self.budget.note(SHARDS * size_of::<usize>());
+            let wanted = self.options.stop_when_violated;
+            if wanted != 0 && self.violated.load(Ordering::Relaxed) & wanted == wanted {
+                led.ends = self.lens();
+                return End::Violated;
+            }
+            if keep.is_due()
+                && let Err(failed) = self.keep(led, !helpers.is_empty(), worker, keep)
+            {
+                led.ends = self.lens();
+                led.failed = Some(failed);
+                return End::Interrupted;
+            }
+        }
+    }
+
+    /// Writes a checkpoint: a level has just ended.
+    fn keep(
+        &self,
+        led: &mut Led<M::Tally, W>,
+        together: bool,
+        worker: &mut Worker<'f, S, M, W>,
+        keep: &mut dyn Keep<M::Tally, W>,
+    ) -> Result<(), CheckpointError> {
+        *self.gathered.lock().expect("no panic") = (Found::new(), M::Tally::default(), false);
+        self.in_phase(GATHER, together, worker);
+        let empty = (Found::new(), M::Tally::default(), false);
+        let (found, tally, way_outs) =
+            std::mem::replace(&mut *self.gathered.lock().expect("no panic"), empty);
+        led.tally.add(tally);
+        let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
+        let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
+        let sums = Sums {
+            found,
+            tally: std::mem::take(&mut led.tally),
+            expanded: led.expanded,
+            unresolved: std::mem::take(&mut led.unresolved),
+            way_outs,
+        };
+        let saved = keep.save(&shards, &led.starts, &sums);
+        (led.tally, led.unresolved) = (sums.tally, sums.unresolved);
+        saved
+    }
+
+    /// Whether to end before `job`.
+    fn out_of_budget(&self, led: &Led<M::Tally, W>, job: &Job) -> Option<End> {
+        self.clock.out_of_budget(&self.budget, || {
+            let states = self.states();
+            Progress {
+                states,
+                transitions: self.transitions.load(Ordering::Relaxed),
+                depth: job.level,
+                queue: states - led.expanded,
+                level: job.count as u64,
+                level_left: (job.count - job.from) as u64,
+                ..Progress::default()
+            }
+        })
+    }
+
+    fn states(&self) -> u64 {
+        self.lens().iter().sum::<usize>() as u64
+    }
+
+    /// Inserts what is in the outboxes.
+    fn insert(
+        &self,
+        job: &Job,
+        together: bool,
+        worker: &mut Worker<'f, S, M, W>,
+    ) -> Result<(), End> {
+        if let Some(most) = self.options.limits.states {
+            // A checkpoint may have more than this search may.
+            let mut room = most.max(1).saturating_sub(self.states());
+            let outboxes = &self.outboxes[..job.blocks];
+            let offered: usize = outboxes.iter().map(|o| o.read().expect("no panic").len()).sum();
+            if offered as u64 > room {
+                // One shard after the other, so that it is the same states that find room.
+                for shard in 0..SHARDS {
+                    self.insert_into(shard, job, &mut room).map_err(End::from)?;
+                }
+                return Ok(());
+            }
+        }
+        self.in_phase(INSERT, together, worker);
+        if self.out_of_bytes.load(Ordering::Relaxed) { Err(End::MemoryLimit) } else { Ok(()) }
+    }
+
+    fn insert_into(&self, shard: usize, job: &Job, room: &mut u64) -> Result<(), Full> {
+        let mut to = self.shards[shard].write().expect("no panic");
+        for outbox in &self.outboxes[..job.blocks] {
+            let outbox = outbox.read().expect("no panic");
+            to.insert(&outbox.lists[shard], room, &self.budget)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of the states whose blocked processes are still to be looked at.
+    fn collect(&self, led: &mut Led<M::Tally, W>, job: &Job) {
+        for outbox in &self.outboxes[..job.blocks] {
+            let unresolved = &outbox.read().expect("no panic").unresolved;
+            let level = job.level;
+            led.unresolved.extend(unresolved.iter().map(|&(state, mask)| Unresolved {
+                state,
+                level,
+                mask,
+            }));
+        }
+        let bytes = led.unresolved.capacity() * size_of::<Unresolved<W>>();
+        self.budget.note(bytes - led.noted);
+        led.noted = bytes;
+    }
+
+    /// Has a phase done, by all threads or by this one.
+    fn in_phase(&self, phase: u8, together: bool, worker: &mut Worker<'f, S, M, W>) {
+        self.phase.store(phase, Ordering::Relaxed);
+        self.next.store(0, Ordering::Relaxed);
+        if !together {
+            self.work(worker);
+            return;
+        }
+        let barrier = self.barrier.wait();
+        barrier.wait();
+        self.keep_panic(|| self.work(worker));
+        barrier.wait();
+        if let Some(panic) = self.panicked.lock().expect("not held in a panic").take() {
+            resume_unwind(panic);
+        }
+    }
+
+    /// What a helper thread does.
+    fn help(&self) -> Worker<'f, S, M, W> {
+        let mut worker = self.worker();
+        let barrier = self.barrier.wait();
+        loop {
+            barrier.wait();
+            if self.phase.load(Ordering::Relaxed) == QUIT {
+                return worker;
+            }
+            self.keep_panic(|| self.work(&mut worker));
+            barrier.wait();
+        }
+    }
+
+    /// A panic is for the leading thread to pass on, once nobody waits for this one.
+    fn keep_panic(&self, work: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            self.panicked.lock().expect("not held in a panic").get_or_insert(panic);
+        }
+    }
+
+    fn work(&self, worker: &mut Worker<'f, S, M, W>) {
+        // In a phase that panics elsewhere there is nothing left to do here.
+        let Ok(job) = self.job.read() else { return };
+        let phase = self.phase.load(Ordering::Relaxed);
+        if phase == EXPAND {
+            self.expand(worker, &job);
+        } else if phase == GATHER {
+            worker.expander.record();
+            let mut gathered = self.gathered.lock().expect("no panic");
+            gathered.0.add(&worker.expander.found);
+            gathered.1.add(std::mem::take(&mut worker.expander.tally));
+            gathered.2 |= worker.expander.steps.way_outs;
+        } else {
+            while let shard = self.next.fetch_add(1, Ordering::Relaxed)
+                && shard < SHARDS
+            {
+                if self.insert_into(shard, &job, &mut { u64::MAX }).is_err() {
+                    self.out_of_bytes.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn expand(&self, worker: &mut Worker<'f, S, M, W>, job: &Job) {
+        let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
+        let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
+        let Worker { expander, recent, noted } = worker;
+        let spare = self.frame.spare::<W>();
+        expander.found.enter(job.level);
+        let before = expander.found.transitions;
+        while let number = self.next.fetch_add(1, Ordering::Relaxed)
+            && number < job.blocks
+        {
+            let mut outbox = self.outboxes[number].write().expect("no panic");
+            let Outbox { lists, unresolved, .. } = &mut *outbox;
+            lists.iter_mut().for_each(Vec::clear);
+            unresolved.clear();
+            let from = job.from + number * BLOCK;
+            for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
+                expander.expand(
+                    stored,
+                    |stored| spare.split(stored),
+                    |_, after, asleep| {
+                        let hash = after.hash();
+                        if recent.is_new(&after, hash) {
+                            lists[shard_of(hash)].push(spare.join(after, asleep));
+                        }
+                    },
+                    |state, processes| unresolved.push((state, processes)),
+                );
+            }
+            outbox.take_note(&self.budget);
+        }
+        self.transitions.fetch_add(expander.found.transitions - before, Ordering::Relaxed);
+        self.violated.fetch_or(expander.found.violated(), Ordering::Relaxed);
+        if expander.steps.fault.is_some() {
+            let mut all = self.fault.lock().expect("no panic");
+            *all = [*all, expander.steps.fault].into_iter().flatten().min();
+        }
+        if expander.found.exhausted.is_some() {
+            let mut all = self.exhausted.lock().expect("no panic");
+            *all = [*all, expander.found.exhausted].into_iter().flatten().min();
+        }
+        let bytes = expander.bytes() + RECENT;
+        self.budget.note(bytes);
+        self.budget.give(std::mem::replace(noted, bytes));
+    }
+}
+
+fn unpoisoned<T>(lock: RwLock<T>) -> T {
+    lock.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

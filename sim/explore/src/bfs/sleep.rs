@@ -1,0 +1,228 @@
+//! Sleep sets of one step: transitions that need not be followed, because another one that is followed
+//! leads to the same state from the same level.
+//!
+//! - Paper: P. Godefroid, 'Partial-Order Methods for the Verification of Concurrent Systems', LNCS 1032,
+//!   1996, chapter 5. Sleep sets leave out transitions, never states. There a search that comes back to a
+//!   state intersects its sleep sets; here the set of the first transition into a state stays, and holds
+//!   only what that one transition and the processes before its own allow.
+//! - Guarantees: every state is found, and on the level where it is found without. Every transition is
+//!   counted, judged by every property, and asked whether it blocks anybody. Traces are rebuilt along all
+//!   transitions. So results do not depend on it.
+//! - Needs: nothing declared. That two steps commute is found out by taking both, in both orders.
+//! - Costs: no memory, where a stored state has bits that the state does not use: the set is there.
+//!   Otherwise processes without a bit never sleep.
+//!
+//! # The rule
+//!
+//! Let process *a* take the step A from *s* to *u*, which was not found before. A process *b* of a lower
+//! rank sleeps in *u* if A and each step B of *b* in *s* commute: *b* can take just those steps in *u*,
+//! *a* can take A after each, and both orders end in the same state. Where nobody is exchanged, ranks are
+//! the processes' numbers; up to symmetry, kind and local state, so that equal processes have one rank.
+//! Steps that wake or start others, or violate a property, rank above all others: nobody asleep is kept
+//! from them, and they put nobody to sleep.
+//!
+//! That *t*, at distance *d*, is found on level *d*: of the transitions into *t* from states at distance
+//! *d* - 1, which by induction were found on that level, take one of the highest rank, a step B of *b* from
+//! *u*. If *b* sleeps in *u*, then *u* was found from some *s* by a step A of higher rank, B leads
+//! from *s* to some *s'*, and A from *s'* to *t*. Neither is *s'* nearer than *d* - 1, for then *t* would be
+//! nearer than *d*; nor farther, for *s* is at *d* - 2. So A is a transition into *t* from distance *d* - 1 of a
+//! higher rank than the highest. So *b* does not sleep there.
+
+use super::packed::Layout;
+use super::steps::{Pair, Steps, mix};
+use crate::ask::Monitor;
+use crate::system::successor::remembered;
+use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
+
+/// Answers that are kept, a power of two, unless told otherwise.
+const ANSWERS: usize = 1 << 14;
+
+/// What is asked when it is found out whether steps commute.
+pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);
+
+/// The processes of a state, of which some may sleep.
+#[derive(Clone, Copy)]
+pub(crate) struct Others<'s> {
+    /// By process.
+    pub entries: &'s [u32; MAX_PROCESSES],
+    /// Those with steps, none of them special.
+    pub with_steps: u16,
+    /// The last bits of these entries' numbers, see [`Steps::ends_in`]: bit i if some number ends in i.
+    pub ends: u64,
+}
+
+/// Which steps commute, as far as it was asked lately.
+pub(crate) struct Commuting {
+    /// Each in a place of its own: outcome and entry, and in the lowest bit the answer; 0 is none.
+    answers: Vec<u64>,
+    /// If the numbers of entries of one shared state differ in their last bits, at most 6: these bits, and
+    /// by outcome the answers for all of them.
+    ends_in: Option<u32>,
+    side_by_side: Vec<SideBySide>,
+}
+
+/// Answers for all entries of one shared state, by the last bits of their numbers.
+#[derive(Clone, Copy, Default)]
+struct SideBySide {
+    known: u64,
+    commute: u64,
+}
+
+impl Commuting {
+    /// No answers. `ends_in`: see [`Steps::ends_in`]; `kept`: see [`crate::Options::steps_kept`].
+    pub fn new(ends_in: Option<u32>, kept: usize) -> Self {
+        let answers = match (ends_in, kept) {
+            (Some(_), _) => 0,
+            (None, 0) => ANSWERS,
+            (None, kept) => kept.next_power_of_two().min(ANSWERS),
+        };
+        Self { answers: vec![0; answers], ends_in, side_by_side: Vec::new() }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.answers.len() * size_of::<u64>()
+            + self.side_by_side.capacity() * size_of::<SideBySide>()
+    }
+
+    /// Forgets all answers.
+    pub fn clear(&mut self) {
+        self.answers.fill(0);
+        self.side_by_side.clear();
+    }
+
+    /// Those of the processes `asked` with each outcome of whose entry commutes what was `taken`, an entry and
+    /// one of its outcomes; all are of one shared state.
+    #[inline]
+    pub fn commuting<S: System, M: Monitor<S::Label>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
+        taken: (u32, u32),
+        (others, asked): (Others<'_>, u16),
+    ) -> u16 {
+        let Some(bits) = self.ends_in else {
+            if asked == 0 {
+                return 0;
+            }
+            return self.one_by_one(steps, of, taken, (others.entries, asked));
+        };
+        let all = self.side_by_side.get(taken.1 as usize).copied().unwrap_or_default();
+        if others.ends & !all.known != 0 {
+            let with_steps = (others.entries, others.with_steps);
+            return self.one_by_one(steps, of, taken, with_steps) & asked;
+        }
+        let mut commute = 0;
+        // A process that is not asked does no harm, and those that are asked are hard to foretell.
+        let entries = &others.entries[..of.1.processes.min(MAX_PROCESSES)];
+        for (i, entry) in entries.iter().enumerate() {
+            commute |= (all.commute >> (entry & bits) & 1) << i;
+        }
+        commute as u16 & asked
+    }
+
+    /// The same.
+    #[inline(never)]
+    fn one_by_one<S: System, M: Monitor<S::Label>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
+        (a, outcome): (u32, u32),
+        (entries, mut asked): (&[u32; MAX_PROCESSES], u16),
+    ) -> u16 {
+        let mut commuting = 0;
+        while asked != 0 {
+            let other = asked.trailing_zeros() as usize;
+            asked &= asked - 1;
+            let pair = (a, outcome, entries[other % MAX_PROCESSES]);
+            commuting |= u16::from(self.commute(steps, of, pair)) << other;
+        }
+        commuting
+    }
+
+    fn commute<S: System, M: Monitor<S::Label>, const W: usize>(
+        &mut self,
+        steps: &mut Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
+        (a, outcome, b): (u32, u32, u32),
+    ) -> bool {
+        if let Some(bits) = self.ends_in {
+            if self.side_by_side.len() <= outcome as usize {
+                self.side_by_side.resize(outcome as usize + 1, SideBySide::default());
+            }
+            let end = b & bits;
+            if self.side_by_side[outcome as usize].known >> end & 1 == 0 {
+                let answer = find_out(steps, of, (a, outcome, b));
+                let all = &mut self.side_by_side[outcome as usize];
+                all.known |= 1 << end;
+                all.commute |= u64::from(answer) << end;
+            }
+            return self.side_by_side[outcome as usize].commute >> end & 1 != 0;
+        }
+        let key = (u64::from(outcome) << 32 | u64::from(b)) + 1;
+        let place = mix(key) as usize & (self.answers.len() - 1);
+        let answer = self.answers[place];
+        if answer >> 1 == key {
+            return answer & 1 != 0;
+        }
+        let answer = find_out(steps, of, (a, outcome, b));
+        self.answers[place] = key << 1 | u64::from(answer);
+        answer
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
+    steps: &mut Steps<S::Label, W>,
+    asked: Asked<'_, S, M>,
+    (a, outcome, b): (u32, u32, u32),
+) -> bool {
+    let (a, number_of_b, b) = (steps.pair(a), b, steps.pair(b));
+    assert_eq!(a.shared, b.shared);
+    let still = |kind: Kind, to: Shared, local: Local| {
+        remembered(asked.0, kind, (a.shared, to), local) == local
+    };
+    let own = steps.patches[outcome as usize];
+    let (to, local_after) = {
+        let outcome = &steps.outcomes[outcome as usize];
+        (outcome.choice.shared, outcome.local_after)
+    };
+    let others = steps.outcomes_of(number_of_b);
+    if own.changed && others.clone().any(|other| steps.patches[other].changed) {
+        return false; // The system is not asked what would follow.
+    }
+    if own.changed {
+        // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
+        // effect there, it will be followed.
+        if !still(b.kind, to, b.local) {
+            return false; // Nobody need ever be there as it is now.
+        }
+        let there = steps.entry_of(Pair { shared: to, ..b }, asked);
+        let there = steps.outcomes_of(there);
+        others.len() == there.len()
+            && others.zip(there).all(|(here, there)| {
+                let (here_to, there_to) = (steps.patches[here], steps.patches[there]);
+                !there_to.changed
+                    && here_to.local == there_to.local
+                    && still(b.kind, to, steps.outcomes[here].local_after)
+            })
+    } else {
+        // A can be taken after each of them, and remembers nothing of it, before or after.
+        others.into_iter().all(|other| {
+            if !steps.patches[other].changed {
+                return true;
+            }
+            let to = steps.outcomes[other].choice.shared;
+            if !still(a.kind, to, a.local) {
+                return false;
+            }
+            let there = steps.entry_of(Pair { shared: to, ..a }, asked);
+            still(a.kind, to, local_after)
+                && steps.outcomes_of(there).any(|after| {
+                    let patch = &steps.patches[after];
+                    let effect = steps.outcomes[after].choice.effect;
+                    !patch.changed && patch.local == own.local && effect == Effect::None
+                })
+        })
+    }
+}

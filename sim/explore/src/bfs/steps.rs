@@ -1,0 +1,494 @@
+//! What a process can do, tabulated: [`System::step`] is pure, so each pair of shared and local state
+//! is asked once, and the answer kept as the bits that it flips in a packed state.
+//!
+//! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
+//!   many states; when there are more than are kept, the table is begun anew.
+
+use super::packed::{Layout, Packed};
+use crate::ask::Monitor;
+use crate::system::successor::remembered;
+use crate::system::{
+    Choice, Effect, Fault, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, Wrong, fits,
+    ways,
+};
+
+/// Pairs of shared and local state that are kept, unless told otherwise.
+const MOST: usize = 1 << 18;
+
+/// Places of an index by hash at first, unless fewer are kept.
+const PLACES: usize = 1 << 10;
+
+/// Bits of kind, shared and local state up to which a table of all their values is used.
+const DENSE_BITS: u32 = 12;
+
+/// No entry.
+pub const NONE: u32 = u32::MAX;
+
+/// A kind, a shared and a local state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Of the process.
+    pub kind: Kind,
+    /// What everybody sees.
+    pub shared: Shared,
+    /// The process's own.
+    pub local: Local,
+}
+
+impl Pair {
+    /// The step of such a process with this outcome.
+    pub fn step<Label: Clone>(&self, outcome: &Outcome<Label>) -> Step<Label> {
+        let Outcome { choice, local_after, .. } = outcome;
+        Step::of(self.kind, (self.shared, self.local), choice, *local_after)
+    }
+}
+
+/// What a process can do in one pair: what is read of it for every state.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// In four lanes of 16 bits, as many as there can be processes, the flags [`STILL`], [`CHANGES`],
+    /// [`BLOCKED`] and [`SPECIAL`], each in the lowest bit of its lane: so shifted by its process, those
+    /// of all processes of a state fit side by side. From the second bit on in the first lane, how many
+    /// outcomes there are, unless they are special. [`UNKNOWN`] if the system was not asked yet.
+    word: u64,
+    /// How often it was in this pair.
+    pub visits: u64,
+}
+
+/// The rest of an entry.
+#[derive(Clone, Copy)]
+pub struct More {
+    /// Its first outcome and how many there are.
+    pub first: u32,
+    /// See `first`.
+    pub outcomes: u16,
+    /// If it is blocked: an entry of another process that can unblock it, the last one found.
+    pub helper: u32,
+}
+
+/// Flag of an entry: there are outcomes, and none changes the shared state, has an effect on others, or
+/// violates a property.
+pub const STILL: u64 = 1;
+
+/// Flag of an entry: some outcome changes the shared state; none has an effect on others, or violates a
+/// property.
+pub const CHANGES: u64 = 1 << MAX_PROCESSES;
+
+/// Flag of an entry: the process has not returned and has no ordinary step.
+pub const BLOCKED: u64 = 1 << (2 * MAX_PROCESSES);
+
+/// Flag of an entry: some outcome has an effect on others, or violates some property.
+pub const SPECIAL: u64 = 1 << (3 * MAX_PROCESSES);
+
+const FLAGS: u64 = STILL | CHANGES | BLOCKED | SPECIAL;
+const _: () = assert!(4 * MAX_PROCESSES == u64::BITS as usize);
+
+/// More outcomes than that no entry has.
+const MOST_OUTCOMES: u64 = (1 << (MAX_PROCESSES - 1)) - 1;
+
+const UNKNOWN: u64 = u64::MAX;
+
+impl Entry {
+    const NEW: Self = Self { word: UNKNOWN, visits: 0 };
+
+    /// The system was asked, or need not be.
+    #[inline]
+    pub fn is_known(&self) -> bool {
+        self.word != UNKNOWN
+    }
+
+    /// Its flags; if it is not to be expanded, without those that say it has steps.
+    #[inline]
+    pub fn flags(&self, expanded: bool) -> u64 {
+        self.word & if expanded { FLAGS } else { BLOCKED | SPECIAL }
+    }
+
+    /// Whether some outcome has an effect on others, or violates some property.
+    pub fn is_special(&self) -> bool {
+        self.word & SPECIAL != 0
+    }
+
+    /// How many outcomes there are, unless they are special.
+    #[inline]
+    pub fn ordinary_outcomes(&self) -> u64 {
+        self.word >> 1 & MOST_OUTCOMES
+    }
+}
+
+/// One outcome as it is taken in the innermost loop.
+#[derive(Clone, Copy)]
+pub struct Patch<const W: usize> {
+    /// The shared bits that it flips, in place.
+    pub shared: Packed<W>,
+    /// The bits of the actor's local state that it flips.
+    pub local: Local,
+    /// The shared state changes, so that others may remember something.
+    pub changed: bool,
+}
+
+/// The rest of an outcome.
+pub struct Outcome<Label> {
+    /// As the system gave it.
+    pub choice: Choice<Label>,
+    /// The actor's local state afterwards, with what it remembers of its own change.
+    pub local_after: Local,
+    /// The properties of single steps that it violates, one bit each.
+    pub violated: u64,
+    /// How often it was taken, where that is not the entry's visits.
+    pub taken: u64,
+}
+
+impl<Label> Outcome<Label> {
+    /// Whether one visit can be any number of transitions.
+    pub fn counted_apart(&self) -> bool {
+        matches!(self.choice.effect, Effect::WakeOne(_) | Effect::Spawn(..))
+    }
+}
+
+/// The entry of each pair.
+enum Index {
+    /// Entries are numbered by shared state, kind and local state.
+    Dense { kind_bits: u32, local_bits: u32 },
+    /// Open addressing by hash; and the pair of each entry.
+    Hashed { table: Vec<u32>, pairs: Vec<Pair> },
+}
+
+/// The table: an index of pairs, and what is known of each.
+pub struct Steps<Label, const W: usize> {
+    index: Index,
+    /// By number, as [`Steps::entry`] gives it.
+    pub entries: Vec<Entry>,
+    /// Likewise.
+    pub more: Vec<More>,
+    /// Entries that are known.
+    known: usize,
+    /// When there are more of them, there is no room.
+    most: usize,
+    /// By number of the outcome: an entry's are next to each other.
+    pub patches: Vec<Patch<W>>,
+    /// Likewise.
+    pub outcomes: Vec<Outcome<Label>>,
+    /// Some step was a way out.
+    pub way_outs: bool,
+    /// The system has broken a promise.
+    pub fault: Option<Fault>,
+    scratch: Vec<Choice<Label>>,
+}
+
+/// What of the index all processes of one state share.
+#[derive(Clone, Copy)]
+pub struct Row {
+    dense: bool,
+    /// Of the number, or of the hash.
+    base: u64,
+    kind_shift: u32,
+}
+
+impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
+    /// An empty table for processes of these kinds, each with what is dormant. `kept`: see [`crate::Options::steps_kept`]; a
+    /// table of all values is used only where it is 0.
+    pub fn new(
+        layout: &Layout,
+        kinds: impl Iterator<Item = (Kind, Option<Local>)>,
+        kept: usize,
+    ) -> Self {
+        let kinds: Vec<_> = kinds.collect();
+        let numbers = kinds.iter().map(|(kind, _)| u32::from(kind.0) + 1).max().unwrap_or(0);
+        let kind_bits = numbers.next_power_of_two().trailing_zeros();
+        let bits = kind_bits + layout.shared_bits + layout.local_bits;
+        let dense = bits <= DENSE_BITS && kept == 0;
+        let most = if kept == 0 { MOST } else { kept };
+        let index = if dense {
+            Index::Dense { kind_bits, local_bits: layout.local_bits }
+        } else {
+            let places = most.next_power_of_two().clamp(2, PLACES);
+            Index::Hashed { table: vec![NONE; places], pairs: Vec::new() }
+        };
+        let none = More { first: 0, outcomes: 0, helper: NONE };
+        let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
+        // Who was not started yet can do nothing: the system is not asked.
+        if dense {
+            let of_shared = 1 << (kind_bits + layout.local_bits);
+            for (kind, dormant) in &kinds {
+                let Some(dormant) = dormant.filter(|d| fits(u128::from(*d), layout.local_bits))
+                else {
+                    continue;
+                };
+                let first = usize::from(kind.0) << layout.local_bits | dormant as usize;
+                entries.iter_mut().skip(first).step_by(of_shared).for_each(|entry| entry.word = 0);
+            }
+        }
+        Self {
+            index,
+            entries,
+            more: if dense { vec![none; 1 << bits] } else { Vec::new() },
+            known: 0,
+            most,
+            patches: Vec::new(),
+            outcomes: Vec::new(),
+            way_outs: false,
+            fault: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let index = match &self.index {
+            Index::Dense { .. } => 0,
+            Index::Hashed { table, pairs } => {
+                table.capacity() * size_of::<u32>() + pairs.capacity() * size_of::<Pair>()
+            }
+        };
+        index
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.more.capacity() * size_of::<More>()
+            + self.patches.capacity() * size_of::<Patch<W>>()
+            + self.outcomes.capacity() * size_of::<Outcome<Label>>()
+    }
+
+    /// Whether there is no room for `more` entries.
+    #[inline]
+    pub fn is_full(&self, more: usize) -> bool {
+        self.known + more > self.most
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        // A dense index is never full.
+        if let Index::Hashed { table, pairs } = &mut self.index {
+            table.fill(NONE);
+            pairs.clear();
+            self.entries.clear();
+            self.more.clear();
+            self.known = 0;
+            self.patches.clear();
+            self.outcomes.clear();
+        }
+    }
+
+    /// Tells `monitor` of the steps taken since the last time.
+    pub fn record<M: Monitor<Label>>(&mut self, monitor: &M, tally: &mut M::Tally) {
+        for number in 0..self.entries.len() {
+            let pair = self.pair(number as u32);
+            let entry = &mut self.entries[number];
+            if entry.visits == 0 {
+                continue;
+            }
+            let visits = std::mem::take(&mut entry.visits);
+            let outcomes = self.outcomes_of(number as u32);
+            for outcome in &mut self.outcomes[outcomes] {
+                let times = if outcome.counted_apart() {
+                    std::mem::take(&mut outcome.taken)
+                } else {
+                    visits
+                };
+                if times != 0 {
+                    let step = pair.step(outcome);
+                    monitor.record_step(tally, &step, outcome.violated, times);
+                }
+            }
+        }
+    }
+
+    /// The pair of an entry.
+    pub fn pair(&self, entry: u32) -> Pair {
+        match &self.index {
+            Index::Dense { kind_bits, local_bits } => Pair {
+                kind: Kind((entry >> local_bits & ((1 << kind_bits) - 1)) as u8),
+                shared: Shared::from(entry >> (kind_bits + local_bits)),
+                local: Local::from(entry & ((1 << local_bits) - 1)),
+            },
+            Index::Hashed { pairs, .. } => pairs[entry as usize],
+        }
+    }
+
+    /// The numbers of the outcomes of an entry.
+    pub fn outcomes_of(&self, entry: u32) -> std::ops::Range<usize> {
+        let More { first, outcomes, .. } = self.more[entry as usize];
+        first as usize..first as usize + usize::from(outcomes)
+    }
+
+    /// The entry of a pair, asked for if there is none.
+    pub fn entry_of<S: System<Label = Label>, M: Monitor<Label>>(
+        &mut self,
+        pair: Pair,
+        asked: (&S, &Layout, &M),
+    ) -> u32 {
+        let row = self.row(pair.shared);
+        match self.entry(&row, pair.kind, pair.shared, pair.local) {
+            NONE => self.ask(pair, asked),
+            entry => entry,
+        }
+    }
+
+    /// As many ones as kind and local state have bits, if the numbers of entries that share these end in the
+    /// same bits, at most 6.
+    pub fn ends_in(&self) -> Option<u32> {
+        match self.index {
+            Index::Dense { kind_bits, local_bits } if kind_bits + local_bits <= 6 => {
+                Some((1 << (kind_bits + local_bits)) - 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// If entries are numbered by shared state, kind and local state: those of one shared state, by kind
+    /// and local state, and the number of the first.
+    #[inline]
+    pub fn of_shared(&mut self, shared: Shared) -> Option<(&mut [Entry], u32)> {
+        let Index::Dense { kind_bits, local_bits } = self.index else { return None };
+        let bits = kind_bits + local_bits;
+        let first = (shared as usize) << bits;
+        Some((&mut self.entries[first..first + (1 << bits)], first as u32))
+    }
+
+    /// The part of the index that belongs to one shared state.
+    #[inline]
+    pub fn row(&self, shared: Shared) -> Row {
+        match &self.index {
+            Index::Dense { kind_bits, local_bits } => Row {
+                dense: true,
+                base: (shared as u64) << (kind_bits + local_bits),
+                kind_shift: *local_bits,
+            },
+            Index::Hashed { .. } => {
+                let base = mix(shared as u64 ^ mix((shared >> 64) as u64));
+                Row { dense: false, base, kind_shift: 56 }
+            }
+        }
+    }
+
+    /// The entry of a pair whose shared state is that of `row`; [`NONE`] if the system was not asked
+    /// yet.
+    #[inline]
+    pub fn entry(&self, row: &Row, kind: Kind, shared: Shared, local: Local) -> u32 {
+        if !row.dense {
+            return self.hashed(row, Pair { kind, shared, local }).unwrap_or(NONE);
+        }
+        let number = (row.base | local | u64::from(kind.0) << row.kind_shift) as u32;
+        if self.entries[number as usize].is_known() { number } else { NONE }
+    }
+
+    /// The entry in an index by hash, or its slot.
+    #[inline]
+    fn hashed(&self, row: &Row, pair: Pair) -> Result<u32, usize> {
+        let Index::Hashed { table, pairs } = &self.index else { return Err(0) };
+        let mask = table.len() - 1;
+        let mut at = mix(row.base ^ pair.local ^ u64::from(pair.kind.0) << 56) as usize & mask;
+        loop {
+            match table[at] {
+                NONE => return Err(at),
+                entry if pairs[entry as usize] == pair => return Ok(entry),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// Asks the system about a pair that has no entry, and gives it one.
+    #[cold]
+    #[inline(never)]
+    pub fn ask<S: System<Label = Label>, M: Monitor<Label>>(
+        &mut self,
+        pair: Pair,
+        (system, layout, monitor): (&S, &Layout, &M),
+    ) -> u32 {
+        let Pair { kind, shared, local } = pair;
+        let kept_to = ways(system, (kind, shared, local), &mut self.scratch);
+        if kept_to.is_err() {
+            self.scratch.clear();
+        }
+        self.broken(kept_to);
+        let first = self.outcomes.len() as u32;
+        let (mut running, mut special) = (false, false);
+        for choice in std::mem::take(&mut self.scratch) {
+            running |= choice.way_out == WayOut::Ordinary;
+            self.way_outs |= choice.way_out != WayOut::Ordinary;
+            let changed = shared != choice.shared;
+            let local_after = remembered(system, kind, (shared, choice.shared), choice.local);
+            if !fits(u128::from(local_after), layout.local_bits) {
+                let wrong = Wrong::Remembered(local_after);
+                self.broken(Err(Fault { kind, shared, local, wrong }));
+                break;
+            }
+            let step = Step::of(kind, (shared, local), &choice, local_after);
+            let violated = monitor.step_violates(&step);
+            special |= choice.effect != Effect::None || violated != 0;
+            self.patches.push(Patch {
+                shared: layout.shared_bits_of(shared ^ choice.shared),
+                local: local ^ local_after,
+                changed,
+            });
+            self.outcomes.push(Outcome { choice, local_after, violated, taken: 0 });
+        }
+        let mut outcomes = self.outcomes.len() as u32 - first;
+        if u64::from(outcomes) > MOST_OUTCOMES {
+            let wrong = Wrong::Ways(outcomes as usize, MOST_OUTCOMES as usize);
+            self.broken(Err(Fault { kind, shared, local, wrong }));
+            outcomes = 0;
+        }
+        let blocked = !running && !system.returned(kind, local);
+        let changes = self.patches[first as usize..].iter().any(|patch| patch.changed);
+        let word = match (special, outcomes, changes) {
+            (true, ..) => SPECIAL,
+            (_, 0, _) => 0,
+            (.., true) => CHANGES | u64::from(outcomes) << 1,
+            (.., false) => STILL | u64::from(outcomes) << 1,
+        };
+        let word = word | if blocked { BLOCKED } else { 0 };
+        let entry = Entry { word, visits: 0 };
+        let more = More { first, outcomes: outcomes as u16, helper: NONE };
+        self.known += 1;
+        let row = self.row(shared);
+        let slot = self.hashed(&row, pair);
+        match &mut self.index {
+            Index::Dense { .. } => {
+                let number = row.base | local | u64::from(kind.0) << row.kind_shift;
+                self.entries[number as usize] = entry;
+                self.more[number as usize] = more;
+                number as u32
+            }
+            Index::Hashed { table, pairs } => {
+                let number = pairs.len() as u32;
+                table[slot.expect_err("a pair without an entry")] = number;
+                pairs.push(pair);
+                self.entries.push(entry);
+                self.more.push(more);
+                if pairs.len() > table.len() / 2 {
+                    self.grow();
+                }
+                number
+            }
+        }
+    }
+
+    /// Notes a promise that was broken: of all that are met, the least.
+    pub fn broken(&mut self, kept_to: Result<(), Fault>) {
+        self.fault = [self.fault, kept_to.err()].into_iter().flatten().min();
+    }
+
+    fn grow(&mut self) {
+        let Index::Hashed { table, pairs } = &self.index else { return };
+        let mask = table.len() * 2 - 1;
+        let mut new = vec![NONE; mask + 1];
+        for (number, pair) in pairs.iter().enumerate() {
+            let Pair { kind, shared, local } = *pair;
+            let base = self.row(shared).base;
+            let mut at = mix(base ^ local ^ u64::from(kind.0) << 56) as usize & mask;
+            while new[at] != NONE {
+                at = (at + 1) & mask;
+            }
+            new[at] = number as u32;
+        }
+        if let Index::Hashed { table, .. } = &mut self.index {
+            *table = new;
+        }
+    }
+}
+
+/// A hash of one word of which the low bits can be used.
+#[inline]
+pub fn mix(word: u64) -> u64 {
+    let product = u128::from(word ^ 0x243F_6A88_85A3_08D3) * 0x9E37_79B9_7F4A_7C15;
+    (product >> 64) as u64 ^ product as u64
+}

@@ -1,0 +1,4 @@
+//! Small collections that several explorers use.
+
+pub(crate) mod bits;
+pub(crate) mod interner;

@@ -1,0 +1,107 @@
+//! A system whose processes start over for ever.
+
+use crate::system::successor::is_dormant;
+use crate::system::{
+    Choice, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+};
+
+/// A system whose processes start over for ever: who has returned may begin again from where
+/// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
+/// nothing. Nobody remembers any history, which progress does not depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Restarting<'a, S> {
+    /// The system.
+    pub system: &'a S,
+    /// The kinds that start over.
+    pub kinds: &'a [Kind],
+}
+
+impl<S: System> Restarting<'_, S> {
+    /// Where processes of `kind` begin, if they start over.
+    fn start(&self, kind: Kind) -> Option<Local> {
+        if !self.kinds.contains(&kind) {
+            return None;
+        }
+        let processes = self.system.initial().processes;
+        let first =
+            processes.into_iter().find(|p| p.0 == kind && !is_dormant(self.system, kind, p.1))?;
+        Some(self.system.anonymous(kind, first.1))
+    }
+}
+
+impl<S: System> System for Restarting<'_, S> {
+    /// `None`: it starts over.
+    type Label = Option<S::Label>;
+
+    fn shared_bits(&self) -> u32 {
+        self.system.shared_bits()
+    }
+
+    fn local_bits(&self) -> u32 {
+        self.system.local_bits()
+    }
+
+    fn initial(&self) -> Initial {
+        let mut initial = self.system.initial();
+        for (kind, local) in &mut initial.processes {
+            *local = self.system.anonymous(*kind, *local);
+        }
+        initial
+    }
+
+    fn step(
+        &self,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        choices: &mut Vec<Choice<Self::Label>>,
+    ) {
+        let mut inner = Vec::new();
+        self.system.step(kind, shared, local, &mut inner);
+        choices.extend(inner.into_iter().map(|choice| Choice {
+            shared: choice.shared,
+            local: self.system.anonymous(kind, choice.local),
+            effect: match choice.effect {
+                Effect::Spawn(kind, local) => {
+                    Effect::Spawn(kind, self.system.anonymous(kind, local))
+                }
+                effect => effect,
+            },
+            way_out: choice.way_out,
+            footprint: choice.footprint,
+            label: Some(choice.label),
+        }));
+        if let Some(start) = self.start(kind).filter(|start| *start != local)
+            && self.system.returned(kind, local)
+        {
+            choices.push(Choice {
+                shared,
+                local: start,
+                effect: Effect::None,
+                way_out: WayOut::Ordinary,
+                footprint: Footprint::default(),
+                label: None,
+            });
+        }
+    }
+
+    fn dormant(&self, kind: Kind) -> Option<Local> {
+        self.system.dormant(kind)
+    }
+
+    fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
+        self.system.anonymous(kind, self.system.observe(kind, before, after, local))
+    }
+
+    fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
+        Some(self.system.anonymous(kind, self.system.wake(kind, local, queue)?))
+    }
+
+    fn anonymous(&self, kind: Kind, local: Local) -> Local {
+        self.system.anonymous(kind, local)
+    }
+
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        self.system.returned(kind, local) || self.start(kind) == Some(local)
+    }
+}

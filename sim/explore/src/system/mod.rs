@@ -1,0 +1,19 @@
+//! What is explored: the interface to a system, its whole states with their transitions, and traces.
+
+pub mod concrete;
+mod fault;
+mod interface;
+mod product;
+pub mod replay;
+pub(crate) mod successor;
+mod trace;
+
+pub(crate) use fault::ways;
+pub use fault::{Fault, Wrong};
+pub use interface::{
+    Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
+};
+pub(crate) use product::fits;
+pub use product::{Census, Configuration, MAX_PROCESSES, PoolExhausted, Product, Step, Transition};
+pub use replay::{Impossible, replay};
+pub use trace::TraceStep;
