@@ -44,13 +44,19 @@ pub(crate) fn scenario(text: &str, callers: u8) -> Result<Scenario, Failure> {
 /// The model of such a scenario, for what numbers its processes one by one.
 pub(crate) fn small_model(text: &str, callers: u8) -> Result<Model, Failure> {
     let model = Model::new(scenario(text, callers)?, None)?;
+    is_small(text, &model)?;
+    Ok(model)
+}
+
+/// Whether what numbers processes one by one takes the model. `from`: what it was read from.
+pub(crate) fn is_small(from: &str, model: &Model) -> Result<(), Failure> {
     let processes = model.processes().len();
     if processes > MAX_PROCESSES {
         return Err(
-            format!("{text}: {processes} processes, expected at most {MAX_PROCESSES}").into()
+            format!("{from}: {processes} processes, expected at most {MAX_PROCESSES}").into()
         );
     }
-    Ok(model)
+    Ok(())
 }
 
 fn from_file(path: &Path) -> Result<Scenario, Failure> {

@@ -7,6 +7,7 @@ use kmodcheck_properties::witness::Shown;
 use kmodcheck_sim::trace::steer::{self, Plan};
 
 use crate::args::Steer;
+use crate::scenario_arg::is_small;
 use crate::trace::{Loaded, load};
 use crate::{Ended, Failure, output};
 
@@ -31,6 +32,7 @@ pub(crate) fn planned(
             return Ok(None);
         }
     };
+    is_small(&name, &model)?;
     wanted(&model, shown)?;
     // With fewer changes from one process to another there is less to be held; but what somebody
     // remembers, and so the property, may depend on the order of steps that are else independent.

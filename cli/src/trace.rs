@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::evidence_args::{Trace, TraceFormat};
+use crate::scenario_arg::is_small;
 use crate::{Ended, Failure, options, output, results};
 
 #[derive(Serialize)]
@@ -114,6 +115,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
             return Ok(Ended::Differs);
         }
     };
+    let is_dot = asked.format == TraceFormat::Dot && !arguments.json;
+    if asked.minimise || asked.add || asked.why || is_dot {
+        is_small(&asked.file.display().to_string(), &model)?;
+    }
     let property = match shown {
         Shown::Violation(property) => property,
         Shown::Witness(witness) => return draw_witness(arguments, asked, &model, witness, &trace),

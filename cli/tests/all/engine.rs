@@ -316,5 +316,5 @@ fn a_search_that_is_killed_goes_on_from_its_checkpoint() {
     bytes[middle] ^= 1;
     fs::write(&level, bytes).unwrap();
     run(&all).refuses(&[level.to_str().unwrap(), "damaged"]);
-    run(&[&all[..], &["--engine", "timely"]].concat()).refuses(&["expected --engine local"]);
+    run(&[&all[..], &["--engine", "timely"]].concat()).refuses(&["expected --engine exhaustive"]);
 }

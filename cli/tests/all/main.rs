@@ -11,6 +11,7 @@ mod common;
 mod cut;
 mod dependencies;
 mod engine;
+mod engines;
 mod evidence;
 mod flags;
 mod imports;
