@@ -1,0 +1,159 @@
+//! Arguments of the commands that show and keep evidence.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::flags::{Arguments, Json, Limits, Search};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
+    Trace(Trace),
+    /// Write everything that the main job finds as one HTML file.
+    Report(Report),
+    /// Choose the steps of a run by hand.
+    Step(Step),
+    /// Choose the steps of a run by hand, in a browser on this machine.
+    Serve(Serve),
+    /// Write findings, theorems and traces as Markdown for a design review.
+    Evidence(Evidence),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// The directory, made if it is not there.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+}
+
+impl EvidenceCommand {
+    /// Its flags.
+    pub(crate) fn arguments(&self) -> Arguments {
+        match self {
+            Self::Trace(asked) => asked.flags.into(),
+            Self::Report(asked) => asked.flags.into(),
+            Self::Step(asked) => asked.flags.into(),
+            Self::Serve(asked) => asked.flags.into(),
+            Self::Evidence(asked) => asked.flags.into(),
+            Self::Completions { .. } | Self::Man { .. } => Arguments::default(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A trace, as `check --save-trace` writes it, or a recorded one of properties/traces.
+    pub file: PathBuf,
+
+    /// How to draw it; `dot` is the state graph around it.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text, conflicts_with = "json")]
+    pub format: TraceFormat,
+
+    /// First make it as short as it gets, with the fewest context switches of that length.
+    #[arg(long)]
+    pub minimise: bool,
+
+    /// Say which single reordering would have avoided it.
+    #[arg(long)]
+    pub why: bool,
+
+    /// Save the (minimised) trace.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Keep it, made minimal, as a regression that `cargo test` replays.
+    #[arg(long)]
+    pub add: bool,
+
+    /// With --add: what it shows, in a sentence.
+    #[arg(long, value_name = "TEXT", requires = "add")]
+    pub shows: Option<String>,
+
+    /// With --add: where the regressions are.
+    #[arg(long, value_name = "DIR", default_value = "properties/traces")]
+    pub traces: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+/// How a trace is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// Columns, one for each CPU, at most 80 wide.
+    Text,
+    /// A Mermaid sequence diagram.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// Steps with the shared state after each.
+    Json,
+    /// The state graph around the trace, for Graphviz.
+    Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Plot times, too. They differ from run to run; without them the file is the same each time.
+    #[arg(long)]
+    pub times: bool,
+
+    /// Proofs for any number of callers to show beside the counts.
+    #[arg(long, value_name = "DIR", default_value = "properties/certificates")]
+    pub certificates: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Search,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Step {
+    /// A scenario file (TOML or JSON), a saved trace, `race`, or a cell of the matrix
+    /// ('fs-ext4 ok v19 none none').
+    #[arg(default_value = "race")]
+    pub scenario: String,
+
+    /// Callers of a built-in scenario.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    #[command(flatten)]
+    pub flags: Limits,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// As for `step`.
+    #[arg(default_value = "race")]
+    pub scenario: String,
+
+    /// Callers of a built-in scenario.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Port on 127.0.0.1; 0: any free one.
+    #[arg(long, default_value_t = 8049)]
+    pub port: u16,
+
+    #[command(flatten)]
+    pub flags: Limits,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// The directory to write to, made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Search,
+}

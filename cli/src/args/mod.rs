@@ -1,0 +1,470 @@
+//! What can be typed: declarations only.
+
+pub(crate) mod evidence;
+pub(crate) mod flags;
+pub(crate) mod scale;
+pub(crate) mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand};
+use kmodcheck_model::presets::{KERNELS, KMODS};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::grand::GrandCell;
+use kmodcheck_sim::scenario_file::Expected;
+
+use evidence::EvidenceCommand;
+pub(crate) use flags::Arguments;
+use flags::{Accepting, All, Json, Reproducing};
+use scale::{EngineArguments, ScaleCommand};
+use values::{SERIES, environments, expectation, property};
+
+/// Model checker for the Linux module loading race.
+///
+/// Without a command: explores the built-in scenarios under every reading of the proposed check,
+/// prints the matrix, the race, and the theorem with the traces behind its assumptions.
+///
+/// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
+/// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
+/// budget or interrupted, and nothing that was decided differs.
+#[derive(Debug, Parser)]
+#[command(version = crate::sources::version(), args_conflicts_with_subcommands = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Of the main job; each command has its own.
+    #[command(flatten)]
+    pub flags: All,
+}
+
+impl CommandLine {
+    /// The flags of whichever command it is.
+    pub(crate) fn arguments(&self) -> Arguments {
+        let Some(command) = &self.command else { return self.flags.into() };
+        match command {
+            Command::Check(asked) => asked.flags.into(),
+            Command::Matrix(asked) => asked.flags.into(),
+            Command::Prove(asked) => asked.matrix.flags.into(),
+            Command::Progress(asked) => asked.flags.into(),
+            Command::Fixes(asked) => asked.flags.into(),
+            Command::KmodSh(asked) => asked.flags.into(),
+            Command::Accept(asked) => asked.flags.into(),
+            Command::Reproduce(asked) => asked.flags.into(),
+            Command::Features(flags) => (*flags).into(),
+            Command::Verify(asked) => asked.flags.into(),
+            Command::Aliases(asked) => asked.flags.into(),
+            Command::Replay(asked) => asked.flags.into(),
+            Command::Evidence(asked) => asked.arguments(),
+            Command::Scale(asked) => asked.arguments(),
+            Command::New(_) | Command::Steer(_) => Arguments::default(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a scenario file, or a real module resolved through the module indexes as modprobe would.
+    Check(Box<Check>),
+    /// Write a commented scenario file to begin with.
+    New(New),
+    /// List every switch: its commit, meaning and values, and which releases have them.
+    Features(Json),
+    /// Explore every kernel preset, kmod preset and environment, on every property.
+    Matrix(Matrix),
+    /// Prove or refute every safety property for any number of callers.
+    Prove(Prove),
+    /// Check certificates, as `prove --certificates` writes them, without the prover.
+    Verify(Verify),
+    /// Look for runs in which a call never returns, while actors start over for ever.
+    Progress(Progress),
+    /// Find the smallest changes of switches that make a property hold.
+    Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
+    /// Count how many aliases of real module indexes each alias map of the patch covers.
+    Aliases(Aliases),
+    /// Take every step of a saved trace again and look whether the violation is there.
+    Replay(Replay),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    Accept(Accept),
+    /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
+    Steer(Steer),
+    /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
+    Reproduce(Reproduce),
+    #[command(flatten)]
+    Evidence(EvidenceCommand),
+    #[command(flatten)]
+    Scale(ScaleCommand),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("system").required(true).multiple(false))]
+pub(crate) struct Check {
+    /// A scenario file (docs/scenarios.md; `kmodcheck new` writes one).
+    #[arg(group = "system", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
+    /// --module in place of a scenario file.
+    #[arg(long, group = "system", value_name = "DIR", requires = "Requested")]
+    pub modules: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub name: Requested,
+
+    /// Kernel: the file's, or v4.9, unless given.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// kmod release: the file's, or v19, unless given.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
+    /// several times.
+    #[arg(long, value_name = "SWITCH[=VALUE]")]
+    pub with: Vec<String>,
+
+    /// Give a switch its oldest value. May be given several times.
+    #[arg(long, value_name = "SWITCH")]
+    pub without: Vec<String>,
+
+    /// How many requests may run at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub limit: Option<u8>,
+
+    #[command(flatten)]
+    pub engine: EngineArguments,
+
+    /// Callers, all asking for the same name; 2 unless given.
+    #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: Option<u8>,
+
+    /// The same as --with alias-map=MAP.
+    #[arg(long, hide = true, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
+    pub alias_map: Option<String>,
+
+    /// Every init may fail, at every attempt.
+    #[arg(long, requires = "modules", conflicts_with = "file")]
+    pub init_may_fail: bool,
+
+    /// Waits with a time limit may end by it.
+    #[arg(long)]
+    pub timeouts: bool,
+
+    /// Count states one by one instead of up to exchanging callers.
+    #[arg(long)]
+    pub no_symmetry: bool,
+
+    /// Follow every transition, also one whose end is found otherwise. Takes longer and says the same.
+    #[arg(long)]
+    pub follow_all: bool,
+
+    /// Show a shortest run to this result of an actor's call, or to this branch of a property's
+    /// premise: 1=NULL, 'get_fs_type(ext4)=NULL', 'get-fs-type-finds-it:NULL, GOING'. An actor is its
+    /// number, from 1, or its call.
+    #[arg(long, value_name = "ACTOR=RESULT|PROPERTY:BRANCH", conflicts_with = "property")]
+    pub witness: Option<String>,
+
+    /// Save the run that --witness shows, or else the shortest trace of this property's violation (the
+    /// first violated one unless told).
+    #[arg(long, value_name = "FILE")]
+    pub save_trace: Option<PathBuf>,
+
+    /// Which property --save-trace and the printed trace are about.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<Property>,
+
+    /// What is expected, as PROPERTY=holds (its premise met), PROPERTY=vacuous or PROPERTY=violated;
+    /// may be given several times, and counts for more than the file. A property without an
+    /// expectation is expected not to be violated.
+    #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
+    pub expect: Vec<(Property, Expected)>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false, requires = "modules")]
+pub(crate) struct Requested {
+    /// Callers call get_fs_type(FS), which requests fs-FS.
+    #[arg(long, value_name = "FS", conflicts_with = "file")]
+    pub fs: Option<String>,
+
+    /// Callers call request_module(NAME).
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub module: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Where to write it; to standard output unless given. A file that is there is left alone.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// Only this property.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<Property>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+impl Matrix {
+    /// Whether the cell is asked for.
+    pub(crate) fn wants(&self, cell: &GrandCell) -> bool {
+        self.kernel.as_ref().is_none_or(|k| k == cell.kernel)
+            && self.kmod.as_ref().is_none_or(|k| k == cell.kmod)
+            && self.env.as_ref().is_none_or(|e| e == cell.environment.name())
+            && self.naming.as_ref().is_none_or(|n| n == cell.naming.name())
+    }
+
+    /// The properties asked for.
+    pub(crate) fn properties(&self) -> Vec<Property> {
+        match self.property {
+            Some(property) => vec![property],
+            // Nobody listens for uevents in these environments.
+            None => Property::ALL
+                .into_iter()
+                .filter(|p| *p != Property::UdevFindsItInitialised)
+                .collect(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
+    pub scenario: Option<String>,
+
+    #[command(flatten)]
+    pub matrix: Matrix,
+
+    /// Look for violations that the invariant does not exclude with up to so many callers.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Write a certificate of what holds in each system into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Certificates.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Progress {
+    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
+    /// of the main matrix.
+    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases", "threads"])]
+    pub scenario: Option<String>,
+
+    /// Instead of the grand matrix: the cases that are known to be hard.
+    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming", "threads"])]
+    pub hard_cases: bool,
+
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environments())]
+    pub env: Option<String>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fixes {
+    /// The kernel to start from.
+    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// The kmod release to start from.
+    #[arg(long, default_value = "v19", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// The kmod release that cannot be updated: only the kernel may change.
+    #[arg(long, value_parser = KMODS, conflicts_with = "kmod")]
+    pub pin: Option<String>,
+
+    /// What the environment allows.
+    #[arg(long, default_value = "ok", value_parser = environments())]
+    pub env: String,
+
+    /// Only this way to ask; the property has to hold in every way unless told.
+    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
+    pub naming: Option<String>,
+
+    /// The property that has to hold.
+    #[arg(long, value_name = "NAME", value_parser = property, default_value = Property::NoFalseSuccess.name())]
+    pub property: Property,
+
+    /// Most changes in a set.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
+    pub max_size: usize,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = KERNELS)]
+    pub kernel: Option<String>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = KMODS)]
+    pub kmod: Option<String>,
+
+    /// Only this case.
+    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
+    pub case: Option<String>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aliases {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// The log.
+    pub file: PathBuf,
+
+    /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
+    #[arg(long, value_name = "FORMAT", value_parser = ["ftrace", "events"])]
+    pub format: String,
+
+    /// Kernel that was recorded (ftrace).
+    #[arg(long, default_value = "6.1-debian", value_parser = KERNELS)]
+    pub kernel: String,
+
+    /// kmod release that was recorded (ftrace).
+    #[arg(long, default_value = "v30", value_parser = KMODS)]
+    pub kmod: String,
+
+    /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
+    /// through is inferred from the log (ftrace).
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+
+    /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
+    /// may be given several times (ftrace).
+    #[arg(long, value_name = "MODULE")]
+    pub blacklist: Vec<String>,
+
+    /// Do not look at an event, such as 'mod_tree_insert', and take what it tells of for hidden: where
+    /// its probe was wrong for that kernel. An event that the log has nowhere is hidden anyway. May be
+    /// given several times (ftrace).
+    #[arg(long, value_name = "NAME")]
+    pub without_probe: Vec<String>,
+
+    /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
+    /// a built-in scenario, such as 'race'.
+    #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]
+    pub scenario: Option<String>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+
+    #[command(flatten)]
+    pub flags: Accepting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// A trace, as `check --save-trace` writes it.
+    pub file: PathBuf,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// A trace, as `check --save-trace` writes it.
+    pub trace: PathBuf,
+
+    /// The kernel that is booted: Debian 12's of this series.
+    #[arg(long, default_value = "6.1", value_parser = SERIES.map(|series| series.name))]
+    pub series: String,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+
+    /// Keep the log, what became of each hold, the guest's console and its module indexes here.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What records.
+    #[arg(long, value_name = "FILE", default_value = "tools/real-kernel/record")]
+    pub recorder: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Reproducing,
+}

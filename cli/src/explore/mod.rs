@@ -1,0 +1,7 @@
+//! The commands that explore or sample one system.
+
+pub(crate) mod check;
+mod engine;
+pub(crate) mod merge;
+pub(crate) mod sample;
+mod sample_file;

@@ -1,0 +1,35 @@
+//! `kmodcheck replay FILE`.
+
+use kmodcheck_properties::witness::Shown;
+
+use crate::args::{Arguments, Replay};
+use crate::input::trace::{Loaded, load};
+use crate::output::{self, Ended, Failure, results};
+
+pub(crate) fn run(arguments: &Arguments, replay: &Replay) -> Result<Ended, Failure> {
+    let Loaded { shown, model, trace } = match load(&replay.file)? {
+        Ok(loaded) => loaded,
+        Err(differs) => {
+            crate::output::note!("kmodcheck: {differs}");
+            return Ok(Ended::Differs);
+        }
+    };
+    let steps = trace.len();
+    match shown {
+        Shown::Violation(property) if arguments.json => {
+            output::print_json(&output::trace_json(property, model.scenario(), &trace));
+        }
+        Shown::Violation(property) => {
+            output::print(&output::trace_text(property, model.scenario(), &trace));
+            output::print(&format!("replayed: {steps} steps, the violation is there"));
+        }
+        Shown::Witness(witness) if arguments.json => {
+            output::print_json(&results::file(&model, witness, &trace));
+        }
+        Shown::Witness(witness) => {
+            output::print(&results::text(&model, witness, &trace));
+            output::print(&format!("replayed: {steps} steps, it comes to that"));
+        }
+    }
+    Ok(Ended::AsExpected)
+}
