@@ -8,8 +8,8 @@ pub(crate) mod values;
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand};
-use kmodcheck_model::presets::{KERNELS, KMODS};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_sim::scenario_file::Expected;
@@ -18,7 +18,9 @@ use evidence::EvidenceCommand;
 pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing};
 use scale::{EngineArguments, ScaleCommand};
-use values::{SERIES, environments, expectation, property};
+use values::{
+    Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property, series,
+};
 
 /// Model checker for the Linux module loading race.
 ///
@@ -115,12 +117,12 @@ pub(crate) struct Check {
     pub name: Requested,
 
     /// Kernel: the file's, or v4.9, unless given.
-    #[arg(long, value_parser = KERNELS)]
-    pub kernel: Option<String>,
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
 
     /// kmod release: the file's, or v19, unless given.
-    #[arg(long, value_parser = KMODS)]
-    pub kmod: Option<String>,
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
 
     /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
     /// several times.
@@ -208,20 +210,20 @@ pub(crate) struct New {
 #[derive(Debug, Args)]
 pub(crate) struct Matrix {
     /// Only this kernel.
-    #[arg(long, value_parser = KERNELS)]
-    pub kernel: Option<String>,
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
 
     /// Only this kmod release.
-    #[arg(long, value_parser = KMODS)]
-    pub kmod: Option<String>,
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
 
     /// Only this environment.
-    #[arg(long, value_parser = environments())]
-    pub env: Option<String>,
+    #[arg(long, value_parser = environment())]
+    pub env: Option<Environment>,
 
     /// Only this way to ask.
-    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
-    pub naming: Option<String>,
+    #[arg(long, value_parser = naming())]
+    pub naming: Option<Naming>,
 
     /// Only this property.
     #[arg(long, value_name = "NAME", value_parser = property)]
@@ -234,10 +236,10 @@ pub(crate) struct Matrix {
 impl Matrix {
     /// Whether the cell is asked for.
     pub(crate) fn wants(&self, cell: &GrandCell) -> bool {
-        self.kernel.as_ref().is_none_or(|k| k == cell.kernel)
-            && self.kmod.as_ref().is_none_or(|k| k == cell.kmod)
-            && self.env.as_ref().is_none_or(|e| e == cell.environment.name())
-            && self.naming.as_ref().is_none_or(|n| n == cell.naming.name())
+        self.kernel.is_none_or(|kernel| kernel.name == cell.kernel)
+            && self.kmod.is_none_or(|kmod| kmod.name == cell.kmod)
+            && self.env.is_none_or(|environment| environment == cell.environment)
+            && self.naming.is_none_or(|naming| naming == cell.naming)
     }
 
     /// The properties asked for.
@@ -294,20 +296,20 @@ pub(crate) struct Progress {
     pub hard_cases: bool,
 
     /// Only this kernel.
-    #[arg(long, value_parser = KERNELS)]
-    pub kernel: Option<String>,
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
 
     /// Only this kmod release.
-    #[arg(long, value_parser = KMODS)]
-    pub kmod: Option<String>,
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
 
     /// Only this environment.
-    #[arg(long, value_parser = environments())]
-    pub env: Option<String>,
+    #[arg(long, value_parser = environment())]
+    pub env: Option<Environment>,
 
     /// Only this way to ask.
-    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
-    pub naming: Option<String>,
+    #[arg(long, value_parser = naming())]
+    pub naming: Option<Naming>,
 
     #[command(flatten)]
     pub flags: All,
@@ -316,24 +318,24 @@ pub(crate) struct Progress {
 #[derive(Debug, Args)]
 pub(crate) struct Fixes {
     /// The kernel to start from.
-    #[arg(long, default_value = "v4.9", value_parser = KERNELS)]
-    pub kernel: String,
+    #[arg(long, default_value = "v4.9", value_parser = kernel())]
+    pub kernel: Kernel,
 
     /// The kmod release to start from.
-    #[arg(long, default_value = "v19", value_parser = KMODS)]
-    pub kmod: String,
+    #[arg(long, default_value = "v19", value_parser = kmod())]
+    pub kmod: Kmod,
 
     /// The kmod release that cannot be updated: only the kernel may change.
-    #[arg(long, value_parser = KMODS, conflicts_with = "kmod")]
-    pub pin: Option<String>,
+    #[arg(long, value_parser = kmod(), conflicts_with = "kmod")]
+    pub pin: Option<Kmod>,
 
     /// What the environment allows.
-    #[arg(long, default_value = "ok", value_parser = environments())]
-    pub env: String,
+    #[arg(long, default_value = "ok", value_parser = environment())]
+    pub env: Environment,
 
     /// Only this way to ask; the property has to hold in every way unless told.
-    #[arg(long, value_parser = ["plain", "fs-module", "fs-other"])]
-    pub naming: Option<String>,
+    #[arg(long, value_parser = naming())]
+    pub naming: Option<Naming>,
 
     /// The property that has to hold.
     #[arg(long, value_name = "NAME", value_parser = property, default_value = Property::NoFalseSuccess.name())]
@@ -350,16 +352,16 @@ pub(crate) struct Fixes {
 #[derive(Debug, Args)]
 pub(crate) struct KmodSh {
     /// Only this kernel.
-    #[arg(long, value_parser = KERNELS)]
-    pub kernel: Option<String>,
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
 
     /// Only this kmod release.
-    #[arg(long, value_parser = KMODS)]
-    pub kmod: Option<String>,
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
 
     /// Only this case.
-    #[arg(long, value_parser = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"])]
-    pub case: Option<String>,
+    #[arg(long, value_parser = case())]
+    pub case: Option<&'static str>,
 
     /// How many requests may run at a time; lower it to exhaust what the limit does.
     #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
@@ -394,16 +396,16 @@ pub(crate) struct Accept {
     pub file: PathBuf,
 
     /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
-    #[arg(long, value_name = "FORMAT", value_parser = ["ftrace", "events"])]
-    pub format: String,
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: LogFormat,
 
     /// Kernel that was recorded (ftrace).
-    #[arg(long, default_value = "6.1-debian", value_parser = KERNELS)]
-    pub kernel: String,
+    #[arg(long, default_value = "6.1-debian", value_parser = kernel())]
+    pub kernel: Kernel,
 
     /// kmod release that was recorded (ftrace).
-    #[arg(long, default_value = "v30", value_parser = KMODS)]
-    pub kmod: String,
+    #[arg(long, default_value = "v30", value_parser = kmod())]
+    pub kmod: Kmod,
 
     /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
     /// through is inferred from the log (ftrace).
@@ -434,6 +436,15 @@ pub(crate) struct Accept {
     pub flags: Accepting,
 }
 
+/// What a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text of tracefs.
+    Ftrace,
+    /// Events in the words of a trace.
+    Events,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Steer {
     /// A trace, as `check --save-trace` writes it.
@@ -450,8 +461,8 @@ pub(crate) struct Reproduce {
     pub trace: PathBuf,
 
     /// The kernel that is booted: Debian 12's of this series.
-    #[arg(long, default_value = "6.1", value_parser = SERIES.map(|series| series.name))]
-    pub series: String,
+    #[arg(long, default_value = "6.1", value_parser = series())]
+    pub series: Series,
 
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{ACTORS, EXECUTIONS, Part, SEED};
 
 use super::flags::{Arguments, Json, Walking};
-use super::values::property;
+use super::values::{Kernel, Kmod, kernel, kmod, property};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScaleCommand {
@@ -104,12 +103,12 @@ pub(crate) struct Sample {
     pub actors: u8,
 
     /// With --generated: only this kernel.
-    #[arg(long, conflicts_with = "scenario", value_parser = KERNELS)]
-    pub kernel: Option<String>,
+    #[arg(long, conflicts_with = "scenario", value_parser = kernel())]
+    pub kernel: Option<Kernel>,
 
     /// With --generated: only this kmod release.
-    #[arg(long, conflicts_with = "scenario", value_parser = KMODS)]
-    pub kmod: Option<String>,
+    #[arg(long, conflicts_with = "scenario", value_parser = kmod())]
+    pub kmod: Option<Kmod>,
 
     /// Walks of the whole campaign.
     #[arg(long, value_name = "N", default_value_t = EXECUTIONS, value_parser = clap::value_parser!(u64).range(1..))]

@@ -1,10 +1,15 @@
 //! The values that arguments take.
 
-use kmodcheck_model::builtin::Environment;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::features::{KernelFeatures, KmodFeatures};
+use kmodcheck_model::presets;
 use kmodcheck_properties::Property;
+use kmodcheck_properties::kmod_sh::CASES;
 use kmodcheck_sim::scenario_file::Expected;
 
 /// A kernel that can be booted.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Series {
     pub name: &'static str,
     /// Its version, as Debian 12's packages have it.
@@ -20,8 +25,65 @@ pub(crate) const SERIES: [Series; 2] = [
     Series { name: "6.12", version: "6.12.117+deb12-amd64", preset: "v6.5" },
 ];
 
-pub(crate) fn environments() -> clap::builder::PossibleValuesParser {
-    Environment::ALL.map(|e| e.name()).into()
+/// A release, by its name among the presets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Preset<F> {
+    pub name: &'static str,
+    pub features: F,
+}
+
+pub(crate) type Kernel = Preset<KernelFeatures>;
+pub(crate) type Kmod = Preset<KmodFeatures>;
+
+/// One of some values, each by its name.
+fn one_of<T: Clone + Send + Sync + 'static>(
+    values: impl IntoIterator<Item = (&'static str, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let values: Vec<(&'static str, T)> = values.into_iter().collect();
+    let names: Vec<&'static str> = values.iter().map(|(name, _)| *name).collect();
+    PossibleValuesParser::new(names).try_map(move |name| {
+        let value = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        value.ok_or_else(|| format!("found '{name}', expected one of these values"))
+    })
+}
+
+/// Every kernel, oldest first.
+pub(crate) fn kernels() -> Vec<Kernel> {
+    let preset = |name| Some(Preset { name, features: presets::kernel(name)? });
+    presets::KERNELS.into_iter().filter_map(preset).collect()
+}
+
+/// Every kmod release, oldest first.
+pub(crate) fn kmods() -> Vec<Kmod> {
+    let preset = |name| Some(Preset { name, features: presets::kmod(name)? });
+    presets::KMODS.into_iter().filter_map(preset).collect()
+}
+
+pub(crate) fn kernel() -> impl TypedValueParser<Value = Kernel> {
+    one_of(kernels().into_iter().map(|kernel| (kernel.name, kernel)))
+}
+
+pub(crate) fn kmod() -> impl TypedValueParser<Value = Kmod> {
+    one_of(kmods().into_iter().map(|kmod| (kmod.name, kmod)))
+}
+
+pub(crate) fn environment() -> impl TypedValueParser<Value = Environment> {
+    one_of(Environment::ALL.map(|environment| (environment.name(), environment)))
+}
+
+pub(crate) fn naming() -> impl TypedValueParser<Value = Naming> {
+    one_of(Naming::ALL.map(|naming| (naming.name(), naming)))
+}
+
+/// A case of kmod.sh, by its number, which two may share.
+pub(crate) fn case() -> impl TypedValueParser<Value = &'static str> {
+    let mut numbers: Vec<&'static str> = CASES.iter().map(|case| case.number).collect();
+    numbers.dedup();
+    one_of(numbers.into_iter().map(|number| (number, number)))
+}
+
+pub(crate) fn series() -> impl TypedValueParser<Value = Series> {
+    one_of(SERIES.map(|series| (series.name, series)))
 }
 
 pub(crate) fn property(text: &str) -> Result<Property, String> {

@@ -204,8 +204,12 @@ impl Subject {
     /// What the command line says counts for more than the file.
     fn overridden(mut self, arguments: &Check) -> Result<Self, Failure> {
         let choice = &mut self.choice;
-        choice.kernel.clone_from(arguments.kernel.as_ref().unwrap_or(&choice.kernel.clone()));
-        choice.kmod.clone_from(arguments.kmod.as_ref().unwrap_or(&choice.kmod.clone()));
+        if let Some(kernel) = arguments.kernel {
+            choice.kernel = kernel.name.to_owned();
+        }
+        if let Some(kmod) = arguments.kmod {
+            choice.kmod = kmod.name.to_owned();
+        }
         let map = arguments.alias_map.iter().map(|map| Change::With(format!("alias-map={map}")));
         choice.changes.extend(map);
         choice.changes.extend(arguments.with.iter().cloned().map(Change::With));

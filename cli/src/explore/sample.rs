@@ -56,11 +56,8 @@ impl Asked {
     fn new(asked: &Sample) -> Result<Self, Failure> {
         if asked.generated {
             let mut space = Space::of(usize::from(asked.actors));
-            let only = |presets: &mut Vec<&str>, name: &Option<String>| {
-                presets.retain(|preset| name.as_ref().is_none_or(|name| name == preset));
-            };
-            only(&mut space.kernels, &asked.kernel);
-            only(&mut space.kmods, &asked.kmod);
+            space.kernels.retain(|kernel| asked.kernel.is_none_or(|only| only.name == *kernel));
+            space.kmods.retain(|kmod| asked.kmod.is_none_or(|only| only.name == *kmod));
             return Ok(Self::Generated(space));
         }
         let text = asked.scenario.as_deref().expect("required unless generated");

@@ -2,7 +2,6 @@
 
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::presets;
 use kmodcheck_properties::fixes::{Answer, Fared, Question, fixes};
 use serde::Serialize;
 
@@ -11,19 +10,9 @@ use crate::input::session;
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure> {
-    let kmod_name = asked.pin.as_deref().unwrap_or(&asked.kmod);
-    let base = Features {
-        kernel: presets::kernel(&asked.kernel).expect("the argument is one of KERNELS"),
-        kmod: presets::kmod(kmod_name).expect("the argument is one of KMODS"),
-    };
-    let environment = Environment::ALL
-        .into_iter()
-        .find(|e| e.name() == asked.env)
-        .expect("the argument is one of the environments");
-    let namings = Naming::ALL
-        .into_iter()
-        .filter(|n| asked.naming.as_ref().is_none_or(|name| name == n.name()))
-        .collect();
+    let (kmod, environment) = (asked.pin.unwrap_or(asked.kmod), asked.env);
+    let base = Features { kernel: asked.kernel.features, kmod: kmod.features };
+    let namings = asked.naming.map_or(Naming::ALL.to_vec(), |naming| vec![naming]);
     let question = Question {
         base,
         kmod_may_change: asked.pin.is_none(),
@@ -50,9 +39,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure
         return Ok(Ended::OutOfBudget);
     };
     if arguments.json {
-        output::print_json(&json(asked, kmod_name, &answer));
+        output::print_json(&json(asked, kmod.name, &answer));
     } else {
-        print(asked, kmod_name, environment, &answer);
+        print(asked, kmod.name, environment, &answer);
     }
     Ok(Ended::of(false, answer.cut > 0))
 }
@@ -74,12 +63,12 @@ fn print(asked: &Fixes, kmod: &str, environment: Environment, answer: &Answer) {
     output::print(&format!("{}: {}", property.name(), property.statement()));
     output::print(&format!(
         "from kernel {} with kmod {kmod}{}, environment {} ({}), {} callers{}",
-        asked.kernel,
+        asked.kernel.name,
         if asked.pin.is_some() { " (which stays)" } else { "" },
         environment.name(),
         environment.assumes(),
         environment.callers(),
-        asked.naming.as_ref().map_or(", every way to ask".to_owned(), |n| format!(", {n}")),
+        asked.naming.map_or(", every way to ask".to_owned(), |n| format!(", {}", n.name())),
     ));
     output::print(&format!("as it is: {}\n", fared(&answer.base)));
     output::print(&format!(
@@ -190,10 +179,10 @@ fn json(asked: &Fixes, kmod: &str, answer: &Answer) -> FixesJson {
     FixesJson {
         format: "kmodcheck-fixes",
         version: 2,
-        kernel: asked.kernel.clone(),
+        kernel: asked.kernel.name.to_owned(),
         kmod: kmod.to_owned(),
         kmod_may_change: asked.pin.is_none(),
-        environment: asked.env.clone(),
+        environment: asked.env.name().to_owned(),
         property: asked.property.name(),
         max_size: asked.max_size,
         base: fared(&answer.base),

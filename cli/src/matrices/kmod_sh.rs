@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use comfy_table::{ContentArrangement, Table, presets as styles};
 use kmodcheck_explore::{Options, on_threads};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
 use serde::Serialize;
 
+use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::args::{Arguments, KmodSh};
 use crate::input::session;
 use crate::output::{self, Ended, Failure, bars};
@@ -25,30 +25,25 @@ struct Job {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failure> {
-    let kernels: Vec<&str> =
-        KERNELS.into_iter().filter(|k| asked.kernel.as_ref().is_none_or(|a| a == k)).collect();
-    let kmods: Vec<&str> =
-        KMODS.into_iter().filter(|k| asked.kmod.as_ref().is_none_or(|a| a == k)).collect();
+    let kernels = asked.kernel.map_or_else(kernels, |kernel| vec![kernel]);
+    let kmods = asked.kmod.map_or_else(kmods, |kmod| vec![kmod]);
     let cases: Vec<usize> = (0..CASES.len())
-        .filter(|c| asked.case.as_ref().is_none_or(|a| a == CASES[*c].number))
+        .filter(|case| asked.case.is_none_or(|number| number == CASES[*case].number))
         .collect();
     // Presets that are one system are run once.
     let mut jobs: Vec<Job> = Vec::new();
     let mut known: HashMap<(usize, Scenario), usize> = HashMap::new();
     let mut cells: HashMap<(&str, &str, usize), usize> = HashMap::new();
-    for &kernel in &kernels {
-        for &kmod in &kmods {
-            let features = Features {
-                kernel: presets::kernel(kernel).expect("one of KERNELS"),
-                kmod: presets::kmod(kmod).expect("one of KMODS"),
-            };
+    for kernel in &kernels {
+        for kmod in &kmods {
+            let features = Features { kernel: kernel.features, kmod: kmod.features };
             for &case in &cases {
                 let key = (case, kmod_sh::key(&CASES[case], features, asked.limit));
                 let job = *known.entry(key).or_insert_with(|| {
                     jobs.push(Job { case, features });
                     jobs.len() - 1
                 });
-                cells.insert((kernel, kmod, case), job);
+                cells.insert((kernel.name, kmod.name, case), job);
             }
         }
     }
@@ -114,8 +109,8 @@ fn short(case: &Case, outcome: &Outcome) -> String {
 
 fn print<'o>(
     asked: &KmodSh,
-    kernels: &[&'static str],
-    kmods: &[&'static str],
+    kernels: &[Kernel],
+    kmods: &[Kmod],
     cases: &[usize],
     effort: Effort,
     cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
@@ -152,16 +147,16 @@ fn print<'o>(
         let mut of_kernel: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
         for kmod in kmods {
             let entries: Vec<String> =
-                cases.iter().map(|c| short(&CASES[*c], cell(kernel, kmod, *c))).collect();
+                cases.iter().map(|c| short(&CASES[*c], cell(kernel.name, kmod.name, *c))).collect();
             match of_kernel.iter_mut().find(|(_, e)| *e == entries) {
-                Some((kmods, _)) => kmods.push(kmod),
-                None => of_kernel.push((vec![kmod], entries)),
+                Some((kmods, _)) => kmods.push(kmod.name),
+                None => of_kernel.push((vec![kmod.name], entries)),
             }
         }
         for (kmods, entries) in of_kernel {
             match rows.iter_mut().find(|(_, m, e)| *m == kmods && *e == entries) {
-                Some((kernels, ..)) => kernels.push(kernel),
-                None => rows.push((vec![kernel], kmods, entries)),
+                Some((kernels, ..)) => kernels.push(kernel.name),
+                None => rows.push((vec![kernel.name], kmods, entries)),
             }
         }
     }
@@ -173,15 +168,12 @@ fn print<'o>(
     output::print(&format!("\n{table}"));
     if let ([kernel], [kmod]) = (kernels, kmods) {
         for &case in cases {
-            let outcome = cell(kernel, kmod, case);
+            let outcome = cell(kernel.name, kmod.name, case);
             if let Outcome::Fails { trace, threads, .. } | Outcome::Stuck { trace, threads } =
                 outcome
             {
                 let scenario = CASES[case].scenario(
-                    Features {
-                        kernel: presets::kernel(kernel).expect("one of KERNELS"),
-                        kmod: presets::kmod(kmod).expect("one of KMODS"),
-                    },
+                    Features { kernel: kernel.features, kmod: kmod.features },
                     *threads,
                     asked.limit,
                 );
@@ -230,22 +222,22 @@ struct ResultJson {
 
 fn json<'o>(
     asked: &KmodSh,
-    kernels: &[&'static str],
-    kmods: &[&'static str],
+    kernels: &[Kernel],
+    kmods: &[Kmod],
     cases: &[usize],
     cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
 ) -> KmodShJson {
     let mut results = Vec::new();
     for &case in cases {
-        for &kernel in kernels {
-            for &kmod in kmods {
+        for kernel in kernels {
+            for kmod in kmods {
                 let spec = &CASES[case];
                 let mut result = ResultJson {
                     case: spec.number,
                     call: half(spec),
                     threads: spec.threads,
-                    kernel,
-                    kmod,
+                    kernel: kernel.name,
+                    kmod: kmod.name,
                     outcome: "passes",
                     exhaustive_to: None,
                     failing_threads: None,
@@ -253,7 +245,7 @@ fn json<'o>(
                     shortest: None,
                     may_fail: spec.may_fail,
                 };
-                match cell(kernel, kmod, case) {
+                match cell(kernel.name, kmod.name, case) {
                     Outcome::Passes { exhaustive_to, .. } => {
                         result.exhaustive_to = Some(*exhaustive_to);
                     }

@@ -78,11 +78,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         return Ok(show(arguments, &found, 1, None));
     }
     let wanted = |cell: &GrandCell| {
-        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|w| w == name);
-        is(&asked.kernel, cell.kernel)
-            && is(&asked.kmod, cell.kmod)
-            && is(&asked.env, cell.environment.name())
-            && is(&asked.naming, cell.naming.name())
+        asked.kernel.is_none_or(|kernel| kernel.name == cell.kernel)
+            && asked.kmod.is_none_or(|kmod| kmod.name == cell.kmod)
+            && asked.env.is_none_or(|environment| environment == cell.environment)
+            && asked.naming.is_none_or(|naming| naming == cell.naming)
     };
     let systems: Vec<System> = System::of(&GrandCell::all())
         .into_iter()

@@ -2,7 +2,7 @@
 
 use kmodcheck_explore::product::Step;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::{Event, Model, presets};
+use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
@@ -10,7 +10,7 @@ use kmodcheck_sim::trace::events::EventLog;
 use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown};
 use serde::Serialize;
 
-use crate::args::{Accept, Arguments};
+use crate::args::{Accept, Arguments, LogFormat};
 use crate::input::files;
 use crate::input::scenario::scenario;
 use crate::output::{self, Ended, Failure};
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, accept: &Accept) -> Result<Ended, Failu
     let name = accept.file.display().to_string();
     let text = files::read(&accept.file)?;
     let limit = arguments.states_limit.unwrap_or(STATES);
-    if accept.format == "events" {
+    if accept.format == LogFormat::Events {
         let ftrace_only = [
             ("--modules", accept.modules.is_some()),
             ("--blacklist", !accept.blacklist.is_empty()),
@@ -97,10 +97,7 @@ fn ftrace(
     arguments: &Arguments,
     accept: &Accept,
 ) -> Result<Ended, Failure> {
-    let features = Features {
-        kernel: presets::kernel(&accept.kernel).expect("the argument is one of KERNELS"),
-        kmod: presets::kmod(&accept.kmod).expect("the argument is one of KMODS"),
-    };
+    let features = Features { kernel: accept.kernel.features, kmod: accept.kmod.features };
     let index = accept.modules.as_deref().map(files::read_index).transpose()?;
     let about = About {
         index: index.as_ref(),

@@ -18,7 +18,6 @@ use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording};
 use kmodcheck_sim::trace::steer::{Hold, Plan};
 use serde::Serialize;
 
-use crate::args::values::SERIES;
 use crate::args::{Arguments, Reproduce};
 use crate::input::files;
 use crate::output::{self, Ended, Failure};
@@ -79,8 +78,7 @@ struct Told {
 
 pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Failure> {
     let name = asked.trace.display().to_string();
-    let series = SERIES.iter().find(|series| series.name == asked.series);
-    let series = series.expect("the argument is one of them");
+    let series = asked.series;
     let mut property = None;
     let wanted = |model: &Model, shown| {
         property = Some(judged(model, shown).map_err(|error| format!("{name}: {error}"))?);
