@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::flags::{Arguments, Json, Limits, Search};
+use super::subject::Subject;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvidenceCommand {
@@ -12,9 +13,9 @@ pub(crate) enum EvidenceCommand {
     Trace(Trace),
     /// Write everything that the main job finds as one HTML file.
     Report(Report),
-    /// Choose the steps of a run by hand.
+    /// Choose the steps of a run by hand, of `race` unless told.
     Step(Step),
-    /// Choose the steps of a run by hand, in a browser on this machine.
+    /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
     Serve(Serve),
     /// Write findings, theorems and traces as Markdown for a design review.
     Evidence(Evidence),
@@ -47,8 +48,8 @@ impl EvidenceCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
-    /// A trace, as `check --save-trace` writes it, or a recorded one of properties/traces.
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// How to draw it; `dot` is the state graph around it.
     #[arg(long, value_enum, default_value_t = TraceFormat::Text, conflicts_with = "json")]
@@ -99,6 +100,10 @@ pub(crate) enum TraceFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
+    /// Refused: the page is of the main matrix.
+    #[arg(hide = true)]
+    pub subject: Option<String>,
+
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -117,14 +122,8 @@ pub(crate) struct Report {
 
 #[derive(Debug, Args)]
 pub(crate) struct Step {
-    /// A scenario file (TOML or JSON), a saved trace, `race`, or a cell of the matrix
-    /// ('fs-ext4 ok v19 none none').
-    #[arg(default_value = "race")]
-    pub scenario: String,
-
-    /// Callers of a built-in scenario.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub callers: u8,
+    #[command(flatten)]
+    pub subject: Subject,
 
     #[command(flatten)]
     pub flags: Limits,
@@ -132,13 +131,8 @@ pub(crate) struct Step {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// As for `step`.
-    #[arg(default_value = "race")]
-    pub scenario: String,
-
-    /// Callers of a built-in scenario.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub callers: u8,
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// Port on 127.0.0.1; 0: any free one.
     #[arg(long, default_value_t = 8049)]
@@ -150,6 +144,10 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Evidence {
+    /// Refused: the page is of the main matrix.
+    #[arg(hide = true)]
+    pub subject: Option<String>,
+
     /// The directory to write to, made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -3,6 +3,7 @@
 pub(crate) mod evidence;
 pub(crate) mod flags;
 pub(crate) mod scale;
+pub(crate) mod subject;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use evidence::EvidenceCommand;
 pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing};
 use scale::{EngineArguments, ScaleCommand};
+use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
     Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property, series,
 };
@@ -67,7 +69,8 @@ impl CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a scenario file, or a real module resolved through the module indexes as modprobe would.
+    /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
+    /// would.
     Check(Box<Check>),
     /// Write a commented scenario file to begin with.
     New(New),
@@ -81,7 +84,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Look for runs in which a call never returns, while actors start over for ever.
     Progress(Progress),
-    /// Find the smallest changes of switches that make a property hold.
+    /// Find the smallest changes of switches that make a property hold: of a SUBJECT, or else of the
+    /// built-in system with --env (ok unless given), asked in every way unless --naming is given.
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
     KmodSh(KmodSh),
@@ -89,7 +93,10 @@ pub(crate) enum Command {
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
-    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found. Of a log of
+    /// tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
+    /// and --modules has the indexes of the recorded kernel: without them, what modprobe goes through is
+    /// inferred from the log. Of events, they belong to --scenario, or stand in its place.
     Accept(Accept),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
@@ -102,59 +109,12 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("system").required(true).multiple(false))]
 pub(crate) struct Check {
-    /// A scenario file (docs/scenarios.md; `kmodcheck new` writes one).
-    #[arg(group = "system", value_name = "FILE")]
-    pub file: Option<PathBuf>,
-
-    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
-    /// --module in place of a scenario file.
-    #[arg(long, group = "system", value_name = "DIR", requires = "Requested")]
-    pub modules: Option<PathBuf>,
-
     #[command(flatten)]
-    pub name: Requested,
-
-    /// Kernel: the file's, or v4.9, unless given.
-    #[arg(long, value_parser = kernel())]
-    pub kernel: Option<Kernel>,
-
-    /// kmod release: the file's, or v19, unless given.
-    #[arg(long, value_parser = kmod())]
-    pub kmod: Option<Kmod>,
-
-    /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
-    /// several times.
-    #[arg(long, value_name = "SWITCH[=VALUE]")]
-    pub with: Vec<String>,
-
-    /// Give a switch its oldest value. May be given several times.
-    #[arg(long, value_name = "SWITCH")]
-    pub without: Vec<String>,
-
-    /// How many requests may run at a time.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub limit: Option<u8>,
+    pub subject: Subject,
 
     #[command(flatten)]
     pub engine: EngineArguments,
-
-    /// Callers, all asking for the same name; 2 unless given.
-    #[arg(long, value_name = "N", requires = "modules", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub callers: Option<u8>,
-
-    /// The same as --with alias-map=MAP.
-    #[arg(long, hide = true, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
-    pub alias_map: Option<String>,
-
-    /// Every init may fail, at every attempt.
-    #[arg(long, requires = "modules", conflicts_with = "file")]
-    pub init_may_fail: bool,
-
-    /// Waits with a time limit may end by it.
-    #[arg(long)]
-    pub timeouts: bool,
 
     /// Count states one by one instead of up to exchanging callers.
     #[arg(long)]
@@ -187,18 +147,6 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     pub flags: All,
-}
-
-#[derive(Debug, Args)]
-#[group(multiple = false, requires = "modules")]
-pub(crate) struct Requested {
-    /// Callers call get_fs_type(FS), which requests fs-FS.
-    #[arg(long, value_name = "FS", conflicts_with = "file")]
-    pub fs: Option<String>,
-
-    /// Callers call request_module(NAME).
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
-    pub module: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -257,10 +205,16 @@ impl Matrix {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prove {
-    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
-    /// of the main matrix.
-    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming"])]
-    pub scenario: Option<String>,
+    /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
+    /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
+    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming"])]
+    pub subject: Option<String>,
+
+    #[command(flatten)]
+    pub indexes: Indexes,
+
+    #[command(flatten)]
+    pub changes: Changes,
 
     #[command(flatten)]
     pub matrix: Matrix,
@@ -286,13 +240,22 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Progress {
-    /// Instead of the grand matrix: a scenario file (TOML or JSON), a saved trace's, `race`, or a cell
-    /// of the main matrix.
-    #[arg(conflicts_with_all = ["kernel", "kmod", "env", "naming", "hard_cases", "threads"])]
-    pub scenario: Option<String>,
+    /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
+    /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
+    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming", "hard_cases", "threads"])]
+    pub subject: Option<String>,
+
+    #[command(flatten)]
+    pub indexes: Indexes,
+
+    #[command(flatten)]
+    pub changes: Changes,
+
+    #[command(flatten)]
+    pub callers: Callers,
 
     /// Instead of the grand matrix: the cases that are known to be hard.
-    #[arg(long, conflicts_with_all = ["kernel", "kmod", "env", "naming", "threads"])]
+    #[arg(long, conflicts_with_all = ["modules", "kernel", "kmod", "env", "naming", "threads"])]
     pub hard_cases: bool,
 
     /// Only this kernel.
@@ -317,25 +280,12 @@ pub(crate) struct Progress {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fixes {
-    /// The kernel to start from.
-    #[arg(long, default_value = "v4.9", value_parser = kernel())]
-    pub kernel: Kernel,
-
-    /// The kmod release to start from.
-    #[arg(long, default_value = "v19", value_parser = kmod())]
-    pub kmod: Kmod,
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// The kmod release that cannot be updated: only the kernel may change.
     #[arg(long, value_parser = kmod(), conflicts_with = "kmod")]
     pub pin: Option<Kmod>,
-
-    /// What the environment allows.
-    #[arg(long, default_value = "ok", value_parser = environment())]
-    pub env: Environment,
-
-    /// Only this way to ask; the property has to hold in every way unless told.
-    #[arg(long, value_parser = naming())]
-    pub naming: Option<Naming>,
 
     /// The property that has to hold.
     #[arg(long, value_name = "NAME", value_parser = property, default_value = Property::NoFalseSuccess.name())]
@@ -383,8 +333,8 @@ pub(crate) struct Aliases {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A trace, as `check --save-trace` writes it.
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub subject: Subject,
 
     #[command(flatten)]
     pub flags: Json,
@@ -399,18 +349,11 @@ pub(crate) struct Accept {
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: LogFormat,
 
-    /// Kernel that was recorded (ftrace).
-    #[arg(long, default_value = "6.1-debian", value_parser = kernel())]
-    pub kernel: Kernel,
+    #[command(flatten)]
+    pub system: System,
 
-    /// kmod release that was recorded (ftrace).
-    #[arg(long, default_value = "v30", value_parser = kmod())]
-    pub kmod: Kmod,
-
-    /// Directory with the module indexes of the recorded kernel; without it, what modprobe goes
-    /// through is inferred from the log (ftrace).
-    #[arg(long, value_name = "DIR")]
-    pub modules: Option<PathBuf>,
+    #[command(flatten)]
+    pub callers: Callers,
 
     /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
     /// may be given several times (ftrace).
@@ -425,8 +368,8 @@ pub(crate) struct Accept {
 
     /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
     /// a built-in scenario, such as 'race'.
-    #[arg(long, value_name = "SCENARIO", required_if_eq("format", "events"))]
-    pub scenario: Option<String>,
+    #[arg(long = "scenario", value_name = "SUBJECT")]
+    pub subject: Option<String>,
 
     /// Show every line of the log that was compared, with the hidden steps in their places.
     #[arg(long)]
@@ -447,8 +390,8 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Steer {
-    /// A trace, as `check --save-trace` writes it.
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// Longest hold, in milliseconds.
     #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
@@ -457,8 +400,8 @@ pub(crate) struct Steer {
 
 #[derive(Debug, Args)]
 pub(crate) struct Reproduce {
-    /// A trace, as `check --save-trace` writes it.
-    pub trace: PathBuf,
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// The kernel that is booted: Debian 12's of this series.
     #[arg(long, default_value = "6.1", value_parser = series())]

@@ -7,12 +7,13 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{ACTORS, EXECUTIONS, Part, SEED};
 
 use super::flags::{Arguments, Json, Walking};
-use super::values::{Kernel, Kmod, kernel, kmod, property};
+use super::subject::Subject;
+use super::values::property;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScaleCommand {
     /// Take random walks: finds violations, and never says that a property holds.
-    Sample(Sample),
+    Sample(Box<Sample>),
     /// Join the parts of a campaign of random walks.
     Merge(Merge),
 }
@@ -85,30 +86,19 @@ pub(crate) enum Schedule {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sample {
-    /// A scenario file, a saved trace, 'race', or a cell of the matrix.
-    #[arg(required_unless_present = "generated", conflicts_with = "generated")]
-    pub scenario: Option<String>,
+    #[command(flatten)]
+    pub subject: Subject,
 
-    /// Callers of a built-in scenario.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
-    pub callers: u8,
-
-    /// Draw a scenario for each walk: module graphs, outcomes, actors, presets. With --only and
-    /// --property: shrink it to the smallest that still violates.
-    #[arg(long, conflicts_with = "callers")]
+    /// Draw a scenario for each walk: module graphs, outcomes, actors, presets (--kernel and --kmod: only
+    /// this one). With --only and --property: shrink it to the smallest that still violates.
+    #[arg(long, conflicts_with_all = [
+        "subject", "modules", "env", "naming", "with", "without", "alias_map", "limit", "timeouts", "callers",
+    ])]
     pub generated: bool,
 
     /// With --generated: most actors.
-    #[arg(long, value_name = "N", default_value_t = ACTORS, conflicts_with = "scenario", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = ACTORS, conflicts_with_all = ["subject", "modules", "env", "naming"], value_parser = clap::value_parser!(u8).range(1..=8))]
     pub actors: u8,
-
-    /// With --generated: only this kernel.
-    #[arg(long, conflicts_with = "scenario", value_parser = kernel())]
-    pub kernel: Option<Kernel>,
-
-    /// With --generated: only this kmod release.
-    #[arg(long, conflicts_with = "scenario", value_parser = kmod())]
-    pub kmod: Option<Kmod>,
 
     /// Walks of the whole campaign.
     #[arg(long, value_name = "N", default_value_t = EXECUTIONS, value_parser = clap::value_parser!(u64).range(1..))]

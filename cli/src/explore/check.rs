@@ -1,36 +1,30 @@
-//! `kmodcheck check`: a scenario file, or a name resolved through module indexes.
+//! `kmodcheck check`: one system, all properties.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_explore::{End, Limits, Options};
+use kmodcheck_model::History;
 use kmodcheck_model::presets::SWITCHES;
-use kmodcheck_model::scenario::{Init, Resolution, Scenario};
-use kmodcheck_model::userspace::closure::{Setting, scenario};
-use kmodcheck_model::{History, Model};
+use kmodcheck_model::scenario::{Resolution, Scenario};
 use kmodcheck_properties::check::{Answer, Trace};
 use kmodcheck_properties::stuck::in_words;
 use kmodcheck_properties::{Property, Report, Verdict};
-use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
+use kmodcheck_sim::scenario_file::Expected;
 use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
 use crate::explore::engine;
+use crate::input::subject::Subject;
 use crate::input::{files, session};
 use crate::output::{self, word};
 use crate::output::{Ended, Failure, assumed, bars, results};
 
 /// What is checked, and against what.
-struct Subject {
-    /// The file or directory.
-    from: String,
-    scenario: Scenario,
-    choice: Choice,
-    /// What a reader should know of how names were resolved.
-    notes: Vec<String>,
+struct Checked {
+    subject: Subject,
     judged: Vec<Property>,
     expected: BTreeMap<Property, Expected>,
 }
@@ -68,13 +62,9 @@ struct ExpectedJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let subject = match (&check_args.file, &check_args.modules) {
-        (Some(file), _) => from_file(check_args, file)?,
-        (None, Some(modules)) => from_indexes(check_args, modules)?,
-        (None, None) => return Err("expected a scenario file or --modules DIR".into()),
-    };
-    let mut model = Model::new(subject.scenario.clone(), None)?;
-    if subject.judged.contains(&Property::NoFalseFailure) {
+    let checked = Checked::new(check_args)?;
+    let mut model = checked.subject.small_model()?;
+    if checked.judged.contains(&Property::NoFalseFailure) {
         model = model.remembering(History::Both)?;
     }
     let limits = session::limits(arguments);
@@ -97,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         return Ok(Ended::AsExpected);
     };
     spinner.finish_and_clear();
-    let shown = shown(check_args, &subject, &report);
+    let shown = shown(check_args, &checked, &report);
     let search = Options { progress: None, ..search };
     let witness = match &check_args.witness {
         Some(text) => results::witness(&model, &report, text, &search)?,
@@ -125,9 +115,9 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     };
     if arguments.json {
         let witness = witness.map(|(file, ..)| file);
-        output::print_json(&json(&subject, &report, shown, witness));
+        output::print_json(&json(&checked, &report, shown, witness));
     } else {
-        print(&subject, &report, &limits);
+        print(&checked, &report, &limits);
         if let Some((_, witness, trace)) = witness {
             output::print(&format!("\n{}", results::text(&model, witness, &trace)));
         } else if let (Some((property, trace)), None) = (shown, &check_args.witness) {
@@ -136,62 +126,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     }
     // The verdict was found, whether or not its trace could be saved.
     saved?;
-    Ok(subject.ended(&report))
-}
-
-fn from_file(arguments: &Check, path: &Path) -> Result<Subject, Failure> {
-    let from = path.display().to_string();
-    let names = Property::ALL.map(Property::name);
-    let text = files::read(path)?;
-    // Where this ends in a file, stderr takes the colours out.
-    let loaded = scenario_file::load(&from, &text, &names)
-        .map_err(|error| format!("\n{}", error.styled()))?;
-    let known = |name: &String| Property::from_name(name).expect("load() was told the names");
-    let mut subject = Subject {
-        from,
-        scenario: loaded.scenario,
-        choice: loaded.choice,
-        notes: loaded.notes,
-        judged: loaded
-            .properties
-            .map_or_else(unless_told, |names| names.iter().map(known).collect()),
-        expected: loaded.expect.iter().map(|(name, e)| (known(name), *e)).collect(),
-    };
-    subject.judged.sort_unstable();
-    subject.judged.dedup();
-    subject.overridden(arguments)
-}
-
-fn from_indexes(arguments: &Check, modules: &Path) -> Result<Subject, Failure> {
-    let from = modules.display().to_string();
-    let choice = Choice {
-        kernel: scenario_file::DEFAULT_KERNEL.to_owned(),
-        kmod: scenario_file::DEFAULT_KMOD.to_owned(),
-        changes: Vec::new(),
-    };
-    let (get_fs_type, request) = match (&arguments.name.fs, &arguments.name.module) {
-        (Some(fs), _) => (true, format!("fs-{fs}")),
-        (None, module) => (false, module.clone().unwrap_or_default()),
-    };
-    let setting = Setting {
-        get_fs_type,
-        request,
-        callers: arguments.callers.unwrap_or(2),
-        init: if arguments.init_may_fail { Init::MayFail } else { Init::Succeeds },
-        timeouts: arguments.timeouts,
-        features: choice.features()?,
-    };
-    let index = files::read_index(modules)?;
-    let scenario = scenario(&index, &setting).map_err(|error| format!("{from}: {error}"))?;
-    let subject = Subject {
-        from,
-        scenario,
-        choice,
-        notes: Vec::new(),
-        judged: unless_told(),
-        expected: BTreeMap::new(),
-    };
-    subject.overridden(arguments)
+    Ok(checked.ended(&report))
 }
 
 /// What is judged unless the file or the command line says more: not what makes more states for all
@@ -200,32 +135,21 @@ fn unless_told() -> Vec<Property> {
     Property::ALL.into_iter().filter(|p| *p != Property::NoFalseFailure).collect()
 }
 
-impl Subject {
+impl Checked {
     /// What the command line says counts for more than the file.
-    fn overridden(mut self, arguments: &Check) -> Result<Self, Failure> {
-        let choice = &mut self.choice;
-        if let Some(kernel) = arguments.kernel {
-            choice.kernel = kernel.name.to_owned();
-        }
-        if let Some(kmod) = arguments.kmod {
-            choice.kmod = kmod.name.to_owned();
-        }
-        let map = arguments.alias_map.iter().map(|map| Change::With(format!("alias-map={map}")));
-        choice.changes.extend(map);
-        choice.changes.extend(arguments.with.iter().cloned().map(Change::With));
-        choice.changes.extend(arguments.without.iter().cloned().map(Change::Without));
-        self.scenario.features = choice.features()?;
-        self.scenario.timeouts |= arguments.timeouts;
-        self.scenario.limit = arguments.limit.or(self.scenario.limit);
-        self.expected.extend(arguments.expect.iter().copied());
+    fn new(arguments: &Check) -> Result<Self, Failure> {
+        let subject = Subject::load(&(&arguments.subject).into())?;
+        let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
+        let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
+        expected.extend(arguments.expect.iter().copied());
         // Those that the file itself lists are judged already, unless they have to be asked for.
         let failures = Property::NoFalseFailure;
-        let asked = arguments.property == Some(failures) || self.expected.contains_key(&failures);
-        self.judged.extend(arguments.expect.iter().map(|(property, _)| *property));
-        self.judged.extend(asked.then_some(failures));
-        self.judged.sort_unstable();
-        self.judged.dedup();
-        Ok(self)
+        let asked = arguments.property == Some(failures) || expected.contains_key(&failures);
+        judged.extend(arguments.expect.iter().map(|(property, _)| *property));
+        judged.extend(asked.then_some(failures));
+        judged.sort_unstable();
+        judged.dedup();
+        Ok(Self { subject, judged, expected })
     }
 
     /// Whether a property fared as expected; `None`: undecided.
@@ -244,10 +168,10 @@ impl Subject {
 }
 
 /// The trace to show and save: of the property that was asked for, or the first judged one.
-fn shown(arguments: &Check, subject: &Subject, report: &Report) -> Option<(Property, Trace)> {
+fn shown(arguments: &Check, checked: &Checked, report: &Report) -> Option<(Property, Trace)> {
     let wanted = |a: &&Answer| match arguments.property {
         Some(property) => a.property == property,
-        None => subject.judged.contains(&a.property),
+        None => checked.judged.contains(&a.property),
     };
     report.answers.iter().filter(wanted).find_map(|a| match &a.verdict {
         Verdict::Violated(trace) => Some((a.property, trace.clone())),
@@ -256,17 +180,18 @@ fn shown(arguments: &Check, subject: &Subject, report: &Report) -> Option<(Prope
 }
 
 fn json<'a>(
-    subject: &'a Subject,
+    checked: &'a Checked,
     report: &Report,
     shown: Option<(Property, Trace)>,
     witness: Option<WitnessFile>,
 ) -> CheckJson<'a> {
+    let Checked { subject, expected: known, .. } = checked;
     let scenario = &subject.scenario;
     let switches = SWITCHES.iter().map(|s| (s.name, s.get(&scenario.features))).collect();
     let expected = |answer: &Answer| ExpectedJson {
         property: answer.property.name(),
-        expected: subject.expected.get(&answer.property).map(|e| e.name()),
-        as_expected: subject.as_expected(answer),
+        expected: known.get(&answer.property).map(|e| e.name()),
+        as_expected: checked.as_expected(answer),
     };
     CheckJson {
         format: "kmodcheck-check",
@@ -279,25 +204,22 @@ fn json<'a>(
         not_modelled: &assumed::NOT_MODELLED,
         notes: &subject.notes,
         report: output::report_json(report, scenario.callers(), |_| None),
-        expected: subject.judged(report).map(expected).collect(),
+        expected: checked.judged(report).map(expected).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
         results: results::json(scenario, report),
         witness,
     }
 }
 
-fn print(subject: &Subject, report: &Report, limits: &Limits) {
+fn print(checked: &Checked, report: &Report, limits: &Limits) {
+    let subject = &checked.subject;
     let scenario = &subject.scenario;
-    if subject.from == scenario.name {
-        output::print(&subject.from);
-    } else {
-        output::print(&format!("{}: {}", subject.from, scenario.name));
-    }
+    output::print(&subject.named());
     print_names(scenario);
     for note in &subject.notes {
         output::print(&format!("note: {note}"));
     }
-    output::print(&format!("{}{}", subject.choice_in_words(), who(scenario, report)));
+    output::print(&format!("{}{}", subject.releases(), who(scenario, report)));
     let assumed = assumed::assumptions(scenario);
     output::print(&format!(
         "assumed: {}; limits: {}",
@@ -314,16 +236,16 @@ fn print(subject: &Subject, report: &Report, limits: &Limits) {
         report.queue,
         report.words
     ));
-    for answer in subject.judged(report) {
-        print_answer(subject, answer);
+    for answer in checked.judged(report) {
+        print_answer(checked, answer);
     }
-    if subject.judged.len() < report.answers.len() {
+    if checked.judged.len() < report.answers.len() {
         let left = report.answers.iter().map(|a| a.property);
-        let left = left.filter(|p| !subject.judged.contains(p)).map(Property::name);
+        let left = left.filter(|p| !checked.judged.contains(p)).map(Property::name);
         output::print(&format!("not judged: {}", left.collect::<Vec<_>>().join(", ")));
     }
     results::print(scenario, report);
-    if subject.judged(report).any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
+    if checked.judged(report).any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
         output::print(
             "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\
              'holds' here was not seen to fail.",
@@ -367,20 +289,7 @@ fn who(scenario: &Scenario, report: &Report) -> String {
     )
 }
 
-impl Subject {
-    fn choice_in_words(&self) -> String {
-        let mut words = format!("kernel {}, kmod {}", self.choice.kernel, self.choice.kmod);
-        for change in &self.choice.changes {
-            words += &match change {
-                Change::With(setting) => format!(", with {setting}"),
-                Change::Without(name) => format!(", without {name}"),
-            };
-        }
-        words
-    }
-}
-
-fn print_answer(subject: &Subject, answer: &Answer) {
+fn print_answer(checked: &Checked, answer: &Answer) {
     let steps = match &answer.verdict {
         Verdict::Violated(trace) => format!(" ({} steps)", trace.len()),
         _ => String::new(),
@@ -392,7 +301,7 @@ fn print_answer(subject: &Subject, answer: &Answer) {
         .zip(&answer.branches)
         .map(|(branch, met)| format!("{branch}: {met}"))
         .collect();
-    let expected = match (subject.expected.get(&answer.property), subject.as_expected(answer)) {
+    let expected = match (checked.expected.get(&answer.property), checked.as_expected(answer)) {
         (expected, Some(false)) => {
             format!("; DIFFERS: expected {}", expected.map_or("not violated", |e| e.name()))
         }

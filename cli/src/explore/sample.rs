@@ -6,7 +6,8 @@ use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::sample::{
-    self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject, one, sample, smallest, steps,
+    self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject as Sampling, one, sample,
+    smallest, steps,
 };
 use kmodcheck_sim::trace::columns;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,9 @@ use sha2::{Digest, Sha256};
 use super::sample_file::{FORMAT, Head, VERSION, lines};
 use crate::args::Arguments;
 use crate::args::scale::{Sample, Schedule as Named};
-use crate::input::{files, scenario as scenario_arg, session};
+use crate::args::subject::Releases;
+use crate::input::subject::Subject;
+use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, assumed, bars};
 use crate::sources;
 
@@ -47,28 +50,28 @@ pub(crate) fn ended(sampled: &Sampled, cut: bool) -> Ended {
 }
 
 /// What walks are taken on, and what names it.
-enum Asked {
+enum On {
     Scenario(Box<Model>),
     Generated(Space),
 }
 
-impl Asked {
+impl On {
     fn new(asked: &Sample) -> Result<Self, Failure> {
         if asked.generated {
             let mut space = Space::of(usize::from(asked.actors));
-            space.kernels.retain(|kernel| asked.kernel.is_none_or(|only| only.name == *kernel));
-            space.kmods.retain(|kmod| asked.kmod.is_none_or(|only| only.name == *kmod));
+            let Releases { kernel, kmod } = asked.subject.system.releases;
+            space.kernels.retain(|name| kernel.is_none_or(|only| only.name == *name));
+            space.kmods.retain(|name| kmod.is_none_or(|only| only.name == *name));
             return Ok(Self::Generated(space));
         }
-        let text = asked.scenario.as_deref().expect("required unless generated");
-        let scenario = scenario_arg::scenario(text, asked.callers)?;
-        Ok(Self::Scenario(Box::new(sample::model(scenario)?)))
+        let subject = Subject::load(&(&asked.subject).into())?;
+        Ok(Self::Scenario(Box::new(sample::model(subject.scenario)?)))
     }
 
-    fn subject(&self) -> Subject<'_> {
+    fn subject(&self) -> Sampling<'_> {
         match self {
-            Self::Scenario(model) => Subject::Model(model),
-            Self::Generated(space) => Subject::Generated(space),
+            Self::Scenario(model) => Sampling::Model(model),
+            Self::Generated(space) => Sampling::Generated(space),
         }
     }
 
@@ -93,7 +96,7 @@ impl Asked {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failure> {
-    let on = Asked::new(asked)?;
+    let on = On::new(asked)?;
     let (choose, schedule) = choose(asked, &on);
     let campaign =
         Campaign { choose, seed: asked.seed, executions: asked.executions, longest: asked.longest };
@@ -142,15 +145,15 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
 }
 
 /// How processes are chosen, in two forms: to do it, and in words.
-fn choose(asked: &Sample, on: &Asked) -> (Choose, String) {
+fn choose(asked: &Sample, on: &On) -> (Choose, String) {
     let depth = asked.depth;
     let random = Choose::By(Schedule::Random);
     match (asked.schedule, on) {
         (Named::Random, _) => (random, "random".to_owned()),
-        (Named::Pct, Asked::Generated(_)) => {
+        (Named::Pct, On::Generated(_)) => {
             (Choose::PctOfEach { depth }, format!("pct, depth {depth} of each scenario's steps"))
         }
-        (Named::Pct, Asked::Scenario(model)) => {
+        (Named::Pct, On::Scenario(model)) => {
             // As long as a random walk: the same for every part.
             let campaign = Campaign {
                 choose: random,
@@ -166,7 +169,7 @@ fn choose(asked: &Sample, on: &Asked) -> (Choose, String) {
 }
 
 /// Draws one walk, or what it is shrunk to.
-fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<Ended, Failure> {
+fn draw(asked: &Sample, on: &On, campaign: &Campaign, number: u64) -> Result<Ended, Failure> {
     if number >= campaign.executions {
         let last = campaign.executions - 1;
         return Err(format!("found --only {number}, expected 0 to {last}").into());
@@ -185,7 +188,7 @@ fn draw(asked: &Sample, on: &Asked, campaign: &Campaign, number: u64) -> Result<
     if kmodcheck_properties::check::confirm(&model, property, &trace).is_err() {
         return Err(format!("walk {number} does not violate {}", property.name()).into());
     }
-    if let Asked::Generated(space) = on {
+    if let On::Generated(space) = on {
         let smaller = smallest(space, campaign.seed, number, property);
         output::print(&match &smaller {
             Some((smaller, _)) => format!("shrunk to: {}", described(smaller)),

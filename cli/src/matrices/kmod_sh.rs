@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use comfy_table::{ContentArrangement, Table, presets as styles};
 use kmodcheck_explore::{Options, on_threads};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::Scenario;
@@ -136,12 +135,9 @@ fn print<'o>(
             case.expected
         ));
     }
-    let mut table = Table::new();
-    table.load_preset(styles::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Disabled);
     let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
     header.extend(cases.iter().map(|c| format!("{} {}", CASES[*c].number, half(&CASES[*c]))));
-    table.set_header(header);
+    let mut table = output::table(header);
     let mut rows: Vec<(Vec<&str>, Vec<&str>, Vec<String>)> = Vec::new();
     for kernel in kernels {
         let mut of_kernel: Vec<(Vec<&str>, Vec<String>)> = Vec::new();

@@ -13,8 +13,8 @@ use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
 
 use crate::args::Arguments;
-use crate::input::scenario::RACE;
 use crate::input::session;
+use crate::input::subject::RACE;
 use crate::output::matrix_tables::HEADLINE;
 use crate::output::{self, Ended, Failure, bars, matrix_tables as tables};
 
@@ -37,23 +37,48 @@ impl Found {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+/// Explores every cell: what was explored, and how many cells to the end.
+fn explore(arguments: &Arguments) -> (Vec<CellReport>, usize) {
     let cells = Cell::all();
     let bar = bars::bar(cells.len());
-    let limits = session::limits(arguments);
-    let interrupt = session::interrupt();
-    let reports = matrix::run(&cells, session::threads(arguments), limits, interrupt, &|_| {
-        bar.inc(1);
-    });
+    let (threads, limits) = (session::threads(arguments), session::limits(arguments));
+    let reports = matrix::run(&cells, threads, limits, session::interrupt(), &|_| bar.inc(1));
     bar.finish_and_clear();
-    let is_cut = |r: &&CellReport| r.reports.iter().any(|(_, r)| r.end != End::Complete);
-    let cut = reports.iter().filter(is_cut).count();
+    let complete = |r: &&CellReport| r.reports.iter().all(|(_, r)| r.end == End::Complete);
+    let complete = reports.iter().filter(complete).count();
+    (reports, complete)
+}
+
+/// Whether what was explored differs from the record, or a claim falls.
+pub(crate) fn differs(reports: &[CellReport]) -> bool {
+    !recorded::differences(reports).is_empty()
+        || theorem::standings(reports).iter().any(|s| s.outcome() == Outcome::Falls)
+}
+
+/// The whole matrix, for commands that are worth nothing with a part of it. How the command ends, if that
+/// was interrupted or cut: how far it came is then said on stderr.
+pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellReport>, Ended> {
+    let (reports, complete) = explore(arguments);
+    let all = Cell::all().len();
+    if complete == all {
+        return Ok(reports);
+    }
+    output::note!(
+        "kmodcheck: no {wanted}: {complete} of {all} cells were explored completely, limits: {}",
+        session::limits_in_words(&session::limits(arguments))
+    );
+    Err(Ended::of(differs(&reports), true))
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+    let (reports, complete) = explore(arguments);
+    let all = Cell::all().len();
     let found = Found {
-        undecided: cells.len() - reports.len() + cut,
+        undecided: all - complete,
         standings: theorem::standings(&reports),
         differences: recorded::differences(&reports),
-        interrupted: interrupt.load(Ordering::Relaxed),
-        limits,
+        interrupted: session::interrupt().load(Ordering::Relaxed),
+        limits: session::limits(arguments),
         reports,
     };
     if arguments.json {
@@ -62,12 +87,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         print(&found);
     }
     if found.undecided > 0 || found.interrupted {
-        crate::output::note!(
-            "kmodcheck: {}: {} of {} cells explored to the end, {cut} cut, {} not begun",
+        let begun = found.reports.len();
+        output::note!(
+            "kmodcheck: {}: {complete} of {all} cells explored to the end, {} cut, {} not begun",
             if found.interrupted { "interrupted" } else { "out of budget" },
-            cells.len() - found.undecided,
-            cells.len(),
-            cells.len() - found.reports.len()
+            begun - complete,
+            all - begun
         );
     }
     Ok(found.ended())
@@ -92,7 +117,11 @@ fn print(found: &Found) {
         }
     }
     for naming in Naming::ALL {
-        output::print(&format!("\n{}\n{}", call(naming), tables::verdicts(reports, naming)));
+        output::print(&format!(
+            "\n{}\n{}",
+            output::call(naming),
+            tables::verdicts(reports, naming)
+        ));
     }
     print_faults(reports);
     if let Some(trace) = theorem::violation(reports, RACE, Property::GetFsTypeFindsIt) {
@@ -115,14 +144,6 @@ fn print(found: &Found) {
     print_differences(found);
 }
 
-fn call(naming: Naming) -> &'static str {
-    match naming {
-        Naming::Plain => "request_module(\"ext4\")",
-        Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
-        Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
-    }
-}
-
 fn print_faults(reports: &[CellReport]) {
     let holding = reports.iter().flat_map(|r| recorded_mutants(&r.cell)).collect::<Vec<_>>();
     let without = holding.iter().filter(|(_, m)| *m == recorded::NO_MUTANT).count();
@@ -143,7 +164,11 @@ fn print_decisions(reports: &[CellReport]) {
          Without a check there is nothing to decide.",
     );
     for naming in Naming::ALL {
-        output::print(&format!("\n{}\n{}", call(naming), tables::decisions(reports, naming)));
+        output::print(&format!(
+            "\n{}\n{}",
+            output::call(naming),
+            tables::decisions(reports, naming)
+        ));
     }
 }
 
@@ -169,7 +194,7 @@ fn print_vacuous(reports: &[CellReport]) {
     ));
     for naming in Naming::ALL {
         let table = tables::vacuous(reports, naming, &omitted);
-        output::print(&format!("\n{}\n{table}", call(naming)));
+        output::print(&format!("\n{}\n{table}", output::call(naming)));
     }
 }
 

@@ -7,4 +7,3 @@ pub(crate) mod matrix;
 pub(crate) mod progress;
 pub(crate) mod prove;
 pub(crate) mod verify;
-pub(crate) mod whole_matrix;

@@ -11,7 +11,8 @@ use kmodcheck_sim::trace::columns;
 use serde::Serialize;
 
 use crate::args::{self, Arguments};
-use crate::input::{scenario as scenario_arg, session};
+use crate::input::session;
+use crate::input::subject::{Asked, Subject};
 use crate::output::{self, Ended, Failure, assumed, bars, presets_table};
 
 /// A scenario and how it fared.
@@ -63,11 +64,23 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         interrupt: Some(session::interrupt()),
         ..Options::default()
     };
-    if asked.hard_cases {
-        return hard_cases(arguments, &search);
-    }
-    if let Some(text) = &asked.scenario {
-        let scenario = scenario_arg::small_model(text, 2)?.scenario().clone();
+    let one = Asked {
+        name: asked.subject.as_deref(),
+        indexes: &asked.indexes,
+        env: None,
+        naming: None,
+        kernel: asked.kernel,
+        kmod: asked.kmod,
+        changes: &asked.changes,
+        callers: asked.callers.callers,
+    };
+    if one.is_none() {
+        one.changes_nothing()?;
+    } else {
+        if arguments.threads.is_some() {
+            return Err("found --threads with one system, expected it with the grand matrix".into());
+        }
+        let scenario = Subject::load(&one)?.small_model()?.scenario().clone();
         let reports = progress::progress_all(std::slice::from_ref(&scenario), 1, &search, &|_| ());
         let mut found = Vec::new();
         for report in reports.into_iter().flatten() {
@@ -76,6 +89,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
             found.push(Found { name, scenario, report, expected: None, as_expected });
         }
         return Ok(show(arguments, &found, 1, None));
+    }
+    if asked.hard_cases {
+        return hard_cases(arguments, &search);
     }
     let wanted = |cell: &GrandCell| {
         asked.kernel.is_none_or(|kernel| kernel.name == cell.kernel)

@@ -10,7 +10,8 @@ use kmodcheck_properties::{Property, Verdict, recorded};
 use serde::Serialize;
 
 use crate::args::{Arguments, Prove};
-use crate::input::{files, scenario as scenario_arg, session};
+use crate::input::subject::{Asked, Subject};
+use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, bars, presets_table};
 
 /// A system and what was found.
@@ -25,16 +26,28 @@ struct Found {
 
 pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure> {
     let wanted = |cell: &GrandCell| asked.matrix.wants(cell);
-    let systems: Vec<(String, Scenario, Vec<GrandCell>)> = match &asked.scenario {
-        Some(text) => {
-            let scenario = scenario_arg::scenario(text, 2)?;
-            vec![(scenario.name.clone(), scenario, Vec::new())]
-        }
-        None => System::of(&GrandCell::all())
+    let subject = Asked {
+        name: asked.subject.as_deref(),
+        indexes: &asked.indexes,
+        // They say which cells.
+        env: None,
+        naming: None,
+        kernel: asked.matrix.kernel,
+        kmod: asked.matrix.kmod,
+        changes: &asked.changes,
+        // Any number.
+        callers: None,
+    };
+    let systems: Vec<(String, Scenario, Vec<GrandCell>)> = if subject.is_none() {
+        subject.changes_nothing()?;
+        System::of(&GrandCell::all())
             .into_iter()
             .filter(|system| system.cells.iter().any(wanted))
             .map(|system| (system.name(), system.scenario, system.cells))
-            .collect(),
+            .collect()
+    } else {
+        let Subject { scenario, .. } = Subject::load(&subject)?;
+        vec![(scenario.name.clone(), scenario, Vec::new())]
     };
     let scenarios: Vec<_> = systems.iter().map(|s| s.1.clone()).collect();
     let effort = Effort {
@@ -113,7 +126,7 @@ fn short(answer: &AnyNumber) -> String {
 }
 
 fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
-    if asked.scenario.is_none() {
+    if asked.subject.is_none() && asked.indexes.modules.is_none() {
         print_tables(asked, found, wanted);
     }
     if let [found] = found {

@@ -1,7 +1,7 @@
 //! The tables of the main job. Rows are the readings of the check under each alias map, columns the
 //! environments; readings that come to the same in every environment share a row.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use kmodcheck_explore::End;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, SanityCheck};
@@ -175,12 +175,9 @@ fn table(
             }
         }
     }
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Disabled);
     let mut header = vec!["kmod".to_owned(), "check".to_owned(), "alias map".to_owned()];
     header.extend(Environment::MAIN.map(|e| e.name().to_owned()));
-    table.set_header(header);
+    let mut table = output::table(header);
     for (kmod, readings, entries) in rows {
         let (checks, maps): (Vec<_>, Vec<_>) =
             readings.into_iter().map(|(check, map)| (check_name(check), map_name(map))).unzip();

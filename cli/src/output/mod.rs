@@ -2,14 +2,18 @@
 
 pub(crate) mod assumed;
 pub(crate) mod bars;
+mod drawing;
 mod ended;
 pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
 pub(crate) mod results;
 mod say;
 pub(crate) mod source_line;
+mod table;
 mod verdicts;
 
+pub(crate) use drawing::drawn;
 pub(crate) use ended::{Ended, Failure};
 pub(crate) use say::{is_lost, note, print, print_json, say};
-pub(crate) use verdicts::{ReportJson, end_word, report_json, trace_json, trace_text, word};
+pub(crate) use table::table;
+pub(crate) use verdicts::{ReportJson, call, end_word, report_json, trace_json, trace_text, word};

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::{ContentArrangement, Table, presets as styles};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::Verdict;
@@ -57,17 +56,9 @@ pub(crate) type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
 
 /// The rows of one way to ask, as a table with the call above it.
 pub(crate) fn table(rows: Vec<Row>, environments: &[Environment], naming: Naming) -> String {
-    let call = match naming {
-        Naming::Plain => "request_module(\"ext4\")",
-        Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
-        Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
-    };
-    let mut table = Table::new();
-    table.load_preset(styles::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Disabled);
     let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
     header.extend(environments.iter().map(|e| e.name().to_owned()));
-    table.set_header(header);
+    let mut table = output::table(header);
     for (presets, entries) in rows {
         let mut kernels: Vec<&str> = presets.iter().map(|p| p.0).collect();
         let kmods: BTreeSet<usize> =
@@ -78,7 +69,7 @@ pub(crate) fn table(rows: Vec<Row>, environments: &[Environment], naming: Naming
         row.extend(entries);
         table.add_row(row);
     }
-    format!("{call}\n{table}")
+    format!("{}\n{table}", output::call(naming))
 }
 
 /// Presets whose entries are the same in every environment, with those entries. Kernels and kmods of

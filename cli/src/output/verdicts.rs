@@ -1,6 +1,7 @@
 //! Verdicts in words and as JSON. The JSON is stable: a change of meaning changes `version`.
 
 use kmodcheck_explore::stuck::Sleep;
+use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::check::{Answer, Decisions, Trace};
 use kmodcheck_properties::stuck::in_words;
@@ -75,6 +76,15 @@ impl From<&Decisions> for DecisionsJson {
             accepted_forming: d.accepted_forming,
             waited_first: d.waited_first,
         }
+    }
+}
+
+/// What the callers of a built-in system call, and what serves the name.
+pub(crate) fn call(naming: Naming) -> &'static str {
+    match naming {
+        Naming::Plain => "request_module(\"ext4\")",
+        Naming::FsAndModule => "get_fs_type(\"ext4\"), alias fs-ext4 = fs- + module",
+        Naming::FsAndOther => "get_fs_type(\"ext3\"), alias fs-ext3 of module ext4",
     }
 }
 

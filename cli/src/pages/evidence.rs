@@ -8,18 +8,24 @@ use kmodcheck_properties::matrix::{CHECKS, Cell, CellReport, Kmod, check_name, m
 use kmodcheck_properties::regressions::{Shape, distinct};
 use kmodcheck_properties::theorem::{Needed, Outcome};
 use kmodcheck_properties::{Property, Verdict, minimal, recorded, theorem};
-use kmodcheck_sim::trace::{columns, mermaid};
 use sha2::{Digest, Sha256};
 
 use crate::args::Arguments;
-use crate::args::evidence::Evidence;
+use crate::args::evidence::{Evidence, TraceFormat};
 use crate::input::{files, session, trace};
-use crate::matrices::whole_matrix;
+use crate::matrices::main_job;
 use crate::output::{self, Ended, Failure};
 use crate::sources;
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
-    let reports = match whole_matrix::explored(arguments, "evidence") {
+    if let Some(subject) = &asked.subject {
+        return Err(format!(
+            "found a subject, '{subject}', expected none: evidence tells of the main matrix; of one system \
+             `check`, `prove` and `trace` tell"
+        )
+        .into());
+    }
+    let reports = match main_job::explored(arguments, "evidence") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
     };
@@ -32,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Fail
         files::write(&directory.join(name), text)?;
     }
     output::print(&format!("{}: {} files", directory.display(), files.len()));
-    Ok(Ended::of(whole_matrix::differs(&reports), false))
+    Ok(Ended::of(main_job::differs(&reports), false))
 }
 
 /// Every file: its name and text.
@@ -55,6 +61,7 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
         let file = output::trace_json(property, model.scenario(), &reduced.trace);
         files.push((format!("traces/{name}.json"), file.to_json()));
         let story = trace::tell(model, property, &reduced.trace);
+        let draw = |format| output::drawn(format, &story, model, &reduced.trace, &[]);
         let mut text = format!(
             "# {}, {} steps\n\n{}\n\nSource: {}.\n\n",
             property.name(),
@@ -71,7 +78,7 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
             model.scenario().name,
             scenario_digest(model.scenario())
         );
-        let _ = writeln!(text, "```\n{}```\n", columns::render_story(&story));
+        let _ = writeln!(text, "```\n{}```\n", draw(TraceFormat::Text));
         let why = minimal::why(model, property, &reduced.trace);
         if why.is_empty() {
             text.push_str("No single reordering of two steps would have avoided it.\n\n");
@@ -83,7 +90,7 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
         for cell in cells {
             let _ = writeln!(text, "- {cell}");
         }
-        let _ = writeln!(text, "\n```mermaid\n{}```", mermaid::render(&story));
+        let _ = writeln!(text, "\n```mermaid\n{}```", draw(TraceFormat::Mermaid));
         files.push((format!("traces/{name}.md"), text));
     }
     files

@@ -1,18 +1,19 @@
 //! `kmodcheck accept LOG --format FORMAT`.
 
 use kmodcheck_explore::product::Step;
-use kmodcheck_model::features::Features;
-use kmodcheck_model::{Event, Model};
+use kmodcheck_model::Event;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
+use kmodcheck_sim::scenario_file::Choice;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
 use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown};
 use serde::Serialize;
 
+use crate::args::subject::System;
 use crate::args::{Accept, Arguments, LogFormat};
 use crate::input::files;
-use crate::input::scenario::scenario;
+use crate::input::subject::{Asked, Subject, switches};
 use crate::output::{self, Ended, Failure};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
@@ -20,9 +21,6 @@ pub(crate) const STATES: u64 = 8_000_000;
 
 /// Of the JSON that is printed. 2: what is taken not to have been recorded.
 const VERSION: u32 = 2;
-
-/// Callers of a scenario that is named, not read.
-const BUILT_IN_CALLERS: u8 = 2;
 
 #[derive(Serialize)]
 struct AcceptJson {
@@ -73,20 +71,38 @@ pub(crate) fn run(arguments: &Arguments, accept: &Accept) -> Result<Ended, Failu
     let name = accept.file.display().to_string();
     let text = files::read(&accept.file)?;
     let limit = arguments.states_limit.unwrap_or(STATES);
-    if accept.format == LogFormat::Events {
-        let ftrace_only = [
-            ("--modules", accept.modules.is_some()),
-            ("--blacklist", !accept.blacklist.is_empty()),
-            ("--without-probe", !accept.without_probe.is_empty()),
-        ];
-        if let Some((flag, _)) = ftrace_only.iter().find(|(_, given)| *given) {
-            return Err(
-                format!("found {flag} with --format events, expected --format ftrace").into()
-            );
+    let System { indexes, cell, changes, .. } = &accept.system;
+    let (given, format, other) = match accept.format {
+        LogFormat::Events => {
+            let ftrace_only = [
+                ("--blacklist", !accept.blacklist.is_empty()),
+                ("--without-probe", !accept.without_probe.is_empty()),
+            ];
+            (ftrace_only.to_vec(), "events", "ftrace")
         }
-        events(&name, &text, limit, arguments, accept)
-    } else {
-        ftrace(&name, &text, limit, arguments, accept)
+        LogFormat::Ftrace => {
+            let events_only = [
+                ("--scenario", accept.subject.is_some()),
+                ("--fs", indexes.fs.is_some()),
+                ("--module", indexes.module.is_some()),
+                ("--init-may-fail", indexes.init_may_fail),
+                ("--env", cell.env.is_some()),
+                ("--naming", cell.naming.is_some()),
+                ("--limit", changes.limit.is_some()),
+                ("--timeouts", changes.timeouts),
+                ("--callers", accept.callers.callers.is_some()),
+            ];
+            (events_only.to_vec(), "ftrace", "events")
+        }
+    };
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(
+            format!("found {flag} with --format {format}, expected --format {other}").into()
+        );
+    }
+    match accept.format {
+        LogFormat::Events => events(&name, &text, limit, arguments, accept),
+        LogFormat::Ftrace => ftrace(&name, &text, limit, arguments, accept),
     }
 }
 
@@ -97,8 +113,14 @@ fn ftrace(
     arguments: &Arguments,
     accept: &Accept,
 ) -> Result<Ended, Failure> {
-    let features = Features { kernel: accept.kernel.features, kmod: accept.kmod.features };
-    let index = accept.modules.as_deref().map(files::read_index).transpose()?;
+    let System { indexes, releases, changes, .. } = &accept.system;
+    let recorded = Choice {
+        kernel: releases.kernel.map_or("6.1-debian", |kernel| kernel.name).to_owned(),
+        kmod: releases.kmod.map_or("v30", |kmod| kmod.name).to_owned(),
+        changes: switches(changes).collect(),
+    };
+    let features = recorded.features()?;
+    let index = indexes.modules.as_deref().map(files::read_index).transpose()?;
     let about = About {
         index: index.as_ref(),
         blacklist: &accept.blacklist,
@@ -176,9 +198,12 @@ fn events(
     arguments: &Arguments,
     accept: &Accept,
 ) -> Result<Ended, Failure> {
-    let whose = accept.scenario.as_ref().expect("required with this format");
-    let scenario = scenario(whose, BUILT_IN_CALLERS)?;
-    let model = Model::new(scenario, None)?;
+    let whose = Asked::of(accept.subject.as_deref(), &accept.system, accept.callers.callers);
+    if whose.is_none() {
+        return Err("found --format events, expected --scenario SUBJECT with it".into());
+    }
+    let subject = Subject::load(&whose)?;
+    let (whose, model) = (&subject.from, subject.model()?);
     let log = EventLog::parse(name, text)?;
     let verdict = match log.decide(&model, limit) {
         None => {

@@ -3,12 +3,13 @@
 use kmodcheck_properties::witness::Shown;
 
 use crate::args::{Arguments, Replay};
-use crate::input::trace::{Loaded, load};
+use crate::input::subject::Subject;
+use crate::input::trace::Taken;
 use crate::output::{self, Ended, Failure, results};
 
 pub(crate) fn run(arguments: &Arguments, replay: &Replay) -> Result<Ended, Failure> {
-    let Loaded { shown, model, trace } = match load(&replay.file)? {
-        Ok(loaded) => loaded,
+    let Taken { shown, model, trace } = match Subject::load_run(&(&replay.subject).into())? {
+        Ok(taken) => taken,
         Err(differs) => {
             crate::output::note!("kmodcheck: {differs}");
             return Ok(Ended::Differs);

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::http::{self, Answer, Request};
 use crate::args::Arguments;
 use crate::args::evidence::Serve;
-use crate::input::{scenario as scenario_arg, session};
+use crate::input::session;
+use crate::input::subject::{self, Subject};
 use crate::output::{self, Ended, Failure};
 
 const PAGE: &str = include_str!("../../templates/serve.html");
@@ -83,7 +84,7 @@ struct WayJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Serve) -> Result<Ended, Failure> {
-    let model = scenario_arg::small_model(&asked.scenario, asked.callers)?;
+    let model = Subject::load(&subject::Asked::from(&asked.subject).or_race())?.small_model()?;
     let model = model.remembering(History::Both)?;
     let taken = |error| format!("127.0.0.1:{}: {error}", asked.port);
     let listener = TcpListener::bind(("127.0.0.1", asked.port)).map_err(taken)?;

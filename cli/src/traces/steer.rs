@@ -1,13 +1,12 @@
 //! `kmodcheck steer TRACE`.
 
-use std::path::Path;
-
 use kmodcheck_model::Model;
 use kmodcheck_properties::witness::Shown;
 use kmodcheck_sim::trace::steer::{self, Plan};
 
 use crate::args::Steer;
-use crate::input::trace::{Loaded, load};
+use crate::input::subject::{Asked, Subject};
+use crate::input::trace::Taken;
 use crate::output::{self, Ended, Failure};
 
 /// The model of a saved trace, and how a real kernel is made to follow it.
@@ -19,13 +18,13 @@ pub(crate) struct Planned {
 /// Makes the plan of a saved trace, if it shows what is wanted; none if the trace no longer fits, which
 /// is said.
 pub(crate) fn planned(
-    path: &Path,
+    asked: &Asked<'_>,
     longest: u32,
     wanted: impl FnOnce(&Model, Shown) -> Result<(), Failure>,
 ) -> Result<Option<Planned>, Failure> {
-    let name = path.display().to_string();
-    let Loaded { shown, model, trace } = match load(path)? {
-        Ok(loaded) => loaded,
+    let name = asked.name.unwrap_or_default();
+    let Taken { shown, model, trace } = match Subject::load_run(asked)? {
+        Ok(taken) => taken,
         Err(differs) => {
             output::note!("kmodcheck: {differs}");
             return Ok(None);
@@ -42,7 +41,7 @@ pub(crate) fn planned(
 }
 
 pub(crate) fn run(asked: &Steer) -> Result<Ended, Failure> {
-    let Some(planned) = planned(&asked.file, asked.longest, |_, _| Ok(()))? else {
+    let Some(planned) = planned(&(&asked.subject).into(), asked.longest, |_, _| Ok(()))? else {
         return Ok(Ended::Differs);
     };
     output::print(planned.plan.to_string().trim_end());

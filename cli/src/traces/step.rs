@@ -11,7 +11,8 @@ use kmodcheck_sim::trace::columns;
 
 use crate::args::Arguments;
 use crate::args::evidence::Step;
-use crate::input::{files, scenario as scenario_arg, session};
+use crate::input::subject::{Asked, Subject};
+use crate::input::{files, session};
 use crate::output::{self, Ended, Failure};
 
 const HELP: &str = "\
@@ -26,7 +27,7 @@ const HELP: &str = "\
   q              leave";
 
 pub(crate) fn run(arguments: &Arguments, asked: &Step) -> Result<Ended, Failure> {
-    let model = scenario_arg::small_model(&asked.scenario, asked.callers)?;
+    let model = Subject::load(&Asked::from(&asked.subject).or_race())?.small_model()?;
     let model = model.remembering(History::Both)?;
     let system = Processes { model: &model };
     let walk = Walk::new(&model, &system).expect("the model is small");

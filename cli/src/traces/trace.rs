@@ -4,24 +4,14 @@ use kmodcheck_model::Model;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::witness::{Shown, Witness};
 use kmodcheck_properties::{minimal, regressions};
-use kmodcheck_sim::trace::{self, Story, columns, dot, mermaid, neighbourhood, svg};
-use serde::Serialize;
+use kmodcheck_sim::trace::{self, Story, columns};
 
 use crate::args::Arguments;
 use crate::args::evidence::{Trace, TraceFormat};
 use crate::input::files;
-use crate::input::trace::{Loaded, load, tell};
-use crate::output::{self, Ended, Failure, results};
-
-#[derive(Serialize)]
-struct StoryJson<'a> {
-    format: &'static str,
-    version: u32,
-    story: &'a Story,
-    context_switches: usize,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    avoided_if: Vec<String>,
-}
+use crate::input::subject::Subject;
+use crate::input::trace::{Taken, tell};
+use crate::output::{self, Ended, Failure, drawn, results};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure> {
     if asked.add && !asked.traces.is_dir() {
@@ -29,8 +19,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         let expected = "expected the directory of recorded traces (--traces DIR)";
         return Err(format!("{directory}: {expected}").into());
     }
-    let Loaded { shown, model, mut trace } = match load(&asked.file)? {
-        Ok(loaded) => loaded,
+    let Taken { shown, model, mut trace } = match Subject::load_run(&(&asked.subject).into())? {
+        Ok(taken) => taken,
         Err(differs) => {
             crate::output::note!("kmodcheck: {differs}");
             return Ok(Ended::Differs);
@@ -96,7 +86,7 @@ fn draw_witness(
         [("--minimise", asked.minimise), ("--why", asked.why), ("--add", asked.add)]
     {
         if given {
-            let file = asked.file.display();
+            let file = asked.subject.subject.as_deref().unwrap_or_default();
             return Err(format!("{file}: found a witness, expected a violation with {flag}").into());
         }
     }
@@ -108,34 +98,6 @@ fn draw_witness(
     let format = if arguments.json { TraceFormat::Json } else { asked.format };
     output::print(drawn(format, &story, model, trace, &[]).trim_end());
     Ok(Ended::AsExpected)
-}
-
-fn drawn(
-    format: TraceFormat,
-    story: &Story,
-    model: &Model,
-    trace: &trace::Trace,
-    why: &[String],
-) -> String {
-    match format {
-        TraceFormat::Text => columns::render_story(story),
-        TraceFormat::Mermaid => mermaid::render(story),
-        TraceFormat::Svg => svg::render(story),
-        TraceFormat::Dot => {
-            let graph = neighbourhood::around(model, trace).expect("a confirmed trace replays");
-            dot::render(story, &graph)
-        }
-        TraceFormat::Json => {
-            let json = StoryJson {
-                format: "kmodcheck-story",
-                version: 1,
-                story,
-                context_switches: story.switches(),
-                avoided_if: why.to_vec(),
-            };
-            serde_json::to_string_pretty(&json).expect("nothing in it that JSON lacks") + "\n"
-        }
-    }
 }
 
 fn add(

@@ -15,7 +15,7 @@ use kmodcheck_properties::matrix::{Cell, CellReport, Kmod, check_name, map_name}
 use kmodcheck_properties::{Property, Verdict, minimal, recorded, theorem};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::graph_svg::{self, Ahead};
-use kmodcheck_sim::trace::{Story, Trace, neighbourhood};
+use kmodcheck_sim::trace::{Story, Trace, columns, neighbourhood};
 use serde::Serialize;
 
 use super::certificates::Certificates;
@@ -284,7 +284,7 @@ fn beside(
 }
 
 /// The race that the page begins with: `get_fs_type()` on v4.9 with kmod v19.
-const RACE: (Cell, Property) = (crate::input::scenario::RACE, Property::GetFsTypeFindsIt);
+const RACE: (Cell, Property) = (crate::input::subject::RACE, Property::GetFsTypeFindsIt);
 
 pub(super) fn collect(
     reports: &[CellReport],
@@ -318,7 +318,7 @@ pub(super) fn collect(
         race: race.or((!told.is_empty()).then_some(0)),
     };
     let (text, graph) = match race {
-        Some(race) => (super::text(&told[race].story), graph(&told[race])),
+        Some(race) => (columns::render_story(&told[race].story), graph(&told[race])),
         None => ("It is not found.".to_owned(), String::new()),
     };
     Data { app, race: text, graph, properties, claims: claims(reports), growth, certificates }

@@ -10,7 +10,7 @@ use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_sim::Processes;
 use serde::Serialize;
 
-use crate::input::scenario::RACE;
+use crate::input::subject::RACE;
 
 /// Most states of one count: keeps the whole under some seconds.
 const MOST: u64 = 400_000;

@@ -7,14 +7,13 @@ mod growth;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_properties::matrix::{self, Kmod, check_name, map_name};
 use kmodcheck_properties::{Property, Verdict};
-use kmodcheck_sim::trace::columns;
 use minijinja::Environment as Templates;
 use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::args::evidence::Report;
 use crate::input::{files, session};
-use crate::matrices::whole_matrix;
+use crate::matrices::main_job;
 use crate::output::{self, Ended, Failure};
 
 /// Largest report: a file that mail and browsers take without complaint.
@@ -68,11 +67,18 @@ struct CellView {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
-    let reports = match whole_matrix::explored(arguments, "report") {
+    if let Some(subject) = &asked.subject {
+        return Err(format!(
+            "found a subject, '{subject}', expected none: report tells of the main matrix; of one system \
+             `check`, `prove` and `trace` tell"
+        )
+        .into());
+    }
+    let reports = match main_job::explored(arguments, "report") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
     };
-    let differs = whole_matrix::differs(&reports);
+    let differs = main_job::differs(&reports);
     let threads = session::threads(arguments);
     let Some(growth) = growth::measure(asked.times, session::interrupt()) else {
         crate::output::note!("kmodcheck: interrupted while counting states by number of callers");
@@ -169,9 +175,4 @@ fn cell_view(index: usize, report: &matrix::CellReport) -> CellView {
         label: format!("{}: {word}, {callers} callers, {detail}", report.cell),
         detail,
     }
-}
-
-/// The race as text, for readers without a script and for print.
-fn text(story: &kmodcheck_sim::trace::Story) -> String {
-    columns::render_story(story)
 }

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::args::{Arguments, Reproduce};
 use crate::input::files;
+use crate::input::subject::Asked;
 use crate::output::{self, Ended, Failure};
 use crate::traces::{accept, steer};
 use record::{Job, Recorded};
@@ -77,14 +78,15 @@ struct Told {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Failure> {
-    let name = asked.trace.display().to_string();
+    let subject = Asked::from(&asked.subject);
+    let name = subject.name.unwrap_or_default().to_owned();
     let series = asked.series;
     let mut property = None;
     let wanted = |model: &Model, shown| {
         property = Some(judged(model, shown).map_err(|error| format!("{name}: {error}"))?);
         Ok(())
     };
-    let Some(planned) = steer::planned(&asked.trace, asked.longest, wanted)? else {
+    let Some(planned) = steer::planned(&subject, asked.longest, wanted)? else {
         return Ok(Ended::Differs);
     };
     let property = property.expect("what is planned was wanted");
