@@ -22,7 +22,7 @@ use args::evidence::EvidenceCommand;
 use args::flags::Arguments;
 use args::scale::ScaleCommand;
 use args::{Command, CommandLine};
-use explore::{check, merge, sample};
+use explore::{check, compare, merge, sample};
 use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
 use output::{Ended, Failure};
 use pages::{evidence, report};
@@ -47,6 +47,7 @@ fn run(arguments: &Arguments, command: Option<&Command>) -> Result<Ended, Failur
     let Some(command) = command else { return main_job::run(arguments) };
     match command {
         Command::Check(asked) => check::run(arguments, asked),
+        Command::Compare(asked) => compare::run(arguments, asked),
         Command::New(asked) => new::run(asked),
         Command::Features(_) => features::run(arguments),
         Command::Fixes(asked) => fixes::run(arguments, asked),

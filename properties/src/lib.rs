@@ -7,6 +7,7 @@
 pub mod by_hand;
 pub mod certified;
 pub mod check;
+pub mod compare;
 pub mod fixes;
 pub mod from_here;
 pub mod generate;

@@ -1,5 +1,6 @@
 //! What can be typed: declarations only.
 
+pub(crate) mod compare;
 pub(crate) mod evidence;
 pub(crate) mod flags;
 pub(crate) mod scale;
@@ -15,6 +16,7 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_sim::scenario_file::Expected;
 
+use compare::Compare;
 use evidence::EvidenceCommand;
 pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing};
@@ -49,6 +51,7 @@ impl CommandLine {
         let Some(command) = &self.command else { return self.flags.into() };
         match command {
             Command::Check(asked) => asked.flags.into(),
+            Command::Compare(asked) => asked.flags.into(),
             Command::Matrix(asked) => asked.flags.into(),
             Command::Prove(asked) => asked.matrix.flags.into(),
             Command::Progress(asked) => asked.flags.into(),
@@ -72,6 +75,8 @@ pub(crate) enum Command {
     /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
     /// would.
     Check(Box<Check>),
+    /// Say what changes between two releases: which verdicts, and what calls can come to.
+    Compare(Box<Compare>),
     /// Write a commented scenario file to begin with.
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them.

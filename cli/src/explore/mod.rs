@@ -1,6 +1,7 @@
 //! The commands that explore or sample one system.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 mod engine;
 pub(crate) mod merge;
 pub(crate) mod sample;

@@ -12,8 +12,9 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 26] = [
+const COMMANDS: [(&str, &str); 27] = [
     ("check", "xxxxx"),
+    ("compare", "xxxxx"),
     ("new", "-----"),
     ("features", "x----"),
     ("matrix", "xxxxx"),

@@ -156,6 +156,7 @@ fn commands(files: &Files) -> Vec<Vec<&str>> {
     for file in [&files.scenario, &files.trace, &files.recorded].map(|path| text(path)) {
         all.extend([
             vec!["check", file],
+            vec!["compare", file, "--kmod", "v19", "--kmod", "v20"],
             vec!["fixes", file, "--max-size", "1"],
             vec!["step", file],
             vec!["serve", file, "--port", "0"],

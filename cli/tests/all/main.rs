@@ -8,6 +8,7 @@ mod builds;
 mod certificates;
 mod check;
 mod common;
+mod compare;
 mod cut;
 mod dependencies;
 mod engine;
