@@ -18,9 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use about::{aliases, completions, features, new};
-use args::evidence::EvidenceCommand;
 use args::flags::Arguments;
-use args::scale::ScaleCommand;
 use args::{Command, CommandLine};
 use explore::{check, compare, merge, sample};
 use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
@@ -61,16 +59,14 @@ fn run(arguments: &Arguments, command: Option<&Command>) -> Result<Ended, Failur
         Command::Accept(asked) => accept::run(arguments, asked),
         Command::Steer(asked) => steer::run(asked),
         Command::Reproduce(asked) => reproduce::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Trace(asked)) => trace::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Report(asked)) => report::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Step(asked)) => step::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Serve(asked)) => serve::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Evidence(asked)) => evidence::run(arguments, asked),
-        Command::Evidence(EvidenceCommand::Completions { shell }) => {
-            completions::completions(*shell)
-        }
-        Command::Evidence(EvidenceCommand::Man { directory }) => completions::man(directory),
-        Command::Scale(ScaleCommand::Sample(asked)) => sample::run(arguments, asked),
-        Command::Scale(ScaleCommand::Merge(asked)) => merge::run(arguments, asked),
+        Command::Trace(asked) => trace::run(arguments, asked),
+        Command::Report(asked) => report::run(arguments, asked),
+        Command::Step(asked) => step::run(arguments, asked),
+        Command::Serve(asked) => serve::run(arguments, asked),
+        Command::Evidence(asked) => evidence::run(arguments, asked),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man { directory } => completions::man(directory),
+        Command::Sample(asked) => sample::run(arguments, asked),
+        Command::Merge(asked) => merge::run(arguments, asked),
     }
 }

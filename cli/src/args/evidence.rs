@@ -2,49 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use super::flags::{Arguments, Json, Limits, Search};
+use super::flags::{Json, Limits, Search};
 use super::subject::Subject;
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum EvidenceCommand {
-    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
-    Trace(Trace),
-    /// Write everything that the main job finds as one HTML file.
-    Report(Report),
-    /// Choose the steps of a run by hand, of `race` unless told.
-    Step(Step),
-    /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
-    Serve(Serve),
-    /// Write findings, theorems and traces as Markdown for a design review.
-    Evidence(Evidence),
-    /// Print the completions of a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-    /// Write the manual pages.
-    Man {
-        /// The directory, made if it is not there.
-        #[arg(value_name = "DIR")]
-        directory: PathBuf,
-    },
-}
-
-impl EvidenceCommand {
-    /// Its flags.
-    pub(crate) fn arguments(&self) -> Arguments {
-        match self {
-            Self::Trace(asked) => asked.flags.into(),
-            Self::Report(asked) => asked.flags.into(),
-            Self::Step(asked) => asked.flags.into(),
-            Self::Serve(asked) => asked.flags.into(),
-            Self::Evidence(asked) => asked.flags.into(),
-            Self::Completions { .. } | Self::Man { .. } => Arguments::default(),
-        }
-    }
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {

@@ -17,10 +17,10 @@ use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_sim::scenario_file::Expected;
 
 use compare::Compare;
-use evidence::EvidenceCommand;
+use evidence::{Evidence, Report, Serve, Step, Trace};
 pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing};
-use scale::{EngineArguments, ScaleCommand};
+use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
     Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property, series,
@@ -63,9 +63,17 @@ impl CommandLine {
             Command::Verify(asked) => asked.flags.into(),
             Command::Aliases(asked) => asked.flags.into(),
             Command::Replay(asked) => asked.flags.into(),
-            Command::Evidence(asked) => asked.arguments(),
-            Command::Scale(asked) => asked.arguments(),
-            Command::New(_) | Command::Steer(_) => Arguments::default(),
+            Command::Trace(asked) => asked.flags.into(),
+            Command::Report(asked) => asked.flags.into(),
+            Command::Step(asked) => asked.flags.into(),
+            Command::Serve(asked) => asked.flags.into(),
+            Command::Evidence(asked) => asked.flags.into(),
+            Command::Sample(asked) => asked.flags.into(),
+            Command::Merge(asked) => asked.flags.into(),
+            Command::New(_)
+            | Command::Steer(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => Arguments::default(),
         }
     }
 }
@@ -107,10 +115,31 @@ pub(crate) enum Command {
     Steer(Steer),
     /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
     Reproduce(Reproduce),
-    #[command(flatten)]
-    Evidence(EvidenceCommand),
-    #[command(flatten)]
-    Scale(ScaleCommand),
+    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
+    Trace(Trace),
+    /// Write everything that the main job finds as one HTML file.
+    Report(Report),
+    /// Choose the steps of a run by hand, of `race` unless told.
+    Step(Step),
+    /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
+    Serve(Serve),
+    /// Write findings, theorems and traces as Markdown for a design review.
+    Evidence(Evidence),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// The directory, made if it is not there.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Take random walks: finds violations, and never says that a property holds.
+    Sample(Box<Sample>),
+    /// Join the parts of a campaign of random walks.
+    Merge(Merge),
 }
 
 #[derive(Debug, Args)]

@@ -2,31 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{ACTORS, EXECUTIONS, Part, SEED};
 
-use super::flags::{Arguments, Json, Walking};
+use super::flags::{Json, Walking};
 use super::subject::Subject;
 use super::values::property;
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScaleCommand {
-    /// Take random walks: finds violations, and never says that a property holds.
-    Sample(Box<Sample>),
-    /// Join the parts of a campaign of random walks.
-    Merge(Merge),
-}
-
-impl ScaleCommand {
-    /// Its flags.
-    pub(crate) fn arguments(&self) -> Arguments {
-        match self {
-            Self::Sample(asked) => asked.flags.into(),
-            Self::Merge(asked) => asked.flags.into(),
-        }
-    }
-}
 
 /// What explores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
