@@ -1,122 +1,72 @@
-//! The `kmodcheck` command: arguments, progress, tables, and how to say what was found.
+//! The `kmodcheck` command: which command is which, and with which status it ends.
 
 // Of this crate alone: tests count in small numbers.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
-mod accept;
-mod aliases;
+mod about;
 mod args;
-mod assumed;
-mod check;
-mod design_review;
-mod engine;
-mod evidence_args;
-mod features;
-mod fixes;
-mod flags;
-mod generated;
-mod grand;
-mod http;
-mod kmod_sh;
-mod liveness;
-mod main_job;
-mod merge;
-mod new;
-mod options;
+mod explore;
+mod input;
+mod matrices;
 mod output;
-mod progress;
-mod prove;
-mod replay;
-mod report;
-mod reproduce;
-mod results;
-mod sample;
-mod sample_file;
-mod scale_args;
-mod scenario_arg;
-mod serve;
-mod source_line;
+mod pages;
 mod sources;
-mod steer;
-mod step;
-mod tables;
-mod trace;
-mod verify;
-mod whole_matrix;
+mod traces;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use about::{aliases, completions, features, new};
+use args::flags::Arguments;
 use args::{Command, CommandLine};
-
-/// How a run ended, as the exit status says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// All as expected.
-    AsExpected,
-    /// A verdict that differs, a violation where none was declared, a trace that does not fit.
-    Differs,
-    /// Out of budget or interrupted.
-    OutOfBudget,
-}
-
-impl Ended {
-    /// The one rule for every command: a difference is said, whatever was cut beside it; what was cut
-    /// is no difference.
-    pub(crate) fn of(differs: bool, cut: bool) -> Self {
-        match (differs, cut) {
-            (true, _) => Self::Differs,
-            (false, true) => Self::OutOfBudget,
-            (false, false) => Self::AsExpected,
-        }
-    }
-}
-
-impl From<Ended> for ExitCode {
-    fn from(ended: Ended) -> Self {
-        Self::from(match ended {
-            Ended::AsExpected => 0,
-            Ended::Differs => 1,
-            Ended::OutOfBudget => 3,
-        })
-    }
-}
-
-/// Bad input or arguments: said on stderr, exit status 2.
-pub(crate) type Failure = Box<dyn std::error::Error>;
+use explore::{check, compare, merge, sample};
+use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
+use output::{Ended, Failure};
+use pages::{evidence, report};
+use traces::{accept, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
-    let arguments = line.arguments();
-    let ended = match &line.command {
-        None => main_job::run(&arguments),
-        Some(Command::Check(check)) => check::run(&arguments, check),
-        Some(Command::New(new)) => new::run(new),
-        Some(Command::Features(_)) => features::run(&arguments),
-        Some(Command::Fixes(asked)) => fixes::run(&arguments, asked),
-        Some(Command::Aliases(asked)) => aliases::run(&arguments, asked),
-        Some(Command::KmodSh(asked)) => kmod_sh::run(&arguments, asked),
-        Some(Command::Matrix(matrix)) => grand::run(&arguments, matrix),
-        Some(Command::Prove(asked)) => prove::run(&arguments, asked),
-        Some(Command::Verify(asked)) => verify::run(&arguments, asked),
-        Some(Command::Progress(asked)) => liveness::run(&arguments, asked),
-        Some(Command::Replay(replay)) => replay::run(&arguments, replay),
-        Some(Command::Accept(accept)) => accept::run(&arguments, accept),
-        Some(Command::Steer(steer)) => steer::run(steer),
-        Some(Command::Reproduce(asked)) => reproduce::run(&arguments, asked),
-        Some(Command::Evidence(asked)) => evidence_args::run(&arguments, asked),
-        Some(Command::Scale(asked)) => scale_args::run(&arguments, asked),
-    };
-    match ended {
+    match run(&line.arguments(), line.command.as_ref()) {
         Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
-            crate::output::note!("kmodcheck: {failure}");
-            if let Some(line) = source_line::shown(&failure.to_string()) {
-                crate::output::note!("{line}");
+            output::note!("kmodcheck: {failure}");
+            if let Some(line) = output::source_line::shown(&failure.to_string()) {
+                output::note!("{line}");
             }
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(arguments: &Arguments, command: Option<&Command>) -> Result<Ended, Failure> {
+    let Some(command) = command else { return main_job::run(arguments) };
+    match command {
+        Command::Check(asked) => check::run(arguments, asked),
+        Command::Compare(asked) => compare::run(arguments, asked),
+        Command::New(asked) => new::run(asked),
+        Command::Features(_) => features::run(arguments),
+        Command::Fixes(asked) => fixes::run(arguments, asked),
+        Command::Aliases(asked) => aliases::run(arguments, asked),
+        Command::KmodSh(asked) => kmod_sh::run(arguments, asked),
+        Command::Matrix(asked) => matrix::run(arguments, asked),
+        Command::Prove(asked) => prove::run(arguments, asked),
+        Command::Verify(asked) => verify::run(arguments, asked),
+        Command::Progress(asked) => progress::run(arguments, asked),
+        Command::Replay(asked) => replay::run(arguments, asked),
+        Command::Accept(asked) => accept::run(arguments, asked),
+        Command::Steer(asked) => steer::run(asked),
+        Command::Reproduce(asked) => reproduce::run(arguments, asked),
+        Command::Trace(asked) => trace::run(arguments, asked),
+        Command::Report(asked) => report::run(arguments, asked),
+        Command::Step(asked) => step::run(arguments, asked),
+        Command::Serve(asked) => serve::run(arguments, asked),
+        Command::Evidence(asked) => evidence::run(arguments, asked),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man { directory } => completions::man(directory),
+        Command::Sample(asked) => sample::run(arguments, asked),
+        Command::Merge(asked) => merge::run(arguments, asked),
     }
 }

@@ -71,9 +71,11 @@ fn logs_with_fewer_probes() {
     run(&without("load_module")).refuses(&["nowhere in the log an event 'load_module'"]);
     run(&without("mod_tree")).refuses(&["found 'mod_tree' as the name of an event"]);
     let events = ["accept", &log, "--format", "events", "--scenario", "race"];
-    for flag in [["--without-probe", "mkdir"], ["--modules", "."], ["--blacklist", "minix"]] {
+    for flag in [["--without-probe", "mkdir"], ["--blacklist", "minix"]] {
         run(&[&events[..], &flag].concat()).refuses(&[flag[0], "--format ftrace"]);
     }
+    run(&[&events[..], &["--modules", "."]].concat())
+        .refuses(&["--modules", "cannot be used with"]);
 }
 
 #[test]

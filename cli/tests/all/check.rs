@@ -233,8 +233,8 @@ fn bad_arguments() {
     for (arguments, parts) in [
         (["--kernel", "v4.8"], ["v4.8", "v4.9"]),
         (["--kmod", "v21"], ["v21", "v20"]),
-        (["--callers", "0"], ["0", "1..=16"]),
-        (["--callers", "17"], ["17", "1..=16"]),
+        (["--callers", "0"], ["0", "1..=255"]),
+        (["--callers", "17"], ["17", "at most 16"]),
         (["--callers", "two"], ["two", "--callers"]),
         (["--alias-map", "some"], ["some", "exact"]),
         (["--expect", "no-false-success"], ["no-false-success", "PROPERTY=holds"]),

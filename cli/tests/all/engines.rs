@@ -55,7 +55,10 @@ fn each_says_what_it_may() {
         assert_eq!(reduced["engine"]["shortest_traces"], false, "{name}");
         for (found, expected) in verdicts(&reduced).into_iter().zip(verdicts(&usual)) {
             let undecided = found.1 == "no violation found";
-            assert!(found == expected || undecided && found.0 == "nobody-sleeps-for-ever", "{found:?}");
+            assert!(
+                found == expected || undecided && found.0 == "nobody-sleeps-for-ever",
+                "{found:?}"
+            );
         }
 
         let (directed_status, directed) = json(&["check", &file, "--engine", "directed"]);
@@ -122,7 +125,8 @@ fn a_hundred_callers() {
     let trace = directory.path().join("trace.json");
     let trace = trace.to_str().unwrap();
     let directed = ["check", file, "--engine", "directed", "--property", "no-false-success"];
-    let found = run(&[&directed[..], &["--save-trace", trace, "--states-limit", "200000"]].concat());
+    let found =
+        run(&[&directed[..], &["--save-trace", trace, "--states-limit", "200000"]].concat());
     assert!(found.out.contains("violated ("), "{}{}", found.out, found.err);
     let again = run(&["replay", trace]);
     assert!(again.out.contains("violates no-false-success"), "{}{}", again.out, again.err);

@@ -191,6 +191,6 @@ fn scenarios_that_cannot_be_modelled() {
 #[test]
 fn a_file_that_cannot_be_read() {
     run(&["replay", "/no/such/trace.json"]).refuses(&["/no/such/trace.json", "No such file"]);
-    run(&["replay"]).refuses(&["FILE"]);
+    run(&["replay"]).refuses(&["SUBJECT"]);
     run(&["replay", env!("CARGO_MANIFEST_DIR")]).refuses(&[env!("CARGO_MANIFEST_DIR")]);
 }

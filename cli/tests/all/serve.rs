@@ -12,15 +12,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A server, ended when the test ends.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::of(&["serve", "race", "--port", "0"])
+    }
+
+    pub(crate) fn of(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kmodcheck"))
-            .args(["serve", "race", "--port", "0"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -42,6 +46,12 @@ impl Server {
         )
         .unwrap();
         answered(stream)
+    }
+
+    /// What can still go wrong from the beginning.
+    pub(crate) fn ahead(&self) -> (u16, String) {
+        let none = r#"{"schedule": []}"#;
+        self.ask("POST /api/ahead", &self.address, "application/json", none)
     }
 
     /// Status and body for a request as it stands, up to its end.

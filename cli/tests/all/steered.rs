@@ -133,7 +133,7 @@ fn the_traces_and_their_plans_are_what_the_model_finds() {
         let gathered = steer::gather(&model, trace).unwrap();
         assert_eq!(gathered.len(), trace.len());
         confirm(&model, property, &gathered).unwrap();
-        let changes = |trace: &[kmodcheck_explore::bfs::TraceStep<Event>]| {
+        let changes = |trace: &[kmodcheck_explore::TraceStep<Event>]| {
             trace.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count()
         };
         assert!(changes(&gathered) <= changes(trace));

@@ -2,7 +2,9 @@
 //! from one state on.
 
 pub mod any_number;
+
 pub mod certificate;
+pub mod compare;
 pub mod from_here;
 pub mod progress;
 pub mod results;

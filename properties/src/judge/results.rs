@@ -1,7 +1,7 @@
 //! What each call can come to: read off the steps by which a process becomes done.
 
+use kmodcheck_explore::Sleep;
 use kmodcheck_explore::Step;
-use kmodcheck_explore::stuck::Sleep;
 use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, Pc, Ret};
 

@@ -1,7 +1,7 @@
 //! What each call can come to, and for any of it, or for any branch of a premise, a shortest run.
 //!
 //! Results are read off the steps by which a process becomes done, in the same exhaustive search that
-//! gives the verdicts; how long a call can sleep that no ordinary step wakes is [`kmodcheck_explore::stuck::Sleep`].
+//! gives the verdicts; how long a call can sleep that no ordinary step wakes is [`kmodcheck_explore::Sleep`].
 
 use kmodcheck_explore::{
     Asks, Choice, End, Kind, Monitor, Options, Step, System, Unexplorable, WayOut, concrete,

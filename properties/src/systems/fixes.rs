@@ -11,12 +11,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kmodcheck_explore::{End, Limits, Options, map_on_threads};
-use kmodcheck_model::Model;
+use kmodcheck_explore::{End, Limits, Options, Unexplorable, map_on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::{Model, ModelError};
 
 use crate::judge::verdict::{Verdict, check, check_all};
 use crate::property::Property;
@@ -38,14 +38,42 @@ pub struct Question {
     pub base: Features,
     /// Whether kmod's switches may change.
     pub kmod_may_change: bool,
-    /// What the environment allows.
-    pub environment: Environment,
-    /// The ways to ask; the property has to hold in each.
-    pub namings: Vec<Naming>,
+    /// The systems, with whichever switches; the property has to hold in each.
+    pub systems: Vec<Scenario>,
+    /// Whether they are built in. Of those a test says that [`normal`] knows which switches their steps
+    /// read; of another, every set of switches is explored.
+    pub built_in: bool,
     /// The property.
     pub property: Property,
     /// Most changes in a set.
     pub max_size: usize,
+}
+
+/// Why a set of switches could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum Untried {
+    /// Its system is beyond the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its states are beyond the explorer.
+    #[error(transparent)]
+    Search(#[from] Unexplorable),
+}
+
+impl Question {
+    /// Of an environment of the grand matrix, asked in these ways.
+    pub fn built_in(
+        base: Features,
+        environment: Environment,
+        namings: &[Naming],
+        property: Property,
+        max_size: usize,
+    ) -> Self {
+        let callers = environment.callers();
+        let system = |naming: &Naming| scenario(*naming, environment, base, callers);
+        let systems = namings.iter().map(system).collect();
+        Self { base, kmod_may_change: true, systems, built_in: true, property, max_size }
+    }
 }
 
 /// How one set of switches fared in all the ways to ask. `None`: undecided, a search was cut.
@@ -166,15 +194,15 @@ fn sets(changes: &[Change], most: usize) -> Vec<Vec<usize>> {
 
 /// Tries every set. `None` if `interrupt` was set before the end.
 ///
-/// # Panics
-/// Never for built-in scenarios, whose states fit.
+/// # Errors
+/// A system that the model or the explorer does not take; none that is built in.
 pub fn fixes(
     question: &Question,
     threads: usize,
     limits: Limits,
     interrupt: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Option<Answer> {
+) -> Result<Option<Answer>, Untried> {
     let changes = changes(question);
     let sets = sets(&changes, question.max_size);
     // Each set's systems, one for each way to ask; equal ones are explored once.
@@ -187,12 +215,12 @@ pub fn fixes(
             for i in set {
                 changes[*i].switch.set(&mut features, changes[*i].value);
             }
-            let callers = question.environment.callers();
             question
-                .namings
+                .systems
                 .iter()
-                .map(|naming| {
-                    let key = normal(&scenario(*naming, question.environment, features, callers));
+                .map(|system| {
+                    let system = Scenario { features, ..system.clone() };
+                    let key = if question.built_in { normal(&system) } else { system };
                     *known.entry(key.clone()).or_insert_with(|| {
                         systems.push(key);
                         systems.len() - 1
@@ -201,7 +229,8 @@ pub fn fixes(
                 .collect()
         })
         .collect();
-    let (fared, cut) = explore(question, &systems, threads, limits, interrupt, progress)?;
+    let explored = explore(question, &systems, threads, limits, interrupt, progress)?;
+    let Some((fared, cut)) = explored else { return Ok(None) };
     let together =
         |set: usize| of_set[set].iter().map(|s| fared[*s]).fold(Fared::NOTHING, Fared::and);
     let base = together(0);
@@ -228,7 +257,7 @@ pub fn fixes(
         })
         .collect();
     let (sets, systems) = (sets.len(), systems.len());
-    Some(Answer { base, sufficient, rejected, undecided, sets, systems, unread, cut })
+    Ok(Some(Answer { base, sufficient, rejected, undecided, sets, systems, unread, cut }))
 }
 
 /// Switches whose change never changes the system.
@@ -260,37 +289,45 @@ fn explore(
     limits: Limits,
     interrupt: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Option<(Vec<Fared>, usize)> {
+) -> Result<Option<(Vec<Fared>, usize)>, Untried> {
     let over = || interrupt.load(Ordering::Relaxed);
     let results = map_on_threads(threads, systems, over, |number, scenario| {
-        let model = Model::new(scenario.clone(), None).expect("built-in scenarios are well formed");
-        let options =
-            Options { symmetry: true, limits, interrupt: Some(interrupt), ..Options::default() };
-        let report = match question.property {
-            Property::NoFalseFailure => check_all(&model, &options),
-            _ => check(&model, &options),
-        };
-        let report = report.expect("the states fit");
-        let holds = |p| match report.answer(p).verdict {
-            Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
-            Verdict::Violated(_) => Some(false),
-            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => None,
-        };
-        let violated = |p| holds(p).map(|holds| !holds);
-        let fared = Fared {
-            holds: holds(question.property),
-            premise_met: matches!(
-                report.answer(question.property).verdict,
-                Verdict::Holds { premise_met: true }
-            ),
-            false_alarm: violated(Property::NoFalseAlarm),
-            stuck: violated(Property::NobodySleepsForEver),
-        };
-        let cut = report.end != End::Complete;
+        let fared = one(question, scenario, limits, interrupt);
         progress(number, systems.len());
-        (fared, cut)
+        fared
     });
-    let results: Vec<(Fared, bool)> = results.into_iter().collect::<Option<_>>()?;
+    let Some(results) = results.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let results: Vec<(Fared, bool)> = results.into_iter().collect::<Result<_, _>>()?;
     let cut = results.iter().filter(|r| r.1).count();
-    Some((results.into_iter().map(|r| r.0).collect(), cut))
+    Ok(Some((results.into_iter().map(|r| r.0).collect(), cut)))
+}
+
+/// How one system fared, and whether its search was cut.
+fn one(
+    question: &Question,
+    scenario: &Scenario,
+    limits: Limits,
+    interrupt: &AtomicBool,
+) -> Result<(Fared, bool), Untried> {
+    let model = Model::new(scenario.clone(), None)?;
+    let interrupt = Some(interrupt);
+    let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
+    let report = match question.property {
+        Property::NoFalseFailure => check_all(&model, &options),
+        _ => check(&model, &options),
+    }?;
+    let holds = |p| match report.answer(p).verdict {
+        Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
+        Verdict::Violated(_) => Some(false),
+        Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => None,
+    };
+    let violated = |p| holds(p).map(|holds| !holds);
+    let met = &report.answer(question.property).verdict;
+    let fared = Fared {
+        holds: holds(question.property),
+        premise_met: matches!(met, Verdict::Holds { premise_met: true }),
+        false_alarm: violated(Property::NoFalseAlarm),
+        stuck: violated(Property::NobodySleepsForEver),
+    };
+    Ok((fared, report.end != End::Complete))
 }

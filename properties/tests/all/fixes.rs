@@ -22,19 +22,14 @@ fn answer_within(
     environment: Environment,
     property: Property,
 ) -> Answer {
-    let question = Question {
-        base: Features {
-            kernel: presets::kernel("v4.9").unwrap(),
-            kmod: presets::kmod(kmod).unwrap(),
-        },
-        kmod_may_change: !pinned,
-        environment,
-        namings: Naming::ALL.to_vec(),
-        property,
-        max_size: sample(2, 3).seeds().end as usize,
-    };
+    let base =
+        Features { kernel: presets::kernel("v4.9").unwrap(), kmod: presets::kmod(kmod).unwrap() };
+    let most = sample(2, 3).seeds().end as usize;
+    let question = Question::built_in(base, environment, &Naming::ALL, property, most);
+    let question = Question { kmod_may_change: !pinned, ..question };
     let interrupt = AtomicBool::new(false);
-    fixes(&question, 2, limits, &interrupt, &|_, _| {}).expect("nobody interrupts")
+    let answer = fixes(&question, 2, limits, &interrupt, &|_, _| {});
+    answer.expect("built-in systems are explored").expect("nobody interrupts")
 }
 
 fn sets(answer: &Answer) -> Vec<String> {

@@ -4,7 +4,7 @@
 
 
 use crate::common::{Special, cell};
-use kmodcheck_explore::stuck::Sleep;
+use kmodcheck_explore::Sleep;
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::event::Judgement;

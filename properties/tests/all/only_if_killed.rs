@@ -2,7 +2,7 @@
 //! model, say the same of who sleeps for ever, who sleeps until somebody is killed, and who does not.
 
 use kmodcheck_explore::Options;
-use kmodcheck_explore::stuck::Sleep;
+use kmodcheck_explore::Sleep;
 use kmodcheck_model::Model;
 use kmodcheck_properties::progress::{Progress, progress};
 use kmodcheck_properties::verdict::confirm;

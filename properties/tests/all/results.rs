@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::naive::Naive;
-use kmodcheck_explore::stuck::Sleep;
+use kmodcheck_explore::Sleep;
 use kmodcheck_explore::{Kind, Limits, Options};
 use kmodcheck_model::{Model, Pc};
 use kmodcheck_properties::results::CallResult;

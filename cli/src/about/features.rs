@@ -1,0 +1,129 @@
+//! `kmodcheck features`: every switch, and which releases have which of its values.
+
+use comfy_table::{ContentArrangement, Table, presets as styles};
+use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
+use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, kmod};
+use serde::Serialize;
+
+use crate::args::Arguments;
+use crate::output::{self, Ended, Failure};
+
+/// Widest table.
+const WIDTH: u16 = 110;
+
+#[derive(Serialize)]
+struct FeaturesJson {
+    format: &'static str,
+    version: u32,
+    /// Oldest first.
+    kernels: &'static [&'static str],
+    kmods: &'static [&'static str],
+    switches: Vec<SwitchJson>,
+}
+
+#[derive(Serialize)]
+struct SwitchJson {
+    name: &'static str,
+    side: &'static str,
+    commit: &'static str,
+    meaning: &'static str,
+    /// The oldest behaviour first.
+    values: Vec<ValueJson>,
+}
+
+#[derive(Serialize)]
+struct ValueJson {
+    value: &'static str,
+    presets: Vec<&'static str>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+    if arguments.json {
+        output::print_json(&json());
+        return Ok(Ended::AsExpected);
+    }
+    output::print(&format!(
+        "Kernel presets, in this order: {}.\nkmod presets: {}.\n'a .. b' is every preset from a to b. \
+         `--with SWITCH=VALUE` sets a switch (`--with SWITCH` if its values\nare off and on), \
+         `--without SWITCH` gives it the first of its values.",
+        KERNELS.join(", "),
+        KMODS.join(", ")
+    ));
+    for (side, title) in [(Side::Kernel, "The kernel's switches"), (Side::Kmod, "kmod's switches")]
+    {
+        let mut table = Table::new();
+        table.load_preset(styles::ASCII_MARKDOWN);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(WIDTH);
+        table.set_header(["switch", "commit", "meaning", "value", "presets"]);
+        for switch in SWITCHES.iter().filter(|s| s.side == side) {
+            for (number, value) in switch.values.iter().enumerate() {
+                let (name, commit, meaning) = match number {
+                    0 => (switch.name, switch.commit, switch.meaning),
+                    _ => ("", "", ""),
+                };
+                table.add_row([name, commit, meaning, value, &ranges(switch, value)]);
+            }
+        }
+        output::print(&format!("\n{title}\n{table}"));
+    }
+    Ok(Ended::AsExpected)
+}
+
+/// The presets of the switch's side, oldest first.
+fn presets(switch: &Switch) -> &'static [&'static str] {
+    match switch.side {
+        Side::Kernel => &KERNELS,
+        Side::Kmod => &KMODS,
+    }
+}
+
+/// Whether a preset has this value of a switch of its side.
+fn has(switch: &Switch, preset: &str, value: &str) -> bool {
+    let features = match switch.side {
+        Side::Kernel => kernel(preset).map(|kernel| Features { kernel, kmod: KmodFeatures::V19 }),
+        Side::Kmod => kmod(preset).map(|kmod| Features { kernel: KernelFeatures::V4_9, kmod }),
+    };
+    features.is_some_and(|features| switch.get(&features) == value)
+}
+
+/// The presets that have a value, runs of three or more shortened.
+fn ranges(switch: &Switch, value: &str) -> String {
+    let all = presets(switch);
+    let mut words: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        let run = all[at..].iter().take_while(|p| has(switch, p, value)).count();
+        match run {
+            0 => {}
+            1 | 2 => words.extend(all[at..at + run].iter().map(|p| (*p).to_owned())),
+            _ => words.push(format!("{} .. {}", all[at], all[at + run - 1])),
+        }
+        at += run.max(1);
+    }
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn json() -> FeaturesJson {
+    let value = |switch: &Switch, value: &'static str| ValueJson {
+        value,
+        presets: presets(switch).iter().copied().filter(|p| has(switch, p, value)).collect(),
+    };
+    let switches = SWITCHES.iter().map(|switch| SwitchJson {
+        name: switch.name,
+        side: match switch.side {
+            Side::Kernel => "kernel",
+            Side::Kmod => "kmod",
+        },
+        commit: switch.commit,
+        meaning: switch.meaning,
+        values: switch.values.iter().map(|v| value(switch, v)).collect(),
+    });
+    FeaturesJson {
+        format: "kmodcheck-features",
+        version: 1,
+        kernels: &KERNELS,
+        kmods: &KMODS,
+        switches: switches.collect(),
+    }
+}

@@ -1,0 +1,455 @@
+//! What can be typed: declarations only.
+
+pub(crate) mod compare;
+pub(crate) mod evidence;
+pub(crate) mod flags;
+pub(crate) mod scale;
+pub(crate) mod subject;
+pub(crate) mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::grand::GrandCell;
+use kmodcheck_sim::scenario_file::Expected;
+
+use compare::Compare;
+use evidence::{Evidence, Report, Serve, Step, Trace};
+pub(crate) use flags::Arguments;
+use flags::{Accepting, All, Json, Reproducing};
+use scale::{EngineArguments, Merge, Sample};
+use subject::{Callers, Changes, Indexes, Subject, System};
+use values::{
+    Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property, series,
+};
+
+/// Model checker for the Linux module loading race.
+///
+/// Without a command: explores the built-in scenarios under every reading of the proposed check,
+/// prints the matrix, the race, and the theorem with the traces behind its assumptions.
+///
+/// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
+/// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
+/// budget or interrupted, and nothing that was decided differs.
+#[derive(Debug, Parser)]
+#[command(version = crate::sources::version(), args_conflicts_with_subcommands = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Of the main job; each command has its own.
+    #[command(flatten)]
+    pub flags: All,
+}
+
+impl CommandLine {
+    /// The flags of whichever command it is.
+    pub(crate) fn arguments(&self) -> Arguments {
+        let Some(command) = &self.command else { return self.flags.into() };
+        match command {
+            Command::Check(asked) => asked.flags.into(),
+            Command::Compare(asked) => asked.flags.into(),
+            Command::Matrix(asked) => asked.flags.into(),
+            Command::Prove(asked) => asked.matrix.flags.into(),
+            Command::Progress(asked) => asked.flags.into(),
+            Command::Fixes(asked) => asked.flags.into(),
+            Command::KmodSh(asked) => asked.flags.into(),
+            Command::Accept(asked) => asked.flags.into(),
+            Command::Reproduce(asked) => asked.flags.into(),
+            Command::Features(flags) => (*flags).into(),
+            Command::Verify(asked) => asked.flags.into(),
+            Command::Aliases(asked) => asked.flags.into(),
+            Command::Replay(asked) => asked.flags.into(),
+            Command::Trace(asked) => asked.flags.into(),
+            Command::Report(asked) => asked.flags.into(),
+            Command::Step(asked) => asked.flags.into(),
+            Command::Serve(asked) => asked.flags.into(),
+            Command::Evidence(asked) => asked.flags.into(),
+            Command::Sample(asked) => asked.flags.into(),
+            Command::Merge(asked) => asked.flags.into(),
+            Command::New(_)
+            | Command::Steer(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => Arguments::default(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
+    /// would.
+    Check(Box<Check>),
+    /// Say what changes between two releases: which verdicts, and what calls can come to.
+    Compare(Box<Compare>),
+    /// Write a commented scenario file to begin with.
+    New(New),
+    /// List every switch: its commit, meaning and values, and which releases have them.
+    Features(Json),
+    /// Explore every kernel preset, kmod preset and environment, on every property.
+    Matrix(Matrix),
+    /// Prove or refute every safety property for any number of callers.
+    Prove(Prove),
+    /// Check certificates, as `prove --certificates` writes them, without the prover.
+    Verify(Verify),
+    /// Look for runs in which a call never returns, while actors start over for ever.
+    Progress(Progress),
+    /// Find the smallest changes of switches that make a property hold: of a SUBJECT, or else of the
+    /// built-in system with --env (ok unless given), asked in every way unless --naming is given.
+    Fixes(Fixes),
+    /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
+    KmodSh(KmodSh),
+    /// Count how many aliases of real module indexes each alias map of the patch covers.
+    Aliases(Aliases),
+    /// Take every step of a saved trace again and look whether the violation is there.
+    Replay(Replay),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found. Of a log of
+    /// tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
+    /// and --modules has the indexes of the recorded kernel: without them, what modprobe goes through is
+    /// inferred from the log. Of events, they belong to --scenario, or stand in its place.
+    Accept(Accept),
+    /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
+    Steer(Steer),
+    /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
+    Reproduce(Reproduce),
+    /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
+    Trace(Trace),
+    /// Write everything that the main job finds as one HTML file.
+    Report(Report),
+    /// Choose the steps of a run by hand, of `race` unless told.
+    Step(Step),
+    /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
+    Serve(Serve),
+    /// Write findings, theorems and traces as Markdown for a design review.
+    Evidence(Evidence),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// The directory, made if it is not there.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Take random walks: finds violations, and never says that a property holds.
+    Sample(Box<Sample>),
+    /// Join the parts of a campaign of random walks.
+    Merge(Merge),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    #[command(flatten)]
+    pub engine: EngineArguments,
+
+    /// Count states one by one instead of up to exchanging callers.
+    #[arg(long)]
+    pub no_symmetry: bool,
+
+    /// Follow every transition, also one whose end is found otherwise. Takes longer and says the same.
+    #[arg(long)]
+    pub follow_all: bool,
+
+    /// Show a shortest run to this result of an actor's call, or to this branch of a property's
+    /// premise: 1=NULL, 'get_fs_type(ext4)=NULL', 'get-fs-type-finds-it:NULL, GOING'. An actor is its
+    /// number, from 1, or its call.
+    #[arg(long, value_name = "ACTOR=RESULT|PROPERTY:BRANCH", conflicts_with = "property")]
+    pub witness: Option<String>,
+
+    /// Save the run that --witness shows, or else the shortest trace of this property's violation (the
+    /// first violated one unless told).
+    #[arg(long, value_name = "FILE")]
+    pub save_trace: Option<PathBuf>,
+
+    /// Which property --save-trace and the printed trace are about.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<Property>,
+
+    /// What is expected, as PROPERTY=holds (its premise met), PROPERTY=vacuous or PROPERTY=violated;
+    /// may be given several times, and counts for more than the file. A property without an
+    /// expectation is expected not to be violated.
+    #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
+    pub expect: Vec<(Property, Expected)>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Where to write it; to standard output unless given. A file that is there is left alone.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Only this kernel.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environment())]
+    pub env: Option<Environment>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = naming())]
+    pub naming: Option<Naming>,
+
+    /// Only this property.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<Property>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+impl Matrix {
+    /// Whether the cell is asked for.
+    pub(crate) fn wants(&self, cell: &GrandCell) -> bool {
+        self.kernel.is_none_or(|kernel| kernel.name == cell.kernel)
+            && self.kmod.is_none_or(|kmod| kmod.name == cell.kmod)
+            && self.env.is_none_or(|environment| environment == cell.environment)
+            && self.naming.is_none_or(|naming| naming == cell.naming)
+    }
+
+    /// The properties asked for.
+    pub(crate) fn properties(&self) -> Vec<Property> {
+        match self.property {
+            Some(property) => vec![property],
+            // Nobody listens for uevents in these environments.
+            None => Property::of_built_in_systems().collect(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
+    /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
+    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming"])]
+    pub subject: Option<String>,
+
+    #[command(flatten)]
+    pub indexes: Indexes,
+
+    #[command(flatten)]
+    pub changes: Changes,
+
+    #[command(flatten)]
+    pub matrix: Matrix,
+
+    /// Look for violations that the invariant does not exclude with up to so many callers.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Write a certificate of what holds in each system into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Certificates.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Progress {
+    /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
+    /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
+    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming", "hard_cases", "threads"])]
+    pub subject: Option<String>,
+
+    #[command(flatten)]
+    pub indexes: Indexes,
+
+    #[command(flatten)]
+    pub changes: Changes,
+
+    #[command(flatten)]
+    pub callers: Callers,
+
+    /// Instead of the grand matrix: the cases that are known to be hard.
+    #[arg(long, conflicts_with_all = ["modules", "kernel", "kmod", "env", "naming", "threads"])]
+    pub hard_cases: bool,
+
+    /// Only this kernel.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+
+    /// Only this environment.
+    #[arg(long, value_parser = environment())]
+    pub env: Option<Environment>,
+
+    /// Only this way to ask.
+    #[arg(long, value_parser = naming())]
+    pub naming: Option<Naming>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fixes {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    /// The kmod release that cannot be updated: only the kernel may change.
+    #[arg(long, value_parser = kmod(), conflicts_with = "kmod")]
+    pub pin: Option<Kmod>,
+
+    /// The property that has to hold.
+    #[arg(long, value_name = "NAME", value_parser = property, default_value = Property::NoFalseSuccess.name())]
+    pub property: Property,
+
+    /// Most changes in a set.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
+    pub max_size: usize,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KmodSh {
+    /// Only this kernel.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// Only this kmod release.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+
+    /// Only this case.
+    #[arg(long, value_parser = case())]
+    pub case: Option<&'static str>,
+
+    /// How many requests may run at a time; lower it to exhaust what the limit does.
+    #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub limit: u8,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aliases {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    #[command(flatten)]
+    pub flags: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// The log.
+    pub file: PathBuf,
+
+    /// What the log is: text of tracefs, or events in the words of a trace (lines of JSON).
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: LogFormat,
+
+    #[command(flatten)]
+    pub system: System,
+
+    #[command(flatten)]
+    pub callers: Callers,
+
+    /// A module that modprobe's configuration blacklists, so that it is not loaded through an alias;
+    /// may be given several times (ftrace).
+    #[arg(long, value_name = "MODULE")]
+    pub blacklist: Vec<String>,
+
+    /// Do not look at an event, such as 'mod_tree_insert', and take what it tells of for hidden: where
+    /// its probe was wrong for that kernel. An event that the log has nowhere is hidden anyway. May be
+    /// given several times (ftrace).
+    #[arg(long, value_name = "NAME")]
+    pub without_probe: Vec<String>,
+
+    /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
+    /// a built-in scenario, such as 'race'.
+    #[arg(long = "scenario", value_name = "SUBJECT")]
+    pub subject: Option<String>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+
+    #[command(flatten)]
+    pub flags: Accepting,
+}
+
+/// What a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text of tracefs.
+    Ftrace,
+    /// Events in the words of a trace.
+    Events,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    /// The kernel that is booted: Debian 12's of this series.
+    #[arg(long, default_value = "6.1", value_parser = series())]
+    pub series: Series,
+
+    /// Longest hold, in milliseconds.
+    #[arg(long, default_value_t = 20_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=120_000))]
+    pub longest: u32,
+
+    /// Keep the log, what became of each hold, the guest's console and its module indexes here.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What records.
+    #[arg(long, value_name = "FILE", default_value = "tools/real-kernel/record")]
+    pub recorder: PathBuf,
+
+    #[command(flatten)]
+    pub flags: Reproducing,
+}

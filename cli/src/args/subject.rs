@@ -1,0 +1,116 @@
+//! What a command is about, typed in one way for all of them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kmodcheck_model::builtin::{Environment, Naming};
+
+use super::values::{Kernel, Kmod, environment, kernel, kmod, naming};
+
+/// A system, or a run of one, and what is changed in it.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one or a witness; or `race`, or a cell of
+    /// the main matrix ('fs-ext4 ok v19 none none'). In its place: --modules DIR, or --env E.
+    #[arg(value_name = "SUBJECT")]
+    pub subject: Option<String>,
+
+    #[command(flatten)]
+    pub system: System,
+
+    #[command(flatten)]
+    pub callers: Callers,
+}
+
+/// What may stand in place of a SUBJECT or beside it.
+#[derive(Debug, Args)]
+pub(crate) struct System {
+    #[command(flatten)]
+    pub indexes: Indexes,
+
+    #[command(flatten)]
+    pub cell: Cell,
+
+    #[command(flatten)]
+    pub releases: Releases,
+
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+/// A name, resolved through the indexes of a real kernel.
+#[derive(Debug, Args)]
+pub(crate) struct Indexes {
+    /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
+    /// --module.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["subject", "env", "naming"])]
+    pub modules: Option<PathBuf>,
+
+    /// Callers call get_fs_type(FS), which requests fs-FS.
+    #[arg(long, value_name = "FS", requires = "modules", conflicts_with_all = ["module", "subject"])]
+    pub fs: Option<String>,
+
+    /// Callers call request_module(NAME).
+    #[arg(long, value_name = "NAME", requires = "modules", conflicts_with = "subject")]
+    pub module: Option<String>,
+
+    /// Every init may fail, at every attempt.
+    #[arg(long, requires = "modules", conflicts_with = "subject")]
+    pub init_may_fail: bool,
+}
+
+/// A cell of the grand matrix, with its releases.
+#[derive(Debug, Args)]
+pub(crate) struct Cell {
+    /// A built-in system with this environment; with --kernel, --kmod and --naming.
+    #[arg(long, value_parser = environment(), conflicts_with = "subject")]
+    pub env: Option<Environment>,
+
+    /// How a built-in system's callers ask: fs-module unless given.
+    #[arg(long, value_parser = naming(), conflicts_with = "subject")]
+    pub naming: Option<Naming>,
+}
+
+/// The releases in place of the subject's own.
+#[derive(Debug, Args)]
+pub(crate) struct Releases {
+    /// Kernel: the subject's, or v4.9, unless given.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// kmod release: the subject's, or v19, unless given.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+}
+
+/// What is changed in the subject.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
+    /// several times.
+    #[arg(long, value_name = "SWITCH[=VALUE]")]
+    pub with: Vec<String>,
+
+    /// Give a switch its oldest value. May be given several times.
+    #[arg(long, value_name = "SWITCH")]
+    pub without: Vec<String>,
+
+    /// The same as --with alias-map=MAP.
+    #[arg(long, hide = true, value_name = "MAP", value_parser = ["none", "prefix", "exact"])]
+    pub alias_map: Option<String>,
+
+    /// How many requests may run at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub limit: Option<u8>,
+
+    /// Waits with a time limit may end by it.
+    #[arg(long)]
+    pub timeouts: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Callers {
+    /// Callers of a built-in system or with --modules, all asking for the same name; 2 unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub callers: Option<u8>,
+}

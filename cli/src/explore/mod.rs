@@ -1,0 +1,8 @@
+//! The commands that explore or sample one system.
+
+pub(crate) mod check;
+pub(crate) mod compare;
+mod engine;
+pub(crate) mod merge;
+pub(crate) mod sample;
+mod sample_file;

@@ -1,0 +1,79 @@
+//! Reading and writing files: whole, by name, or an error that says which.
+
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
+
+use crate::output::Failure;
+
+/// Most bytes of a file that is read: some have no end.
+const LONGEST_FILE: u64 = 1 << 30;
+
+/// Reads a text file; the error names it.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        let path = path.display();
+        return Err(format!("{path}: found more than {LONGEST_FILE} bytes, expected less").into());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
+        format!("{}:{line}: expected UTF-8 text, found other bytes", path.display()).into()
+    })
+}
+
+/// Reads the module indexes in a directory.
+pub(crate) fn read_index(modules: &Path) -> Result<ModuleIndex, Failure> {
+    let files: Vec<(String, String)> =
+        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
+            .into_iter()
+            .map(|name| {
+                let path = modules.join(name);
+                Ok((path.display().to_string(), read(&path)?))
+            })
+            .collect::<Result<_, Failure>>()?;
+    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
+    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
+    Ok(ModuleIndex::parse(&text)?)
+}
+
+/// Writes a file whole or not at all, with the permissions that it has or that new files get. What is no
+/// file (a terminal, a pipe, a link) is written to as it is, and stays what it is.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() => replace(path, text, Some(there.permissions())),
+        Ok(_) => fs::write(path, text),
+        Err(error) if error.kind() == ErrorKind::NotFound => replace(path, text, None),
+        Err(error) => Err(error),
+    };
+    written.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Writes beside the file, and puts that in its place.
+fn replace(path: &Path, text: &str, permissions: Option<Permissions>) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut beside = tempfile::Builder::new();
+    // As of any new file, but for what the umask takes away.
+    #[cfg(unix)]
+    beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = beside.tempfile_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
+    // The content is on disk before the name is, and the name once the directory is.
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    #[cfg(unix)]
+    fs::File::open(directory)?.sync_all()?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What all commands share: limits, threads, Ctrl-C.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kmodcheck_explore::Limits;
+
+use crate::args::flags::Arguments;
+
+/// The bounds that the arguments set.
+pub(crate) fn limits(arguments: &Arguments) -> Limits {
+    Limits {
+        states: arguments.states_limit,
+        bytes: arguments.memory_limit.map(|mib| mib.saturating_mul(1 << 20)),
+        time: arguments.time_limit,
+    }
+}
+
+/// The bounds in words, for what a verdict assumed.
+pub(crate) fn limits_in_words(limits: &Limits) -> String {
+    let mut words = Vec::new();
+    words.extend(limits.states.map(|n| format!("{n} states")));
+    words.extend(limits.bytes.map(|n| format!("{} MiB", n >> 20)));
+    words.extend(limits.time.map(|t| format!("{} s", t.as_secs_f64())));
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// How many worker threads.
+pub(crate) fn threads(arguments: &Arguments) -> usize {
+    arguments.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        usize::from,
+    )
+}
+
+/// Set by Ctrl-C.
+pub(crate) fn interrupt() -> &'static AtomicBool {
+    static INTERRUPT: AtomicBool = AtomicBool::new(false);
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        // Without a handler Ctrl-C ends the process at once, which is no worse.
+        let _ = ctrlc::set_handler(|| {
+            // Who presses it twice does not want to wait for what was covered.
+            if INTERRUPT.swap(true, Ordering::Relaxed) {
+                std::process::exit(3);
+            }
+        });
+    });
+    &INTERRUPT
+}

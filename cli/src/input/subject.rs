@@ -1,0 +1,381 @@
+//! The one grammar of what a command is about, and its one loader: a file that is recognised by its
+//! content, a built-in system by its name, the indexes of a real kernel, or a cell of the grand matrix;
+//! and what is changed in it.
+
+use std::path::Path;
+
+use kmodcheck_explore::MAX_PROCESSES;
+use kmodcheck_model::Model;
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
+use kmodcheck_model::model::validate;
+use kmodcheck_model::presets::{SWITCHES, Side, Switch};
+use kmodcheck_model::scenario::{Init, Scenario};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::matrix::{Cell, Kmod as CellKmod};
+use kmodcheck_sim::scenario_file::closure::{self, Setting};
+use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
+
+use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
+use crate::args::values::{Kernel, Kmod, kernels, kmods};
+use crate::input::files;
+use crate::input::trace::{Run, Taken};
+use crate::output::Failure;
+
+/// The race itself: `get_fs_type()` on v4.9 with kmod v19.
+pub(crate) const RACE: Cell = Cell {
+    naming: Naming::FsAndModule,
+    environment: Environment::Ok,
+    kmod: CellKmod::V19,
+    check: SanityCheck::None,
+    map: AliasMap::None,
+};
+
+/// Callers of a system that says nothing of them.
+const CALLERS: u8 = 2;
+
+/// What was asked for, in whichever command's arguments.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// A file, or the name of a built-in system.
+    pub name: Option<&'a str>,
+    pub indexes: &'a Indexes,
+    pub env: Option<Environment>,
+    pub naming: Option<Naming>,
+    pub kernel: Option<Kernel>,
+    pub kmod: Option<Kmod>,
+    pub changes: &'a Changes,
+    pub callers: Option<u8>,
+}
+
+impl<'a> Asked<'a> {
+    /// `system` beside or in place of what is named.
+    pub(crate) fn of(name: Option<&'a str>, system: &'a System, callers: Option<u8>) -> Self {
+        let System { indexes, cell, releases, changes } = system;
+        let Releases { kernel, kmod } = *releases;
+        Self { name, indexes, env: cell.env, naming: cell.naming, kernel, kmod, changes, callers }
+    }
+
+    /// `race`, unless a system is asked for.
+    pub(crate) fn or_race(self) -> Self {
+        if self.is_none() { Self { name: Some("race"), ..self } } else { self }
+    }
+
+    /// Without a system nothing can be changed in it.
+    pub(crate) fn changes_nothing(&self) -> Result<(), Failure> {
+        let Changes { with, without, alias_map, limit, timeouts } = self.changes;
+        let given = [
+            ("--with", !with.is_empty()),
+            ("--without", !without.is_empty()),
+            ("--alias-map", alias_map.is_some()),
+            ("--limit", limit.is_some()),
+            ("--timeouts", *timeouts),
+            ("--callers", self.callers.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => {
+                Err(format!("found {flag} and no SUBJECT, expected {EXPECTED} with it").into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing says which system.
+    pub(crate) fn is_none(&self) -> bool {
+        self.name.is_none()
+            && self.indexes.modules.is_none()
+            && self.env.is_none()
+            && self.naming.is_none()
+    }
+}
+
+impl<'a> From<&'a Arguments> for Asked<'a> {
+    fn from(arguments: &'a Arguments) -> Self {
+        let name = arguments.subject.as_deref();
+        Self::of(name, &arguments.system, arguments.callers.callers)
+    }
+}
+
+/// A system, where it comes from, and what was said of it.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    /// The file, directory or name.
+    pub from: String,
+    /// With all changes.
+    pub scenario: Scenario,
+    /// Where its switches come from.
+    pub choice: Choice,
+    /// What a reader should know of how names were resolved.
+    pub notes: Vec<String>,
+    /// The properties that the file judges, if it says which.
+    pub judged: Option<Vec<Property>>,
+    /// What the file expects.
+    pub expected: Vec<(Property, Expected)>,
+    /// The run that is in the file.
+    run: Option<Run>,
+}
+
+impl Subject {
+    fn new(from: String, scenario: Scenario, choice: Choice) -> Self {
+        let (notes, expected) = (Vec::new(), Vec::new());
+        Self { from, scenario, choice, notes, judged: None, expected, run: None }
+    }
+
+    /// The system that was asked for. A run that it comes from has to be one.
+    pub(crate) fn load(asked: &Asked<'_>) -> Result<Self, Failure> {
+        let mut subject = Self::read(asked)?;
+        if let Some(run) = &subject.run {
+            run.take(&subject.from, &subject.scenario)??;
+        }
+        subject.change(asked)?;
+        Ok(subject)
+    }
+
+    /// The run that was asked for, every step taken in its system as it is changed. `Ok(Err)`: it is well
+    /// formed and fits no more.
+    pub(crate) fn load_run(asked: &Asked<'_>) -> Result<Result<Taken, String>, Failure> {
+        let mut subject = Self::read(asked)?;
+        subject.change(asked)?;
+        let Some(run) = &subject.run else {
+            return Err(format!(
+                "{}: found a system, expected a run: a saved trace, a recorded one or a witness (`check \
+                 SUBJECT --save-trace FILE` saves one)",
+                subject.from
+            )
+            .into());
+        };
+        run.take(&subject.from, &subject.scenario)
+    }
+
+    /// What it is called, by whom it is given and in itself.
+    pub(crate) fn named(&self) -> String {
+        let (from, name) = (&self.from, &self.scenario.name);
+        if from == name { from.clone() } else { format!("{from}: {name}") }
+    }
+
+    /// Its releases, and what differs from them.
+    pub(crate) fn releases(&self) -> String {
+        let Choice { kernel, kmod, changes } = &self.choice;
+        let mut words = format!("kernel {kernel}, kmod {kmod}");
+        for change in changes {
+            words += &match change {
+                Change::With(setting) => format!(", with {setting}"),
+                Change::Without(name) => format!(", without {name}"),
+            };
+        }
+        words
+    }
+
+    /// Reads, or makes, it as it is.
+    fn read(asked: &Asked<'_>) -> Result<Self, Failure> {
+        Ok(match (asked.name, &asked.indexes.modules) {
+            // A default name may stand beside what is given in its place.
+            (_, Some(directory)) => from_indexes(asked, directory)?,
+            _ if asked.env.is_some() || asked.naming.is_some() => from_cell(asked)?,
+            (Some(name), None) => from_name(asked, name)?,
+            (None, None) => {
+                return Err(format!(
+                    "found no SUBJECT, expected {EXPECTED}; or --modules DIR with --fs or --module, or \
+                     --env E"
+                )
+                .into());
+            }
+        })
+    }
+
+    /// What is given beside the system counts for more.
+    fn change(&mut self, asked: &Asked<'_>) -> Result<(), Failure> {
+        if let Some(kernel) = asked.kernel {
+            kernel.name.clone_into(&mut self.choice.kernel);
+        }
+        if let Some(kmod) = asked.kmod {
+            kmod.name.clone_into(&mut self.choice.kmod);
+        }
+        self.choice.changes.extend(switches(asked.changes));
+        self.scenario.features = self.choice.features()?;
+        self.scenario.timeouts |= asked.changes.timeouts;
+        self.scenario.limit = asked.changes.limit.or(self.scenario.limit);
+        Ok(())
+    }
+
+    pub(crate) fn model(&self) -> Result<Model, Failure> {
+        Ok(Model::new(self.scenario.clone(), None)?)
+    }
+
+    /// For what numbers its processes one by one.
+    pub(crate) fn small_model(&self) -> Result<Model, Failure> {
+        let model = self.model()?;
+        is_small(&self.from, &model)?;
+        Ok(model)
+    }
+}
+
+/// Whether what numbers processes one by one takes the model. `from`: what it was read from.
+pub(crate) fn is_small(from: &str, model: &Model) -> Result<(), Failure> {
+    let processes = model.processes().len();
+    if processes > MAX_PROCESSES {
+        return Err(
+            format!("{from}: {processes} processes, expected at most {MAX_PROCESSES}").into()
+        );
+    }
+    Ok(())
+}
+
+/// The switches that are set, in this order.
+pub(crate) fn switches(changes: &Changes) -> impl Iterator<Item = Change> {
+    let Changes { with, without, alias_map, .. } = changes;
+    let map = alias_map.iter().map(|map| Change::With(format!("alias-map={map}")));
+    let with = with.iter().cloned().map(Change::With);
+    map.chain(with).chain(without.iter().cloned().map(Change::Without))
+}
+
+/// What a SUBJECT may be.
+const EXPECTED: &str = "a file (a scenario in TOML or JSON, or a saved trace), 'race', or a cell of the \
+                        matrix such as 'fs-ext4 ok v19 none none'";
+
+fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
+    let path = Path::new(name);
+    let wanted = name.replace('/', " ");
+    let is = |cell: &Cell| cell.to_string().split(' ').eq(wanted.split_whitespace());
+    let cell = match name {
+        _ if path.exists() => None,
+        "race" => Some(RACE),
+        _ => Cell::all().into_iter().find(is),
+    };
+    if let Some(cell) = cell {
+        let model = cell.model(asked.callers.unwrap_or(CALLERS), None);
+        let scenario = model.scenario().clone();
+        let choice = derived(&scenario.features, asked);
+        return Ok(Subject::new(name.to_owned(), scenario, choice));
+    }
+    if !path.exists() && !name.contains(['.', '/']) {
+        return Err(format!("found scenario '{name}', expected {EXPECTED}").into());
+    }
+    let text = files::read(path)?;
+    if asked.callers.is_some() {
+        return Err(format!("{name}: found --callers beside a file, which says who calls").into());
+    }
+    from_text(asked, name, &text)
+}
+
+/// What a file is, by its content.
+fn from_text(asked: &Asked<'_>, name: &str, text: &str) -> Result<Subject, Failure> {
+    let is_json = text.trim_start().starts_with('{')
+        || Path::new(name).extension().is_some_and(|extension| extension == "json");
+    if !is_json {
+        return from_toml(name, text);
+    }
+    let located =
+        |error: serde_json::Error| format!("{name}:{}:{}: {error}", error.line(), error.column());
+    let says = serde_json::from_str::<serde_json::Value>(text).ok();
+    // Whatever says its format, or looks like nothing that is known, has to be a run.
+    let is_scenario =
+        |value: &serde_json::Value| value.get("format").is_none() && value.get("actors").is_some();
+    if says.as_ref().is_some_and(is_scenario) {
+        let scenario: Scenario = serde_json::from_str(text).map_err(located)?;
+        validate(&scenario).map_err(|what| format!("{name}: {what}"))?;
+        let choice = derived(&scenario.features, asked);
+        return Ok(Subject::new(name.to_owned(), scenario, choice));
+    }
+    let run = Run::parse(name, text)?;
+    let scenario = run.scenario().clone();
+    let choice = derived(&scenario.features, asked);
+    Ok(Subject { run: Some(run), ..Subject::new(name.to_owned(), scenario, choice) })
+}
+
+fn from_toml(name: &str, text: &str) -> Result<Subject, Failure> {
+    let names = Property::ALL.map(Property::name);
+    // Where this ends in a file, stderr takes the colours out.
+    let loaded =
+        scenario_file::load(name, text, &names).map_err(|error| format!("\n{}", error.styled()))?;
+    // load() was told the names.
+    let judged = loaded
+        .properties
+        .map(|names| names.iter().filter_map(|name| Property::from_name(name)).collect::<Vec<_>>());
+    let expected =
+        loaded.expect.iter().filter_map(|(name, e)| Some((Property::from_name(name)?, *e)));
+    Ok(Subject {
+        notes: loaded.notes,
+        judged,
+        expected: expected.collect(),
+        ..Subject::new(name.to_owned(), loaded.scenario, loaded.choice)
+    })
+}
+
+fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure> {
+    let from = directory.display().to_string();
+    let Indexes { fs, module, init_may_fail, .. } = asked.indexes;
+    let (get_fs_type, request) = match (fs, module) {
+        (Some(fs), _) => (true, format!("fs-{fs}")),
+        (None, Some(module)) => (false, module.clone()),
+        (None, None) => {
+            return Err(format!(
+                "found --modules {from} alone, expected --fs FS or --module NAME with it"
+            )
+            .into());
+        }
+    };
+    let choice = oldest();
+    let setting = Setting {
+        get_fs_type,
+        request,
+        callers: asked.callers.unwrap_or(CALLERS),
+        init: if *init_may_fail { Init::MayFail } else { Init::Succeeds },
+        timeouts: asked.changes.timeouts,
+        features: choice.features()?,
+    };
+    let index = files::read_index(directory)?;
+    let scenario =
+        closure::scenario(&index, &setting).map_err(|error| format!("{from}: {error}"))?;
+    Ok(Subject::new(from, scenario, choice))
+}
+
+fn from_cell(asked: &Asked<'_>) -> Result<Subject, Failure> {
+    let environment = asked.env.unwrap_or(Environment::Ok);
+    let naming = asked.naming.unwrap_or(Naming::FsAndModule);
+    let choice = oldest();
+    let callers = asked.callers.unwrap_or(environment.callers());
+    let scenario =
+        kmodcheck_model::builtin::scenario(naming, environment, choice.features()?, callers);
+    let from = format!("--env {} --naming {}", environment.name(), naming.name());
+    Ok(Subject::new(from, scenario, choice))
+}
+
+/// The releases of a system that names none.
+fn oldest() -> Choice {
+    Choice {
+        kernel: scenario_file::DEFAULT_KERNEL.to_owned(),
+        kmod: scenario_file::DEFAULT_KMOD.to_owned(),
+        changes: Vec::new(),
+    }
+}
+
+/// Switches that nobody gave by the names of releases: the nearest releases, the oldest of these, and
+/// what differs from them. A release that is asked for takes the place of all its side's switches.
+fn derived(features: &Features, asked: &Asked<'_>) -> Choice {
+    let differing = |side, mine: Features| {
+        let of_side = SWITCHES.iter().filter(move |switch| switch.side == side);
+        of_side.filter(move |switch| switch.get(&mine) != switch.get(features))
+    };
+    let mut kernel = kernels().into_iter().map(|kernel| {
+        let mine = Features { kernel: kernel.features, ..*features };
+        (kernel.name, differing(Side::Kernel, mine).collect::<Vec<&Switch>>())
+    });
+    let mut kmod = kmods().into_iter().map(|kmod| {
+        let mine = Features { kmod: kmod.features, ..*features };
+        (kmod.name, differing(Side::Kmod, mine).collect::<Vec<&Switch>>())
+    });
+    let nearest = |releases: &mut dyn Iterator<Item = (&'static str, Vec<&'static Switch>)>| {
+        releases.min_by_key(|(_, differing)| differing.len()).unwrap_or_default()
+    };
+    let (kernel, mut changed) = nearest(&mut kernel);
+    let (kmod, of_kmod) = nearest(&mut kmod);
+    changed.extend(of_kmod);
+    let replaced = |switch: &Switch| match switch.side {
+        Side::Kernel => asked.kernel.is_some(),
+        Side::Kmod => asked.kmod.is_some(),
+    };
+    let changes = changed.into_iter().filter(|switch| !replaced(switch));
+    let changes = changes.map(|s| Change::With(format!("{}={}", s.name, s.get(features))));
+    Choice { kernel: kernel.to_owned(), kmod: kmod.to_owned(), changes: changes.collect() }
+}

@@ -1,0 +1,287 @@
+//! `kmodcheck fixes`: which changes of switches make a property hold.
+
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::presets;
+use kmodcheck_properties::fixes::{Answer, Fared, Question, fixes};
+use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, DEFAULT_KMOD};
+use serde::Serialize;
+
+use crate::args::subject::Changes;
+use crate::args::{Arguments, Fixes};
+use crate::input::session;
+use crate::input::subject::{Asked, Subject};
+use crate::output::{self, Ended, Failure, bars};
+
+pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure> {
+    let asked_of = match built_in(asked) {
+        Some(built_in) => built_in,
+        None => of_subject(asked)?,
+    };
+    let question = &asked_of.question;
+    let bar = bars::bar(0);
+    let answer = fixes(
+        question,
+        session::threads(arguments),
+        session::limits(arguments),
+        session::interrupt(),
+        &|_, of| {
+            bar.set_length(of as u64);
+            bar.inc(1);
+        },
+    )?;
+    let covered = bar.position();
+    bar.finish_and_clear();
+    let Some(answer) = answer else {
+        crate::output::note!("kmodcheck: interrupted after {covered} systems");
+        return Ok(Ended::OutOfBudget);
+    };
+    if arguments.json {
+        output::print_json(&json(asked, &asked_of, &answer));
+    } else {
+        print(asked, &asked_of, &answer);
+    }
+    Ok(Ended::of(false, answer.cut > 0))
+}
+
+/// What is asked, and of what in words.
+struct AskedOf {
+    question: Question,
+    kernel: String,
+    kmod: String,
+    /// Of a built-in system: what its environment is.
+    environment: Option<Environment>,
+    /// Of another: what it is called.
+    subject: Option<String>,
+}
+
+/// The question of an environment of the grand matrix; none if another system is given, or another number
+/// of callers, or more than releases is changed.
+fn built_in(asked: &Fixes) -> Option<AskedOf> {
+    let of = Asked::from(&asked.subject);
+    let Changes { with, without, alias_map, limit, timeouts } = of.changes;
+    let changed = !with.is_empty() || !without.is_empty() || alias_map.is_some();
+    let elsewhere = of.name.is_some() || of.indexes.modules.is_some() || of.callers.is_some();
+    if elsewhere || changed || limit.is_some() || *timeouts {
+        return None;
+    }
+    let kernel = of.kernel.map_or(DEFAULT_KERNEL, |kernel| kernel.name);
+    let kmod = asked.pin.or(of.kmod).map_or(DEFAULT_KMOD, |kmod| kmod.name);
+    let base = Features { kernel: presets::kernel(kernel)?, kmod: presets::kmod(kmod)? };
+    let environment = of.env.unwrap_or(Environment::Ok);
+    let namings = of.naming.map_or(Naming::ALL.to_vec(), |naming| vec![naming]);
+    let question = Question::built_in(base, environment, &namings, asked.property, asked.max_size);
+    Some(AskedOf {
+        question: Question { kmod_may_change: asked.pin.is_none(), ..question },
+        kernel: kernel.to_owned(),
+        kmod: kmod.to_owned(),
+        environment: Some(environment),
+        subject: None,
+    })
+}
+
+/// The question of any other system.
+fn of_subject(asked: &Fixes) -> Result<AskedOf, Failure> {
+    let of = Asked::from(&asked.subject);
+    let of = Asked { kmod: asked.pin.or(of.kmod), ..of };
+    // Changes alone are changes of the built-in system.
+    let of = if of.is_none() { Asked { env: Some(Environment::Ok), ..of } } else { of };
+    let subject = Subject::load(&of)?;
+    subject.small_model()?;
+    let question = Question {
+        base: subject.scenario.features,
+        kmod_may_change: asked.pin.is_none(),
+        systems: vec![subject.scenario.clone()],
+        built_in: false,
+        property: asked.property,
+        max_size: asked.max_size,
+    };
+    let (kernel, kmod) = (subject.choice.kernel.clone(), subject.choice.kmod.clone());
+    Ok(AskedOf {
+        question,
+        kernel,
+        kmod,
+        environment: None,
+        subject: Some(format!("{}; {}", subject.named(), subject.releases())),
+    })
+}
+
+fn fared(fared: &Fared) -> String {
+    let mut words = vec![match (fared.holds, fared.premise_met) {
+        (Some(true), true) => "holds",
+        (Some(true), false) => "holds vacuously (its premise never occurs any more)",
+        (Some(false), _) => "violated",
+        (None, _) => "not decided (out of budget)",
+    }];
+    words.extend((fared.false_alarm == Some(true)).then_some("false alarms"));
+    words.extend((fared.stuck == Some(true)).then_some("somebody sleeps for ever"));
+    words.join(", ")
+}
+
+fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
+    let property = asked.property;
+    output::print(&format!("{}: {}", property.name(), property.statement()));
+    let stays = if asked.pin.is_some() { " (which stays)" } else { "" };
+    let AskedOf { kernel, kmod, .. } = of;
+    output::print(&match (of.environment, &of.subject) {
+        (Some(environment), _) => format!(
+            "from kernel {kernel} with kmod {kmod}{stays}, environment {} ({}), {} callers{}",
+            environment.name(),
+            environment.assumes(),
+            environment.callers(),
+            asked
+                .subject
+                .system
+                .cell
+                .naming
+                .map_or(", every way to ask".to_owned(), |n| format!(", {}", n.name())),
+        ),
+        (None, subject) => format!("{}{stays}", subject.as_deref().unwrap_or_default()),
+    });
+    output::print(&format!("as it is: {}\n", fared(&answer.base)));
+    output::print(&format!(
+        "{} sets of at most {} changes tried ({} distinct systems, {}); {} sets make the property hold \
+         at the price of a false alarm or of a process that sleeps for ever.",
+        answer.sets,
+        asked.max_size,
+        answer.systems,
+        match answer.cut {
+            0 => "every state of each".to_owned(),
+            cut => format!("{cut} of them cut"),
+        },
+        answer.rejected
+    ));
+    if answer.undecided > 0 {
+        output::print(&format!(
+            "Out of budget: of {} sets it is not decided whether they suffice.",
+            answer.undecided
+        ));
+    }
+    if !answer.unread.is_empty() {
+        output::print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
+    }
+    if answer.sufficient.is_empty() && answer.undecided > 0 {
+        output::print("\nNone was found to suffice; more states may find one.");
+        return;
+    }
+    if answer.sufficient.is_empty() {
+        output::print(&format!(
+            "\nNo set of at most {} changes suffices.{}",
+            asked.max_size,
+            of.environment.map_or(String::new(), |environment| format!(
+                " What has to be given up is the environment's assumption: {}.",
+                environment.assumes()
+            ))
+        ));
+        return;
+    }
+    output::print(match answer.undecided {
+        0 => "\nSufficient, and no proper subset is:",
+        _ => "\nSufficient, and no proper subset was found to be:",
+    });
+    for (set, how) in &answer.sufficient {
+        if set.is_empty() {
+            output::print("- nothing has to change");
+            continue;
+        }
+        let changes: Vec<String> =
+            set.iter().map(|c| format!("{}={}", c.switch.name, c.value)).collect();
+        output::print(&format!("- {}: {}", changes.join(" + "), fared(how)));
+        for change in set {
+            output::print(&format!(
+                "    {}: {}; {}",
+                change.switch.name, change.switch.meaning, change.switch.commit
+            ));
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FixesJson {
+    format: &'static str,
+    version: u32,
+    kernel: String,
+    kmod: String,
+    kmod_may_change: bool,
+    /// Of a built-in system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'static str>,
+    /// Of another, what it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    property: &'static str,
+    max_size: usize,
+    base: FaredJson,
+    sufficient: Vec<SetJson>,
+    rejected: usize,
+    /// Sets of which it was not decided whether they suffice.
+    undecided: usize,
+    sets: usize,
+    systems: usize,
+    unread_switches: Vec<&'static str>,
+    complete: bool,
+}
+
+/// `null`: not decided.
+#[derive(Serialize)]
+struct FaredJson {
+    holds: Option<bool>,
+    premise_met: bool,
+    false_alarm: Option<bool>,
+    stuck: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct SetJson {
+    changes: Vec<ChangeJson>,
+    fared: FaredJson,
+}
+
+#[derive(Serialize)]
+struct ChangeJson {
+    switch: &'static str,
+    value: &'static str,
+    commit: &'static str,
+}
+
+fn json(asked: &Fixes, of: &AskedOf, answer: &Answer) -> FixesJson {
+    let fared = |f: &Fared| FaredJson {
+        holds: f.holds,
+        premise_met: f.premise_met,
+        false_alarm: f.false_alarm,
+        stuck: f.stuck,
+    };
+    FixesJson {
+        format: "kmodcheck-fixes",
+        version: 2,
+        kernel: of.kernel.clone(),
+        kmod: of.kmod.clone(),
+        kmod_may_change: asked.pin.is_none(),
+        environment: of.environment.map(Environment::name),
+        subject: of.subject.clone(),
+        property: asked.property.name(),
+        max_size: asked.max_size,
+        base: fared(&answer.base),
+        sufficient: answer
+            .sufficient
+            .iter()
+            .map(|(set, how)| SetJson {
+                changes: set
+                    .iter()
+                    .map(|c| ChangeJson {
+                        switch: c.switch.name,
+                        value: c.value,
+                        commit: c.switch.commit,
+                    })
+                    .collect(),
+                fared: fared(how),
+            })
+            .collect(),
+        rejected: answer.rejected,
+        undecided: answer.undecided,
+        sets: answer.sets,
+        systems: answer.systems,
+        unread_switches: answer.unread.clone(),
+        complete: answer.cut == 0,
+    }
+}

@@ -1,0 +1,266 @@
+//! `kmodcheck kmod-sh`: the kernel's own stress cases over the presets.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kmodcheck_explore::{Options, on_threads};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
+use serde::Serialize;
+
+use crate::args::values::{Kernel, Kmod, kernels, kmods};
+use crate::args::{Arguments, KmodSh};
+use crate::input::session;
+use crate::output::{self, Ended, Failure, bars};
+
+/// States of one exhaustive search, and of one directed search, unless told.
+const EFFORT: u64 = 20_000;
+
+struct Job {
+    case: usize,
+    features: Features,
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failure> {
+    let kernels = asked.kernel.map_or_else(kernels, |kernel| vec![kernel]);
+    let kmods = asked.kmod.map_or_else(kmods, |kmod| vec![kmod]);
+    let cases: Vec<usize> = (0..CASES.len())
+        .filter(|case| asked.case.is_none_or(|number| number == CASES[*case].number))
+        .collect();
+    // Presets that are one system are run once.
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut known: HashMap<(usize, Scenario), usize> = HashMap::new();
+    let mut cells: HashMap<(&str, &str, usize), usize> = HashMap::new();
+    for kernel in &kernels {
+        for kmod in &kmods {
+            let features = Features { kernel: kernel.features, kmod: kmod.features };
+            for &case in &cases {
+                let key = (case, kmod_sh::key(&CASES[case], features, asked.limit));
+                let job = *known.entry(key).or_insert_with(|| {
+                    jobs.push(Job { case, features });
+                    jobs.len() - 1
+                });
+                cells.insert((kernel.name, kmod.name, case), job);
+            }
+        }
+    }
+    let bar = bars::bar(jobs.len());
+    let effort = Effort {
+        exhaustive: arguments.states_limit.unwrap_or(EFFORT),
+        directed: arguments.states_limit.unwrap_or(EFFORT),
+        time: arguments.time_limit,
+        bytes: session::limits(arguments).bytes,
+    };
+    let interrupt = session::interrupt();
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new((0..jobs.len()).map(|_| None).collect::<Vec<Option<Outcome>>>());
+    on_threads(session::threads(arguments), || {
+        while !interrupt.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(index) else { break };
+            let options = Options { interrupt: Some(interrupt), ..Options::default() };
+            let case = &CASES[job.case];
+            let outcome = kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
+            outcomes.lock().expect("no worker panicked")[index] = Some(outcome);
+            bar.inc(1);
+        }
+    });
+    let covered = bar.position();
+    bar.finish_and_clear();
+    let outcomes: Option<Vec<Outcome>> =
+        outcomes.into_inner().expect("no worker panicked").into_iter().collect();
+    let Some(outcomes) = outcomes.filter(|_| !interrupt.load(Ordering::Relaxed)) else {
+        crate::output::note!("kmodcheck: interrupted after {covered} of {} cases", jobs.len());
+        return Ok(Ended::OutOfBudget);
+    };
+    let cell = |kernel, kmod, case| &outcomes[cells[&(kernel, kmod, case)]];
+    if arguments.json {
+        output::print_json(&json(asked, &kernels, &kmods, &cases, &cell));
+    } else {
+        print(asked, &kernels, &kmods, &cases, effort, &cell);
+    }
+    let cut = outcomes.iter().any(|o| matches!(o, Outcome::OutOfBudget));
+    Ok(Ended::of(false, cut))
+}
+
+fn half(case: &Case) -> &'static str {
+    match case.call {
+        Call::Driver => "D",
+        Call::FileSystem => "F",
+    }
+}
+
+fn short(case: &Case, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Passes { seen: None, .. } => "ok".to_owned(),
+        Outcome::Passes { exhaustive_to, seen: Some(_), .. } => format!("ok to {exhaustive_to}"),
+        Outcome::Fails { threads, trace, shortest } => {
+            let at = if *shortest { "" } else { "<=" };
+            let allowed = if case.allows(trace) { " (allowed)" } else { "" };
+            format!("FAILS T={threads} {at}{}{allowed}", trace.len())
+        }
+        Outcome::Stuck { threads, trace } => format!("STUCK T={threads} {}", trace.len()),
+        Outcome::OutOfBudget => "?".to_owned(),
+    }
+}
+
+fn print<'o>(
+    asked: &KmodSh,
+    kernels: &[Kernel],
+    kmods: &[Kmod],
+    cases: &[usize],
+    effort: Effort,
+    cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
+) {
+    output::print(&format!(
+        "kmod.sh, limit {}: every call of a case has to come to what a healthy system answers.\n\
+         D is request_module(), F get_fs_type(); T the threads. Callers are counted, not numbered.\n\
+         'ok': every state of T = 1 up to the case's own T. 'ok to k': every state up to T = k; at the\n\
+         case's own T no violation was found in {} states. 'FAILS T=t n': with t threads, after n\n\
+         steps, the fewest threads and steps there are; '<=n': found, not proved shortest.\n\
+         Assumed: every init succeeds, no wait lasts 5 s, nothing is unloaded during a round.\n",
+        asked.limit, effort.directed
+    ));
+    for &case in cases {
+        let case = &CASES[case];
+        output::print(&format!(
+            "  {} {} T={:2}, {:3} rounds: {}; expected: {}",
+            case.number,
+            half(case),
+            case.threads,
+            case.rounds,
+            case.words,
+            case.expected
+        ));
+    }
+    let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
+    header.extend(cases.iter().map(|c| format!("{} {}", CASES[*c].number, half(&CASES[*c]))));
+    let mut table = output::table(header);
+    let mut rows: Vec<(Vec<&str>, Vec<&str>, Vec<String>)> = Vec::new();
+    for kernel in kernels {
+        let mut of_kernel: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+        for kmod in kmods {
+            let entries: Vec<String> =
+                cases.iter().map(|c| short(&CASES[*c], cell(kernel.name, kmod.name, *c))).collect();
+            match of_kernel.iter_mut().find(|(_, e)| *e == entries) {
+                Some((kmods, _)) => kmods.push(kmod.name),
+                None => of_kernel.push((vec![kmod.name], entries)),
+            }
+        }
+        for (kmods, entries) in of_kernel {
+            match rows.iter_mut().find(|(_, m, e)| *m == kmods && *e == entries) {
+                Some((kernels, ..)) => kernels.push(kernel.name),
+                None => rows.push((vec![kernel.name], kmods, entries)),
+            }
+        }
+    }
+    for (kernels, kmods, entries) in rows {
+        let mut row = vec![kernels.join("\n"), kmods.join("\n")];
+        row.extend(entries);
+        table.add_row(row);
+    }
+    output::print(&format!("\n{table}"));
+    if let ([kernel], [kmod]) = (kernels, kmods) {
+        for &case in cases {
+            let outcome = cell(kernel.name, kmod.name, case);
+            if let Outcome::Fails { trace, threads, .. } | Outcome::Stuck { trace, threads } =
+                outcome
+            {
+                let scenario = CASES[case].scenario(
+                    Features { kernel: kernel.features, kmod: kmod.features },
+                    *threads,
+                    asked.limit,
+                );
+                output::print(&format!("\n{} {}:", CASES[case].number, half(&CASES[case])));
+                for step in trace {
+                    let what = step.label.describe(&scenario);
+                    output::print(&format!(
+                        "  thread {:2}  {}: {what}",
+                        step.actor,
+                        step.label.function()
+                    ));
+                }
+            }
+        }
+    } else {
+        output::print("\nFor the traces: --kernel K --kmod M [--case NUMBER]");
+    }
+}
+
+#[derive(Serialize)]
+struct KmodShJson {
+    format: &'static str,
+    version: u32,
+    limit: u8,
+    results: Vec<ResultJson>,
+}
+
+#[derive(Serialize)]
+struct ResultJson {
+    case: &'static str,
+    call: &'static str,
+    threads: u8,
+    kernel: &'static str,
+    kmod: &'static str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exhaustive_to: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_threads: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shortest: Option<bool>,
+    may_fail: bool,
+}
+
+fn json<'o>(
+    asked: &KmodSh,
+    kernels: &[Kernel],
+    kmods: &[Kmod],
+    cases: &[usize],
+    cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
+) -> KmodShJson {
+    let mut results = Vec::new();
+    for &case in cases {
+        for kernel in kernels {
+            for kmod in kmods {
+                let spec = &CASES[case];
+                let mut result = ResultJson {
+                    case: spec.number,
+                    call: half(spec),
+                    threads: spec.threads,
+                    kernel: kernel.name,
+                    kmod: kmod.name,
+                    outcome: "passes",
+                    exhaustive_to: None,
+                    failing_threads: None,
+                    steps: None,
+                    shortest: None,
+                    may_fail: spec.may_fail,
+                };
+                match cell(kernel.name, kmod.name, case) {
+                    Outcome::Passes { exhaustive_to, .. } => {
+                        result.exhaustive_to = Some(*exhaustive_to);
+                    }
+                    Outcome::Fails { threads, trace, shortest } => {
+                        result.outcome = "fails";
+                        result.failing_threads = Some(*threads);
+                        result.steps = Some(trace.len());
+                        result.shortest = Some(*shortest);
+                    }
+                    Outcome::Stuck { threads, trace } => {
+                        result.outcome = "stuck";
+                        result.failing_threads = Some(*threads);
+                        result.steps = Some(trace.len());
+                    }
+                    Outcome::OutOfBudget => result.outcome = "out of budget",
+                }
+                results.push(result);
+            }
+        }
+    }
+    KmodShJson { format: "kmodcheck-kmod-sh", version: 1, limit: asked.limit, results }
+}

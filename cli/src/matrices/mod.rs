@@ -1,0 +1,9 @@
+//! The commands about many systems: presets, environments, theorems.
+
+pub(crate) mod fixes;
+pub(crate) mod kmod_sh;
+pub(crate) mod main_job;
+pub(crate) mod matrix;
+pub(crate) mod progress;
+pub(crate) mod prove;
+pub(crate) mod verify;

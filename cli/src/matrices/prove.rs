@@ -1,0 +1,375 @@
+//! `kmodcheck prove`: the grand matrix for any number of callers.
+
+use kmodcheck_explore::Options;
+use kmodcheck_model::builtin::Naming;
+use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::any_number::{self, AnyNumber, Effort, Report};
+use kmodcheck_properties::grand::{GrandCell, System};
+use kmodcheck_properties::recorded::{self, ANY_NUMBER, Compared};
+use kmodcheck_properties::{Property, Verdict, safety};
+use serde::Serialize;
+
+use crate::args::{Arguments, Prove};
+use crate::input::subject::{Asked, Subject};
+use crate::input::{files, session};
+use crate::output::{self, Ended, Failure, bars, presets_table};
+
+/// A system and what was found.
+struct Found {
+    /// What it is called in the record.
+    name: String,
+    scenario: Scenario,
+    /// Which cells of the grand matrix it is; none: a scenario of its own.
+    cells: Vec<GrandCell>,
+    report: Report,
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure> {
+    let wanted = |cell: &GrandCell| asked.matrix.wants(cell);
+    let subject = Asked {
+        name: asked.subject.as_deref(),
+        indexes: &asked.indexes,
+        // They say which cells.
+        env: None,
+        naming: None,
+        kernel: asked.matrix.kernel,
+        kmod: asked.matrix.kmod,
+        changes: &asked.changes,
+        // Any number.
+        callers: None,
+    };
+    let systems: Vec<(String, Scenario, Vec<GrandCell>)> = if subject.is_none() {
+        subject.changes_nothing()?;
+        System::of(&GrandCell::all())
+            .into_iter()
+            .filter(|system| system.cells.iter().any(wanted))
+            .map(|system| (system.name(), system.scenario, system.cells))
+            .collect()
+    } else {
+        let Subject { scenario, .. } = Subject::load(&subject)?;
+        vec![(scenario.name.clone(), scenario, Vec::new())]
+    };
+    let scenarios: Vec<_> = systems.iter().map(|s| s.1.clone()).collect();
+    let effort = Effort {
+        options: Options {
+            limits: session::limits(arguments),
+            interrupt: Some(session::interrupt()),
+            // Of several systems each has a thread.
+            threads: if systems.len() == 1 { session::threads(arguments) } else { 1 },
+            ..Options::default()
+        },
+        callers: asked.callers,
+        certificate: asked.certificates.is_some() || systems.len() == 1,
+    };
+    let bar = bars::bar(systems.len());
+    let threads = session::threads(arguments);
+    let reports = any_number::prove_all(&scenarios, threads, &effort, &|_| bar.inc(1));
+    bar.finish_and_clear();
+    let count = systems.len();
+    let mut found = Vec::new();
+    for ((name, scenario, cells), report) in systems.into_iter().zip(reports) {
+        if let Some(report) = report {
+            found.push(Found { name, scenario, cells, report: report? });
+        }
+    }
+    if found.len() < count {
+        crate::output::note!("kmodcheck: interrupted after {} of {count} systems", found.len());
+    }
+    let mut saved = Ok(());
+    if let Some(directory) = &asked.certificates {
+        for Found { name, cells, report, .. } in &found {
+            if let Some(certificate) = &report.certificate {
+                let name = match cells.first() {
+                    Some(first) => format!(
+                        "{}_{}_{}_{}.json",
+                        first.environment.name(),
+                        first.naming.name(),
+                        first.kernel,
+                        first.kmod
+                    ),
+                    None => format!("{}.json", name.replace(|c: char| !c.is_alphanumeric(), "-")),
+                };
+                saved = saved.and(files::write(&directory.join(name), &certificate.to_json()));
+            }
+        }
+    }
+    let lines = (found.iter().filter(|f| !f.cells.is_empty()))
+        .map(|f| recorded::any_number(&f.name, &f.report))
+        .filter(|line| matches!(ANY_NUMBER.compare(line), Compared::Differs(_)));
+    let differences: Vec<String> = lines.map(|line| line.to_string()).collect();
+    let complete = found.iter().filter(|f| f.report.is_complete()).count();
+    if arguments.json {
+        output::print_json(&json(asked, &found, &differences));
+    } else {
+        print(asked, &found, &wanted);
+        for line in &differences {
+            output::print(&format!("differs from the record: {line}"));
+        }
+    }
+    saved?;
+    Ok(presets_table::ended(count, count - complete, !differences.is_empty()))
+}
+
+fn short(answer: &AnyNumber) -> String {
+    let bounded = presets_table::short;
+    match answer {
+        AnyNumber::NotApplicable => "-".to_owned(),
+        AnyNumber::Holds { premise_met: true } => "holds".to_owned(),
+        AnyNumber::Holds { premise_met: false } => "vacuous".to_owned(),
+        AnyNumber::Violated { callers, trace } => format!("from {callers}: {} steps", trace.len()),
+        AnyNumber::Bounded { callers: 0, verdict, .. } => format!("as it is: {}", bounded(verdict)),
+        AnyNumber::Bounded { callers, verdict, .. } => format!("N={callers}: {}", bounded(verdict)),
+        AnyNumber::NotDecided(_) => "not decided".to_owned(),
+    }
+}
+
+fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
+    if asked.subject.is_none() && asked.indexes.modules.is_none() {
+        print_tables(asked, found, wanted);
+    }
+    if let [found] = found {
+        print_one(asked, found);
+    }
+    print_sums(asked, found);
+}
+
+fn print_tables(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
+    let environments = presets_table::environments(found.iter().map(|f| &f.cells[..]), false);
+    output::print(
+        "\nFor any number of callers: 'holds' (an inductive invariant excludes every violation;\n\
+         'vacuous': the premise did not occur with the callers explored), or 'from N' callers on, with\n\
+         the steps of the shortest trace with N, replayed in the exact model; no fewer callers violate\n\
+         it. Sequentially consistent; each caller calls once; wake-ups are exact broadcasts; one rmmod\n\
+         where there is one; requests of inits nest 2 deep at most. Where references on a module or\n\
+         requests at a limit are counted (rmmod with get_fs_type(), limit-2), they are counted up to 2,\n\
+         and more than that are over-approximated. 'N=...': not a safety property, so explored for so\n\
+         many callers only. Presets that come to the same share a row.",
+    );
+    for property in asked.matrix.properties() {
+        output::print(&format!("\n{}: {}", property.name(), property.statement()));
+        for naming in Naming::ALL {
+            let entry = |cell: &GrandCell| {
+                let found = found.iter().find(|f| f.cells.contains(cell))?;
+                wanted(cell).then(|| short(found.report.answer(property)))
+            };
+            let rows = presets_table::rows(&entry, &environments, naming);
+            if !rows.is_empty() {
+                output::print(&presets_table::table(rows, &environments, naming));
+            }
+        }
+    }
+}
+
+/// Verdicts, sizes and traces of one system.
+fn print_one(asked: &Prove, found: &Found) {
+    let Found { name, scenario, report, .. } = found;
+    output::print(&format!("\n{}, for any number of callers:", scenario.name));
+    for property in asked.matrix.properties() {
+        let answer = report.answer(property);
+        let why = match answer {
+            AnyNumber::Bounded { why, .. } => format!(" ({why})"),
+            AnyNumber::Holds { .. } => mutant(name, property),
+            _ => String::new(),
+        };
+        output::print(&format!("  {:27} {}{why}", property.name(), short(answer)));
+    }
+    if let Some(sizes) = report.sizes {
+        output::print(&format!(
+            "\nThe invariant: {} views of at most two of {} anonymous local states beside {} control\n\
+             states; {} control states with a tagged process.",
+            sizes.views, sizes.letters, sizes.anonymous_controls, sizes.controls
+        ));
+    }
+    if let Some(certificate) = &report.certificate {
+        let (excluded, tagged) = certificate.size();
+        output::print(&format!(
+            "Its certificate: {excluded} excluded elements, {tagged} control states with a tagged\n\
+             process; digest {}.",
+            certificate.digest
+        ));
+    }
+    output::print(&format!("Assumed: {}.", report.assumes.join("; ")));
+    for property in asked.matrix.properties() {
+        if let AnyNumber::Violated { callers, trace }
+        | AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), .. } =
+            report.answer(property)
+        {
+            let scenario = safety::with_callers(scenario, *callers);
+            let text = output::trace_text(property, &scenario, trace);
+            let head = match callers {
+                0 => "As it is".to_owned(),
+                1 => "1 caller".to_owned(),
+                _ => format!("{callers} callers"),
+            };
+            output::print(&format!("\n{head}:\n{text}"));
+        }
+    }
+}
+
+/// The recorded fault of the model that makes false what holds.
+fn mutant(name: &str, property: Property) -> String {
+    let recorded = ANY_NUMBER.mutants(name).find(|(letter, _)| *letter == property.letter());
+    match recorded {
+        Some((_, recorded::NO_MUTANT)) => {
+            ", and under every recorded fault of the model".to_owned()
+        }
+        Some((_, mutant)) => format!(", and not under the fault {mutant}"),
+        None => String::new(),
+    }
+}
+
+fn print_sums(asked: &Prove, found: &[Found]) {
+    let properties = asked.matrix.properties();
+    let answers = || {
+        found.iter().flat_map(|f| {
+            let safety = properties.iter().filter(|p| p.is_safety());
+            safety.map(move |p| (f, *p, f.report.answer(*p)))
+        })
+    };
+    let count = |f: &dyn Fn(&AnyNumber) -> bool| answers().filter(|a| f(a.2)).count();
+    output::print(&format!(
+        "\n{} systems: {} times a property holds for any number of callers ({} of them vacuous), {}\n\
+         times it is violated, {} times nothing was decided.",
+        found.len(),
+        count(&|a| matches!(a, AnyNumber::Holds { .. })),
+        count(&|a| *a == AnyNumber::Holds { premise_met: false }),
+        count(&|a| matches!(a, AnyNumber::Violated { .. })),
+        count(&|a| matches!(a, AnyNumber::NotDecided(_)))
+    ));
+    for least in 3..=u8::MAX {
+        let late: Vec<String> = answers()
+            .filter(|a| matches!(a.2, AnyNumber::Violated { callers, .. } if *callers == least))
+            .map(|(f, property, _)| format!("  {}: {}", f.name, property.name()))
+            .collect();
+        if !late.is_empty() {
+            output::print(&format!("Violated from {least} callers on only:\n{}", late.join("\n")));
+        }
+    }
+    for (f, property, answer) in answers() {
+        if let AnyNumber::NotDecided(why) = answer {
+            output::print(&format!("{}: {}: {why}", f.name, property.name()));
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProveJson {
+    format: &'static str,
+    version: u32,
+    systems: Vec<SystemJson>,
+    differences_from_the_record: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SystemJson {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    naming: Option<&'static str>,
+    /// The presets, kernel and kmod, that are this system.
+    presets: Vec<[&'static str; 2]>,
+    assumes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invariant: Option<InvariantJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateJson>,
+    properties: Vec<AnswerJson>,
+}
+
+#[derive(Serialize)]
+struct InvariantJson {
+    control_states: usize,
+    anonymous_local_states: usize,
+    views: u64,
+    tagged_control_states: usize,
+}
+
+#[derive(Serialize)]
+struct CertificateJson {
+    digest: String,
+    excluded: usize,
+    tagged: usize,
+}
+
+#[derive(Serialize)]
+struct AnswerJson {
+    property: &'static str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callers: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<kmodcheck_sim::trace::file::TraceFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+fn answer_json(scenario: &Scenario, property: Property, answer: &AnyNumber) -> AnswerJson {
+    let trace = |callers, trace| {
+        let scenario = safety::with_callers(scenario, callers);
+        Some(output::trace_json(property, &scenario, trace))
+    };
+    let json = |verdict, callers, trace, why| AnswerJson {
+        property: property.name(),
+        verdict,
+        callers,
+        trace,
+        why,
+    };
+    match answer {
+        AnyNumber::NotApplicable => json("not applicable", None, None, None),
+        AnyNumber::Holds { premise_met: true } => json("holds", None, None, None),
+        AnyNumber::Holds { premise_met: false } => json("vacuous", None, None, None),
+        AnyNumber::Violated { callers, trace: steps } => {
+            json("violated", Some(*callers), trace(*callers, steps), None)
+        }
+        AnyNumber::Bounded { callers, verdict, why } => {
+            let trace = match verdict {
+                Verdict::Violated(steps) => trace(*callers, steps),
+                _ => None,
+            };
+            let why = format!("explored for so many callers only: {why}");
+            json(output::word(verdict), Some(*callers), trace, Some(why))
+        }
+        AnyNumber::NotDecided(why) => json("not decided", None, None, Some(why.to_string())),
+    }
+}
+
+fn json(asked: &Prove, found: &[Found], differences: &[String]) -> ProveJson {
+    let systems = found
+        .iter()
+        .map(|Found { name, scenario, cells, report }| SystemJson {
+            name: name.clone(),
+            environment: cells.first().map(|cell| cell.environment.name()),
+            naming: cells.first().map(|cell| cell.naming.name()),
+            presets: cells
+                .iter()
+                .filter(|c| asked.matrix.wants(c))
+                .map(|c| [c.kernel, c.kmod])
+                .collect(),
+            assumes: report.assumes.clone(),
+            invariant: report.sizes.map(|sizes| InvariantJson {
+                control_states: sizes.anonymous_controls,
+                anonymous_local_states: sizes.letters,
+                views: sizes.views,
+                tagged_control_states: sizes.controls,
+            }),
+            certificate: report.certificate.as_ref().map(|certificate| {
+                let (excluded, tagged) = certificate.size();
+                CertificateJson { digest: certificate.digest.clone(), excluded, tagged }
+            }),
+            properties: asked
+                .matrix
+                .properties()
+                .into_iter()
+                .map(|p| answer_json(scenario, p, report.answer(p)))
+                .collect(),
+        })
+        .collect();
+    ProveJson {
+        format: "kmodcheck-prove",
+        version: 1,
+        systems,
+        differences_from_the_record: differences.to_vec(),
+    }
+}

@@ -1,0 +1,22 @@
+//! What is said, and how a run ends.
+
+pub(crate) mod assumed;
+pub(crate) mod bars;
+mod drawing;
+mod ended;
+pub(crate) mod matrix_tables;
+pub(crate) mod presets_table;
+pub(crate) mod results;
+mod say;
+pub(crate) mod source_line;
+mod table;
+mod verdicts;
+
+pub(crate) use drawing::drawn;
+pub(crate) use ended::{Ended, Failure};
+pub(crate) use say::{is_lost, note, print, print_json, say};
+pub(crate) use table::table;
+pub(crate) use verdicts::{
+    EngineJson, ReportJson, call, end_word, engine_json, report_json, searched, trace_json,
+    trace_text, word,
+};

@@ -1,0 +1,4 @@
+//! The commands that write whole pages.
+
+pub(crate) mod evidence;
+pub(crate) mod report;

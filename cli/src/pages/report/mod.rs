@@ -1,0 +1,178 @@
+//! `kmodcheck report`: everything the main job found, as one HTML file that needs nothing else.
+
+mod certificates;
+mod data;
+mod growth;
+
+use kmodcheck_model::builtin::{Environment, Naming};
+use kmodcheck_properties::matrix::{self, Kmod, check_name, map_name};
+use kmodcheck_properties::{Property, Verdict};
+use minijinja::Environment as Templates;
+use serde::Serialize;
+
+use crate::args::Arguments;
+use crate::args::evidence::Report;
+use crate::input::{files, session};
+use crate::matrices::main_job;
+use crate::output::{self, Ended, Failure};
+
+/// Largest report: a file that mail and browsers take without complaint.
+pub(crate) const MOST_BYTES: usize = 2_000_000;
+
+const PAGE: &str = include_str!("../../../templates/report.html");
+const STYLE: &str = include_str!("../../../templates/report.css");
+const SCRIPT: &str = include_str!("../../../templates/report.js");
+
+/// What the template shows.
+#[derive(Serialize)]
+struct Page {
+    version: &'static str,
+    cells: usize,
+    differences: usize,
+    tables: Vec<TableView>,
+    race: String,
+    graph: String,
+    properties: Vec<data::PropertyData>,
+    claims: Vec<data::ClaimData>,
+    growth: growth::Growth,
+    certificates: certificates::Certificates,
+    style: &'static str,
+    script: &'static str,
+    data: String,
+}
+
+/// A table of the matrix, ready for the template.
+#[derive(Serialize)]
+struct TableView {
+    call: &'static str,
+    environments: Vec<&'static str>,
+    rows: Vec<RowView>,
+}
+
+#[derive(Serialize)]
+struct RowView {
+    kmod: &'static str,
+    check: &'static str,
+    map: &'static str,
+    cells: Vec<CellView>,
+}
+
+#[derive(Serialize)]
+struct CellView {
+    index: usize,
+    verdict: &'static str,
+    class: &'static str,
+    detail: String,
+    label: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
+    if let Some(subject) = &asked.subject {
+        return Err(format!(
+            "found a subject, '{subject}', expected none: report tells of the main matrix; of one system \
+             `check`, `prove` and `trace` tell"
+        )
+        .into());
+    }
+    let reports = match main_job::explored(arguments, "report") {
+        Ok(reports) => reports,
+        Err(ended) => return Ok(ended),
+    };
+    let differs = main_job::differs(&reports);
+    let threads = session::threads(arguments);
+    let Some(growth) = growth::measure(asked.times, session::interrupt()) else {
+        crate::output::note!("kmodcheck: interrupted while counting states by number of callers");
+        return Ok(Ended::of(differs, true));
+    };
+    let certificates = certificates::read(&asked.certificates)?;
+    let data = data::collect(&reports, threads, growth, certificates);
+    let differences = kmodcheck_properties::recorded::differences(&reports);
+    let tables: Vec<TableView> = Naming::ALL.into_iter().map(|n| table(&reports, n)).collect();
+    let mut templates = Templates::new();
+    templates.add_template("report.html", PAGE)?;
+    let page = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        cells: reports.len(),
+        differences: differences.len(),
+        tables,
+        race: data.race,
+        graph: data.graph,
+        properties: data.properties,
+        claims: data.claims,
+        growth: data.growth,
+        certificates: data.certificates,
+        style: STYLE,
+        script: SCRIPT,
+        data: json_in_html(&data.app),
+    };
+    let html =
+        templates.get_template("report.html")?.render(minijinja::Value::from_serialize(&page))?;
+    if html.len() > MOST_BYTES {
+        return Err(format!(
+            "{}: the report has {} bytes, expected at most {MOST_BYTES}",
+            asked.out.display(),
+            html.len()
+        )
+        .into());
+    }
+    files::write(&asked.out, &html)?;
+    output::print(&format!("{}: {} kB", asked.out.display(), html.len() / 1000));
+    Ok(Ended::of(differs, false))
+}
+
+/// JSON that can stand inside a script element: nothing in it ends the element.
+fn json_in_html(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).expect("nothing in it that JSON lacks");
+    text.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn call(naming: Naming) -> &'static str {
+    match naming {
+        Naming::Plain => "request_module(\"ext4\")",
+        Naming::FsAndModule => "get_fs_type(\"ext4\")",
+        Naming::FsAndOther => "get_fs_type(\"ext3\"), an alias of ext4",
+    }
+}
+
+fn table(reports: &[matrix::CellReport], naming: Naming) -> TableView {
+    let mut rows: Vec<RowView> = Vec::new();
+    let environments: Vec<Environment> = Environment::ALL
+        .into_iter()
+        .filter(|e| reports.iter().any(|r| r.cell.naming == naming && r.cell.environment == *e))
+        .collect();
+    for (index, report) in reports.iter().enumerate().filter(|(_, r)| r.cell.naming == naming) {
+        let cell = &report.cell;
+        let (kmod, check, map) = (cell.kmod.name(), check_name(cell.check), map_name(cell.map));
+        let at = rows.iter().position(|r| (r.kmod, r.check, r.map) == (kmod, check, map));
+        let at = at.unwrap_or_else(|| {
+            rows.push(RowView { kmod, check, map, cells: Vec::new() });
+            rows.len() - 1
+        });
+        rows[at].cells.push(cell_view(index, report));
+    }
+    let order = |kmod: &str| Kmod::ALL.iter().position(|k| k.name() == kmod);
+    rows.sort_by_key(|row| order(row.kmod));
+    TableView {
+        call: call(naming),
+        environments: environments.iter().map(|e| e.name()).collect(),
+        rows,
+    }
+}
+
+/// What a cell shows of the headline property before any script runs.
+fn cell_view(index: usize, report: &matrix::CellReport) -> CellView {
+    let (callers, most) = report.reports.last().expect("every cell is explored");
+    let verdict = &most.answer(Property::NoFalseSuccess).verdict;
+    let detail = match verdict {
+        Verdict::Violated(trace) => format!("{} steps", trace.len()),
+        _ => format!("{} states", most.states),
+    };
+    let word = output::word(verdict);
+    CellView {
+        index,
+        verdict: word,
+        class: data::class(verdict),
+        label: format!("{}: {word}, {callers} callers, {detail}", report.cell),
+        detail,
+    }
+}

@@ -1,0 +1,10 @@
+//! The commands about one run.
+
+pub(crate) mod accept;
+mod http;
+pub(crate) mod replay;
+pub(crate) mod reproduce;
+pub(crate) mod serve;
+pub(crate) mod steer;
+pub(crate) mod step;
+pub(crate) mod trace;

@@ -1,0 +1,129 @@
+//! `kmodcheck trace FILE`.
+
+use kmodcheck_model::Model;
+use kmodcheck_properties::Property;
+use kmodcheck_properties::witness::{Shown, Witness};
+use kmodcheck_properties::{minimal, regressions};
+use kmodcheck_sim::trace::{self, Story, columns};
+
+use crate::args::Arguments;
+use crate::args::evidence::{Trace, TraceFormat};
+use crate::input::files;
+use crate::input::subject::{Asked, Subject, is_small};
+use crate::input::trace::{Taken, tell};
+use crate::output::{self, Ended, Failure, drawn, results};
+
+pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure> {
+    if asked.add && !asked.traces.is_dir() {
+        let directory = asked.traces.display();
+        let expected = "expected the directory of recorded traces (--traces DIR)";
+        return Err(format!("{directory}: {expected}").into());
+    }
+    let subject = Asked::from(&asked.subject);
+    let Taken { shown, model, mut trace } = match Subject::load_run(&subject)? {
+        Ok(taken) => taken,
+        Err(differs) => {
+            crate::output::note!("kmodcheck: {differs}");
+            return Ok(Ended::Differs);
+        }
+    };
+    let is_dot = asked.format == TraceFormat::Dot && !arguments.json;
+    if asked.minimise || asked.add || asked.why || is_dot {
+        is_small(subject.name.unwrap_or_default(), &model)?;
+    }
+    let property = match shown {
+        Shown::Violation(property) => property,
+        Shown::Witness(witness) => return draw_witness(arguments, asked, &model, witness, &trace),
+    };
+    if asked.minimise || asked.add {
+        let reduced = minimal::minimal(&model, property, &trace, minimal::NODES)
+            .ok_or("the trace is no violation")?;
+        crate::output::note!(
+            "kmodcheck: {} steps, {} context switch{}{}",
+            reduced.trace.len(),
+            reduced.switches,
+            if reduced.switches == 1 { "" } else { "es" },
+            if reduced.proved {
+                "; no trace is shorter, none as short has fewer switches"
+            } else {
+                "; the search was cut, so there may be shorter ones"
+            }
+        );
+        trace = reduced.trace;
+    }
+    let story = tell(&model, property, &trace);
+    let why: Vec<String> = if asked.why {
+        let found = minimal::why(&model, property, &trace);
+        found.iter().map(|r| minimal::in_words(&model, &trace, r)).collect()
+    } else {
+        Vec::new()
+    };
+    let saved = asked.save.as_ref().map_or(Ok(()), |path| {
+        let file = output::trace_json(property, model.scenario(), &trace);
+        files::write(path, &file.to_json())
+    });
+    let added = if asked.add { add(asked, &model, property, &trace) } else { Ok(()) };
+    let format = if arguments.json { TraceFormat::Json } else { asked.format };
+    output::print(drawn(format, &story, &model, &trace, &why).trim_end());
+    if asked.why && format == TraceFormat::Text {
+        output::print("");
+        if why.is_empty() {
+            output::print("No single reordering of two steps would have avoided it.");
+        }
+        for line in why {
+            let options = textwrap::Options::new(columns::WIDTH).subsequent_indent("  ");
+            output::print(&textwrap::fill(&line, options));
+        }
+    }
+    saved.and(added)?;
+    Ok(Ended::AsExpected)
+}
+
+/// A run that shows what can happen: nothing in it is to be avoided.
+fn draw_witness(
+    arguments: &Arguments,
+    asked: &Trace,
+    model: &Model,
+    witness: Witness,
+    trace: &trace::Trace,
+) -> Result<Ended, Failure> {
+    for (flag, given) in
+        [("--minimise", asked.minimise), ("--why", asked.why), ("--add", asked.add)]
+    {
+        if given {
+            let file = asked.subject.subject.as_deref().unwrap_or_default();
+            return Err(format!("{file}: found a witness, expected a violation with {flag}").into());
+        }
+    }
+    if let Some(path) = &asked.save {
+        files::write(path, &results::file(model, witness, trace).to_json())?;
+    }
+    let told = Story::tell(model, trace, None).expect("a confirmed trace replays");
+    let story = Story { shows: Some(witness.sentence(model)), ..told };
+    let format = if arguments.json { TraceFormat::Json } else { asked.format };
+    output::print(drawn(format, &story, model, trace, &[]).trim_end());
+    Ok(Ended::AsExpected)
+}
+
+fn add(
+    asked: &Trace,
+    model: &Model,
+    property: Property,
+    trace: &trace::Trace,
+) -> Result<(), Failure> {
+    let directory = &asked.traces;
+    let recorded = regressions::record(model, property, trace, asked.shows.clone(), Vec::new())?;
+    let path = directory.join(regressions::file_name(&recorded));
+    if path.exists() {
+        crate::output::note!("kmodcheck: {} is recorded already", path.display());
+        return Ok(());
+    }
+    files::write(&path, &recorded.to_json())?;
+    crate::output::note!(
+        "kmodcheck: {} added: possible under {} changes of a switch, impossible under {}",
+        path.display(),
+        recorded.possible.len(),
+        recorded.impossible.len()
+    );
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! One grammar of what a command is about: every command on every form of it, and with the same changes
+//! beside it. What has no meaning says what was found and what was expected.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::common::{Run, fixture, run};
+use crate::serve::Server;
+
+/// Releases without the race: what is said of it changes under them.
+const NEWER: [&str; 4] = ["--kernel", "v6.2", "--kmod", "v30"];
+
+/// The forms of a subject, in the order of the columns of [`COMMANDS`].
+const FORMS: [&str; 9] = [
+    "a scenario in TOML",
+    "a scenario in JSON",
+    "a saved trace",
+    "a recorded trace",
+    "a witness",
+    "'race'",
+    "a cell of the main matrix",
+    "module indexes",
+    "a cell of the grand matrix",
+];
+
+/// What each command does with each form: `x` it takes it, `r` it expects a run, `v` one that violates,
+/// `-` it takes none.
+const COMMANDS: [(&str, &str); 14] = [
+    ("check", "xxxxxxxxx"),
+    ("step", "xxxxxxxxx"),
+    ("serve --port 0", "xxxxxxxxx"),
+    ("prove --callers 1", "xxxxxxxxx"),
+    ("progress", "xxxxxxxxx"),
+    ("sample --executions 40", "xxxxxxxxx"),
+    ("fixes --max-size 1", "xxxxxxxxx"),
+    ("accept LOG --format events --scenario", "xxxxxxxxx"),
+    ("trace", "rrxxxrrrr"),
+    ("replay", "rrxxxrrrr"),
+    ("steer", "rrxxxrrrr"),
+    ("reproduce --recorder /no/such/recorder", "rrxxvrrrr"),
+    ("report --out OUT", "---------"),
+    ("evidence --out OUT", "---------"),
+];
+
+struct Files {
+    directory: TempDir,
+    forms: Vec<Vec<String>>,
+}
+
+impl Files {
+    fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name).display().to_string();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../properties");
+        let toml = root.join("scenarios/v19-race.toml").display().to_string();
+        let trace = at("trace.json");
+        let finds_it = ["--property", "get-fs-type-finds-it"];
+        run(&[&["check", &toml, "--save-trace", &trace][..], &finds_it].concat()).exits(0);
+        let saved: Value = serde_json::from_str(&std::fs::read_to_string(&trace).unwrap()).unwrap();
+        let json = at("scenario.json");
+        std::fs::write(&json, saved["scenario"].to_string()).unwrap();
+        let witness = at("witness.json");
+        run(&["check", &toml, "--witness", "1=NULL", "--save-trace", &witness]).exits(0);
+        let recorded = std::fs::read_dir(root.join("traces")).unwrap();
+        let mut recorded: Vec<_> = recorded.map(|entry| entry.unwrap().path()).collect();
+        recorded.retain(|path| path.to_str().unwrap().contains("get-fs-type-finds-it"));
+        recorded.sort();
+        let recorded = recorded[0].display().to_string();
+        // A log of its first steps.
+        let head = json!({"format": "kmodcheck-events", "version": 1, "hidden": []});
+        let steps =
+            saved["steps"].as_array().unwrap().iter().map(
+                |s| json!({"actor": s["actor"], "function": s["function"], "what": s["what"]}),
+            );
+        let lines: Vec<String> =
+            std::iter::once(head).chain(steps).map(|l| l.to_string()).collect();
+        std::fs::write(at("log"), lines.join("\n")).unwrap();
+        let modules = fixture().display().to_string();
+        let forms = [
+            &[toml.as_str()][..],
+            &[&json],
+            &[&trace],
+            &[&recorded],
+            &[&witness],
+            &["race"],
+            &["fs-ext4 ok v19 none none"],
+            &["--modules", &modules, "--module", "loop"],
+            &["--env", "ok", "--naming", "plain"],
+        ];
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self { forms: forms.map(owned).to_vec(), directory }
+    }
+
+    /// The words of a command on a form.
+    fn words(&self, command: &str, form: &[String], more: &[&str]) -> Vec<String> {
+        let at = |name: &str| self.directory.path().join(name).display().to_string();
+        let mut words: Vec<String> = command
+            .split(' ')
+            .map(|word| match word {
+                "LOG" => at("log"),
+                "OUT" => at("out"),
+                word => word.to_owned(),
+            })
+            .collect();
+        if form[0].starts_with('-') && words.last().is_some_and(|word| word == "--scenario") {
+            words.pop();
+        }
+        words.extend(form.iter().cloned());
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        words
+    }
+
+    fn run(&self, command: &str, form: &[String], more: &[&str]) -> Run {
+        let words = self.words(command, form, more);
+        if command.starts_with("serve") {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let (status, ahead) = Server::of(&words).ahead();
+            assert_eq!(status, 200, "{words:?}: {ahead}");
+            return Run { status: Some(0), out: ahead, err: String::new() };
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+        // For `step`: can it go wrong from here?
+        Run::of(command.args(words).write_stdin("w\n").output().unwrap())
+    }
+}
+
+#[test]
+fn every_command_reads_every_form_of_a_subject() {
+    let files = Files::new();
+    for (command, takes) in COMMANDS {
+        for ((form, name), takes) in files.forms.iter().zip(FORMS).zip(takes.chars()) {
+            let found = files.run(command, form, &[]);
+            let said = format!("{command}, {name}: {found:?}");
+            match takes {
+                // Nothing is recorded here, but the run was read, and found to be one.
+                'x' if command.starts_with("reproduce") => {
+                    assert!(found.err.contains("/no/such/recorder"), "{said}");
+                }
+                'x' => {
+                    assert!(matches!(found.status, Some(0 | 1)) && !found.out.is_empty(), "{said}");
+                    assert_eq!(found.err, "", "{said}");
+                }
+                'r' => {
+                    let place = if form[0].starts_with("--env") { "--env ok" } else { &form[0] };
+                    let place = if place == "--modules" { &form[1] } else { place };
+                    let parts = [place, "found a system, expected a run: a saved trace"];
+                    found.refuses(&parts);
+                }
+                'v' => {
+                    found.refuses(&[&form[0], "expected one of a property that a step violates"]);
+                }
+                _ if form[0].starts_with('-') => {
+                    found.refuses(&["unexpected argument", &form[0]]);
+                }
+                _ => {
+                    found.refuses(&["found a subject", &form[0], "expected none", "main matrix"]);
+                }
+            }
+        }
+    }
+}
+
+/// A subject's own releases are replaced, whatever it is and whichever command reads it.
+#[test]
+fn every_command_heeds_the_switches_beside_it() {
+    let files = Files::new();
+    for (command, takes) in COMMANDS {
+        for ((form, name), takes) in files.forms.iter().zip(FORMS).zip(takes.chars()) {
+            if takes != 'x' || command.starts_with("reproduce") {
+                continue;
+            }
+            let (own, newer) = (files.run(command, form, &[]), files.run(command, form, &NEWER));
+            let said = format!("{command}, {name}: {newer:?}");
+            // A log of another system is refused at its first line, whatever the releases.
+            if command.starts_with("accept") && own.status == Some(1) {
+                continue;
+            }
+            // A run of the one is none of the other.
+            let is_run = ["trace", "replay", "steer"].contains(&command);
+            if is_run {
+                assert_eq!(newer.status, Some(1), "{said}");
+                assert!(newer.err.contains("is impossible"), "{said}");
+            } else {
+                assert!(matches!(newer.status, Some(0 | 1)) && newer.err.is_empty(), "{said}");
+            }
+            assert_ne!(own.out, newer.out, "{said}");
+        }
+    }
+    // What a switch alone changes.
+    let race = "--with=bare-directory=coming";
+    for form in &files.forms {
+        let found = files.run("check", form, &[race]);
+        assert!(found.out.contains(", with bare-directory=coming"), "{form:?}: {found:?}");
+        let no_wait = files.run("check", form, &["--timeouts", "--limit", "1"]);
+        assert!(no_wait.out.contains("at most 1 requests run at a time"), "{form:?}: {no_wait:?}");
+        assert!(no_wait.out.contains("may be over at any moment"), "{form:?}: {no_wait:?}");
+    }
+}
+
+/// What cannot stand together, or says nothing of the system, is refused, not left aside.
+#[test]
+fn what_has_no_meaning_beside_a_subject_is_refused() {
+    let files = Files::new();
+    let (toml, modules) = (&files.forms[0][0][..], fixture());
+    let modules = ["--modules", modules.to_str().unwrap()];
+    fn with<'a>(words: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+        [words, more].concat()
+    }
+    for command in ["check", "step", "serve", "progress", "sample", "fixes"] {
+        run(&[command, toml, "--callers", "3"]).refuses(&["--callers", toml, "which says who"]);
+    }
+    for command in ["check", "step", "prove", "progress", "sample", "fixes", "replay"] {
+        run(&with(&[command, toml], &modules)).refuses(&["cannot be used with"]);
+        run(&[command, toml, "--env", "ok"]).refuses(&["cannot be used with", "--env"]);
+        run(&with(&with(&[command], &modules), &["--env", "ok"])).refuses(&["cannot be used with"]);
+        run(&with(&[command], &modules)).refuses(&["alone, expected --fs FS or --module NAME"]);
+        run(&[command, toml, "--fs", "ext4"]).refuses(&["cannot be used with", "--fs"]);
+        run(&[command, "nosuch"]).refuses(&["found scenario 'nosuch', expected a file"]);
+        run(&[command, "no/such.toml"]).refuses(&["no/such.toml", "No such file"]);
+        run(&[command, toml, "--with", "nosuch"]).refuses(&["nosuch", "expected"]);
+    }
+    // Without a system there is nothing to change.
+    for command in ["prove", "progress", "progress --hard-cases"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        for flag in [&["--with", "already-live"][..], &["--limit", "2"], &["--timeouts"]] {
+            run(&with(&words, flag)).refuses(&[flag[0], "no SUBJECT"]);
+        }
+    }
+    for command in ["check", "replay", "trace", "steer", "sample"] {
+        run(&[command]).refuses(&["SUBJECT", "expected a file", "--modules DIR", "--env E"]);
+    }
+    let log = files.directory.path().join("log");
+    let log = ["accept", log.to_str().unwrap(), "--format"];
+    run(&with(&log, &["events"])).refuses(&["expected --scenario SUBJECT"]);
+    for flag in [&["--scenario", "race"][..], &["--env", "ok"], &["--limit", "2"], &["--timeouts"]]
+    {
+        run(&[&log[..], &["ftrace"], flag].concat()).refuses(&[flag[0], "--format events"]);
+    }
+}
