@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use kmodcheck_explore::checkpoint::Build;
+use kmodcheck_explore::hex;
 use sha2::{Digest, Sha256};
 
 /// A digest of the sources of every crate that a verdict depends on.
@@ -32,9 +33,4 @@ pub(crate) fn version() -> &'static str {
     static VERSION: LazyLock<String> =
         LazyLock::new(|| format!("{} (build {})", env!("CARGO_PKG_VERSION"), build_in_words()));
     &VERSION
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -99,46 +99,47 @@ impl Environment {
         Self::BuiltinNodir,
     ];
 
+    /// Its name, and what it assumes; what it does to a scenario, [`scenario`] says.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("ok", "every init succeeds"),
+            Self::Fail => ("fail", "every attempt's init may fail"),
+            Self::BuiltinDir => {
+                ("builtin-dir", "the code is built in and has a directory under /sys/module")
+            }
+            Self::BuiltinNodir => {
+                ("builtin-nodir", "the code is built in and has no directory under /sys/module")
+            }
+            Self::InitEexist => ("init-eexist", "every attempt's init may return -EEXIST"),
+            Self::Rmmod => ("rmmod", "one rmmod at any moment"),
+            Self::FailRmmod => {
+                ("fail+rmmod", "every attempt's init may fail; one rmmod at any moment")
+            }
+            Self::DepFails => (
+                "dep-fails",
+                "a dependency's init may fail; the 30 s of resolve_symbol_wait() may be over",
+            ),
+            Self::Killed => ("killed", "each caller may be killed while modprobe runs"),
+            Self::LimitTwo => {
+                ("limit-2", "two requests may run at a time; the 5 s of a wait may be over")
+            }
+            Self::SelfRequest => ("self-request", "the module's init requests the module"),
+            Self::SysfsFails => {
+                ("sysfs-fails", "mod_sysfs_setup() may fail after the directory was made")
+            }
+            Self::Blacklist => ("blacklist", "the module is blacklisted"),
+            Self::Install => ("install", "an install command that does nothing and exits 0"),
+        }
+    }
+
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Fail => "fail",
-            Self::BuiltinDir => "builtin-dir",
-            Self::BuiltinNodir => "builtin-nodir",
-            Self::InitEexist => "init-eexist",
-            Self::Rmmod => "rmmod",
-            Self::FailRmmod => "fail+rmmod",
-            Self::DepFails => "dep-fails",
-            Self::Killed => "killed",
-            Self::LimitTwo => "limit-2",
-            Self::SelfRequest => "self-request",
-            Self::SysfsFails => "sysfs-fails",
-            Self::Blacklist => "blacklist",
-            Self::Install => "install",
-        }
+        self.words().0
     }
 
     /// What it assumes, in words.
     pub fn assumes(self) -> &'static str {
-        match self {
-            Self::Ok => "every init succeeds",
-            Self::Fail => "every attempt's init may fail",
-            Self::BuiltinDir => "the code is built in and has a directory under /sys/module",
-            Self::BuiltinNodir => "the code is built in and has no directory under /sys/module",
-            Self::InitEexist => "every attempt's init may return -EEXIST",
-            Self::Rmmod => "one rmmod at any moment",
-            Self::FailRmmod => "every attempt's init may fail; one rmmod at any moment",
-            Self::DepFails => {
-                "a dependency's init may fail; the 30 s of resolve_symbol_wait() may be over"
-            }
-            Self::Killed => "each caller may be killed while modprobe runs",
-            Self::LimitTwo => "two requests may run at a time; the 5 s of a wait may be over",
-            Self::SelfRequest => "the module's init requests the module",
-            Self::SysfsFails => "mod_sysfs_setup() may fail after the directory was made",
-            Self::Blacklist => "the module is blacklisted",
-            Self::Install => "an install command that does nothing and exits 0",
-        }
+        self.words().1
     }
 
     /// How many callers the grand matrix gives it.

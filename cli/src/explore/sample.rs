@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         build: sources::build_in_words().to_owned(),
         scenario,
-        digest: sources::hex(&Sha256::digest(bytes)),
+        digest: kmodcheck_explore::hex(&Sha256::digest(bytes)),
         schedule,
         seed: campaign.seed,
         executions: campaign.executions,

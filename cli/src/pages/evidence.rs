@@ -99,7 +99,7 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
 /// Of the scenario as a trace file holds it.
 fn scenario_digest(scenario: &Scenario) -> String {
     let text = serde_json::to_string(scenario).expect("nothing in it that JSON lacks");
-    sources::hex(&Sha256::digest(text))
+    kmodcheck_explore::hex(&Sha256::digest(text))
 }
 
 /// Of every transition of every cell with two callers: who steps, in which function, what happens,
@@ -138,7 +138,7 @@ fn model_digest(reports: &[CellReport]) -> String {
             });
         }
     }
-    sources::hex(&digest.finalize())
+    kmodcheck_explore::hex(&digest.finalize())
 }
 
 fn readme(reports: &[CellReport], differences: usize) -> String {
@@ -151,7 +151,7 @@ fn readme(reports: &[CellReport], differences: usize) -> String {
          - [Theorems](theorems.md): what holds, under which assumptions, and why each is needed.\n\n\
          | what | value |\n|---|---|\n",
     );
-    let record = sources::hex(&Sha256::digest(recorded::MAIN.text));
+    let record = kmodcheck_explore::hex(&Sha256::digest(recorded::MAIN.text));
     let rows = [
         ("tool", format!("kmodcheck {}", sources::version())),
         ("made by", "`kmodcheck evidence --out DIR`".to_owned()),

@@ -106,7 +106,7 @@ fn counted_form_reaches_what_one_to_five_callers_reach() {
         (cell(Environment::SelfRequest, Naming::Plain, "v5.3", "v20"), 3),
     ];
     for (cell, most) in cells {
-        let most = sample(3, most).seeds().end as u8;
+        let most = sample(2, most).seeds().end as u8;
         let model = Model::for_any_number(cell.scenario(), None).expect("a built-in scenario");
         assert_eq!(model.counts_up_to(), None);
         for callers in 1..=most {
@@ -217,7 +217,7 @@ fn recorded_certificates_verify() {
         let proves = certificate.properties.iter().any(|p| p.name == certified.property.name());
         assert!(proves, "{name} does not prove: {words}");
     }
-    for_all(&some_of(3, distinct()), |certified| {
+    for_all(&some_of(2, distinct()), |certified| {
         let (name, certificate) = (certified.file.0, certificate(certified));
         let verified = checker::verify(name, &certificate).expect("it can be read");
         let verified = verified.unwrap_or_else(|refused| panic!("{name}: {refused}")).verified;
@@ -282,7 +282,7 @@ fn tampered_certificates_are_refused() {
     // Almost each excluded element is there because another one, or the tagged part, needs it; the
     // rest is still a proof without the others.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.excluded.len()).sum::<usize>();
-    let (mut needed, taken) = (0, some_of(15, 0..count));
+    let (mut needed, taken) = (0, some_of(8, 0..count));
     let count = taken.len();
     for number in taken {
         let said = said(|c| {
@@ -302,7 +302,7 @@ fn tampered_certificates_are_refused() {
     assert!(needed * 10 > count * 8, "{needed} of {count} elements are needed");
     // Each tagged control state is.
     let count = certificate(&CERTIFIED[0]).places.iter().map(|p| p.tagged.len()).sum::<usize>();
-    for number in some_of(5, (0..count).step_by(count / 20 + 1)) {
+    for number in some_of(2, (0..count).step_by(count / 20 + 1)) {
         let said = refused(|c| {
             let mut at = number;
             for place in &mut c.places {

@@ -10,6 +10,7 @@ use crate::common::{CANDIDATES, MATRIX, recording};
 use crate::sample::for_all;
 use kmodcheck_explore::Options;
 use kmodcheck_model::Mutant;
+use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::matrix::{Cell, CellReport};
 use kmodcheck_properties::{Property, Verdict, check, recorded, theorem};
 
@@ -105,4 +106,20 @@ fn every_claim_stands_and_needs_its_assumptions() {
         let falls = !standing.against.is_empty() || standing.needed.contains(&theorem::Needed::No);
         assert!(if whole { stands } else { !falls }, "{standing:#?}");
     }
+}
+
+/// The records have the properties that speak of what some built-in system does, and each by a letter of its
+/// own.
+#[test]
+fn records_have_what_some_built_in_system_does() {
+    let models: Vec<_> = System::of(&GrandCell::all()).iter().map(|s| s.model(None)).collect();
+    let applies = |p: &Property| models.iter().any(|model| p.applies(model));
+    let expected: Vec<Property> = Property::ALL.into_iter().filter(applies).collect();
+    assert_eq!(Property::of_built_in_systems().collect::<Vec<_>>(), expected);
+    let distinct = |of: fn(Property) -> String| {
+        Property::ALL.map(of).into_iter().collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(distinct(|p| p.letter().to_string()), Property::ALL.len());
+    assert_eq!(distinct(|p| p.name().to_owned()), Property::ALL.len());
+    assert_eq!(distinct(|p| p.statement().to_owned()), Property::ALL.len());
 }

@@ -80,8 +80,10 @@ pub mod counterexample;
 pub mod coverability;
 #[cfg(feature = "distributed")]
 pub mod distributed;
+mod hex;
 pub mod liveness;
 pub mod system;
+
 mod threads;
 pub mod walk;
 
@@ -94,6 +96,7 @@ pub use bfs::checkpoint;
 pub use bfs::{Exhaustive, explore};
 pub use counted::{Counted, Directed, Reduced, explore_counted, explore_directed, explore_reduced};
 pub use counterexample::{fewest_switches, reduce, reorder};
+pub use hex::hex;
 pub use system::{
     Census, Choice, Configuration, DORMANT, Effect, Fault, Footprint, Impossible, Initial, Kind,
     Local, MAX_PROCESSES, PoolExhausted, Product, Queue, Shared, Step, System, TraceStep,

@@ -15,10 +15,9 @@
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use kmodcheck_explore::coverability::{Excluded, Invariant, Tagged};
-use kmodcheck_explore::{Kind, Local, Shared, Step};
+use kmodcheck_explore::{Kind, Local, Shared, Step, hex};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, ModelError};
 use serde::de::{MapAccess, Visitor};
@@ -204,11 +203,7 @@ impl Certificate {
     pub fn content_digest(&self) -> String {
         let content = Self { digest: String::new(), ..self.clone() };
         let text = serde_json::to_string(&content).expect("a certificate has nothing JSON lacks");
-        let mut digest = String::new();
-        for byte in Sha256::digest(text.as_bytes()) {
-            write!(digest, "{byte:02x}").expect("writing to a string succeeds");
-        }
-        digest
+        hex(&Sha256::digest(text.as_bytes()))
     }
 
     /// How many elements it has: excluded ones, and control states with a tagged process.

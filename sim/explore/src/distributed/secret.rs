@@ -138,5 +138,5 @@ pub(super) fn nonce() -> std::io::Result<[u8; 32]> {
 /// # Errors
 /// If the operating system gives no random numbers.
 pub fn drawn() -> std::io::Result<String> {
-    Ok(nonce()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::hex(&nonce()?))
 }

@@ -238,8 +238,7 @@ impl<'f, S: System, const W: usize> Directory<'f, S, W> {
         let (purpose, sums) = after.split_at(self.purpose.len());
         let file = path.display().to_string();
         if build != self.checkpoint.build {
-            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let (found, expected) = (hex(build), hex(&self.checkpoint.build));
+            let (found, expected) = (crate::hex(build), crate::hex(&self.checkpoint.build));
             return Err(CheckpointError::OtherBuild { file, found, expected });
         }
         if purpose != self.purpose {
