@@ -218,7 +218,9 @@ struct FixesJson {
     undecided: usize,
     sets: usize,
     systems: usize,
-    unread_switches: Vec<&'static str>,
+    /// Of a built-in system; of another it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_switches: Option<Vec<&'static str>>,
     complete: bool,
 }
 
@@ -281,7 +283,7 @@ fn json(asked: &Fixes, of: &AskedOf, answer: &Answer) -> FixesJson {
         undecided: answer.undecided,
         sets: answer.sets,
         systems: answer.systems,
-        unread_switches: answer.unread.clone(),
+        unread_switches: of.question.built_in.then(|| answer.unread.clone()),
         complete: answer.cut == 0,
     }
 }

@@ -197,6 +197,12 @@ fn what_was_cut_is_undecided() {
     assert!(changed.iter().any(|v| v["property"] == "no-false-success"), "{changed:?}");
     let undecided = of(&found, "verdicts", &Value::Null);
     assert!(undecided.iter().any(|v| v["property"] == "lifecycle-and-sysfs"), "{undecided:?}");
+    // Who sleeps for ever is known only in the end: v5.3 is explored to it, v5.5 not.
+    let rmmod = ["--env", "rmmod", "--kernel", "v5.3", "--kernel", "v5.5"];
+    let found = json(&compare(&rmmod, &["--states-limit", "4000", "--json"]).exits(3));
+    let [result] = &of(&found, "results", &Value::Null)[..] else { panic!("{found}") };
+    assert_eq!((&result["result"], &result["before"]), (&"sleeps for ever".into(), &true.into()));
+    assert_eq!(result["after"], Value::Null);
 }
 
 #[test]

@@ -191,7 +191,8 @@ fn as_many_threads_work_as_are_asked_for() {
     for words in uses {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kmodcheck"))
             .args(&words)
-            .args(["--threads", "9"])
+            // Long enough for any of them; none waits for its end.
+            .args(["--threads", "9", "--time-limit", "20"])
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()

@@ -240,3 +240,22 @@ fn what_has_no_meaning_beside_a_subject_is_refused() {
         run(&[&log[..], &["ftrace"], flag].concat()).refuses(&[flag[0], "--format events"]);
     }
 }
+
+/// A built-in system is the same under both its names, although only of one it is known which switches its
+/// steps read.
+#[test]
+fn what_mends_a_system_does_not_depend_on_how_it_is_named() {
+    let json = |more: &[&str]| -> Value {
+        let words = [&["fixes", "--max-size", "2", "--json"], more].concat();
+        serde_json::from_str(&run(&words).exits(0).out).unwrap()
+    };
+    let by_name = json(&["fs-ext4 fail v19 none none"]);
+    let by_cell = json(&["--env", "fail", "--naming", "fs-module"]);
+    assert!(!by_cell["sufficient"].as_array().unwrap().is_empty(), "{by_cell}");
+    for field in ["base", "sufficient", "rejected", "sets", "kernel", "kmod"] {
+        assert_eq!(by_name[field], by_cell[field], "{field}");
+    }
+    assert!(by_name["systems"].as_u64() > by_cell["systems"].as_u64());
+    let unread = |json: &Value| json["unread_switches"].as_array().map_or(0, Vec::len);
+    assert!(unread(&by_name) == 0 && unread(&by_cell) > 0);
+}
