@@ -21,9 +21,6 @@ pub(crate) enum Engine {
     /// Looks for violations where exhausting is out of reach, and never says that a property holds: at most 255
     /// processes.
     Directed,
-    /// Every state that is needed to say which steps can be taken: of steps that commute one order is enough.
-    /// Traces are not shortest, and who sleeps for ever it does not decide.
-    Reduced,
     /// Every state, by several processes, on this machine or on many, as a timely dataflow.
     Timely,
 }
@@ -35,7 +32,6 @@ impl Engine {
             Self::Exhaustive => "exhaustive",
             Self::Counted => "counted",
             Self::Directed => "directed",
-            Self::Reduced => "reduced",
             Self::Timely => "timely",
         }
     }

@@ -14,7 +14,7 @@ use kmodcheck_explore::distributed::net::{
 use kmodcheck_explore::distributed::{DistributedError, OverProcesses};
 use kmodcheck_explore::{
     Counted, Directed, Exhaustive, Exploration, Explorer, MAX_PROCESSES, Method, Monitor, Options,
-    Own, Reduced, System, Unexplorable,
+    Own, System, Unexplorable,
 };
 use kmodcheck_model::Model;
 use kmodcheck_properties::Report;
@@ -46,7 +46,7 @@ pub(crate) struct Given {
 
 /// Whether the engine heeds all that was given.
 pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failure> {
-    use Engine::{Exhaustive, Reduced, Timely};
+    use Engine::{Exhaustive, Timely};
     let flags: [(&str, bool, &[Engine]); 8] = [
         ("--processes", asked.processes.is_some(), &[Timely]),
         ("--hosts", asked.hosts.is_some(), &[Timely]),
@@ -55,7 +55,7 @@ pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failur
         ("--witness", given.witness, &[Exhaustive]),
         ("--threads", given.threads, &[Exhaustive, Timely]),
         ("--follow-all", given.follow_all, &[Exhaustive, Timely]),
-        ("--no-symmetry", given.no_symmetry, &[Exhaustive, Reduced, Timely]),
+        ("--no-symmetry", given.no_symmetry, &[Exhaustive, Timely]),
     ];
     for (flag, is_given, by) in flags {
         if is_given && !by.contains(&asked.engine) {
@@ -91,7 +91,6 @@ pub(crate) fn check(
         },
         Engine::Counted => check_by(model, options, Counted).map_err(instead),
         Engine::Directed => check_by(model, options, Directed).map_err(instead),
-        Engine::Reduced => check_by(model, options, Reduced).map_err(instead),
         Engine::Timely => return distributed(model, options, asked),
     }
     .map(Some)

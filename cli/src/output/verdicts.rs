@@ -87,8 +87,6 @@ pub(crate) struct EngineJson {
     exhaustive: bool,
     /// Whether no shorter trace shows the same.
     shortest_traces: bool,
-    /// Whether of steps that commute not every order was taken.
-    partial_order: bool,
     /// Whether a complete search has found who sleeps for ever.
     decides_who_sleeps: bool,
 }
@@ -101,7 +99,6 @@ pub(crate) fn engine_json(report: &Report) -> Option<EngineJson> {
         name: method.engine,
         exhaustive: method.exhaustive,
         shortest_traces: method.shortest,
-        partial_order: method.partial_order,
         decides_who_sleeps: method.decides_stuck,
     })
 }
@@ -125,16 +122,10 @@ pub(crate) fn searched(report: &Report) -> String {
     if !engine.exhaustive {
         says.push("it never says that a property holds");
     }
-    if engine.partial_order {
-        says.push("of steps that commute not every order was taken, so there are fewer of all");
-    }
     says.push(match engine.shortest_traces {
         true => "traces are shortest",
         false => "traces need not be shortest",
     });
-    if engine.exhaustive && !engine.decides_who_sleeps {
-        says.push("it does not decide who sleeps while others go on");
-    }
     let says = format!("engine {}: {}", engine.name, says.join("; "));
     format!("{counts}{depth}, {queue} not expanded\n{}\n", textwrap::fill(&says, columns::WIDTH))
 }

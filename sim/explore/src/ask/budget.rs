@@ -49,8 +49,10 @@ impl Budget {
 
     /// Notes that of what `noted` bytes were known of there are `bytes` now.
     pub fn note_again(&self, noted: &mut usize, bytes: usize) {
-        self.note(bytes);
-        self.give(std::mem::replace(noted, bytes));
+        // The difference: both together were never there.
+        let known = std::mem::replace(noted, bytes);
+        self.note(bytes.saturating_sub(known));
+        self.give(known.saturating_sub(bytes));
     }
 
     /// Appends, and takes the memory first: for a moment the old list is there beside the new one.

@@ -10,7 +10,8 @@
 //!   state can be reached in which nobody can step and somebody has not returned. Both exactly. Not
 //!   decided: how short a trace can be, properties of states (a monitor that asks about them is refused),
 //!   how often a step is taken, and processes that are stuck while others go on.
-//! - Needs: nothing. What is declared ([`Footprint`](crate::Footprint), [`Monitor::looks_at`]) only
+//! - Needs: a system that answers for any shared and local state, also for two that never come together.
+//!   What is declared ([`Footprint`](crate::Footprint), [`Monitor::looks_at`]) only
 //!   makes it effective, and is checked.
 //! - Costs: a pass over pairs of shared and local states before the search (`footprint`); for each
 //!   state a comparison of those who are there with each other, and a look-up of each successor

@@ -385,7 +385,9 @@ fn limits_end_in_limits() {
     }
     let found = limited(Limits { bytes: Some(1 << 20), ..Limits::default() });
     assert_eq!(found.end, End::MemoryLimit);
-    assert!(found.bytes <= 1 << 20 && found.states > 1_000, "{} bytes", found.bytes);
+    // States have their room before they are there; of the system's answers note is taken now and then.
+    assert!(found.bytes <= (1 << 20) + (1 << 16), "{} bytes", found.bytes);
+    assert!(found.states > 1_000, "{} states", found.states);
     let found = limited(Limits { time: Some(Duration::ZERO), ..Limits::default() });
     assert_eq!(found.end, End::TimeLimit);
     let interrupt = AtomicBool::new(true);

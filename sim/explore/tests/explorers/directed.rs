@@ -23,6 +23,7 @@ fn violated<S: System>(
     let mut violated = 0;
     concrete::replay(system, &lead.trace, |_, taken| {
         violated = watch.step_violates(&taken.step)
+            | watch.state_violates(taken.step.after, taken.after)
             | watch.counts_violate(&taken.step, taken.before, taken.after);
     })
     .expect("a lead replays");
