@@ -160,7 +160,7 @@ mod tests {
         let found = all_states(Version::GivesWayFirst);
         let trace = &found.violation(EXCLUSION).expect("it is violated").trace;
         let steps: Vec<_> = trace.iter().map(|step| (step.actor, step.label)).collect();
-        let last = [(0, "raises its flag"), (0, "enters")];
+        let last = [(1, "raises its flag"), (1, "enters")];
         assert_eq!((steps.len(), &steps[4..]), (6, &last[..]), "{steps:?}");
     }
 
@@ -168,7 +168,7 @@ mod tests {
     fn if_nobody_gives_way_both_wait() {
         let found = all_states(Version::NobodyGivesWay);
         assert!(found.is_exhaustive() && found.violations.is_empty());
-        assert_eq!(found.stuck.expect("both wait").trace.len(), 4);
+        assert_eq!(found.stuck.expect("both wait").trace.len(), 3);
         assert!(all_runs(Version::NobodyGivesWay).asleep.is_some());
     }
 }

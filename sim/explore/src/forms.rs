@@ -35,9 +35,12 @@ const STATES: usize = 150;
 /// A transition, in the plainest form: who, what, and where everybody is then.
 type Taken<L> = (usize, Step<L>, State);
 
-/// The first states that a system reaches, each with its transitions, and whether these are all: somebody may
-/// have wanted to start a process, and there was none.
-fn reached<S: System>(system: &S) -> Vec<(State, Vec<Taken<S::Label>>, bool)> {
+/// A state, its transitions, and whether these are all: somebody may have wanted to start a process, and there
+/// was none.
+type Reached<L> = (State, Vec<Taken<L>>, bool);
+
+/// The first states that a system reaches.
+fn reached<S: System>(system: &S) -> Vec<Reached<S::Label>> {
     let initial = State::initial(system);
     let (mut seen, mut open) = (BTreeSet::from([initial.clone()]), VecDeque::from([initial]));
     let mut reached = Vec::new();
