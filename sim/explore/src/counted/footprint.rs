@@ -32,21 +32,27 @@ impl Things {
     const NOTHING: Self = Self { bits: 0, others: 0 };
     const EVERYTHING: Self = Self { bits: Shared::MAX, others: u128::MAX };
 
-    fn bits(bits: Shared) -> Self {
+    pub fn bits(bits: Shared) -> Self {
         Self { bits, others: 0 }
     }
 
-    fn queue(queue: Queue) -> Self {
+    pub fn queue(queue: Queue) -> Self {
         Self { bits: 0, others: 1 << (queue.0 % 64) }
     }
 
-    fn pool(kind: Kind) -> Self {
+    pub fn pool(kind: Kind) -> Self {
         Self { bits: 0, others: 1 << (64 + kind.0 % 64) }
     }
 
     fn add(&mut self, more: Self) {
         self.bits |= more.bits;
         self.others |= more.others;
+    }
+
+    /// Whether all of it is in the other one.
+    #[cfg(test)]
+    pub fn is_in(self, other: Self) -> bool {
+        self.bits & !other.bits == 0 && self.others & !other.others == 0
     }
 
     pub fn meets(self, other: Self) -> bool {

@@ -7,7 +7,7 @@ pub(crate) mod countable;
 pub(crate) mod directed;
 pub(crate) mod encoded;
 pub(crate) mod exhaustive;
-mod footprint;
+pub(crate) mod footprint;
 pub(crate) mod reduced;
 pub(crate) mod space;
 pub(crate) mod states;

@@ -21,21 +21,8 @@ pub(crate) fn reachable(
 ) -> Option<BTreeSet<Configuration>> {
     let mut seen: BTreeSet<Configuration> = initial.iter().cloned().collect();
     let mut queue: Vec<Configuration> = initial.to_vec();
-    while let Some((control, letters)) = queue.pop() {
-        let shared = table.controls[control as usize].shared as usize;
-        let mut found = Vec::new();
-        for inner in &table.inner[shared] {
-            if let Some(mut others) = without(&letters, inner.takes) {
-                others.extend(Some(inner.puts).filter(|l| *l != NONE));
-                found.push((control, others));
-            }
-        }
-        for rule in &table.rules[control as usize] {
-            found.extend(apply(table, rule, &letters).map(|letters| (rule.to, letters)));
-        }
-        for (control, mut letters) in found {
-            letters.sort_unstable();
-            let configuration = (control, letters);
+    while let Some(configuration) = queue.pop() {
+        for configuration in successors(table, &configuration) {
             if seen.insert(configuration.clone()) {
                 queue.push(configuration);
             }
@@ -45,6 +32,23 @@ pub(crate) fn reachable(
         }
     }
     Some(seen)
+}
+
+/// Where a configuration can be after one step.
+pub(crate) fn successors(table: &Table, (control, letters): &Configuration) -> Vec<Configuration> {
+    let shared = table.controls[*control as usize].shared as usize;
+    let mut found = Vec::new();
+    for inner in &table.inner[shared] {
+        if let Some(mut others) = without(letters, inner.takes) {
+            others.extend(Some(inner.puts).filter(|l| *l != NONE));
+            found.push((*control, others));
+        }
+    }
+    for rule in &table.rules[*control as usize] {
+        found.extend(apply(table, rule, letters).map(|letters| (rule.to, letters)));
+    }
+    found.iter_mut().for_each(|(_, letters)| letters.sort_unstable());
+    found
 }
 
 /// The letters with one less of `letter`.

@@ -17,14 +17,14 @@
 //! property speaks, and a wake-up of all sleepers is a broadcast.
 
 mod backward;
-mod build;
+pub(crate) mod build;
 mod family;
-mod forward;
+pub(crate) mod forward;
 mod invariant;
-mod question;
+pub(crate) mod question;
 mod setup;
 mod smallest;
-mod table;
+pub(crate) mod table;
 mod views;
 
 pub use family::{Crowd, Family, MAX_SLOTS, Member, NoFamily};

@@ -194,12 +194,16 @@ where
     found.transpose().map_err(DistributedError::Fault)
 }
 
+/// What the first worker gives; or, as any of them, what the system has done that it must not.
+type Told<S, M> =
+    Result<Exploration<<S as System>::Label, <M as Monitor<<S as System>::Label>>::Tally>, String>;
+
 fn run<S: System, M: Monitor<S::Label>, const W: usize>(
     frame: &Frame<'_, S>,
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> std::io::Result<Option<Result<Exploration<S::Label, M::Tally>, String>>>
+) -> std::io::Result<Option<Told<S, M>>>
 where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
@@ -222,9 +226,7 @@ where
                 let builder = told.recv().ok()?;
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     let timely = Worker::new(Config::default(), builder(), Some(Instant::now()));
-                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed)
-                        .work()
-                        .transpose()
+                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
                 }));
                 outcome.unwrap_or_else(|panic| {
                     // Who waits for this worker waits no longer.
@@ -324,7 +326,7 @@ where
         }
     }
 
-    fn work(mut self) -> Result<Option<Exploration<S::Label, M::Tally>>, String> {
+    fn work(mut self) -> Option<Told<S, M>> {
         let initial = self.frame.canonical::<W>(&self.frame.product.initial());
         if owner(&initial, self.peers) == self.me {
             self.store(&[initial]);
@@ -338,7 +340,7 @@ where
             let next: u64 = all.iter().map(|said: &Said| said.next).sum();
             let deepest = level + u32::from(next > 0);
             if let Some(fault) = all.iter().find_map(|said| said.fault.clone()) {
-                return Err(fault);
+                return Some(Err(fault));
             }
             if all.iter().any(|said| said.exhausted) {
                 // Which kind, the summaries say.
@@ -365,7 +367,7 @@ where
                 break (End::StatesLimit, Some(what), deepest);
             }
         };
-        Ok(self.conclude(end, because, depth))
+        self.conclude(end, because, depth).map(Ok)
     }
 
     /// Expands this worker's states of a level, and takes in what comes, unless somebody has to stop.

@@ -174,7 +174,7 @@ impl RandomSystem {
             placement: Placement {
                 shared_bits: 2 * BITS,
                 local_bits: 2 * BITS,
-                swaps: if seed % 2 == 0 { 0 } else { 3 },
+                swaps: if seed.is_multiple_of(2) { 0 } else { 3 },
             },
         }
     }
