@@ -1,6 +1,6 @@
 //! `kmodcheck accept LOG --format FORMAT`.
 
-use kmodcheck_explore::product::Step;
+use kmodcheck_explore::Step;
 use kmodcheck_model::Event;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use kmodcheck_explore::Options;
-use kmodcheck_explore::product::Step;
+use kmodcheck_explore::Step;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{
     Action, Actor, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,

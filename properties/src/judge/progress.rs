@@ -1,11 +1,11 @@
 //! Does every call return? On finite instances in which the actors start over for ever, under weak
-//! fairness ([`kmodcheck_explore::fair`] says what that is).
+//! fairness ([`kmodcheck_explore::liveness`] says what that is).
 //!
 //! This is no property of single steps: it is decided for so many actors and no others.
 
 use std::sync::atomic::Ordering;
 
-use kmodcheck_explore::fair::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
+use kmodcheck_explore::liveness::{Comes, Fairness, Lasso, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{End, Kind, Options, TraceStep, Unexplorable, map_on_threads};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, Role};

@@ -145,7 +145,7 @@ pub struct AllProperties<'m> {
 fn premise(property: Property, branch: usize) -> u32 {
     let before = Property::ALL.iter().take_while(|p| **p != property);
     let branches: usize = before.map(|p| p.branches().len()).sum();
-    (Property::ALL.len() + branches + branch) as u32
+    u32::try_from(Property::ALL.len() + branches + branch).expect("a few dozen")
 }
 
 /// How often premises were met and what was decided.

@@ -99,7 +99,6 @@ mod forms;
 mod hex;
 pub mod liveness;
 pub mod system;
-
 mod threads;
 pub mod walk;
 
@@ -119,14 +118,6 @@ pub use system::{
     Transition, WayOut, Wrong, concrete, replay,
 };
 pub use threads::{map_on_threads, on_threads};
-
-// Where things were before; to be taken away once no other crate says so.
-#[doc(hidden)]
-pub use ask as stuck;
-#[doc(hidden)]
-pub use liveness as fair;
-#[doc(hidden)]
-pub use system as product;
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
 /// saved or sent by a build with another one is not believed.

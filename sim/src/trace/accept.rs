@@ -21,8 +21,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::ops::ControlFlow;
 
+use kmodcheck_explore::PoolExhausted;
 use kmodcheck_explore::TraceStep;
-use kmodcheck_explore::product::PoolExhausted;
 use kmodcheck_explore::{Configuration, Kind, Product, System, Transition};
 
 /// What the next observation has to do with a transition.

@@ -9,11 +9,11 @@ use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::stuck::{Sleep, Sleeper, Stuck};
 use kmodcheck_explore::{
     Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
 };
 use kmodcheck_explore::{Monitor, Tally, TraceStep};
+use kmodcheck_explore::{Sleep, Sleeper, Stuck};
 
 /// Of so many systems, so many.
 const SYSTEMS: (u64, u64) = (400, 10_000);

@@ -12,9 +12,9 @@ use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
+use kmodcheck_explore::Stuck;
 use kmodcheck_explore::counted::MAX_COUNTED;
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::stuck::Stuck;
 use kmodcheck_explore::{
     Asks, CountOnly, End, Exploration, Limits, Options, Product, Step, System, Transition,
     Unexplorable, concrete, explore, explore_counted,

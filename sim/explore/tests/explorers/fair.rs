@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::common::naive::{Graph, Naive};
 use crate::common::random_system::RandomSystem;
 use crate::common::sample::sample;
-use kmodcheck_explore::fair::{Comes, Fairness, Restarting, fairness, is_lasso};
+use kmodcheck_explore::liveness::{Comes, Fairness, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{
     Choice, Effect, End, Footprint, Initial, Kind, Local, Options, Queue, Shared, System, WayOut,
 };

@@ -24,7 +24,7 @@ pub use search::{COUNTED_STATES, Cost};
 pub use show::Shown;
 
 use kmodcheck_explore::Kind;
-use kmodcheck_explore::product::Step;
+use kmodcheck_explore::Step;
 use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::{Event, Model, ModelError};

@@ -5,7 +5,7 @@
 //! anywhere between the lines before and after it of the same process. What a process is in (a
 //! system call, a window) is remembered beside the model's state.
 
-use kmodcheck_explore::product::Step;
+use kmodcheck_explore::Step;
 use kmodcheck_explore::{Kind, Local, Shared};
 use kmodcheck_model::event::{Claim, InitOutcome, Woken};
 use kmodcheck_model::scenario::{Action, ModuleId};

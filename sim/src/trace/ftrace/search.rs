@@ -18,7 +18,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use kmodcheck_explore::product::Step;
+use kmodcheck_explore::Step;
 use kmodcheck_explore::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System};
 use kmodcheck_model::{Event, Model, Pc};
 
