@@ -33,12 +33,7 @@ fn never_run<S: System>(system: &S, from: &State, last: WayOut) -> BTreeSet<(Kin
 
 /// A plain forward search, sharing nothing with the explorer's fixpoint. The process comes first, the others
 /// are sorted: who of them is who makes no difference to it.
-fn never_runs<S: System>(
-    system: &S,
-    from: &State,
-    process: (Kind, Local),
-    last: WayOut,
-) -> bool {
+fn never_runs<S: System>(system: &S, from: &State, process: (Kind, Local), last: WayOut) -> bool {
     let sorted = |mut state: State| {
         state.processes[1..].sort_unstable();
         state
@@ -79,11 +74,7 @@ fn never_runs<S: System>(
 }
 
 /// The processes that sleep so in `from`.
-pub(crate) fn asleep<S: System>(
-    system: &S,
-    from: &State,
-    sleep: Sleep,
-) -> BTreeSet<(Kind, Local)> {
+pub(crate) fn asleep<S: System>(system: &S, from: &State, sleep: Sleep) -> BTreeSet<(Kind, Local)> {
     let never = |last| never_run(system, from, last);
     match sleep {
         Sleep::ForEver => never(WayOut::Killed),

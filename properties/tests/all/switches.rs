@@ -393,7 +393,9 @@ fn shown(case: &Case, value: &str) -> String {
             Verdict::Holds { premise_met: false } => '0',
             Verdict::Violated(_) => 'V',
             Verdict::NotApplicable => '-',
-            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => unreachable!("no search is bounded"),
+            Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => {
+                unreachable!("no search is bounded")
+            }
         },
     };
     case.looks.iter().map(look).collect()
