@@ -33,7 +33,7 @@ pub enum VerifyError {
 pub struct Confirmed {
     /// What holds for any number of callers, and whether any step that is possible meets its premise.
     pub properties: Vec<(Property, bool)>,
-    /// What that assumes, as [`Report::assumes`].
+    /// What that assumes, as [`super::any_number::Report::assumes`].
     pub assumes: Vec<String>,
     /// What was gone through.
     pub verified: Verified,
