@@ -424,9 +424,9 @@ mod tests {
     fn every_premise_has_a_number() {
         let all = Property::ALL.into_iter();
         let all = all.flat_map(|p| (0..p.branches().len()).map(move |branch| premise(p, branch)));
-        let all: Vec<u32> = all.collect();
-        let first = Property::ALL.len() as u32;
-        assert_eq!(all, (first..first + all.len() as u32).collect::<Vec<_>>());
+        let all: Vec<usize> = all.map(|number| number as usize).collect();
+        let first = Property::ALL.len();
+        assert_eq!(all, (first..first + all.len()).collect::<Vec<_>>());
         assert!(all.last().is_some_and(|last| *last < 64), "{all:?}");
     }
 }
