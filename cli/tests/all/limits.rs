@@ -244,9 +244,10 @@ fn more_than_an_explorer_takes_is_said() {
             // These take any number of callers.
             "prove" | "verify" => {}
             // These, too; what is written here is no violation.
-            "replay" | "trace" => {
+            "replay" | "trace" | "steer" | "reproduce" => {
                 let run = run(&arguments);
-                assert!(run.status == Some(1) && !run.err.contains("panicked"), "{run:?}");
+                let refused = run.status == Some(1) || run.status == Some(2);
+                assert!(refused && !run.err.contains("panicked"), "{run:?}");
             }
             _ => refuses(&arguments, &["400 processes", "at most 16"]),
         }

@@ -150,7 +150,7 @@ fn engines_agree_on_generated_systems() {
     let met = met.into_inner();
     println!("{met:?}");
     assert!(met.systems > 60 && met.violated > 60 && met.held > 60, "{met:?}");
-    assert!(met.sleepers > 10, "{met:?}");
+    assert!(met.sleepers > 5, "{met:?}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn engines_agree_on_scenario_files_and_cells() {
         compare(&cell.to_string(), &cell.model(2, None), true, &mut met);
     }
     println!("{met:?}");
-    assert!(met.systems > 40 && met.violated > 40 && met.held > 200, "{met:?}");
+    assert!(met.systems > 30 && met.violated > 40 && met.held > 150, "{met:?}");
     assert!(met.left_out > 0, "{met:?}");
 }
 

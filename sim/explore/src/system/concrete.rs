@@ -11,9 +11,9 @@
 use std::ops::ControlFlow;
 
 use super::interface::{Choice, Initial, Kind, Local, Shared, System};
-use super::product::{Census, PoolExhausted, Transition};
+use super::product::{Census, Transition};
 use super::replay::{Impossible, replay_by};
-use super::successor::{Processes, alternatives};
+use super::successor::{PoolExhausted, Processes, alternatives};
 use super::trace::TraceStep;
 
 /// A whole state.

@@ -14,6 +14,7 @@ pub use interface::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
 pub(crate) use product::fits;
-pub use product::{Census, Configuration, MAX_PROCESSES, PoolExhausted, Product, Step, Transition};
+pub use product::{Census, Configuration, MAX_PROCESSES, Product, Transition};
 pub use replay::{Impossible, replay};
+pub use successor::{PoolExhausted, Step};
 pub use trace::TraceStep;

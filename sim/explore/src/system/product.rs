@@ -3,8 +3,8 @@
 
 use std::ops::{ControlFlow, Deref};
 
-use super::interface::{Choice, Effect, Footprint, Initial, Kind, Local, Shared, System, WayOut};
-use super::successor::{Processes, alternatives, is_at_rest};
+use super::interface::{Choice, Initial, Kind, Local, Shared, System};
+use super::successor::{PoolExhausted, Processes, Step, alternatives, is_at_rest};
 
 /// Most processes in a product. (More callers of one kind are for the counted form.)
 pub const MAX_PROCESSES: usize = 16;
@@ -41,33 +41,6 @@ impl<Label, State> Deref for Transition<'_, Label, State> {
         &self.step
     }
 }
-
-/// The part of a transition that the actor alone decides, wherever the others stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<Label> {
-    /// The actor's kind.
-    pub kind: Kind,
-    /// The shared state before.
-    pub before: Shared,
-    /// The shared state after.
-    pub after: Shared,
-    /// The actor's local state before.
-    pub local_before: Local,
-    /// The actor's local state after, with what it remembers of its own change.
-    pub local_after: Local,
-    /// What the step is called.
-    pub label: Label,
-    /// Ordinary step or way out.
-    pub way_out: WayOut,
-    /// What was read and written.
-    pub footprint: Footprint,
-    /// What the step does to others.
-    pub effect: Effect,
-}
-
-/// What the successor function can report besides transitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolExhausted(pub Kind);
 
 /// A system with the number of processes that its initial state names.
 pub struct Product<'a, S: System> {

@@ -15,8 +15,34 @@
 
 use std::ops::ControlFlow;
 
-use super::interface::{Choice, Effect, Kind, Local, Queue, Shared, System};
-use super::product::{PoolExhausted, Step};
+use super::interface::{Choice, Effect, Footprint, Kind, Local, Queue, Shared, System, WayOut};
+
+/// The part of a transition that the actor alone decides, wherever the others stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<Label> {
+    /// The actor's kind.
+    pub kind: Kind,
+    /// The shared state before.
+    pub before: Shared,
+    /// The shared state after.
+    pub after: Shared,
+    /// The actor's local state before.
+    pub local_before: Local,
+    /// The actor's local state after, with what it remembers of its own change.
+    pub local_after: Local,
+    /// What the step is called.
+    pub label: Label,
+    /// Ordinary step or way out.
+    pub way_out: WayOut,
+    /// What was read and written.
+    pub footprint: Footprint,
+    /// What the step does to others.
+    pub effect: Effect,
+}
+
+/// What the successor function can report besides transitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolExhausted(pub Kind);
 
 /// The processes of a whole state, in whichever form.
 pub(crate) trait Processes: Clone {
