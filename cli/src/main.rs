@@ -28,7 +28,7 @@ use traces::{accept, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
-    match run(&line.arguments(), line.command.as_ref()) {
+    match run(&line.arguments(), &line) {
         Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
@@ -41,8 +41,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, command: Option<&Command>) -> Result<Ended, Failure> {
-    let Some(command) = command else { return main_job::run(arguments) };
+fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
+    let Some(command) = &line.command else { return main_job::run(arguments, line.all) };
     match command {
         Command::Check(asked) => check::run(arguments, asked),
         Command::Compare(asked) => compare::run(arguments, asked),

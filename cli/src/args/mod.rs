@@ -28,8 +28,9 @@ use values::{
 
 /// Model checker for the Linux module loading race.
 ///
-/// Without a command: explores the built-in scenarios under every reading of the proposed check,
-/// prints the matrix, the race, and the theorem with the traces behind its assumptions.
+/// Without a command: explores the built-in scenarios under every reading of the proposed check, and
+/// says on one screen which reading catches what, and how the race ends; `--all` prints the matrix, the
+/// race, and the theorem with the traces behind its assumptions.
 ///
 /// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
 /// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
@@ -39,6 +40,10 @@ use values::{
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// Print every table of the main job, the race, and a trace for each assumption.
+    #[arg(long, conflicts_with = "json")]
+    pub all: bool,
 
     /// Of the main job; each command has its own.
     #[command(flatten)]

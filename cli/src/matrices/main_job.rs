@@ -16,7 +16,8 @@ use crate::args::Arguments;
 use crate::input::session;
 use crate::input::subject::RACE;
 use crate::output::matrix_tables::HEADLINE;
-use crate::output::{self, Ended, Failure, bars, matrix_tables as tables};
+use crate::matrices::first_screen;
+use crate::output::{self, Ended, Failure, bars, matrix_tables as tables, screen};
 
 /// The matrix, or what was explored of it.
 struct Found {
@@ -70,7 +71,8 @@ pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellRe
     Err(Ended::of(differs(&reports), true))
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+/// `whole`: every table and trace, not one screen.
+pub(crate) fn run(arguments: &Arguments, whole: bool) -> Result<Ended, Failure> {
     let (reports, complete) = explore(arguments);
     let all = Cell::all().len();
     let found = Found {
@@ -83,8 +85,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     };
     if arguments.json {
         output::print_json(&json(&found));
-    } else {
+    } else if whole {
         print(&found);
+    } else {
+        let same = same(&found.reports) == all;
+        let lines = first_screen::render(&found.reports, &found.standings, same, screen::width());
+        output::print(&lines.join("\n"));
     }
     if found.undecided > 0 || found.interrupted {
         let begun = found.reports.len();
@@ -198,9 +204,14 @@ fn print_vacuous(reports: &[CellReport]) {
     }
 }
 
+/// How many are as recorded.
+fn same(reports: &[CellReport]) -> usize {
+    let compared = reports.iter().map(|r| recorded::MAIN.compare(&recorded::cell(r)));
+    compared.filter(|c| *c == Compared::AsRecorded).count()
+}
+
 fn print_differences(found: &Found) {
-    let compared = found.reports.iter().map(|r| recorded::MAIN.compare(&recorded::cell(r)));
-    let same = compared.filter(|c| *c == Compared::AsRecorded).count();
+    let same = same(&found.reports);
     if !found.differences.is_empty() {
         output::print("Cells that differ from the record:");
         for d in &found.differences {

@@ -1,5 +1,6 @@
 //! The commands about many systems: presets, environments, theorems.
 
+mod first_screen;
 pub(crate) mod fixes;
 pub(crate) mod kmod_sh;
 pub(crate) mod main_job;

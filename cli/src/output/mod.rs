@@ -8,6 +8,7 @@ pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
 pub(crate) mod results;
 mod say;
+pub(crate) mod screen;
 pub(crate) mod source_line;
 mod table;
 mod verdicts;

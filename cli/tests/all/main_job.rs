@@ -7,9 +7,9 @@ use crate::common::run;
 use crate::sample::some_of;
 use serde_json::Value;
 
-/// What it prints.
+/// All that it prints.
 static PRINTED: LazyLock<String> = LazyLock::new(|| {
-    let found = run(&[]).exits(0);
+    let found = run(&["--all"]).exits(0);
     assert_eq!(found.err, "", "nothing to say on a pipe");
     found.out
 });

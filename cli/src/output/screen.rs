@@ -1,0 +1,24 @@
+//! The terminal: how wide it is, and words in colour.
+
+use anstyle::Style;
+
+/// Columns of a screen that is not a terminal, and of a mail.
+const USUAL: usize = 80;
+
+/// Columns to fill: the terminal's, between 60 and 200; 80 where there is none.
+pub(crate) fn width() -> usize {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    let columns = terminal.map(|(columns, _)| usize::from(columns.0));
+    columns.map_or(USUAL, |columns| columns.clamp(60, 200))
+}
+
+/// `text` in lines of at most `width`; each but the first begins with `indent`.
+pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
+    let options = textwrap::Options::new(width).subsequent_indent(indent);
+    textwrap::wrap(text, options).into_iter().map(Into::into).collect()
+}
+
+/// `text` in a style. What prints takes it away again where it would not be seen.
+pub(crate) fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
