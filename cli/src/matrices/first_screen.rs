@@ -17,8 +17,11 @@ use crate::output::screen;
 /// How many steps of the race are shown, the last ones.
 const SHOWN: usize = 11;
 
-/// What may have to be assumed, in the order of the letters in the table.
-const ASSUMED: [(char, &str, fn(&Cell) -> bool); 2] = [
+/// A letter for what may have to be assumed, in words, and whether a cell fulfils it.
+type Assumed = (char, &'static str, fn(&Cell) -> bool);
+
+/// In the order of the letters.
+const ASSUMED: [Assumed; 2] = [
     ('A', "no init fails", |cell| cell.environment != Environment::Fail),
     ('B', "the alias map gives the module's own name", Cell::mapped),
 ];
@@ -76,9 +79,10 @@ fn fared(reports: &[CellReport], check: SanityCheck, kmod: Kmod) -> Fared {
                         let steps = trace.len();
                         shortest = Some(shortest.map_or(steps, |s: usize| s.min(steps)));
                     }
-                    Verdict::NotApplicable | Verdict::NotAsked | Verdict::OutOfBudget => {
-                        open = true;
-                    }
+                    Verdict::NotApplicable
+                    | Verdict::NotAsked
+                    | Verdict::OutOfBudget
+                    | Verdict::NoneFound => open = true,
                 }
             }
         }
@@ -117,15 +121,17 @@ pub(crate) fn render(
     );
     lines.extend(screen::fold(&systems, "", width));
     lines.push(String::new());
-    lines.extend(table(reports));
+    lines.extend(table(reports, width));
     let legend: Vec<String> = ASSUMED.iter().map(|(c, words, _)| format!("{c}: {words}")).collect();
     lines.extend(screen::fold(&format!("{}.", legend.join(". ")), "", width));
     lines.push(String::new());
-    let stands = standings.iter().all(|s| s.outcome() == Outcome::Stands);
-    let follows = if stands {
-        theorem::IN_SHORT
+    let came = |outcome| standings.iter().any(|s| s.outcome() == outcome);
+    let follows = if came(Outcome::Falls) {
+        "What was claimed to follow from it does not stand: see kmodcheck --all."
+    } else if came(Outcome::Undecided) {
+        "What follows from it was not decided: see kmodcheck --all."
     } else {
-        "What is claimed to follow from it does not stand as it was recorded: see kmodcheck --all."
+        theorem::IN_SHORT
     };
     lines.extend(screen::fold(follows, "", width));
     if let Some(trace) = theorem::violation(reports, RACE, Property::GetFsTypeFindsIt) {
@@ -150,7 +156,7 @@ fn next() -> [(&'static str, String); 5] {
     let (kernels, kmods, environments) = (KERNELS.len(), KMODS.len(), Environment::ALL.len());
     let all = format!("{kernels} kernels, {kmods} releases of kmod, {environments} environments");
     [
-        ("kmodcheck trace race", "the whole race, in columns".to_owned()),
+        ("kmodcheck check race", "the whole race in columns, and every property".to_owned()),
         ("kmodcheck --all", "every table, and a trace for each assumption".to_owned()),
         ("kmodcheck matrix", all),
         ("kmodcheck prove", "the same for any number of callers".to_owned()),
@@ -159,7 +165,7 @@ fn next() -> [(&'static str, String); 5] {
 }
 
 /// A row for each reading; those that come to the same share one.
-fn table(reports: &[CellReport]) -> Vec<String> {
+fn table(reports: &[CellReport], width: usize) -> Vec<String> {
     let mut rows: Vec<(String, [Fared; 2])> = Vec::new();
     for check in CHECKS {
         let found = Kmod::ALL.map(|kmod| fared(reports, check, kmod));
@@ -172,20 +178,26 @@ fn table(reports: &[CellReport]) -> Vec<String> {
         }
     }
     let heads = Kmod::ALL.map(|kmod| format!("kmod {}", kmod.name()));
-    let first = rows.iter().map(|(names, _)| names.len()).max().unwrap_or(0) + 2;
-    let column = rows.iter().flat_map(|(_, found)| found.iter().map(|f| f.words().0.len()));
-    let column = column.max().unwrap_or(0) + 2;
+    let columns = [0, 1].map(|kmod: usize| {
+        let words = rows.iter().map(|(_, found)| found[kmod].words().0.len());
+        words.chain([heads[kmod].len()]).max().unwrap_or(0)
+    });
+    // Where all names of a row do not fit, they go on below.
+    let most = width.saturating_sub(columns[0] + 2 + columns[1] + 2).max(12);
+    let first = rows.iter().map(|(names, _)| names.len()).max().unwrap_or(0).min(most) + 2;
+    let column = columns[0] + 2;
     let mut lines = vec![screen::styled(
         format!("{:first$}{:column$}{}", "check", heads[0], heads[1]).trim_end(),
         Style::new().underline(),
     )];
     for (names, found) in rows {
-        let cells = found.map(|fared| {
-            let (words, style) = fared.words();
-            let blank = " ".repeat(column - words.len());
-            format!("{}{blank}", screen::styled(&words, style))
-        });
-        lines.push(format!("{names:first$}{}", cells.concat()).trim_end().to_owned());
+        let [(before, style), (after, other)] = found.map(|fared| fared.words());
+        let blank = " ".repeat(column - before.len());
+        let (before, after) = (screen::styled(&before, style), screen::styled(&after, other));
+        let mut names = screen::fold(&names, "  ", first - 2).into_iter();
+        let name = names.next().unwrap_or_default();
+        lines.push(format!("{name:first$}{before}{blank}{after}"));
+        lines.extend(names);
     }
     lines
 }

@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::args::Arguments;
 use crate::input::session;
 use crate::input::subject::RACE;
-use crate::output::matrix_tables::HEADLINE;
 use crate::matrices::first_screen;
+use crate::output::matrix_tables::HEADLINE;
 use crate::output::{self, Ended, Failure, bars, matrix_tables as tables, screen};
 
 /// The matrix, or what was explored of it.

@@ -1,6 +1,7 @@
 //! The terminal: how wide it is, and words in colour.
 
 use anstyle::Style;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// Columns of a screen that is not a terminal, and of a mail.
 const USUAL: usize = 80;
@@ -14,7 +15,11 @@ pub(crate) fn width() -> usize {
 
 /// `text` in lines of at most `width`; each but the first begins with `indent`.
 pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
-    let options = textwrap::Options::new(width).subsequent_indent(indent);
+    // `wait-and-verify` is one word.
+    let options = Options::new(width)
+        .subsequent_indent(indent)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(Into::into).collect()
 }
 

@@ -84,7 +84,7 @@ fn json_is_byte_identical_at_any_number_of_threads() {
     for threads in some_of(0, ["1", "2"]) {
         let again = run(&["--json", "--threads", threads]).exits(0).out;
         assert!(*JSON == again, "{threads} threads give other bytes than all");
-        let again = run(&["--threads", threads]).exits(0).out;
+        let again = run(&["--all", "--threads", threads]).exits(0).out;
         assert!(*PRINTED == again, "{threads} threads give other bytes than all");
     }
 
@@ -111,7 +111,7 @@ fn json_is_byte_identical_at_any_number_of_threads() {
 #[test]
 fn a_budget_that_is_too_small_is_no_verdict() {
     for limit in [["--states-limit", "100"], ["--time-limit", "0"], ["--memory-limit", "0"]] {
-        let cut = run(&limit).exits(3);
+        let cut = run(&[&["--all"], &limit[..]].concat()).exits(3);
         assert!(cut.err.contains("out of budget"), "{limit:?}: {}", cut.err);
         assert!(cut.err.contains(" of 392 cells explored to the end"), "{limit:?}: {}", cut.err);
         let cut = cut.says("out of budget").says("undecided").says("0 differ");
@@ -205,7 +205,7 @@ fn a_full_disk_is_said() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_says_what_it_covered() {
-    let run = interrupted(&["--threads", "1"]).exits(3);
+    let run = interrupted(&["--all", "--threads", "1"]).exits(3);
     assert!(run.err.contains("interrupted: "), "{}", run.err);
     assert!(run.err.contains(" of 392 cells explored to the end"), "{}", run.err);
     assert!(run.out.contains("not explored"), "{}", run.out);
