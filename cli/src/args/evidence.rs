@@ -61,9 +61,9 @@ pub(crate) enum TraceFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// Refused: the page is of the main matrix.
-    #[arg(hide = true)]
-    pub subject: Option<String>,
+    /// Of one system; of the main matrix unless one is given.
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// The file to write.
     #[arg(long, value_name = "FILE")]
@@ -73,9 +73,10 @@ pub(crate) struct Report {
     #[arg(long)]
     pub times: bool,
 
-    /// Proofs for any number of callers to show beside the counts.
-    #[arg(long, value_name = "DIR", default_value = "properties/certificates")]
-    pub certificates: PathBuf,
+    /// Proofs for any number of callers to show beside the counts; those in properties/certificates unless
+    /// given.
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
 
     #[command(flatten)]
     pub flags: Search,
@@ -105,9 +106,9 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Evidence {
-    /// Refused: the page is of the main matrix.
-    #[arg(hide = true)]
-    pub subject: Option<String>,
+    /// Of one system; of the main matrix unless one is given.
+    #[command(flatten)]
+    pub subject: Subject,
 
     /// The directory to write to, made if it is not there.
     #[arg(long, value_name = "DIR")]

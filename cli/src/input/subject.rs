@@ -80,6 +80,18 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// As [`Asked::changes_nothing`], of what has releases of its own.
+    pub(crate) fn says_nothing(&self) -> Result<(), Failure> {
+        self.changes_nothing()?;
+        let given = [("--kernel", self.kernel.is_some()), ("--kmod", self.kmod.is_some())];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => {
+                Err(format!("found {flag} and no SUBJECT, expected {EXPECTED} with it").into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether nothing says which system.
     pub(crate) fn is_none(&self) -> bool {
         self.name.is_none()

@@ -1,10 +1,9 @@
 //! `kmodcheck kmod-sh`: the kernel's own stress cases over the presets.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use kmodcheck_explore::{Options, on_threads};
+use kmodcheck_explore::{Options, map_on_threads};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
@@ -54,23 +53,17 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
         bytes: session::limits(arguments).bytes,
     };
     let interrupt = session::interrupt();
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new((0..jobs.len()).map(|_| None).collect::<Vec<Option<Outcome>>>());
-    on_threads(session::threads(arguments), || {
-        while !interrupt.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = jobs.get(index) else { break };
-            let options = Options { interrupt: Some(interrupt), ..Options::default() };
-            let case = &CASES[job.case];
-            let outcome = kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
-            outcomes.lock().expect("no worker panicked")[index] = Some(outcome);
-            bar.inc(1);
-        }
+    let over = || interrupt.load(Ordering::Relaxed);
+    let outcomes = map_on_threads(session::threads(arguments), &jobs, over, |_, job| {
+        let options = Options { interrupt: Some(interrupt), ..Options::default() };
+        let case = &CASES[job.case];
+        let outcome = kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
+        bar.inc(1);
+        outcome
     });
     let covered = bar.position();
     bar.finish_and_clear();
-    let outcomes: Option<Vec<Outcome>> =
-        outcomes.into_inner().expect("no worker panicked").into_iter().collect();
+    let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
     let Some(outcomes) = outcomes.filter(|_| !interrupt.load(Ordering::Relaxed)) else {
         crate::output::note!("kmodcheck: interrupted after {covered} of {} cases", jobs.len());
         return Ok(Ended::OutOfBudget);

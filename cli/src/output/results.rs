@@ -43,13 +43,20 @@ pub(crate) fn print(scenario: &Scenario, report: &Report) {
         "what each call can come to{so_far} (--witness ACTOR=RESULT shows it):"
     ));
     for actor in json(scenario, report) {
-        let killable = if actor.killable { ", who may be killed" } else { "" };
-        let results = match &actor.results[..] {
+        output::print(&format!("  {}: {}", actor.actor, actor.in_words()));
+    }
+}
+
+impl ResultsJson {
+    /// How many call what, and what that can come to.
+    pub(crate) fn in_words(&self) -> String {
+        let killable = if self.killable { ", who may be killed" } else { "" };
+        let results = match &self.results[..] {
             [] => "nothing".to_owned(),
             results => results.join("; "),
         };
-        let ResultsJson { actor, call, count, .. } = actor;
-        output::print(&format!("  {actor}: {count} x {call}{killable}: {results}"));
+        let Self { call, count, .. } = self;
+        format!("{count} x {call}{killable}: {results}")
     }
 }
 

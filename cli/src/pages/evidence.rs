@@ -1,9 +1,12 @@
 //! `kmodcheck evidence --out DIR`: Markdown for a design review. The same bytes each time.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use kmodcheck_explore::reduce::Reduced;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::matrix::{CHECKS, Cell, CellReport, Kmod, check_name, map_name};
 use kmodcheck_properties::regressions::{Shape, distinct};
 use kmodcheck_properties::theorem::{Needed, Outcome};
@@ -12,33 +15,80 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Arguments;
 use crate::args::evidence::{Evidence, TraceFormat};
+use crate::input::subject::Asked;
 use crate::input::{files, session, trace};
 use crate::matrices::main_job;
 use crate::output::{self, Ended, Failure};
+use crate::pages::one_system::{self, AnswerView, OneSystem, View};
 use crate::sources;
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
-    if let Some(subject) = &asked.subject {
-        return Err(format!(
-            "found a subject, '{subject}', expected none: evidence tells of the main matrix; of one system \
-             `check`, `prove` and `trace` tell"
-        )
-        .into());
+    let subject = Asked::from(&asked.subject);
+    if !subject.is_none() {
+        let found = one_system::judge(arguments, &subject)?;
+        save(&asked.out, &of_one_system(&found, &found.view(arguments)))?;
+        return Ok(found.ended());
     }
+    subject.says_nothing()?;
     let reports = match main_job::explored(arguments, "evidence") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
     };
     let differences = recorded::differences(&reports).len();
     let files = files(&reports, differences, session::threads(arguments));
-    let directory = &asked.out;
+    save(&asked.out, &files)?;
+    Ok(Ended::of(main_job::differs(&reports), false))
+}
+
+/// Writes them all, below the directory.
+fn save(directory: &Path, files: &[(String, String)]) -> Result<(), Failure> {
     let traces = directory.join("traces");
     std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
-    for (name, text) in &files {
+    for (name, text) in files {
         files::write(&directory.join(name), text)?;
     }
     output::print(&format!("{}: {} files", directory.display(), files.len()));
-    Ok(Ended::of(main_job::differs(&reports), false))
+    Ok(())
+}
+
+/// Every file of one system: a page, the scenario, and each violation to replay and to read.
+fn of_one_system(found: &OneSystem, view: &View) -> Vec<(String, String)> {
+    let scenario = found.model.scenario();
+    let json = serde_json::to_string_pretty(scenario).expect("nothing in it that JSON lacks");
+    let mut text = format!("# {}\n\n{}: {}.\n\n", view.name, view.releases, view.actors.join(", "));
+    let _ = writeln!(text, "{}. Limits: {}.\n", view.searched, view.limits);
+    for note in &view.notes {
+        let _ = writeln!(text, "Note: {note}\n");
+    }
+    text.push_str("| property | verdict | premise met |\n|---|---|---|\n");
+    for answer in &view.answers {
+        let steps = answer.steps.map_or(String::new(), |steps| {
+            let (property, page) = (answer.property, name_of(answer.property, steps));
+            format!(", [in {steps} steps](traces/{page}.md \"{property}\")")
+        });
+        let expected = answer.expected.map_or(String::new(), |said| format!(" (expected: {said})"));
+        let AnswerView { property, verdict, premise, .. } = answer;
+        let _ = writeln!(text, "| {property} | {verdict}{steps}{expected} | {premise} |");
+    }
+    let so_far = if view.all_results { "" } else { ", seen so far" };
+    let _ = writeln!(text, "\n## What each call can come to{so_far}\n");
+    for result in &view.results {
+        let _ = writeln!(text, "- {}", result.in_words());
+    }
+    let _ = writeln!(text, "\n## Assumed\n\n- {}", view.assumed.join("\n- "));
+    let _ = writeln!(text, "\nNot modelled:\n\n- {}", view.not_modelled.join("\n- "));
+    let (digest, version) = (scenario_digest(scenario), view.version);
+    let _ = writeln!(text, "\n`scenario.json`: SHA-256 `{digest}`. kmodcheck {version}.");
+    let mut files = vec![("README.md".to_owned(), text), ("scenario.json".to_owned(), json + "\n")];
+    for (property, reduced) in &found.violations {
+        let name = name_of(property.name(), reduced.trace.len());
+        files.extend(trace_files(*property, &found.model, reduced, &name, &[]));
+    }
+    files
+}
+
+fn name_of(property: &str, steps: usize) -> String {
+    format!("{property}-{steps}")
 }
 
 /// Every file: its name and text.
@@ -57,43 +107,55 @@ fn files(reports: &[CellReport], differences: usize, threads: usize) -> Vec<(Str
         ("theorems.md".to_owned(), theorems(reports, &shapes, &names)),
     ];
     for ((shape, (model, reduced, cells)), (_, name)) in shapes.iter().zip(&names) {
-        let property = shape.0;
-        let file = output::trace_json(property, model.scenario(), &reduced.trace);
-        files.push((format!("traces/{name}.json"), file.to_json()));
-        let story = trace::tell(model, property, &reduced.trace);
-        let draw = |format| output::drawn(format, &story, model, &reduced.trace, &[]);
-        let mut text = format!(
-            "# {}, {} steps\n\n{}\n\nSource: {}.\n\n",
-            property.name(),
-            reduced.trace.len(),
-            property.statement(),
-            property.source()
-        );
-        let _ = writeln!(
-            text,
-            "{} context switch{}{}. Scenario `{}`, SHA-256 `{}`.\n",
-            reduced.switches,
-            if reduced.switches == 1 { "" } else { "es" },
-            if reduced.proved { "; no trace is shorter, none as short has fewer" } else { "" },
-            model.scenario().name,
-            scenario_digest(model.scenario())
-        );
-        let _ = writeln!(text, "```\n{}```\n", draw(TraceFormat::Text));
-        let why = minimal::why(model, property, &reduced.trace);
-        if why.is_empty() {
-            text.push_str("No single reordering of two steps would have avoided it.\n\n");
-        }
-        for reordering in &why {
-            let _ = writeln!(text, "- {}", minimal::in_words(model, &reduced.trace, reordering));
-        }
-        let _ = writeln!(text, "\nAgain: `kmodcheck replay traces/{name}.json`\n\nSeen in:\n");
-        for cell in cells {
-            let _ = writeln!(text, "- {cell}");
-        }
-        let _ = writeln!(text, "\n```mermaid\n{}```", draw(TraceFormat::Mermaid));
-        files.push((format!("traces/{name}.md"), text));
+        files.extend(trace_files(shape.0, model, reduced, name, cells));
     }
     files
+}
+
+/// A violation to replay, and to read.
+fn trace_files(
+    property: Property,
+    model: &Model,
+    reduced: &Reduced<Event>,
+    name: &str,
+    cells: &[String],
+) -> [(String, String); 2] {
+    let file = output::trace_json(property, model.scenario(), &reduced.trace);
+    let story = trace::tell(model, property, &reduced.trace);
+    let draw = |format| output::drawn(format, &story, model, &reduced.trace, &[]);
+    let mut text = format!(
+        "# {}, {} steps\n\n{}\n\nSource: {}.\n\n",
+        property.name(),
+        reduced.trace.len(),
+        property.statement(),
+        property.source()
+    );
+    let _ = writeln!(
+        text,
+        "{} context switch{}{}. Scenario `{}`, SHA-256 `{}`.\n",
+        reduced.switches,
+        if reduced.switches == 1 { "" } else { "es" },
+        if reduced.proved { "; no trace is shorter, none as short has fewer" } else { "" },
+        model.scenario().name,
+        scenario_digest(model.scenario())
+    );
+    let _ = writeln!(text, "```\n{}```\n", draw(TraceFormat::Text));
+    let why = minimal::why(model, property, &reduced.trace);
+    if why.is_empty() {
+        text.push_str("No single reordering of two steps would have avoided it.\n\n");
+    }
+    for reordering in &why {
+        let _ = writeln!(text, "- {}", minimal::in_words(model, &reduced.trace, reordering));
+    }
+    let _ = writeln!(text, "\nAgain: `kmodcheck replay traces/{name}.json`");
+    if !cells.is_empty() {
+        text.push_str("\nSeen in:\n\n");
+    }
+    for cell in cells {
+        let _ = writeln!(text, "- {cell}");
+    }
+    let _ = writeln!(text, "\n```mermaid\n{}```", draw(TraceFormat::Mermaid));
+    [(format!("traces/{name}.json"), file.to_json()), (format!("traces/{name}.md"), text)]
 }
 
 /// Of the scenario as a trace file holds it.

@@ -1,4 +1,5 @@
 //! The commands that write whole pages.
 
 pub(crate) mod evidence;
+mod one_system;
 pub(crate) mod report;

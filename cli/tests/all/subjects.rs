@@ -26,8 +26,7 @@ const FORMS: [&str; 9] = [
     "a cell of the grand matrix",
 ];
 
-/// What each command does with each form: `x` it takes it, `r` it expects a run, `v` one that violates,
-/// `-` it takes none.
+/// What each command does with each form: `x` it takes it, `r` it expects a run, `v` one that violates.
 const COMMANDS: [(&str, &str); 14] = [
     ("check", "xxxxxxxxx"),
     ("step", "xxxxxxxxx"),
@@ -41,8 +40,8 @@ const COMMANDS: [(&str, &str); 14] = [
     ("replay", "rrxxxrrrr"),
     ("steer", "rrxxxrrrr"),
     ("reproduce --recorder /no/such/recorder", "rrxxvrrrr"),
-    ("report --out OUT", "---------"),
-    ("evidence --out OUT", "---------"),
+    ("report --out OUT.html", "xxxxxxxxx"),
+    ("evidence --out OUT", "xxxxxxxxx"),
 ];
 
 struct Files {
@@ -102,6 +101,7 @@ impl Files {
             .map(|word| match word {
                 "LOG" => at("log"),
                 "OUT" => at("out"),
+                "OUT.html" => at("out.html"),
                 word => word.to_owned(),
             })
             .collect();
@@ -121,9 +121,18 @@ impl Files {
             assert_eq!(status, 200, "{words:?}: {ahead}");
             return Run { status: Some(0), out: ahead, err: String::new() };
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+        let mut process = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
         // For `step`: can it go wrong from here?
-        Run::of(command.args(words).write_stdin("w\n").output().unwrap())
+        let mut found = Run::of(process.args(words).write_stdin("w\n").output().unwrap());
+        // What is written counts as said.
+        for (page, file) in [("report", "out.html"), ("evidence", "out/README.md")] {
+            if command.starts_with(page) {
+                let path = self.directory.path().join(file);
+                found.out += &std::fs::read_to_string(&path).unwrap_or_default();
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        found
     }
 }
 
@@ -152,12 +161,7 @@ fn every_command_reads_every_form_of_a_subject() {
                 'v' => {
                     found.refuses(&[&form[0], "expected one of a property that a step violates"]);
                 }
-                _ if form[0].starts_with('-') => {
-                    found.refuses(&["unexpected argument", &form[0]]);
-                }
-                _ => {
-                    found.refuses(&["found a subject", &form[0], "expected none", "main matrix"]);
-                }
+                _ => unreachable!("a mark of the table"),
             }
         }
     }
@@ -229,6 +233,18 @@ fn what_has_no_meaning_beside_a_subject_is_refused() {
             run(&with(&words, flag)).refuses(&[flag[0], "no SUBJECT"]);
         }
     }
+    let out = files.directory.path().join("pages").display().to_string();
+    for page in ["report", "evidence"] {
+        let page = [page, "--out", &out];
+        for flag in
+            [&["--kernel", "v6.2"][..], &["--kmod", "v30"], &["--limit", "2"], &["--timeouts"]]
+        {
+            run(&with(&page, flag)).refuses(&[flag[0], "no SUBJECT"]);
+        }
+    }
+    for flag in [&["--times"][..], &["--certificates", "."]] {
+        run(&with(&["report", "race", "--out", &out], flag)).refuses(&[flag[0], "beside a system"]);
+    }
     for command in ["check", "replay", "trace", "steer", "sample"] {
         run(&[command]).refuses(&["SUBJECT", "expected a file", "--modules DIR", "--env E"]);
     }
@@ -239,6 +255,47 @@ fn what_has_no_meaning_beside_a_subject_is_refused() {
     {
         run(&[&log[..], &["ftrace"], flag].concat()).refuses(&[flag[0], "--format events"]);
     }
+}
+
+/// The pages of one system: each verdict, each violation to be read and to be replayed, and the same bytes
+/// each time. They end as `check` does.
+#[test]
+fn a_system_has_pages_of_its_own() {
+    let files = Files::new();
+    let at = |name: &str| files.directory.path().join(name).display().to_string();
+    let (html, again) = (at("a.html"), at("b.html"));
+    run(&["report", "race", "--out", &html]).exits(1);
+    run(&["report", "race", "--out", &again, "--threads", "1"]).exits(1);
+    let text = std::fs::read_to_string(&html).unwrap();
+    assert_eq!(text, std::fs::read_to_string(&again).unwrap());
+    for part in [
+        "kernel v4.9, kmod v19",
+        "<svg",
+        "id=\"get-fs-type-finds-it\"",
+        "in 21 steps",
+        "no file system: returns NULL",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+    assert!(!elsewhere.contains("http:") && !elsewhere.contains("https:"), "needs nothing else");
+    let (directory, second) = (at("evidence"), at("second"));
+    run(&["evidence", "race", "--out", &directory]).exits(1);
+    run(&["evidence", "race", "--out", &second, "--threads", "1"]).exits(1);
+    let page = std::fs::read_to_string(format!("{directory}/README.md")).unwrap();
+    assert_eq!(page, std::fs::read_to_string(format!("{second}/README.md")).unwrap());
+    let row = "| get-fs-type-finds-it | violated, [in 21 steps](traces/get-fs-type-finds-it-21.md";
+    assert!(page.contains(row), "{page}");
+    let trace = format!("{directory}/traces/get-fs-type-finds-it-21.json");
+    run(&["replay", &trace]).exits(0);
+    run(&["check", &format!("{directory}/scenario.json")]).says("violated (20 steps)");
+    // What holds, and is expected to hold, is said, too; a search that was cut says so.
+    run(&["evidence", "race", "--kmod", "v20", "--out", &second]).exits(0);
+    let page = std::fs::read_to_string(format!("{second}/README.md")).unwrap();
+    assert!(page.contains("| no-false-success | holds |"), "{page}");
+    run(&["report", "race", "--kmod", "v20", "--states-limit", "50", "--out", &html]).exits(3);
+    let text = std::fs::read_to_string(&html).unwrap();
+    assert!(text.contains("out of budget") && !text.contains(">holds<"), "{text}");
 }
 
 /// A built-in system is the same under both its names, although only of one it is known which switches its

@@ -9,7 +9,7 @@ use crate::bfs::expand::Expander;
 use crate::bfs::frame::framed;
 use crate::bfs::packed::Packed;
 use crate::counted::encoded::{Batch, Decoded};
-use crate::counted::footprint::{Things, feet};
+use crate::counted::footprint::{Resources, interferences};
 use crate::counted::space::Space;
 use crate::coverability::build::Scope;
 use crate::coverability::forward::{self, successors};
@@ -140,16 +140,16 @@ fn footprints() {
         let system = RandomSystem::new(seed);
         let options = Options::default();
         let (clock, budget) = (Clock::new(&options), Budget::new(None));
-        let known = feet(&system, &CountOnly, u64::MAX, (&clock, &budget));
+        let known = interferences(&system, &CountOnly, u64::MAX, (&clock, &budget));
         let known = known.expect("no limit").expect("no limit");
         for (state, all, _) in reached(&system) {
             for (actor, step, after) in all {
                 let own = known.of(step.kind, step.local_before, step.before);
-                let changed = Things::bits(step.before ^ step.after);
+                let changed = Resources::bits(step.before ^ step.after);
                 let others = match step.effect {
-                    Effect::None => Things::bits(0),
-                    Effect::WakeAll(queue) | Effect::WakeOne(queue) => Things::queue(queue),
-                    Effect::Spawn(kind, _) => Things::pool(kind),
+                    Effect::None => Resources::bits(0),
+                    Effect::WakeAll(queue) | Effect::WakeOne(queue) => Resources::queue(queue),
+                    Effect::Spawn(kind, _) => Resources::pool(kind),
                 };
                 let written = changed.is_in(own.writes) && others.is_in(own.writes);
                 assert!(written, "seed {seed}: {step:?}");

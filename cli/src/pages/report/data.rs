@@ -1,11 +1,10 @@
 //! What the page shows, as data: traces told once, words and shared states numbered.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kmodcheck_explore::reduce::{Reduced, follow};
 use kmodcheck_explore::reorder::to_the_end;
-use kmodcheck_explore::{Options, Product, on_threads};
+use kmodcheck_explore::{Options, Product, map_on_threads};
 use kmodcheck_model::Event;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::view::SharedView;
@@ -229,19 +228,8 @@ fn violations(reports: &[CellReport], threads: usize) -> (Vec<Told>, Vec<Vec<Opt
         }
         by_cell.push(mine);
     }
-    let next = AtomicUsize::new(0);
-    let told = on_threads(threads, || {
-        let mut told = Vec::new();
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(job) = jobs.get(number)
-        {
-            told.push((number, tell_one(*job)));
-        }
-        told
-    });
-    let mut told: Vec<(usize, Told)> = told.into_iter().flatten().collect();
-    told.sort_by_key(|(number, _)| *number);
-    (told.into_iter().map(|(_, told)| told).collect(), by_cell)
+    let told = map_on_threads(threads, &jobs, || false, |_, job| tell_one(*job));
+    (told.into_iter().flatten().collect(), by_cell)
 }
 
 fn tell_one((cell, callers, property, trace): (Cell, u8, Property, &Trace)) -> Told {

@@ -4,6 +4,8 @@ mod certificates;
 mod data;
 mod growth;
 
+use std::path::Path;
+
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_properties::matrix::{self, Kmod, check_name, map_name};
 use kmodcheck_properties::{Property, Verdict};
@@ -12,13 +14,19 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::args::evidence::Report;
+use crate::input::subject::Asked;
 use crate::input::{files, session};
 use crate::matrices::main_job;
 use crate::output::{self, Ended, Failure};
+use crate::pages::one_system;
 
 /// Largest report: a file that mail and browsers take without complaint.
 pub(crate) const MOST_BYTES: usize = 2_000_000;
 
+/// Where the proofs are that belong to the source.
+const CERTIFICATES: &str = "properties/certificates";
+
+const ONE_SYSTEM: &str = include_str!("../../../templates/one_system.html");
 const PAGE: &str = include_str!("../../../templates/report.html");
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
@@ -67,13 +75,11 @@ struct CellView {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
-    if let Some(subject) = &asked.subject {
-        return Err(format!(
-            "found a subject, '{subject}', expected none: report tells of the main matrix; of one system \
-             `check`, `prove` and `trace` tell"
-        )
-        .into());
+    let subject = Asked::from(&asked.subject);
+    if !subject.is_none() {
+        return of_one_system(arguments, asked, &subject);
     }
+    subject.says_nothing()?;
     let reports = match main_job::explored(arguments, "report") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
@@ -84,7 +90,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
         crate::output::note!("kmodcheck: interrupted while counting states by number of callers");
         return Ok(Ended::of(differs, true));
     };
-    let certificates = certificates::read(&asked.certificates)?;
+    let certificates = asked.certificates.as_deref().unwrap_or(Path::new(CERTIFICATES));
+    let certificates = certificates::read(certificates)?;
     let data = data::collect(&reports, threads, growth, certificates);
     let differences = kmodcheck_properties::recorded::differences(&reports);
     let tables: Vec<TableView> = Naming::ALL.into_iter().map(|n| table(&reports, n)).collect();
@@ -107,17 +114,41 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     };
     let html =
         templates.get_template("report.html")?.render(minijinja::Value::from_serialize(&page))?;
-    if html.len() > MOST_BYTES {
+    save(&asked.out, &html)?;
+    Ok(Ended::of(differs, false))
+}
+
+/// The page of one system.
+fn of_one_system(
+    arguments: &Arguments,
+    asked: &Report,
+    subject: &Asked<'_>,
+) -> Result<Ended, Failure> {
+    let given = [("--times", asked.times), ("--certificates", asked.certificates.is_some())];
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(
+            format!("found {flag} beside a system, expected it with the main matrix").into()
+        );
+    }
+    let found = one_system::judge(arguments, subject)?;
+    let mut templates = Templates::new();
+    templates.add_template("one_system.html", ONE_SYSTEM)?;
+    let view = minijinja::Value::from_serialize(found.view(arguments));
+    save(&asked.out, &templates.get_template("one_system.html")?.render(view)?)?;
+    Ok(found.ended())
+}
+
+fn save(out: &Path, html: &str) -> Result<(), Failure> {
+    let (bytes, out_name) = (html.len(), out.display());
+    if bytes > MOST_BYTES {
         return Err(format!(
-            "{}: the report has {} bytes, expected at most {MOST_BYTES}",
-            asked.out.display(),
-            html.len()
+            "{out_name}: the report has {bytes} bytes, expected at most {MOST_BYTES}"
         )
         .into());
     }
-    files::write(&asked.out, &html)?;
-    output::print(&format!("{}: {} kB", asked.out.display(), html.len() / 1000));
-    Ok(Ended::of(differs, false))
+    files::write(out, html)?;
+    output::print(&format!("{out_name}: {} kB", bytes / 1000));
+    Ok(())
 }
 
 /// JSON that can stand inside a script element: nothing in it ends the element.

@@ -259,10 +259,10 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let layout = frame.layout;
         let Batch { states, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
-        for (i, ((packed, asleep), looked)) in opened.zip(&mut *states).enumerate() {
+        for (i, ((packed, in_sleep_set), looked)) in opened.zip(&mut *states).enumerate() {
             looked.packed = packed;
             self.look::<SYMMETRY>(&layout, looked);
-            let up = (looked.still() | looked.changing()) & !asleep;
+            let up = (looked.still() | looked.changing()) & !in_sleep_set;
             for actor in 0..layout.processes {
                 awake[followed] = (i as u8, actor as u8);
                 followed += usize::from(up >> actor & 1);
@@ -292,12 +292,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 let (after, alone) = (seen.packed, seen.alone);
                 // Of two steps that change nothing shared, both orders are the same.
                 let (sure, asked) = if patch.changed { (0, still) } else { (still, changing) };
-                let sleepers = sure | self.commuting(looked, (entry, outcome), asked);
+                let next_sleep_set = sure | self.commuting(looked, (entry, outcome), asked);
                 if SYMMETRY {
                     let (after, to) = frame.sorted(&layout, actor, after, alone);
-                    visit(&looked.packed, after, to.map_or(0, |to| moved_up(sleepers, to)));
+                    visit(&looked.packed, after, to.map_or(0, |to| moved_up(next_sleep_set, to)));
                 } else {
-                    visit(&looked.packed, after, sleepers);
+                    visit(&looked.packed, after, next_sleep_set);
                 }
             }
         }

@@ -103,7 +103,7 @@ pub(crate) fn conclude<S: System, M: Monitor<S::Label>, const W: usize>(
     let later = violated.iter().map(|(property, _)| violation(levels, &path(), *property, monitor));
     let violations = violations(monitor, initially, later);
     let mut traced = |shallowest: stuck::Shallowest<W>| shallowest.with_trace(levels, &path());
-    let stuck::Found { stuck, until_time_out, sleepers } = stuck;
+    let stuck::Blocked { stuck, until_time_out, sleepers } = stuck;
     let (stuck, stuck_until_time_out) = (stuck.map(&mut traced), until_time_out.map(&mut traced));
     let sleepers = sleepers
         .into_iter()

@@ -267,8 +267,8 @@ impl Spare {
 
     /// A state with its sleep set, as far as there are bits for it.
     #[inline]
-    pub fn join<const W: usize>(self, mut state: Packed<W>, asleep: u16) -> Packed<W> {
-        state.0[W - 1] |= u64::from(asleep) << self.shift & self.mask;
+    pub fn join<const W: usize>(self, mut state: Packed<W>, in_sleep_set: u16) -> Packed<W> {
+        state.0[W - 1] |= u64::from(in_sleep_set) << self.shift & self.mask;
         state
     }
 

@@ -507,10 +507,10 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
                 expander.expand(
                     stored,
                     |stored| spare.split(stored),
-                    |_, after, asleep| {
+                    |_, after, in_sleep_set| {
                         let hash = after.hash();
                         if recent.is_new(&after, hash) {
-                            lists[shard_of(hash)].push(spare.join(after, asleep));
+                            lists[shard_of(hash)].push(spare.join(after, in_sleep_set));
                         }
                     },
                     |state, processes| unresolved.push((state, processes)),

@@ -38,7 +38,7 @@ pub(crate) struct Shallowest<const W: usize> {
 }
 
 /// Who is stuck.
-pub(crate) struct Found<const W: usize> {
+pub(crate) struct Blocked<const W: usize> {
     /// The shallowest process that never runs again unless somebody is killed.
     pub stuck: Option<Shallowest<W>>,
     /// The shallowest that runs again by a time-out only.
@@ -52,8 +52,8 @@ pub(crate) fn find<S: System, const W: usize>(
     frame: &Frame<'_, S>,
     unresolved: &[Unresolved<W>],
     way_outs: bool,
-) -> Found<W> {
-    let mut found = Found { stuck: None, until_time_out: None, sleepers: Vec::new() };
+) -> Blocked<W> {
+    let mut found = Blocked { stuck: None, until_time_out: None, sleepers: Vec::new() };
     if unresolved.is_empty() {
         return found;
     }

@@ -146,7 +146,7 @@ impl<'s, S: System> Search<'s, S> {
         let blocked_states = self.blocked.len() as u64;
         let stuck = match end {
             End::Complete => stuck::find(&mut self.states, &self.blocked, way_outs),
-            _ => stuck::Found::default(),
+            _ => stuck::Blocked::default(),
         };
         Ok(Exploration {
             method: METHOD,

@@ -22,13 +22,13 @@ use crate::system::{Choice, Effect, Kind, Local, Queue, Shared, Step, System, Wa
 
 /// Bits of the shared state, queues and pools of dormant processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Things {
+pub(crate) struct Resources {
     bits: Shared,
     /// Queues in the low half, pools in the high half, by number modulo 64.
     others: u128,
 }
 
-impl Things {
+impl Resources {
     const NOTHING: Self = Self { bits: 0, others: 0 };
     const EVERYTHING: Self = Self { bits: Shared::MAX, others: u128::MAX };
 
@@ -62,27 +62,27 @@ impl Things {
 
 /// What a process in one local state has to do with others.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Foot {
+pub(crate) struct Interference {
     /// What its steps from here read, in any shared state; what is remembered, or who is woken, of
     /// it here and one step from here counts as read.
-    pub reads: Things,
+    pub reads: Resources,
     /// What its steps from here write, in any shared state.
-    pub writes: Things,
+    pub writes: Resources,
     /// What it reads from here on.
-    pub all_reads: Things,
+    pub all_reads: Resources,
     /// What it writes from here on.
-    pub all_writes: Things,
+    pub all_writes: Resources,
 }
 
-impl Foot {
+impl Interference {
     const EVERYTHING: Self = Self {
-        reads: Things::EVERYTHING,
-        writes: Things::EVERYTHING,
-        all_reads: Things::EVERYTHING,
-        all_writes: Things::EVERYTHING,
+        reads: Resources::EVERYTHING,
+        writes: Resources::EVERYTHING,
+        all_reads: Resources::EVERYTHING,
+        all_writes: Resources::EVERYTHING,
     };
 
-    /// Whether some step from here on of a process with foot `other` might not commute with each of
+    /// Whether some step from here on of a process with interference `other` might not commute with each of
     /// the next steps of a process with this one.
     pub fn disturbed_by(&self, other: &Self) -> bool {
         self.writes.meets(other.all_reads)
@@ -108,7 +108,7 @@ struct Steps<Label> {
     shared: Shared,
     /// Declared.
     reads: Shared,
-    writes: Things,
+    writes: Resources,
     normal: Vec<Normal<Label>>,
 }
 
@@ -140,35 +140,38 @@ struct Known<Label> {
     steps: Vec<Steps<Label>>,
     /// What can change it without a step of its own: bits of changes that it remembers, queues that
     /// it is asleep on, the pool that it is in.
-    passive: Things,
+    passive: Resources,
     /// Local states it can come to, by own steps or by what others do.
     next: BTreeSet<usize>,
     /// Bits besides those read that a monitor depends on.
     looks_at: Shared,
 }
 
-/// The table.
-pub(crate) struct Feet {
-    by_local: HashMap<(Kind, Local), Foot, FixedState>,
+/// What every local state has to do with others.
+pub(crate) struct InterferenceTable {
+    by_local: HashMap<(Kind, Local), Interference, FixedState>,
     /// What the steps from a local state read and write in one shared state, where there are any.
     /// Not there: everything that they do somewhere.
-    here: HashMap<(Kind, Local, Shared), (Things, Things), FixedState>,
+    here: HashMap<(Kind, Local, Shared), (Resources, Resources), FixedState>,
 }
 
-impl Feet {
+impl InterferenceTable {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        table(self.by_local.capacity(), size_of::<((Kind, Local), Foot)>())
-            + table(self.here.capacity(), size_of::<((Kind, Local, Shared), (Things, Things))>())
+        table(self.by_local.capacity(), size_of::<((Kind, Local), Interference)>())
+            + table(
+                self.here.capacity(),
+                size_of::<((Kind, Local, Shared), (Resources, Resources))>(),
+            )
     }
 
-    /// The foot of a process in a local state, with its next steps as they are in a shared state.
-    pub fn of(&self, kind: Kind, local: Local, shared: Shared) -> Foot {
+    /// The interference of a process in a local state, with its next steps as they are in a shared state.
+    pub fn of(&self, kind: Kind, local: Local, shared: Shared) -> Interference {
         // Every local state that is reachable is there.
-        let foot = self.by_local.get(&(kind, local)).copied().unwrap_or(Foot::EVERYTHING);
+        let one = self.by_local.get(&(kind, local)).copied().unwrap_or(Interference::EVERYTHING);
         match self.here.get(&(kind, local, shared)) {
-            Some((reads, writes)) => Foot { reads: *reads, writes: *writes, ..foot },
-            None => foot,
+            Some((reads, writes)) => Interference { reads: *reads, writes: *writes, ..one },
+            None => one,
         }
     }
 }
@@ -202,12 +205,12 @@ const CLOCK: usize = 1 << 8;
 ///
 /// # Errors
 /// How the search ends before it has begun: there is no time or no memory left.
-pub(crate) fn feet<S: System, M: Monitor<S::Label>>(
+pub(crate) fn interferences<S: System, M: Monitor<S::Label>>(
     system: &S,
     monitor: &M,
     most: u64,
     (clock, budget): (&Clock<'_>, &Budget),
-) -> Result<Option<Feet>, End> {
+) -> Result<Option<InterferenceTable>, End> {
     let mut closure = Closure {
         system,
         monitor,
@@ -242,9 +245,9 @@ pub(crate) fn feet<S: System, M: Monitor<S::Label>>(
             }
         }
     }
-    let feet = closure.finish();
+    let table = closure.finish();
     budget.give(noted);
-    Ok(Some(feet))
+    Ok(Some(table))
 }
 
 impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
@@ -271,7 +274,7 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
             // So whoever comes to be dormant one step from here reads the pool: enough, because two
             // that do commute.
             let dormant = is_dormant(self.system, kind, local);
-            let passive = if dormant { Things::pool(kind) } else { Things::NOTHING };
+            let passive = if dormant { Resources::pool(kind) } else { Resources::NOTHING };
             self.known.push(Known {
                 who: (kind, local),
                 steps: Vec::new(),
@@ -303,7 +306,7 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
             self.system.step(kind, shared, local, &mut choices);
         }
         let reads = choices.iter().fold(0, |reads, choice| reads | choice.footprint.reads);
-        let mut steps = Steps { shared, reads, writes: Things::NOTHING, normal: Vec::new() };
+        let mut steps = Steps { shared, reads, writes: Resources::NOTHING, normal: Vec::new() };
         for (index, choice) in choices.iter().enumerate() {
             self.own(number, index, choice, &mut steps);
         }
@@ -328,14 +331,14 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
         self.known[number].looks_at |= self.monitor.looks_at(&step);
         // Whatever was changed was written, declared or not.
         let writes = footprint.writes | before ^ after;
-        steps.writes.add(Things::bits(writes));
+        steps.writes.add(Resources::bits(writes));
         match effect {
             Effect::None => {}
             Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
                 self.queues.insert(queue);
-                steps.writes.add(Things::queue(queue));
+                steps.writes.add(Resources::queue(queue));
             }
-            Effect::Spawn(kind, _) => steps.writes.add(Things::pool(kind)),
+            Effect::Spawn(kind, _) => steps.writes.add(Resources::pool(kind)),
         }
         let written = after & writes;
         steps.normal.push(Normal { writes, written, local, effect, way_out, label, violated });
@@ -371,13 +374,13 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
             seen = self.system.observe(kind, shared, taken.after, local);
             let to = self.number(kind, seen);
             if to != number {
-                self.known[number].passive.add(Things::bits(shared ^ taken.after));
+                self.known[number].passive.add(Resources::bits(shared ^ taken.after));
                 self.known[number].next.insert(to);
             }
             // A step must be remembered in the same way wherever what it reads is the same.
             let key = (taken.from, taken.choice, taken.reads, shared & taken.reads, number);
             if *self.seen.entry(key).or_insert(to) != to {
-                self.known[number].passive = Things::EVERYTHING;
+                self.known[number].passive = Resources::EVERYTHING;
             }
         }
         let to = self.number(kind, seen);
@@ -397,49 +400,53 @@ impl<S: System, M: Monitor<S::Label>> Closure<'_, S, M> {
         }
     }
 
-    fn finish(mut self) -> Feet {
+    fn finish(mut self) -> InterferenceTable {
         for known in &mut self.known {
             let (kind, local) = known.who;
             for queue in &self.queues {
                 if woken(self.system, kind, local, *queue).is_some() {
-                    known.passive.add(Things::queue(*queue));
+                    known.passive.add(Resources::queue(*queue));
                 }
             }
         }
         let own: Vec<Own> = self.known.iter().map(Known::own).collect();
-        let mut feet = Feet { by_local: HashMap::default(), here: HashMap::default() };
+        let mut table =
+            InterferenceTable { by_local: HashMap::default(), here: HashMap::default() };
         for (number, known) in self.known.iter().enumerate() {
             let (kind, local) = known.who;
             // Here, and where one step leads.
             let mut passive = known.passive;
             known.next.iter().for_each(|next| passive.add(self.known[*next].passive));
-            let mut foot =
-                Foot { reads: own[number].reads, writes: own[number].writes, ..Foot::default() };
-            foot.reads.add(passive);
+            let mut one = Interference {
+                reads: own[number].reads,
+                writes: own[number].writes,
+                ..Interference::default()
+            };
+            one.reads.add(passive);
             let mut reached = BTreeSet::from([number]);
             let mut open = vec![number];
             while let Some(now) = open.pop() {
-                foot.all_reads.add(own[now].reads);
-                foot.all_reads.add(self.known[now].passive);
-                foot.all_writes.add(own[now].writes);
+                one.all_reads.add(own[now].reads);
+                one.all_reads.add(self.known[now].passive);
+                one.all_writes.add(own[now].writes);
                 open.extend(self.known[now].next.iter().filter(|next| reached.insert(**next)));
             }
-            feet.by_local.insert((kind, local), foot);
+            table.by_local.insert((kind, local), one);
             let Some(looks_at) = own[number].looks_at else { continue };
             for steps in known.steps.iter().filter(|steps| !steps.normal.is_empty()) {
-                let mut reads = Things::bits(steps.reads | looks_at);
+                let mut reads = Resources::bits(steps.reads | looks_at);
                 reads.add(passive);
-                feet.here.insert((kind, local, steps.shared), (reads, steps.writes));
+                table.here.insert((kind, local, steps.shared), (reads, steps.writes));
             }
         }
-        feet
+        table
     }
 }
 
 /// What the steps from a local state read and write, in any shared state.
 struct Own {
-    reads: Things,
-    writes: Things,
+    reads: Resources,
+    writes: Resources,
     /// Bits that they read besides those declared; `None`: the declared ones are not to be believed.
     looks_at: Option<Shared>,
 }
@@ -448,11 +455,15 @@ impl<Label: PartialEq> Known<Label> {
     fn own(&self) -> Own {
         let Some(looks_at) = [0, self.looks_at].into_iter().find(|bits| self.keeps_to(*bits))
         else {
-            return Own { reads: Things::EVERYTHING, writes: Things::EVERYTHING, looks_at: None };
+            return Own {
+                reads: Resources::EVERYTHING,
+                writes: Resources::EVERYTHING,
+                looks_at: None,
+            };
         };
-        let (mut reads, mut writes) = (Things::bits(looks_at), Things::NOTHING);
+        let (mut reads, mut writes) = (Resources::bits(looks_at), Resources::NOTHING);
         for steps in &self.steps {
-            reads.add(Things::bits(steps.reads));
+            reads.add(Resources::bits(steps.reads));
             writes.add(steps.writes);
         }
         Own { reads, writes, looks_at: Some(looks_at) }

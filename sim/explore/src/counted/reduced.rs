@@ -50,7 +50,7 @@ use foldhash::fast::FixedState;
 
 use super::countable::{MAX_COUNTED, check};
 use super::encoded::{Batch, Decoded};
-use super::footprint::{Feet, Foot, feet};
+use super::footprint::{Interference, InterferenceTable, interferences};
 use super::space::tally;
 use super::states::States;
 use super::store::{Cursor, Inserted};
@@ -114,17 +114,17 @@ pub fn explore_reduced<S: System, M: Monitor<S::Label>>(
     let initial = check(system, monitor, Asks::Steps)?;
     let clock = Clock::new(options);
     let states = States::new(system, &initial, options.symmetry, &options.limits);
-    let (feet, cut) = match feet(system, monitor, PASS, (&clock, &states.store.budget)) {
-        Ok(feet) => (feet, None),
+    let (table, cut) = match interferences(system, monitor, PASS, (&clock, &states.store.budget)) {
+        Ok(table) => (table, None),
         Err(end) => (None, Some(end)),
     };
     let search = Search {
         states,
-        feet,
+        table,
         clock,
         noted: 0,
         here: HashMap::default(),
-        foot: Vec::new(),
+        one: Vec::new(),
         disturbed: Vec::new(),
         possible: Vec::new(),
         first: [None; 64],
@@ -145,12 +145,12 @@ type Groups = Mask<{ MAX_COUNTED.div_ceil(64) }>;
 
 struct Search<'s, S: System> {
     states: States<'s, S>,
-    feet: Option<Feet>,
+    table: Option<InterferenceTable>,
     /// By number of shared and of local state.
-    here: HashMap<(u32, u32), (Foot, bool), FixedState>,
+    here: HashMap<(u32, u32), (Interference, bool), FixedState>,
     /// Of the state at hand, by group: what its processes have to do with others, and whether they
     /// have a way to step.
-    foot: Vec<(Foot, bool)>,
+    one: Vec<(Interference, bool)>,
     /// And which groups may disturb it, where that was asked.
     disturbed: Vec<Option<Groups>>,
     /// Sets of groups that are enough: how many of them have a way to step, and the first.
@@ -220,7 +220,7 @@ impl<S: System> Search<'_, S> {
             words: 0,
             bytes: self.states.store.budget.peak(),
             tally: tally(monitor, &self.states.space.choices),
-            own: Own::Reduced { in_part: self.reduced, informed: self.feet.is_some() },
+            own: Own::Reduced { in_part: self.reduced, informed: self.table.is_some() },
         })
     }
 
@@ -306,37 +306,37 @@ impl<S: System> Search<'_, S> {
         monitor: &M,
         batch: &mut Batch,
     ) -> Option<()> {
-        let Self { states, feet, here, foot, disturbed, possible, .. } = self;
-        let feet = feet.as_ref()?;
+        let Self { states, table, here, one, disturbed, possible, .. } = self;
+        let table = table.as_ref()?;
         let groups = state.groups.len();
         let space = &mut states.space;
-        foot.clear();
+        one.clear();
         for group in &state.groups {
             let known = *here.entry((state.shared, group.local)).or_insert_with(|| {
                 let (kind, value) = space.local_value(group.local);
-                let foot = feet.of(kind, value, space.shared_value(state.shared));
-                (foot, space.steps(state.shared, group.local, monitor).many > 0)
+                let one = table.of(kind, value, space.shared_value(state.shared));
+                (one, space.steps(state.shared, group.local, monitor).many > 0)
             });
-            foot.push(known);
+            one.push(known);
         }
-        let all = foot.iter().filter(|(_, steps)| *steps).count();
+        let all = one.iter().filter(|(_, steps)| *steps).count();
         disturbed.clear();
         disturbed.resize(groups, None);
         possible.clear();
-        for first in (0..groups).filter(|i| foot[*i].1) {
+        for first in (0..groups).filter(|i| one[*i].1) {
             let mut chosen = Groups::of(first);
             let mut open = chosen;
             while let Some(i) = open.pop() {
                 let by = disturbed[i].get_or_insert_with(|| {
                     let mut by = Groups::NONE;
-                    let disturbing = |j: &usize| foot[i].0.disturbed_by(&foot[*j].0);
+                    let disturbing = |j: &usize| one[i].0.disturbed_by(&one[*j].0);
                     (0..groups).filter(disturbing).for_each(|j| by.set(j));
                     by
                 });
                 open.add(by.without(&chosen));
                 chosen.add(*by);
             }
-            let size = (0..groups).filter(|i| foot[*i].1 && chosen.has(*i)).count();
+            let size = (0..groups).filter(|i| one[*i].1 && chosen.has(*i)).count();
             if size < all {
                 possible.push((size, first, chosen));
             }
@@ -364,9 +364,9 @@ impl<S: System> Search<'_, S> {
 
     /// Lets the budget know of what is kept of the system's answers.
     fn take_note(&mut self) {
-        let here = table(self.here.capacity(), size_of::<((u32, u32), (Foot, bool))>());
-        let feet = self.feet.as_ref().map_or(0, Feet::bytes);
-        let bytes = self.states.space.bytes() + here + feet;
+        let here = table(self.here.capacity(), size_of::<((u32, u32), (Interference, bool))>());
+        let table = self.table.as_ref().map_or(0, InterferenceTable::bytes);
+        let bytes = self.states.space.bytes() + here + table;
         self.states.store.budget.note_again(&mut self.noted, bytes);
     }
 

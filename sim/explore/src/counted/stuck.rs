@@ -16,7 +16,7 @@ type Mask = [u8; MAX_COUNTED.div_ceil(8)];
 type Never = Vec<(u32, Mask)>;
 
 /// Who is stuck.
-pub(super) struct Found<Label> {
+pub(super) struct Blocked<Label> {
     /// The shallowest process that never runs again unless somebody is killed.
     pub stuck: Option<Stuck<Label>>,
     /// The shallowest that runs again by a time-out only.
@@ -25,7 +25,7 @@ pub(super) struct Found<Label> {
     pub sleepers: Vec<Sleeper<Label>>,
 }
 
-impl<Label> Default for Found<Label> {
+impl<Label> Default for Blocked<Label> {
     fn default() -> Self {
         Self { stuck: None, until_time_out: None, sleepers: Vec::new() }
     }
@@ -36,7 +36,7 @@ pub(super) fn find<S: System>(
     states: &mut States<'_, S>,
     blocked: &[u32],
     way_outs: bool,
-) -> Found<S::Label> {
+) -> Blocked<S::Label> {
     let though_time_outs = never_run(states, blocked, WayOut::TimeOut);
     // Without any way out the three are the same.
     let (though_kills, ordinarily) = if way_outs {
@@ -62,7 +62,7 @@ pub(super) fn find<S: System>(
             sleepers.extend(stuck.map(|stuck| Sleeper { kind, sleep, stuck }));
         }
     }
-    Found {
+    Blocked {
         stuck: shallowest(states, &though_time_outs),
         until_time_out: shallowest(states, &until_time_out),
         sleepers,
