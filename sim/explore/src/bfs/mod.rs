@@ -5,7 +5,7 @@
 //!   Symmetry by canonical representatives: C. N. Ip and D. L. Dill, 'Better verification through
 //!   symmetry', 1996.
 //! - Decides: every property of single transitions, with a shortest counterexample each; which
-//!   processes can get stuck ([`crate::stuck`]).
+//!   processes can get stuck ([`crate::Stuck`]).
 //! - Needs of the system: a finite state space, nothing else.
 //! - Costs: the packed state twice, once divided by the load of the table that it is in
 //!   (`visited.rs`); nothing for traces (`levels.rs`).

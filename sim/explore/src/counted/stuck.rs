@@ -1,4 +1,4 @@
-//! Processes that nothing can ever wake, among counted ones: as [`crate::stuck`], with one bit for
+//! Processes that nothing can ever wake, among counted ones: as `bfs/stuck.rs`, with one bit for
 //! each local state that somebody is in, since all processes there are in the same position.
 
 use super::countable::MAX_COUNTED;
