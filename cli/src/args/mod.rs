@@ -200,6 +200,11 @@ pub(crate) struct Export {
     #[arg(long, value_enum)]
     pub format: Format,
 
+    /// Judge only this property, and let processes remember what it reads; without it, every property that
+    /// `check` decides in one exploration.
+    #[arg(long, value_name = "NAME", value_parser = property)]
+    pub property: Option<Property>,
+
     /// Refuse a system of more states: the model is asked in every one, processes numbered.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub states_limit: u64,
@@ -220,6 +225,11 @@ pub(crate) enum Format {
 pub(crate) struct New {
     /// Where to write it; to standard output unless given. A file that is there is left alone.
     pub file: Option<PathBuf>,
+
+    /// Not the example but a file drawn at random, without comments: to try something on systems that nobody
+    /// thought of. The same seed draws the same.
+    #[arg(long, value_name = "SEED")]
+    pub drawn: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -15,8 +15,21 @@ pub(crate) fn run(asked: &Export) -> Result<Ended, Failure> {
     let system = Asked::of(subject.subject.as_deref(), &subject.system, subject.callers.callers);
     let subject = Subject::load(&system.or_race())?;
     let model = subject.small_model()?;
+    let model = match asked.property {
+        Some(property) if !property.is_safety() => {
+            return Err(format!(
+                "found --property {}, expected one of single steps: of a run after which nobody can step \
+                 the text speaks in its heading",
+                property.name()
+            )
+            .into());
+        }
+        Some(property) => property.remembering(&model).into_owned(),
+        None => model,
+    };
     let asks = |property: &Property| {
-        property.is_safety() && property.applies(&model) && property.is_remembered(&model)
+        let asked = asked.property.is_none_or(|asked| asked == *property);
+        asked && property.is_safety() && property.applies(&model) && property.is_remembered(&model)
     };
     let judged: Vec<Property> = Property::ALL.into_iter().filter(asks).collect();
     let most = usize::try_from(asked.states_limit).unwrap_or(usize::MAX);

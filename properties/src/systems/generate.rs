@@ -436,6 +436,11 @@ impl Space {
         Self { actors, kernels: presets::KERNELS.to_vec(), kmods: presets::KMODS.to_vec() }
     }
 
+    /// A file of that space, as text: the same for the same seed.
+    pub fn draw_text(&self, seed: u64) -> String {
+        self.draw(seed).current().text
+    }
+
     /// The scenario of this seed, with all that it can be shrunk to.
     ///
     /// # Panics

@@ -248,7 +248,8 @@ impl Writer<'_> {
         let rest: Vec<String> =
             (0..self.table.initial.len()).map(|i| format!("rests({i})")).collect();
         writeln!(out, "\n#ifdef SLEEPERS\nactive proctype sleepers() {{\nend:\n  do")?;
-        writeln!(out, "  :: atomic {{ timeout && !({}) -> assert(false) }}", rest.join(" && "))?;
+        let rest = rest.join(" && ");
+        writeln!(out, "  :: atomic {{ timeout && SLEEPERS && !({rest}) -> assert(false) }}")?;
         writeln!(out, "  od\n}}\n#endif")
     }
 }
