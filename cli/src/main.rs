@@ -46,7 +46,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
     match command {
         Command::Check(asked) => check::run(arguments, asked),
         Command::Compare(asked) => compare::run(arguments, asked),
-        Command::Export(asked) => export::run(asked),
+        Command::Export(asked) => export::run(arguments, asked),
         Command::New(asked) => new::run(asked),
         Command::Features(_) => features::run(arguments),
         Command::Fixes(asked) => fixes::run(arguments, asked),

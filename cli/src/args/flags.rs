@@ -116,6 +116,12 @@ impl From<Json> for Arguments {
     }
 }
 
+impl From<StatesLimit> for Arguments {
+    fn from(StatesLimit { states_limit }: StatesLimit) -> Self {
+        Self { states_limit, ..Self::default() }
+    }
+}
+
 impl From<Limits> for Arguments {
     fn from(Limits { time, states, memory }: Limits) -> Self {
         Self {

@@ -19,7 +19,7 @@ use kmodcheck_sim::scenario_file::Expected;
 use compare::Compare;
 use evidence::{Evidence, Report, Serve, Step, Trace};
 pub(crate) use flags::Arguments;
-use flags::{Accepting, All, Json, Reproducing};
+use flags::{Accepting, All, Json, Reproducing, StatesLimit};
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
@@ -64,6 +64,7 @@ impl CommandLine {
             Command::KmodSh(asked) => asked.flags.into(),
             Command::Accept(asked) => asked.flags.into(),
             Command::Reproduce(asked) => asked.flags.into(),
+            Command::Export(asked) => asked.flags.into(),
             Command::Features(flags) => (*flags).into(),
             Command::Verify(asked) => asked.flags.into(),
             Command::Aliases(asked) => asked.flags.into(),
@@ -75,8 +76,7 @@ impl CommandLine {
             Command::Evidence(asked) => asked.flags.into(),
             Command::Sample(asked) => asked.flags.into(),
             Command::Merge(asked) => asked.flags.into(),
-            Command::Export(_)
-            | Command::New(_)
+            Command::New(_)
             | Command::Steer(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Arguments::default(),
@@ -205,13 +205,12 @@ pub(crate) struct Export {
     #[arg(long, value_name = "NAME", value_parser = property)]
     pub property: Option<Property>,
 
-    /// Refuse a system of more states: the model is asked in every one, processes numbered.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    pub states_limit: u64,
-
     /// Where to write it; to standard output unless given.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: StatesLimit,
 }
 
 /// Somebody else's language.

@@ -3,14 +3,17 @@
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_sim::export::promela::Heading;
-use kmodcheck_sim::export::{promela, table};
+use kmodcheck_sim::export::{ExportError, promela, table};
 
-use crate::args::Export;
+use crate::args::{Arguments, Export};
 use crate::input::files;
 use crate::input::subject::{Asked, Subject};
 use crate::output::{self, Ended, Failure, assumed};
 
-pub(crate) fn run(asked: &Export) -> Result<Ended, Failure> {
+/// Most states of a system: the model is asked in every one.
+const MOST: u64 = 1_000_000;
+
+pub(crate) fn run(arguments: &Arguments, asked: &Export) -> Result<Ended, Failure> {
     let subject = &asked.subject;
     let system = Asked::of(subject.subject.as_deref(), &subject.system, subject.callers.callers);
     let subject = Subject::load(&system.or_race())?;
@@ -32,9 +35,16 @@ pub(crate) fn run(asked: &Export) -> Result<Ended, Failure> {
         asked && property.is_safety() && property.applies(&model) && property.is_remembered(&model)
     };
     let judged: Vec<Property> = Property::ALL.into_iter().filter(asks).collect();
-    let most = usize::try_from(asked.states_limit).unwrap_or(usize::MAX);
-    let table = table(&model, most, &|step| View::of(&model, step).violates(&judged))
-        .map_err(|error| format!("{}: {error}", subject.from))?;
+    let most = arguments.states_limit.unwrap_or(MOST);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let table = match table(&model, most, &|step| View::of(&model, step).violates(&judged)) {
+        Ok(table) => table,
+        Err(error @ ExportError::TooManyStates { .. }) => {
+            output::note!("kmodcheck: {}: {error}; nothing was written", subject.from);
+            return Ok(Ended::OutOfBudget);
+        }
+        Err(error) => return Err(format!("{}: {error}", subject.from).into()),
+    };
     let mut about = vec![subject.named(), subject.releases()];
     about.extend(assumed::actors(&subject.scenario));
     let properties = Property::ALL.map(|property| {

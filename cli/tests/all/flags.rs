@@ -15,9 +15,10 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 27] = [
+const COMMANDS: [(&str, &str); 28] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
+    ("export", "--x--"),
     ("new", "-----"),
     ("features", "x----"),
     ("matrix", "xxxxx"),
@@ -86,9 +87,10 @@ fn flags_follow_their_command() {
 
 /// Each use of a command that heeds flags, short enough to be run; `OUT` is written to. What it is called
 /// in [`COMMANDS`].
-const USES: [(&str, &str); 18] = [
+const USES: [(&str, &str); 19] = [
     ("check", "check race"),
     ("compare", "compare race --kmod v19 --kmod v20"),
+    ("export", "export race --format promela --out OUT"),
     ("matrix", "matrix --kernel v4.9 --kmod v19 --env ok --naming plain"),
     ("prove", "prove --kernel v4.9 --kmod v19 --env ok --naming plain"),
     ("progress", "progress --kernel v4.9 --kmod v19 --env ok --naming plain"),

@@ -157,6 +157,7 @@ fn commands(files: &Files) -> Vec<Vec<&str>> {
         all.extend([
             vec!["check", file],
             vec!["compare", file, "--kmod", "v19", "--kmod", "v20"],
+            vec!["export", file, "--format", "promela"],
             vec!["fixes", file, "--max-size", "1"],
             vec!["step", file],
             vec!["serve", file, "--port", "0"],

@@ -14,6 +14,7 @@ mod dependencies;
 mod engine;
 mod engines;
 mod evidence;
+mod export;
 mod first_screen;
 mod flags;
 mod imports;

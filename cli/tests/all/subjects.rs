@@ -27,8 +27,9 @@ const FORMS: [&str; 9] = [
 ];
 
 /// What each command does with each form: `x` it takes it, `r` it expects a run, `v` one that violates.
-const COMMANDS: [(&str, &str); 14] = [
+const COMMANDS: [(&str, &str); 15] = [
     ("check", "xxxxxxxxx"),
+    ("export --format promela", "xxxxxxxxx"),
     ("step", "xxxxxxxxx"),
     ("serve --port 0", "xxxxxxxxx"),
     ("prove --callers 1", "xxxxxxxxx"),

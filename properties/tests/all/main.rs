@@ -5,6 +5,7 @@ mod common;
 mod drawn;
 mod engines;
 mod expectations;
+mod export;
 mod fixes;
 mod generated;
 mod grand;

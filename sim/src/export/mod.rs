@@ -163,23 +163,8 @@ pub fn table(
     violates: &dyn Fn(&Step<Event>) -> u64,
 ) -> Result<Table, ExportError> {
     let system = Processes { model };
-    let too_many = ExportError::TooManyProcesses { most: kmodcheck_explore::MAX_PROCESSES };
-    let product = Product::new(&system).ok_or(too_many)?;
-    let states = reachable(&product, most)?;
-    let mut kinds = BTreeMap::new();
-    for i in 0..product.processes() {
-        let next = kinds.len();
-        kinds.entry(product.kind(i)).or_insert(next);
-    }
-    let mut builder = Builder {
-        model,
-        system,
-        product,
-        fields: model.shared_fields(),
-        kinds,
-        locals: Numbers { of: HashMap::from([(0, 0)]), words: vec![0] },
-        whole: HashSet::new(),
-    };
+    let mut builder = Builder::new(model, &system)?;
+    let states = reachable(&builder.product, most)?;
     loop {
         let table = builder.build(&states, violates);
         let differ = builder.differences(&table, &states);
@@ -215,7 +200,26 @@ fn reachable<S: System>(
     Ok(states)
 }
 
-impl Builder<'_> {
+impl<'m> Builder<'m> {
+    fn new(model: &'m Model, system: &'m Processes<'m>) -> Result<Self, ExportError> {
+        let too_many = ExportError::TooManyProcesses { most: kmodcheck_explore::MAX_PROCESSES };
+        let product = Product::new(system).ok_or(too_many)?;
+        let mut kinds = BTreeMap::new();
+        for i in 0..product.processes() {
+            let next = kinds.len();
+            kinds.entry(product.kind(i)).or_insert(next);
+        }
+        Ok(Self {
+            model,
+            system: *system,
+            product,
+            fields: model.shared_fields(),
+            kinds,
+            locals: Numbers { of: HashMap::from([(0, 0)]), words: vec![0] },
+            whole: HashSet::new(),
+        })
+    }
+
     fn value(&self, field: usize, shared: Shared) -> u64 {
         let NamedField { at, bits, .. } = self.fields[field];
         let value = shared >> at & ((1 << bits) - 1);
@@ -463,3 +467,6 @@ impl Table {
         found
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Systems as other checkers read them: the table does in every reachable state what the model does (an
+//! export asserts that of itself), and has the states and transitions that the explorer counts.
+
+use kmodcheck_explore::{Limits, Options};
+use kmodcheck_properties::Property;
+use kmodcheck_properties::check;
+use kmodcheck_properties::grand::GrandCell;
+use kmodcheck_properties::property::View;
+use kmodcheck_sim::export::{Affects, table};
+
+use crate::sample;
+
+#[test]
+fn tables_count_what_the_explorer_counts() {
+    const MOST: u64 = 20_000;
+    let limits = Limits { states: Some(MOST), ..Limits::default() };
+    let systems = some_of(40, GrandSystem::of(&GrandCell::all()));
+    let found = for_all(&systems, |system| {
+        let model = system.model(None);
+        let found = check(&model, &Options { limits, ..Options::default() }).expect("it fits");
+        if found.end != End::Complete {
+            return [0; 4];
+        }
+        let violates = |step: &_| View::of(&model, step).violates(&Property::ALL);
+        let most = usize::try_from(MOST).expect("a small number");
+        let table = table(&model, most, &violates).expect("it is small");
+        let counts = (table.states as u64, table.transitions as u64);
+        assert_eq!(counts, (found.states, found.transitions), "{:?}", system.cells);
+        let commands = || table.kinds.iter().flat_map(|kind| &kind.commands);
+        let wakes = commands().filter(|c| matches!(c.affects, Affects::WakesOne(_))).count();
+        let spawns = commands().filter(|c| matches!(c.affects, Affects::Spawns(..))).count();
+        [1, wakes, spawns, commands().filter(|c| c.violates != 0).count()]
+    });
+    let sum = |i: usize| found.iter().map(|found| found[i]).sum::<usize>();
+    let (systems, violate) = (sum(0), sum(3));
+    println!("{systems} systems, {} wake one, {} start one, {violate} violate", sum(1), sum(2));
+    assert!(systems > 10 && sum(1) > 0 && sum(2) > 0 && violate > 0);
+}
