@@ -7,6 +7,7 @@
 pub mod certificate;
 pub mod processes;
 pub mod scenario_file;
+pub mod suggest;
 pub mod trace;
 pub mod versioned;
 
