@@ -6,7 +6,7 @@ use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, k
 use serde::Serialize;
 
 use crate::args::Arguments;
-use crate::output::{self, Ended, Failure};
+use crate::output::{self, Ended, Failure, presets_table};
 
 /// Widest table.
 const WIDTH: u16 = 110;
@@ -87,20 +87,9 @@ fn has(switch: &Switch, preset: &str, value: &str) -> bool {
     features.is_some_and(|features| switch.get(&features) == value)
 }
 
-/// The presets that have a value, runs of three or more shortened.
+/// The presets that have a value.
 fn ranges(switch: &Switch, value: &str) -> String {
-    let all = presets(switch);
-    let mut words: Vec<String> = Vec::new();
-    let mut at = 0;
-    while at < all.len() {
-        let run = all[at..].iter().take_while(|p| has(switch, p, value)).count();
-        match run {
-            0 => {}
-            1 | 2 => words.extend(all[at..at + run].iter().map(|p| (*p).to_owned())),
-            _ => words.push(format!("{} .. {}", all[at], all[at + run - 1])),
-        }
-        at += run.max(1);
-    }
+    let words = presets_table::ranges(presets(switch), |preset| has(switch, preset, value));
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

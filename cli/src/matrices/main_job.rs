@@ -41,7 +41,7 @@ impl Found {
 /// Explores every cell: what was explored, and how many cells to the end.
 fn explore(arguments: &Arguments) -> (Vec<CellReport>, usize) {
     let cells = Cell::all();
-    let bar = bars::bar(cells.len());
+    let bar = bars::bar(cells.len(), "cells");
     let (threads, limits) = (session::threads(arguments), session::limits(arguments));
     let reports = matrix::run(&cells, threads, limits, session::interrupt(), &|_| bar.inc(1));
     bar.finish_and_clear();
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, whole: bool) -> Result<Ended, Failure> 
         print(&found);
     } else {
         let same = same(&found.reports) == all;
-        let lines = first_screen::render(&found.reports, &found.standings, same, screen::width());
+        let lines = first_screen::render(&found.reports, &found.standings, same, screen::size());
         output::print(&lines.join("\n"));
     }
     if found.undecided > 0 || found.interrupted {
