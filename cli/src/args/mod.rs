@@ -104,8 +104,10 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Look for runs in which a call never returns, while actors start over for ever.
     Progress(Progress),
-    /// Find the smallest changes of switches that make a property hold: of a SUBJECT, or else of the
-    /// built-in system with --env (ok unless given), asked in every way unless --naming is given.
+    /// Find the smallest changes of switches that make a property hold.
+    ///
+    /// Of a SUBJECT, or else of the built-in system with --env (ok unless given), asked in every way unless
+    /// --naming is given.
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
     KmodSh(KmodSh),
@@ -113,8 +115,9 @@ pub(crate) enum Command {
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
-    /// Decide whether a log is a behaviour of the model; steps that it does not show are found. Of a log of
-    /// tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    ///
+    /// Of a log of tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
     /// and --modules has the indexes of the recorded kernel: without them, what modprobe goes through is
     /// inferred from the log. Of events, they belong to --scenario, or stand in its place.
     Accept(Accept),

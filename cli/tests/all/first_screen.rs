@@ -68,10 +68,7 @@ fn it_fits_the_terminal() {
 /// steps of the race that are fewer, or left to the command that shows them.
 #[test]
 fn nothing_scrolls_away() {
-    let whole = run(&[]).exits(0).out;
-    for (columns, rows, steps) in
-        [(80, 24, 0), (80, 33, 8), (80, 40, 11), (120, 40, 11), (120, 24, 0)]
-    {
+    for (columns, rows, steps) in [(80, 24, 0), (80, 33, 7), (120, 40, 11)] {
         let text = plain(&on_screen(columns, rows, "", "").exits(0).out);
         assert!(text.lines().count() < rows, "{columns}x{rows}: {text}");
         let shown = text.lines().filter(|line| line.starts_with("  CPU")).count();
@@ -80,9 +77,6 @@ fn nothing_scrolls_away() {
             ["Does a request", "exact-builtin", "kmodcheck check race", "kmodcheck new my.toml"]
         {
             assert!(text.contains(part), "{columns}x{rows}: {part}: {text}");
-        }
-        if (columns, rows) == (80, 40) {
-            assert_eq!(text, whole);
         }
     }
 }

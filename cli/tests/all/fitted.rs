@@ -114,7 +114,7 @@ fn entries(text: &str) -> Entries {
             let word = line.split_whitespace().next().unwrap_or_default();
             if kmodcheck_properties::Property::from_name(word.trim_end_matches(':')).is_some() {
                 above = vec![word.to_owned()];
-            } else if word.starts_with("request_module(") || word.starts_with("get_fs_type(") {
+            } else if word.starts_with("request_module(\"") || word.starts_with("get_fs_type(\"") {
                 above.truncate(1);
                 above.push(word.to_owned());
             }
