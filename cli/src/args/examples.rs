@@ -163,10 +163,12 @@ mod tests {
         }
         for (name, examples) in EXAMPLES {
             for (typed, what) in examples {
-                let words = typed.split_whitespace();
-                let matches = command().try_get_matches_from(words);
+                // As the shell has it.
+                let words = typed.replace("$(uname -r)", "6.1.0");
+                let matches = command().try_get_matches_from(words.split_whitespace());
                 let matches = matches.unwrap_or_else(|error| panic!("{typed}: {error}"));
-                assert_eq!(matches.subcommand_name().unwrap_or_default(), name, "{typed}");
+                let of = matches.subcommand_name().unwrap_or_default();
+                assert!(name.is_empty() || of == name, "{typed}");
                 assert!(!what.is_empty() && typed.len() <= 78, "{typed}");
             }
         }

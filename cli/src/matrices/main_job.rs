@@ -65,7 +65,8 @@ pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellRe
         return Ok(reports);
     }
     output::note!(
-        "kmodcheck: no {wanted}: {complete} of {all} cells were explored completely, limits: {}",
+        "kmodcheck: {}: no {wanted}: {complete} of {all} cells were explored completely, limits: {}",
+        output::cut(),
         session::limits_in_words(&session::limits(arguments))
     );
     Err(Ended::of(differs(&reports), true))

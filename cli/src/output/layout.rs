@@ -108,10 +108,10 @@ mod tests {
     fn what_is_folded_stays_what_it_was() {
         let text = "A text that was folded\nby hand.\n\n  name       what it is, in a few words\n\
                     - an item of a list\n    and what it needs: more";
-        let expected = "A text that was\nfolded by hand.\n\n  name       what it is,\n             in a few words\n\
+        let expected = "A text that was folded\nby hand.\n\n  name       what it is,\n             in a few\n             words\n\
                         - an item of a list\n    and what it needs:\n      more";
-        assert_eq!(folded(text, 23), expected);
-        assert_eq!(folded(&folded(text, 200), 23), expected);
+        assert_eq!(folded(text, 24), expected);
+        assert_eq!(folded(&folded(text, 200), 24), expected);
     }
 
     #[test]

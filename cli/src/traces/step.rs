@@ -214,7 +214,7 @@ impl ByHand<'_> {
         let Some((_, way)) = ahead.violated.iter().find(|(p, _)| *p == property) else {
             return Err(match ahead.end {
                 End::Complete => format!("{name} cannot be violated from here"),
-                _ => format!("no violation of {name} within the budget"),
+                _ => format!("{}: no violation of {name} was found", output::cut()),
             }
             .into());
         };
