@@ -63,6 +63,22 @@ fn no_line_is_longer_than_the_terminal_is_wide() {
     }
 }
 
+/// The switches, too; on a pipe they are as wide as they are.
+#[test]
+fn switches_fit_the_terminal() {
+    let on_a_pipe = run(&["features"]).exits(0).out;
+    for columns in [60, 80, 120, 200] {
+        let text = plain(&in_terminal(columns, "", "features").exits(0).out);
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(columns), "{columns}: {text}");
+        // Of narrow columns words are broken.
+        let words = ["bare-directory", "waits-for-going", "v5.3 .. v5.11", "fd44a98ae2eb"];
+        for word in words.iter().filter(|_| columns > 80) {
+            assert!(text.contains(word) && on_a_pipe.contains(word), "{columns}: {word}: {text}");
+        }
+    }
+}
+
 /// What is said of a system: below which headings, of which presets, in which column.
 type Entries = BTreeMap<(String, [String; 3]), String>;
 
