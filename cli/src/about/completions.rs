@@ -56,7 +56,9 @@ fn page(
     let of = command.get_name();
     let shown = if of == "kmodcheck" { "" } else { of };
     // The examples have a section of their own.
-    let man = Man::new(command.clone().after_long_help("").after_help("")).title(name);
+    let man = Man::new(command.clone().after_long_help("").after_help(""))
+        .title(name)
+        .source(concat!("kmodcheck ", env!("CARGO_PKG_VERSION")));
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;

@@ -215,7 +215,8 @@ fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wan
             wanted(cell).then(|| found[at].report.progress.short())
         };
         if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
-            output::print(&format!("\n{tables}"));
+            let before = if layout == Layout::Wide { "\n" } else { "" };
+            output::print(&format!("{before}{tables}"));
         }
     }
     let count = |word: &str| {

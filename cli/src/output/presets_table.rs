@@ -80,7 +80,10 @@ pub(crate) fn of_naming(
         }
         Layout::Fitted(width) => fitted(&entry, &names, width),
     };
-    (!tables.is_empty()).then(|| format!("{}\n{}", output::call(naming), tables.join("\n\n")))
+    // Where there are several tables it is seen which go together.
+    let before = if layout == Layout::Wide { "" } else { "\n" };
+    let call = output::call(naming);
+    (!tables.is_empty()).then(|| format!("{before}{call}\n{}", tables.join("\n\n")))
 }
 
 /// As many tables as it takes so that each has room on the screen: some columns each, in which presets that come
