@@ -21,7 +21,7 @@ use kmodcheck_sim::scenario_file::ScenarioError;
 use about::{aliases, completions, features, new};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
-use explore::{check, compare, merge, sample};
+use explore::{check, compare, export, merge, sample};
 use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
 use output::{Ended, Failure};
 use pages::{evidence, report};
@@ -51,6 +51,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
     match command {
         Command::Check(asked) => check::run(arguments, asked),
         Command::Compare(asked) => compare::run(arguments, asked),
+        Command::Export(asked) => export::run(asked),
         Command::New(asked) => new::run(asked),
         Command::Features(_) => features::run(arguments),
         Command::Fixes(asked) => fixes::run(arguments, asked),

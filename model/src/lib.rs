@@ -32,7 +32,7 @@ pub use features::Features;
 pub use model::{Effect, Model, ModelError, Outcome, Role, WaitQueue, Way};
 pub use mutant::Mutant;
 pub use scenario::Scenario;
-pub use state::{ErrorOf, History, ModuleState, Pc, Ret, Task};
+pub use state::{ErrorOf, History, ModuleState, NamedField, Pc, Ret, Task};
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
 /// saved or sent by a build with another one is not believed.

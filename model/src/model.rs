@@ -8,7 +8,9 @@ use crate::features::{BareDirectory, BuiltinIndex};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
-use crate::state::{COUNTED, Counts, ErrorOf, History, Layout, ModuleState, Pc, Task, World};
+use crate::state::{
+    COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
+};
 use crate::userspace::modprobe::{self, PlanEntry};
 
 use prepare::{name_model, rivals};
@@ -335,6 +337,11 @@ impl Model {
     /// Bits of the shared word.
     pub fn shared_bits(&self) -> u32 {
         self.layout.shared_bits
+    }
+
+    /// The fields that the shared word is made of, in no particular order.
+    pub fn shared_fields(&self) -> Vec<NamedField> {
+        self.layout.shared_fields(&self.scenario)
     }
 
     /// Bits of a process's word.

@@ -497,6 +497,17 @@ pub(crate) struct NameFields {
     pub dup_ret: Field,
 }
 
+/// Some bits of a word, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedField {
+    /// What it is of, a dot, and what it is: `ext4.state`.
+    pub name: String,
+    /// Its lowest bit.
+    pub at: u32,
+    /// How many bits it has.
+    pub bits: u32,
+}
+
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -654,6 +665,40 @@ impl Layout {
     /// The same local state with all history forgotten.
     pub fn without_history(&self, local: u64) -> u64 {
         local & !self.history
+    }
+
+    /// The fields of the shared word that this scenario has, by name.
+    pub fn shared_fields(&self, scenario: &Scenario) -> Vec<NamedField> {
+        let mut named = Vec::new();
+        let mut add = |name: String, field: Field| {
+            if field.exists() {
+                named.push(NamedField { name, at: field.at, bits: field.bits });
+            }
+        };
+        for (fields, module) in self.modules.iter().zip(&scenario.modules) {
+            let of = |what: &str| format!("{}.{what}", module.name);
+            add(of("state"), fields.state);
+            add(of("directory"), fields.directory);
+            add(of("initstate"), fields.initstate);
+            add(of("registered"), fields.registered);
+            add(of("initial_reference"), fields.initial_reference);
+            for (holds, dependency) in fields.holds.iter().zip(&module.dependencies) {
+                add(of(&format!("holds.{}", scenario.module_name(*dependency))), *holds);
+            }
+            add(of("file_system_references"), fields.file_system_references);
+            add(of("initialised"), fields.initialised);
+            add(of("in_finit"), fields.in_finit);
+        }
+        for (fields, name) in self.names.iter().zip(&scenario.names) {
+            let of = |what: &str| format!("{}.{what}", name.request);
+            add(of("dup_listed"), fields.dup_listed);
+            add(of("dup_queued"), fields.dup_queued);
+            add(of("dup_done"), fields.dup_done);
+            add(of("dup_ret"), fields.dup_ret);
+        }
+        add("slots".to_owned(), self.slots);
+        add("slot_waiters".to_owned(), self.slot_waiters);
+        named
     }
 
     pub fn unpack(&self, local: u64) -> Task {

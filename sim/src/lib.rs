@@ -5,6 +5,7 @@
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 pub mod certificate;
+pub mod export;
 pub mod processes;
 pub mod scenario_file;
 pub mod suggest;

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 25] = [
+const EXAMPLES: [(&str, &[Example]); 26] = [
     (
         "",
         &[
@@ -35,6 +35,10 @@ const EXAMPLES: [(&str, &[Example]); 25] = [
             ("kmodcheck compare race --kmod v19 --kmod v20", "what kmod v20 changes"),
             ("kmodcheck compare my.toml --kernel v6.2 --kernel v6.5", "what a new kernel changes"),
         ],
+    ),
+    (
+        "export",
+        &[("kmodcheck export race --format promela --out race.pml", "the race, for SPIN")],
     ),
     ("new", &[("kmodcheck new my.toml", "a commented scenario file to begin with")]),
     ("features", &[("kmodcheck features", "every switch of every release")]),

@@ -77,7 +77,8 @@ impl CommandLine {
             Command::Evidence(asked) => asked.flags.into(),
             Command::Sample(asked) => asked.flags.into(),
             Command::Merge(asked) => asked.flags.into(),
-            Command::New(_)
+            Command::Export(_)
+            | Command::New(_)
             | Command::Steer(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Arguments::default(),
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     Check(Box<Check>),
     /// Say what changes between two releases: which verdicts, and what calls can come to.
     Compare(Box<Compare>),
+    /// Write a system for somebody else's checker: what each process may do, and what it violates.
+    Export(Box<Export>),
     /// Write a commented scenario file to begin with.
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them.
@@ -191,6 +194,31 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub subject: Subject,
+
+    /// For which checker: Promela is SPIN's language.
+    #[arg(long, value_enum)]
+    pub format: Format,
+
+    /// Refuse a system of more states: the model is asked in every one, processes numbered.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub states_limit: u64,
+
+    /// Where to write it; to standard output unless given.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+}
+
+/// Somebody else's language.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// Of SPIN.
+    Promela,
 }
 
 #[derive(Debug, Args)]

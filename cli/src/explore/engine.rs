@@ -6,19 +6,16 @@ use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
+use kmodcheck_explore::checkpoint::Checkpoint;
 use kmodcheck_explore::counted::MAX_COUNTED;
+use kmodcheck_explore::distributed::DistributedError;
 use kmodcheck_explore::distributed::net::{
     Net, NetError, Secret, connect, drawn, exit_when_a_process_is_gone,
 };
-use kmodcheck_explore::distributed::{DistributedError, OverProcesses};
-use kmodcheck_explore::{
-    Counted, Directed, Exhaustive, Exploration, Explorer, MAX_PROCESSES, Method, Monitor, Options,
-    Own, System, Unexplorable,
-};
+use kmodcheck_explore::{MAX_PROCESSES, Options, Own, Unexplorable};
 use kmodcheck_model::Model;
 use kmodcheck_properties::Report;
-use kmodcheck_properties::verdict::check_by;
+use kmodcheck_properties::verdict::{self, EngineError, check_by};
 use sha2::{Digest, Sha256};
 
 use crate::args::scale::{Engine, EngineArguments};
@@ -73,39 +70,36 @@ pub(crate) fn check(
     options: &Options<'_>,
     asked: &EngineArguments,
 ) -> Result<Option<Report>, Failure> {
-    match asked.engine {
-        Engine::Exhaustive => match &asked.checkpoint {
-            None => check_by(model, options, Exhaustive).map_err(instead),
-            Some(directory) => {
-                let checkpoint = Checkpoint {
-                    directory: directory.clone(),
-                    every: Duration::from_secs(asked.checkpoint_every),
-                    build: sources::build(),
-                    purpose: purpose(model)?,
-                };
-                check_by(model, options, &checkpoint).map_err(|error| match error {
-                    CheckpointError::Unexplorable(error) => instead(error),
-                    error => error.into(),
-                })
-            }
-        },
-        Engine::Counted => check_by(model, options, Counted).map_err(instead),
-        Engine::Directed => check_by(model, options, Directed).map_err(instead),
-        Engine::Timely => return distributed(model, options, asked),
-    }
-    .map(Some)
+    let engine = match (asked.engine, &asked.checkpoint) {
+        (Engine::Timely, _) => return distributed(model, options, asked),
+        (Engine::Exhaustive, Some(directory)) => {
+            let checkpoint = Checkpoint {
+                directory: directory.clone(),
+                every: Duration::from_secs(asked.checkpoint_every),
+                build: sources::build(),
+                purpose: purpose(model)?,
+            };
+            let by = verdict::Engine::Checkpointed(&checkpoint);
+            return check_by(model, options, by).map(Some).map_err(instead);
+        }
+        (Engine::Exhaustive, None) => verdict::Engine::Exhaustive,
+        (Engine::Counted, _) => verdict::Engine::Counted,
+        (Engine::Directed, _) => verdict::Engine::Directed,
+    };
+    check_by(model, options, engine).map(Some).map_err(instead)
 }
 
 /// Why there is no answer, and which engine has one.
-fn instead(error: Unexplorable) -> Failure {
+fn instead(error: EngineError) -> Failure {
     match error {
-        Unexplorable::TooManyProcesses { most: MAX_PROCESSES, found } if found <= MAX_COUNTED => {
-            format!(
-                "{error}: --engine counted takes up to {MAX_COUNTED}, and --engine directed looks for \
+        EngineError::Unexplorable(Unexplorable::TooManyProcesses {
+            most: MAX_PROCESSES,
+            found,
+        }) if found <= MAX_COUNTED => format!(
+            "{error}: --engine counted takes up to {MAX_COUNTED}, and --engine directed looks for \
                  violations among as many"
-            )
-            .into()
-        }
+        )
+        .into(),
         error => error.into(),
     }
 }
@@ -151,53 +145,29 @@ fn distributed(
             })?
         }
     };
-    let over = Announced { explorer: OverProcesses(net), processes: hosts.len() };
-    let report = check_by(model, options, over);
+    let report = check_by(model, options, verdict::Engine::OverProcesses(net));
     for watcher in watchers {
         let _ = watcher.join();
     }
     match report {
-        Ok(report) => Ok(Some(report)),
-        Err(DistributedError::Elsewhere) => Ok(None),
-        Err(DistributedError::Unexplorable(error)) => Err(instead(error)),
-        Err(error) => Err(error.into()),
+        Ok(report) => {
+            announce(&report, hosts.len(), options.threads);
+            Ok(Some(report))
+        }
+        Err(EngineError::Distributed(DistributedError::Elsewhere)) => Ok(None),
+        Err(error) => Err(instead(error)),
     }
 }
 
 /// Says how it was explored, and why it ended, where that is not the verdicts' business.
-struct Announced {
-    explorer: OverProcesses,
-    processes: usize,
-}
-
-impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for Announced
-where
-    OverProcesses: Explorer<S, M, Error = DistributedError>,
-{
-    type Error = DistributedError;
-
-    fn method(&self, options: &Options<'_>) -> Method {
-        self.explorer.method(options)
-    }
-
-    fn explore(
-        self,
-        system: &S,
-        monitor: &M,
-        options: &Options<'_>,
-    ) -> Result<Exploration<S::Label, M::Tally>, DistributedError> {
-        let exploration = self.explorer.explore(system, monitor, options)?;
-        let Own::Distributed { because, sent } = &exploration.own else { return Ok(exploration) };
-        crate::output::note!(
-            "kmodcheck: timely: {} processes of {} workers, {sent} states exchanged, {} B a state",
-            self.processes,
-            options.threads,
-            exploration.bytes.div_ceil(exploration.states.max(1))
-        );
-        if let Some(because) = because {
-            crate::output::note!("kmodcheck: out of budget: {because}");
-        }
-        Ok(exploration)
+fn announce(report: &Report, processes: usize, workers: usize) {
+    let Own::Distributed { because, sent } = &report.own else { return };
+    crate::output::note!(
+        "kmodcheck: timely: {processes} processes of {workers} workers, {sent} states exchanged, {} B a state",
+        report.bytes.div_ceil(report.states.max(1))
+    );
+    if let Some(because) = because {
+        crate::output::note!("kmodcheck: out of budget: {because}");
     }
 }
 

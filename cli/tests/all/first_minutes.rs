@@ -40,6 +40,7 @@ fn writers(trace: &str, part: &str) -> Vec<(Vec<String>, &'static str, bool)> {
         ("sample race --only 3 --property no-false-success".to_owned(), "--save-trace"),
         (format!("merge {part}"), "--out"),
         ("report".to_owned(), "--out"),
+        ("export race --format promela".to_owned(), "--out"),
         ("report race".to_owned(), "--out"),
     ];
     let directories = [

@@ -94,6 +94,30 @@ fn every_crate_has_its_paragraph() {
     }
 }
 
+/// What cargo wants to know of a crate that others can install; whatever depends on nothing else is not for
+/// others.
+#[test]
+fn manifests_are_complete() {
+    for (name, package) in packages() {
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let (of, version) = (&dependency["name"], dependency["req"].as_str().unwrap());
+            assert_ne!(version, "*", "{name}: {of} has no version");
+        }
+        if name == "benches" {
+            assert_eq!(package["publish"], serde_json::json!([]), "{name} is for nobody else");
+            continue;
+        }
+        for key in ["description", "license", "repository", "readme"] {
+            assert!(package[key].is_string(), "{name} has no {key}");
+        }
+        for key in ["authors", "keywords", "categories"] {
+            let values = package[key].as_array().unwrap();
+            assert!((1..=5).contains(&values.len()), "{name}: {key}: {values:?}");
+        }
+        assert!(package["publish"].is_null(), "{name} cannot be published");
+    }
+}
+
 #[test]
 fn each_dependency_has_its_reason() {
     let table = ARCHITECTURE.split_once("## Dependencies").unwrap().1;

@@ -1,9 +1,12 @@
 //! The verdict of one model on every property.
 
+use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
+use kmodcheck_explore::distributed::net::Net;
+use kmodcheck_explore::distributed::{DistributedError, OverProcesses};
 use kmodcheck_explore::system::Impossible;
 use kmodcheck_explore::{
-    Asks, End, Exhaustive, Explorer, Method, Monitor, Options, Sleep, Sleeper, Step, Tally,
-    TraceStep, Unexplorable, concrete,
+    Asks, Counted, Directed, End, Exhaustive, Explorer, Method, Monitor, Options, Own, Sleep,
+    Sleeper, Step, Tally, TraceStep, Unexplorable, concrete,
 };
 use kmodcheck_model::event::Judgement;
 use kmodcheck_model::{Event, Model, ModuleState, Ret};
@@ -100,8 +103,12 @@ pub struct Report {
     pub queue: u64,
     /// Words of a packed state.
     pub words: usize,
+    /// Most bytes that the search held at once.
+    pub bytes: u64,
     /// What the engine can say at all.
     pub method: Method,
+    /// What only this engine has to say.
+    pub own: Own,
     /// Every property, in order.
     pub answers: Vec<Answer>,
     /// Decisions about lies.
@@ -136,18 +143,6 @@ impl Report {
 pub struct AllProperties<'m> {
     model: &'m Model,
     applicable: Vec<Property>,
-    /// A step also violates the 'property' of each branch whose premise it meets ([`premise`]): a search that
-    /// leaves out orders of steps tells steps apart by what they violate.
-    premises: bool,
-}
-
-/// The number of a branch of a property, after those of all properties.
-fn premise(property: Property, branch: usize) -> u32 {
-    let before = Property::ALL.iter().take_while(|p| **p != property);
-    let branches: usize = before.map(|p| p.branches().len()).sum();
-    let number = Property::ALL.len() + branches + branch;
-    assert!(number < 64, "a bit for each property and each branch");
-    u32::try_from(number).expect("less than 64")
 }
 
 /// How often premises were met and what was decided.
@@ -222,14 +217,7 @@ impl Monitor<Event> for AllProperties<'_> {
     }
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        let view = self.view(step);
-        let mut violated = view.violates(&self.applicable);
-        for property in self.applicable.iter().filter(|_| self.premises) {
-            if let Says::Holds(branch) | Says::Violated(branch) = property.says(&view) {
-                violated |= 1 << premise(*property, branch);
-            }
-        }
-        violated
+        self.view(step).violates(&self.applicable)
     }
 
     fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
@@ -265,7 +253,7 @@ fn no_branches() -> Vec<Vec<u64>> {
 /// # Panics
 /// If a trace does not replay: a fault of the explorer, never of the input.
 pub fn check(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorable> {
-    check_by(model, options, Exhaustive)
+    explored(model, options, Exhaustive)
 }
 
 /// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
@@ -304,14 +292,75 @@ pub fn check_all(model: &Model, options: &Options<'_>) -> Result<Report, Unexplo
     Ok(report)
 }
 
-/// [`check`] by any engine. What it cannot say is not said: see [`Verdict::NoneFound`].
+/// Which search decides. What one cannot say is not said: see [`Verdict::NoneFound`].
+#[derive(Debug)]
+pub enum Engine<'c> {
+    /// Every state, breadth first.
+    Exhaustive,
+    /// The same, going on from what is kept.
+    Checkpointed(&'c Checkpoint),
+    /// Every state, as how many processes are where.
+    Counted,
+    /// What is new first, to find a violation.
+    Directed,
+    /// Every state, over several processes.
+    OverProcesses(Net),
+}
+
+/// Why an engine has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system does not fit it.
+    #[error(transparent)]
+    Unexplorable(#[from] Unexplorable),
+    /// What was kept cannot be gone on with.
+    #[error(transparent)]
+    Checkpoint(CheckpointError),
+    /// The processes do not come together.
+    #[error(transparent)]
+    Distributed(DistributedError),
+}
+
+impl From<CheckpointError> for EngineError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Unexplorable(error) => Self::Unexplorable(error),
+            error => Self::Checkpoint(error),
+        }
+    }
+}
+
+impl From<DistributedError> for EngineError {
+    fn from(error: DistributedError) -> Self {
+        match error {
+            DistributedError::Unexplorable(error) => Self::Unexplorable(error),
+            error => Self::Distributed(error),
+        }
+    }
+}
+
+/// [`check`] by any engine. Each is compiled here, once, and not where it is called from.
 ///
 /// # Errors
-/// Those of the explorer.
+/// Those of the engine.
 ///
 /// # Panics
-/// If a trace does not replay: a fault of the explorer, never of the input.
-pub fn check_by<E, X>(model: &Model, options: &Options<'_>, explorer: X) -> Result<Report, E>
+/// If a trace does not replay: a fault of the engine, never of the input.
+pub fn check_by(
+    model: &Model,
+    options: &Options<'_>,
+    engine: Engine<'_>,
+) -> Result<Report, EngineError> {
+    Ok(match engine {
+        Engine::Exhaustive => check(model, options)?,
+        Engine::Checkpointed(checkpoint) => explored(model, options, checkpoint)?,
+        Engine::Counted => explored(model, options, Counted)?,
+        Engine::Directed => explored(model, options, Directed)?,
+        Engine::OverProcesses(net) => explored(model, options, OverProcesses(net))?,
+    })
+}
+
+fn explored<E, X>(model: &Model, options: &Options<'_>, explorer: X) -> Result<Report, E>
 where
     X: for<'m> Explorer<Processes<'m>, AllProperties<'m>, Error = E>,
 {
@@ -319,17 +368,14 @@ where
     let method = explorer.method(options);
     let applicable = Property::ALL.into_iter();
     let applicable = applicable.filter(|p| p.applies(model) && p.is_remembered(model)).collect();
-    let properties = AllProperties { model, applicable, premises: method.partial_order };
+    let properties = AllProperties { model, applicable };
     let exploration = explorer.explore(&system, &properties, options)?;
     let mut counts = Counts { branches: no_branches(), ..Counts::default() };
     counts.add(exploration.tally);
     counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
     let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
     for violation in exploration.violations {
-        // The others are premises.
-        if let Some(violated) = violated.get_mut(violation.property as usize) {
-            *violated = Some(violation.trace);
-        }
+        violated[violation.property as usize] = Some(violation.trace);
     }
     if let Some(stuck) = exploration.stuck {
         violated[Property::NobodySleepsForEver as usize] = Some(stuck.trace);
@@ -363,7 +409,9 @@ where
         depth: exploration.depth,
         queue: exploration.queue,
         words: exploration.words,
+        bytes: exploration.bytes,
         method,
+        own: exploration.own,
         answers,
         decisions: counts.decisions,
         results: results(model, &counts.results, &exploration.sleepers),

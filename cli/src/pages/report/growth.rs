@@ -4,10 +4,9 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use kmodcheck_explore::CountOnly;
-use kmodcheck_explore::{End, Limits, Options, explore};
+use kmodcheck_explore::{End, Limits, Options};
+use kmodcheck_properties::check;
 use kmodcheck_properties::matrix::{Cell, Kmod};
-use kmodcheck_sim::Processes;
 use serde::Serialize;
 
 use crate::input::subject::RACE;
@@ -72,9 +71,7 @@ pub(super) fn measure(times: bool, interrupt: &AtomicBool) -> Option<Growth> {
                 ..Options::default()
             };
             let started = Instant::now();
-            let Ok(found) = explore(&Processes { model: &model }, &CountOnly, &options) else {
-                break;
-            };
+            let Ok(found) = check(&model, &options) else { break };
             if interrupt.load(Ordering::Relaxed) {
                 return None;
             }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sha2::Digest;
 
 use super::directory::{Digesting, Directory, Written, damaged, write_level};
-use crate::ask::{Budget, Limits, Monitor, Options};
+use crate::ask::{Limits, Monitor, Options};
 use crate::bfs::frame::Frame;
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::search::Search;
@@ -62,14 +62,6 @@ struct Beginning<'d, 'f, S: System, const W: usize> {
 }
 
 impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S, W> {
-    fn load(
-        &mut self,
-        _: &mut [Shard<W>],
-        _: &Budget,
-    ) -> Result<Option<(Sums<T, W>, Vec<Vec<usize>>)>, CheckpointError> {
-        Ok(None)
-    }
-
     fn is_due(&self) -> bool {
         true
     }
