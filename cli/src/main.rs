@@ -7,6 +7,7 @@ mod about;
 mod args;
 mod explore;
 mod input;
+mod interrupt;
 mod matrices;
 mod output;
 mod pages;
@@ -15,11 +16,11 @@ mod traces;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use kmodcheck_sim::scenario_file::ScenarioError;
 
 use about::{aliases, completions, features, new};
 use args::flags::Arguments;
-use args::{Command, CommandLine};
+use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, sample};
 use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
 use output::{Ended, Failure};
@@ -27,12 +28,16 @@ use pages::{evidence, report};
 use traces::{accept, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = examples::typed();
     match run(&line.arguments(), &line) {
         Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
-            output::note!("kmodcheck: {failure}");
+            match failure.downcast_ref::<ScenarioError>() {
+                // It begins with a word of its own, and stderr takes the colours out where it has none.
+                Some(error) => output::note!("{}", error.styled()),
+                None => output::note!("kmodcheck: {failure}"),
+            }
             if let Some(line) = output::source_line::shown(&failure.to_string()) {
                 output::note!("{line}");
             }

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod export;
 pub mod processes;
 pub mod scenario_file;
+pub mod suggest;
 pub mod trace;
 pub mod versioned;
 

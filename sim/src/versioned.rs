@@ -20,14 +20,16 @@ pub enum FileError {
     },
     /// Another format or version.
     #[error(
-        "{file}:{line}: found format '{format}' version {version}, expected '{expected}' version {known}; \
-         a file of another version may mean something else: make it again with this kmodcheck"
+        "{file}:{line}:{column}: found format '{format}' version {version}, expected '{expected}' version \
+         {known}; a file of another version may mean something else: make it again with this kmodcheck"
     )]
     Version {
         /// The file.
         file: String,
-        /// Where it says so, from 1.
+        /// Where it says what is wrong, from 1.
         line: usize,
+        /// From 1.
+        column: usize,
         /// What it says.
         format: String,
         /// What it says.
@@ -70,9 +72,23 @@ pub(crate) fn read<T: DeserializeOwned>(
     let malformed = |error: serde_json::Error| FileError::malformed(file, 1, &error);
     let Head { format, version } = serde_json::from_str(text).map_err(malformed)?;
     if (format.as_str(), version) != (expected, known) {
-        let line = text.lines().position(|line| line.contains("\"format\"")).map_or(1, |at| at + 1);
+        let (line, column) = wrong_at(text, &format, expected);
         let file = file.to_owned();
-        return Err(FileError::Version { file, line, format, version, expected, known });
+        return Err(FileError::Version { file, line, column, format, version, expected, known });
     }
     serde_json::from_str(text).map_err(malformed)
+}
+
+/// Line and column, both from 1, of what is wrong with the head of a file: of its version, if the format is
+/// the expected one, or else of its format.
+pub fn wrong_at(text: &str, format: &str, expected: &str) -> (usize, usize) {
+    let key = if format == expected { "\"version\"" } else { "\"format\"" };
+    let Some(at) = text.find(key) else { return (1, 1) };
+    let after = &text[at + key.len()..];
+    // Behind the colon.
+    let value = after.find(|c: char| !c.is_whitespace() && c != ':').unwrap_or(0);
+    let before = &text[..at + key.len() + value];
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (line, before[start..].chars().count() + 1)
 }

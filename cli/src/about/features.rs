@@ -6,10 +6,11 @@ use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, k
 use serde::Serialize;
 
 use crate::args::Arguments;
-use crate::output::{self, Ended, Failure};
+use crate::output::layout::Layout;
+use crate::output::{self, Ended, Failure, presets_table, screen};
 
-/// Widest table.
-const WIDTH: u16 = 110;
+/// Widest table, and as wide as it is where there is no terminal.
+const WIDTH: usize = 110;
 
 #[derive(Serialize)]
 struct FeaturesJson {
@@ -42,7 +43,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         output::print_json(&json());
         return Ok(Ended::AsExpected);
     }
-    output::print(&format!(
+    let (width, layout) = match screen::size() {
+        (width, Some(_)) => (width.min(WIDTH), Layout::Fitted(width)),
+        (_, None) => (WIDTH, Layout::Wide),
+    };
+    layout.print(&format!(
         "Kernel presets, in this order: {}.\nkmod presets: {}.\n'a .. b' is every preset from a to b. \
          `--with SWITCH=VALUE` sets a switch (`--with SWITCH` if its values\nare off and on), \
          `--without SWITCH` gives it the first of its values.",
@@ -54,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         let mut table = Table::new();
         table.load_preset(styles::ASCII_MARKDOWN);
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(WIDTH);
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
         table.set_header(["switch", "commit", "meaning", "value", "presets"]);
         for switch in SWITCHES.iter().filter(|s| s.side == side) {
             for (number, value) in switch.values.iter().enumerate() {
@@ -87,20 +92,9 @@ fn has(switch: &Switch, preset: &str, value: &str) -> bool {
     features.is_some_and(|features| switch.get(&features) == value)
 }
 
-/// The presets that have a value, runs of three or more shortened.
+/// The presets that have a value.
 fn ranges(switch: &Switch, value: &str) -> String {
-    let all = presets(switch);
-    let mut words: Vec<String> = Vec::new();
-    let mut at = 0;
-    while at < all.len() {
-        let run = all[at..].iter().take_while(|p| has(switch, p, value)).count();
-        match run {
-            0 => {}
-            1 | 2 => words.extend(all[at..at + run].iter().map(|p| (*p).to_owned())),
-            _ => words.push(format!("{} .. {}", all[at], all[at + run - 1])),
-        }
-        at += run.max(1);
-    }
+    let words = presets_table::ranges(presets(switch), |preset| has(switch, preset, value));
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

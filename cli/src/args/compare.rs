@@ -1,6 +1,6 @@
 //! Arguments of `compare`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::flags::All;
 use super::subject::{Callers, Cell, Changes, Indexes};
@@ -10,7 +10,7 @@ use super::values::{Kernel, Kmod, kernel, kmod};
 pub(crate) struct Compare {
     /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one or a witness; or `race`, or a cell of
     /// the main matrix ('fs-ext4 ok v19 none none'). In its place: --modules DIR, or --env E.
-    #[arg(value_name = "SUBJECT")]
+    #[arg(value_name = "SUBJECT", value_hint = ValueHint::FilePath)]
     pub subject: Option<String>,
 
     #[command(flatten)]

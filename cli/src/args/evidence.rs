@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::flags::{Json, Limits, Search};
 use super::subject::Subject;
@@ -25,7 +25,7 @@ pub(crate) struct Trace {
     pub why: bool,
 
     /// Save the (minimised) trace.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
 
     /// Keep it, made minimal, as a regression that `cargo test` replays.
@@ -37,7 +37,7 @@ pub(crate) struct Trace {
     pub shows: Option<String>,
 
     /// With --add: where the regressions are.
-    #[arg(long, value_name = "DIR", default_value = "properties/traces")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "properties/traces")]
     pub traces: PathBuf,
 
     #[command(flatten)]
@@ -66,16 +66,15 @@ pub(crate) struct Report {
     pub subject: Subject,
 
     /// The file to write.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: PathBuf,
 
     /// Plot times, too. They differ from run to run; without them the file is the same each time.
     #[arg(long)]
     pub times: bool,
 
-    /// Proofs for any number of callers to show beside the counts; those in properties/certificates unless
-    /// given.
-    #[arg(long, value_name = "DIR")]
+    /// Proofs for any number of callers to show beside the counts, as `prove --certificates` writes them.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub certificates: Option<PathBuf>,
 
     #[command(flatten)]
@@ -111,7 +110,7 @@ pub(crate) struct Evidence {
     pub subject: Subject,
 
     /// The directory to write to, made if it is not there.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: PathBuf,
 
     #[command(flatten)]

@@ -22,6 +22,15 @@ pub(crate) struct Json {
     pub json: bool,
 }
 
+/// Of a command that prints about many systems.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Wide {
+    /// Print as wide as it is; otherwise what is printed is fitted to the terminal (60 to 200 columns; 80 where
+    /// there is none).
+    #[arg(long, conflicts_with = "json")]
+    pub wide: bool,
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TimeLimit {
     /// End each exploration after this many seconds, out of budget.

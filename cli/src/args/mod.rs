@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod evidence;
+pub(crate) mod examples;
 pub(crate) mod flags;
 pub(crate) mod scale;
 pub(crate) mod subject;
@@ -10,7 +11,7 @@ pub(crate) mod values;
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::grand::GrandCell;
@@ -19,7 +20,7 @@ use kmodcheck_sim::scenario_file::Expected;
 use compare::Compare;
 use evidence::{Evidence, Report, Serve, Step, Trace};
 pub(crate) use flags::Arguments;
-use flags::{Accepting, All, Json, Reproducing, StatesLimit};
+use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide};
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
@@ -33,8 +34,9 @@ use values::{
 /// race, and the theorem with the traces behind its assumptions.
 ///
 /// Exit status: 0 all as expected; 1 a verdict that differs from the recorded or expected one, or a
-/// trace that no longer fits, also where something else was cut; 2 bad input or arguments; 3 out of
-/// budget or interrupted, and nothing that was decided differs.
+/// trace that no longer fits, also where a limit cut something else; 2 bad input or arguments, or output
+/// that could not be written; 3 out of budget, and nothing that was decided differs, or interrupted,
+/// whatever was found by then.
 #[derive(Debug, Parser)]
 #[command(version = crate::sources::version(), args_conflicts_with_subcommands = true)]
 pub(crate) struct CommandLine {
@@ -105,8 +107,10 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Look for runs in which a call never returns, while actors start over for ever.
     Progress(Progress),
-    /// Find the smallest changes of switches that make a property hold: of a SUBJECT, or else of the
-    /// built-in system with --env (ok unless given), asked in every way unless --naming is given.
+    /// Find the smallest changes of switches that make a property hold.
+    ///
+    /// Of a SUBJECT, or else of the built-in system with --env (ok unless given), asked in every way unless
+    /// --naming is given.
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
     KmodSh(KmodSh),
@@ -114,8 +118,9 @@ pub(crate) enum Command {
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
-    /// Decide whether a log is a behaviour of the model; steps that it does not show are found. Of a log of
-    /// tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
+    /// Decide whether a log is a behaviour of the model; steps that it does not show are found.
+    ///
+    /// Of a log of tracefs, --kernel and --kmod are the releases that were recorded (6.1-debian and v30 unless given),
     /// and --modules has the indexes of the recorded kernel: without them, what modprobe goes through is
     /// inferred from the log. Of events, they belong to --scenario, or stand in its place.
     Accept(Accept),
@@ -141,7 +146,7 @@ pub(crate) enum Command {
     /// Write the manual pages.
     Man {
         /// The directory, made if it is not there.
-        #[arg(value_name = "DIR")]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: PathBuf,
     },
     /// Take random walks: finds violations, and never says that a property holds.
@@ -174,17 +179,17 @@ pub(crate) struct Check {
 
     /// Save the run that --witness shows, or else the shortest trace of this property's violation (the
     /// first violated one unless told).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save_trace: Option<PathBuf>,
 
     /// Which property --save-trace and the printed trace are about.
-    #[arg(long, value_name = "NAME", value_parser = property)]
+    #[arg(long, value_name = "NAME", value_parser = property())]
     pub property: Option<Property>,
 
     /// What is expected, as PROPERTY=holds (its premise met), PROPERTY=vacuous or PROPERTY=violated;
     /// may be given several times, and counts for more than the file. A property without an
     /// expectation is expected not to be violated.
-    #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation)]
+    #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation(), hide_possible_values = true)]
     pub expect: Vec<(Property, Expected)>,
 
     #[command(flatten)]
@@ -202,11 +207,11 @@ pub(crate) struct Export {
 
     /// Judge only this property, and let processes remember what it reads; without it, every property that
     /// `check` decides in one exploration.
-    #[arg(long, value_name = "NAME", value_parser = property)]
+    #[arg(long, value_name = "NAME", value_parser = property())]
     pub property: Option<Property>,
 
     /// Where to write it; to standard output unless given.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 
     #[command(flatten)]
@@ -250,8 +255,11 @@ pub(crate) struct Matrix {
     pub naming: Option<Naming>,
 
     /// Only this property.
-    #[arg(long, value_name = "NAME", value_parser = property)]
+    #[arg(long, value_name = "NAME", value_parser = property())]
     pub property: Option<Property>,
+
+    #[command(flatten)]
+    pub layout: Wide,
 
     #[command(flatten)]
     pub flags: All,
@@ -280,7 +288,7 @@ impl Matrix {
 pub(crate) struct Prove {
     /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
     /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
-    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming"])]
+    #[arg(value_name = "SUBJECT", value_hint = ValueHint::FilePath, conflicts_with_all = ["env", "naming"])]
     pub subject: Option<String>,
 
     #[command(flatten)]
@@ -296,8 +304,8 @@ pub(crate) struct Prove {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub callers: u8,
 
-    /// Write a certificate of what holds in each system into this directory.
-    #[arg(long, value_name = "DIR")]
+    /// Write a certificate of what holds in each system into this directory, made if it is not there.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub certificates: Option<PathBuf>,
 }
 
@@ -315,7 +323,7 @@ pub(crate) struct Verify {
 pub(crate) struct Progress {
     /// Instead of the grand matrix, this system: FILE, a scenario (TOML or JSON) or a saved trace, `race`, or
     /// a cell of the main matrix ('fs-ext4 ok v19 none none'). --kernel and --kmod take the place of its own.
-    #[arg(value_name = "SUBJECT", conflicts_with_all = ["env", "naming", "hard_cases", "threads"])]
+    #[arg(value_name = "SUBJECT", value_hint = ValueHint::FilePath, conflicts_with_all = ["env", "naming", "hard_cases", "threads"])]
     pub subject: Option<String>,
 
     #[command(flatten)]
@@ -348,6 +356,9 @@ pub(crate) struct Progress {
     pub naming: Option<Naming>,
 
     #[command(flatten)]
+    pub layout: Wide,
+
+    #[command(flatten)]
     pub flags: All,
 }
 
@@ -361,12 +372,15 @@ pub(crate) struct Fixes {
     pub pin: Option<Kmod>,
 
     /// The property that has to hold.
-    #[arg(long, value_name = "NAME", value_parser = property, default_value = Property::NoFalseSuccess.name())]
+    #[arg(long, value_name = "NAME", value_parser = property(), default_value = Property::NoFalseSuccess.name())]
     pub property: Property,
 
     /// Most changes in a set.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
     pub max_size: usize,
+
+    #[command(flatten)]
+    pub layout: Wide,
 
     #[command(flatten)]
     pub flags: All,
@@ -391,13 +405,16 @@ pub(crate) struct KmodSh {
     pub limit: u8,
 
     #[command(flatten)]
+    pub layout: Wide,
+
+    #[command(flatten)]
     pub flags: All,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Aliases {
     /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub modules: PathBuf,
 
     #[command(flatten)]
@@ -441,7 +458,7 @@ pub(crate) struct Accept {
 
     /// Whose actors the log's are (events): a scenario file (TOML or JSON), a saved trace, or the name of
     /// a built-in scenario, such as 'race'.
-    #[arg(long = "scenario", value_name = "SUBJECT")]
+    #[arg(long = "scenario", value_name = "SUBJECT", value_hint = ValueHint::FilePath)]
     pub subject: Option<String>,
 
     /// Show every line of the log that was compared, with the hidden steps in their places.
@@ -485,11 +502,11 @@ pub(crate) struct Reproduce {
     pub longest: u32,
 
     /// Keep the log, what became of each hold, the guest's console and its module indexes here.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 
     /// What records.
-    #[arg(long, value_name = "FILE", default_value = "tools/real-kernel/record")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "tools/real-kernel/record")]
     pub recorder: PathBuf,
 
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{ACTORS, EXECUTIONS, Part, SEED};
 
@@ -49,7 +49,7 @@ pub(crate) struct EngineArguments {
     pub processes: Option<u16>,
 
     /// A file with HOST:PORT of each process, one a line, the same on every machine (timely).
-    #[arg(long, value_name = "FILE", requires = "process")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "process")]
     pub hosts: Option<PathBuf>,
 
     /// Which line of --hosts this process is, from 0; the first has the result.
@@ -59,7 +59,7 @@ pub(crate) struct EngineArguments {
     /// A file with a secret of at least 32 bytes, the same on every machine, which nobody else can read:
     /// processes that do not have it are not believed, and nothing on the way is altered unnoticed. Needed
     /// with addresses that other machines can reach.
-    #[arg(long, value_name = "FILE", requires = "hosts")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "hosts")]
     pub secret_file: Option<PathBuf>,
 
     /// How long to wait for the other processes to be there (timely); 60 unless given.
@@ -67,7 +67,7 @@ pub(crate) struct EngineArguments {
     pub connect_timeout: Option<u64>,
 
     /// Leave checkpoints in this directory, and go on from the one that is there (exhaustive).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub checkpoint: Option<PathBuf>,
 
     /// Write one after the first level that ends so long after the last.
@@ -126,7 +126,7 @@ pub(crate) struct Sample {
     pub shard: Option<Part>,
 
     /// Also write the result to this file, as lines of JSON for `kmodcheck merge`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 
     /// Take this walk of the campaign only, and draw it.
@@ -134,11 +134,11 @@ pub(crate) struct Sample {
     pub only: Option<u64>,
 
     /// With --only: up to the first violation of this property.
-    #[arg(long, value_name = "NAME", requires = "only", value_parser = property)]
+    #[arg(long, value_name = "NAME", requires = "only", value_parser = property())]
     pub property: Option<Property>,
 
     /// With --property: save the trace.
-    #[arg(long, value_name = "FILE", requires = "property")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "property")]
     pub save_trace: Option<PathBuf>,
 
     #[command(flatten)]
@@ -148,7 +148,7 @@ pub(crate) struct Sample {
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
     /// What `sample --out` wrote, one file for each part.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 
     /// Join what is there although parts are missing or incomplete: then it says so, and the exit status
@@ -157,7 +157,7 @@ pub(crate) struct Merge {
     pub partial: bool,
 
     /// Also write the joined result to this file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 
     #[command(flatten)]

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use kmodcheck_model::builtin::{Environment, Naming};
 
-use super::values::{Kernel, Kmod, environment, kernel, kmod, naming};
+use super::values::{Kernel, Kmod, environment, kernel, kmod, naming, setting, switch};
 
 /// A system, or a run of one, and what is changed in it.
 #[derive(Debug, Args)]
 pub(crate) struct Subject {
     /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one or a witness; or `race`, or a cell of
     /// the main matrix ('fs-ext4 ok v19 none none'). In its place: --modules DIR, or --env E.
-    #[arg(value_name = "SUBJECT")]
+    #[arg(value_name = "SUBJECT", value_hint = ValueHint::FilePath)]
     pub subject: Option<String>,
 
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct System {
 pub(crate) struct Indexes {
     /// Directory with modules.dep, modules.alias, modules.softdep and modules.builtin; with --fs or
     /// --module.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["subject", "env", "naming"])]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["subject", "env", "naming"])]
     pub modules: Option<PathBuf>,
 
     /// Callers call get_fs_type(FS), which requests fs-FS.
@@ -88,11 +88,11 @@ pub(crate) struct Releases {
 pub(crate) struct Changes {
     /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
     /// several times.
-    #[arg(long, value_name = "SWITCH[=VALUE]")]
+    #[arg(long, value_name = "SWITCH[=VALUE]", value_parser = setting(), hide_possible_values = true)]
     pub with: Vec<String>,
 
     /// Give a switch its oldest value. May be given several times.
-    #[arg(long, value_name = "SWITCH")]
+    #[arg(long, value_name = "SWITCH", value_parser = switch(), hide_possible_values = true)]
     pub without: Vec<String>,
 
     /// The same as --with alias-map=MAP.

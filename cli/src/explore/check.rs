@@ -19,7 +19,7 @@ use crate::args::{Arguments, Check};
 use crate::explore::engine;
 use crate::input::subject::Subject;
 use crate::input::{files, session};
-use crate::output::{self, word};
+use crate::output::{self, said};
 use crate::output::{Ended, Failure, assumed, bars, results};
 
 /// What is checked, and against what.
@@ -73,6 +73,8 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         witness: check_args.witness.is_some(),
     };
     engine::heeds(&check_args.engine, &given)?;
+    check_args.save_trace.as_deref().map_or(Ok(()), files::try_file)?;
+    check_args.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;
     let checked = Checked::new(check_args)?;
     let mut model = checked.subject.model()?;
     if checked.judged.contains(&Property::NoFalseFailure) {
@@ -251,7 +253,7 @@ fn print(checked: &Checked, report: &Report, limits: &Limits) {
     output::print(&format!("not modelled: {}", assumed::NOT_MODELLED.join("; ")));
     output::print(&output::searched(report));
     for answer in checked.judged(report) {
-        print_answer(checked, answer);
+        print_answer(checked, report, answer);
     }
     if checked.judged.len() < report.answers.len() {
         let left = report.answers.iter().map(|a| a.property);
@@ -307,7 +309,7 @@ fn who(scenario: &Scenario, report: &Report) -> String {
     )
 }
 
-fn print_answer(checked: &Checked, answer: &Answer) {
+fn print_answer(checked: &Checked, report: &Report, answer: &Answer) {
     let steps = match &answer.verdict {
         Verdict::Violated(trace) => format!(" ({} steps)", trace.len()),
         _ => String::new(),
@@ -329,7 +331,7 @@ fn print_answer(checked: &Checked, answer: &Answer) {
     output::print(&format!(
         "{:26} {:22} premise met: {}{expected}",
         answer.property.name(),
-        format!("{}{steps}", word(&answer.verdict)),
+        format!("{}{steps}", said(report, &answer.verdict)),
         met.join(", ")
     ));
 }

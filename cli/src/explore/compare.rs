@@ -210,7 +210,7 @@ impl Found {
             let [before, after] = self
                 .systems
                 .each_ref()
-                .map(|s| word_with_steps(&s.report.answer(*property).verdict));
+                .map(|s| word_with_steps(&s.report, &s.report.answer(*property).verdict));
             match compared {
                 Compared::Same => same.push(name),
                 Compared::Undecided => {
@@ -337,11 +337,14 @@ fn side_in_words(side: Side) -> &'static str {
     }
 }
 
-fn word_with_steps(verdict: &kmodcheck_properties::Verdict) -> String {
+fn word_with_steps(
+    report: &kmodcheck_properties::Report,
+    verdict: &kmodcheck_properties::Verdict,
+) -> String {
     match verdict {
         kmodcheck_properties::Verdict::Violated(trace) => {
             format!("violated ({} steps)", trace.len())
         }
-        verdict => word(verdict).to_owned(),
+        verdict => output::said(report, verdict).to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use crate::output::{self, Ended, Failure, assumed};
 const MOST: u64 = 1_000_000;
 
 pub(crate) fn run(arguments: &Arguments, asked: &Export) -> Result<Ended, Failure> {
+    asked.out.as_deref().map_or(Ok(()), files::try_file)?;
     let subject = &asked.subject;
     let system = Asked::of(subject.subject.as_deref(), &subject.system, subject.callers.callers);
     let subject = Subject::load(&system.or_race())?;

@@ -13,6 +13,7 @@ use crate::input::files;
 use crate::output::{self, Ended, Failure};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure> {
+    asked.out.as_deref().map_or(Ok(()), files::try_file)?;
     let mut first: Option<(&Path, Head)> = None;
     let mut parts: BTreeMap<u64, &Path> = BTreeMap::new();
     let mut sum = Sampled::default();

@@ -96,6 +96,9 @@ impl On {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failure> {
+    for path in [&asked.out, &asked.save_trace].into_iter().flatten() {
+        files::try_file(path)?;
+    }
     let on = On::new(asked)?;
     let (choose, schedule) = choose(asked, &on);
     let campaign =
@@ -105,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     }
     let part = asked.shard.unwrap_or(Part::WHOLE);
     let all = part.executions(campaign.executions);
-    let bar = bars::bar(usize::try_from(all).unwrap_or(usize::MAX));
+    let bar = bars::bar(usize::try_from(all).unwrap_or(usize::MAX), "walks");
     let done = |walks: u64| bar.set_position(walks);
     let effort = Effort {
         threads: session::threads(arguments),
@@ -139,7 +142,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
     saved?;
     let cut = sampled.executions < all;
     if cut {
-        crate::output::note!("kmodcheck: out of budget: {} of {all} walks", sampled.executions);
+        let (cut, done) = (output::cut(), sampled.executions);
+        crate::output::note!("kmodcheck: {cut}: {done} of {all} walks");
     }
     Ok(ended(&sampled, cut))
 }

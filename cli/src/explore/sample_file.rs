@@ -5,10 +5,11 @@ use std::path::Path;
 
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{Part, Sampled};
+use kmodcheck_sim::versioned::wrong_at;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::input::files;
+use crate::input::{files, kind};
 use crate::output::Failure;
 use crate::sources;
 
@@ -95,6 +96,11 @@ fn line(value: &impl Serialize) -> String {
 pub(crate) fn read(path: &Path) -> Result<(Head, Sampled), Failure> {
     let name = path.display().to_string();
     let text = files::read(path)?;
+    parse_part(&name, &text)
+        .map_err(|error| kind::instead(&name, &text, &["a part of a campaign"], error))
+}
+
+fn parse_part(name: &str, text: &str) -> Result<(Head, Sampled), Failure> {
     let mut numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     let mut next = |expected: &str| {
         let count = text.lines().count();
@@ -103,13 +109,13 @@ pub(crate) fn read(path: &Path) -> Result<(Head, Sampled), Failure> {
         })
     };
     let (_, line) = next("what was asked")?;
-    let head = read_head(&name, line)?;
+    let head = read_head(name, line)?;
     let mut sampled = Sampled::default();
     let mut last = 1;
     for (property, slot) in Property::ALL.iter().zip(&mut sampled.violated) {
         let wanted = property.name();
         let (number, line) = next(wanted)?;
-        let line: PropertyLine = parse(&name, number, line)?;
+        let line: PropertyLine = parse(name, number, line)?;
         if line.property != wanted || (line.violated > 0) != line.first.is_some() {
             let found = line.property;
             return Err(format!(
@@ -123,7 +129,7 @@ pub(crate) fn read(path: &Path) -> Result<(Head, Sampled), Failure> {
         last = number;
     }
     let (number, tail) = next("what was done")?;
-    let tail: Tail = parse(&name, number, tail)?;
+    let tail: Tail = parse(name, number, tail)?;
     (sampled.executions, sampled.steps) = (tail.done, tail.steps);
     (sampled.cut, sampled.asleep) = (tail.cut, tail.asleep);
     if let Ok((number, _)) = next("") {
@@ -146,16 +152,19 @@ fn read_head(name: &str, line: &str) -> Result<Head, Failure> {
     }
     let Version { format, version } = parse(name, 1, line)?;
     if (format.as_str(), version) != (FORMAT, VERSION) {
+        let (_, column) = wrong_at(line, &format, FORMAT);
         return Err(format!(
-            "{name}:1: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
+            "{name}:1:{column}: found format '{format}' version {version}, expected '{FORMAT}' version {VERSION}"
         )
         .into());
     }
     let head: Head = parse(name, 1, line)?;
     let build = sources::build_in_words();
     if head.build != build {
+        // Where its quotes begin.
+        let column = line.find(&head.build).unwrap_or(1);
         return Err(format!(
-            "{name}:1: found a part of build {}, expected one of this build, {build}: another may walk \
+            "{name}:1:{column}: found a part of build {}, expected one of this build, {build}: another may walk \
              otherwise, or count otherwise",
             head.build
         )

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
+use tempfile::NamedTempFile;
 
 use crate::output::Failure;
 
@@ -55,17 +56,57 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// Writes beside the file, and puts that in its place.
-fn replace(path: &Path, text: &str, permissions: Option<Permissions>) -> std::io::Result<()> {
-    let directory = match path.parent() {
+/// Whether a file can be written there, asked before what is to be in it is searched for: who has to wait for
+/// that should not learn then that there is no such directory. Leaves nothing behind.
+pub(crate) fn try_file(path: &Path) -> Result<(), Failure> {
+    let tried = match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(there) if there.is_file() && !path.is_symlink() => new_in(parent(path)).map(drop),
+        Ok(there) if there.is_file() => fs::OpenOptions::new().write(true).open(path).map(drop),
+        // To open a pipe is to wait for who reads it.
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(path) {
+            // The file that a link names is made where that says.
+            Ok(target) => return try_file(&parent(path).join(target)),
+            Err(_) => new_in(parent(path)).map(drop),
+        },
+        Err(error) => Err(error),
+    };
+    tried.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// The same of a directory, which is made when it is needed.
+pub(crate) fn try_directory(path: &Path) -> Result<(), Failure> {
+    let there = path.ancestors().find(|path| path.exists() || path.is_symlink());
+    let there = there.unwrap_or(Path::new("."));
+    let tried =
+        if there.is_dir() { new_in(there).map(drop) } else { Err(ErrorKind::NotADirectory.into()) };
+    tried.map_err(|error: std::io::Error| format!("{}: {error}", path.display()).into())
+}
+
+/// Makes a directory, and those that it is in.
+pub(crate) fn make_directory(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Where a file is.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    let mut beside = tempfile::Builder::new();
-    // As of any new file, but for what the umask takes away.
-    #[cfg(unix)]
-    beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = beside.tempfile_in(directory)?;
+    }
+}
+
+/// A new file with a name that nobody has to know: it is in no message.
+fn new_in(directory: &Path) -> std::io::Result<NamedTempFile> {
+    let new = |path: &Path| fs::OpenOptions::new().write(true).create_new(true).open(path);
+    tempfile::Builder::new().make_in(directory, new)
+}
+
+/// Writes beside the file, and puts that in its place.
+fn replace(path: &Path, text: &str, permissions: Option<Permissions>) -> std::io::Result<()> {
+    let directory = parent(path);
+    let mut file = new_in(directory)?;
     file.write_all(text.as_bytes())?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;

@@ -1,6 +1,7 @@
 //! What is read: a session's limits, files, the system or run that a command is about.
 
 pub(crate) mod files;
+pub(crate) mod kind;
 
 pub(crate) mod session;
 pub(crate) mod subject;

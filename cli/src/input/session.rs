@@ -1,11 +1,11 @@
 //! What all commands share: limits, threads, Ctrl-C.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use kmodcheck_explore::Limits;
 
 use crate::args::flags::Arguments;
+use crate::interrupt;
 
 /// The bounds that the arguments set.
 pub(crate) fn limits(arguments: &Arguments) -> Limits {
@@ -35,16 +35,5 @@ pub(crate) fn threads(arguments: &Arguments) -> usize {
 
 /// Set by Ctrl-C.
 pub(crate) fn interrupt() -> &'static AtomicBool {
-    static INTERRUPT: AtomicBool = AtomicBool::new(false);
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        // Without a handler Ctrl-C ends the process at once, which is no worse.
-        let _ = ctrlc::set_handler(|| {
-            // Who presses it twice does not want to wait for what was covered.
-            if INTERRUPT.swap(true, Ordering::Relaxed) {
-                std::process::exit(3);
-            }
-        });
-    });
-    &INTERRUPT
+    interrupt::flag()
 }

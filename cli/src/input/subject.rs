@@ -15,11 +15,12 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::matrix::{Cell, Kmod as CellKmod};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
 use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
+use kmodcheck_sim::suggest;
 
 use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
-use crate::input::files;
 use crate::input::trace::{Run, Taken};
+use crate::input::{files, kind};
 use crate::output::Failure;
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
@@ -150,8 +151,8 @@ impl Subject {
         subject.change(asked)?;
         let Some(run) = &subject.run else {
             return Err(format!(
-                "{}: found a system, expected a run: a saved trace, a recorded one or a witness (`check \
-                 SUBJECT --save-trace FILE` saves one)",
+                "{}: found a scenario, expected a run: a saved trace, a recorded one or a witness; \
+                 `kmodcheck check`, with the same words and --save-trace FILE, saves one",
                 subject.from
             )
             .into());
@@ -261,7 +262,11 @@ fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
         return Ok(Subject::new(name.to_owned(), scenario, choice));
     }
     if !path.exists() && !name.contains(['.', '/']) {
-        return Err(format!("found scenario '{name}', expected {EXPECTED}").into());
+        let cells: Vec<String> = Cell::all().iter().map(ToString::to_string).collect();
+        let known = cells.iter().map(String::as_str).chain(["race"]);
+        let meant = suggest::did_you_mean(&wanted, known);
+        let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
+        return Err(format!("found scenario '{name}', expected {EXPECTED}{meant}").into());
     }
     let text = files::read(path)?;
     if asked.callers.is_some() {
@@ -289,7 +294,9 @@ fn from_text(asked: &Asked<'_>, name: &str, text: &str) -> Result<Subject, Failu
         let choice = derived(&scenario.features, asked);
         return Ok(Subject::new(name.to_owned(), scenario, choice));
     }
-    let run = Run::parse(name, text)?;
+    let expected = ["a scenario", "a saved trace", "a recorded trace", "a witness"];
+    let run =
+        Run::parse(name, text).map_err(|error| kind::instead(name, text, &expected, error))?;
     let scenario = run.scenario().clone();
     let choice = derived(&scenario.features, asked);
     Ok(Subject { run: Some(run), ..Subject::new(name.to_owned(), scenario, choice) })
@@ -297,9 +304,8 @@ fn from_text(asked: &Asked<'_>, name: &str, text: &str) -> Result<Subject, Failu
 
 fn from_toml(name: &str, text: &str) -> Result<Subject, Failure> {
     let names = Property::ALL.map(Property::name);
-    // Where this ends in a file, stderr takes the colours out.
-    let loaded =
-        scenario_file::load(name, text, &names).map_err(|error| format!("\n{}", error.styled()))?;
+    let loaded = scenario_file::load(name, text, &names)
+        .map_err(|error| kind::instead(name, text, &["a scenario"], error.into()))?;
     // load() was told the names.
     let judged = loaded
         .properties

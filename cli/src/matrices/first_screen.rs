@@ -18,6 +18,9 @@ use crate::output::screen;
 /// How many steps of the race are shown, the last ones.
 const SHOWN: usize = 11;
 
+/// Fewer of them tell nothing.
+const LEAST: usize = 6;
+
 /// A letter for what may have to be assumed, in words, and whether a cell fulfils it.
 type Assumed = (char, &'static str, fn(&Cell) -> bool);
 
@@ -99,12 +102,13 @@ fn fared(reports: &[CellReport], check: SanityCheck, kmod: Kmod) -> Fared {
     }
 }
 
-/// Lines of at most `width`, without a newline at the end.
+/// Lines of at most `width`, without a newline at the end. Of the race as many steps as leave the rest on a
+/// screen of `height` lines; where that is not high enough for any, the command that shows it stands for it.
 pub(crate) fn render(
     reports: &[CellReport],
     standings: &[Standing],
     same: bool,
-    width: usize,
+    (width, height): (usize, Option<usize>),
 ) -> Vec<String> {
     let bold = Style::new().bold();
     let cells = Cell::all().len();
@@ -139,25 +143,39 @@ pub(crate) fn render(
         theorem::IN_SHORT
     };
     lines.extend(screen::fold(follows, "", width));
+    let next = next(width);
     if let Some(trace) = theorem::violation(reports, RACE, Property::GetFsTypeFindsIt) {
-        lines.push(String::new());
-        lines.extend(race(&trace, width));
+        // Below all of it stands the prompt.
+        let most =
+            height.map_or(usize::MAX, |height| height.saturating_sub(lines.len() + next.len() + 3));
+        let steps = (LEAST..=SHOWN).rev().find(|steps| race(&trace, width, *steps).len() <= most);
+        if let Some(steps) = steps {
+            lines.push(String::new());
+            lines.extend(race(&trace, width, steps));
+        }
     }
     lines.push(String::new());
-    let next = next();
-    let column = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0) + 2;
-    for (command, what) in next {
-        let text = screen::fold(&format!("{command:column$}{what}"), &" ".repeat(column), width);
-        lines.extend(text.iter().map(|line| match line.strip_prefix(command) {
-            Some(rest) => format!("{}{rest}", screen::styled(command, bold)),
-            None => line.clone(),
-        }));
-    }
+    lines.extend(next);
     lines
 }
 
-/// Where to go on: commands, and what they show.
-fn next() -> [(&'static str, String); 5] {
+/// Where to go on, in lines of at most `width`.
+fn next(width: usize) -> Vec<String> {
+    let commands = commands();
+    let column = commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0) + 2;
+    let line = |(command, what): &(&str, String)| {
+        let text = screen::fold(&format!("{command:column$}{what}"), &" ".repeat(column), width);
+        let bold = |line: &String| match line.strip_prefix(command) {
+            Some(rest) => format!("{}{rest}", screen::styled(command, Style::new().bold())),
+            None => line.clone(),
+        };
+        text.iter().map(bold).collect::<Vec<_>>()
+    };
+    commands.iter().flat_map(line).collect()
+}
+
+/// Commands, and what they show.
+fn commands() -> [(&'static str, String); 5] {
     let (kernels, kmods, environments) = (KERNELS.len(), KMODS.len(), Environment::ALL.len());
     let all = format!("{kernels} kernels, {kmods} releases of kmod, {environments} environments");
     [
@@ -165,7 +183,10 @@ fn next() -> [(&'static str, String); 5] {
         ("kmodcheck --all", "every table, and a trace for each assumption".to_owned()),
         ("kmodcheck matrix", all),
         ("kmodcheck prove", "the same for any number of callers".to_owned()),
-        ("kmodcheck new; kmodcheck check FILE", "a scenario of your own".to_owned()),
+        (
+            "kmodcheck new my.toml",
+            "a scenario of your own, for: kmodcheck check my.toml".to_owned(),
+        ),
     ]
 }
 
@@ -207,10 +228,10 @@ fn table(reports: &[CellReport], width: usize) -> Vec<String> {
     lines
 }
 
-/// The end of the race, a line for each step.
-fn race(trace: &Trace, width: usize) -> Vec<String> {
+/// The end of the race, its last `shown` steps.
+fn race(trace: &Trace, width: usize, shown: usize) -> Vec<String> {
     let model = RACE.model(2, None);
-    let before = trace.len().saturating_sub(SHOWN);
+    let before = trace.len().saturating_sub(shown);
     let head = format!(
         "The race with kmod v19, {} steps, no shorter one exists; its last {}:",
         trace.len(),

@@ -11,6 +11,7 @@ use crate::args::subject::Changes;
 use crate::args::{Arguments, Fixes};
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
+use crate::output::layout::{Layout, verdict};
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure> {
@@ -19,7 +20,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure
         None => of_subject(asked)?,
     };
     let question = &asked_of.question;
-    let bar = bars::bar(0);
+    let bar = bars::bar(0, "systems");
     let answer = fixes(
         question,
         session::threads(arguments),
@@ -119,11 +120,12 @@ fn fared(fared: &Fared) -> String {
 }
 
 fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
+    let layout = Layout::of(asked.layout.wide);
     let property = asked.property;
-    output::print(&format!("{}: {}", property.name(), property.statement()));
+    layout.print(&format!("{}: {}", property.name(), property.statement()));
     let stays = if asked.pin.is_some() { " (which stays)" } else { "" };
     let AskedOf { kernel, kmod, .. } = of;
-    output::print(&match (of.environment, &of.subject) {
+    layout.print(&match (of.environment, &of.subject) {
         (Some(environment), _) => format!(
             "from kernel {kernel} with kmod {kmod}{stays}, environment {} ({}), {} callers{}",
             environment.name(),
@@ -138,8 +140,8 @@ fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
         ),
         (None, subject) => format!("{}{stays}", subject.as_deref().unwrap_or_default()),
     });
-    output::print(&format!("as it is: {}\n", fared(&answer.base)));
-    output::print(&format!(
+    layout.print(&format!("as it is: {}\n", verdict(&fared(&answer.base))));
+    layout.print(&format!(
         "{} sets of at most {} changes tried ({} distinct systems, {}); {} sets make the property hold \
          at the price of a false alarm or of a process that sleeps for ever.",
         answer.sets,
@@ -152,20 +154,20 @@ fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
         answer.rejected
     ));
     if answer.undecided > 0 {
-        output::print(&format!(
+        layout.print(&format!(
             "Out of budget: of {} sets it is not decided whether they suffice.",
             answer.undecided
         ));
     }
     if !answer.unread.is_empty() {
-        output::print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
+        layout.print(&format!("No step of these systems reads: {}.", answer.unread.join(", ")));
     }
     if answer.sufficient.is_empty() && answer.undecided > 0 {
-        output::print("\nNone was found to suffice; more states may find one.");
+        layout.print("\nNone was found to suffice; more states may find one.");
         return;
     }
     if answer.sufficient.is_empty() {
-        output::print(&format!(
+        layout.print(&format!(
             "\nNo set of at most {} changes suffices.{}",
             asked.max_size,
             of.environment.map_or(String::new(), |environment| format!(
@@ -175,20 +177,20 @@ fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
         ));
         return;
     }
-    output::print(match answer.undecided {
+    layout.print(match answer.undecided {
         0 => "\nSufficient, and no proper subset is:",
         _ => "\nSufficient, and no proper subset was found to be:",
     });
     for (set, how) in &answer.sufficient {
         if set.is_empty() {
-            output::print("- nothing has to change");
+            layout.print("- nothing has to change");
             continue;
         }
         let changes: Vec<String> =
             set.iter().map(|c| format!("{}={}", c.switch.name, c.value)).collect();
-        output::print(&format!("- {}: {}", changes.join(" + "), fared(how)));
+        layout.print(&format!("- {}: {}", changes.join(" + "), verdict(&fared(how))));
         for change in set {
-            output::print(&format!(
+            layout.print(&format!(
                 "    {}: {}; {}",
                 change.switch.name, change.switch.meaning, change.switch.commit
             ));

@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::args::{Arguments, KmodSh};
 use crate::input::session;
-use crate::output::{self, Ended, Failure, bars};
+use crate::output::layout::{Layout, coloured};
+use crate::output::{self, Ended, Failure, bars, presets_table};
 
 /// States of one exhaustive search, and of one directed search, unless told.
 const EFFORT: u64 = 20_000;
@@ -45,7 +46,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
             }
         }
     }
-    let bar = bars::bar(jobs.len());
+    let bar = bars::bar(jobs.len(), "cases");
+    bars::announce("kmod-sh", jobs.len(), session::threads(arguments));
     let effort = Effort {
         exhaustive: arguments.states_limit.unwrap_or(EFFORT),
         directed: arguments.states_limit.unwrap_or(EFFORT),
@@ -107,7 +109,8 @@ fn print<'o>(
     effort: Effort,
     cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
 ) {
-    output::print(&format!(
+    let layout = Layout::of(asked.layout.wide);
+    layout.print(&format!(
         "kmod.sh, limit {}: every call of a case has to come to what a healthy system answers.\n\
          D is request_module(), F get_fs_type(); T the threads. Callers are counted, not numbered.\n\
          'ok': every state of T = 1 up to the case's own T. 'ok to k': every state up to T = k; at the\n\
@@ -118,7 +121,7 @@ fn print<'o>(
     ));
     for &case in cases {
         let case = &CASES[case];
-        output::print(&format!(
+        layout.print(&format!(
             "  {} {} T={:2}, {:3} rounds: {}; expected: {}",
             case.number,
             half(case),
@@ -128,8 +131,66 @@ fn print<'o>(
             case.expected
         ));
     }
+    match layout {
+        Layout::Wide => output::print(&format!("\n{}", wide_table(kernels, kmods, cases, cell))),
+        Layout::Fitted(width) => {
+            let entry = |kernel, kmod, column: usize| {
+                let asked = kernels.iter().any(|k| k.name == kernel);
+                let asked = asked && kmods.iter().any(|k| k.name == kmod);
+                let case = cases[column];
+                asked.then(|| short(&CASES[case], cell(kernel, kmod, case)))
+            };
+            let names = headings(cases);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            layout.print(
+                "\nIn the tables 'a .. b' is every preset from a to b, as `kmodcheck features` lists them.",
+            );
+            for table in presets_table::fitted(&entry, &names, width) {
+                output::print(&format!("\n{table}"));
+            }
+        }
+    }
+    if let ([kernel], [kmod]) = (kernels, kmods) {
+        for &case in cases {
+            let outcome = cell(kernel.name, kmod.name, case);
+            if let Outcome::Fails { trace, threads, .. } | Outcome::Stuck { trace, threads } =
+                outcome
+            {
+                let scenario = CASES[case].scenario(
+                    Features { kernel: kernel.features, kmod: kmod.features },
+                    *threads,
+                    asked.limit,
+                );
+                layout.print(&format!("\n{} {}:", CASES[case].number, half(&CASES[case])));
+                for step in trace {
+                    let what = step.label.describe(&scenario);
+                    layout.print(&format!(
+                        "  thread {:2}  {}: {what}",
+                        step.actor,
+                        step.label.function()
+                    ));
+                }
+            }
+        }
+    } else {
+        layout.print("\nFor the traces: --kernel K --kmod M [--case NUMBER]");
+    }
+}
+
+/// The cases, as the tables call them.
+fn headings(cases: &[usize]) -> Vec<String> {
+    cases.iter().map(|c| format!("{} {}", CASES[*c].number, half(&CASES[*c]))).collect()
+}
+
+/// All of them in one table.
+fn wide_table<'o>(
+    kernels: &[Kernel],
+    kmods: &[Kmod],
+    cases: &[usize],
+    cell: &impl Fn(&'static str, &'static str, usize) -> &'o Outcome,
+) -> String {
     let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
-    header.extend(cases.iter().map(|c| format!("{} {}", CASES[*c].number, half(&CASES[*c]))));
+    header.extend(headings(cases));
     let mut table = output::table(header);
     let mut rows: Vec<(Vec<&str>, Vec<&str>, Vec<String>)> = Vec::new();
     for kernel in kernels {
@@ -154,32 +215,7 @@ fn print<'o>(
         row.extend(entries);
         table.add_row(row);
     }
-    output::print(&format!("\n{table}"));
-    if let ([kernel], [kmod]) = (kernels, kmods) {
-        for &case in cases {
-            let outcome = cell(kernel.name, kmod.name, case);
-            if let Outcome::Fails { trace, threads, .. } | Outcome::Stuck { trace, threads } =
-                outcome
-            {
-                let scenario = CASES[case].scenario(
-                    Features { kernel: kernel.features, kmod: kmod.features },
-                    *threads,
-                    asked.limit,
-                );
-                output::print(&format!("\n{} {}:", CASES[case].number, half(&CASES[case])));
-                for step in trace {
-                    let what = step.label.describe(&scenario);
-                    output::print(&format!(
-                        "  thread {:2}  {}: {what}",
-                        step.actor,
-                        step.label.function()
-                    ));
-                }
-            }
-        }
-    } else {
-        output::print("\nFor the traces: --kernel K --kmod M [--case NUMBER]");
-    }
+    coloured(&table.to_string())
 }
 
 #[derive(Serialize)]

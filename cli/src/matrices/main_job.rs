@@ -41,7 +41,7 @@ impl Found {
 /// Explores every cell: what was explored, and how many cells to the end.
 fn explore(arguments: &Arguments) -> (Vec<CellReport>, usize) {
     let cells = Cell::all();
-    let bar = bars::bar(cells.len());
+    let bar = bars::bar(cells.len(), "cells");
     let (threads, limits) = (session::threads(arguments), session::limits(arguments));
     let reports = matrix::run(&cells, threads, limits, session::interrupt(), &|_| bar.inc(1));
     bar.finish_and_clear();
@@ -65,7 +65,8 @@ pub(crate) fn explored(arguments: &Arguments, wanted: &str) -> Result<Vec<CellRe
         return Ok(reports);
     }
     output::note!(
-        "kmodcheck: no {wanted}: {complete} of {all} cells were explored completely, limits: {}",
+        "kmodcheck: {}: no {wanted}: {complete} of {all} cells were explored completely, limits: {}",
+        output::cut(),
         session::limits_in_words(&session::limits(arguments))
     );
     Err(Ended::of(differs(&reports), true))
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, whole: bool) -> Result<Ended, Failure> 
         print(&found);
     } else {
         let same = same(&found.reports) == all;
-        let lines = first_screen::render(&found.reports, &found.standings, same, screen::width());
+        let lines = first_screen::render(&found.reports, &found.standings, same, screen::size());
         output::print(&lines.join("\n"));
     }
     if found.undecided > 0 || found.interrupted {

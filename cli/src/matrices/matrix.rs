@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::args::{Arguments, Matrix};
 use crate::input::session;
-use crate::output::presets_table::{ended, environments, rows, short, table};
+use crate::output::layout::Layout;
+use crate::output::presets_table::{ended, environments, of_naming, short};
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failure> {
@@ -21,8 +22,9 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
         .collect();
     let count = systems.len();
     let limits = session::limits(arguments);
-    let bar = bars::bar(count);
+    let bar = bars::bar(count, "systems");
     let threads = session::threads(arguments);
+    bars::announce("matrix", count, threads);
     let reports = grand::run(systems, threads, limits, session::interrupt(), &|_| bar.inc(1));
     let covered = bar.position();
     bar.finish_and_clear();
@@ -40,32 +42,31 @@ pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failu
     } else {
         print(matrix, &reports, &wanted);
         for line in &differences {
-            output::print(&format!("differs from the record: {line}"));
+            Layout::of(matrix.layout.wide).print(&format!("differs from the record: {line}"));
         }
     }
     Ok(ended(count, cut, !differences.is_empty()))
 }
 
 fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell) -> bool) {
-    let environments = environments(reports.iter().map(|r| &r.system.cells[..]), true);
-    output::print(
+    let layout = Layout::of(matrix.layout.wide);
+    let environments = environments(layout, reports.iter().map(|r| &r.system.cells[..]), true);
+    layout.print(
         "\nEvery state of every system, up to exchanging callers; sequentially consistent. A number\n\
          of steps is that of the shortest trace that violates the property; 'vacuous': its premise\n\
          never occurred; '?': out of budget. Presets that come to the same share a row.",
     );
     let single = reports.len() == 1;
     for property in matrix.properties() {
-        output::print(&format!("\n{}: {}", property.name(), property.statement()));
+        layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
                 let report = reports.iter().find(|r| r.system.cells.contains(cell))?;
                 wanted(cell).then(|| short(&report.report.answer(property).verdict))
             };
-            let rows = rows(&entry, &environments, naming);
-            if rows.is_empty() {
-                continue;
+            if let Some(tables) = of_naming(layout, &entry, &environments, naming) {
+                output::print(&tables);
             }
-            output::print(&table(rows, &environments, naming));
         }
     }
     if single {
@@ -78,7 +79,7 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
             }
         }
     } else {
-        output::print(
+        layout.print(
             "\nFor the traces of one cell: --kernel K --kmod M --env E --naming N [--property P]",
         );
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::args::{self, Arguments};
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
+use crate::output::layout::{Layout, verdict};
 use crate::output::{self, Ended, Failure, assumed, bars, presets_table};
 
 /// A scenario and how it fared.
@@ -61,6 +62,7 @@ struct StepJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended, Failure> {
+    let layout = Layout::of(asked.layout.wide);
     let search = Options {
         limits: session::limits(arguments),
         interrupt: Some(session::interrupt()),
@@ -90,10 +92,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
             let as_expected = decided(&report).then_some(true);
             found.push(Found { name, scenario, report, expected: None, as_expected });
         }
-        return Ok(show(arguments, &found, 1, None));
+        return Ok(show(arguments, layout, &found, 1, None));
     }
     if asked.hard_cases {
-        return hard_cases(arguments, &search);
+        return hard_cases(arguments, layout, &search);
     }
     let wanted = |cell: &GrandCell| {
         asked.kernel.is_none_or(|kernel| kernel.name == cell.kernel)
@@ -106,8 +108,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         .filter(|system| system.cells.iter().any(wanted))
         .collect();
     let scenarios: Vec<Scenario> = systems.iter().map(|s| s.scenario.clone()).collect();
-    let bar = bars::bar(systems.len());
+    let bar = bars::bar(systems.len(), "systems");
     let threads = session::threads(arguments);
+    bars::announce("progress", systems.len(), threads);
     let reports = progress::progress_all(&scenarios, threads, &search, &|_| bar.inc(1));
     bar.finish_and_clear();
     let count = systems.len();
@@ -126,16 +129,20 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
         found.push(Found { name, scenario, report, expected, as_expected });
         of.push(system);
     }
-    Ok(show(arguments, &found, count, Some((&of, &wanted))))
+    Ok(show(arguments, layout, &found, count, Some((&of, &wanted))))
 }
 
 fn decided(report: &Report) -> bool {
     !matches!(report.progress, Progress::OutOfBudget(_))
 }
 
-fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Failure> {
+fn hard_cases(
+    arguments: &Arguments,
+    layout: Layout,
+    search: &Options<'_>,
+) -> Result<Ended, Failure> {
     let mut found = Vec::new();
-    let bar = bars::bar(HARD_CASES.len());
+    let bar = bars::bar(HARD_CASES.len(), "cases");
     for case in HARD_CASES {
         let report = progress::progress(&case.model()?, search)?;
         bar.inc(1);
@@ -148,7 +155,7 @@ fn hard_cases(arguments: &Arguments, search: &Options<'_>) -> Result<Ended, Fail
         found.push(Found { name, scenario, report, expected: Some(expected), as_expected });
     }
     bar.finish_and_clear();
-    Ok(show(arguments, &found, HARD_CASES.len(), None))
+    Ok(show(arguments, layout, &found, HARD_CASES.len(), None))
 }
 
 /// Which cells are asked for.
@@ -157,6 +164,7 @@ type Wanted<'w> = &'w dyn Fn(&GrandCell) -> bool;
 /// Prints what was found of `count` systems; `of`: the systems, and which of their cells are asked for.
 fn show(
     arguments: &Arguments,
+    layout: Layout,
     found: &[Found],
     count: usize,
     of: Option<(&[System], Wanted<'_>)>,
@@ -170,16 +178,18 @@ fn show(
             systems,
         });
     } else {
-        output::print(progress::STATEMENT);
-        output::print(
+        layout.print(progress::STATEMENT);
+        layout.print(
             "'returns'; 'time-out S+L': by a time-out only; 'asleep S+L': a call may sleep for ever, nobody\n\
              wakes it; 'killed S+L': likewise, unless somebody is killed; 'overtaken S+L': nobody may sleep for ever, but a call looks again and again, and each\n\
              time others were faster. S steps lead to a loop of L steps that may go on for ever; L = 0:\n\
              nobody has to step any more. Steps of callers that start over are not counted.",
         );
         match of {
-            Some((systems, wanted)) if systems.len() > 1 => print_tables(systems, found, wanted),
-            _ => found.iter().for_each(print_one),
+            Some((systems, wanted)) if systems.len() > 1 => {
+                print_tables(layout, systems, found, wanted)
+            }
+            _ => found.iter().for_each(|found| print_one(layout, found)),
         }
     }
     let differs = |f: &&Found| f.as_expected == Some(false);
@@ -192,10 +202,11 @@ fn show(
     presets_table::ended(count, count - complete, found.iter().any(|f| differs(&f)))
 }
 
-fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
-    output::print("");
-    let environments = presets_table::environments(systems.iter().map(|s| &s.cells[..]), true);
-    output::print(
+fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wanted<'_>) {
+    layout.print("");
+    let environments =
+        presets_table::environments(layout, systems.iter().map(|s| &s.cells[..]), true);
+    layout.print(
         "\nFor N callers and no others: not a safety property, so nothing follows for more.",
     );
     for naming in Naming::ALL {
@@ -203,15 +214,15 @@ fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
             let at = systems.iter().position(|s| s.cells.contains(cell))?;
             wanted(cell).then(|| found[at].report.progress.short())
         };
-        let rows = presets_table::rows(&entry, &environments, naming);
-        if !rows.is_empty() {
-            output::print(&format!("\n{}", presets_table::table(rows, &environments, naming)));
+        if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
+            let before = if layout == Layout::Wide { "\n" } else { "" };
+            output::print(&format!("{before}{tables}"));
         }
     }
     let count = |word: &str| {
         found.iter().filter(|f| f.report.progress.short().split(' ').next() == Some(word)).count()
     };
-    output::print(&format!(
+    layout.print(&format!(
         "\n{} systems: in {} every call returns, in {} some by a time-out only, in {} a call may sleep for\n\
          ever, in {} until somebody is killed, in {} it may be overtaken for ever, {} not decided. For the\n\
          run of one cell: --kernel K --kmod M --env E --naming N.",
@@ -225,28 +236,35 @@ fn print_tables(systems: &[System], found: &[Found], wanted: Wanted<'_>) {
     ));
 }
 
-fn print_one(found: &Found) {
+fn print_one(layout: Layout, found: &Found) {
     let Found { name, scenario, report, .. } = found;
-    output::print(&format!(
-        "\n{name}\n{} ({} states, {} transitions)",
-        report.progress.short(),
+    layout.print(&format!("\n{name}"));
+    layout.print(&format!(
+        "{} ({} states, {} transitions)",
+        verdict(&report.progress.short()),
         report.states,
         report.transitions
     ));
-    output::print(&format!("actors: {}", assumed::actors(scenario).join("; ")));
-    output::print(&format!("bounds: {}", report.bounds.join("; ")));
+    layout.print(&format!("actors: {}", assumed::actors(scenario).join("; ")));
+    layout.print(&format!("bounds: {}", report.bounds.join("; ")));
     match &report.progress {
-        Progress::Asleep(run) => print_run(scenario, run, in_words(Sleep::ForEver)),
-        Progress::OnlyIfKilled(run) => print_run(scenario, run, in_words(Sleep::UntilKilled)),
-        Progress::Overtaken(run) => print_run(scenario, run, "is overtaken for ever"),
-        Progress::ByTimeOutOnly(run) => print_run(scenario, run, in_words(Sleep::UntilTimeOut)),
+        Progress::Asleep(run) => print_run(layout, scenario, run, in_words(Sleep::ForEver)),
+        Progress::OnlyIfKilled(run) => {
+            print_run(layout, scenario, run, in_words(Sleep::UntilKilled))
+        }
+        Progress::Overtaken(run) => print_run(layout, scenario, run, "is overtaken for ever"),
+        Progress::ByTimeOutOnly(run) => {
+            print_run(layout, scenario, run, in_words(Sleep::UntilTimeOut))
+        }
         Progress::Returns => {}
-        Progress::OutOfBudget(end) => output::print(&format!("not decided: {end:?}")),
+        Progress::OutOfBudget(end) => {
+            layout.print(&format!("not decided: {}", output::how(*end)));
+        }
     }
 }
 
-fn print_run(scenario: &Scenario, run: &Run, what: &str) {
-    output::print(&format!("The call of CPU{} {what}. The way to the loop:\n", run.process));
+fn print_run(layout: Layout, scenario: &Scenario, run: &Run, what: &str) {
+    layout.print(&format!("The call of CPU{} {what}. The way to the loop:\n", run.process));
     output::print(&columns::render(scenario, &progress::steps(&run.stem)));
     if run.cycle.is_empty() {
         output::print("There nobody has to step any more.");

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args::{Arguments, Prove};
 use crate::input::subject::{Asked, Subject};
 use crate::input::{files, session};
+use crate::output::layout::{Layout, verdict};
 use crate::output::{self, Ended, Failure, bars, presets_table};
 
 /// A system and what was found.
@@ -26,6 +27,7 @@ struct Found {
 
 pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure> {
     let wanted = |cell: &GrandCell| asked.matrix.wants(cell);
+    asked.certificates.as_deref().map_or(Ok(()), files::try_directory)?;
     let subject = Asked {
         name: asked.subject.as_deref(),
         indexes: &asked.indexes,
@@ -61,8 +63,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
         callers: asked.callers,
         certificate: asked.certificates.is_some() || systems.len() == 1,
     };
-    let bar = bars::bar(systems.len());
+    let bar = bars::bar(systems.len(), "systems");
     let threads = session::threads(arguments);
+    bars::announce("prove", systems.len(), threads);
     let reports = any_number::prove_all(&scenarios, threads, &effort, &|_| bar.inc(1));
     bar.finish_and_clear();
     let count = systems.len();
@@ -72,11 +75,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
             found.push(Found { name, scenario, cells, report: report? });
         }
     }
-    if found.len() < count {
-        crate::output::note!("kmodcheck: interrupted after {} of {count} systems", found.len());
-    }
     let mut saved = Ok(());
     if let Some(directory) = &asked.certificates {
+        saved = files::make_directory(directory);
         for Found { name, cells, report, .. } in &found {
             if let Some(certificate) = &report.certificate {
                 let name = match cells.first() {
@@ -89,7 +90,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
                     ),
                     None => format!("{}.json", name.replace(|c: char| !c.is_alphanumeric(), "-")),
                 };
-                saved = saved.and(files::write(&directory.join(name), &certificate.to_json()));
+                saved = saved
+                    .and_then(|()| files::write(&directory.join(name), &certificate.to_json()));
             }
         }
     }
@@ -103,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
     } else {
         print(asked, &found, &wanted);
         for line in &differences {
-            output::print(&format!("differs from the record: {line}"));
+            Layout::of(asked.matrix.layout.wide).print(&format!("differs from the record: {line}"));
         }
     }
     saved?;
@@ -124,18 +126,25 @@ fn short(answer: &AnyNumber) -> String {
 }
 
 fn print(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
+    let layout = Layout::of(asked.matrix.layout.wide);
     if asked.subject.is_none() && asked.indexes.modules.is_none() {
-        print_tables(asked, found, wanted);
+        print_tables(layout, asked, found, wanted);
     }
     if let [found] = found {
-        print_one(asked, found);
+        print_one(layout, asked, found);
     }
-    print_sums(asked, found);
+    print_sums(layout, asked, found);
 }
 
-fn print_tables(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> bool) {
-    let environments = presets_table::environments(found.iter().map(|f| &f.cells[..]), false);
-    output::print(
+fn print_tables(
+    layout: Layout,
+    asked: &Prove,
+    found: &[Found],
+    wanted: &impl Fn(&GrandCell) -> bool,
+) {
+    let environments =
+        presets_table::environments(layout, found.iter().map(|f| &f.cells[..]), false);
+    layout.print(
         "\nFor any number of callers: 'holds' (an inductive invariant excludes every violation;\n\
          'vacuous': the premise did not occur with the callers explored), or 'from N' callers on, with\n\
          the steps of the shortest trace with N, replayed in the exact model; no fewer callers violate\n\
@@ -146,24 +155,23 @@ fn print_tables(asked: &Prove, found: &[Found], wanted: &impl Fn(&GrandCell) -> 
          many callers only. Presets that come to the same share a row.",
     );
     for property in asked.matrix.properties() {
-        output::print(&format!("\n{}: {}", property.name(), property.statement()));
+        layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
                 let found = found.iter().find(|f| f.cells.contains(cell))?;
                 wanted(cell).then(|| short(found.report.answer(property)))
             };
-            let rows = presets_table::rows(&entry, &environments, naming);
-            if !rows.is_empty() {
-                output::print(&presets_table::table(rows, &environments, naming));
+            if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
+                output::print(&tables);
             }
         }
     }
 }
 
 /// Verdicts, sizes and traces of one system.
-fn print_one(asked: &Prove, found: &Found) {
+fn print_one(layout: Layout, asked: &Prove, found: &Found) {
     let Found { name, scenario, report, .. } = found;
-    output::print(&format!("\n{}, for any number of callers:", scenario.name));
+    layout.print(&format!("\n{}, for any number of callers:", scenario.name));
     for property in asked.matrix.properties() {
         let answer = report.answer(property);
         let why = match answer {
@@ -171,10 +179,11 @@ fn print_one(asked: &Prove, found: &Found) {
             AnyNumber::Holds { .. } => mutant(name, property),
             _ => String::new(),
         };
-        output::print(&format!("  {:27} {}{why}", property.name(), short(answer)));
+        let answer = verdict(&short(answer));
+        layout.print(&format!("  {:27} {answer}{why}", property.name()));
     }
     if let Some(sizes) = report.sizes {
-        output::print(&format!(
+        layout.print(&format!(
             "\nThe invariant: {} views of at most two of {} anonymous local states beside {} control\n\
              states; {} control states with a tagged process.",
             sizes.views, sizes.letters, sizes.anonymous_controls, sizes.controls
@@ -182,13 +191,13 @@ fn print_one(asked: &Prove, found: &Found) {
     }
     if let Some(certificate) = &report.certificate {
         let (excluded, tagged) = certificate.size();
-        output::print(&format!(
+        layout.print(&format!(
             "Its certificate: {excluded} excluded elements, {tagged} control states with a tagged\n\
              process; digest {}.",
             certificate.digest
         ));
     }
-    output::print(&format!("Assumed: {}.", report.assumes.join("; ")));
+    layout.print(&format!("Assumed: {}.", report.assumes.join("; ")));
     for property in asked.matrix.properties() {
         if let AnyNumber::Violated { callers, trace }
         | AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), .. } =
@@ -218,7 +227,7 @@ fn mutant(name: &str, property: Property) -> String {
     }
 }
 
-fn print_sums(asked: &Prove, found: &[Found]) {
+fn print_sums(layout: Layout, asked: &Prove, found: &[Found]) {
     let properties = asked.matrix.properties();
     let answers = || {
         found.iter().flat_map(|f| {
@@ -227,7 +236,7 @@ fn print_sums(asked: &Prove, found: &[Found]) {
         })
     };
     let count = |f: &dyn Fn(&AnyNumber) -> bool| answers().filter(|a| f(a.2)).count();
-    output::print(&format!(
+    layout.print(&format!(
         "\n{} systems: {} times a property holds for any number of callers ({} of them vacuous), {}\n\
          times it is violated, {} times nothing was decided.",
         found.len(),
@@ -242,12 +251,12 @@ fn print_sums(asked: &Prove, found: &[Found]) {
             .map(|(f, property, _)| format!("  {}: {}", f.name, property.name()))
             .collect();
         if !late.is_empty() {
-            output::print(&format!("Violated from {least} callers on only:\n{}", late.join("\n")));
+            layout.print(&format!("Violated from {least} callers on only:\n{}", late.join("\n")));
         }
     }
     for (f, property, answer) in answers() {
         if let AnyNumber::NotDecided(why) = answer {
-            output::print(&format!("{}: {}: {why}", f.name, property.name()));
+            layout.print(&format!("{}: {}: {why}", f.name, property.name()));
         }
     }
 }

@@ -7,7 +7,7 @@ use kmodcheck_sim::certificate::Certificate;
 use serde::Serialize;
 
 use crate::args::{Arguments, Verify};
-use crate::input::files;
+use crate::input::{files, kind};
 use crate::output::{self, Ended, Failure, assumed};
 
 #[derive(Serialize)]
@@ -49,7 +49,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failur
     let (mut refused, mut json) = (0, Vec::new());
     for (number, file) in asked.files.iter().enumerate() {
         let name = file.display().to_string();
-        let certificate = Certificate::parse(&name, &files::read(file)?)?;
+        let text = files::read(file)?;
+        let certificate = Certificate::parse(&name, &text)
+            .map_err(|error| kind::instead(&name, &text, &["a certificate"], error.into()))?;
         let verdict = certificate::verify(&name, &certificate)?;
         refused += usize::from(verdict.is_err());
         if arguments.json {

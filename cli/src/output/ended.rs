@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::interrupt;
+
 /// How a run ended, as the exit status says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -14,10 +16,12 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// The one rule for every command: a difference is said, whatever was cut beside it; what was cut
-    /// is no difference.
+    /// The one rule for every command: a difference is said, whatever a limit cut beside it; what was cut
+    /// is no difference. A limit was asked for; who presses Ctrl-C has not let the command answer, whatever
+    /// it had found by then, so that no script takes what it left for an answer.
     pub(crate) fn of(differs: bool, cut: bool) -> Self {
         match (differs, cut) {
+            (_, true) if interrupt::is_set() => Self::OutOfBudget,
             (true, _) => Self::Differs,
             (false, true) => Self::OutOfBudget,
             (false, false) => Self::AsExpected,

@@ -17,9 +17,6 @@ pub(crate) const HEADLINE: Property = Property::HEADLINE;
 /// Said of a cell that a run ended before.
 const NOT_EXPLORED: &str = "not explored";
 
-/// Said of a search that was cut.
-const CUT: &str = "out of budget";
-
 /// The matrix of one naming: the headline property for each number of callers; below it the other
 /// properties that are violated, and those that no recorded fault of the model violates.
 pub(crate) fn verdicts(reports: &[CellReport], naming: Naming) -> Table {
@@ -55,7 +52,7 @@ fn headline(callers: u8, report: &Report) -> String {
         Verdict::Violated(trace) => format!("({})", trace.len()),
         _ => format!("({}, {})", report.states, report.depth),
     };
-    format!("{callers}: {} {detail}", output::word(verdict))
+    format!("{callers}: {} {detail}", output::said(report, verdict))
 }
 
 /// What the check after modprobe makes of modprobe's lies, for two callers counted one by one, in
@@ -67,7 +64,8 @@ pub(crate) fn decisions(reports: &[CellReport], naming: Naming) -> Table {
         .collect();
     table(reports, naming, &checks, |report| {
         let Some((_, two)) = report.reports.first() else { return Vec::new() };
-        let so_far = (two.end != End::Complete).then(|| format!("{CUT}, until then:"));
+        let so_far =
+            (two.end != End::Complete).then(|| format!("{}, until then:", output::end_word(two)));
         so_far.into_iter().chain([decided(&two.decisions)]).collect()
     })
 }
@@ -125,7 +123,7 @@ pub(crate) fn vacuous(reports: &[CellReport], naming: Naming, omitted: &[String]
 
 fn never_met(report: &Report, omitted: &[String]) -> Vec<String> {
     if report.end != End::Complete {
-        return vec![CUT.to_owned()];
+        return vec![output::said(report, &Verdict::OutOfBudget).to_owned()];
     }
     let (mut whole, mut part) = (Vec::new(), Vec::new());
     for answer in &report.answers {

@@ -4,6 +4,7 @@ pub(crate) mod assumed;
 pub(crate) mod bars;
 mod drawing;
 mod ended;
+pub(crate) mod layout;
 pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
 pub(crate) mod results;
@@ -18,6 +19,6 @@ pub(crate) use ended::{Ended, Failure};
 pub(crate) use say::{is_lost, note, print, print_json, say};
 pub(crate) use table::table;
 pub(crate) use verdicts::{
-    EngineJson, ReportJson, call, end_word, engine_json, report_json, searched, trace_json,
-    trace_text, word,
+    EngineJson, ReportJson, call, cut, end_word, engine_json, how, report_json, said, searched,
+    trace_json, trace_text, word,
 };

@@ -1,21 +1,23 @@
 //! The tables of systems that are made of presets: a row for each class of presets that come to the same, a
 //! column for each environment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_properties::Verdict;
 use kmodcheck_properties::grand::GrandCell;
 
-use crate::output::{self, Ended};
+use crate::output::layout::{Layout, coloured};
+use crate::output::{self, Ended, screen};
 
 /// How a command ends that compares systems with a record; says how many were cut.
 pub(crate) fn ended(systems: usize, cut: usize, differs: bool) -> Ended {
     if cut > 0 {
         let complete = systems - cut;
         crate::output::note!(
-            "kmodcheck: out of budget: {complete} of {systems} systems explored to the end, {cut} cut"
+            "kmodcheck: {}: {complete} of {systems} systems explored to the end, {cut} cut",
+            output::cut()
         );
     }
     Ended::of(differs, cut > 0)
@@ -23,6 +25,7 @@ pub(crate) fn ended(systems: usize, cut: usize, differs: bool) -> Ended {
 
 /// The environments of some systems, after a word on what each assumes. `counted`: with how many callers.
 pub(crate) fn environments<'a>(
+    layout: Layout,
     systems: impl Iterator<Item = &'a [GrandCell]> + Clone,
     counted: bool,
 ) -> Vec<Environment> {
@@ -35,7 +38,10 @@ pub(crate) fn environments<'a>(
         let callers =
             if counted { format!("N={}  ", environment.callers()) } else { String::new() };
         let (name, assumes) = (environment.name(), environment.assumes());
-        output::print(&format!("  {name:13} {callers}{assumes}"));
+        layout.print(&format!("  {name:13} {callers}{assumes}"));
+    }
+    if layout != Layout::Wide {
+        layout.print("\nIn the tables 'a .. b' is every preset from a to b, as `kmodcheck features` lists them.");
     }
     environments
 }
@@ -51,38 +57,164 @@ pub(crate) fn short(verdict: &Verdict) -> String {
     }
 }
 
-/// Presets, kernel and kmod, with their entry in each environment.
-pub(crate) type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
+/// The systems of one way to ask: the call, and what was found of each. None if nothing was asked for.
+pub(crate) fn of_naming(
+    layout: Layout,
+    entry: &impl Fn(&GrandCell) -> Option<String>,
+    environments: &[Environment],
+    naming: Naming,
+) -> Option<String> {
+    let names: Vec<&str> = environments.iter().map(|e| e.name()).collect();
+    let entry = |kernel, kmod, column: usize| {
+        entry(&GrandCell { environment: environments[column], naming, kernel, kmod })
+    };
+    let tables = match layout {
+        Layout::Wide => {
+            let columns: Vec<usize> = (0..names.len()).collect();
+            let rows = rows(&entry, &columns);
+            if rows.is_empty() {
+                Vec::new()
+            } else {
+                vec![table(rows, &names, one_a_line, usize::MAX)]
+            }
+        }
+        Layout::Fitted(width) => fitted(&entry, &names, width),
+    };
+    // Where there are several tables it is seen which go together.
+    let before = if layout == Layout::Wide { "" } else { "\n" };
+    let call = output::call(naming);
+    (!tables.is_empty()).then(|| format!("{before}{call}\n{}", tables.join("\n\n")))
+}
 
-/// The rows of one way to ask, as a table with the call above it.
-pub(crate) fn table(rows: Vec<Row>, environments: &[Environment], naming: Naming) -> String {
-    let mut header = vec!["kernel".to_owned(), "kmod".to_owned()];
-    header.extend(environments.iter().map(|e| e.name().to_owned()));
-    let mut table = output::table(header);
+/// As many tables as it takes so that each has room on the screen: some columns each, in which presets that come
+/// to the same share a row. Of columns that say the same there is one, with all their names.
+pub(crate) fn fitted(
+    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
+    names: &[&str],
+    width: usize,
+) -> Vec<String> {
+    // Each is asked once, however often the columns are counted.
+    let mut known = HashMap::new();
+    for kernel in KERNELS {
+        for kmod in KMODS {
+            for column in 0..names.len() {
+                known.insert((kernel, kmod, column), entry(kernel, kmod, column));
+            }
+        }
+    }
+    // Columns that say the same of all presets are one.
+    let mut columns: Vec<Vec<usize>> = Vec::new();
+    for column in 0..names.len() {
+        let says = |other: usize| {
+            let mut presets = KERNELS.iter().flat_map(|kernel| KMODS.map(|kmod| (*kernel, kmod)));
+            presets.all(|(kernel, kmod)| {
+                known[&(kernel, kmod, column)] == known[&(kernel, kmod, other)]
+            })
+        };
+        match columns.iter_mut().find(|others| says(others[0])) {
+            Some(others) => others.push(column),
+            None => columns.push(vec![column]),
+        }
+    }
+    let name = |columns: &Vec<usize>| {
+        columns.iter().map(|column| names[*column]).collect::<Vec<_>>().join("\n")
+    };
+    let names: Vec<String> = columns.iter().map(name).collect();
+    let entry = |kernel, kmod, column: usize| known[&(kernel, kmod, columns[column][0])].clone();
+    let mut tables = Vec::new();
+    let mut from = 0;
+    while from < names.len() {
+        let some = |many: usize, room: usize| {
+            let columns: Vec<usize> = (from..from + many).collect();
+            let rows = rows(&entry, &columns);
+            (!rows.is_empty()).then(|| table(rows, &names[from..from + many], in_ranges, room))
+        };
+        let over = |table: &Option<String>| {
+            let first = table.as_ref().and_then(|table| table.lines().next());
+            first.map_or(0, |line| line.chars().count().saturating_sub(width))
+        };
+        let mut many = names.len() - from;
+        let mut table = some(many, usize::MAX);
+        while many > 1 && over(&table) > 0 {
+            many -= 1;
+            table = some(many, usize::MAX);
+        }
+        if over(&table) > 0 {
+            // Not even one has room as it is.
+            let longest = known.values().flatten().map(String::len).max().unwrap_or(0);
+            table = some(1, longest.saturating_sub(over(&table)).max(LEAST));
+        }
+        tables.extend(table);
+        from += many;
+    }
+    tables
+}
+
+/// Presets, kernel and kmod, with their entry in each column.
+type Row = (Vec<(&'static str, &'static str)>, Vec<String>);
+
+/// How the presets of a row are written, and which there are of their side.
+type Written = fn(&[&'static str], &[&'static str]) -> String;
+
+fn one_a_line(presets: &[&'static str], _: &[&'static str]) -> String {
+    presets.join("\n")
+}
+
+/// Widest column of presets: 'v4.9+wait-and-verify,' is the widest word in it.
+const PRESETS: usize = 21;
+
+/// Into less no entry is folded.
+const LEAST: usize = 10;
+
+fn in_ranges(presets: &[&'static str], all: &[&'static str]) -> String {
+    let ranges = ranges(all, |preset| presets.contains(&preset)).join(", ");
+    screen::fold(&ranges, "", PRESETS).join("\n")
+}
+
+/// The presets of a side that are wanted, in their order; runs of three or more shortened.
+pub(crate) fn ranges(all: &[&str], wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        let run = all[at..].iter().take_while(|preset| wanted(preset)).count();
+        match run {
+            0 => {}
+            1 | 2 => words.extend(all[at..at + run].iter().map(|preset| (*preset).to_owned())),
+            _ => words.push(format!("{} .. {}", all[at], all[at + run - 1])),
+        }
+        at += run.max(1);
+    }
+    words
+}
+
+/// A table of some columns, with entries at most `room` wide.
+fn table(rows: Vec<Row>, names: &[impl AsRef<str>], written: Written, room: usize) -> String {
+    let mut table =
+        output::table(["kernel", "kmod"].into_iter().chain(names.iter().map(AsRef::as_ref)));
     for (presets, entries) in rows {
         let mut kernels: Vec<&str> = presets.iter().map(|p| p.0).collect();
         let kmods: BTreeSet<usize> =
             presets.iter().filter_map(|p| KMODS.iter().position(|k| *k == p.1)).collect();
         kernels.dedup();
         let kmods: Vec<&str> = kmods.into_iter().map(|k| KMODS[k]).collect();
-        let mut row = vec![kernels.join("\n"), kmods.join("\n")];
-        row.extend(entries);
+        let mut row = vec![written(&kernels, &KERNELS), written(&kmods, &KMODS)];
+        row.extend(entries.into_iter().map(|entry| match room {
+            usize::MAX => entry,
+            room => screen::fold(&entry, "", room).join("\n"),
+        }));
         table.add_row(row);
     }
-    format!("{}\n{table}", output::call(naming))
+    coloured(&table.to_string())
 }
 
-/// Presets whose entries are the same in every environment, with those entries. Kernels and kmods of
+/// Presets whose entries are the same in each of some columns, with those entries. Kernels and kmods of
 /// one row are every combination of the two.
-pub(crate) fn rows(
-    entry: &impl Fn(&GrandCell) -> Option<String>,
-    environments: &[Environment],
-    naming: Naming,
+fn rows(
+    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
+    columns: &[usize],
 ) -> Vec<Row> {
     let entries = |kernel: &'static str, kmod: &'static str| -> Option<Vec<String>> {
-        let cells =
-            environments.iter().map(|&environment| GrandCell { environment, naming, kernel, kmod });
-        cells.map(|cell| entry(&cell)).collect()
+        columns.iter().map(|column| entry(kernel, kmod, *column)).collect()
     };
     // First kmods that agree on a kernel, then kernels that agree on all of these.
     type Class = (Vec<&'static str>, Vec<String>);

@@ -70,7 +70,8 @@ pub(crate) fn witness(
     let witness = Witness::parse(model, text, Some(report))?;
     let Some(trace) = witness.find(model, report, options)? else {
         crate::output::note!(
-            "kmodcheck: out of budget: no run to '{}' was found again",
+            "kmodcheck: {}: no run to '{}' was found again",
+            crate::output::cut(),
             witness.asked(model)
         );
         return Ok(None);

@@ -13,6 +13,12 @@ pub(crate) fn width() -> usize {
     columns.map_or(USUAL, |columns| columns.clamp(60, 200))
 }
 
+/// As wide as that, and as high as the terminal, where there is one.
+pub(crate) fn size() -> (usize, Option<usize>) {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    (width(), terminal.map(|(_, rows)| usize::from(rows.0)))
+}
+
 /// `text` in lines of at most `width`; each but the first begins with `indent`.
 pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
     // `wait-and-verify` is one word.

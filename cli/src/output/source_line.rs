@@ -30,11 +30,23 @@ pub(crate) fn shown(message: &str) -> Option<String> {
     let number = line.to_string();
     let mut out = format!("{number} | {part}\n{} | ", " ".repeat(number.len()));
     let mark = match column {
-        Some(column) => " ".repeat(column.saturating_sub(1 + skip).min(MOST)) + "^",
+        Some(column) => {
+            let before = column.saturating_sub(1 + skip).min(MOST);
+            let here: String = part.chars().skip(before).collect();
+            " ".repeat(before) + &"^".repeat(long(&here))
+        }
         None => "^".repeat(part.trim_end().chars().count().max(1)),
     };
     let _ = write!(out, "{mark}");
     Some(out)
+}
+
+/// How many characters are meant where something begins: a number or a string is meant whole.
+fn long(here: &str) -> usize {
+    match here.strip_prefix('"') {
+        Some(inside) => inside.find('"').map_or(1, |end| inside[..end].chars().count() + 2),
+        None => here.chars().take_while(char::is_ascii_digit).count().max(1),
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +60,16 @@ mod tests {
         let name = file.path().display();
         let message = format!("{name}:2:8: expected ident");
         assert_eq!(shown(&message).unwrap(), "2 |   \"a\": tru,\n  |        ^");
+        std::fs::write(file.path(), "{\n  \"a\": \"b c\", 123,\n}\n").unwrap();
+        for (column, mark) in [(8, "^^^^^"), (15, "^^^"), (3, "^^^"), (1, "^"), (18, "^")] {
+            let found = shown(&format!("{name}:2:{column}: what")).unwrap();
+            assert_eq!(
+                found.lines().nth(1).unwrap().trim_start_matches(['|', ' ']),
+                mark,
+                "{column}"
+            );
+        }
+        std::fs::write(file.path(), "{\n  \"a\": tru,\n}\n").unwrap();
         let message = format!("{name}:2: expected another line");
         let marks = "^".repeat("  \"a\": tru,".len());
         assert_eq!(shown(&message).unwrap(), format!("2 |   \"a\": tru,\n  | {marks}"));

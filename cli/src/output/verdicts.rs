@@ -10,6 +10,8 @@ use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
 
+use crate::interrupt;
+
 /// One exploration.
 #[derive(Serialize)]
 pub(crate) struct ReportJson {
@@ -152,9 +154,28 @@ pub(crate) fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// The word for a verdict of a report, for who reads it: what was cut says by whom. (In JSON the report
+/// says that.)
+pub(crate) fn said(report: &Report, verdict: &Verdict) -> &'static str {
+    match (verdict, report.end) {
+        (Verdict::OutOfBudget, End::Interrupted) => end_word(report),
+        _ => word(verdict),
+    }
+}
+
+/// What cut a search of which no more is known.
+pub(crate) fn cut() -> &'static str {
+    if interrupt::is_set() { "interrupted" } else { "out of budget" }
+}
+
 /// The word for how an exploration ended.
 pub(crate) fn end_word(report: &Report) -> &'static str {
-    match report.end {
+    how(report.end)
+}
+
+/// The same, of how it ended alone.
+pub(crate) fn how(end: End) -> &'static str {
+    match end {
         End::Complete => "complete",
         End::Violated => "stopped at a violation",
         End::StatesLimit => "states limit",

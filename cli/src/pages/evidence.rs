@@ -23,6 +23,7 @@ use crate::pages::one_system::{self, AnswerView, OneSystem, View};
 use crate::sources;
 
 pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Failure> {
+    files::try_directory(&asked.out)?;
     let subject = Asked::from(&asked.subject);
     if !subject.is_none() {
         let found = one_system::judge(arguments, &subject)?;
@@ -42,8 +43,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Evidence) -> Result<Ended, Fail
 
 /// Writes them all, below the directory.
 fn save(directory: &Path, files: &[(String, String)]) -> Result<(), Failure> {
-    let traces = directory.join("traces");
-    std::fs::create_dir_all(&traces).map_err(|error| format!("{}: {error}", traces.display()))?;
+    files::make_directory(&directory.join("traces"))?;
     for (name, text) in files {
         files::write(&directory.join(name), text)?;
     }

@@ -12,7 +12,7 @@ use crate::args::evidence::TraceFormat;
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
 use crate::input::trace::tell;
-use crate::output::{self, Ended, Failure, assumed, bars, results, word};
+use crate::output::{self, Ended, Failure, assumed, bars, results, said};
 
 /// A system and what was found.
 pub(super) struct OneSystem {
@@ -120,7 +120,7 @@ impl OneSystem {
             AnswerView {
                 property: answer.property.name(),
                 statement: answer.property.statement(),
-                verdict: word(&answer.verdict),
+                verdict: said(&self.report, &answer.verdict),
                 steps: found.map(|(_, reduced)| reduced.trace.len()),
                 premise: premise.join(", "),
                 expected: self.expected(answer).map(|expected| expected.name()),

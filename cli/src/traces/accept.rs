@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::args::subject::System;
 use crate::args::{Accept, Arguments, LogFormat};
-use crate::input::files;
 use crate::input::subject::{Asked, Subject, switches};
+use crate::input::{files, kind};
 use crate::output::{self, Ended, Failure};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
@@ -100,10 +100,15 @@ pub(crate) fn run(arguments: &Arguments, accept: &Accept) -> Result<Ended, Failu
             format!("found {flag} with --format {format}, expected --format {other}").into()
         );
     }
-    match accept.format {
-        LogFormat::Events => events(&name, &text, limit, arguments, accept),
-        LogFormat::Ftrace => ftrace(&name, &text, limit, arguments, accept),
-    }
+    let (decided, expected) = match accept.format {
+        LogFormat::Events => (events(&name, &text, limit, arguments, accept), "a log of events"),
+        LogFormat::Ftrace => (ftrace(&name, &text, limit, arguments, accept), "a log of tracefs"),
+    };
+    decided.map_err(|error| {
+        // What is wrong with the system is not the log's fault.
+        let of_log = error.to_string().starts_with(&format!("{name}:"));
+        if of_log { kind::instead(&name, &text, &[expected], error) } else { error }
+    })
 }
 
 fn ftrace(

@@ -13,6 +13,7 @@ use crate::args::Arguments;
 use crate::args::evidence::Step;
 use crate::input::subject::{Asked, Subject};
 use crate::input::{files, session};
+use crate::interrupt;
 use crate::output::{self, Ended, Failure};
 
 const HELP: &str = "\
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Step) -> Result<Ended, Failure>
     by_hand.list();
     by_hand.prompt();
     for (number, line) in stdin.lock().lines().enumerate() {
+        interrupt::at_prompt(false);
         let line = line.map_err(|error| format!("standard input: {error}"))?;
         match by_hand.command(line.trim()) {
             Ok(true) => {}
@@ -66,6 +68,7 @@ struct ByHand<'a> {
 
 impl ByHand<'_> {
     fn prompt(&self) {
+        interrupt::at_prompt(true);
         if self.terminal {
             let mut out = anstream::stdout();
             let _ = write!(out, "{}> ", self.walk.trace().len());
@@ -194,9 +197,8 @@ impl ByHand<'_> {
             End::Complete => output::print(&format!("  nothing else: {states} states from here")),
             _ => {
                 self.out_of_budget = true;
-                output::print(&format!(
-                    "  not known beyond that: out of budget after {states} states"
-                ));
+                let how = output::cut();
+                output::print(&format!("  not known beyond that: {how} after {states} states"));
             }
         }
         Ok(())
@@ -212,7 +214,7 @@ impl ByHand<'_> {
         let Some((_, way)) = ahead.violated.iter().find(|(p, _)| *p == property) else {
             return Err(match ahead.end {
                 End::Complete => format!("{name} cannot be violated from here"),
-                _ => format!("no violation of {name} within the budget"),
+                _ => format!("{}: no violation of {name} was found", output::cut()),
             }
             .into());
         };

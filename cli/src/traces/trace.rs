@@ -19,6 +19,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         let expected = "expected the directory of recorded traces (--traces DIR)";
         return Err(format!("{directory}: {expected}").into());
     }
+    asked.save.as_deref().map_or(Ok(()), files::try_file)?;
+    if asked.add {
+        files::try_directory(&asked.traces)?;
+    }
     let subject = Asked::from(&asked.subject);
     let Taken { shown, model, mut trace } = match Subject::load_run(&subject)? {
         Ok(taken) => taken,

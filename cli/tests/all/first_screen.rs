@@ -2,27 +2,7 @@
 
 use std::process::Command;
 
-use crate::common::{Run, run};
-
-/// The command in a terminal of so many columns, with `before` in its environment: `script` makes the terminal.
-fn in_terminal(columns: usize, before: &str) -> Run {
-    let command = format!(
-        "stty cols {columns} rows 40; {before} {} 2>/dev/null",
-        env!("CARGO_BIN_EXE_kmodcheck")
-    );
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
-    script.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
-    Run::of(script.output().expect("util-linux has `script`"))
-}
-
-/// Without what colours it.
-fn plain(text: &str) -> String {
-    let mut parts = text.split('\u{1b}');
-    let first = parts.next().unwrap_or_default().to_owned();
-    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, after)| after));
-    (first + &rest.collect::<String>()).replace('\r', "")
-}
+use crate::common::{Run, in_terminal, on_screen, plain, run};
 
 fn longest(text: &str) -> usize {
     text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
@@ -70,11 +50,11 @@ fn it_is_one_screen() {
 fn it_fits_the_terminal() {
     let on_a_pipe = run(&[]).exits(0).out;
     for (columns, least, most) in [(80, 60, 80), (120, 81, 120), (40, 41, 60), (300, 121, 200)] {
-        let found = in_terminal(columns, "").exits(0);
+        let found = in_terminal(columns, "", "").exits(0);
         assert!(found.out.contains("\u{1b}["), "no colour: {}", found.out);
         let text = plain(&found.out);
         assert!((least..=most).contains(&longest(&text)), "{columns}: {text}");
-        let without = in_terminal(columns, "NO_COLOR=1").exits(0).out.replace('\r', "");
+        let without = in_terminal(columns, "NO_COLOR=1", "").exits(0).out.replace('\r', "");
         assert_eq!(without, text, "the same words");
         if columns == 80 {
             assert_eq!(text, on_a_pipe);
@@ -82,6 +62,41 @@ fn it_fits_the_terminal() {
     }
     let forced = Command::new(env!("CARGO_BIN_EXE_kmodcheck")).env("CLICOLOR_FORCE", "1").output();
     assert!(Run::of(forced.unwrap()).out.contains("\u{1b}["));
+}
+
+/// Nothing of it has scrolled away when it is there, and the prompt has its line: where all has no room it is the
+/// steps of the race that are fewer, or left to the command that shows them.
+#[test]
+fn nothing_scrolls_away() {
+    for (columns, rows, steps) in [(80, 24, 0), (80, 33, 7), (120, 40, 11)] {
+        let text = plain(&on_screen(columns, rows, "", "").exits(0).out);
+        assert!(text.lines().count() < rows, "{columns}x{rows}: {text}");
+        let shown = text.lines().filter(|line| line.starts_with("  CPU")).count();
+        assert_eq!(shown, steps, "{columns}x{rows}: {text}");
+        for part in
+            ["Does a request", "exact-builtin", "kmodcheck check race", "kmodcheck new my.toml"]
+        {
+            assert!(text.contains(part), "{columns}x{rows}: {part}: {text}");
+        }
+    }
+}
+
+/// What is said to come next can be typed as it stands, one after the other.
+#[test]
+fn what_comes_next_can_be_typed() {
+    let directory = tempfile::tempdir().unwrap();
+    let screen = run(&[]).exits(0).out;
+    let typed = |words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+        let words = words.split_whitespace().skip(1);
+        Run::of(command.args(words).current_dir(directory.path()).output().unwrap())
+    };
+    let (_, next) = screen.split_once("kmodcheck new ").unwrap();
+    let file = next.split_whitespace().next().unwrap();
+    let (_, then) = next.split_once("for: ").unwrap();
+    typed(&format!("kmodcheck new {file}")).exits(0);
+    typed(then.lines().next().unwrap()).exits(0).says("two mounts of ext4");
+    typed("kmodcheck check race").exits(1);
 }
 
 /// What was cut is not answered, and said.

@@ -12,7 +12,7 @@ fn certificates() -> std::path::PathBuf {
 
 #[test]
 fn proves_a_cell() {
-    let all: Vec<&str> = ["prove"].into_iter().chain(CELL).collect();
+    let all: Vec<&str> = ["prove", "--wide"].into_iter().chain(CELL).collect();
     run(&all)
         .exits(0)
         .says("no-false-success            holds, and not under the fault old-rule")
@@ -47,7 +47,7 @@ fn what_has_no_callers_is_bounded() {
     let mut scenario = certificate["scenario"].clone();
     scenario["actors"][0]["action"] = serde_json::json!({ "modprobe": 0 });
     std::fs::write(&path, scenario.to_string()).unwrap();
-    run(&["prove", path.to_str().unwrap()])
+    run(&["prove", "--wide", path.to_str().unwrap()])
         .exits(0)
         .says("modprobe-tells-the-truth    as it is: 12 steps")
         .says("no callers: nothing is there in any number")
@@ -104,7 +104,7 @@ fn shows_a_call_that_never_returns_with_its_loop() {
     let all: Vec<&str> = ["progress"].into_iter().chain(cell).collect();
     run(&all).exits(0).says("\nreturns (");
     let cut: Vec<&str> = all.iter().copied().chain(["--states-limit", "10"]).collect();
-    run(&cut).exits(3).says("not decided: StatesLimit");
+    run(&cut).exits(3).says("not decided: states limit");
     let json: Vec<&str> = ["progress", "race", "--json"].to_vec();
     let json = run(&json).exits(0);
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();

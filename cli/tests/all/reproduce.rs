@@ -335,3 +335,27 @@ fn nothing_is_left_running() {
     Run::of(child.wait_with_output().unwrap()).exits(3);
     place.is_over();
 }
+
+/// The recorder finds the model's kernel in what the command says of itself: Debian's own, or else the newest that
+/// is not newer.
+#[test]
+fn the_recorder_finds_the_model_s_kernel() {
+    let recorder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/real-kernel/record");
+    let text = std::fs::read_to_string(recorder).unwrap();
+    let begin = text.find("preset_of() {").unwrap();
+    let end = begin + text[begin..].find("\n}\n").unwrap() + 3;
+    for (version, preset) in [
+        ("6.1.0-56-amd64", "6.1-debian"),
+        ("6.12.117+deb12-amd64", "v6.5"),
+        ("4.19.0-27-amd64", "v4.13"),
+    ] {
+        let script = format!(
+            "fail() {{ echo \"$*\" >&2; exit 1; }}\nkmodcheck() {{ {} \"$@\"; }}\n{}\npreset_of {version}",
+            env!("CARGO_BIN_EXE_kmodcheck"),
+            &text[begin..end]
+        );
+        let run = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+        let run = crate::common::Run::of(run).exits(0);
+        assert_eq!(run.out.trim(), preset, "{version}: {}", run.err);
+    }
+}

@@ -126,13 +126,15 @@ fn what_is_no_whole_campaign_is_refused() {
     write(&text.replace("no-false-alarm", "no-alarm"));
     merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
     write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
-    merge(&files, &[]).refuses(&["part-1.jsonl:1: found format 'kmodcheck-trace'"]);
+    merge(&files, &[])
+        .refuses(&["part-1.jsonl: found a saved trace, expected a part of a campaign"]);
     let first_version = text.replace("\"version\":2", "\"version\":1");
     let build = &first_version[first_version.find("\"build\"").unwrap()..];
     let build = &build[..build.find("\"scenario\"").unwrap()];
     write(&first_version.replace(build, ""));
     merge(&files, &[]).refuses(&[
-        "part-1.jsonl:1: found format",
+        "part-1.jsonl:1:",
+        "found format",
         "version 1, expected",
         "version 2",
     ]);
@@ -191,7 +193,7 @@ fn what_a_part_cannot_say_is_refused() {
     let most = u64::MAX;
     // Which line, what in it, what it says instead, and what is said of it.
     let altered: [(usize, &str, serde_json::Value, &str); 33] = [
-        (head, "format", "kmodcheck-trace".into(), "found format 'kmodcheck-trace'"),
+        (head, "format", "kmodcheck-trace".into(), "found a saved trace"),
         (head, "version", 1.into(), "version 1, expected 'kmodcheck-sample' version 2"),
         (head, "version", 3.into(), "version 3, expected 'kmodcheck-sample' version 2"),
         (head, "tool", "0.0.9".into(), "a part of another campaign"),

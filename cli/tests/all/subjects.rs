@@ -151,12 +151,15 @@ fn every_command_reads_every_form_of_a_subject() {
                 }
                 'x' => {
                     assert!(matches!(found.status, Some(0 | 1)) && !found.out.is_empty(), "{said}");
-                    assert_eq!(found.err, "", "{said}");
+                    // Of several systems it is said that there are several.
+                    let several =
+                        found.err.contains(" to go through, on ") && name.contains("grand");
+                    assert!(found.err.is_empty() || several, "{said}");
                 }
                 'r' => {
                     let place = if form[0].starts_with("--env") { "--env ok" } else { &form[0] };
                     let place = if place == "--modules" { &form[1] } else { place };
-                    let parts = [place, "found a system, expected a run: a saved trace"];
+                    let parts = [place, "found a scenario, expected a run: a saved trace"];
                     found.refuses(&parts);
                 }
                 'v' => {
@@ -189,7 +192,9 @@ fn every_command_heeds_the_switches_beside_it() {
                 assert_eq!(newer.status, Some(1), "{said}");
                 assert!(newer.err.contains("is impossible"), "{said}");
             } else {
-                assert!(matches!(newer.status, Some(0 | 1)) && newer.err.is_empty(), "{said}");
+                let several = newer.err.contains(" to go through, on ") && name.contains("grand");
+                let quiet = newer.err.is_empty() || several;
+                assert!(matches!(newer.status, Some(0 | 1)) && quiet, "{said}");
             }
             assert_ne!(own.out, newer.out, "{said}");
         }

@@ -16,12 +16,20 @@ pub struct Finding {
     pub expected: String,
     /// Other places that have to do with it, each with what is there.
     pub also: Vec<(Range<usize>, String)>,
+    /// What was likely meant, or what to write, where that can be said.
+    pub help: Option<String>,
 }
 
 impl Finding {
     /// Something wrong in one place.
     pub(super) fn new(span: Range<usize>, title: impl Into<String>, expected: &str) -> Self {
-        Self { title: title.into(), span, expected: expected.to_owned(), also: Vec::new() }
+        let (expected, also, help) = (expected.to_owned(), Vec::new(), None);
+        Self { title: title.into(), span, expected, also, help }
+    }
+
+    /// With what was likely meant.
+    pub(super) fn meaning(self, help: Option<String>) -> Self {
+        Self { help, ..self }
     }
 }
 
@@ -69,8 +77,11 @@ impl ScenarioError {
                         .label(finding.expected.as_str()),
                 )
                 .annotations(also);
-            let report = &[Level::ERROR.primary_title(finding.title.as_str()).element(snippet)];
-            out.push_str(&renderer.render(report));
+            let mut group = Level::ERROR.primary_title(finding.title.as_str()).element(snippet);
+            if let Some(help) = &finding.help {
+                group = group.element(Level::HELP.message(help.as_str()));
+            }
+            out.push_str(&renderer.render(&[group]));
         }
         out
     }

@@ -12,12 +12,15 @@ pub mod closure;
 mod error;
 mod index;
 mod modules;
+mod parse;
 mod resolve;
 mod schema;
 
 use kmodcheck_model::features::Features;
-use kmodcheck_model::presets;
+use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::scenario::Scenario;
+
+use crate::suggest;
 
 pub use error::{Finding, ScenarioError};
 pub use schema::{calls, keys, words};
@@ -90,9 +93,10 @@ impl Choice {
         let mut features = Features { kernel: kernel(&self.kernel)?, kmod: kmod(&self.kmod)? };
         for change in &self.changes {
             match change {
-                Change::With(setting) => presets::with(&mut features, setting)?,
-                Change::Without(name) => presets::without(&mut features, name)?,
+                Change::With(setting) => presets::with(&mut features, setting),
+                Change::Without(name) => presets::without(&mut features, name),
             }
+            .map_err(|error| error + &also(meant(change)))?;
         }
         Ok(features)
     }
@@ -100,14 +104,30 @@ impl Choice {
 
 fn kernel(name: &str) -> Result<kmodcheck_model::features::KernelFeatures, String> {
     presets::kernel(name).ok_or_else(|| {
-        format!("found kernel '{name}', expected one of {}", presets::KERNELS.join(", "))
+        let expected = presets::KERNELS.join(", ");
+        format!("found kernel '{name}', expected one of {expected}{}", also(suggest::kernel(name)))
     })
 }
 
 fn kmod(name: &str) -> Result<kmodcheck_model::features::KmodFeatures, String> {
     presets::kmod(name).ok_or_else(|| {
-        format!("found kmod '{name}', expected one of {}", presets::KMODS.join(", "))
+        let expected = presets::KMODS.join(", ");
+        format!("found kmod '{name}', expected one of {expected}{}", also(suggest::kmod(name)))
     })
+}
+
+/// What was likely meant by a change of a switch, or a value, that there is not.
+fn meant(change: &Change) -> Option<String> {
+    let (Change::With(text) | Change::Without(text)) = change;
+    let (name, value) = text.split_once('=').unwrap_or((text, "on"));
+    match Switch::find(name) {
+        None => suggest::did_you_mean(name, presets::SWITCHES.iter().map(|switch| switch.name)),
+        Some(switch) => suggest::did_you_mean(value, switch.values.iter().copied()),
+    }
+}
+
+fn also(meant: Option<String>) -> String {
+    meant.map_or(String::new(), |meant| format!("; {meant}"))
 }
 
 /// A file, resolved.
@@ -132,13 +152,15 @@ pub struct Loaded {
 /// cycles of dependencies, unknown switches, presets or properties, bad counts, and whatever the
 /// model does not do.
 pub fn load(file: &str, text: &str, properties: &[&str]) -> Result<Loaded, ScenarioError> {
-    let error = |findings| ScenarioError { file: file.to_owned(), text: text.to_owned(), findings };
-    let parsed: schema::File = toml::from_str(text).map_err(|found: toml::de::Error| {
-        let span = found.span().unwrap_or(0..0);
-        error(vec![Finding::new(span, found.message(), "")])
-    })?;
-    resolve::resolve(file, &parsed, properties).map_err(|mut findings| {
-        findings.sort_by_key(|finding| finding.span.start);
-        error(findings)
-    })
+    let parse::Parsed { file: parsed, mut findings, left_out } = parse::parse(text);
+    if let Some(parsed) = parsed {
+        match resolve::resolve(file, &parsed, properties, &left_out) {
+            Ok(loaded) if findings.is_empty() => return Ok(loaded),
+            // What was left out does not make the rest a file.
+            Ok(_) => {}
+            Err(more) => findings.extend(more),
+        }
+    }
+    findings.sort_by_key(|finding| finding.span.start);
+    Err(ScenarioError { file: file.to_owned(), text: text.to_owned(), findings })
 }

@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::error::Finding;
 use super::index::Entry;
 use super::schema;
+use crate::suggest;
 
 /// Most modules in a file, those that nobody touches included.
 const MOST: usize = 255;
@@ -193,6 +194,9 @@ fn needs(modules: &mut [Module<'_>], places: &HashMap<String, usize>, findings: 
     }
 }
 
+/// How it is said that no module bears a name.
+pub(super) const UNDEFINED: &str = ", which the file does not define";
+
 /// A name that no module bears.
 pub(super) fn undefined(word: &Spanned<String>, what: &str, modules: &[Module<'_>]) -> Finding {
     let names: Vec<&str> = modules.iter().map(|m| m.name.as_str()).collect();
@@ -201,8 +205,9 @@ pub(super) fn undefined(word: &Spanned<String>, what: &str, modules: &[Module<'_
     } else {
         format!("expected one of {}", names.join(", "))
     };
-    let title = format!("found {what} '{}', which the file does not define", word.get_ref());
-    Finding::new(word.span(), title, &expected)
+    let title = format!("found {what} '{}'{UNDEFINED}", word.get_ref());
+    let meant = suggest::did_you_mean(word.get_ref(), names);
+    Finding::new(word.span(), title, &expected).meaning(meant)
 }
 
 /// Reports a cycle of dependencies, the first one found from each module that is in one.

@@ -1,6 +1,6 @@
 //! From names to a [`Scenario`]: features, expectations, requests, actors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use kmodcheck_indexes::{Lookup, ModuleIndex};
@@ -16,32 +16,50 @@ use toml::Spanned;
 
 use super::error::Finding;
 use super::index::index;
-use super::modules::{Module, entries, load_order, modules, normalised, on, undefined};
+use super::modules::{Module, UNDEFINED, entries, load_order, modules, normalised, on, undefined};
 use super::schema::{self, Call};
-use super::{Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded};
+use super::{Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded, meant};
+use crate::suggest;
 
-/// The file's scenario, or everything that is wrong with the file.
+/// The file's scenario, or everything that is wrong with the file. `left_out`: the keys and tables of which
+/// something could not be read; nothing is said that may only follow from that.
 pub(super) fn resolve(
     file_name: &str,
     file: &schema::File,
     properties: &[&str],
+    left_out: &BTreeSet<String>,
 ) -> Result<Loaded, Vec<Finding>> {
+    let whole = |keys: &[&str]| !keys.iter().any(|key| left_out.contains(*key));
     let mut findings = Vec::new();
     let choice = choice(&file.features, &mut findings);
     let (judged, expect) = expectations(file, properties, &mut findings);
+    if !whole(&["properties"]) {
+        findings.retain(|finding| !finding.title.starts_with("found an expectation"));
+    }
     let limit = limit(&file.environment, &mut findings);
+    let before = findings.len();
     let modules = modules(file, &mut findings);
-    let counts = counts(file, &mut findings);
-    let Some(features) = choice.features().ok().filter(|_| findings.is_empty()) else {
+    // Names are resolved through modules that are right.
+    let modules_are = findings.len() == before && whole(&["module"]);
+    if !whole(&["module"]) {
+        // What a module that could not be read would have been called, nobody knows.
+        findings.retain(|finding| !finding.title.ends_with(UNDEFINED));
+    }
+    let counts = counts(file, !whole(&["actor"]), &mut findings);
+    let features = choice.features().ok();
+    let actors_are = whole(&["actor"]) && !file.actor.is_empty();
+    if !modules_are || !actors_are || !whole(&["unknown-names"]) {
         return Err(findings);
-    };
-    let mut names = Names::new(file, &modules)?;
+    }
+    let mut names =
+        Names::new(file, &modules).map_err(|more| [&findings[..], &more[..]].concat())?;
     let actors = names.actors(&counts);
     names.nested();
     names.unknown();
-    if !names.findings.is_empty() {
-        return Err(names.findings);
-    }
+    findings.append(&mut names.findings);
+    let Some(features) = features.filter(|_| findings.is_empty()) else {
+        return Err(findings);
+    };
     let notes = names.notes(&actors);
     let scenario = names.scenario(file_name, actors, limit, features)?;
     Ok(Loaded { scenario, choice, properties: judged, expect, notes })
@@ -53,7 +71,11 @@ fn choice(features: &schema::Features, findings: &mut Vec<Finding>) -> Choice {
         if !names.contains(&name.get_ref().as_str()) {
             let title = format!("found {what} '{}'", name.get_ref());
             let expected = format!("expected one of {}", names.join(", "));
-            findings.push(Finding::new(name.span(), title, &expected));
+            let meant = match what {
+                "kernel" => suggest::kernel(name.get_ref()),
+                _ => suggest::kmod(name.get_ref()),
+            };
+            findings.push(Finding::new(name.span(), title, &expected).meaning(meant));
         }
         name.get_ref().clone()
     };
@@ -72,8 +94,9 @@ fn choice(features: &schema::Features, findings: &mut Vec<Finding>) -> Choice {
         };
         if let Err(error) = one.features() {
             let (found, expected) = error.split_once(", expected").unwrap_or((&error, ""));
+            let expected = expected.split_once("; ").map_or(expected, |(expected, _)| expected);
             let expected = format!("expected{expected}");
-            findings.push(Finding::new(text.span(), found, &expected));
+            findings.push(Finding::new(text.span(), found, &expected).meaning(meant(&change)));
         } else if let Some((_, first)) = seen.iter().find(|(seen, _)| *seen == name) {
             findings.push(Finding {
                 also: vec![(first.clone(), "set here".to_owned())],
@@ -104,7 +127,8 @@ fn expectations(
         if !is {
             let title = format!("found property '{}'", name.get_ref());
             let expected = format!("expected one of {}", properties.join(", "));
-            findings.push(Finding::new(name.span(), title, &expected));
+            let meant = suggest::did_you_mean(name.get_ref(), properties.iter().copied());
+            findings.push(Finding::new(name.span(), title, &expected).meaning(meant));
         }
         is
     };
@@ -149,8 +173,8 @@ fn limit(environment: &schema::Environment, findings: &mut Vec<Finding>) -> Opti
     }
 }
 
-/// How many of each actor.
-fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
+/// How many of each actor. `more`: there are actors that could not be read.
+fn counts(file: &schema::File, more: bool, findings: &mut Vec<Finding>) -> Vec<u8> {
     let mut counts = Vec::new();
     let mut total = 0;
     for actor in &file.actor {
@@ -164,11 +188,15 @@ fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
                 }
                 counts.push(count);
             }
-            None => findings.push(Finding::new(
-                span,
-                format!("found a count of {count}"),
-                &format!("expected a number from 1 to {MAX_ACTORS}"),
-            )),
+            None => {
+                findings.push(Finding::new(
+                    span,
+                    format!("found a count of {count}"),
+                    &format!("expected a number from 1 to {MAX_ACTORS}"),
+                ));
+                // As many as there are actors; what they ask for is looked at, too.
+                counts.push(1);
+            }
         }
         let never_waits = match actor.call.get_ref() {
             Call::Rmmod | Call::Udev | Call::ModprobeRemove => Some("has no wait that a kill ends"),
@@ -184,7 +212,7 @@ fn counts(file: &schema::File, findings: &mut Vec<Finding>) -> Vec<u8> {
             ));
         }
     }
-    if file.actor.is_empty() {
+    if file.actor.is_empty() && !more {
         findings.push(Finding::new(0..0, "found no [[actor]]", "expected at least one"));
     }
     counts
@@ -234,11 +262,11 @@ impl<'f> Names<'f> {
             direct: Vec::new(),
             findings: Vec::new(),
         };
-        new.softdeps()
+        Ok(new.softdeps())
     }
 
     /// Whether every softdep is something.
-    fn softdeps(mut self) -> Result<Self, Vec<Finding>> {
+    fn softdeps(mut self) -> Self {
         for module in self.modules {
             let softdeps = module.spec.softdeps.iter().map(Spanned::get_ref);
             for word in softdeps.flat_map(|s| s.pre.iter().chain(&s.post)) {
@@ -254,7 +282,7 @@ impl<'f> Names<'f> {
                 }
             }
         }
-        if self.findings.is_empty() { Ok(self) } else { Err(self.findings) }
+        self
     }
 
     fn module(&self, name: &str) -> Option<usize> {
@@ -275,7 +303,8 @@ impl<'f> Names<'f> {
             let same =
                 |(a, _): &&mut (Actor, Range<usize>)| a.action == action && a.killable == killable;
             match actors.iter_mut().find(same) {
-                Some((actor, _)) => actor.count += count,
+                // Too many are said by `counts`.
+                Some((actor, _)) => actor.count = actor.count.saturating_add(*count),
                 None => actors.push((Actor { action, count: *count, killable }, span)),
             }
         }
@@ -435,17 +464,34 @@ impl<'f> Names<'f> {
             }
             None if unknown => None,
             None => {
-                self.findings.push(Finding::new(
+                let finding = Finding::new(
                     word.span(),
                     format!("found '{request}', which no module, alias or built-in code bears"),
                     "expected a name that the file defines; one that nobody is to know stands \
                      in 'unknown-names'",
-                ));
+                );
+                self.findings.push(finding.meaning(Some(self.line_to_add(request))));
                 return None;
             }
         };
         let resolution = Resolution::NotFound;
         Some(Name { request: request.to_owned(), resolution, builtin })
+    }
+
+    /// What a module has to say to bear that name: the module that is called so or likest, or a new one.
+    fn line_to_add(&self, request: &str) -> String {
+        let bare = request.strip_prefix("fs-").unwrap_or(request);
+        let names = || self.modules.iter().filter(|m| !m.built_in()).map(|m| m.name.as_str());
+        let likest = suggest::spelled(bare, names()).or_else(|| names().next());
+        let Some(module) = self.module(bare).or_else(|| self.module(likest?)) else {
+            let aliases =
+                if bare == request { "" } else { &format!("\naliases = [\"{request}\"]") };
+            return format!("add a module:\n[[module]]\nname = \"{bare}\"{aliases}");
+        };
+        let Module { name, spec, .. } = &self.modules[module];
+        let all = spec.aliases.iter().map(|alias| alias.get_ref().as_str()).chain([request]);
+        let all: Vec<String> = all.map(|alias| format!("\"{alias}\"")).collect();
+        format!("for an alias of module '{name}', write there: aliases = [{}]", all.join(", "))
     }
 
     fn get_fs_type(&mut self, word: &Spanned<String>) -> Option<Action> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accept::{AcceptError, Fit, Log, Verdict, accept};
 use crate::Processes;
-use crate::versioned::FileError;
+use crate::versioned::{self, FileError};
 
 /// What `format` says.
 pub const FORMAT: &str = "kmodcheck-events";
@@ -71,8 +71,19 @@ impl EventLog {
         if head.format != FORMAT || head.version != VERSION {
             let (format, version) = (head.format, head.version);
             let (expected, known) = (FORMAT, VERSION);
-            let (file, line) = (file.to_owned(), number);
-            return Err(FileError::Version { file, line, format, version, expected, known });
+            let file = file.to_owned();
+            // The head may stand below empty lines.
+            let (below, column) = versioned::wrong_at(first, &format, expected);
+            let line = number - 1 + below;
+            return Err(FileError::Version {
+                file,
+                line,
+                column,
+                format,
+                version,
+                expected,
+                known,
+            });
         }
         let events = lines
             .map(|(number, line)| match serde_json::from_str(line) {

@@ -281,6 +281,147 @@ fn an_error_shows_file_line_column_and_the_line() {
     assert!(at("my.toml:2:10") < at("my.toml:3:8"));
 }
 
+/// Everything that is wrong with a file is said at once, in its order, and nothing that only follows from it.
+#[test]
+fn every_fault_of_a_file_is_said_in_its_order() {
+    let titles = |text: &str| -> Vec<String> {
+        let error = load(text).expect_err("it is refused");
+        error.findings.iter().map(|finding| finding.title.clone()).collect()
+    };
+    // A key that there is not, a word that is none, a number that is too large, a name of nobody: each is
+    // seen by another part of the reader.
+    let three = "[features]\nkernal = 'v4.9'\nkmod = 'v29'\n[environment]\nlimit = 'two'\n\
+                 [[module]]\nname = 'ext4'\naliases = ['fs-ext4']\n[[actor]]\ncall = 'get_fs_type'\n\
+                 name = 'ext3'\ncount = 0\n";
+    let found = titles(three);
+    let expected =
+        ["unknown field `kernal`", "kmod 'v29'", "invalid type", "'fs-ext3', which", "count of 0"];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (title, part) in found.iter().zip(expected) {
+        assert!(title.contains(part), "{part}: {found:?}");
+    }
+    // In one table, in one list, in tables of the same name, and below what has no name.
+    let found = titles(
+        "properties = ['no-luck', 3]\n[[module]]\nname = 'a'\nlable = 1\ninit = 'perhaps'\n\
+         aliases = ['x', 4]\n[[module]]\ninit = 3\n[[actor]]\ncall = 'rm'\nname = 'b'\n\
+         [[actor]]\ncall = 'rmmod'\nname = 'b'\ncount = 900\n",
+    );
+    let expected = [
+        "property 'no-luck'",
+        "invalid type: integer `3`",
+        "unknown field `lable`",
+        "unknown variant `perhaps`",
+        "invalid type: integer `4`",
+        "missing field `name`",
+        "integer `3`",
+        "unknown variant `rm`",
+        "a count of 900",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for part in expected {
+        assert!(found.iter().any(|title| title.contains(part)), "{part}: {found:#?}");
+    }
+    // What cannot be read defines nothing, and nothing is said of what may only be missing because of that.
+    let follows =
+        "[[module]]\nname = 'a'\naliasses = ['x']\n[[actor]]\ncall = 'modprobe'\nname = 'x'\n";
+    assert_eq!(titles(follows).len(), 1, "{:?}", titles(follows));
+    let follows = "[[module]]\nname = 'a'\ndependencies = ['b']\n[[module]]\nnam = 'b'\n\
+                   [[actor]]\ncall = 'modprobe'\nname = 'b'\n";
+    assert_eq!(titles(follows).len(), 1, "{:?}", titles(follows));
+    // Lines that are no TOML, and other things on other lines.
+    let found = titles("name = \nlabel = 1\n[features]\nkmod = = 3\n[[module]]\nname = 'a'\n");
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[1].contains("unknown field `label`"), "{found:?}");
+}
+
+/// What is written where a name is missing makes a file of it.
+#[test]
+fn the_line_to_add_is_the_line_to_add() {
+    let help = |text: &str| load(text).expect_err("it is refused").findings[0].help.clone();
+    let actor = "[[actor]]\ncall = 'get_fs_type'\nname = 'ext4'\n";
+    for module in ["name = 'ext4'\n", "name = 'ext4-x'\naliases = ['pci:x', 'fs-ext3']\n"] {
+        let text = format!("[[module]]\n{module}{actor}");
+        let help = help(&text).expect("there is something to be added");
+        let (_, line) = help.split_once("write there: ").unwrap();
+        let name = module.split('\n').next().unwrap();
+        let added = format!("[[module]]\n{name}\n{line}\n{actor}");
+        let names = loaded(&added).scenario.names;
+        assert_eq!((&names[0].request[..], names[0].targets().len()), ("fs-ext4", 1), "{added}");
+    }
+    for call in ["get_fs_type", "request_module", "modprobe"] {
+        let text = actor.replace("get_fs_type", call);
+        let help = help(&text).expect("there is something to be added");
+        let (_, module) = help.split_once("add a module:\n").unwrap();
+        assert_eq!(loaded(&format!("{module}\n{text}")).scenario.modules[0].name, "ext4");
+    }
+    let text = format!("[[module]]\nname = 'ext4'\n{actor}");
+    let shown = load(&text).expect_err("no alias").to_string();
+    assert!(
+        shown.contains("help: for an alias of module 'ext4', write there: aliases = [\"fs-ext4\"]"),
+        "{shown}"
+    );
+}
+
+/// What is meant: of releases the nearest older one, whatever it is spelled like; of all else the likest.
+#[test]
+fn what_was_likely_meant_is_said() {
+    use kmodcheck_sim::suggest;
+    let kernels = [
+        ("v6.12", "the nearest older preset is 'v6.5', the newest there is"),
+        ("6.12", "'v6.5'"),
+        (
+            "v4.14",
+            "the nearest older preset is 'v4.13'; 'v5.3', the next, differs from it in listed-name",
+        ),
+        ("v4.9.337", "the nearest older preset is 'v4.9'; 'v4.13'"),
+        ("v4.10", "the nearest older preset is 'v4.9'; 'v4.13'"),
+        ("v6.4", "'v6.2'; 'v6.5', the next, differs from it in request-limit, early-mod-check"),
+        ("6.1", "older preset is '6.1-debian'; 'v6.2'"),
+        ("v2.6.39", "the oldest preset is 'v4.9'"),
+        ("v4.9+verfy", "did you mean 'v4.9+verify'?"),
+        ("linux-6.8", "'v6.5'"),
+    ];
+    for (found, meant) in kernels {
+        let said = suggest::kernel(found).unwrap_or_default();
+        assert!(said.contains(meant), "{found}: {said}");
+    }
+    let kmods = [
+        (
+            "v29",
+            "the nearest older preset is 'v20'; 'v30', the next, differs from it in builtin-aliases",
+        ),
+        ("29", "'v20'"),
+        ("v31", "'v30'; 'v34.2', the next, differs from it in unpacks-itself"),
+        ("v35", "the nearest older preset is 'v34.2', the newest there is"),
+        ("v3", "the oldest preset is 'v5'"),
+    ];
+    for (found, meant) in kmods {
+        let said = suggest::kmod(found).unwrap_or_default();
+        assert!(said.contains(meant), "{found}: {said}");
+    }
+    assert_eq!(suggest::kernel("newest"), None);
+    assert_eq!(suggest::kernel(""), None);
+    let module = "[[module]]\nname = 'ext4'\n[[actor]]\ncall = 'modprobe'\nname = 'ext4'\n";
+    let slips = [
+        ("[features]\nwith = ['alias-mop=exact']\n", "did you mean 'alias-map'?"),
+        ("[features]\nwith = ['alias-map=exakt']\n", "did you mean 'exact'?"),
+        ("[features]\nkernel = 'v6.12'\n", "'v6.5'"),
+        ("[features]\nkmod = 'v29'\n", "'v20'"),
+        ("[features]\nkernal = 'v4.9'\n", "did you mean 'kernel'?"),
+        ("[environment]\nhelper = 'mising'\n", "did you mean 'missing'?"),
+        ("properties = ['no-false-sucess']\n", "did you mean 'no-false-success'?"),
+        ("[expect]\nno-false-sucess = 'holds'\n", "did you mean 'no-false-success'?"),
+        ("[[module]]\nname = 'b'\ndependencies = ['ext-4']\n", "did you mean 'ext4'?"),
+        ("[[actor]]\ncall = 'rmmod'\nname = 'exct4'\n", "did you mean 'ext4'?"),
+        ("[[actor]]\ncall = 'rmmmod'\nname = 'ext4'\n", "did you mean 'rmmod'?"),
+    ];
+    for (text, meant) in slips {
+        let error = load(&format!("{text}{module}")).expect_err("it is refused");
+        let help = error.findings[0].help.as_deref().unwrap_or_default();
+        assert!(help.contains(meant), "{text}: {error}");
+    }
+}
+
 /// Keys by table, as docs/scenarios.md has them: under a heading with the table's name in backticks,
 /// the first column of a table.
 fn documented() -> BTreeMap<String, Vec<String>> {

@@ -23,9 +23,6 @@ use crate::pages::one_system;
 /// Largest report: a file that mail and browsers take without complaint.
 pub(crate) const MOST_BYTES: usize = 2_000_000;
 
-/// Where the proofs are that belong to the source.
-const CERTIFICATES: &str = "properties/certificates";
-
 const ONE_SYSTEM: &str = include_str!("../../../templates/one_system.html");
 const PAGE: &str = include_str!("../../../templates/report.html");
 const STYLE: &str = include_str!("../../../templates/report.css");
@@ -75,11 +72,13 @@ struct CellView {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failure> {
+    files::try_file(&asked.out)?;
     let subject = Asked::from(&asked.subject);
     if !subject.is_none() {
         return of_one_system(arguments, asked, &subject);
     }
     subject.says_nothing()?;
+    let certificates = certificates::read(asked.certificates.as_deref())?;
     let reports = match main_job::explored(arguments, "report") {
         Ok(reports) => reports,
         Err(ended) => return Ok(ended),
@@ -90,8 +89,6 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
         crate::output::note!("kmodcheck: interrupted while counting states by number of callers");
         return Ok(Ended::of(differs, true));
     };
-    let certificates = asked.certificates.as_deref().unwrap_or(Path::new(CERTIFICATES));
-    let certificates = certificates::read(certificates)?;
     let data = data::collect(&reports, threads, growth, certificates);
     let differences = kmodcheck_properties::recorded::differences(&reports);
     let tables: Vec<TableView> = Naming::ALL.into_iter().map(|n| table(&reports, n)).collect();

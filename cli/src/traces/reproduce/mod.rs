@@ -92,6 +92,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let property = property.expect("what is planned was wanted");
     record::is_there(&asked.recorder)?;
 
+    asked.out.as_deref().map_or(Ok(()), files::try_directory)?;
+    files::try_directory(&std::env::temp_dir())?;
     let temporary = tempfile::Builder::new().prefix("kmodcheck-reproduce.").tempdir()?;
     let out = asked.out.clone().unwrap_or_else(|| temporary.path().join("out"));
     let kernel = presets::kernel(series.preset).expect("it is a preset");
@@ -123,10 +125,20 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
             return Ok(Ended::OutOfBudget);
         }
     }
-    let held = held(&planned.plan, &out.join("held.txt"))?;
-    let features = Features { kernel, kmod: kmod(&planned.plan, &out)? };
     let limit = arguments.states_limit.unwrap_or(accept::STATES);
-    let told = told(&out, &planned.plan, features, property, limit)?;
+    let judged = || {
+        let held = held(&planned.plan, &out.join("held.txt"))?;
+        let features = Features { kernel, kmod: kmod(&planned.plan, &out)? };
+        Ok((held, told(&out, &planned.plan, features, property, limit)?))
+    };
+    let (held, told) = judged().map_err(|error: Failure| match &asked.out {
+        Some(_) => error,
+        // Nobody can look there any more.
+        None => {
+            let error = error.to_string().replace(&format!("{}/", out.display()), "");
+            format!("{error} (--out DIR keeps what was recorded)").into()
+        }
+    })?;
     let outcome = told.outcome;
     let about =
         Reproduced { name, kernel: series.version, property, plan: &planned.plan, held: &held };

@@ -17,6 +17,30 @@ pub fn run(arguments: &[&str]) -> Run {
     Run::of(command.args(arguments).output().expect("the command can be run"))
 }
 
+/// The command in a terminal of so many columns, with 40 rows.
+pub fn in_terminal(columns: usize, before: &str, words: &str) -> Run {
+    on_screen(columns, 40, before, words)
+}
+
+/// The command in a terminal of so many columns and rows, with `before` in its environment: `script` makes the terminal.
+pub fn on_screen(columns: usize, rows: usize, before: &str, words: &str) -> Run {
+    let program = env!("CARGO_BIN_EXE_kmodcheck");
+    let command =
+        format!("stty cols {columns} rows {rows}; {before} {program} {words} 2>/dev/null");
+    let mut script = std::process::Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    script.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
+    Run::of(script.output().expect("util-linux has `script`"))
+}
+
+/// Without what colours it.
+pub fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, after)| after));
+    (first + &rest.collect::<String>()).replace('\r', "")
+}
+
 /// `check` on the fixture.
 pub fn check(arguments: &[&str]) -> Run {
     let directory = fixture();
