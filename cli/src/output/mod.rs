@@ -7,6 +7,7 @@ mod ended;
 pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
 pub(crate) mod results;
+pub(crate) mod rows;
 mod say;
 pub(crate) mod screen;
 pub(crate) mod source_line;
@@ -18,6 +19,6 @@ pub(crate) use ended::{Ended, Failure};
 pub(crate) use say::{is_lost, note, print, print_json, say};
 pub(crate) use table::table;
 pub(crate) use verdicts::{
-    EngineJson, ReportJson, call, end_word, engine_json, report_json, searched, trace_json,
-    trace_text, word,
+    EngineJson, ReportJson, call, end_word, engine_json, report_json, searched, told_text,
+    trace_json, trace_text, word,
 };

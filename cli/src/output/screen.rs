@@ -13,6 +13,11 @@ pub(crate) fn width() -> usize {
     columns.map_or(USUAL, |columns| columns.clamp(60, 200))
 }
 
+/// Columns to fill: as many as were asked for, or [`width`].
+pub(crate) fn width_or(asked: Option<u16>) -> usize {
+    asked.map_or_else(width, usize::from)
+}
+
 /// `text` in lines of at most `width`; each but the first begins with `indent`.
 pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
     // `wait-and-verify` is one word.

@@ -32,5 +32,6 @@ mod scale;
 mod scenarios;
 mod serve;
 mod steered;
+mod story;
 mod subjects;
 mod workspace;

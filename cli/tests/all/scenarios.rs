@@ -115,7 +115,7 @@ fn what_was_assumed_is_printed() {
         "limits: none",
         "not modelled: weak memory",
         "not judged: ",
-        "steps somebody returns by a time-out only\n",
+        "steps somebody returns by a time-out only: ",
     ]);
     run(&["check", &file("limit-2.toml"), "--limit", "3"])
         .exits(1)
@@ -204,7 +204,7 @@ fn switches_apply_to_real_modules_too() {
     assert!(violated(&["--alias-map", "prefix"]));
     run(&[&check[..], &["--limit", "1", "--kmod", "v20"]].concat())
         .exits(0)
-        .says(&["at most 1 requests run at a time"]);
+        .says(&["at most 1 request runs at a time"]);
 }
 
 #[test]

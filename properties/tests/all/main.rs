@@ -27,4 +27,5 @@ mod scenarios;
 mod steps;
 mod switches;
 mod theorems;
+mod told;
 mod traces;
