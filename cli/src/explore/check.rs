@@ -141,9 +141,8 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             }
             _ => None,
         };
-        let said = Text { checked: &checked, report: &report, model: &model, width };
+        let said = Text { checked: &checked, report: &report, model: &model, run, width };
         said.print(&limits, check_args.assumptions);
-        said.print_run(run);
     }
     // The verdict was found, whether or not its trace could be saved.
     saved?;

@@ -30,6 +30,7 @@ pub(super) struct Text<'a> {
     pub checked: &'a Checked,
     pub report: &'a Report,
     pub model: &'a Model,
+    pub run: Option<Run>,
     pub width: usize,
 }
 
@@ -44,7 +45,7 @@ impl Text<'_> {
         lines.iter().for_each(|line| output::print(line));
     }
 
-    /// All but the run. `assumptions`: also what no scenario can have.
+    /// `assumptions`: also what no scenario can have.
     pub(super) fn print(&self, limits: &Limits, assumptions: bool) {
         self.print_system(limits, assumptions);
         self.fold(output::searched(self.report).trim_end());
@@ -62,6 +63,7 @@ impl Text<'_> {
             );
         }
         self.print_sleepers();
+        self.print_run();
     }
 
     fn answers(&self) -> impl Iterator<Item = &Answer> {
@@ -163,15 +165,16 @@ impl Text<'_> {
         }
     }
 
-    /// Those whom no ordinary step wakes: whom the drawn run is about is told there.
+    /// Those whom no ordinary step wakes. Of the one whose run is drawn that is told there.
     fn print_sleepers(&self) {
-        let drawn = self.answers().find_map(|answer| match &answer.verdict {
-            Verdict::Violated(trace) => Some((answer.property, trace)),
+        let stuck = Property::NobodySleepsForEver;
+        let drawn = match (&self.run, &self.report.answer(stuck).verdict) {
+            (Some(Run::Violates(property, _)), Verdict::Violated(trace)) if *property == stuck => {
+                Some(trace)
+            }
             _ => None,
-        });
-        let is_drawn = |sleeper: &Sleeper<Event>| {
-            drawn == Some((Property::NobodySleepsForEver, &sleeper.stuck.trace))
         };
+        let is_drawn = |sleeper: &Sleeper<Event>| drawn == Some(&sleeper.stuck.trace);
         let sleepers = Sleep::ALL.into_iter().filter_map(|sleep| self.report.asleep(sleep));
         for sleeper in sleepers.filter(|sleeper| !is_drawn(sleeper)) {
             let (trace, process) = (&sleeper.stuck.trace, sleeper.stuck.process);
@@ -183,16 +186,17 @@ impl Text<'_> {
     }
 
     /// The run, with what is to be seen in it.
-    pub(super) fn print_run(&self, run: Option<Run>) {
-        let text = match run {
+    fn print_run(&self) {
+        let text = match &self.run {
             Some(Run::Shows(witness, trace)) => {
-                results::text(self.model, witness, &trace, self.width)
+                results::text(self.model, *witness, trace, self.width)
             }
             Some(Run::Violates(property, trace)) => {
+                let property = *property;
                 let steps = counted(trace.len() as u64, "step");
                 let head = format!("How {} is violated, in {steps}:", property.name());
                 let head = screen::styled(&head, Style::new().bold());
-                let told = output::told_text(self.model, property, &trace, self.width);
+                let told = output::told_text(self.model, property, trace, self.width);
                 let violated = |answer: &&Answer| {
                     answer.property != property && matches!(answer.verdict, Verdict::Violated(_))
                 };

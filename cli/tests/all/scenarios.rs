@@ -27,10 +27,12 @@ impl Run {
         self
     }
 
+    /// Asserts that stdout has all of `parts`, wherever lines end.
     #[track_caller]
     fn says(self, parts: &[&str]) -> Self {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in parts {
-            assert!(self.out.contains(part), "no '{part}' in\n{}", self.out);
+            assert!(words(&self.out).contains(&words(part)), "no '{part}' in\n{}", self.out);
         }
         self
     }

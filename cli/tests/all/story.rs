@@ -200,6 +200,12 @@ fn a_hang_says_who_waits_for_whom() {
     let once = run(&["check", &scenario("self-request")]).exits(0);
     assert_eq!(once.words().matches("waits for this very modprobe").count(), 1, "{}", once.out);
     assert!(!once.out.contains("\nafter "), "{}", once.out);
+    let rmmod = scenario("rmmod-beside-get-fs-type");
+    for (more, times) in [(&[][..], 1), (&["--property", "nobody-sleeps-for-ever"], 1)] {
+        let told = run(&[&["check", &rmmod][..], more].concat()).exits(0);
+        let sleeps = "CPU1's modprobe sleeps in finit_module(ext4)";
+        assert_eq!(told.words().matches(sleeps).count(), times, "{more:?}: {}", told.out);
+    }
 }
 
 #[test]
