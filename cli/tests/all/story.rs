@@ -126,8 +126,16 @@ fn one_is_singular_everywhere() {
             let words: Vec<&str> = text.split_whitespace().collect();
             for pair in words.windows(2) {
                 let one = pair[0].trim_start_matches('(') == "1";
-                let many =
-                    ["states,", "transitions,", "words", "steps", "steps)", "steps:", "requests"];
+                let many = [
+                    "states",
+                    "states,",
+                    "transitions,",
+                    "words",
+                    "steps",
+                    "steps)",
+                    "steps:",
+                    "requests",
+                ];
                 ones += usize::from(one);
                 if one && many.contains(&pair[1]) {
                     found.push(format!("{file} {more:?}: {pair:?}"));

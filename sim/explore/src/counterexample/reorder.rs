@@ -96,7 +96,6 @@ fn moves<Label>(trace: &[TraceStep<Label>], processes: usize) -> impl Iterator<I
 }
 
 /// The trace with these moves made, and where the moved steps are then; `None` if they cannot be made together.
-#[expect(clippy::type_complexity, reason = "a pair that only this file sees")]
 fn reordered<Label: Clone>(
     trace: &[TraceStep<Label>],
     moves: &[Move],
