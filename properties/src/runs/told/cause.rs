@@ -5,7 +5,7 @@ use kmodcheck_model::features::BareDirectory;
 use kmodcheck_model::scenario::{ModuleId, NameId};
 use kmodcheck_model::{Event, ModuleState, Ret};
 
-use super::{Run, cpu};
+use super::run::{Moment, Run, cpu};
 use crate::property::{Property, Says, View};
 
 /// The sentence; `None`: the last step does not violate it.
@@ -70,8 +70,7 @@ fn success(run: &Run<'_>, property: Property, last: usize) -> String {
         }
         _ => None,
     };
-    let was_live =
-        |moment: &super::Moment| run.state(moment.step.after, module) == ModuleState::Live;
+    let was_live = |moment: &Moment| run.state(moment.step.after, module) == ModuleState::Live;
     if let Some(before) = since_when.filter(|_| run.moments.iter().any(was_live)) {
         let name = run.module(module);
         text.push_str(&format!("; {name} had been LIVE only before {before}"));
@@ -215,7 +214,7 @@ fn joined(
     at: usize,
     last: usize,
 ) -> (Option<usize>, &'static str) {
-    let of = |moment: &super::Moment| match moment.step.label {
+    let of = |moment: &Moment| match moment.step.label {
         Event::IdempotentComplete { module: of, result } if of == module => {
             Some((moment.actor, result))
         }

@@ -15,7 +15,7 @@ use kmodcheck_model::{Event, ModuleState, Role};
 use kmodcheck_sim::Processes;
 
 use super::cause::first_request;
-use super::{Moment, Run, call, cpu};
+use super::run::{Moment, Run, call, cpu};
 
 /// Most steps that the others go on for.
 const MOST: usize = 10_000;
