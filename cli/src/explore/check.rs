@@ -149,13 +149,16 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     Ok(checked.ended(&report))
 }
 
-/// How many states are kept while a trace is made to read well: no more than may be kept at all.
+/// How many states are kept while a trace is made to read well: no more than may be kept at all, and none where so much
+/// memory is not to be had; then what was found is good enough.
 fn nodes(limits: &Limits) -> usize {
-    /// Bytes of one, with what finds it again.
-    const NODE: u64 = 512;
-    let most = limits.bytes.map_or(u64::MAX, |bytes| bytes / NODE);
-    let most = limits.states.map_or(most, |states| most.min(states));
-    usize::try_from(most).unwrap_or(usize::MAX).min(minimal::FEW_NODES)
+    /// Bytes of one, with what finds it again, while a table grows.
+    const NODE: usize = 1024;
+    let bytes = limits.bytes.map_or(u64::MAX, |bytes| bytes / NODE as u64);
+    let most = limits.states.map_or(bytes, |states| bytes.min(states));
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(minimal::FEW_NODES);
+    let there_is_room = Vec::<u8>::new().try_reserve_exact(most * NODE).is_ok();
+    if there_is_room { most } else { 0 }
 }
 
 /// The trace to show and save: of the property that was asked for, or the first judged one.
