@@ -55,6 +55,12 @@ fn every_kept_trace_is_told() {
                 let says = story.contains(&format!("({state})"));
                 assert!(!says || module.state == state, "{name}: {module:?}: {story}");
             }
+            // And of what is being loaded or freed then it says so.
+            let of_success = ["success", "truth", "catches", "finds-it"];
+            let open = ["COMING", "UNFORMED", "GOING"].contains(&module.state);
+            let is_told = story.contains(&format!("({})", module.state));
+            let of_success = of_success.iter().any(|word| property.name().contains(word));
+            assert!(is_told || !open || !of_success, "{name}: {module:?}: {story}");
             let loaded = story.contains(&format!("failed to load {}.", module.name));
             assert!(!loaded || module.state == "absent", "{name}: {story}");
         }
