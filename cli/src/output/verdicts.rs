@@ -232,11 +232,13 @@ pub(crate) fn trace_text(property: Property, scenario: &Scenario, trace: &Trace)
 
 /// A trace of `width`: what went wrong in it, in a sentence; its columns; and the violated statement under it.
 pub(crate) fn told_text(model: &Model, property: Property, trace: &Trace, width: usize) -> String {
-    let story = told::violation(model, property, trace).expect("a confirmed trace violates");
+    let story = told::violation(model, property, trace);
+    let story = story.map_or(String::new(), |story| {
+        format!("{}\n\n", screen::fold(&story, "", width).join("\n"))
+    });
     let statement = format!("violates {}: {}", property.name(), property.statement());
     format!(
-        "{}\n\n{}\n{}\n",
-        screen::fold(&story, "", width).join("\n"),
+        "{story}{}\n{}\n",
         columns::render_within(model.scenario(), trace, width),
         screen::fold(&statement, "", width).join("\n")
     )

@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
     });
     let added = if asked.add { add(asked, &model, property, &trace) } else { Ok(()) };
     if format == TraceFormat::Text {
-        let told = told::violation(&model, property, &trace).expect("a confirmed trace violates");
+        let told = told::violation(&model, property, &trace).unwrap_or_default();
         print_text(&told, &story, width);
         let remark = why.as_ref().and_then(Why::remark).map(str::to_owned);
         if why.is_some() {

@@ -214,6 +214,27 @@ fn a_dependency_that_does_not_come_up() {
     );
 }
 
+/// A modprobe that outlives its caller may have gone to sleep before: it is told of whoever sleeps, whatever it is.
+#[test]
+fn whoever_sleeps_is_told_of() {
+    let text = "features.kmod = \"v20\"\n[[module]]\nname = \"m\"\n\
+                [[actor]]\ncall = \"request_module\"\nname = \"m\"\ncount = 2\nkillable = true\n\
+                [[actor]]\ncall = \"rmmod\"\nname = \"m\"\n";
+    let model = model(text, None);
+    let report = check_all(&model, &Options::default()).unwrap();
+    let mut orphans = 0;
+    for sleeper in &report.sleepers {
+        let (trace, process) = (&sleeper.stuck.trace, sleeper.stuck.process);
+        let story = told::sleeper(&model, trace, process, sleeper.sleep).expect("it sleeps");
+        assert!(
+            story.contains(&format!("CPU{process}'s modprobe sleeps in finit_module(m)")),
+            "{story}"
+        );
+        orphans += usize::from(usize::from(sleeper.kind.0) >= model.scenario().actors.len());
+    }
+    assert!(orphans > 0, "{:?}", report.sleepers.len());
+}
+
 const UDEV: &str = "features = { kernel = \"v5.7\", kmod = \"v30\" }\n[[module]]\nname = \"m\"\n\
                     [[actor]]\ncall = \"request_module\"\nname = \"m\"\n\
                     [[actor]]\ncall = \"udev\"\nname = \"m\"\n";

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use kmodcheck_explore::concrete::{State, transitions};
-use kmodcheck_explore::{Sleep, WayOut};
+use kmodcheck_explore::{Effect, Sleep, WayOut};
 use kmodcheck_model::event::Listed;
 use kmodcheck_model::features::ListedName;
 use kmodcheck_model::scenario::{ModuleId, NameId};
@@ -62,7 +62,8 @@ fn whose_call(run: &Run<'_>, process: usize) -> String {
 /// Who sleeps, until when, and for what.
 fn asleep(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
     let last = run.moments.len().checked_sub(1)?;
-    let (_, event) = run.back(process, last).next()?;
+    let own = run.back(process, last).next().map(|(_, event)| event);
+    let event = own.or_else(|| left_behind(run, process))?;
     let kernel = &run.model.scenario().features.kernel;
     let finished = |module: &str| match kernel.listed_name {
         ListedName::WaitsForGoing => format!("until {module} is LIVE or off the list"),
@@ -111,6 +112,18 @@ fn asleep(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
         }
         _ => return None,
     })
+}
+
+/// Of a modprobe that was asleep when its caller was killed, and so has taken no step of its own: by which step of its
+/// caller's it had gone to sleep.
+fn left_behind(run: &Run<'_>, process: usize) -> Option<Event> {
+    let (kind, local) = run.end.processes[process];
+    let asleep = run.model.task(local).pc;
+    let at = run.moments.iter().rposition(|moment| {
+        matches!(moment.step.effect, Effect::Spawn(of, local)
+            if of == kind && run.model.task(local).pc == asleep)
+    })?;
+    run.back(run.moments[at].actor, at).nth(1).map(|(_, event)| event)
 }
 
 /// A run, and how it goes on.
