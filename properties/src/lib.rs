@@ -15,7 +15,7 @@ pub use judge::{
     witness,
 };
 pub use record::{certified, recorded, regressions, theorem};
-pub use runs::{by_hand, minimal, sample};
+pub use runs::{by_hand, minimal, sample, told};
 pub use systems::{fixes, generate, grand, hard_cases, kmod_sh, matrix};
 
 pub use judge::verdict::{Answer, Report, Verdict, check};

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use super::flags::All;
+use super::flags::{All, Width};
 use super::subject::{Callers, Cell, Changes, Indexes};
 use super::values::{Kernel, Kmod, kernel, kmod};
 
@@ -32,6 +32,9 @@ pub(crate) struct Compare {
 
     #[command(flatten)]
     pub changes: Changes,
+
+    #[command(flatten)]
+    pub width: Width,
 
     #[command(flatten)]
     pub flags: All,

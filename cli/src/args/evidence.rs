@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::flags::{Json, Limits, Search};
+use super::flags::{Json, Limits, Search, Width};
 use super::subject::Subject;
 
 #[derive(Debug, Args)]
@@ -20,7 +20,8 @@ pub(crate) struct Trace {
     #[arg(long)]
     pub minimise: bool,
 
-    /// Say which single reordering would have avoided it.
+    /// First make it minimal, then say which single reordering of two steps would have avoided it, or which two of
+    /// them together.
     #[arg(long)]
     pub why: bool,
 
@@ -40,6 +41,10 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "properties/traces")]
     pub traces: PathBuf,
 
+    /// Of text.
+    #[command(flatten)]
+    pub width: Width,
+
     #[command(flatten)]
     pub flags: Json,
 }
@@ -47,7 +52,7 @@ pub(crate) struct Trace {
 /// How a trace is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TraceFormat {
-    /// Columns, one for each CPU, at most 80 wide.
+    /// Columns, one for each CPU.
     Text,
     /// A Mermaid sequence diagram.
     Mermaid,

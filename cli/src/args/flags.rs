@@ -59,6 +59,14 @@ pub(crate) struct Threads {
     pub threads: Option<u16>,
 }
 
+/// Of a command that draws runs in columns.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Width {
+    /// Columns to fill, 72 for a mail; the terminal's unless given, between 60 and 200, and 80 where there is none.
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "json", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
 /// Of a command that explores.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Limits {

@@ -20,7 +20,7 @@ use kmodcheck_sim::scenario_file::Expected;
 use compare::Compare;
 use evidence::{Evidence, Report, Serve, Step, Trace};
 pub(crate) use flags::Arguments;
-use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide};
+use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
@@ -178,9 +178,18 @@ pub(crate) struct Check {
     pub witness: Option<String>,
 
     /// Save the run that --witness shows, or else the shortest trace of this property's violation (the
-    /// first violated one unless told).
+    /// first violated one unless told): the very one that is printed.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save_trace: Option<PathBuf>,
+
+    /// Print and save the run as the explorer has found it, not the one with the fewest context switches of that
+    /// length. JSON has it in any case.
+    #[arg(long, conflicts_with = "json")]
+    pub raw_trace: bool,
+
+    /// Also list what no scenario can have, and so no verdict speaks of. JSON has it in any case.
+    #[arg(long, conflicts_with = "json")]
+    pub assumptions: bool,
 
     /// Which property --save-trace and the printed trace are about.
     #[arg(long, value_name = "NAME", value_parser = property())]
@@ -191,6 +200,9 @@ pub(crate) struct Check {
     /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation(), hide_possible_values = true)]
     pub expect: Vec<(Property, Expected)>,
+
+    #[command(flatten)]
+    pub width: Width,
 
     #[command(flatten)]
     pub flags: All,
@@ -425,6 +437,9 @@ pub(crate) struct Aliases {
 pub(crate) struct Replay {
     #[command(flatten)]
     pub subject: Subject,
+
+    #[command(flatten)]
+    pub width: Width,
 
     #[command(flatten)]
     pub flags: Json,

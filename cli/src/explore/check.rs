@@ -2,32 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use kmodcheck_explore::Sleep;
-use kmodcheck_explore::{End, Limits, Options};
+use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::History;
 use kmodcheck_model::presets::SWITCHES;
-use kmodcheck_model::scenario::{Resolution, Scenario};
-use kmodcheck_properties::sleepers::in_words;
+use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::verdict::{Answer, Trace};
-use kmodcheck_properties::{Property, Report, Verdict};
-use kmodcheck_sim::scenario_file::Expected;
+use kmodcheck_properties::{Property, Report, Verdict, minimal};
 use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
+use crate::explore::check_text::{Run, Text};
+use crate::explore::checked::Checked;
 use crate::explore::engine;
-use crate::input::subject::Subject;
 use crate::input::{files, session};
-use crate::output::{self, said};
-use crate::output::{Ended, Failure, assumed, bars, results};
-
-/// What is checked, and against what.
-struct Checked {
-    subject: Subject,
-    judged: Vec<Property>,
-    expected: BTreeMap<Property, Expected>,
-}
+use crate::output::{self, Ended, Failure, assumed, bars, results, screen};
 
 #[derive(Serialize)]
 struct CheckJson<'a> {
@@ -102,12 +92,25 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         return Ok(Ended::AsExpected);
     };
     spinner.finish_and_clear();
-    let shown = shown(check_args, &checked, &report);
+    // JSON has what the explorer has found.
+    let raw = check_args.raw_trace || arguments.json;
+    let nodes = nodes(&limits);
+    let shown = shown(check_args, &checked, &report).map(|(property, trace)| match raw {
+        true => (property, trace),
+        false => {
+            let shortest = report.method.shortest;
+            (property, minimal::with_few_switches(&model, property, &trace, shortest, nodes))
+        }
+    });
     let search = Options { progress: None, ..search };
     let witness = match &check_args.witness {
         Some(text) => results::witness(&model, &report, text, &search)?,
         None => None,
     };
+    let witness = witness.map(|(witness, trace)| match raw {
+        true => (witness, trace),
+        false => (witness, minimal::run_with_few_switches(&model, &trace, nodes)),
+    });
     let witness =
         witness.map(|(witness, trace)| (results::file(&model, witness, &trace), witness, trace));
     let saved = match (&check_args.save_trace, &shown) {
@@ -132,62 +135,32 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         let witness = witness.map(|(file, ..)| file);
         output::print_json(&json(&checked, &report, shown, witness));
     } else {
-        print(&checked, &report, &limits);
-        if let Some((_, witness, trace)) = witness {
-            output::print(&format!("\n{}", results::text(&model, witness, &trace)));
-        } else if let (Some((property, trace)), None) = (shown, &check_args.witness) {
-            output::print(&format!("\n{}", output::trace_text(property, model.scenario(), &trace)));
-        }
+        let width = screen::width_or(check_args.width.width);
+        let run = match (witness, shown) {
+            (Some((_, witness, trace)), _) => Some(Run::Shows(witness, trace)),
+            (None, Some((property, trace))) if check_args.witness.is_none() => {
+                Some(Run::Violates(property, trace))
+            }
+            _ => None,
+        };
+        let said = Text { checked: &checked, report: &report, model: &model, run, width };
+        said.print(&limits, check_args.assumptions);
     }
     // The verdict was found, whether or not its trace could be saved.
     saved?;
     Ok(checked.ended(&report))
 }
 
-/// What is judged unless the file or the command line says more: not what makes more states for all
-/// the others.
-fn unless_told() -> Vec<Property> {
-    Property::ALL.into_iter().filter(|p| *p != Property::NoFalseFailure).collect()
-}
-
-impl Checked {
-    /// What the command line says counts for more than the file.
-    fn new(arguments: &Check) -> Result<Self, Failure> {
-        let subject = Subject::load(&(&arguments.subject).into())?;
-        let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
-        let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
-        expected.extend(arguments.expect.iter().copied());
-        // Those that the file itself lists are judged already, unless they have to be asked for.
-        let failures = Property::NoFalseFailure;
-        let asked = arguments.property == Some(failures) || expected.contains_key(&failures);
-        judged.extend(arguments.expect.iter().map(|(property, _)| *property));
-        judged.extend(asked.then_some(failures));
-        judged.sort_unstable();
-        judged.dedup();
-        Ok(Self { subject, judged, expected })
-    }
-
-    /// Whether a property fared as expected; `None`: undecided.
-    fn as_expected(&self, answer: &Answer) -> Option<bool> {
-        answer.verdict.is_as_expected(self.expected.get(&answer.property).copied())
-    }
-
-    /// The properties that are looked for, one bit each: one, or all that are judged.
-    fn wanted(&self, property: Option<Property>) -> u64 {
-        let all = property.as_ref().map_or(&self.judged[..], std::slice::from_ref);
-        all.iter().fold(0, |bits, property| bits | 1 << *property as u64)
-    }
-
-    fn judged<'r>(&self, report: &'r Report) -> impl Iterator<Item = &'r Answer> {
-        report.answers.iter().filter(|answer| self.judged.contains(&answer.property))
-    }
-
-    fn ended(&self, report: &Report) -> Ended {
-        let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
-        let differs = verdicts.any(|v| v == Some(false));
-        let undecided = self.judged(report).any(|answer| answer.verdict == Verdict::NoneFound);
-        Ended::of(differs, report.end != End::Complete || undecided)
-    }
+/// How many states are kept while a trace is made to read well: no more than may be kept at all, and none where so much
+/// memory is not to be had; then what was found is good enough.
+fn nodes(limits: &Limits) -> usize {
+    /// Bytes of one, with what finds it again, while a table grows.
+    const NODE: usize = 1024;
+    let bytes = limits.bytes.map_or(u64::MAX, |bytes| bytes / NODE as u64);
+    let most = limits.states.map_or(bytes, |states| bytes.min(states));
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(minimal::FEW_NODES);
+    let there_is_room = Vec::<u8>::new().try_reserve_exact(most * NODE).is_ok();
+    if there_is_room { most } else { 0 }
 }
 
 /// The trace to show and save: of the property that was asked for, or the first judged one.
@@ -233,105 +206,4 @@ fn json<'a>(
         results: results::json(scenario, report),
         witness,
     }
-}
-
-fn print(checked: &Checked, report: &Report, limits: &Limits) {
-    let subject = &checked.subject;
-    let scenario = &subject.scenario;
-    output::print(&subject.named());
-    print_names(scenario);
-    for note in &subject.notes {
-        output::print(&format!("note: {note}"));
-    }
-    output::print(&format!("{}{}", subject.releases(), who(scenario, report)));
-    let assumed = assumed::assumptions(scenario);
-    output::print(&format!(
-        "assumed: {}; limits: {}",
-        assumed.join("; "),
-        session::limits_in_words(limits)
-    ));
-    output::print(&format!("not modelled: {}", assumed::NOT_MODELLED.join("; ")));
-    output::print(&output::searched(report));
-    for answer in checked.judged(report) {
-        print_answer(checked, report, answer);
-    }
-    if checked.judged.len() < report.answers.len() {
-        let left = report.answers.iter().map(|a| a.property);
-        let left = left.filter(|p| !checked.judged.contains(p)).map(Property::name);
-        output::print(&format!("not judged: {}", left.collect::<Vec<_>>().join(", ")));
-    }
-    results::print(scenario, report);
-    if checked.judged(report).any(|a| matches!(a.verdict, Verdict::Holds { .. })) {
-        output::print(
-            "No fault in the model is recorded for this scenario: unlike those of the main job, a\n\
-             'holds' here was not seen to fail.",
-        );
-    }
-    for sleeper in Sleep::ALL.into_iter().filter_map(|sleep| report.asleep(sleep)) {
-        let (words, steps) = (in_words(sleeper.sleep), sleeper.stuck.trace.len());
-        output::print(&format!("after {steps} steps somebody {words}"));
-    }
-}
-
-/// What modprobe makes of the requested names.
-fn print_names(scenario: &Scenario) {
-    let names = |ids: &mut dyn Iterator<Item = u8>| {
-        let names: Vec<&str> = ids.map(|id| scenario.module_name(id)).collect();
-        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
-    };
-    for name in &scenario.names {
-        let resolved = match &name.resolution {
-            Resolution::NotFound => "nothing in the indexes".to_owned(),
-            Resolution::Builtin => "an entry of modules.builtin".to_owned(),
-            Resolution::Modules(targets) => names(&mut targets.iter().map(|t| t.module)),
-        };
-        output::print(&format!("{} resolves to {resolved}", name.request));
-        for target in name.targets() {
-            output::print(&format!(
-                "modprobe tries, in order: {}",
-                names(&mut target.probe.iter().map(|p| p.module))
-            ));
-        }
-    }
-}
-
-/// N, and who they are.
-fn who(scenario: &Scenario, report: &Report) -> String {
-    let processes = scenario.processes();
-    format!(
-        ", N = {processes}{}: {}",
-        if report.method.symmetry {
-            ", counted up to exchanging those who do the same"
-        } else {
-            ""
-        },
-        assumed::actors(scenario).join(", ")
-    )
-}
-
-fn print_answer(checked: &Checked, report: &Report, answer: &Answer) {
-    let steps = match &answer.verdict {
-        Verdict::Violated(trace) => format!(" ({} steps)", trace.len()),
-        _ => String::new(),
-    };
-    let met: Vec<String> = answer
-        .property
-        .branches()
-        .iter()
-        .zip(&answer.branches)
-        .map(|(branch, met)| format!("{branch}: {met}"))
-        .collect();
-    let expected = match (checked.expected.get(&answer.property), checked.as_expected(answer)) {
-        (expected, Some(false)) => {
-            format!("; DIFFERS: expected {}", expected.map_or("not violated", |e| e.name()))
-        }
-        (Some(expected), _) => format!("; expected {}", expected.name()),
-        (None, _) => String::new(),
-    };
-    output::print(&format!(
-        "{:26} {:22} premise met: {}{expected}",
-        answer.property.name(),
-        format!("{}{steps}", said(report, &answer.verdict)),
-        met.join(", ")
-    ));
 }

@@ -18,7 +18,7 @@ use crate::args::Arguments;
 use crate::args::compare::Compare;
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
-use crate::output::{self, Ended, Failure, assumed, bars, results as said, word};
+use crate::output::{self, Ended, Failure, assumed, bars, results as said, screen, word};
 
 /// Both systems, and how they compare.
 struct Found {
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failu
     if arguments.json {
         output::print_json(&found.json());
     } else {
-        found.print();
+        found.print(screen::width_or(asked.width.width));
     }
     Ok(found.ended())
 }
@@ -165,7 +165,8 @@ impl Found {
         self.systems[side as usize].model.scenario()
     }
 
-    fn print(&self) {
+    /// `width`: of what is drawn.
+    fn print(&self, width: usize) {
         let [before, after] = &self.subjects;
         output::print(&before.named());
         output::print(&format!("before: {}", before.releases()));
@@ -196,7 +197,7 @@ impl Found {
         for (number, change) in runs.iter().enumerate() {
             output::print(&format!("\n[{}] {}:\n", number + 1, side_in_words(change.side)));
             match &change.trace {
-                Some(trace) => output::print(&self.drawn(change, trace)),
+                Some(trace) => output::print(&self.drawn(change, trace, width)),
                 None => output::print("Out of budget: no run to it was found again."),
             }
         }
@@ -253,11 +254,16 @@ impl Found {
         }
     }
 
-    fn drawn(&self, change: &Change, trace: &kmodcheck_properties::verdict::Trace) -> String {
+    fn drawn(
+        &self,
+        change: &Change,
+        trace: &kmodcheck_properties::verdict::Trace,
+        width: usize,
+    ) -> String {
         let model = &self.systems[change.side as usize].model;
         let text = match change.shown {
-            Shown::Violation(property) => output::trace_text(property, model.scenario(), trace),
-            Shown::Witness(witness) => said::text(model, witness, trace),
+            Shown::Violation(property) => output::told_text(model, property, trace, width),
+            Shown::Witness(witness) => said::text(model, witness, trace, width),
         };
         text.trim_end().to_owned()
     }

@@ -1,6 +1,8 @@
 //! The commands that explore or sample one system.
 
 pub(crate) mod check;
+mod check_text;
+mod checked;
 pub(crate) mod compare;
 mod engine;
 pub(crate) mod export;

@@ -6,6 +6,7 @@ use kmodcheck_explore::Limits;
 
 use crate::args::flags::Arguments;
 use crate::interrupt;
+use crate::output::rows::counted;
 
 /// The bounds that the arguments set.
 pub(crate) fn limits(arguments: &Arguments) -> Limits {
@@ -19,7 +20,7 @@ pub(crate) fn limits(arguments: &Arguments) -> Limits {
 /// The bounds in words, for what a verdict assumed.
 pub(crate) fn limits_in_words(limits: &Limits) -> String {
     let mut words = Vec::new();
-    words.extend(limits.states.map(|n| format!("{n} states")));
+    words.extend(limits.states.map(|n| counted(n, "state")));
     words.extend(limits.bytes.map(|n| format!("{} MiB", n >> 20)));
     words.extend(limits.time.map(|t| format!("{} s", t.as_secs_f64())));
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }

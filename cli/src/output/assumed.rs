@@ -14,6 +14,13 @@ pub(crate) const NOT_MODELLED: [&str; 6] = [
     "files and indexes that change while somebody reads them",
 ];
 
+/// What stands in the place of [`NOT_MODELLED`] unless somebody asks for it.
+pub(crate) fn not_modelled_in_short() -> String {
+    let [first, others @ ..] = &NOT_MODELLED;
+    let first = first.split(" (").next().unwrap_or(first);
+    format!("not modelled: {first}, and {} more (--assumptions lists them)", others.len())
+}
+
 /// Who does what, in words.
 pub(crate) fn actors(scenario: &Scenario) -> Vec<String> {
     scenario.actors.iter().map(|actor| in_words(scenario, actor)).collect()
@@ -80,6 +87,7 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
     assumed.push(waits(scenario));
     assumed.push(match scenario.limit {
         None => "nobody meets the limit of running requests".to_owned(),
+        Some(1) => "at most 1 request runs at a time".to_owned(),
         Some(limit) => format!("at most {limit} requests run at a time"),
     });
     if !scenario.unloads() {

@@ -28,7 +28,7 @@ pub(crate) fn drawn(
     why: &[String],
 ) -> String {
     match format {
-        TraceFormat::Text => columns::render_story(story),
+        TraceFormat::Text => columns::render_story(story, columns::WIDTH),
         TraceFormat::Mermaid => mermaid::render(story),
         TraceFormat::Svg => svg::render(story),
         TraceFormat::Dot => {

@@ -8,6 +8,7 @@ pub(crate) mod layout;
 pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
 pub(crate) mod results;
+pub(crate) mod rows;
 mod say;
 pub(crate) mod screen;
 pub(crate) mod source_line;
@@ -20,5 +21,5 @@ pub(crate) use say::{is_lost, note, print, print_json, say};
 pub(crate) use table::table;
 pub(crate) use verdicts::{
     EngineJson, ReportJson, call, cut, end_word, engine_json, how, report_json, said, searched,
-    trace_json, trace_text, word,
+    told_text, trace_json, trace_text, word,
 };

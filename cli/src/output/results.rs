@@ -5,12 +5,13 @@ use kmodcheck_model::Model;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Report;
 use kmodcheck_properties::verdict::Trace;
-use kmodcheck_properties::{results::call, witness::Witness};
+use kmodcheck_properties::{results::call, told, witness::Witness};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
 
-use crate::output::{self, Failure};
+use crate::output::rows::{plain, rows};
+use crate::output::{Failure, screen};
 
 /// The results of an actor's call. Of a search that was cut, those that were seen.
 #[derive(Serialize)]
@@ -37,26 +38,37 @@ pub(crate) fn json(scenario: &Scenario, report: &Report) -> Vec<ResultsJson> {
         .collect()
 }
 
-pub(crate) fn print(scenario: &Scenario, report: &Report) {
+/// A table of at most `width` of what each call can come to.
+pub(crate) fn table(scenario: &Scenario, report: &Report, width: usize) -> Vec<String> {
     let so_far = if report.has_all_results() { "" } else { ", seen so far" };
-    output::print(&format!(
-        "what each call can come to{so_far} (--witness ACTOR=RESULT shows it):"
-    ));
-    for actor in json(scenario, report) {
-        output::print(&format!("  {}: {}", actor.actor, actor.in_words()));
-    }
+    let title =
+        format!("what each call can come to{so_far} (--witness ACTOR=RESULT shows a run to it):");
+    let mut lines = screen::fold(&title, "  ", width);
+    let row = |actor: ResultsJson| {
+        let (who, results) = (actor.who(), actor.results_in_words());
+        [plain(actor.actor.to_string()), plain(who), plain(results)]
+    };
+    let table: Vec<_> = json(scenario, report).into_iter().map(row).collect();
+    lines.extend(rows(["actor", "calls", "results"], &table, &[], width));
+    lines
 }
 
 impl ResultsJson {
     /// How many call what, and what that can come to.
     pub(crate) fn in_words(&self) -> String {
+        format!("{}: {}", self.who(), self.results_in_words())
+    }
+
+    fn who(&self) -> String {
         let killable = if self.killable { ", who may be killed" } else { "" };
-        let results = match &self.results[..] {
+        format!("{} x {}{killable}", self.count, self.call)
+    }
+
+    fn results_in_words(&self) -> String {
+        match &self.results[..] {
             [] => "nothing".to_owned(),
             results => results.join("; "),
-        };
-        let Self { call, count, .. } = self;
-        format!("{count} x {call}{killable}: {results}")
+        }
     }
 }
 
@@ -85,12 +97,15 @@ pub(crate) fn file(model: &Model, witness: Witness, trace: &Trace) -> WitnessFil
     WitnessFile::new(asked, shows, model.scenario(), trace)
 }
 
-/// The run in columns, with what it shows under it.
-pub(crate) fn text(model: &Model, witness: Witness, trace: &Trace) -> String {
+/// The run in columns of `width`, for whom a sleeper in it waits above them, and what it shows under them.
+pub(crate) fn text(model: &Model, witness: Witness, trace: &Trace, width: usize) -> String {
+    let story = told::witness(model, witness, trace)
+        .map(|story| screen::fold(&story, "", width).join("\n") + "\n\n");
     let shows = format!("shows: {}", witness.sentence(model));
     format!(
-        "{}\n{}\n",
-        columns::render(model.scenario(), trace),
-        textwrap::fill(&shows, columns::WIDTH)
+        "{}{}\n{}\n",
+        story.unwrap_or_default(),
+        columns::render_within(model.scenario(), trace, width),
+        screen::fold(&shows, "", width).join("\n")
     )
 }

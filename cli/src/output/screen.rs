@@ -19,6 +19,11 @@ pub(crate) fn size() -> (usize, Option<usize>) {
     (width(), terminal.map(|(_, rows)| usize::from(rows.0)))
 }
 
+/// Columns to fill: as many as were asked for, or [`width`].
+pub(crate) fn width_or(asked: Option<u16>) -> usize {
+    asked.map_or_else(width, usize::from)
+}
+
 /// `text` in lines of at most `width`; each but the first begins with `indent`.
 pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
     // `wait-and-verify` is one word.

@@ -1,15 +1,18 @@
 //! Verdicts in words and as JSON. The JSON is stable: a change of meaning changes `version`.
 
 use kmodcheck_explore::{End, Sleep};
+use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::sleepers::in_words;
 use kmodcheck_properties::verdict::{Answer, Decisions, Trace};
-use kmodcheck_properties::{Property, Report, Verdict};
+use kmodcheck_properties::{Property, Report, Verdict, told};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
 
+use super::rows::counted;
+use super::screen;
 use crate::interrupt;
 
 /// One exploration.
@@ -112,9 +115,11 @@ pub(crate) fn searched(report: &Report) -> String {
         (End::Complete, false) => "nothing left to look at",
         _ => end_word(report),
     };
-    let counts = format!("{end}: {states} states, {transitions} transitions");
+    let words = counted(*words as u64, "word");
+    let counts =
+        format!("{end}: {}, {}", counted(*states, "state"), counted(*transitions, "transition"));
     let Some(engine) = engine_json(report) else {
-        return format!("{counts}, depth {depth}, {queue} not expanded, {words} words a state\n");
+        return format!("{counts}, depth {depth}, {queue} not expanded, {words} a state\n");
     };
     let depth = match engine.exhaustive {
         true => format!(", depth {depth}"),
@@ -242,5 +247,19 @@ pub(crate) fn trace_text(property: Property, scenario: &Scenario, trace: &Trace)
         "{}\n{}\n",
         columns::render(scenario, trace),
         textwrap::fill(&statement, columns::WIDTH)
+    )
+}
+
+/// A trace of `width`: what went wrong in it, in a sentence; its columns; and the violated statement under it.
+pub(crate) fn told_text(model: &Model, property: Property, trace: &Trace, width: usize) -> String {
+    let story = told::violation(model, property, trace);
+    let story = story.map_or(String::new(), |story| {
+        format!("{}\n\n", screen::fold(&story, "", width).join("\n"))
+    });
+    let statement = format!("violates {}: {}", property.name(), property.statement());
+    format!(
+        "{story}{}\n{}\n",
+        columns::render_within(model.scenario(), trace, width),
+        screen::fold(&statement, "", width).join("\n")
     )
 }

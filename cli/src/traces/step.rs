@@ -91,7 +91,9 @@ impl ByHand<'_> {
                 }
                 self.list();
             }
-            "t" | "trace" => output::print(columns::render_story(&self.walk.story()).trim_end()),
+            "t" | "trace" => {
+                output::print(columns::render_story(&self.walk.story(), columns::WIDTH).trim_end())
+            }
             "w" | "wrong" => self.wrong()?,
             "f" | "finish" => self.finish(rest)?,
             "s" | "save" => self.save(rest)?,

@@ -2,8 +2,9 @@
 
 use kmodcheck_model::Model;
 use kmodcheck_properties::Property;
+use kmodcheck_properties::minimal::Why;
 use kmodcheck_properties::witness::{Shown, Witness};
-use kmodcheck_properties::{minimal, regressions};
+use kmodcheck_properties::{minimal, regressions, told};
 use kmodcheck_sim::trace::{self, Story, columns};
 
 use crate::args::Arguments;
@@ -11,7 +12,8 @@ use crate::args::evidence::{Trace, TraceFormat};
 use crate::input::files;
 use crate::input::subject::{Asked, Subject, is_small};
 use crate::input::trace::{Taken, tell};
-use crate::output::{self, Ended, Failure, drawn, results};
+use crate::output::rows::counted;
+use crate::output::{self, Ended, Failure, drawn, results, screen};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure> {
     if asked.add && !asked.traces.is_dir() {
@@ -31,7 +33,12 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
             return Ok(Ended::Differs);
         }
     };
-    let is_dot = asked.format == TraceFormat::Dot && !arguments.json;
+    let format = if arguments.json { TraceFormat::Json } else { asked.format };
+    if asked.width.width.is_some() && format != TraceFormat::Text {
+        return Err("found --width with --format, expected it with text".into());
+    }
+    let width = screen::width_or(asked.width.width);
+    let is_dot = format == TraceFormat::Dot;
     if asked.minimise || asked.add || asked.why || is_dot {
         is_small(subject.name.unwrap_or_default(), &model)?;
     }
@@ -39,12 +46,12 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         Shown::Violation(property) => property,
         Shown::Witness(witness) => return draw_witness(arguments, asked, &model, witness, &trace),
     };
-    if asked.minimise || asked.add {
+    if asked.minimise || asked.add || asked.why {
         let reduced = minimal::minimal(&model, property, &trace, minimal::NODES)
             .ok_or("the trace is no violation")?;
         crate::output::note!(
-            "kmodcheck: {} steps, {} context switch{}{}",
-            reduced.trace.len(),
+            "kmodcheck: {}, {} context switch{}{}",
+            counted(reduced.trace.len() as u64, "step"),
             reduced.switches,
             if reduced.switches == 1 { "" } else { "es" },
             if reduced.proved {
@@ -56,31 +63,36 @@ pub(crate) fn run(arguments: &Arguments, asked: &Trace) -> Result<Ended, Failure
         trace = reduced.trace;
     }
     let story = tell(&model, property, &trace);
-    let why: Vec<String> = if asked.why {
-        let found = minimal::why(&model, property, &trace);
-        found.iter().map(|r| minimal::in_words(&model, &trace, r)).collect()
-    } else {
-        Vec::new()
-    };
+    let why = asked.why.then(|| minimal::what_avoids(&model, property, &trace));
+    let ways = why.as_ref().map_or_else(Vec::new, |why| why.ways(&model, &trace));
     let saved = asked.save.as_ref().map_or(Ok(()), |path| {
         let file = output::trace_json(property, model.scenario(), &trace);
         files::write(path, &file.to_json())
     });
     let added = if asked.add { add(asked, &model, property, &trace) } else { Ok(()) };
-    let format = if arguments.json { TraceFormat::Json } else { asked.format };
-    output::print(drawn(format, &story, &model, &trace, &why).trim_end());
-    if asked.why && format == TraceFormat::Text {
-        output::print("");
-        if why.is_empty() {
-            output::print("No single reordering of two steps would have avoided it.");
+    if format == TraceFormat::Text {
+        let told = told::violation(&model, property, &trace).unwrap_or_default();
+        print_text(&told, &story, width);
+        let remark = why.as_ref().and_then(Why::remark).map(str::to_owned);
+        if why.is_some() {
+            output::print("");
         }
-        for line in why {
-            let options = textwrap::Options::new(columns::WIDTH).subsequent_indent("  ");
-            output::print(&textwrap::fill(&line, options));
+        for line in remark.iter().chain(&ways) {
+            output::print(&screen::fold(line, "  ", width).join("\n"));
         }
+    } else {
+        output::print(drawn(format, &story, &model, &trace, &ways).trim_end());
     }
     saved.and(added)?;
     Ok(Ended::AsExpected)
+}
+
+/// What happens in it, in a sentence, and its columns.
+fn print_text(told: &str, story: &Story, width: usize) {
+    if !told.is_empty() {
+        output::print(&format!("{}\n", screen::fold(told, "", width).join("\n")));
+    }
+    output::print(columns::render_story(story, width).trim_end());
 }
 
 /// A run that shows what can happen: nothing in it is to be avoided.
@@ -105,7 +117,12 @@ fn draw_witness(
     let told = Story::tell(model, trace, None).expect("a confirmed trace replays");
     let story = Story { shows: Some(witness.sentence(model)), ..told };
     let format = if arguments.json { TraceFormat::Json } else { asked.format };
-    output::print(drawn(format, &story, model, trace, &[]).trim_end());
+    if format == TraceFormat::Text {
+        let told = told::witness(model, witness, trace).unwrap_or_default();
+        print_text(&told, &story, screen::width_or(asked.width.width));
+    } else {
+        output::print(drawn(format, &story, model, trace, &[]).trim_end());
+    }
     Ok(Ended::AsExpected)
 }
 

@@ -35,5 +35,6 @@ mod scale;
 mod scenarios;
 mod serve;
 mod steered;
+mod story;
 mod subjects;
 mod workspace;

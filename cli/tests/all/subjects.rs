@@ -205,8 +205,8 @@ fn every_command_heeds_the_switches_beside_it() {
         let found = files.run("check", form, &[race]);
         assert!(found.out.contains(", with bare-directory=coming"), "{form:?}: {found:?}");
         let no_wait = files.run("check", form, &["--timeouts", "--limit", "1"]);
-        assert!(no_wait.out.contains("at most 1 requests run at a time"), "{form:?}: {no_wait:?}");
-        assert!(no_wait.out.contains("may be over at any moment"), "{form:?}: {no_wait:?}");
+        assert!(no_wait.out.contains("at most 1 request runs at a time"), "{form:?}: {no_wait:?}");
+        assert!(no_wait.words().contains("may be over at any moment"), "{form:?}: {no_wait:?}");
     }
 }
 

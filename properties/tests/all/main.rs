@@ -28,4 +28,5 @@ mod scenarios;
 mod steps;
 mod switches;
 mod theorems;
+mod told;
 mod traces;

@@ -18,7 +18,7 @@ fn directory() -> PathBuf {
 }
 
 /// By file name.
-fn recorded() -> Vec<(String, Regression)> {
+pub fn recorded() -> Vec<(String, Regression)> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory())
         .expect("there is a directory of traces")
         .map(|entry| entry.expect("it can be read").path())

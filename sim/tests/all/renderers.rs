@@ -68,50 +68,89 @@ fn runs() -> impl Iterator<Item = (u8, Model, Trace)> {
     })
 }
 
+/// The widths of a narrow terminal, of a mail, of a page and of two wide terminals.
+const WIDTHS: [usize; 5] = [60, 72, columns::WIDTH, 120, 200];
+
 #[test]
-fn columns_are_at_most_80_wide_and_lose_nothing() {
-    for (callers, model, trace) in runs() {
+fn columns_are_as_wide_as_told_and_lose_nothing() {
+    for ((callers, model, trace), width) in
+        runs().flat_map(|run| WIDTHS.map(|width| (run.clone(), width)))
+    {
         let story = story_of(&model, &trace);
-        let drawn = columns::render_story(&story);
+        let drawn = columns::render_story(&story, width);
         for line in drawn.lines() {
-            assert!(line.chars().count() <= columns::WIDTH, "{callers}: {line}");
-            assert_eq!(line, line.trim_end(), "{callers}");
+            assert!(line.chars().count() <= width, "{callers} {width}: {line}");
+            assert_eq!(line, line.trim_end(), "{callers} {width}");
         }
         // Folding breaks words, so they are compared without what folding puts in.
         let bare = |text: &str| text.replace([' ', '\n'], "");
         let (steps, statement) = drawn.rsplit_once("\n\n").unwrap();
         assert_eq!(bare(statement), bare(&story.violates.as_ref().unwrap().sentence()));
         // The last column has every change, in order, and nothing else.
-        let shown: String = steps
-            .lines()
-            .skip(2)
-            .map(|line| line.chars().skip(columns::WIDTH - columns::CHANGES).collect::<String>())
+        let rows = || steps.lines().skip(2);
+        let shown: String = rows()
+            .map(|line| line.chars().skip(width - columns::CHANGES).collect::<String>())
             .collect();
         let changes: Vec<String> = story.steps.iter().map(|s| s.changes.join(", ")).collect();
-        assert_eq!(bare(&shown), bare(&changes.concat()), "{callers}");
-        // And what is left of it has every step's words.
-        let left: String = steps
-            .lines()
-            .skip(2)
-            .map(|line| line.chars().take(columns::WIDTH - columns::CHANGES).collect::<String>())
-            .map(|line| line.replacen('*', "", 1))
+        assert_eq!(bare(&shown), bare(&changes.concat()), "{callers} {width}");
+        // And what is left of it has every step's words, with a column, a lane or a number of those who step.
+        let mut who: Vec<usize> = story.steps.iter().map(|step| step.actor).collect();
+        who.sort_unstable();
+        who.dedup();
+        let room = width - columns::CHANGES;
+        let in_columns = who.len() == 1 || room / who.len() >= columns::NARROWEST;
+        let heads: Vec<&str> = drawn.lines().next().unwrap().split_whitespace().collect();
+        let numbered = heads[0] == "who";
+        let left: String = rows()
+            .map(|line| line.chars().take(room).collect::<String>())
+            .map(|line| match () {
+                () if in_columns => line,
+                () if numbered && line.starts_with("CPU") => {
+                    line.split_once(' ').unwrap().1.to_owned()
+                }
+                () => line.replacen('*', "", 1),
+            })
             .collect();
         let told: Vec<String> =
             story.steps.iter().map(|s| format!("{}: {}", s.function, s.what)).collect();
-        assert_eq!(bare(&left), bare(&told.concat()), "{callers}");
-        for cpu in 0..callers {
-            let head = if usize::from(callers) <= columns::MOST_COLUMNS {
-                format!("CPU{cpu}")
-            } else {
-                cpu.to_string()
-            };
-            assert!(drawn.lines().next().unwrap().contains(&head), "{callers}: {head}");
+        assert_eq!(bare(&left), bare(&told.concat()), "{callers} {width}");
+        if numbered {
+            continue;
         }
-        if usize::from(callers) > columns::MOST_COLUMNS {
-            let stars = steps.lines().skip(2).filter(|l| l.trim_start().starts_with('*')).count();
+        for (place, cpu) in who.iter().enumerate() {
+            let head = if in_columns { format!("CPU{cpu}") } else { cpu.to_string() };
+            assert_eq!(heads[place], head, "{callers} {width}");
+        }
+        if !in_columns {
+            let stars = rows().filter(|l| l.trim_start().starts_with('*')).count();
             assert_eq!(stars, story.steps.len(), "a star for each step");
         }
     }
+}
+
+/// Without the shared state: whoever is alone has the whole width, and a process that does nothing takes none.
+#[test]
+fn a_process_that_is_alone_has_one_column() {
+    let model = model(3, "ext4");
+    let race = walk(&model, 3);
+    let first = race[0].actor;
+    let alone: Trace = race.iter().take_while(|step| step.actor == first).cloned().collect();
+    for width in WIDTHS {
+        let drawn = columns::render_within(model.scenario(), &alone, width);
+        let mut lines = drawn.lines();
+        assert_eq!(lines.next(), Some(&*format!("CPU{first}")), "{drawn}");
+        assert!(lines.skip(1).all(|line| !line.starts_with("   ")), "{drawn}");
+        let of = |wanted: &[usize]| {
+            let steps = race.iter().filter(|step| wanted.contains(&step.actor)).cloned();
+            columns::render_within(model.scenario(), &steps.collect(), width)
+        };
+        let drawn = of(&[0, 2]);
+        assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
+        let heads: Vec<&str> = drawn.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(heads[..2], ["CPU0", "CPU2"], "{drawn}");
+    }
+    // What is drawn as it was has two columns.
+    assert!(columns::render(model.scenario(), &race[..0].to_vec()).starts_with("CPU0 "));
 }
 
 #[test]
@@ -119,7 +158,7 @@ fn two_callers_stand_in_two_columns() {
     let model = model(2, "ext4");
     let trace = walk(&model, 3);
     let story = story_of(&model, &trace);
-    let drawn = columns::render_story(&story);
+    let drawn = columns::render_story(&story, columns::WIDTH);
     let starts: Vec<usize> = drawn
         .lines()
         .skip(2)

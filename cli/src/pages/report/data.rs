@@ -306,7 +306,9 @@ pub(super) fn collect(
         race: race.or((!told.is_empty()).then_some(0)),
     };
     let (text, graph) = match race {
-        Some(race) => (columns::render_story(&told[race].story), graph(&told[race])),
+        Some(race) => {
+            (columns::render_story(&told[race].story, columns::WIDTH), graph(&told[race]))
+        }
         None => ("It is not found.".to_owned(), String::new()),
     };
     Data { app, race: text, graph, properties, claims: claims(reports), growth, certificates }

@@ -81,6 +81,18 @@ impl Run {
         run
     }
 
+    /// What was printed, wherever lines end.
+    pub fn words(&self) -> String {
+        self.out.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Asserts that stdout has `part`, wherever lines end.
+    #[track_caller]
+    pub fn says_words(self, part: &str) -> Self {
+        assert!(self.words().contains(part), "'{part}' is not in: {}", self.out);
+        self
+    }
+
     /// Asserts that stdout has `part`.
     #[track_caller]
     pub fn says(self, part: &str) -> Self {

@@ -7,7 +7,7 @@ use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
-use kmodcheck_explore::reorder::avoiding;
+use kmodcheck_explore::reorder::{avoiding, avoiding_in_pairs};
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, End, Options, Product, Transition, explore};
 use kmodcheck_explore::{Monitor, TraceStep};
@@ -300,4 +300,97 @@ fn reorderings_avoid_it() {
     }
     let enough = systems.met_enough(avoided, 100) && systems.met_enough(refused, 200);
     assert!(enough, "{avoided} {refused}");
+}
+
+/// A move, as [`reorderings_avoid_it`] has them: who, from where, next to which step, and on which side.
+type Move = (usize, Option<usize>, usize, bool);
+
+/// The trace with both moves made one after the other, each next to its step of the trace; `None` if one of these is moved
+/// itself.
+fn with_both(trace: &Trace, moves: [Move; 2]) -> Option<Trace> {
+    let [first, second] = moves;
+    let clash = first.1 == second.1 || first.1 == Some(second.2) || second.1 == Some(first.2);
+    if clash {
+        return None;
+    }
+    let mut schedule: Vec<(Option<usize>, TraceStep<Label>)> =
+        trace.iter().copied().enumerate().map(|(at, step)| (Some(at), step)).collect();
+    for (actor, was_at, other, earlier) in moves {
+        let label = trace.last()?.label;
+        let step = was_at.map_or(TraceStep { actor, ordinal: 0, label }, |at| trace[at]);
+        if was_at.is_some() {
+            schedule.retain(|(of, _)| *of != was_at);
+        }
+        let beside = schedule.iter().position(|(of, _)| *of == Some(other))?;
+        schedule.insert(beside + usize::from(!earlier), (was_at, step));
+    }
+    Some(schedule.into_iter().map(|(_, step)| step).collect())
+}
+
+/// Where no single one does: a pair is reported if some pair avoids it, and what is reported does.
+#[test]
+fn two_reorderings_avoid_it() {
+    let (mut found_some, mut found_none) = (0, 0);
+    let systems = sample(200, 1_000);
+    for seed in systems.seeds() {
+        let system = RandomSystem::new(seed);
+        let product = Product::new(&system).expect("few processes");
+        let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
+        if shortest.end != End::Complete {
+            continue; // Its pool is too small: the explorer stops there.
+        }
+        for violation in &shortest.violations {
+            let (property, trace) = (violation.property, &violation.trace);
+            let mut wanted = |t: &Transition<'_, Label>| system.violated_by(t) >> property & 1 != 0;
+            if trace.len() > 8 || !avoiding(&product, trace, &mut wanted).is_empty() {
+                continue;
+            }
+            let (pairs, cut) = avoiding_in_pairs(&product, trace, 2, 1 << 20, &mut wanted);
+            assert!(!cut && pairs.len() <= 2, "seed {seed}");
+            let victim = trace.last().expect("a violation takes a step").actor;
+            for [one, two] in &pairs {
+                assert_eq!(one.run, two.run, "seed {seed}");
+                let mut violated = false;
+                replay(&product, &one.run, |_, t| violated |= wanted(t)).expect("it can be taken");
+                assert!(!violated, "seed {seed}");
+                let of = |r: &kmodcheck_explore::reorder::Reordering<Label>| {
+                    (r.moved.actor, r.was_at, r.other, r.earlier)
+                };
+                let both = with_both(trace, [of(one), of(two)]).expect("both can be made");
+                assert_eq!(happens(&system, &product, property, &both, victim), Some(false));
+            }
+            let mut moves: Vec<Move> = Vec::new();
+            for other in 0..trace.len() {
+                for actor in (0..product.processes()).filter(|a| *a != trace[other].actor) {
+                    let next = (other + 1..trace.len()).find(|at| trace[*at].actor == actor);
+                    moves.push((actor, next, other, true));
+                    let last = (0..other).rev().find(|at| trace[*at].actor == actor);
+                    moves.extend(last.map(|at| (actor, Some(at), other, false)));
+                }
+            }
+            let avoids = |first: Move, second: Move| {
+                let both = with_both(trace, [first, second]);
+                let happens = |both: &Trace| happens(&system, &product, property, both, victim);
+                // The moved steps have to be taken at all.
+                let taken = |both: &Trace| {
+                    let followed = follow(&product, both, &mut |t: &Transition<'_, Label>| {
+                        system.violated_by(t) >> property & 1 != 0
+                    });
+                    followed.took.iter().all(Option::is_some)
+                };
+                both.is_some_and(|both| happens(&both) == Some(false) && taken(&both))
+            };
+            let any = moves
+                .iter()
+                .enumerate()
+                .any(|(i, first)| moves[i + 1..].iter().any(|second| avoids(*first, *second)));
+            assert!(
+                !any || !pairs.is_empty(),
+                "seed {seed}: a pair avoids it and none is reported"
+            );
+            if pairs.is_empty() { found_none += 1 } else { found_some += 1 }
+        }
+    }
+    let enough = systems.met_enough(found_some, 5) && systems.met_enough(found_none, 5);
+    assert!(enough, "{found_some} {found_none}");
 }

@@ -1,0 +1,65 @@
+//! What `kmodcheck check` checks, and against what.
+
+use std::collections::BTreeMap;
+
+use kmodcheck_explore::End;
+use kmodcheck_properties::verdict::Answer;
+use kmodcheck_properties::{Property, Report, Verdict};
+use kmodcheck_sim::scenario_file::Expected;
+
+use crate::args::Check;
+use crate::input::subject::Subject;
+use crate::output::{Ended, Failure};
+
+/// A system, the properties that are judged, and what is expected of them.
+pub(super) struct Checked {
+    pub subject: Subject,
+    pub judged: Vec<Property>,
+    pub expected: BTreeMap<Property, Expected>,
+}
+
+/// What is judged unless the file or the command line says more: not what makes more states for all
+/// the others.
+fn unless_told() -> Vec<Property> {
+    Property::ALL.into_iter().filter(|p| *p != Property::NoFalseFailure).collect()
+}
+
+impl Checked {
+    /// What the command line says counts for more than the file.
+    pub(super) fn new(arguments: &Check) -> Result<Self, Failure> {
+        let subject = Subject::load(&(&arguments.subject).into())?;
+        let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
+        let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
+        expected.extend(arguments.expect.iter().copied());
+        // Those that the file itself lists are judged already, unless they have to be asked for.
+        let failures = Property::NoFalseFailure;
+        let asked = arguments.property == Some(failures) || expected.contains_key(&failures);
+        judged.extend(arguments.expect.iter().map(|(property, _)| *property));
+        judged.extend(asked.then_some(failures));
+        judged.sort_unstable();
+        judged.dedup();
+        Ok(Self { subject, judged, expected })
+    }
+
+    /// Whether a property fared as expected; `None`: undecided.
+    pub(super) fn as_expected(&self, answer: &Answer) -> Option<bool> {
+        answer.verdict.is_as_expected(self.expected.get(&answer.property).copied())
+    }
+
+    /// The properties that are looked for, one bit each: one, or all that are judged.
+    pub(super) fn wanted(&self, property: Option<Property>) -> u64 {
+        let all = property.as_ref().map_or(&self.judged[..], std::slice::from_ref);
+        all.iter().fold(0, |bits, property| bits | 1 << *property as u64)
+    }
+
+    pub(super) fn judged<'r>(&self, report: &'r Report) -> impl Iterator<Item = &'r Answer> {
+        report.answers.iter().filter(|answer| self.judged.contains(&answer.property))
+    }
+
+    pub(super) fn ended(&self, report: &Report) -> Ended {
+        let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
+        let differs = verdicts.any(|v| v == Some(false));
+        let undecided = self.judged(report).any(|answer| answer.verdict == Verdict::NoneFound);
+        Ended::of(differs, report.end != End::Complete || undecided)
+    }
+}
