@@ -215,7 +215,7 @@ fn an_interrupted_run_says_what_it_covered() {
     let endless =
         ["check", "--modules", modules, "--fs", "btrfs", "--callers", "15", "--no-symmetry"];
     let run = interrupted(&[&endless[..], &["--kmod", "v20"]].concat()).exits(3);
-    let run = run.says("interrupted: ").says(" not expanded").says("interrupted   ");
+    let run = run.says("interrupted: ").says(" not expanded").says(" interrupted\n");
     assert!(!run.out.contains("holds "), "{}", run.out);
     assert!(!run.out.contains("out of budget"), "{}", run.out);
 }

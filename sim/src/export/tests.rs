@@ -76,7 +76,6 @@ fn whatever_is_broken_is_noticed() {
             let from = copy.kinds[kind].commands[number].from;
             noticed += usize::from(builder.differences(&copy, &states).contains(&(kind, from)));
         }
-        println!("{what}: {noticed} of {tried}, {} states", states.len());
         let enough = if what == "a test less" { 1 } else { tried };
         assert!(tried > 0 && noticed >= enough, "{what}: {noticed} of {tried}");
     }
