@@ -1,0 +1,9 @@
+//! Texts and what comes of them.
+
+#[path = "../../../sim/explore/tests/common/sample.rs"]
+mod sample;
+
+mod constructs;
+mod generate;
+mod generated;
+mod naive;
