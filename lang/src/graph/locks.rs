@@ -14,11 +14,27 @@ use crate::text::wrong::Wrong;
 /// So many situations are gone through.
 const MOST: usize = 100_000;
 
+/// So often may one lock be held.
+const OFTEN: u8 = 3;
+
+/// Gives a lock back, if it is held.
+fn gives_back(held: &mut BTreeMap<Held, u8>, gives: Held) -> bool {
+    match held.get_mut(&gives) {
+        Some(1) => held.remove(&gives).is_some(),
+        Some(times) => {
+            *times -= 1;
+            true
+        }
+        None => false,
+    }
+}
+
 /// What is known on the way: locks held, how deep in read-side critical sections, and registers with one value.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Situation {
     pc: Pc,
-    held: BTreeSet<Held>,
+    /// Each with how often.
+    held: BTreeMap<Held, u8>,
     known: BTreeMap<Reg, i64>,
 }
 
@@ -29,13 +45,14 @@ struct Situation {
 pub(crate) fn held(body: &Body, live: &Live, cells: &[Cell]) -> Result<Vec<Option<BTreeSet<Held>>>, Wrong> {
     let mut always: Vec<Option<BTreeSet<Held>>> = vec![None; body.code.len()];
     let known = live.at(0).filter(|reg| body.argument != Some(*reg)).map(|reg| (reg, 0)).collect();
-    let first = Situation { pc: 0, held: BTreeSet::new(), known };
+    let first = Situation { pc: 0, held: BTreeMap::new(), known };
     let (mut seen, mut open) = (HashSet::from([first.clone()]), vec![first]);
     while let Some(now) = open.pop() {
         let before = &mut always[now.pc];
+        let held = now.held.keys().copied();
         *before = Some(match before.take() {
-            Some(before) => before.intersection(&now.held).copied().collect(),
-            None => now.held.clone(),
+            Some(before) => held.filter(|held| before.contains(held)).collect(),
+            None => held.collect(),
         });
         if seen.len() > MOST {
             return Err(Wrong::new(
@@ -88,7 +105,7 @@ fn after(body: &Body, now: &Situation, cells: &[Cell]) -> Result<Vec<Situation>,
             for way in &action.alternatives {
                 let mut there = to(way.then.unwrap_or(pc + 1));
                 if let Some(gives) = way.gives
-                    && !there.held.remove(&gives)
+                    && !gives_back(&mut there.held, gives)
                 {
                     let what = lock_in_words(gives, cells);
                     return Err(Wrong::new(
@@ -97,7 +114,16 @@ fn after(body: &Body, now: &Situation, cells: &[Cell]) -> Result<Vec<Situation>,
                         "expected it to be taken before, on every way here",
                     ));
                 }
-                there.held.extend(way.takes);
+                if let Some(takes) = way.takes {
+                    let times = there.held.entry(takes).or_default();
+                    *times += 1;
+                    if *times > OFTEN {
+                        let what = lock_in_words(takes, cells);
+                        let found = format!("found {what} taken more than {OFTEN} times");
+                        let expected = "expected it to be given back before it is taken again";
+                        return Err(Wrong::new(body.spans[pc], found, expected));
+                    }
+                }
                 for (reg, term) in &way.results {
                     match value(term, &now.known) {
                         Some(value) => there.known.insert(*reg, value),
@@ -112,7 +138,7 @@ fn after(body: &Body, now: &Situation, cells: &[Cell]) -> Result<Vec<Situation>,
             body.code[pc].next(pc, &mut |pc| next.push(to(pc)));
         }
         Instr::Exit | Instr::End => {
-            if let Some(held) = now.held.first() {
+            if let Some(held) = now.held.keys().next() {
                 let what = lock_in_words(*held, cells);
                 return Err(Wrong::new(
                     body.spans[pc],
@@ -133,7 +159,7 @@ fn may_sleep(body: &Body, action: &Action, now: &Situation, cells: &[Cell]) -> R
 
 fn sleeps(body: &Body, what: &str, now: &Situation, cells: &[Cell]) -> Result<(), Wrong> {
     let forbids = |held: &&Held| matches!(held.how, Holding::Spinning | Holding::Rcu);
-    let Some(held) = now.held.iter().find(forbids) else { return Ok(()) };
+    let Some(held) = now.held.keys().find(forbids) else { return Ok(()) };
     let found = format!("found {what}, which may sleep, with {} held", lock_in_words(*held, cells));
     Err(Wrong::new(body.spans[now.pc], found, "expected no sleep there"))
 }

@@ -1,9 +1,10 @@
 //! The answer to a litmus test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use kmodcheck_explore::{
-    Configuration, End, MAX_PROCESSES, Options, Product, TraceStep, Unexplorable, explore, replay,
+    Configuration, End, MAX_PROCESSES, Options, Product, TraceStep, Unexplorable, WayOut, explore, replay,
 };
 
 use super::ends::{Ends, FAILS, MEETS, MISSES};
@@ -171,10 +172,10 @@ impl Program {
         }
         let stuck = found.stuck.as_ref().map(|stuck| (stuck, false));
         let stuck = stuck.or(found.stuck_until_time_out.as_ref().map(|stuck| (stuck, true)));
-        let blocked = stuck.map(|(stuck, until_time_out)| Blocked {
-            trace: self.told_of(&product, &stuck.trace),
-            waits: self.waits(&at_end(&product, &stuck.trace)),
-            until_time_out,
+        let blocked = stuck.map(|(stuck, until_time_out)| {
+            let (trace, end) = until_all_wait(&product, &stuck.trace);
+            let (trace, waits) = (self.told_of(&product, &trace), self.waits(&end));
+            Blocked { trace, waits, until_time_out }
         });
         Ok(Answer {
             end: found.end,
@@ -222,6 +223,37 @@ impl Program {
     }
 }
 
-fn at_end(product: &Product<'_, Program>, trace: &[TraceStep<Label>]) -> Configuration {
-    replay(product, trace, |_, _| {}).unwrap_or_else(|_| product.initial())
+/// So many more steps may others take until a hang can be seen.
+const LONGEST: usize = 500;
+
+/// The run that leads to where somebody is stuck, and on, until nobody can step, if it comes to that.
+fn until_all_wait(
+    product: &Product<'_, Program>,
+    trace: &[TraceStep<Label>],
+) -> (Vec<TraceStep<Label>>, Configuration) {
+    let stuck = replay(product, trace, |_, _| {}).unwrap_or_else(|_| product.initial());
+    let (mut now, mut longer, mut ways) = (stuck, trace.to_vec(), Vec::new());
+    let mut seen = BTreeSet::from([now]);
+    for _ in 0..LONGEST {
+        let mut next = None;
+        let all = product.successors(&now, &mut ways, |step| {
+            if step.way_out == WayOut::Ordinary && !seen.contains(step.after) {
+                next = Some((step.as_trace_step(), *step.after));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        let Some((step, after)) = next else {
+            let mut goes_on = all.is_err();
+            let _ = product.successors(&now, &mut ways, |step| {
+                goes_on |= step.way_out == WayOut::Ordinary;
+                ControlFlow::Continue(())
+            });
+            return if goes_on { (trace.to_vec(), stuck) } else { (longer, now) };
+        };
+        longer.push(step);
+        now = after;
+        seen.insert(now);
+    }
+    (trace.to_vec(), stuck)
 }

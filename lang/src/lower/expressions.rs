@@ -4,6 +4,7 @@ use super::builder::{Binding, Builder, Label, Value, binary, unary};
 use super::constants::constant;
 use super::memory::{Made, Type};
 use crate::graph::code::{Failure, Instr, Reg, Term};
+use crate::graph::domain;
 use crate::text::syntax::{Binary, Expr, ExprKind, Name, Span, Unary};
 use crate::text::wrong::Wrong;
 
@@ -89,6 +90,10 @@ impl Builder<'_, '_> {
             ExprKind::Binary(operator, left, right) => {
                 self.operate(*operator, left, right, of.span)
             }
+            ExprKind::Conditional(condition, yes, no) if self.known(condition).is_some() => {
+                let is = self.known(condition).is_some_and(|value| value != 0);
+                self.value(if is { yes } else { no })
+            }
             ExprKind::Conditional(condition, yes, no) => {
                 let (to, end) = (self.temporary(), self.label());
                 let (if_yes, if_no) = (self.label(), self.label());
@@ -138,6 +143,22 @@ impl Builder<'_, '_> {
                 Ok(if *after { old } else { new })
             }
             ExprKind::Call(name, arguments) => self.call(name, arguments, of.span),
+        }
+    }
+
+    /// The value of an expression of constants.
+    fn known(&self, of: &Expr) -> Option<i64> {
+        match &of.kind {
+            ExprKind::Name(name) => match self.bound(name) {
+                Some(Binding::Constant(value, _)) => Some(value),
+                Some(Binding::Local(..)) => None,
+                None => self.memory().constant(of).ok(),
+            },
+            ExprKind::Unary(operator, of) => domain::unary(*operator, self.known(of)?),
+            ExprKind::Binary(operator, left, right) => {
+                domain::binary(*operator, self.known(left)?, self.known(right)?)
+            }
+            _ => self.memory().constant(of).ok(),
         }
     }
 

@@ -76,7 +76,9 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
             ));
         }
     }
-    words.push((Token::End, Span { start: text.len(), end: text.len() }));
+    // What is missing at the end is missing behind the last thing that is there.
+    let last = text.trim_end().len();
+    words.push((Token::End, Span { start: text.floor_char_boundary(last.saturating_sub(1)), end: last }));
     Ok(words)
 }
 

@@ -45,7 +45,7 @@ fn some(depth: u32) -> BoxedStrategy<Vec<Do>> {
         4 => (0..8_u8, any::<u8>(), inner()).prop_map(|(a, b, c)| Do::Section(a, b, c)),
         1 => (0..8_u8, any::<u8>(), inner()).prop_map(|(a, b, c)| Do::Try(a, b, c)),
     ];
-    prop::collection::vec(one, 1..4).boxed()
+    prop::collection::vec(one, 1..5).boxed()
 }
 
 /// All of them.
@@ -74,7 +74,7 @@ struct Writer {
     labels: usize,
 }
 
-const CELLS: [&str; 6] = ["g0", "g1", "*p", "arr[0]", "arr[r3 & 1]", "b"];
+const CELLS: [&str; 6] = ["g0", "g1", "*p", "arr[0]", "arr[r0]", "b"];
 
 impl Generated {
     /// As text.
@@ -99,18 +99,18 @@ impl Generated {
             processes.line("}");
         }
         let mut helpers = Writer { text: String::new(), indent: 0, labels: 0 };
-        if processes.text.contains("&w)") {
-            helpers.line("void work(struct work_struct *self) {");
-            helpers.line("int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g1; int *n = &g1;");
-            helpers.all(&self.work, &at);
-            helpers.line("}");
-            helpers.line("DECLARE_WORK(w, work);");
-        }
         if processes.text.contains("async_schedule") {
             helpers.line("void async(int data, async_cookie_t cookie) {");
             helpers.line("int r0 = data; int r1; int __range(-512, 3) r2; bool r3; int *p = &g1; int *n = &g1;");
             helpers.all(&self.asynchronous, &at);
             helpers.line("}");
+        }
+        if processes.text.contains("&w)") || helpers.text.contains("&w)") {
+            helpers.line("void work(struct work_struct *self) {");
+            helpers.line("int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g1; int *n = &g1;");
+            helpers.all(&self.work, &at);
+            helpers.line("}");
+            helpers.line("DECLARE_WORK(w, work);");
         }
         if !processes.text.contains("twice(") && !helpers.text.contains("twice(") {
             w.text = w.text.replace("int twice(int x) { if (x > 1) return x; return (x + x) & 3; }\n", "");
@@ -302,7 +302,7 @@ impl Writer {
             28 => "up(&sem);".to_owned(),
             29 => "r2 = down_trylock(&sem);".to_owned(),
             30 => format!("{r} = twice({value});"),
-            31 => format!("assert(g0 + {r} < {});", 5 + a % 3),
+            31 => format!("assert(g0 + {r} < {});", 2 + a % 4),
             32 => format!("narrow = {r} + {};", a % 3),
             33 => if at.helper { "g1 = 2;".to_owned() } else { "r3 = queue_work(wq, &w);".replace("wq, ", "0, ") },
             34 => if at.helper { "g0 = 1;".to_owned() } else { format!("async_schedule(async, {value});") },

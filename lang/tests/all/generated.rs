@@ -20,7 +20,7 @@ const CONSTRUCTS: [&str; 62] = [
     "try_wait_for_completion(", "wait_for_completion(", "wait_for_completion_interruptible(",
     "wait_for_completion_timeout(", "up(&sem", "down(", "down_interruptible(", "down_timeout(", "down_trylock(",
     "twice(", "assert(", "narrow =", "queue_work(", "flush_work(", "cancel_work_sync(", "async_schedule(",
-    "async_synchronize_full(", "*n", "*p", "is_locked(", "mutex_lock(", "mutex_trylock(",
+    "async_synchronize_full(", "= *n", "= *p", "is_locked(", "mutex_lock(", "mutex_trylock(",
     "mutex_lock_interruptible(", "mutex_lock_killable(", "spin_lock(", "spin_trylock(", "down_read(",
     "down_write(", "downgrade_write(", "down_read_trylock(", "down_write_trylock(", "down_write_killable(",
     "down_read_killable(", "rcu_read_lock(", "synchronize_rcu(", "wait_event(", "wait_event_interruptible(",
@@ -47,7 +47,7 @@ fn said(answer: &Answer) -> Found {
 
 #[test]
 fn as_an_interpreter_that_shares_nothing() {
-    let cases = sample(300, 10_000).seeds().end;
+    let cases = sample(200, 10_000).seeds().end;
     let config = Config {
         cases: u32::try_from(cases).unwrap(),
         failure_persistence: None,
@@ -62,7 +62,7 @@ fn as_an_interpreter_that_shares_nothing() {
         *told.borrow_mut().entry(what).or_default() += u64::from(is);
     };
     let result = runner.run(&programs(), |program| {
-        let text = uses_what_it_declares(program.text());
+        let text = program.text();
         let fail = |what: String| TestCaseError::fail(format!("{what}\n{text}"));
         let program = Program::read("generated", &text).map_err(|error| fail(error.to_string()))?;
         let file = parse("generated", &text).unwrap();
@@ -79,6 +79,10 @@ fn as_an_interpreter_that_shares_nothing() {
         let options = Options { limits, symmetry: true, ..Options::default() };
         let merged = program.answer(&options).map_err(|error| fail(error.to_string()))?;
         let all = program.every_access_a_step().answer(&options).unwrap();
+        if matches!((merged.end, all.end), (End::PoolExhausted(_), End::PoolExhausted(_))) {
+            count("more asynchronous runs than there may be", true);
+            return Ok(());
+        }
         for (how, answer) in [("merged", &merged), ("every access a step", &all)] {
             if answer.end != End::Complete {
                 return Err(fail(format!("{how}: {:?}", answer.end)));
@@ -116,9 +120,4 @@ fn as_an_interpreter_that_shares_nothing() {
     for (construct, times) in drawn.borrow().iter() {
         assert!(times * 200 > told["compared"], "{construct} was drawn in {times}");
     }
-}
-
-/// Without what waits for a work item or an asynchronous function that nobody asks for.
-fn uses_what_it_declares(text: String) -> String {
-    text
 }

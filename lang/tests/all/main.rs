@@ -4,6 +4,8 @@
 mod sample;
 
 mod constructs;
+mod errors;
 mod generate;
 mod generated;
 mod naive;
+mod textbook;

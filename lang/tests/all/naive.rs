@@ -152,7 +152,7 @@ impl<'f> Naive<'f> {
             functions: BTreeMap::new(),
             processes: Vec::new(),
             works: Vec::new(),
-            constants: BTreeMap::new(),
+            constants: [("NULL", 0), ("HZ", 100)].map(|(name, value)| (name.to_owned(), value)).into(),
             holds: BTreeMap::new(),
             cells: Vec::new(),
             initial: BTreeMap::new(),
@@ -1098,7 +1098,7 @@ impl Walker<'_, '_> {
         };
         let cell = self.pointed(pointer)?;
         let operator = ["add", "sub", "and", "or", "xor", "inc", "dec"];
-        let operator = operator.into_iter().find(|o| name.split('_').any(|part| part == *o)).unwrap();
+        let operator = name.split('_').find(|part| operator.contains(part)).unwrap();
         let operator = match operator {
             "inc" => "add",
             "dec" => "sub",
