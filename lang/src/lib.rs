@@ -68,5 +68,5 @@ mod machine;
 pub mod text;
 
 pub use host::{External, Host, NoHost, Outcome as HostOutcome};
-pub use litmus::{Agreement, Answer, Blocked, Line, Observation, Outcome, Program};
+pub use litmus::{Agreement, Answer, Blocked, Failing, Line, Observation, Outcome, Program};
 pub use machine::Label;

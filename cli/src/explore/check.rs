@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
-use crate::explore::engine;
+use crate::explore::{engine, litmus};
 use crate::input::subject::Subject;
 use crate::input::{files, session};
 use crate::output::{self, word};
@@ -72,6 +72,12 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         follow_all: check_args.follow_all,
         witness: check_args.witness.is_some(),
     };
+    if let Some(text) = litmus::text(check_args)? {
+        return litmus::run(arguments, check_args, &text);
+    }
+    if check_args.every_access {
+        return Err("found --every-access, expected a litmus test with it".into());
+    }
     engine::heeds(&check_args.engine, &given)?;
     let checked = Checked::new(check_args)?;
     let mut model = checked.subject.model()?;

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod compare;
 mod engine;
+pub(crate) mod litmus;
 pub(crate) mod merge;
 pub(crate) mod sample;
 mod sample_file;

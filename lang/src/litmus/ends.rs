@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kmodcheck_explore::{Configuration, Monitor, Tally, Transition};
+use kmodcheck_explore::{Asks, Configuration, Monitor, Shared, Step, Tally, Transition};
 
 use super::Program;
 use super::question::kinds;
@@ -67,5 +67,26 @@ impl Monitor<Label> for Ends<'_> {
         if self.is_final(transition.after) {
             tally.0.insert(*transition.after);
         }
+    }
+}
+
+/// A monitor for any engine, with one property: no step fails (an assertion, a value beyond its range).
+#[derive(Clone, Copy, Debug)]
+pub struct Failing;
+
+impl Monitor<Label> for Failing {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn name(&self, _: u32) -> String {
+        "nothing fails".to_owned()
+    }
+
+    fn step_violates(&self, step: &Step<Label>) -> u64 {
+        u64::from(step.local_after == FAILED)
+    }
+
+    fn looks_at(&self, _: &Step<Label>) -> Shared {
+        0
     }
 }

@@ -8,6 +8,7 @@ mod words;
 use kmodcheck_explore::{Choice, Initial, Kind, Local, Queue, Shared, System};
 
 pub use answer::{Agreement, Answer, Blocked, Observation, Outcome};
+pub use ends::Failing;
 pub use words::Line;
 
 use crate::host::{Host, NoHost};

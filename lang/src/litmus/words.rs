@@ -61,7 +61,7 @@ impl Program {
 
     fn line(&self, process: usize, kind: usize, told: &Told) -> Line {
         let body = &self.machine.kinds[kind].body;
-        let span = body.spans[told.pc];
+        let span = self.machine.spans[process][told.pc];
         let text = self.text_of(span);
         let what = match &told.what {
             Tale::Did(None) => match &body.code[told.pc] {
@@ -96,7 +96,7 @@ impl Program {
         for (process, kind) in kinds(&self.machine).enumerate() {
             let kind = usize::from(kind.0);
             let local = state.locals[process];
-            let Some((instr, span)) = self.machine.at(kind, local) else { continue };
+            let Some((instr, span)) = self.machine.at(process, local) else { continue };
             let doing = match instr {
                 Instr::Exit | Instr::End => continue,
                 Instr::Asleep { .. } => "asleep".to_owned(),

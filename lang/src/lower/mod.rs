@@ -233,6 +233,16 @@ fn shared<'f>(
             memory.initialise(global.address, &global.of, &Initial::Value(value.clone()))?;
         }
     }
+    for name in &memory.order {
+        let global = &memory.globals[name];
+        let first = usize::try_from(global.address - 1).unwrap_or_default();
+        let cells = &memory.cells[first..first + memory.size(&global.of)];
+        if let Some(cell) = cells.iter().find(|c| c.fixed && !c.domain.contains(c.initial)) {
+            let found = format!("found '{}' without an initial value", cell.name);
+            let expected = "expected one: 0 is not in its range";
+            return Err(Wrong::new(global.span, found, expected));
+        }
+    }
     Ok(functions)
 }
 

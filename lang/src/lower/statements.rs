@@ -188,6 +188,13 @@ impl Builder<'_, '_> {
             )),
             None => {
                 // Its value is 0, also when it is declared again in the next turn of a loop.
+                if self.memory().domain(&of).is_some_and(|domain| !domain.contains(0)) {
+                    return Err(Wrong::new(
+                        one.name.span,
+                        format!("found '{}' without a value", one.name.text),
+                        "expected one: 0 is not in its range",
+                    ));
+                }
                 let first = self.declare(&one.name, of.clone())?;
                 for i in 0..self.memory().size(&of) {
                     self.set(first + i, Term::Const(0), one.name.span)?;
@@ -291,8 +298,11 @@ impl Builder<'_, '_> {
         let result = match returns.is_scalar() {
             true => {
                 let domain = self.memory().domain(&returns);
+                let least = domain.as_ref().and_then(crate::graph::domain::Domain::bounds);
+                let zero = domain.as_ref().is_none_or(|domain| domain.contains(0));
                 let to = self.register("", domain);
-                self.set(to, Term::Const(0), span)?;
+                let first = if zero { 0 } else { least.map_or(0, |(least, _)| least) };
+                self.set(to, Term::Const(first), span)?;
                 Some((to, returns.clone()))
             }
             false => None,

@@ -41,6 +41,8 @@ pub(crate) struct Machine {
     pub kinds: Vec<Compiled>,
     /// By process: its kind. Processes of one kind do the same, and nothing that is asked tells them apart.
     pub processes: Vec<usize>,
+    /// By process: where each instruction comes from, which differs between processes that do the same.
+    pub spans: Vec<Vec<Span>>,
     pub grace_periods: Vec<u8>,
     /// The kind of each asynchronous function.
     functions: Vec<usize>,
@@ -81,10 +83,11 @@ impl Machine {
         let most = Shared::BITS.saturating_sub(host.shared_bits());
         let (shared, own_bits) = layout::shared(&cells, most)?;
         let mut kinds: Vec<Compiled> = Vec::new();
-        let mut processes = Vec::new();
+        let (mut processes, mut spans) = (Vec::new(), Vec::new());
         let mut functions = Vec::new();
         for (((body, live), movers), held) in bodies.into_iter().zip(&lives).zip(movers).zip(held) {
             let runs = body.runs_at_once();
+            spans.extend(std::iter::repeat_n(body.spans.clone(), runs));
             let is_function = matches!(body.runs, Runs::Async(..));
             let compiled = Compiled::new(body, live, movers, held);
             if compiled.bits > Local::BITS {
@@ -111,6 +114,7 @@ impl Machine {
             own_bits,
             kinds,
             processes,
+            spans,
             grace_periods,
             functions,
             host,
@@ -165,10 +169,10 @@ impl Machine {
     }
 
     /// The instruction at which a process is, with where it comes from.
-    pub fn at(&self, kind: usize, local: Local) -> Option<(&Instr, Span)> {
-        let of = &self.kinds[kind];
+    pub fn at(&self, process: usize, local: Local) -> Option<(&Instr, Span)> {
+        let of = &self.kinds[self.processes[process]];
         let pc = of.rest(local)?.pc;
-        Some((&of.body.code[pc], of.body.spans[pc]))
+        Some((&of.body.code[pc], self.spans[process][pc]))
     }
 }
 

@@ -78,6 +78,12 @@ fn head(text: &str) -> Parsed<(String, usize)> {
     }
 }
 
+/// Whether a text begins as a litmus test does.
+#[must_use]
+pub fn is_litmus(text: &str) -> bool {
+    head(text).is_ok_and(|(name, _)| !name.starts_with('='))
+}
+
 /// What a comment says of what comes out: `Result: Never`, in a line of its own.
 fn stated(text: &str) -> Option<Stated> {
     let result = text.lines().find_map(|line| {

@@ -10,4 +10,4 @@ pub mod syntax;
 pub(crate) use error as wrong;
 
 pub use error::TextError;
-pub use file::parse;
+pub use file::{is_litmus, parse};

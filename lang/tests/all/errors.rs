@@ -55,11 +55,14 @@ fn errors_say_what_was_found_and_expected() {
         ("C t\n{}\nP0() {} exists (x=1)".into(), "found 'x'", "shared variable", "x"),
         ("C t\n{}\nP0() {} exists (0:r=1)".into(), "found 'r'", "local variable", "r"),
         ("C t\n{}\nP0() {} exists (3:r=1)".into(), "found process 3", "of this file", "r"),
-        ("C t\n{}\nP0(int *x) {} exists (x=1) exists (x=2)".into(), "a condition again", "once", "exists"),
+        ("C t\n{}\nP0(int *x) {} exists (x=1) exists (x=2)".into(), "'a condition' again", "once", "exists"),
         ("C t\n{}\nstruct work_struct w; P0() {}".into(), "'w' without a function", "DECLARE_WORK", "w"),
         ("C t\n{}\nmutex m; P0() {}".into(), "found 'mutex'", "a process (P0)", "mutex"),
         ("C t\n{}\nint __range(2, 1) x; P0() {}".into(), "a range from 2 to 1", "least", "2"),
         ("C t\n{}\nstruct mutex m[2]; P0(int *x) { int i = *x; mutex_lock(&m[i]); }".into(), "depends on what happens", "known when compiled", "&m[i]"),
+        ("C t\n{}\nint __range(1, 2) x; P0() {}".into(), "'x' without an initial value", "0 is not in its range", "x"),
+        (p("enum e { A = 1 }; int r;"), "found '{'", "the name of a variable", "{"),
+        (p("int __range(1, 2) r;"), "'r' without a value", "0 is not in its range", "r"),
         ("C t\n{}\nint a[40]; P0() { for (int i = 0; i < 40; i++) a[i] = i * 1000; }".into(), "shared variables of", "declare narrower ones", ""),
     ];
     for (text, found, expected, at) in table {

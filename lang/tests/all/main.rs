@@ -4,6 +4,7 @@
 mod sample;
 
 mod constructs;
+mod engines;
 mod errors;
 mod generate;
 mod generated;
