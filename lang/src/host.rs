@@ -48,7 +48,13 @@ pub trait Host: Sync {
     }
 
     /// Appends every way in which a call can go now; none: the caller waits.
-    fn call(&self, _external: usize, _arguments: &[i64], _shared: Shared, _ways: &mut Vec<Outcome>) {
+    fn call(
+        &self,
+        _external: usize,
+        _arguments: &[i64],
+        _shared: Shared,
+        _ways: &mut Vec<Outcome>,
+    ) {
     }
 }
 

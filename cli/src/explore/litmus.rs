@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kmodcheck_explore::{End, Options};
+use kmodcheck_explore::{End, Options, Sleep};
 use kmodcheck_lang::text::is_litmus;
 use kmodcheck_lang::text::syntax::{Quantifier, Stated};
 use kmodcheck_lang::{Agreement, Answer, Line, Observation, Program};
@@ -49,7 +49,8 @@ struct OutcomeJson<'a> {
 
 #[derive(Serialize)]
 struct BlockedJson<'a> {
-    until_time_out: bool,
+    /// `nothing`, `a signal` or `a time limit`.
+    ended_by: &'static str,
     trace: Vec<LineJson<'a>>,
     waits: Vec<LineJson<'a>>,
 }
@@ -110,8 +111,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<En
     heeds(asked)?;
     let file = asked.subject.subject.as_deref().unwrap_or_default();
     // Where this ends in a file, stderr takes the colours out.
-    let mut program =
-        Program::read(file, text).map_err(|error| format!("\n{}", error.styled()))?;
+    let mut program = Program::read(file, text).map_err(|error| format!("\n{}", error.styled()))?;
     if asked.every_access {
         program = program.every_access_a_step();
     }
@@ -145,7 +145,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<En
 
 /// What the file says comes out is what is expected; else what it asks.
 fn ended(program: &Program, answer: &Answer) -> Ended {
-    let hangs = answer.blocked.as_ref().is_some_and(|blocked| !blocked.until_time_out);
+    let hangs = answer.blocked.as_ref().is_some_and(|blocked| !blocked.until_time_out());
     let mut differs = answer.failure.is_some();
     let mut cut = answer.end != End::Complete;
     match program.stated {
@@ -205,6 +205,14 @@ fn compared(agreement: Agreement) -> &'static str {
     }
 }
 
+fn ended_by(sleep: Sleep) -> &'static str {
+    match sleep {
+        Sleep::ForEver => "nothing",
+        Sleep::UntilKilled => "a signal",
+        Sleep::UntilTimeOut => "a time limit",
+    }
+}
+
 fn lines(all: &[Line]) -> Vec<LineJson<'_>> {
     all.iter().map(|l| LineJson { process: &l.process, line: l.line, what: &l.what }).collect()
 }
@@ -238,7 +246,7 @@ fn json<'a>(program: &'a Program, answer: &'a Answer) -> LitmusJson<'a> {
         to_negative: answer.to_negative.as_deref().map(lines),
         failure: answer.failure.as_deref().map(lines),
         blocked: answer.blocked.as_ref().map(|blocked| BlockedJson {
-            until_time_out: blocked.until_time_out,
+            ended_by: ended_by(blocked.sleep),
             trace: lines(&blocked.trace),
             waits: lines(&blocked.waits),
         }),
@@ -304,17 +312,21 @@ fn print(file: &str, program: &Program, answer: &Answer) {
     };
     run("it fails:", &answer.failure);
     if let Some(blocked) = &answer.blocked {
-        let until = if blocked.until_time_out { ", until a time limit is over" } else { "" };
-        output::print(&format!("\nsomebody waits for ever{until}:"));
+        output::print(&format!("\nsomebody waits for ever, and {} ends it:", ended_by(blocked.sleep)));
         print_lines(&blocked.trace);
         output::print("and then stand");
         print_lines(&blocked.waits);
     }
     match program.quantifier() {
         Some(Quantifier::Forall) => {
-            run("a shortest run to a final state that does not meet the condition:", &answer.to_negative);
+            run(
+                "a shortest run to a final state that does not meet the condition:",
+                &answer.to_negative,
+            );
         }
-        Some(_) => run("a shortest run to a final state that meets the condition:", &answer.to_positive),
+        Some(_) => {
+            run("a shortest run to a final state that meets the condition:", &answer.to_positive)
+        }
         None => {}
     }
 }

@@ -58,7 +58,8 @@ fn the_exit_status_is_of_what_is_asked_or_stated() {
         ("(* Result: DEADLOCK *) exists (0:r0=1)", 1, "DIFFERS"),
         ("(* Result: DEADLOCK *) filter (0:r0=7) exists (0:r0=1)", 0, "left out by the filter"),
     ] {
-        let file = File::new("stores.litmus", &format!("{STORES}{}", ends.replace("(* ", "(*\n * ")));
+        let file =
+            File::new("stores.litmus", &format!("{STORES}{}", ends.replace("(* ", "(*\n * ")));
         file.check(&[]).exits(status).says(says);
         file.check(&["--every-access"]).exits(status).says(says);
     }
@@ -75,16 +76,19 @@ fn the_exit_status_is_of_what_is_asked_or_stated() {
 fn what_is_no_program_is_refused() {
     File::new("no-suffix", STORES).check(&[]).exits(0);
     let srcu = STORES.replace("WRITE_ONCE(*y, 1);", "srcu_read_lock(y);");
-    File::new("x.litmus", &srcu)
-        .check(&[])
-        .refuses(&["found a call of 'srcu_read_lock'", "x.litmus:4:", "one that the language knows"]);
+    File::new("x.litmus", &srcu).check(&[]).refuses(&[
+        "found a call of 'srcu_read_lock'",
+        "x.litmus:4:",
+        "one that the language knows",
+    ]);
     File::new("x.litmus", "[actors]").check(&[]).refuses(&["expected 'C NAME'"]);
     let loops = "C t\n{}\nvoid f(int a, async_cookie_t c) {}\n\
                  P0() { for (int i = 0; i < 3; i++) async_schedule(f, 1); }";
     File::new("x.litmus", loops).check(&[]).refuses(&["asynchronous function"]);
     let file = File::new("x.litmus", STORES);
     for command in ["compare", "prove", "progress", "fixes", "sample", "step", "replay"] {
-        let more: &[&str] = if command == "compare" { &["--kmod", "v19", "--kmod", "v20"] } else { &[] };
+        let more: &[&str] =
+            if command == "compare" { &["--kmod", "v19", "--kmod", "v20"] } else { &[] };
         run(&[&[command, &file.path()], more].concat())
             .refuses(&["found a litmus test", "`kmodcheck check` alone"]);
     }

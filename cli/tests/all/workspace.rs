@@ -214,9 +214,15 @@ fn code(folder: &Path) -> Vec<(String, String)> {
 fn no_stream_and_no_thread_is_taken_for_granted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = 0;
-    for folder in
-        ["cli/src", "properties/src", "sim/src", "sim/explore/src", "model/src", "indexes/src", "lang/src"]
-    {
+    for folder in [
+        "cli/src",
+        "properties/src",
+        "sim/src",
+        "sim/explore/src",
+        "model/src",
+        "indexes/src",
+        "lang/src",
+    ] {
         for (file, code) in code(&root.join(folder)) {
             for what in ["println!(", "print!(", "thread::spawn(", "scope.spawn("] {
                 assert!(!code.contains(what), "{file}: {what}");

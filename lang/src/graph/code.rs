@@ -118,7 +118,11 @@ pub(crate) enum Instr {
     Jump(Pc),
     Act(Action),
     /// Asleep, until a queue is woken, or by a way out.
-    Asleep { wakes: Vec<(u8, Pc)>, timed_out: Option<Pc>, signalled: Option<Pc> },
+    Asleep {
+        wakes: Vec<(u8, Pc)>,
+        timed_out: Option<Pc>,
+        signalled: Option<Pc>,
+    },
     Fail(Failure),
     /// Has returned.
     Exit,
@@ -311,9 +315,8 @@ impl Instr {
         let Self::Act(action) = self else { return false };
         let of_pointer = |term: &Term| match term {
             Term::At(address) => match **address {
-                Term::Const(address) => {
-                    usize::try_from(address - 1).is_ok_and(|i| cells.get(i).is_some_and(|c| c.pointer))
-                }
+                Term::Const(address) => usize::try_from(address - 1)
+                    .is_ok_and(|i| cells.get(i).is_some_and(|c| c.pointer)),
                 _ => false,
             },
             _ => false,

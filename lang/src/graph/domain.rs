@@ -141,11 +141,9 @@ impl Domain {
             }
             Binary::And if c >= 0 => Self::within(0, d),
             Binary::And if a >= 0 => Self::within(0, b),
-            Binary::And
-            | Binary::Or
-            | Binary::Xor
-            | Binary::ShiftLeft
-            | Binary::ShiftRight => Self::Range(NUMBERS.0, NUMBERS.1),
+            Binary::And | Binary::Or | Binary::Xor | Binary::ShiftLeft | Binary::ShiftRight => {
+                Self::Range(NUMBERS.0, NUMBERS.1)
+            }
             _ => Self::of([0, 1]),
         }
     }

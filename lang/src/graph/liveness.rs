@@ -50,7 +50,10 @@ pub(crate) fn live(body: &Body) -> Live {
                 // What only some ways write keeps its value in the others.
                 let all = |reg: Reg| {
                     !action.alternatives.is_empty()
-                        && action.alternatives.iter().all(|a| a.results.iter().any(|(to, _)| *to == reg))
+                        && action
+                            .alternatives
+                            .iter()
+                            .all(|a| a.results.iter().any(|(to, _)| *to == reg))
                 };
                 let external = action.alternatives.is_empty();
                 let written: Vec<Reg> = action.written().filter(|r| external || all(*r)).collect();

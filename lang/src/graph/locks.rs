@@ -42,7 +42,11 @@ struct Situation {
 ///
 /// # Errors
 /// A rule of locks is broken.
-pub(crate) fn held(body: &Body, live: &Live, cells: &[Cell]) -> Result<Vec<Option<BTreeSet<Held>>>, Wrong> {
+pub(crate) fn held(
+    body: &Body,
+    live: &Live,
+    cells: &[Cell],
+) -> Result<Vec<Option<BTreeSet<Held>>>, Wrong> {
     let mut always: Vec<Option<BTreeSet<Held>>> = vec![None; body.code.len()];
     let known = live.at(0).filter(|reg| body.argument != Some(*reg)).map(|reg| (reg, 0)).collect();
     let first = Situation { pc: 0, held: BTreeMap::new(), known };
@@ -165,7 +169,10 @@ fn sleeps(body: &Body, what: &str, now: &Situation, cells: &[Cell]) -> Result<()
 }
 
 pub(crate) fn lock_in_words(held: Held, cells: &[Cell]) -> String {
-    let name = usize::try_from(held.lock - 1).ok().and_then(|i| cells.get(i)).map_or("", |cell| &cell.name);
+    let name = usize::try_from(held.lock - 1)
+        .ok()
+        .and_then(|i| cells.get(i))
+        .map_or("", |cell| &cell.name);
     let name = name.split(" (").next().unwrap_or_default();
     match held.how {
         Holding::Mutex => format!("mutex '{name}'"),

@@ -11,4 +11,4 @@ mod values;
 pub(crate) use liveness::{Live, live};
 pub(crate) use movers::{Mover, movers};
 pub(crate) use turns::without_needless_turns;
-pub(crate) use values::{addresses, infer};
+pub(crate) use values::infer;

@@ -46,7 +46,8 @@ pub(crate) fn movers(
                 watched.insert(lock);
             }
             let exclusive = |held: &&Held| matches!(held.how, Holding::Mutex | Holding::Spinning);
-            let locks: BTreeSet<i64> = held.iter().filter(exclusive).map(|held| held.lock).collect();
+            let locks: BTreeSet<i64> =
+                held.iter().filter(exclusive).map(|held| held.lock).collect();
             for (cell, writes) in touched(action, body, cells) {
                 let cell = &mut all[cell];
                 cell.written |= writes;

@@ -127,13 +127,11 @@ pub(crate) fn infer(bodies: &mut [Body], cells: &mut [Cell], live: &[Live], func
             }
             for (body, reg, more) in to_registers {
                 let register = &mut bodies[body].registers[reg];
-                let growing =
-                    Growing { changed: &mut changed, rounds: &mut rounds[body][reg] };
+                let growing = Growing { changed: &mut changed, rounds: &mut rounds[body][reg] };
                 growing.add(&mut register.domain, &mut register.fixed, &more);
             }
             for (cell, more) in to_cells {
-                let growing =
-                    Growing { changed: &mut changed, rounds: &mut rounds_of_cells[cell] };
+                let growing = Growing { changed: &mut changed, rounds: &mut rounds_of_cells[cell] };
                 let cell = &mut cells[cell];
                 growing.add(&mut cell.domain, &mut cell.fixed, &more);
             }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use kmodcheck_explore::{
-    Configuration, End, MAX_PROCESSES, Options, Product, TraceStep, Unexplorable, WayOut, explore, replay,
+    Configuration, End, MAX_PROCESSES, Options, Product, Sleep, TraceStep, Unexplorable, WayOut, explore,
+    replay,
 };
 
+use super::Program;
 use super::ends::{Ends, FAILS, MEETS, MISSES};
 use super::words::Line;
-use super::Program;
 use crate::machine::Label;
 use crate::text::syntax::{Quantifier, Stated};
 
@@ -42,8 +43,16 @@ pub struct Blocked {
     pub trace: Vec<Line>,
     /// Where everybody stands then, and what each waits for.
     pub waits: Vec<Line>,
-    /// A time limit ends the wait.
-    pub until_time_out: bool,
+    /// What ends the wait, if anything.
+    pub sleep: Sleep,
+}
+
+impl Blocked {
+    /// Whether nothing but the end of a time limit ends the wait.
+    #[must_use]
+    pub fn until_time_out(&self) -> bool {
+        self.sleep == Sleep::UntilTimeOut
+    }
 }
 
 /// What came out.
@@ -110,9 +119,8 @@ impl Answer {
     pub fn compared(&self, stated: Stated) -> Option<Agreement> {
         let complete = self.end == End::Complete;
         let ends = self.positive + self.negative > 0;
-        let agrees = |agrees: bool| {
-            Some(if agrees { Agreement::Agrees } else { Agreement::Differs })
-        };
+        let agrees =
+            |agrees: bool| Some(if agrees { Agreement::Agrees } else { Agreement::Differs });
         match stated {
             Stated::Never if self.positive > 0 => Some(Agreement::Differs),
             Stated::Always if self.negative > 0 => Some(Agreement::Differs),
@@ -170,12 +178,15 @@ impl Program {
             outcome.0 += 1;
             outcome.1 = judged >> MEETS & 1 != 0;
         }
-        let stuck = found.stuck.as_ref().map(|stuck| (stuck, false));
-        let stuck = stuck.or(found.stuck_until_time_out.as_ref().map(|stuck| (stuck, true)));
-        let blocked = stuck.map(|(stuck, until_time_out)| {
-            let (trace, end) = until_all_wait(&product, &stuck.trace);
+        // Who waits longest is worst off.
+        let shallowest = |sleep: Sleep| {
+            let such = found.sleepers.iter().filter(|sleeper| sleeper.sleep == sleep);
+            such.min_by_key(|sleeper| sleeper.stuck.trace.len())
+        };
+        let blocked = Sleep::ALL.into_iter().find_map(shallowest).map(|sleeper| {
+            let (trace, end) = until_all_wait(&product, &sleeper.stuck.trace);
             let (trace, waits) = (self.told_of(&product, &trace), self.waits(&end));
-            Blocked { trace, waits, until_time_out }
+            Blocked { trace, waits, sleep: sleeper.sleep }
         });
         Ok(Answer {
             end: found.end,

@@ -2,12 +2,10 @@
 
 use kmodcheck_explore::{Kind, Local, Shared};
 
+use crate::graph::domain;
 use crate::lower::Names;
 use crate::machine::Machine;
-use crate::graph::domain;
-use crate::text::syntax::{
-    Binary, ExprKind, File, Location, Name, Proposition, Quantifier,
-};
+use crate::text::syntax::{Binary, ExprKind, File, Location, Name, Proposition, Quantifier};
 use crate::text::wrong::Wrong;
 
 /// A value of a final state.
@@ -177,4 +175,3 @@ impl Asked {
 pub(super) fn kinds(machine: &Machine) -> impl Iterator<Item = Kind> {
     machine.processes.iter().map(|kind| Kind(u8::try_from(*kind).unwrap_or(u8::MAX)))
 }
-

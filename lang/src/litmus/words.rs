@@ -65,7 +65,9 @@ impl Program {
         let text = self.text_of(span);
         let what = match &told.what {
             Tale::Did(None) => match &body.code[told.pc] {
-                Instr::Act(action) if action.kind == ActionKind::Turn => format!("{text}: goes round"),
+                Instr::Act(action) if action.kind == ActionKind::Turn => {
+                    format!("{text}: goes round")
+                }
                 _ => text,
             },
             Tale::Did(Some(value)) => {

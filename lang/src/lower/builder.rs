@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::memory::{Made, Memory, Type, folded};
 use super::world::World;
 use crate::graph::code::{
-    Action, ActionKind, Alternative, Body, Evaluation, Failure, Instr, Pc, Reg, Register, Runs, Term,
+    Action, ActionKind, Alternative, Body, Evaluation, Failure, Instr, Pc, Reg, Register, Runs,
+    Term,
 };
 use crate::graph::domain::{self, Domain};
 use crate::text::syntax::{Binary, Function, Name, Span, Unary};
@@ -61,6 +62,8 @@ pub(super) struct Builder<'w, 'f> {
     /// How deep it is in read-side critical sections, and who waits for it.
     pub rcu: Option<(Reg, Reg)>,
     pub argument: Option<Reg>,
+    /// The condition of a wait is being made.
+    pub in_condition: bool,
     named: Vec<(String, Reg, bool)>,
 }
 
@@ -77,6 +80,7 @@ impl<'w, 'f> Builder<'w, 'f> {
             evaluations: Vec::new(),
             rcu: None,
             argument: None,
+            in_condition: false,
             named: Vec::new(),
         }
     }
@@ -107,7 +111,11 @@ impl<'w, 'f> Builder<'w, 'f> {
     pub fn emit(&mut self, instr: Instr, span: Span) -> Made<()> {
         if self.code.len() >= MOST_CODE {
             let found = format!("found more than {MOST_CODE} instructions in one process");
-            return Err(Wrong::new(span, found, "expected fewer: every call is expanded where it stands"));
+            return Err(Wrong::new(
+                span,
+                found,
+                "expected fewer: every call is expanded where it stands",
+            ));
         }
         self.code.push(instr);
         self.spans.push(span);

@@ -10,9 +10,20 @@ use crate::text::wrong::Wrong;
 
 /// What orders accesses, or passes time, and does nothing else under sequential consistency.
 const NOTHING: [&str; 14] = [
-    "smp_mb", "smp_rmb", "smp_wmb", "smp_mb__before_atomic", "smp_mb__after_atomic",
-    "smp_mb__after_spinlock", "smp_mb__after_unlock_lock", "smp_mb__after_srcu_read_unlock", "barrier",
-    "cpu_relax", "cond_resched", "mb", "rmb", "wmb",
+    "smp_mb",
+    "smp_rmb",
+    "smp_wmb",
+    "smp_mb__before_atomic",
+    "smp_mb__after_atomic",
+    "smp_mb__after_spinlock",
+    "smp_mb__after_unlock_lock",
+    "smp_mb__after_srcu_read_unlock",
+    "barrier",
+    "cpu_relax",
+    "cond_resched",
+    "mb",
+    "rmb",
+    "wmb",
 ];
 
 impl<'f> Builder<'_, 'f> {
@@ -134,7 +145,11 @@ impl<'f> Builder<'_, 'f> {
         Err(Wrong::new(span, found, format!("expected {wanted}")))
     }
 
-    pub fn arguments<'e, const N: usize>(&self, all: &'e [Expr], span: Span) -> Made<[&'e Expr; N]> {
+    pub fn arguments<'e, const N: usize>(
+        &self,
+        all: &'e [Expr],
+        span: Span,
+    ) -> Made<[&'e Expr; N]> {
         self.takes(all, N, span)?;
         Ok(std::array::from_fn(|i| &all[i]))
     }
@@ -393,7 +408,9 @@ impl<'f> Builder<'_, 'f> {
     pub fn function_named(&self, of: &Expr) -> Made<String> {
         match &of.kind {
             ExprKind::Name(name) if self.function(name).is_some() => Ok(name.clone()),
-            _ => Err(Wrong::new(of.span, "found something else", "expected the name of a function")),
+            _ => {
+                Err(Wrong::new(of.span, "found something else", "expected the name of a function"))
+            }
         }
     }
 }

@@ -177,7 +177,11 @@ impl Memory {
     /// The type of that name.
     pub fn named(&self, name: &TypeName) -> Made<Type> {
         let missing = |what: &str, name: &TypeName| {
-            Err(Wrong::new(name.span, format!("found {what}"), "expected one that is defined above"))
+            Err(Wrong::new(
+                name.span,
+                format!("found {what}"),
+                "expected one that is defined above",
+            ))
         };
         let mut of = match &name.base {
             Base::Void if name.pointers == 1 => return Ok(Type::AnyPointer),
@@ -248,7 +252,9 @@ impl Memory {
             Type::Pointer(to) => format!("a pointer to {}", self.in_words(to)),
             Type::AnyPointer => "a pointer".to_owned(),
             Type::Struct(id) => format!("struct {}", self.structures[*id].name),
-            Type::Array(of, elements) => format!("an array of {elements}, each {}", self.in_words(of)),
+            Type::Array(of, elements) => {
+                format!("an array of {elements}, each {}", self.in_words(of))
+            }
             Type::Atomic => "atomic_t".to_owned(),
             Type::Mutex => "struct mutex".to_owned(),
             Type::Spinlock => "spinlock_t".to_owned(),
@@ -369,7 +375,8 @@ impl Memory {
 
     fn initial_value(&self, value: &Expr, of: &Type) -> Made<i64> {
         if let ExprKind::Call(name, arguments) = &value.kind {
-            if let ("ATOMIC_INIT", Type::Atomic, [value]) = (name.text.as_str(), of, &arguments[..]) {
+            if let ("ATOMIC_INIT", Type::Atomic, [value]) = (name.text.as_str(), of, &arguments[..])
+            {
                 return self.constant(value);
             }
         }
@@ -405,7 +412,11 @@ impl Memory {
             ExprKind::Index(array, index) => {
                 let (address, of) = self.address(array)?;
                 let Type::Array(of, elements) = of else {
-                    return Err(Wrong::new(value.span, "found an index", "expected one of an array"));
+                    return Err(Wrong::new(
+                        value.span,
+                        "found an index",
+                        "expected one of an array",
+                    ));
                 };
                 let number = self.constant(index)?;
                 if number < 0 || number >= elements as i64 {
@@ -469,7 +480,11 @@ impl Memory {
 
 /// Not a second time.
 pub(super) fn again(what: &str, name: &Name) -> Wrong {
-    Wrong::new(name.span, format!("found the {what} '{}' again", name.text), "expected another name")
+    Wrong::new(
+        name.span,
+        format!("found the {what} '{}' again", name.text),
+        "expected another name",
+    )
 }
 
 /// The value that an operator makes of two constants is looked up where code is made, too.

@@ -9,6 +9,7 @@ mod memory;
 mod primitives;
 mod scan;
 mod statements;
+mod work;
 mod world;
 
 use std::collections::HashMap;
@@ -126,7 +127,8 @@ pub(crate) fn lower(file: &File, externals: &[External]) -> Made<Lowered> {
         let expected = format!("expected at most {MOST_PROCESSES}");
         return Err(Wrong::new(Span::default(), found, expected));
     }
-    let grace_periods = world.rcu.map_or_else(Vec::new, |rcu| rcu.slots.iter().map(|s| s.queue).collect());
+    let grace_periods =
+        world.rcu.map_or_else(Vec::new, |rcu| rcu.slots.iter().map(|s| s.queue).collect());
     let mut cells = world.memory.cells.clone();
     bound_counts(&mut cells, all);
     Ok(Lowered { cells, bodies, names: Names { memory: world.memory }, grace_periods })
@@ -265,7 +267,8 @@ fn pointed_by(memory: &mut Memory, parameter: &Declaration) -> Made<()> {
         Some(global) => {
             let found = format!("found a pointer to {}", memory.in_words(&of));
             let expected = format!("expected one to {}", memory.in_words(&global.of));
-            Err(Wrong::new(parameter.of.span, found, expected).and(global.span, "it is declared here"))
+            Err(Wrong::new(parameter.of.span, found, expected)
+                .and(global.span, "it is declared here"))
         }
     }
 }
@@ -373,11 +376,15 @@ fn primitives_of(
     let mut grace_periods = of_processes + of_works.count();
     let schedules = |name: &str| name.starts_with("async_");
     let asynchronous = processes.iter().any(|(p, _)| scan.calls(&p.body, &schedules))
-        || file.items.iter().any(
-            |item| matches!(item, Item::Function(f) if scan.calls(&f.body, &schedules)),
-        );
+        || file
+            .items
+            .iter()
+            .any(|item| matches!(item, Item::Function(f) if scan.calls(&f.body, &schedules)));
     if asynchronous
-        && file.items.iter().any(|item| matches!(item, Item::Function(f) if scan.calls(&f.body, &waits)))
+        && file
+            .items
+            .iter()
+            .any(|item| matches!(item, Item::Function(f) if scan.calls(&f.body, &waits)))
     {
         grace_periods += 1;
     }

@@ -1,15 +1,11 @@
-//! The kernel's primitives that have somebody wait: locks, semaphores, completions, wait queues, RCU, work
-//! items, asynchronous functions.
+//! The kernel's primitives that have somebody wait: locks, semaphores, completions, wait queues, RCU.
 
 use kmodcheck_explore::WayOut;
 
 use super::builder::{Builder, Value, binary, unary};
-use super::expressions::number_value;
 use super::memory::{COMPLETED, Made, Type};
 use super::statements::nothing;
-use crate::graph::code::{
-    Action, ActionKind, Alternative, EffectTerm, Held, Holding, Instr, Term,
-};
+use crate::graph::code::{Action, ActionKind, Alternative, EffectTerm, Held, Holding, Instr, Term};
 use crate::graph::domain::Domain;
 use crate::text::syntax::{Binary, Expr, ExprKind, Span, Unary};
 use crate::text::wrong::Wrong;
@@ -30,19 +26,19 @@ struct Ways {
     time: Option<i64>,
 }
 
-fn is(left: Term, right: i64) -> Term {
+pub(super) fn is(left: Term, right: i64) -> Term {
     binary(Binary::Equal, left, Term::Const(right))
 }
 
-fn not(of: Term) -> Term {
+pub(super) fn not(of: Term) -> Term {
     unary(Unary::Not, of)
 }
 
-fn plus(left: Term, right: i64) -> Term {
+pub(super) fn plus(left: Term, right: i64) -> Term {
     binary(Binary::Add, left, Term::Const(right))
 }
 
-fn both(left: Term, right: Term) -> Term {
+pub(super) fn both(left: Term, right: Term) -> Term {
     binary(Binary::And, left, right)
 }
 
@@ -62,15 +58,27 @@ impl Builder<'_, '_> {
                 let called = called.trim_start_matches("raw_").trim_start_matches("spin_");
                 self.lock(called, lock, Holding::Spinning, span)?
             }
-            "mutex_lock" | "mutex_lock_interruptible" | "mutex_lock_killable" | "mutex_trylock"
-            | "mutex_unlock" | "mutex_is_locked" => {
+            "mutex_lock"
+            | "mutex_lock_interruptible"
+            | "mutex_lock_killable"
+            | "mutex_trylock"
+            | "mutex_unlock"
+            | "mutex_is_locked" => {
                 let [lock] = self.arguments(arguments, span)?;
                 let lock = self.object(lock, &Type::Mutex)?;
                 self.lock(called.trim_start_matches("mutex_"), lock, Holding::Mutex, span)?
             }
-            "down_read" | "down_read_interruptible" | "down_read_killable" | "down_read_trylock"
-            | "up_read" | "down_write" | "down_write_killable" | "down_write_trylock"
-            | "up_write" | "downgrade_write" | "rwsem_is_locked" => {
+            "down_read"
+            | "down_read_interruptible"
+            | "down_read_killable"
+            | "down_read_trylock"
+            | "up_read"
+            | "down_write"
+            | "down_write_killable"
+            | "down_write_trylock"
+            | "up_write"
+            | "downgrade_write"
+            | "rwsem_is_locked" => {
                 let [lock] = self.arguments(arguments, span)?;
                 let lock = self.object(lock, &Type::RwSemaphore)?;
                 self.reader_writer(called, lock, span)?
@@ -126,7 +134,10 @@ impl Builder<'_, '_> {
                 self.act(Action::new(ActionKind::Other, vec![wakes]), span)?;
                 nothing()
             }
-            "rcu_read_lock" | "rcu_read_unlock" | "synchronize_rcu" | "synchronize_rcu_expedited" => {
+            "rcu_read_lock"
+            | "rcu_read_unlock"
+            | "synchronize_rcu"
+            | "synchronize_rcu_expedited" => {
                 self.takes(arguments, 0, span)?;
                 self.rcu(called, span)?;
                 nothing()
@@ -165,7 +176,12 @@ impl Builder<'_, '_> {
     }
 
     /// An action that may put whoever takes it to sleep.
-    fn sleep(&mut self, what: &'static str, ways: Vec<Alternative>, span: Span) -> Made<()> {
+    pub(super) fn sleep(
+        &mut self,
+        what: &'static str,
+        ways: Vec<Alternative>,
+        span: Span,
+    ) -> Made<()> {
         let mut action = Action::new(ActionKind::Other, ways);
         action.sleeps = Some(what);
         self.act(action, span)
@@ -250,7 +266,8 @@ impl Builder<'_, '_> {
         let blocked = ways.iter().fold(Term::TRUE, |all, way| both(all, not(way.guard.clone())));
         let mut all: Vec<Alternative> = ways;
         for way in &mut all {
-            way.results.extend(result.as_ref().zip(good).map(|((to, _), good)| (*to, Term::Const(good))));
+            way.results
+                .extend(result.as_ref().zip(good).map(|((to, _), good)| (*to, Term::Const(good))));
         }
         for (way_out, comes_to) in [(WayOut::Killed, out.signal), (WayOut::TimeOut, out.time)] {
             if let (Some(comes_to), Some((to, _))) = (comes_to, &result) {
@@ -409,13 +426,12 @@ impl Builder<'_, '_> {
         match called {
             "complete" => {
                 // One more than can be told from all of them is a value that does not fit.
-                let more = binary(
-                    Binary::Add,
-                    plus(done(), 1),
-                    is(done(), COMPLETED - 1),
-                );
+                let more = binary(Binary::Add, plus(done(), 1), is(done(), COMPLETED - 1));
                 let one = Alternative::when(not(all())).writes(completion, more);
-                self.act(Action::new(ActionKind::Other, vec![one, Alternative::when(all())]), span)?;
+                self.act(
+                    Action::new(ActionKind::Other, vec![one, Alternative::when(all())]),
+                    span,
+                )?;
                 Ok(nothing())
             }
             "complete_all" | "reinit_completion" => {
@@ -485,7 +501,12 @@ impl Builder<'_, '_> {
         self.place(again);
         self.turn(span)?;
         self.place(from);
+        if std::mem::replace(&mut self.in_condition, true) {
+            let found = "found a wait for an event in the condition of another one";
+            return Err(Wrong::new(span, found, "expected a condition that does not wait for events"));
+        }
         self.branch(condition, yes, no)?;
+        self.in_condition = false;
         self.place(to);
         self.evaluation(from, to, queue, how);
         self.place(no);
@@ -595,116 +616,5 @@ impl Builder<'_, '_> {
         }
         self.place(end);
         Ok(())
-    }
-
-    /// 1 if it was not pending.
-    fn queue_work(&mut self, work: &Expr, span: Span) -> Made<Value> {
-        let pending = self.object(work, &Type::Work)?;
-        let (to, value) = self.result();
-        let queued = Alternative::when(is(Term::cell(pending), 0))
-            .writes(pending, Term::Const(1))
-            .gives_value(Some(to), Term::Const(1));
-        let already = Alternative::when(not(is(Term::cell(pending), 0)));
-        let ways = vec![queued, already.gives_value(Some(to), Term::Const(0))];
-        self.act(Action::new(ActionKind::Other, ways), span)?;
-        Ok(Value { of: Type::Bool, ..value })
-    }
-
-    /// `flush_work()` waits for the run that was asked for last, not for one that is asked for meanwhile;
-    /// `cancel_work_sync()` takes it back if it has not begun, and waits for one that has.
-    fn flush_work(&mut self, called: &str, work: &Expr, span: Span) -> Made<Value> {
-        let pending = self.object(work, &Type::Work)?;
-        let running = pending + 1;
-        let queues = self.world.work(pending, span)?;
-        let (to, value) = self.result();
-        let [begun, runs, over, end] = std::array::from_fn(|_| self.label());
-        let waits = |guard: Term, label| Alternative { then: Some(label), ..Alternative::when(guard) };
-        let at_rest = is(Term::cell(running), 0);
-        let idle = is(Term::cell(pending), 0);
-        if called == "flush_work" {
-            let nothing_to_do = waits(both(idle.clone(), at_rest.clone()), end);
-            let ways = vec![
-                nothing_to_do.gives_value(Some(to), Term::Const(0)),
-                waits(not(idle.clone()), begun).gives_value(Some(to), Term::Const(1)),
-                waits(both(idle, not(at_rest)), runs).gives_value(Some(to), Term::Const(1)),
-            ];
-            self.sleep("flush_work", ways, span)?;
-            self.place(begun);
-            let wakes = vec![(queues.begins, runs), (queues.cancelled, over)];
-            self.emit(Instr::Asleep { wakes, timed_out: None, signalled: None }, span)?;
-        } else {
-            let cancels = |guard: Term, label| {
-                let mut way = waits(guard, label)
-                    .writes(pending, Term::Const(0))
-                    .gives_value(Some(to), Term::cell(pending));
-                way.effect = EffectTerm::WakeAll(queues.cancelled);
-                way
-            };
-            let ways = vec![cancels(at_rest.clone(), end), cancels(not(at_rest), runs)];
-            self.sleep("cancel_work_sync", ways, span)?;
-            self.place(begun);
-        }
-        self.place(runs);
-        let wakes = vec![(queues.ends, over)];
-        self.emit(Instr::Asleep { wakes, timed_out: None, signalled: None }, span)?;
-        self.place(over);
-        self.place(end);
-        Ok(Value { of: Type::Bool, ..value })
-    }
-
-    /// Whoever runs a work item: for ever, whenever it is pending.
-    pub fn worker(&mut self, pending: i64, function: &str, span: Span) -> Made<()> {
-        let queues = self.world.work(pending, span)?;
-        let again = self.label();
-        self.place(again);
-        let mut begins = Alternative::when(not(is(Term::cell(pending), 0)))
-            .writes(pending, Term::Const(0))
-            .writes(pending + 1, Term::Const(1));
-        begins.effect = EffectTerm::WakeAll(queues.begins);
-        self.sleep("an idle worker", vec![begins], span)?;
-        let work = (Term::Const(pending), Type::Pointer(Box::new(Type::Work)));
-        let function = self.function(function).expect("it was looked up");
-        self.run_as_process(function, Some(work))?;
-        let mut ends = Alternative::always().writes(pending + 1, Term::Const(0));
-        ends.effect = EffectTerm::WakeAll(queues.ends);
-        self.act(Action::new(ActionKind::Other, vec![ends]), span)?;
-        self.jump(again, span)
-    }
-
-    fn async_schedule(&mut self, function: &Expr, data: &Expr, span: Span) -> Made<Value> {
-        let name = self.function_named(function)?;
-        let value = self.value(data)?;
-        if !value.of.is_scalar() {
-            let found = format!("found {}", self.memory().in_words(&value.of));
-            return Err(Wrong::new(data.span, found, "expected a number or a pointer"));
-        }
-        let known = self.world.started.iter().position(|(other, ..)| *other == name);
-        let number = known.unwrap_or_else(|| {
-            self.world.started.push((name.clone(), span, 0));
-            self.world.started.len() - 1
-        });
-        self.world.started[number].2 += 1;
-        let of = self.world.async_types.entry(name).or_insert_with(|| value.of.clone());
-        if *of != value.of && !(of.is_number() && value.of.is_number()) {
-            let found = "found an argument of another type than where it was scheduled before";
-            return Err(Wrong::new(data.span, found, "expected the same"));
-        }
-        let running = self.world.asynchronous.expect("it is there where this is called");
-        let mut way = Alternative::always().writes(running, plus(Term::cell(running), 1));
-        way.effect = EffectTerm::Start(number, value.term);
-        self.act(Action::new(ActionKind::Other, vec![way]), span)?;
-        Ok(number_value(0))
-    }
-
-    /// A run of an asynchronous function.
-    pub fn asynchronous(&mut self, name: &str, of: &Type, span: Span) -> Made<()> {
-        let argument = self.temporary();
-        self.argument = Some(argument);
-        let function = self.function(name).expect("it was looked up");
-        self.run_as_process(function, Some((Term::Reg(argument), of.clone())))?;
-        let running = self.world.asynchronous.expect("it is there where it is scheduled");
-        let way = Alternative::always().writes(running, plus(Term::cell(running), -1));
-        self.act(Action::new(ActionKind::Other, vec![way]), span)?;
-        self.emit(Instr::End, span)
     }
 }

@@ -75,7 +75,9 @@ fn expression(of: &Expr, called: &mut BTreeSet<String>) {
     match &of.kind {
         ExprKind::Number(_) => {}
         // Also the name of a function that is handed on.
-        ExprKind::Name(name) => drop(called.insert(name.clone())),
+        ExprKind::Name(name) => {
+            called.insert(name.clone());
+        }
         ExprKind::Call(name, arguments) => {
             called.insert(name.text.clone());
             arguments.iter().for_each(|argument| expression(argument, called));

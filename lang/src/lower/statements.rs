@@ -178,7 +178,11 @@ impl Builder<'_, '_> {
     fn declaration(&mut self, one: &Declaration) -> Made<()> {
         let of = self.memory().declared(one)?;
         if of == Type::Void {
-            return Err(Wrong::new(one.of.span, "found a variable of type void", "expected a type"));
+            return Err(Wrong::new(
+                one.of.span,
+                "found a variable of type void",
+                "expected a type",
+            ));
         }
         match &one.initial {
             None if one.of.constant => Err(Wrong::new(
@@ -236,7 +240,8 @@ impl Builder<'_, '_> {
             let label = match &statement.kind {
                 StatementKind::Case(of) => {
                     let constant = self.memory().constant(of)?;
-                    if let Some((_, _, before)) = cases.iter().find(|(other, ..)| *other == constant)
+                    if let Some((_, _, before)) =
+                        cases.iter().find(|(other, ..)| *other == constant)
                     {
                         let found = format!("found the case {constant} again");
                         let wrong = Wrong::new(statement.span, found, "expected another value");
@@ -364,7 +369,8 @@ impl Builder<'_, '_> {
                     self.bind(name, Binding::Constant(constant, of))?;
                 }
                 term => {
-                    let to = Place { at: At::Local(self.declare(name, of.clone())?), of: of.clone() };
+                    let to =
+                        Place { at: At::Local(self.declare(name, of.clone())?), of: of.clone() };
                     self.assign(&to, Value { term, of }, span)?;
                 }
             }

@@ -75,9 +75,8 @@ impl<'f> World<'f> {
 
     /// A queue of its own.
     pub fn new_queue(&mut self, span: Span) -> Made<u8> {
-        let queue = u8::try_from(self.next_queue).map_err(|_| {
-            Wrong::new(span, "found more than 256 wait queues", "expected fewer")
-        })?;
+        let queue = u8::try_from(self.next_queue)
+            .map_err(|_| Wrong::new(span, "found more than 256 wait queues", "expected fewer"))?;
         self.next_queue += 1;
         Ok(queue)
     }

@@ -93,7 +93,11 @@ impl Compiled {
         let number = self.by_pc[pc].expect("a process stands where one can");
         let here = FIRST + number as u64;
         self.rests[number].registers.iter().fold(here, |word, (reg, bits)| {
-            if bits.width == 0 { word } else { word | bits.domain.encode(registers[*reg]) << bits.shift }
+            if bits.width == 0 {
+                word
+            } else {
+                word | bits.domain.encode(registers[*reg]) << bits.shift
+            }
         })
     }
 
@@ -171,7 +175,8 @@ pub(crate) fn shared(cells: &[Cell], most: u32) -> Result<(Vec<Bits>, u32), Wron
             .map(|cell| format!("'{}' {}", cell.name, cell.domain.bits()))
             .collect();
         let found = format!("found shared variables of {shift} bits ({})", named.join(", "));
-        let expected = format!("expected at most {most}: declare narrower ones, as 'int __range(0, 3) x'");
+        let expected =
+            format!("expected at most {most}: declare narrower ones, as 'int __range(0, 3) x'");
         return Err(Wrong::new(Span::default(), found, expected));
     }
     Ok((all, shift))

@@ -5,9 +5,7 @@ mod run;
 
 use std::collections::BTreeSet;
 
-use kmodcheck_explore::{
-    Choice, Initial, Kind, Local, Queue, Shared, System,
-};
+use kmodcheck_explore::{Choice, Initial, Kind, Local, Queue, Shared, System};
 
 pub(crate) use layout::FAILED;
 use layout::{Bits, Compiled, DORMANT};
@@ -58,7 +56,8 @@ impl Machine {
         observed: &[(usize, Name)],
         host: Box<dyn Host>,
     ) -> Result<(Self, crate::lower::Names), Wrong> {
-        let Lowered { mut cells, mut bodies, names, grace_periods } = lower(file, host.externals())?;
+        let Lowered { mut cells, mut bodies, names, grace_periods } =
+            lower(file, host.externals())?;
         for (process, name) in observed {
             let is = |body: &&mut Body| body.runs == Runs::Process(*process);
             let Some(body) = bodies.iter_mut().find(is) else {
@@ -93,7 +92,8 @@ impl Machine {
             if compiled.bits > Local::BITS {
                 let span = compiled.body.spans.first().copied().unwrap_or_default();
                 let found = format!("found a process whose variables take {} bits", compiled.bits);
-                let expected = "expected at most 64: declare narrower ones, as 'int __range(0, 3) x'";
+                let expected =
+                    "expected at most 64: declare narrower ones, as 'int __range(0, 3) x'";
                 return Err(Wrong::new(span, found, expected));
             }
             let known = kinds.iter().position(|other| alike(&other.body, &compiled.body));
@@ -147,7 +147,10 @@ impl Machine {
     pub fn local_value(&self, kind: usize, reg: usize, local: Local) -> Option<i64> {
         let of = &self.kinds[kind];
         let rest = of.rest(local)?;
-        rest.registers.iter().any(|(other, _)| *other == reg).then(|| of.registers(rest, local)[reg])
+        rest.registers
+            .iter()
+            .any(|(other, _)| *other == reg)
+            .then(|| of.registers(rest, local)[reg])
     }
 
     /// What one step did.

@@ -5,9 +5,11 @@ use kmodcheck_explore::{Effect, Footprint, Shared, WayOut};
 
 use super::Machine;
 use super::layout::{Bits, Compiled, FAILED};
-use crate::graph::code::{Action, ActionKind, Alternative, EffectTerm, Failure, Instr, Pc, Reg, Term};
-use crate::graph::domain;
 use crate::graph::Mover;
+use crate::graph::code::{
+    Action, ActionKind, Alternative, EffectTerm, Failure, Instr, Pc, Reg, Term,
+};
+use crate::graph::domain;
 use crate::host::Outcome;
 
 /// So often may a step pick values, lest it have too many ways.
@@ -417,4 +419,3 @@ fn beyond(name: &str, value: i64, domain: &crate::graph::domain::Domain) -> Stri
     let (least, most) = domain.bounds().unwrap_or_default();
     format!("{name} becomes {value}, beyond its range from {least} to {most}")
 }
-

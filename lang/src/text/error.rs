@@ -73,9 +73,7 @@ impl TextError {
         let snippet = Snippet::source(self.text.as_str())
             .path(self.file.as_str())
             .annotation(
-                AnnotationKind::Primary
-                    .span(self.within(self.span))
-                    .label(self.expected.as_str()),
+                AnnotationKind::Primary.span(self.within(self.span)).label(self.expected.as_str()),
             )
             .annotations(also);
         renderer.render(&[Level::ERROR.primary_title(self.found.as_str()).element(snippet)])

@@ -252,9 +252,7 @@ impl Parser {
         loop {
             let first = self.span();
             let again = |is: bool, what: &str| match is {
-                true => {
-                    Err(Wrong::new(first, format!("found '{what}' again"), "expected it once"))
-                }
+                true => Err(Wrong::new(first, format!("found '{what}' again"), "expected it once")),
                 false => Ok(()),
             };
             if self.takes_name("locations") {

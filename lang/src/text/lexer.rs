@@ -16,9 +16,9 @@ pub(super) enum Token {
 
 /// Longest first.
 const SIGNS: [&str; 49] = [
-    "...", "<<=", ">>=", "->", "++", "--", "&&", "||", "<<", ">>", "<=", ">=", "==", "!=", "+=", "-=", "*=",
-    "/=", "%=", "&=", "|=", "^=", "/\\", "\\/", "{", "}", "(", ")", "[", "]", ";", ",", ":", "?", ".",
-    "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "!", "~", "#",
+    "...", "<<=", ">>=", "->", "++", "--", "&&", "||", "<<", ">>", "<=", ">=", "==", "!=", "+=",
+    "-=", "*=", "/=", "%=", "&=", "|=", "^=", "/\\", "\\/", "{", "}", "(", ")", "[", "]", ";", ",",
+    ":", "?", ".", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "!", "~", "#",
 ];
 
 /// All words from a byte of the text on, with their places; the last one is the end.
@@ -51,7 +51,11 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
             let end = rest[1..].find(['"', '\n']).map(|end| end + 1);
             let Some(end) = end.filter(|end| rest.as_bytes()[*end] == b'"') else {
                 let span = Span { start: at, end: at + 1 };
-                return Err(Wrong::new(span, "a text without an end", "expected '\"' in this line"));
+                return Err(Wrong::new(
+                    span,
+                    "a text without an end",
+                    "expected '\"' in this line",
+                ));
             };
             words.push((Token::Text, Span { start: at, end: at + end + 1 }));
             at += end + 1;
@@ -78,7 +82,10 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
     }
     // What is missing at the end is missing behind the last thing that is there.
     let last = text.trim_end().len();
-    words.push((Token::End, Span { start: text.floor_char_boundary(last.saturating_sub(1)), end: last }));
+    words.push((
+        Token::End,
+        Span { start: text.floor_char_boundary(last.saturating_sub(1)), end: last },
+    ));
     Ok(words)
 }
 

@@ -129,7 +129,10 @@ impl Parser {
                     return self.wrong("at most three stars");
                 }
                 pointers += 1;
-            } else if self.takes_name("const") || self.takes_name("volatile") || self.takes_name("__rcu") {
+            } else if self.takes_name("const")
+                || self.takes_name("volatile")
+                || self.takes_name("__rcu")
+            {
                 constant |= pointers == 0
                     && matches!(&self.words[self.at - 1].0, Token::Name(n) if n == "const");
             } else {
@@ -142,7 +145,10 @@ impl Parser {
     fn base(&mut self) -> Parsed<Base> {
         let Token::Name(word) = self.peek().clone() else { return self.wrong("a type") };
         if word == "unsigned" || word == "signed" || word == "long" || word == "short" {
-            while ["unsigned", "signed", "long", "short", "int", "char"].iter().any(|w| self.takes_name(w)) {}
+            while ["unsigned", "signed", "long", "short", "int", "char"]
+                .iter()
+                .any(|w| self.takes_name(w))
+            {}
             return self.range();
         }
         if !TYPES.contains(&word.as_str()) {
@@ -152,7 +158,9 @@ impl Parser {
         Ok(match word.as_str() {
             "void" => Base::Void,
             "bool" | "_Bool" => Base::Bool,
-            "int" | "intptr_t" | "size_t" | "async_cookie_t" | "u32" | "s32" | "u64" => return self.range(),
+            "int" | "intptr_t" | "size_t" | "async_cookie_t" | "u32" | "s32" | "u64" => {
+                return self.range();
+            }
             "u8" | "char" => Base::Bounded(0, 255),
             "s8" => Base::Bounded(-128, 127),
             "u16" => Base::Bounded(0, 65_535),
@@ -464,7 +472,9 @@ impl Parser {
         } else if self.is("++") || self.is("--") {
             let by = if self.next() == Token::Sign("++") { 1 } else { -1 };
             ExprKind::Increment { place: Box::new(self.unary()?), by, after: false }
-        } else if self.is("(") && matches!(self.ahead(1), Token::Name(n) if TYPES.contains(&n.as_str())) {
+        } else if self.is("(")
+            && matches!(self.ahead(1), Token::Name(n) if TYPES.contains(&n.as_str()))
+        {
             self.at += 1;
             let to = self.type_name()?;
             self.needs(")")?;
@@ -543,9 +553,34 @@ const KEYWORDS: [&str; 14] = [
 
 /// What a type begins with.
 const TYPES: [&str; 29] = [
-    "void", "bool", "_Bool", "int", "unsigned", "signed", "long", "short", "char", "intptr_t", "size_t",
-    "u8", "s8", "u16", "s16", "atomic_t", "atomic_long_t", "spinlock_t", "raw_spinlock_t",
-    "wait_queue_head_t", "async_cookie_t", "enum", "struct", "const", "volatile", "static", "u32", "s32",
+    "void",
+    "bool",
+    "_Bool",
+    "int",
+    "unsigned",
+    "signed",
+    "long",
+    "short",
+    "char",
+    "intptr_t",
+    "size_t",
+    "u8",
+    "s8",
+    "u16",
+    "s16",
+    "atomic_t",
+    "atomic_long_t",
+    "spinlock_t",
+    "raw_spinlock_t",
+    "wait_queue_head_t",
+    "async_cookie_t",
+    "enum",
+    "struct",
+    "const",
+    "volatile",
+    "static",
+    "u32",
+    "s32",
     "u64",
 ];
 

@@ -1,6 +1,6 @@
 //! Each construct, one program that shows what it means; and how questions are answered.
 
-use kmodcheck_explore::Options;
+use kmodcheck_explore::{Options, Sleep};
 use kmodcheck_lang::text::syntax::Stated;
 use kmodcheck_lang::{Agreement, Answer, Observation, Program};
 
@@ -14,7 +14,7 @@ pub fn answer(body: &str) -> Answer {
     let merged = program(body).answer(&Options::default()).unwrap();
     let all = program(body).every_access_a_step().answer(&Options::default()).unwrap();
     assert_eq!(merged.outcomes, all.outcomes, "{body}");
-    let blocked = |answer: &Answer| answer.blocked.as_ref().map(|b| b.until_time_out);
+    let blocked = |answer: &Answer| answer.blocked.as_ref().map(|b| b.until_time_out());
     assert_eq!(blocked(&merged), blocked(&all), "{body}");
     assert_eq!(merged.failure.is_some(), all.failure.is_some(), "{body}");
     merged
@@ -103,7 +103,10 @@ fn statements() {
         ("int r = 0; for (int i = 0; i < 3; i++) { if (i == 1) continue; r += i; }", "2"),
         ("int r = 0; while (1) { if (++r == 3) break; }", "3"),
         ("int r = 5; do { r--; } while (r > 2);", "2"),
-        ("int r = 2; switch (r) { case 1: r = 7; break; case 2: r = 8; case 3: r++; break; default: r = 0; }", "9"),
+        (
+            "int r = 2; switch (r) { case 1: r = 7; break; case 2: r = 8; case 3: r++; break; default: r = 0; }",
+            "9",
+        ),
         ("int r = 4; switch (r) { case 1: r = 7; }", "4"),
         ("int r = 0; again: r++; if (r < 3) goto again;", "3"),
         ("int r = 1; goto out; r = 2; out: ;", "1"),
@@ -142,17 +145,28 @@ fn shared_variables_and_pointers() {
         locations [0:r; 0:s; 0:t; 0:u; p; arr[2]; a.next; b.v]";
     assert_eq!(outcomes(text), ["3 4 1 200 &arr[2] 4 &b 3"]);
     fails_with("P0(int *x) { int *p = NULL; if (READ_ONCE(*x) == 0) *p = 1; }", "NULL is followed");
-    fails_with("int arr[2]; P0(int *x) { int i = READ_ONCE(*x) + 2; arr[i] = 1; }", "an array of 2");
+    fails_with(
+        "int arr[2]; P0(int *x) { int i = READ_ONCE(*x) + 2; arr[i] = 1; }",
+        "an array of 2",
+    );
     fails_with("P0(int *x) { int i = 1 / READ_ONCE(*x); }", "undefined");
-    fails_with("int __range(0, 2) n; P0() { while (1) n++; }", "'n' becomes 3, beyond its range from 0 to 2");
-    fails_with("P0(int *x) { while (1) WRITE_ONCE(*x, READ_ONCE(*x) + 1); }", "beyond its range from -128 to 127");
+    fails_with(
+        "int __range(0, 2) n; P0() { while (1) n++; }",
+        "'n' becomes 3, beyond its range from 0 to 2",
+    );
+    fails_with(
+        "P0(int *x) { while (1) WRITE_ONCE(*x, READ_ONCE(*x) + 1); }",
+        "beyond its range from -128 to 127",
+    );
     fails_with("P0(int *x) { BUG_ON(READ_ONCE(*x) == 0); }", "the assertion fails");
 }
 
 #[test]
 fn atomics() {
     let one = |call: &str| {
-        outcomes(&format!("atomic_t v; P0() {{ atomic_set(&v, 5); int r = {call}; }} locations [0:r; v]"))
+        outcomes(&format!(
+            "atomic_t v; P0() {{ atomic_set(&v, 5); int r = {call}; }} locations [0:r; v]"
+        ))
     };
     for (call, expected) in [
         ("atomic_read(&v)", "5 5"),
@@ -182,7 +196,8 @@ fn atomics() {
         assert_eq!(one(call), [expected], "{call}");
     }
     // One access: nobody comes in between.
-    let both = "P0(atomic_t *v) { atomic_inc(v); } P1(atomic_t *v) { atomic_inc(v); } locations [v]";
+    let both =
+        "P0(atomic_t *v) { atomic_inc(v); } P1(atomic_t *v) { atomic_inc(v); } locations [v]";
     assert_eq!(outcomes(both), ["2"]);
     let apart = "P0(int *v) { *v = *v + 1; } P1(int *v) { (*v)++; } locations [v]";
     assert_eq!(outcomes(apart), ["1", "2"]);
@@ -196,16 +211,16 @@ fn locks() {
         P0() { mutex_lock(&a); mutex_lock(&b); mutex_unlock(&b); mutex_unlock(&a); }
         P1() { mutex_lock(&b); mutex_lock(&a); mutex_unlock(&a); mutex_unlock(&b); }";
     let found = answer(inverse).blocked.expect("each has one");
-    let waits: Vec<String> = found.waits.iter().map(|l| format!("{} {}", l.process, l.what)).collect();
+    let waits: Vec<String> =
+        found.waits.iter().map(|l| format!("{} {}", l.process, l.what)).collect();
     assert_eq!(
         waits,
-        [
-            "P0 mutex_lock(&b): held by P1 (mutex 'b')",
-            "P1 mutex_lock(&a): held by P0 (mutex 'a')",
-        ]
+        ["P0 mutex_lock(&b): held by P1 (mutex 'b')", "P1 mutex_lock(&a): held by P0 (mutex 'a')",]
     );
     assert_eq!(found.trace.len(), 2);
-    assert!(!blocks(&inverse.replace("mutex_lock(&b); mutex_lock(&a)", "mutex_lock(&a); mutex_lock(&b)")));
+    assert!(!blocks(
+        &inverse.replace("mutex_lock(&b); mutex_lock(&a)", "mutex_lock(&a); mutex_lock(&b)")
+    ));
     // A signal ends the wait.
     let killed = inverse.replacen(
         "mutex_lock(&b); mutex_unlock(&b);",
@@ -213,8 +228,9 @@ fn locks() {
         1,
     );
     assert!(killed.contains("interruptible"));
-    // Unless somebody is killed each waits.
-    assert!(blocks(&killed));
+    // Unless somebody is killed each waits; without that nothing helps.
+    assert_eq!(answer(&killed).blocked.expect("each has one").sleep, Sleep::UntilKilled);
+    assert_eq!(found.sleep, Sleep::ForEver);
     let tries = "DEFINE_MUTEX(m);
         P0() { mutex_lock(&m); mutex_unlock(&m); }
         P1() { int r = mutex_trylock(&m); if (r) mutex_unlock(&m); } locations [1:r]";
@@ -236,17 +252,22 @@ fn reader_writer_semaphores() {
         P0() { down_read(&s); wait_for_completion(&c); up_read(&s); }
         P1() { down_read(&s); complete(&c); up_read(&s); }";
     assert!(!blocks(readers));
-    assert!(blocks(&readers.replacen("down_read", "down_write", 1).replacen("up_read", "up_write", 1)));
-    assert!(!blocks(
-        &readers
-            .replacen("down_read(&s);", "down_write(&s); downgrade_write(&s);", 1)
+    assert!(blocks(
+        &readers.replacen("down_read", "down_write", 1).replacen("up_read", "up_write", 1)
     ));
+    assert!(!blocks(&readers.replacen(
+        "down_read(&s);",
+        "down_write(&s); downgrade_write(&s);",
+        1
+    )));
     // No reader passes a writer who waits: reading twice may hang.
     let twice = "DECLARE_RWSEM(s);
         P0() { down_read(&s); down_read(&s); up_read(&s); up_read(&s); }
         P1() { down_write(&s); up_write(&s); }";
     assert!(blocks(twice));
-    assert!(!blocks(&twice.replace("down_write(&s); up_write(&s);", "down_read(&s); up_read(&s);")));
+    assert!(!blocks(
+        &twice.replace("down_write(&s); up_write(&s);", "down_read(&s); up_read(&s);")
+    ));
     let tries = "DECLARE_RWSEM(s); P0() { down_read(&s); up_read(&s); }
         P1() { int r = down_write_trylock(&s); if (r) up_write(&s); r += 2 * rwsem_is_locked(&s); } locations [1:r]";
     assert_eq!(outcomes(tries), ["0", "1", "2", "3"]);
@@ -279,8 +300,9 @@ fn semaphores_and_completions() {
     let often = "DECLARE_COMPLETION(c); P0() { for (int i = 0; i < 9; i++) complete(&c); }";
     fails_with(often, "beyond its range");
     // Nobody ends it but the time limit.
-    let alone = answer("DECLARE_COMPLETION(c); P0() { int r = wait_for_completion_timeout(&c, HZ); }");
-    assert!(alone.blocked.expect("nobody completes it").until_time_out);
+    let alone =
+        answer("DECLARE_COMPLETION(c); P0() { int r = wait_for_completion_timeout(&c, HZ); }");
+    assert!(alone.blocked.expect("nobody completes it").until_time_out());
 }
 
 #[test]
@@ -289,7 +311,9 @@ fn wait_queues() {
         P0() { wait_event(q, READ_ONCE(x)); } P1() { WRITE_ONCE(x, 1); wake_up(&q); }";
     assert!(!blocks(wakes));
     assert!(blocks(&wakes.replace("wake_up(&q);", "")), "a wait sleeps until woken");
-    assert!(blocks(&wakes.replace("WRITE_ONCE(x, 1); wake_up(&q);", "wake_up(&q); WRITE_ONCE(x, 1);")));
+    assert!(blocks(
+        &wakes.replace("WRITE_ONCE(x, 1); wake_up(&q);", "wake_up(&q); WRITE_ONCE(x, 1);")
+    ));
     // Looked at twice: woken in between, it looks again.
     let two = "DECLARE_WAIT_QUEUE_HEAD(q); int x; int y;
         P0() { wait_event(q, READ_ONCE(x) && !READ_ONCE(y)); }
@@ -323,8 +347,7 @@ fn rcu() {
     assert_eq!(outcomes(reads), ["0 0", "1 0", "1 1"]);
     assert_eq!(outcomes(&reads.replace("synchronize_rcu();", "")), ["0 0", "0 1", "1 0", "1 1"]);
     // Nested ones end with the outermost.
-    let nested = reads
-        .replace("int r1 =", "rcu_read_lock(); rcu_read_unlock(); int r1 =");
+    let nested = reads.replace("int r1 =", "rcu_read_lock(); rcu_read_unlock(); int r1 =");
     assert_eq!(outcomes(&nested), ["0 0", "1 0", "1 1"]);
     // Who begins to read later is not waited for, also by one of two grace periods that began before.
     let later = "DECLARE_COMPLETION(c); int x;
@@ -340,7 +363,10 @@ fn work_items() {
         P0() { queue_work(system_wq, &w); int r = flush_work(&w); y = x; int s = flush_work(&w); } locations [x; y; 0:r; 0:s]";
     let work = work.replace("system_wq", "0");
     assert_eq!(outcomes(&work), ["1 1 0 0", "1 1 1 0"]);
-    assert_eq!(outcomes(&work.replacen("int r = flush_work(&w);", "int r = 1;", 1)), ["1 0 1 0", "1 0 1 1", "1 1 1 0", "1 1 1 1"]);
+    assert_eq!(
+        outcomes(&work.replacen("int r = flush_work(&w);", "int r = 1;", 1)),
+        ["1 0 1 0", "1 0 1 1", "1 1 1 0", "1 1 1 1"]
+    );
     let twice = "int x; void fn(struct work_struct *w) { x = x + 1; } DECLARE_WORK(w, fn);
         P0() { int r = schedule_work(&w); r += 2 * schedule_work(&w); } locations [x; 0:r]";
     // Pending already, or running: then once more.
@@ -361,7 +387,8 @@ fn asynchronous_functions() {
     assert_eq!(outcomes(all), ["1"]);
     assert_eq!(outcomes(&all.replace("async_synchronize_full();", "")), ["0", "1"]);
     // Waiting for all from one of them: for itself, too.
-    let itself = "int x; void fn(int data, async_cookie_t cookie) { async_synchronize_full(); x = data; }
+    let itself =
+        "int x; void fn(int data, async_cookie_t cookie) { async_synchronize_full(); x = data; }
         P0() { async_schedule(fn, 1); }";
     assert!(blocks(itself));
 }
@@ -383,7 +410,9 @@ fn equal_processes() {
 /// What nobody will read is not in a state.
 #[test]
 fn dead_variables_are_nothing() {
-    let states = |text: &str| program(text).every_access_a_step().answer(&Options::default()).unwrap().states;
+    let states = |text: &str| {
+        program(text).every_access_a_step().answer(&Options::default()).unwrap().states
+    };
     let reads = "P0(int *x, int *y) { int r = READ_ONCE(*x); WRITE_ONCE(*y, 1); } P1(int *x) { WRITE_ONCE(*x, 1); }";
     let uses = reads.replace("WRITE_ONCE(*y, 1);", "WRITE_ONCE(*y, 1); WRITE_ONCE(*y, r);");
     let unused = reads.replace("WRITE_ONCE(*y, 1);", "WRITE_ONCE(*y, 1); WRITE_ONCE(*y, 0);");

@@ -29,7 +29,12 @@ fn counted_instead_of_numbered() {
         }
     }
     let many = SAFE.replace("P2", "P99");
-    assert!(explore_counted(&program(&many), &Failing, &Options::default()).unwrap().violations.is_empty());
+    assert!(
+        explore_counted(&program(&many), &Failing, &Options::default())
+            .unwrap()
+            .violations
+            .is_empty()
+    );
 }
 
 /// What a step declares to read and write is what it reads and writes.
@@ -61,7 +66,8 @@ fn any_number_of_processes() {
 
 #[test]
 fn who_goes_round_for_ever() {
-    let waits = "P0(int *x) { while (!READ_ONCE(*x)) cpu_relax(); } P1(int *x) { WRITE_ONCE(*x, 1); }";
+    let waits =
+        "P0(int *x) { while (!READ_ONCE(*x)) cpu_relax(); } P1(int *x) { WRITE_ONCE(*x, 1); }";
     let found = fairness(&program(waits), &Options::default()).unwrap();
     assert!(found.asleep.is_none() && found.overtaken.is_none());
     let never = waits.replace("*x, 1", "*x, 0");
@@ -85,7 +91,13 @@ impl Host for Tickets {
         1
     }
 
-    fn call(&self, external: usize, arguments: &[i64], shared: Shared, ways: &mut Vec<HostOutcome>) {
+    fn call(
+        &self,
+        external: usize,
+        arguments: &[i64],
+        shared: Shared,
+        ways: &mut Vec<HostOutcome>,
+    ) {
         let way = |shared: Shared, result: i64, way_out| HostOutcome {
             shared,
             result,
@@ -126,6 +138,8 @@ fn a_host_answers() {
     assert!(answer.blocked.is_none());
     let wrong = hosted("P0() { take_ticket(1); }").err().unwrap();
     assert!(wrong.contains("found 1 arguments"), "{wrong}");
-    let wrong = hosted("P0(spinlock_t *s) { spin_lock(s); set_tickets(1); spin_unlock(s); }").err().unwrap();
+    let wrong = hosted("P0(spinlock_t *s) { spin_lock(s); set_tickets(1); spin_unlock(s); }")
+        .err()
+        .unwrap();
     assert!(wrong.contains("which may sleep"), "{wrong}");
 }

@@ -21,7 +21,9 @@ fn wrong(text: &str) -> (String, String, String) {
 
 #[test]
 fn errors_say_what_was_found_and_expected() {
-    let p = |body: &str| format!("C t\n{{}}\nP0(int *x, spinlock_t *s, struct mutex *m) {{ {body} }}\n");
+    let p = |body: &str| {
+        format!("C t\n{{}}\nP0(int *x, spinlock_t *s, struct mutex *m) {{ {body} }}\n")
+    };
     let table: Vec<(String, &str, &str, &str)> = vec![
         ("X86 t\n{}\n".into(), "found 'X86 t'", "'C NAME'", "X86 t"),
         ("C t\n".into(), "the end of the file", "'{'", ""),
@@ -32,8 +34,18 @@ fn errors_say_what_was_found_and_expected() {
         (p("int r = $;"), "found '$'", "a sign of C", "$"),
         (p("r = 1;"), "found 'r'", "a variable that is declared", "r"),
         (p("int r = q;"), "found 'q'", "a variable, a parameter", "q"),
-        (p("srcu_read_lock(s);"), "found a call of 'srcu_read_lock'", "one that the language knows", "srcu_read_lock"),
-        (p("atomic_long_try_cmpxchg(x, 1);"), "'atomic_long_try_cmpxchg'", "atomics", "atomic_long_try_cmpxchg(x, 1)"),
+        (
+            p("srcu_read_lock(s);"),
+            "found a call of 'srcu_read_lock'",
+            "one that the language knows",
+            "srcu_read_lock",
+        ),
+        (
+            p("atomic_long_try_cmpxchg(x, 1);"),
+            "'atomic_long_try_cmpxchg'",
+            "atomics",
+            "atomic_long_try_cmpxchg(x, 1)",
+        ),
         (p("WRITE_ONCE(*x);"), "found 1 arguments", "expected 2", "WRITE_ONCE(*x)"),
         (p("spin_lock(x);"), "a pointer to a number", "spinlock_t", "x"),
         (p("int r = *s;"), "found spinlock_t", "a number or a pointer", "*s"),
@@ -46,32 +58,92 @@ fn errors_say_what_was_found_and_expected() {
         (p("int r = 1 / 0;"), "a division by 0", "another number", "1 / 0"),
         (p("case 1: ;"), "'case' or 'default'", "a switch", "case 1:"),
         (p("spin_lock(s);"), "the end with spinlock 's' held", "given back", "P0("),
-        (p("spin_unlock(s);"), "'s' given back where it is not held", "taken before", "spin_unlock(s)"),
-        (p("if (*x) mutex_lock(m); mutex_unlock(m);"), "mutex 'm' given back", "on every way", "mutex_unlock(m)"),
-        (p("spin_lock(s); mutex_lock(m); mutex_unlock(m); spin_unlock(s);"), "a mutex, which may sleep, with spinlock 's'", "no sleep", "mutex_lock(m)"),
+        (
+            p("spin_unlock(s);"),
+            "'s' given back where it is not held",
+            "taken before",
+            "spin_unlock(s)",
+        ),
+        (
+            p("if (*x) mutex_lock(m); mutex_unlock(m);"),
+            "mutex 'm' given back",
+            "on every way",
+            "mutex_unlock(m)",
+        ),
+        (
+            p("spin_lock(s); mutex_lock(m); mutex_unlock(m); spin_unlock(s);"),
+            "a mutex, which may sleep, with spinlock 's'",
+            "no sleep",
+            "mutex_lock(m)",
+        ),
+        (
+            "C t\n{}\nDECLARE_WAIT_QUEUE_HEAD(q); P0(int *x) { wait_event(q, wait_event_killable(q, *x)); }".into(),
+            "a wait for an event in the condition",
+            "does not wait for events",
+            "wait_event_killable(q, *x)",
+        ),
         (p("int r = choose(1);"), "found 1 values", "at least two", "choose(1)"),
-        ("C t\n{}\nint f(int a) { return f(a); } P0() { f(1); }".into(), "call of 'f' in itself", "a loop", "f(a)"),
-        ("C t\n{}\nint f() { return 0; } P0() {}".into(), "'f', which nobody calls", "a call of it", "f"),
+        (
+            "C t\n{}\nint f(int a) { return f(a); } P0() { f(1); }".into(),
+            "call of 'f' in itself",
+            "a loop",
+            "f(a)",
+        ),
+        (
+            "C t\n{}\nint f() { return 0; } P0() {}".into(),
+            "'f', which nobody calls",
+            "a call of it",
+            "f",
+        ),
         ("C t\n{}\nP0() {} exists (x=1)".into(), "found 'x'", "shared variable", "x"),
         ("C t\n{}\nP0() {} exists (0:r=1)".into(), "found 'r'", "local variable", "r"),
         ("C t\n{}\nP0() {} exists (3:r=1)".into(), "found process 3", "of this file", "r"),
-        ("C t\n{}\nP0(int *x) {} exists (x=1) exists (x=2)".into(), "'a condition' again", "once", "exists"),
-        ("C t\n{}\nstruct work_struct w; P0() {}".into(), "'w' without a function", "DECLARE_WORK", "w"),
+        (
+            "C t\n{}\nP0(int *x) {} exists (x=1) exists (x=2)".into(),
+            "'a condition' again",
+            "once",
+            "exists",
+        ),
+        (
+            "C t\n{}\nstruct work_struct w; P0() {}".into(),
+            "'w' without a function",
+            "DECLARE_WORK",
+            "w",
+        ),
         ("C t\n{}\nmutex m; P0() {}".into(), "found 'mutex'", "a process (P0)", "mutex"),
         ("C t\n{}\nint __range(2, 1) x; P0() {}".into(), "a range from 2 to 1", "least", "2"),
-        ("C t\n{}\nstruct mutex m[2]; P0(int *x) { int i = *x; mutex_lock(&m[i]); }".into(), "depends on what happens", "known when compiled", "&m[i]"),
-        ("C t\n{}\nint __range(1, 2) x; P0() {}".into(), "'x' without an initial value", "0 is not in its range", "x"),
+        (
+            "C t\n{}\nstruct mutex m[2]; P0(int *x) { int i = *x; mutex_lock(&m[i]); }".into(),
+            "depends on what happens",
+            "known when compiled",
+            "&m[i]",
+        ),
+        (
+            "C t\n{}\nint __range(1, 2) x; P0() {}".into(),
+            "'x' without an initial value",
+            "0 is not in its range",
+            "x",
+        ),
         (p("enum e { A = 1 }; int r;"), "found '{'", "the name of a variable", "{"),
         (p("int __range(1, 2) r;"), "'r' without a value", "0 is not in its range", "r"),
-        ("C t\n{}\nint a[40]; P0() { for (int i = 0; i < 40; i++) a[i] = i * 1000; }".into(), "shared variables of", "declare narrower ones", ""),
+        (
+            "C t\n{}\nint a[40]; P0() { for (int i = 0; i < 40; i++) a[i] = i * 1000; }".into(),
+            "shared variables of",
+            "declare narrower ones",
+            "",
+        ),
     ];
     for (text, found, expected, at) in table {
         let (was_found, was_expected, was_at) = wrong(&text);
         assert!(was_found.contains(found), "{text}: found '{was_found}', not '{found}'");
-        assert!(was_expected.contains(expected), "{text}: expected '{was_expected}', not '{expected}'");
+        assert!(
+            was_expected.contains(expected),
+            "{text}: expected '{was_expected}', not '{expected}'"
+        );
         assert!(was_at.contains(at), "{text}: at '{was_at}', not '{at}'");
     }
-    let deep = format!("C t\n{{}}\nP0() {{ int r = {}1{}; }}", "(".repeat(5_000), ")".repeat(5_000));
+    let deep =
+        format!("C t\n{{}}\nP0() {{ int r = {}1{}; }}", "(".repeat(5_000), ")".repeat(5_000));
     assert!(wrong(&deep).0.contains("levels"));
     let blocks = format!("C t\n{{}}\nP0() {{ {} {} }}", "{".repeat(5_000), "}".repeat(5_000));
     assert!(wrong(&blocks).0.contains("levels"));
@@ -108,9 +180,47 @@ fn no_text_makes_it_panic() {
     }
     let mut read = 0_u64;
     let pieces = [
-        "{", "}", "(", ")", ";", "*", "&", "=", "0", "-1", "99999999999", "int ", "P0", "...", "->x", "[1]", "(*", "*)", "/*",
-        "\"", "\u{e9}", "if (", "while (1) ", "goto out;", "x", "exists ", "return ", "struct s ", ",", "?", ":", "1:", "/\\",
-        "void ", "mutex_lock(&m);", "choose(0, 1)", "enum e ", "<<", "% 0", "__range(", "0x7fffffff",
+        "{",
+        "}",
+        "(",
+        ")",
+        ";",
+        "*",
+        "&",
+        "=",
+        "0",
+        "-1",
+        "99999999999",
+        "int ",
+        "P0",
+        "...",
+        "->x",
+        "[1]",
+        "(*",
+        "*)",
+        "/*",
+        "\"",
+        "\u{e9}",
+        "if (",
+        "while (1) ",
+        "goto out;",
+        "x",
+        "exists ",
+        "return ",
+        "struct s ",
+        ",",
+        "?",
+        ":",
+        "1:",
+        "/\\",
+        "void ",
+        "mutex_lock(&m);",
+        "choose(0, 1)",
+        "enum e ",
+        "<<",
+        "% 0",
+        "__range(",
+        "0x7fffffff",
     ];
     for seed in sample(6_000, 1_000_000).seeds() {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -129,11 +239,11 @@ fn no_text_makes_it_panic() {
                 }
                 _ => {
                     // Names and numbers for each other.
-                    let names: Vec<(usize, &str)> = text
-                        .match_indices(|c: char| c.is_ascii_alphanumeric())
-                        .collect();
+                    let names: Vec<(usize, &str)> =
+                        text.match_indices(|c: char| c.is_ascii_alphanumeric()).collect();
                     if names.len() > 1 {
-                        let (a, b) = (names[rng.usize(..names.len())].0, names[rng.usize(..names.len())].0);
+                        let (a, b) =
+                            (names[rng.usize(..names.len())].0, names[rng.usize(..names.len())].0);
                         let piece = text[b..=b].to_owned();
                         text.replace_range(a..=a, &piece);
                     }

@@ -50,9 +50,8 @@ fn some(depth: u32) -> BoxedStrategy<Vec<Do>> {
 
 /// All of them.
 pub fn programs() -> impl Strategy<Value = Generated> {
-    (prop::collection::vec(some(2), 2..=3), some(0), some(0)).prop_map(
-        |(processes, work, asynchronous)| Generated { processes, work, asynchronous },
-    )
+    (prop::collection::vec(some(2), 2..=3), some(0), some(0))
+        .prop_map(|(processes, work, asynchronous)| Generated { processes, work, asynchronous })
 }
 
 /// Where a statement stands.
@@ -93,7 +92,9 @@ impl Generated {
         for (number, all) in self.processes.iter().enumerate() {
             processes.line(&format!("P{number}(int *g2) {{"));
             processes.indent += 1;
-            processes.line("int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g0; int *n = NULL;");
+            processes.line(
+                "int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g0; int *n = NULL;",
+            );
             processes.all(all, &At::default());
             processes.indent -= 1;
             processes.line("}");
@@ -107,20 +108,27 @@ impl Generated {
         }
         if processes.text.contains("&w)") || helpers.text.contains("&w)") {
             helpers.line("void work(struct work_struct *self) {");
-            helpers.line("int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g1; int *n = &g1;");
+            helpers.line(
+                "int r0; int r1; int __range(-512, 3) r2; bool r3; int *p = &g1; int *n = &g1;",
+            );
             helpers.all(&self.work, &at);
             helpers.line("}");
             helpers.line("DECLARE_WORK(w, work);");
         }
         if !processes.text.contains("twice(") && !helpers.text.contains("twice(") {
-            w.text = w.text.replace("int twice(int x) { if (x > 1) return x; return (x + x) & 3; }\n", "");
+            w.text = w
+                .text
+                .replace("int twice(int x) { if (x > 1) return x; return (x + x) & 3; }\n", "");
         }
         w.text += &helpers.text;
         w.text += &processes.text;
         let locals: Vec<String> = (0..self.processes.len())
             .flat_map(|p| ["r0", "r1", "r2", "r3"].map(|r| format!("{p}:{r}")))
             .collect();
-        w.line(&format!("locations [g0; g1; g2; b; narrow; arr[0]; arr[1]; a; {}]", locals.join("; ")));
+        w.line(&format!(
+            "locations [g0; g1; g2; b; narrow; arr[0]; arr[1]; a; {}]",
+            locals.join("; ")
+        ));
         w.text
     }
 }
@@ -158,7 +166,9 @@ impl Writer {
                     0 => format!("for (int {counter} = 0; {counter} < 2; {counter}++) {{"),
                     1 => format!("int {counter} = 0; while ({counter}++ < 2) {{"),
                     2 => format!("int {counter} = 2; do {{"),
-                    _ => format!("for (int {counter} = 0; READ_ONCE(g0) != 3 && {counter} < 2; {counter} += 1) {{"),
+                    _ => format!(
+                        "for (int {counter} = 0; READ_ONCE(g0) != 3 && {counter} < 2; {counter} += 1) {{"
+                    ),
                 };
                 self.line(&begin);
                 self.all(body, &inside);
@@ -297,20 +307,45 @@ impl Writer {
             21..=23 => format!("WRITE_ONCE(g{q}, {value}); wake_up(&q{q});"),
             24 => format!("wake_up_all(&q{q});"),
             25 => "complete(&done);".to_owned(),
-            26 => if a % 3 == 0 { "complete_all(&done);".to_owned() } else { "r3 = try_wait_for_completion(&done);".to_owned() },
+            26 => {
+                if a % 3 == 0 {
+                    "complete_all(&done);".to_owned()
+                } else {
+                    "r3 = try_wait_for_completion(&done);".to_owned()
+                }
+            }
             27 => "r3 = completion_done(&done);".to_owned(),
             28 => "up(&sem);".to_owned(),
             29 => "r2 = down_trylock(&sem);".to_owned(),
             30 => format!("{r} = twice({value});"),
             31 => format!("assert(g0 + {r} < {});", 2 + a % 4),
             32 => format!("narrow = {r} + {};", a % 3),
-            33 => if at.helper { "g1 = 2;".to_owned() } else { "r3 = queue_work(wq, &w);".replace("wq, ", "0, ") },
-            34 => if at.helper { "g0 = 1;".to_owned() } else { format!("async_schedule(async, {value});") },
+            33 => {
+                if at.helper {
+                    "g1 = 2;".to_owned()
+                } else {
+                    "r3 = queue_work(wq, &w);".replace("wq, ", "0, ")
+                }
+            }
+            34 => {
+                if at.helper {
+                    "g0 = 1;".to_owned()
+                } else {
+                    format!("async_schedule(async, {value});")
+                }
+            }
             35 => format!("if (r3) n = &g{q}; if (n) {r} = *n;"),
-            36 => format!("{r} = *(a_pointer({q}));").replace(&format!("*(a_pointer({q}))"), if a % 16 == 0 { "*n" } else { "*p" }),
+            36 => format!("{r} = *(a_pointer({q}));")
+                .replace(&format!("*(a_pointer({q}))"), if a % 16 == 0 { "*n" } else { "*p" }),
             37 => format!("g{q} += 1; g{q} &= 3;"),
             38 => "r3 = mutex_is_locked(&m0) || spin_is_locked(&s);".to_owned(),
-            _ => if a % 3 == 0 { "reinit_completion(&done);".to_owned() } else { format!("p = {r} == 1 ? &g0 : &g1;") },
+            _ => {
+                if a % 3 == 0 {
+                    "reinit_completion(&done);".to_owned()
+                } else {
+                    format!("p = {r} == 1 ? &g0 : &g1;")
+                }
+            }
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Texts and what comes of them.
 
 #[path = "../../../sim/explore/tests/common/sample.rs"]
+#[allow(dead_code)]
 mod sample;
 
 mod constructs;

@@ -371,7 +371,11 @@ fn readers_and_writers() {
     assert!(readers.answer(&symmetric).unwrap().states < all.states);
     // Who counts without the mutex comes in while the writer writes.
     let careless = READERS.replacen("down(&mutex);\n                readers++", "readers++", 1);
-    assert!(answers(&careless.replacen("up(&mutex);\n                assert", "assert", 1))[1].failure.is_some());
+    assert!(
+        answers(&careless.replacen("up(&mutex);\n                assert", "assert", 1))[1]
+            .failure
+            .is_some()
+    );
 }
 
 fn two_phase_commit(resources: usize) -> String {
