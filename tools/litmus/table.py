@@ -44,10 +44,10 @@ for file in files:
 said = ", ".join(f"{number} {what or 'nothing'}" for what, number in sorted(counts.items()))
 text = f"""# The kernel's own litmus tests
 
-Made by `tools/litmus/run.sh`, which downloads them; none of them is in this repository. From
-{os.environ["ORIGIN"]}: {len(files)} files ({said}), all of `tools/memory-model/litmus-tests` and
-`Documentation/litmus-tests`. {len(refused)} are refused; of the others {len(set(wrong))} come out otherwise than
-they may.
+Made by `tools/litmus/run.sh`, which downloads them; none of them is in this repository. All of
+`tools/memory-model/litmus-tests` and `Documentation/litmus-tests` of
+{os.environ["ORIGIN"]}: {len(files)} files ({said}). Refused: {len(refused)}. Come out otherwise than they may:
+{len(set(wrong))}. Weak memory only: {len(weak)}.
 
 What a file calls *Never* must be never here: an order of accesses that everybody agrees on is one of those that
 the kernel's memory model allows. What it calls *Sometimes* and is never here needs a weaker memory: 'weak memory

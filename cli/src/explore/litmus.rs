@@ -312,7 +312,10 @@ fn print(file: &str, program: &Program, answer: &Answer) {
     };
     run("it fails:", &answer.failure);
     if let Some(blocked) = &answer.blocked {
-        output::print(&format!("\nsomebody waits for ever, and {} ends it:", ended_by(blocked.sleep)));
+        output::print(&format!(
+            "\nsomebody waits for ever, and {} ends it:",
+            ended_by(blocked.sleep)
+        ));
         print_lines(&blocked.trace);
         output::print("and then stand");
         print_lines(&blocked.waits);

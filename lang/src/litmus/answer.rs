@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use kmodcheck_explore::{
-    Configuration, End, MAX_PROCESSES, Options, Product, Sleep, TraceStep, Unexplorable, WayOut, explore,
-    replay,
+    Configuration, End, MAX_PROCESSES, Options, Product, Sleep, TraceStep, Unexplorable, WayOut,
+    explore, replay,
 };
 
 use super::Program;

@@ -1,6 +1,6 @@
 //! Calls: of functions of the file, of what the host answers for, and of the kernel's primitives.
 
-use super::builder::{Builder, Value, binary, unary};
+use super::builder::{Binding, Builder, Value, binary, unary};
 use super::expressions::{At, assigns, number_value};
 use super::memory::{Made, Type};
 use super::statements::nothing;
@@ -40,7 +40,22 @@ impl<'f> Builder<'_, 'f> {
         match called {
             "READ_ONCE" | "rcu_dereference" | "rcu_access_pointer" | "data_race" => {
                 let [place] = self.arguments(arguments, span)?;
-                self.value(place)
+                match &place.kind {
+                    ExprKind::Name(name)
+                        if matches!(self.bound(name), Some(Binding::Constant(..))) =>
+                    {
+                        self.value(place)
+                    }
+                    ExprKind::Name(_)
+                    | ExprKind::Dereference(_)
+                    | ExprKind::Index(..)
+                    | ExprKind::Field(..)
+                    | ExprKind::Arrow(..) => {
+                        let place = self.place_of(place)?;
+                        self.read_place(&place, span)
+                    }
+                    _ => self.value(place),
+                }
             }
             "WRITE_ONCE" | "rcu_assign_pointer" => {
                 let [place, value] = self.arguments(arguments, span)?;

@@ -503,7 +503,11 @@ impl Builder<'_, '_> {
         self.place(from);
         if std::mem::replace(&mut self.in_condition, true) {
             let found = "found a wait for an event in the condition of another one";
-            return Err(Wrong::new(span, found, "expected a condition that does not wait for events"));
+            return Err(Wrong::new(
+                span,
+                found,
+                "expected a condition that does not wait for events",
+            ));
         }
         self.branch(condition, yes, no)?;
         self.in_condition = false;

@@ -1,6 +1,7 @@
 //! Compiled programs as a [`System`]: what one step is, and what it did.
 
 mod layout;
+mod parts;
 mod run;
 
 use std::collections::BTreeSet;
@@ -8,46 +9,19 @@ use std::collections::BTreeSet;
 use kmodcheck_explore::{Choice, Initial, Kind, Local, Queue, Shared, System};
 
 pub(crate) use layout::FAILED;
-use layout::{Bits, Compiled, DORMANT};
+use layout::{Compiled, DORMANT};
+pub use parts::Label;
+pub(crate) use parts::Machine;
 use run::{Stepper, decoded};
 pub(crate) use run::{Tale, Told};
 
-use crate::graph::code::{Body, Cell, Held, Instr, Runs};
+use crate::graph::code::{Body, Held, Instr, Runs};
 use crate::graph::locks::held;
 use crate::graph::{infer, live, movers, without_needless_turns};
 use crate::host::Host;
 use crate::lower::{Lowered, lower};
 use crate::text::syntax::{File, Name, Span};
 use crate::text::wrong::Wrong;
-
-/// Which step of a process it is: where it was, and which of its ways it took. What happened is told by
-/// [`Program::told`](crate::Program::told).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label {
-    /// The instruction that the process was at.
-    pub at: u32,
-    /// Which of its ways it took.
-    pub way: u32,
-}
-
-/// All processes of a program, compiled.
-pub(crate) struct Machine {
-    pub cells: Vec<Cell>,
-    pub shared: Vec<Bits>,
-    pub own_bits: u32,
-    /// By kind.
-    pub kinds: Vec<Compiled>,
-    /// By process: its kind. Processes of one kind do the same, and nothing that is asked tells them apart.
-    pub processes: Vec<usize>,
-    /// By process: where each instruction comes from, which differs between processes that do the same.
-    pub spans: Vec<Vec<Span>>,
-    pub grace_periods: Vec<u8>,
-    /// The kind of each asynchronous function.
-    functions: Vec<usize>,
-    pub host: Box<dyn Host>,
-    /// Steps are merged where nobody can tell.
-    pub merges: bool,
-}
 
 impl Machine {
     /// Compiles a file. `observed`: the local variables that are asked about in the end, by process.
@@ -125,13 +99,6 @@ impl Machine {
 
     fn stepper(&self, kind: usize, tells: bool) -> Stepper<'_> {
         Stepper { machine: self, of: &self.kinds[kind], tells, ways: Vec::new() }
-    }
-
-    /// A run of an asynchronous function: its kind, and the local state in which it begins.
-    fn started(&self, function: usize, argument: i64) -> (Kind, Local) {
-        let kind = self.functions[function];
-        let argument = self.kinds[kind].body.argument.map(|reg| (reg, argument));
-        (Kind(kind as u8), self.stepper(kind, false).begins(argument))
     }
 
     pub fn is_function(&self, kind: usize) -> bool {

@@ -1,10 +1,10 @@
 //! One step of one process: its first action, what the process then does by itself, and, if steps are merged,
 //! what follows without being seen.
 
-use kmodcheck_explore::{Effect, Footprint, Shared, WayOut};
+use kmodcheck_explore::{Effect, Footprint, Kind, Shared, WayOut};
 
-use super::Machine;
 use super::layout::{Bits, Compiled, FAILED};
+use super::parts::Machine;
 use crate::graph::Mover;
 use crate::graph::code::{
     Action, ActionKind, Alternative, EffectTerm, Failure, Instr, Pc, Reg, Term,
@@ -176,8 +176,7 @@ impl Stepper<'_> {
             }
             EffectTerm::Start(function, term) => {
                 let argument = self.value(term, before, &mut reads)?;
-                let (kind, started) = self.machine.started(*function, argument);
-                next.effect = Effect::Spawn(kind, started);
+                next.effect = self.starts(self.machine.functions[*function], argument);
             }
         }
         next.way_out = if way.way_out == WayOut::Ordinary { next.way_out } else { way.way_out };
@@ -370,6 +369,14 @@ impl Stepper<'_> {
             Ok(pc) => self.of.encode(pc, &now.registers),
             Err(_) => FAILED,
         })
+    }
+
+    /// A run of an asynchronous function begins, which is of that kind.
+    fn starts(&self, kind: usize, argument: i64) -> Effect {
+        let of = &self.machine.kinds[kind];
+        let stepper = Stepper { machine: self.machine, of, tells: false, ways: Vec::new() };
+        let begins = stepper.begins(of.body.argument.map(|reg| (reg, argument)));
+        Effect::Spawn(Kind(u8::try_from(kind).unwrap_or(u8::MAX)), begins)
     }
 
     /// The local state in which a process begins.

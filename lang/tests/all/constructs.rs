@@ -319,6 +319,10 @@ fn wait_queues() {
         P0() { wait_event(q, READ_ONCE(x) && !READ_ONCE(y)); }
         P1() { WRITE_ONCE(x, 1); wake_up(&q); }";
     assert!(!blocks(two));
+    // Woken after the first look and before the second: it looks at the first again.
+    let between = "DECLARE_WAIT_QUEUE_HEAD(q); int x; int y;
+        P0() { wait_event(q, READ_ONCE(x) || READ_ONCE(y)); } P1() { WRITE_ONCE(x, 1); wake_up(&q); }";
+    assert!(!blocks(between));
     // wake_up() wakes all who wait for an event: none of them is exclusive.
     let all = "DECLARE_WAIT_QUEUE_HEAD(q); int x;
         P0() { wait_event(q, x); } P1() { wait_event(q, x); } P2() { x = 1; wake_up(&q); }";
