@@ -35,7 +35,7 @@ impl Program {
     ///
     /// # Errors
     /// The first thing that is wrong, where it is, and what was expected.
-    pub fn read(file: &str, text: &str) -> Result<Self, TextError> {
+    pub fn read(file: &str, text: &str) -> Result<Self, Box<TextError>> {
         Self::read_for(file, text, Box::new(NoHost))
     }
 
@@ -43,7 +43,7 @@ impl Program {
     ///
     /// # Errors
     /// As of [`Program::read`].
-    pub fn read_for(file: &str, text: &str, host: Box<dyn Host>) -> Result<Self, TextError> {
+    pub fn read_for(file: &str, text: &str, host: Box<dyn Host>) -> Result<Self, Box<TextError>> {
         let parsed = parse(file, text)?;
         let made = || {
             let observed = question::observed(&parsed)?;

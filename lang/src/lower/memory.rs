@@ -374,11 +374,10 @@ impl Memory {
     }
 
     fn initial_value(&self, value: &Expr, of: &Type) -> Made<i64> {
-        if let ExprKind::Call(name, arguments) = &value.kind {
-            if let ("ATOMIC_INIT", Type::Atomic, [value]) = (name.text.as_str(), of, &arguments[..])
-            {
-                return self.constant(value);
-            }
+        if let ExprKind::Call(name, arguments) = &value.kind
+            && let ("ATOMIC_INIT", Type::Atomic, [value]) = (name.text.as_str(), of, &arguments[..])
+        {
+            return self.constant(value);
         }
         match of {
             Type::Pointer(to) => {

@@ -28,9 +28,10 @@ impl Wrong {
     }
 
     /// In which text.
-    pub fn of(self, file: &str, text: &str) -> TextError {
+    pub fn of(self, file: &str, text: &str) -> Box<TextError> {
         let Self { span, found, expected, also } = self;
-        TextError { file: file.to_owned(), text: text.to_owned(), span, found, expected, also }
+        let (file, text) = (file.to_owned(), text.to_owned());
+        Box::new(TextError { file, text, span, found, expected, also })
     }
 }
 

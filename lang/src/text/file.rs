@@ -17,7 +17,7 @@ const MOST_PROCESSES: usize = 256;
 ///
 /// # Errors
 /// The first thing that is wrong, where it is, and what was expected.
-pub fn parse(file: &str, text: &str) -> Result<File, TextError> {
+pub fn parse(file: &str, text: &str) -> Result<File, Box<TextError>> {
     parsed(text).map_err(|wrong| wrong.of(file, text))
 }
 

@@ -323,6 +323,11 @@ fn wait_queues() {
     let between = "DECLARE_WAIT_QUEUE_HEAD(q); int x; int y;
         P0() { wait_event(q, READ_ONCE(x) || READ_ONCE(y)); } P1() { WRITE_ONCE(x, 1); wake_up(&q); }";
     assert!(!blocks(between));
+    // Also where the wake-up is not the first thing of its step.
+    let section = "DECLARE_WAIT_QUEUE_HEAD(q); DEFINE_SPINLOCK(s); int x;
+        P0() { wait_event(q, READ_ONCE(x)); }
+        P1() { WRITE_ONCE(x, 1); spin_lock(&s); wake_up(&q); spin_unlock(&s); }";
+    assert!(!blocks(section));
     // wake_up() wakes all who wait for an event: none of them is exclusive.
     let all = "DECLARE_WAIT_QUEUE_HEAD(q); int x;
         P0() { wait_event(q, x); } P1() { wait_event(q, x); } P2() { x = 1; wake_up(&q); }";
@@ -390,6 +395,10 @@ fn asynchronous_functions() {
         P0() { async_schedule(fn, &x); async_synchronize_full(); int r = x; } locations [0:r]";
     assert_eq!(outcomes(all), ["1"]);
     assert_eq!(outcomes(&all.replace("async_synchronize_full();", "")), ["0", "1"]);
+    // Two runs of one function are two processes.
+    let twice = "int x; void fn(int data, async_cookie_t cookie) { x = x + 1; }
+        P0() { async_schedule(fn, 0); async_schedule(fn, 0); } locations [x]";
+    assert_eq!(outcomes(twice), ["1", "2"]);
     // Waiting for all from one of them: for itself, too.
     let itself =
         "int x; void fn(int data, async_cookie_t cookie) { async_synchronize_full(); x = data; }

@@ -302,13 +302,13 @@ impl Writer {
             16 => format!("{r} = cmpxchg(&g0, {}, {value});", a % 3),
             17 => format!("{r} = xchg(&g1, {value});"),
             18 => format!("r3 = atomic_add_unless(&a, 1, {});", a % 2),
-            19 => format!("r3 = atomic_dec_and_test(&a);"),
+            19 => "r3 = atomic_dec_and_test(&a);".to_owned(),
             20 => format!("{r} = choose(0, {value}, 3);"),
             21..=23 => format!("WRITE_ONCE(g{q}, {value}); wake_up(&q{q});"),
             24 => format!("wake_up_all(&q{q});"),
             25 => "complete(&done);".to_owned(),
             26 => {
-                if a % 3 == 0 {
+                if a.is_multiple_of(3) {
                     "complete_all(&done);".to_owned()
                 } else {
                     "r3 = try_wait_for_completion(&done);".to_owned()
@@ -324,7 +324,7 @@ impl Writer {
                 if at.helper {
                     "g1 = 2;".to_owned()
                 } else {
-                    "r3 = queue_work(wq, &w);".replace("wq, ", "0, ")
+                    "r3 = queue_work(0, &w);".to_owned()
                 }
             }
             34 => {
@@ -335,12 +335,11 @@ impl Writer {
                 }
             }
             35 => format!("if (r3) n = &g{q}; if (n) {r} = *n;"),
-            36 => format!("{r} = *(a_pointer({q}));")
-                .replace(&format!("*(a_pointer({q}))"), if a % 16 == 0 { "*n" } else { "*p" }),
+            36 => format!("{r} = {};", if a.is_multiple_of(16) { "*n" } else { "*p" }),
             37 => format!("g{q} += 1; g{q} &= 3;"),
             38 => "r3 = mutex_is_locked(&m0) || spin_is_locked(&s);".to_owned(),
             _ => {
-                if a % 3 == 0 {
+                if a.is_multiple_of(3) {
                     "reinit_completion(&done);".to_owned()
                 } else {
                     format!("p = {r} == 1 ? &g0 : &g1;")
