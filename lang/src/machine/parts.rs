@@ -5,8 +5,8 @@ use crate::graph::code::Cell;
 use crate::host::Host;
 use crate::text::syntax::Span;
 
-/// Which step of a process it is: where it was, and which of its ways it took. What happened is told by
-/// [`Program::told`](crate::Program::told).
+/// Which step of a process it is: where it was, and which of its ways it took. What happened, the
+/// runs of an [`Answer`](crate::Answer) tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label {
     /// The instruction that the process was at.
