@@ -25,8 +25,8 @@
 //!     [
 //!         "P0: READ_ONCE(*x) == 0",
 //!         "P1: READ_ONCE(*x) == 0",
-//!         "P0: WRITE_ONCE(*x, r + 1)",
 //!         "P1: WRITE_ONCE(*x, r + 1)",
+//!         "P0: WRITE_ONCE(*x, r + 1)",
 //!     ]
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
