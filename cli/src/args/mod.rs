@@ -89,7 +89,7 @@ impl CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
-    /// would.
+    /// would; or a litmus test.
     Check(Box<Check>),
     /// Say what changes between two releases: which verdicts, and what calls can come to.
     Compare(Box<Compare>),
@@ -170,6 +170,11 @@ pub(crate) struct Check {
     /// Follow every transition, also one whose end is found otherwise. Takes longer and says the same.
     #[arg(long)]
     pub follow_all: bool,
+
+    /// Take every access to what is shared as a step, also where nobody can tell (of a litmus test). Takes
+    /// longer and says the same.
+    #[arg(long)]
+    pub every_access: bool,
 
     /// Show a shortest run to this result of an actor's call, or to this branch of a property's
     /// premise: 1=NULL, 'get_fs_type(ext4)=NULL', 'get-fs-type-finds-it:NULL, GOING'. An actor is its

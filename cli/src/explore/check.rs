@@ -15,7 +15,7 @@ use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
 use crate::explore::check_text::{Run, Text};
 use crate::explore::checked::Checked;
-use crate::explore::engine;
+use crate::explore::{engine, litmus};
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, assumed, bars, results, screen};
 
@@ -62,6 +62,12 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         follow_all: check_args.follow_all,
         witness: check_args.witness.is_some(),
     };
+    if let Some(text) = litmus::text(check_args)? {
+        return litmus::run(arguments, check_args, &text);
+    }
+    if check_args.every_access {
+        return Err("found --every-access, expected a litmus test with it".into());
+    }
     engine::heeds(&check_args.engine, &given)?;
     check_args.save_trace.as_deref().map_or(Ok(()), files::try_file)?;
     check_args.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;

@@ -6,6 +6,7 @@ mod checked;
 pub(crate) mod compare;
 mod engine;
 pub(crate) mod export;
+pub(crate) mod litmus;
 pub(crate) mod merge;
 pub(crate) mod sample;
 mod sample_file;

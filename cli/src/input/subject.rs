@@ -277,6 +277,10 @@ fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
 
 /// What a file is, by its content.
 fn from_text(asked: &Asked<'_>, name: &str, text: &str) -> Result<Subject, Failure> {
+    if kmodcheck_lang::text::is_litmus(text) {
+        let found = format!("{name}: found a litmus test, expected a system of the model");
+        return Err(format!("{found}: `kmodcheck check` alone takes a litmus test").into());
+    }
     let is_json = text.trim_start().starts_with('{')
         || Path::new(name).extension().is_some_and(|extension| extension == "json");
     if !is_json {

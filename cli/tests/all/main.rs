@@ -22,6 +22,7 @@ mod flags;
 mod imports;
 mod layout;
 mod limits;
+mod litmus;
 mod main_job;
 mod output;
 mod prove;

@@ -11,15 +11,16 @@ use serde_json::Value;
 const ARCHITECTURE: &str = include_str!("../../../docs/architecture.md");
 
 /// The arrows of docs/architecture.md: what each crate may depend on of ours, tests included.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("explore", &[]),
     ("indexes", &[]),
+    ("lang", &["explore"]),
     ("model", &[]),
     ("runtime", &[]),
     ("sim-kernel", &["model", "runtime"]),
     ("sim", &["explore", "indexes", "model"]),
     ("properties", &["explore", "model", "sim"]),
-    ("cli", &["explore", "indexes", "model", "properties", "sim"]),
+    ("cli", &["explore", "indexes", "lang", "model", "properties", "sim"]),
     ("benches", &["explore", "model", "properties", "sim"]),
 ];
 
@@ -187,7 +188,7 @@ fn every_package_is_tested() {
 #[test]
 fn one_function_takes_samples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let all = ["benches", "cli", "indexes", "model", "properties", "sim"]
+    let all = ["benches", "cli", "indexes", "lang", "model", "properties", "sim"]
         .map(|folder| code(&root.join(folder)));
     let asks = |(file, code): &(String, String)| {
         code.contains(concat!("(\"KMODCHECK", "_ALL\")")).then(|| file.clone())
@@ -237,9 +238,15 @@ fn code(folder: &Path) -> Vec<(String, String)> {
 fn no_stream_and_no_thread_is_taken_for_granted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = 0;
-    for folder in
-        ["cli/src", "properties/src", "sim/src", "sim/explore/src", "model/src", "indexes/src"]
-    {
+    for folder in [
+        "cli/src",
+        "properties/src",
+        "sim/src",
+        "sim/explore/src",
+        "model/src",
+        "indexes/src",
+        "lang/src",
+    ] {
         for (file, code) in code(&root.join(folder)) {
             for what in ["println!(", "print!(", "thread::spawn(", "scope.spawn("] {
                 assert!(!code.contains(what), "{file}: {what}");

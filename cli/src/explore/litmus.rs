@@ -1,0 +1,342 @@
+//! `kmodcheck check FILE.litmus`: a program in the C of the kernel's litmus tests, and what its file asks.
+
+use std::path::Path;
+
+use kmodcheck_explore::{End, Options, Sleep};
+use kmodcheck_lang::text::is_litmus;
+use kmodcheck_lang::text::syntax::{Quantifier, Stated};
+use kmodcheck_lang::{Agreement, Answer, Line, Observation, Program};
+use serde::Serialize;
+
+use crate::args::scale::Engine;
+use crate::args::{Arguments, Check};
+use crate::input::{files, session};
+use crate::output::{self, Ended, Failure, bars};
+
+#[derive(Serialize)]
+struct LitmusJson<'a> {
+    format: &'static str,
+    version: u32,
+    name: &'a str,
+    /// What a file may not take for granted.
+    memory: &'static str,
+    end: &'static str,
+    states: u64,
+    transitions: u64,
+    depth: u32,
+    observation: &'static str,
+    positive: u64,
+    negative: u64,
+    filtered: u64,
+    question: Option<&'static str>,
+    is_so: Option<bool>,
+    stated: Option<&'static str>,
+    /// `null`: nothing is stated, or not all was found.
+    compared: Option<&'static str>,
+    outcomes: Vec<OutcomeJson<'a>>,
+    to_positive: Option<Vec<LineJson<'a>>>,
+    to_negative: Option<Vec<LineJson<'a>>>,
+    failure: Option<Vec<LineJson<'a>>>,
+    blocked: Option<BlockedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutcomeJson<'a> {
+    values: Vec<(&'a str, &'a str)>,
+    states: u64,
+    meets: bool,
+}
+
+#[derive(Serialize)]
+struct BlockedJson<'a> {
+    /// `nothing`, `a signal` or `a time limit`.
+    ended_by: &'static str,
+    trace: Vec<LineJson<'a>>,
+    waits: Vec<LineJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineJson<'a> {
+    process: &'a str,
+    line: usize,
+    what: &'a str,
+}
+
+/// The text of the litmus test that is asked for, if it is one.
+pub(crate) fn text(asked: &Check) -> Result<Option<String>, Failure> {
+    let Some(name) = asked.subject.subject.as_deref() else { return Ok(None) };
+    let path = Path::new(name);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = files::read(path)?;
+    let named = path.extension().is_some_and(|extension| extension == "litmus");
+    Ok((named || is_litmus(&text)).then_some(text))
+}
+
+/// What says nothing of a litmus test.
+fn heeds(asked: &Check) -> Result<(), Failure> {
+    let system = &asked.subject.system;
+    let changes = &system.changes;
+    let engine = &asked.engine;
+    let given = [
+        ("--kernel", system.releases.kernel.is_some()),
+        ("--kmod", system.releases.kmod.is_some()),
+        ("--with", !changes.with.is_empty()),
+        ("--without", !changes.without.is_empty()),
+        ("--alias-map", changes.alias_map.is_some()),
+        ("--limit", changes.limit.is_some()),
+        ("--timeouts", changes.timeouts),
+        ("--callers", asked.subject.callers.callers.is_some()),
+        ("--engine", engine.engine != Engine::Exhaustive),
+        ("--processes", engine.processes.is_some()),
+        ("--hosts", engine.hosts.is_some()),
+        ("--connect-timeout", engine.connect_timeout.is_some()),
+        ("--checkpoint", engine.checkpoint.is_some()),
+        ("--witness", asked.witness.is_some()),
+        ("--save-trace", asked.save_trace.is_some()),
+        ("--property", asked.property.is_some()),
+        ("--expect", !asked.expect.is_empty()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(format!(
+            "found {flag} beside a litmus test, expected a system of the model with it: the file says all"
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<Ended, Failure> {
+    heeds(asked)?;
+    let file = asked.subject.subject.as_deref().unwrap_or_default();
+    // Where this ends in a file, stderr takes the colours out.
+    let mut program = Program::read(file, text).map_err(|error| format!("\n{}", error.styled()))?;
+    if asked.every_access {
+        program = program.every_access_a_step();
+    }
+    let spinner = bars::spinner();
+    let describe = |p| spinner.set_message(bars::describe(p));
+    let options = Options {
+        symmetry: !asked.no_symmetry,
+        follow_all: asked.follow_all,
+        limits: session::limits(arguments),
+        interrupt: Some(session::interrupt()),
+        progress: Some(&describe),
+        threads: session::threads(arguments),
+        ..Options::default()
+    };
+    let answer = program.answer(&options).map_err(|error| format!("{file}: {error}"))?;
+    spinner.finish_and_clear();
+    if let End::PoolExhausted(_) = answer.end {
+        return Err(format!(
+            "{file}: found more runs of an asynchronous function at a time than async_schedule() stands in the \
+             text, expected no call of it in a loop"
+        )
+        .into());
+    }
+    if arguments.json {
+        output::print_json(&json(&program, &answer));
+    } else {
+        print(file, &program, &answer);
+    }
+    Ok(ended(&program, &answer))
+}
+
+/// What the file says comes out is what is expected; else what it asks.
+fn ended(program: &Program, answer: &Answer) -> Ended {
+    let hangs = answer.blocked.as_ref().is_some_and(|blocked| !blocked.until_time_out());
+    let mut differs = answer.failure.is_some();
+    let mut cut = answer.end != End::Complete;
+    match program.stated {
+        Some(stated) => {
+            let compared = answer.compared(stated);
+            differs |= compared == Some(Agreement::Differs);
+            differs |= hangs && stated != Stated::Deadlock;
+            cut |= compared.is_none();
+        }
+        None => differs |= hangs || answer.is_so() == Some(false),
+    }
+    Ended::of(differs, cut)
+}
+
+fn observed(observation: Observation) -> &'static str {
+    match observation {
+        Observation::Sometimes => "Sometimes",
+        Observation::Always => "Always",
+        Observation::Never => "Never",
+    }
+}
+
+fn end_word(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::Violated => "stopped at a violation",
+        End::StatesLimit => "states limit",
+        End::MemoryLimit => "memory limit",
+        End::TimeLimit => "time limit",
+        End::Interrupted => "interrupted",
+        End::PoolExhausted(_) => "too few asynchronous runs",
+    }
+}
+
+fn question(quantifier: Quantifier) -> &'static str {
+    match quantifier {
+        Quantifier::Exists => "exists",
+        Quantifier::NotExists => "~exists",
+        Quantifier::Forall => "forall",
+    }
+}
+
+fn stated_word(stated: Stated) -> &'static str {
+    match stated {
+        Stated::Sometimes => "Sometimes",
+        Stated::Always => "Always",
+        Stated::Never => "Never",
+        Stated::Deadlock => "DEADLOCK",
+    }
+}
+
+fn compared(agreement: Agreement) -> &'static str {
+    match agreement {
+        Agreement::Agrees => "agrees",
+        Agreement::WeakMemoryOnly => "weak memory only",
+        Agreement::Differs => "differs",
+    }
+}
+
+fn ended_by(sleep: Sleep) -> &'static str {
+    match sleep {
+        Sleep::ForEver => "nothing",
+        Sleep::UntilKilled => "a signal",
+        Sleep::UntilTimeOut => "a time limit",
+    }
+}
+
+fn lines(all: &[Line]) -> Vec<LineJson<'_>> {
+    all.iter().map(|l| LineJson { process: &l.process, line: l.line, what: &l.what }).collect()
+}
+
+fn json<'a>(program: &'a Program, answer: &'a Answer) -> LitmusJson<'a> {
+    LitmusJson {
+        format: "kmodcheck-litmus",
+        version: 1,
+        name: &program.name,
+        memory: "sequentially consistent",
+        end: end_word(answer.end),
+        states: answer.states,
+        transitions: answer.transitions,
+        depth: answer.depth,
+        observation: observed(answer.observation),
+        positive: answer.positive,
+        negative: answer.negative,
+        filtered: answer.filtered,
+        question: program.quantifier().map(question),
+        is_so: answer.is_so(),
+        stated: program.stated.map(stated_word),
+        compared: program.stated.and_then(|stated| answer.compared(stated)).map(compared),
+        outcomes: (answer.outcomes.iter())
+            .map(|outcome| OutcomeJson {
+                values: outcome.values.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
+                states: outcome.states,
+                meets: outcome.meets,
+            })
+            .collect(),
+        to_positive: answer.to_positive.as_deref().map(lines),
+        to_negative: answer.to_negative.as_deref().map(lines),
+        failure: answer.failure.as_deref().map(lines),
+        blocked: answer.blocked.as_ref().map(|blocked| BlockedJson {
+            ended_by: ended_by(blocked.sleep),
+            trace: lines(&blocked.trace),
+            waits: lines(&blocked.waits),
+        }),
+    }
+}
+
+fn print(file: &str, program: &Program, answer: &Answer) {
+    output::print(&format!("{file}: {}", program.name));
+    output::print(
+        "sequentially consistent: what only a weaker memory allows does not come out; signals and time limits \
+         may end each wait that has them",
+    );
+    output::print(&format!(
+        "{}: {} states, {} transitions, depth {}",
+        end_word(answer.end),
+        answer.states,
+        answer.transitions,
+        answer.depth
+    ));
+    if !answer.outcomes.is_empty() && !answer.outcomes[0].values.is_empty() {
+        output::print("final states:");
+        for outcome in &answer.outcomes {
+            let values: Vec<String> =
+                outcome.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let meets = match (program.quantifier(), outcome.meets) {
+                (Some(_), true) => "  meets the condition",
+                _ => "",
+            };
+            output::print(&format!("  {}{meets}", values.join("; ")));
+        }
+    }
+    if answer.filtered > 0 {
+        output::print(&format!("{} more are left out by the filter", answer.filtered));
+    }
+    if let Some(quantifier) = program.quantifier() {
+        let is_so = match answer.is_so() {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "undecided",
+        };
+        output::print(&format!(
+            "{} {} {}; {}: {is_so}",
+            observed(answer.observation),
+            answer.positive,
+            answer.negative,
+            question(quantifier)
+        ));
+    }
+    if let Some(stated) = program.stated {
+        let says = match answer.compared(stated) {
+            Some(Agreement::Agrees) => "so it is",
+            Some(Agreement::WeakMemoryOnly) => "weak memory only: not all of it comes out here",
+            Some(Agreement::Differs) => "DIFFERS",
+            None => "undecided",
+        };
+        output::print(&format!("Result: {}, says the file: {says}", stated_word(stated)));
+    }
+    let run = |what: &str, trace: &Option<Vec<Line>>| {
+        if let Some(trace) = trace {
+            output::print(&format!("\n{what}"));
+            print_lines(trace);
+        }
+    };
+    run("it fails:", &answer.failure);
+    if let Some(blocked) = &answer.blocked {
+        output::print(&format!(
+            "\nsomebody waits for ever, and {} ends it:",
+            ended_by(blocked.sleep)
+        ));
+        print_lines(&blocked.trace);
+        output::print("and then stand");
+        print_lines(&blocked.waits);
+    }
+    match program.quantifier() {
+        Some(Quantifier::Forall) => {
+            run(
+                "a shortest run to a final state that does not meet the condition:",
+                &answer.to_negative,
+            );
+        }
+        Some(_) => {
+            run("a shortest run to a final state that meets the condition:", &answer.to_positive)
+        }
+        None => {}
+    }
+}
+
+fn print_lines(all: &[Line]) {
+    let width = all.iter().map(|line| line.process.len()).max().unwrap_or_default();
+    for line in all {
+        output::print(&format!("  {:width$} {:>4}  {}", line.process, line.line, line.what));
+    }
+}

@@ -1,0 +1,13 @@
+//! A text becomes a syntax tree, or an error that is shown where it is.
+
+mod conditions;
+pub(crate) mod error;
+mod file;
+mod lexer;
+mod parser;
+pub mod syntax;
+
+pub(crate) use error as wrong;
+
+pub use error::TextError;
+pub use file::{is_litmus, parse};
