@@ -36,12 +36,6 @@ fn it_is_one_screen() {
     ] {
         assert!(words(&found.out).contains(part), "{part}: {}", found.out);
     }
-    // README says what follows in the same words.
-    let readme = words(&include_str!("../../../README.md").replace('`', ""));
-    let all = words(&found.out);
-    let (_, follows) = all.split_once("B: the alias map gives the module's own name. ").unwrap();
-    let (follows, _) = follows.split_once(" The race with").unwrap();
-    assert!(readme.contains(follows), "{follows}");
 }
 
 /// As wide as the terminal, and coloured there, unless somebody wants none; what is coloured is said in words,
