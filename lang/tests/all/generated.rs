@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::generate::programs;
 use crate::naive::{Found, Naive};
-use crate::sample::sample;
+use crate::sample::{for_all, sample};
 use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_lang::text::parse;
 use kmodcheck_lang::{Answer, Program};
@@ -95,19 +95,26 @@ fn said(answer: &Answer) -> Found {
     }
 }
 
-#[test]
-fn as_an_interpreter_that_shares_nothing() {
-    let cases = sample(200, 10_000).seeds().end;
+/// How often something was met.
+type Counts = BTreeMap<&'static str, u64>;
+
+/// Programs that are drawn from one seed.
+const EACH: u64 = 50;
+
+/// Draws [`EACH`] programs and compares; what was met, and which constructs were drawn.
+fn compare(seed: u64) -> Result<(Counts, Counts), String> {
     let config = Config {
-        cases: u32::try_from(cases).unwrap(),
+        cases: u32::try_from(EACH).unwrap(),
         failure_persistence: None,
         max_shrink_iters: 4_000,
         ..Config::default()
     };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let drawn: RefCell<BTreeMap<&str, u64>> = RefCell::new(CONSTRUCTS.map(|c| (c, 0)).into());
-    let told: RefCell<BTreeMap<&str, u64>> = RefCell::default();
+    let drawn: RefCell<Counts> = RefCell::default();
+    let told: RefCell<Counts> = RefCell::default();
     let count = |what: &'static str, is: bool| {
         *told.borrow_mut().entry(what).or_default() += u64::from(is);
     };
@@ -122,8 +129,8 @@ fn as_an_interpreter_that_shares_nothing() {
         };
         let states = naive.states;
         naive.states = 0;
-        for (construct, times) in drawn.borrow_mut().iter_mut() {
-            *times += u64::from(text.contains(construct));
+        for construct in CONSTRUCTS {
+            *drawn.borrow_mut().entry(construct).or_default() += u64::from(text.contains(construct));
         }
         let limits = Limits { states: Some(200_000), ..Limits::default() };
         let options = Options { limits, symmetry: true, ..Options::default() };
@@ -160,10 +167,22 @@ fn as_an_interpreter_that_shares_nothing() {
         *told.borrow_mut().entry("states, merged").or_default() += merged.states;
         Ok(())
     });
-    println!("{:#?}\n{:#?}", told.borrow(), drawn.borrow());
-    result.unwrap_or_else(|error| panic!("{error}"));
-    let told = told.borrow();
-    assert!(told["compared"] * 2 > cases, "{told:?}");
+    result.map_err(|error| format!("seed {seed}: {error}"))?;
+    Ok((told.into_inner(), drawn.into_inner()))
+}
+
+#[test]
+fn as_an_interpreter_that_shares_nothing() {
+    let seeds: Vec<u64> = sample(200 / EACH, 10_000 / EACH).seeds().collect();
+    let (mut told, mut drawn) = (Counts::new(), Counts::new());
+    for found in for_all(&seeds, |seed| compare(*seed)) {
+        let found = found.unwrap_or_else(|error| panic!("{error}"));
+        for (sums, more) in [(&mut told, found.0), (&mut drawn, found.1)] {
+            more.into_iter().for_each(|(what, times)| *sums.entry(what).or_default() += times);
+        }
+    }
+    println!("{told:#?}\n{drawn:#?}");
+    assert!(told["compared"] * 2 > seeds.len() as u64 * EACH, "{told:?}");
     for what in [
         "blocked",
         "blocked until a time-out",
@@ -173,7 +192,8 @@ fn as_an_interpreter_that_shares_nothing() {
     ] {
         assert!(told[what] * 50 > told["compared"], "{what}: {told:?}");
     }
-    for (construct, times) in drawn.borrow().iter() {
+    for construct in CONSTRUCTS {
+        let times = drawn[construct];
         assert!(times * 200 > told["compared"], "{construct} was drawn in {times}");
     }
 }
