@@ -119,6 +119,29 @@ fn manifests_are_complete() {
     }
 }
 
+/// A crate that is packaged by itself has every file that its sources are compiled with.
+#[test]
+fn crates_include_files_of_their_own() {
+    let mut included = 0;
+    for (name, package) in packages() {
+        let root = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+        for (file, text) in code(&root.join("src")) {
+            let file = Path::new(&file);
+            for macro_name in ["include_str!(\"", "include_bytes!(\"", "include!(\"", "#[path = \""]
+            {
+                for rest in text.split(macro_name).skip(1) {
+                    let path = file.parent().unwrap().join(rest.split('"').next().unwrap());
+                    let path = path.canonicalize().unwrap_or_else(|_| panic!("{}", path.display()));
+                    let inside = path.starts_with(root.canonicalize().unwrap());
+                    assert!(inside, "{name}: {} has {}", file.display(), path.display());
+                    included += 1;
+                }
+            }
+        }
+    }
+    assert!(included > 10, "{included}");
+}
+
 #[test]
 fn each_dependency_has_its_reason() {
     let table = ARCHITECTURE.split_once("## Dependencies").unwrap().1;

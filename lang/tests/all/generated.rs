@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::generate::programs;
 use crate::naive::{Found, Naive};
-use crate::sample::{for_all, sample};
+use crate::sample::{for_all, long_sample};
 use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_lang::text::parse;
 use kmodcheck_lang::{Answer, Program};
@@ -173,7 +173,7 @@ fn compare(seed: u64) -> Result<(Counts, Counts), String> {
 
 #[test]
 fn as_an_interpreter_that_shares_nothing() {
-    let seeds: Vec<u64> = sample(200 / EACH, 10_000 / EACH).seeds().collect();
+    let seeds: Vec<u64> = long_sample(200 / EACH, 2_000 / EACH, 10_000 / EACH).seeds().collect();
     let (mut told, mut drawn) = (Counts::new(), Counts::new());
     for found in for_all(&seeds, |seed| compare(*seed)) {
         let found = found.unwrap_or_else(|error| panic!("{error}"));

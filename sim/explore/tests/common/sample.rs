@@ -1,6 +1,6 @@
 //! How much a test goes through of what it could: a sample, so that `cargo test` says within a minute what
 //! a change has broken, and everything where `KMODCHECK_ALL` is set, as it is in `.ci/run`, and where records are
-//! rewritten.
+//! rewritten. What takes longer than a CI run may is all there with `KMODCHECK_ALL=everything`.
 
 use std::ops::Range;
 
@@ -20,6 +20,12 @@ pub fn sample(few: u64, all: u64) -> Sample {
     let taken = if whole { all } else { few.min(all) };
     println!("{taken} of {all}{}", if taken < all { "; KMODCHECK_ALL=1 takes all" } else { "" });
     Sample { taken, all }
+}
+
+/// As [`sample`]; `usual` with `KMODCHECK_ALL=1`, all of them with `KMODCHECK_ALL=everything`.
+pub fn long_sample(few: u64, usual: u64, all: u64) -> Sample {
+    let everything = std::env::var_os("KMODCHECK_ALL").is_some_and(|value| value == "everything");
+    if everything { sample(few, all) } else { sample(few, usual) }
 }
 
 impl Sample {
