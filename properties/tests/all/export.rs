@@ -1,14 +1,13 @@
 //! Systems as other checkers read them: the table does in every reachable state what the model does (an
 //! export asserts that of itself), and has the states and transitions that the explorer counts.
 
-use kmodcheck_explore::{Limits, Options};
-use kmodcheck_properties::Property;
-use kmodcheck_properties::check;
-use kmodcheck_properties::grand::GrandCell;
+use kmodcheck_explore::{End, Limits, Options};
+use kmodcheck_properties::grand::{GrandCell, System as GrandSystem};
 use kmodcheck_properties::property::View;
+use kmodcheck_properties::{Property, check};
 use kmodcheck_sim::export::{Affects, table};
 
-use crate::sample;
+use crate::sample::{for_all, some_of};
 
 #[test]
 fn tables_count_what_the_explorer_counts() {

@@ -265,7 +265,7 @@ impl<'m> Builder<'m> {
             let first = these.next().expect("a kind has somebody");
             KindOf {
                 words: self.who(*kind),
-                processes: first..these.last().unwrap_or(first) + 1,
+                processes: first..these.next_back().unwrap_or(first) + 1,
                 commands: commands[*at].values().cloned().collect(),
             }
         });
