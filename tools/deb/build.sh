@@ -23,7 +23,7 @@ fi
 cargo build --release --locked --quiet --package kmodcheck
 
 # cargo-deb takes these from here: see package.metadata.deb in cli/Cargo.toml.
-assets=$target/deb-assets
+assets=target/deb-assets
 rm -rf "$assets"
 mkdir -p "$assets/man"
 "$target/release/kmodcheck" man "$assets/man"
@@ -66,8 +66,8 @@ chroot "$root" sh -euc '
         test -s "/usr/share/$file"
     done
     apt-get remove -y -qq kmodcheck >/dev/null
-    ! command -v kmodcheck
-    ! ls /usr/share/man/man1/kmodcheck*
+    test ! -e /usr/bin/kmodcheck
+    test ! -e /usr/share/man/man1/kmodcheck.1.gz
 ' 2>"$root/errors" || {
     cat "$root/errors" >&2
     exit 1
