@@ -1,0 +1,415 @@
+//! Where each field of a packed word is, in one scenario.
+
+use super::{ErrorOf, History, Pc, Ret, Task};
+use crate::scenario::{Init, Scenario, number};
+
+/// One field of a packed word.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Field {
+    at: u32,
+    pub(super) bits: u32,
+    /// Its greatest value means 'so many or more'.
+    pub(super) or_more: bool,
+}
+
+/// How far the processes that are in some place are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// All of the scenario's.
+    Exact,
+    /// Up to [`COUNTED`], whatever the scenario says: more are taken for any number.
+    OrMore,
+}
+
+/// How far `Counts::OrMore` counts, at least.
+pub const COUNTED: usize = 3;
+
+impl Field {
+    /// Whether the scenario needs it.
+    pub fn exists(self) -> bool {
+        self.bits > 0
+    }
+
+    /// 1, or 0 for a field without bits.
+    pub fn one(self) -> u64 {
+        u64::from(self.exists())
+    }
+
+    pub fn mask(self) -> u128 {
+        ((1_u128 << self.bits) - 1) << self.at
+    }
+
+    pub fn get(self, word: u128) -> u64 {
+        debug_assert!(self.bits < 64, "a field of {} bits", self.bits);
+        #[allow(clippy::cast_possible_truncation, reason = "a field has fewer than 64 bits")]
+        let from_here = (word >> self.at) as u64;
+        from_here & ((1 << self.bits) - 1)
+    }
+
+    /// As [`Field::set`]; nothing where there is no such field.
+    fn note(self, word: &mut u128, value: u64) {
+        if self.exists() {
+            self.set(word, value);
+        }
+    }
+
+    pub fn set(self, word: &mut u128, value: u64) {
+        debug_assert!(value < 1 << self.bits, "{value} does not fit {} bits", self.bits);
+        *word = *word & !self.mask() | u128::from(value) << self.at;
+        debug_assert_eq!(self.get(*word), value);
+    }
+}
+
+/// Lays fields out one after the other.
+#[derive(Default)]
+struct Fields {
+    at: u32,
+}
+
+impl Fields {
+    fn next(&mut self, bits: u32) -> Field {
+        let field = Field { at: self.at, bits, or_more: false };
+        self.at += bits;
+        field
+    }
+
+    /// A number of processes: of `processes` at most, or of any, so that `exactly` so many are
+    /// counted.
+    fn count(&mut self, counts: Counts, processes: usize, exactly: usize) -> Field {
+        match counts {
+            Counts::Exact => self.next(bits_for(processes)),
+            Counts::OrMore => Field { or_more: true, ..self.next(bits_for(exactly.max(COUNTED))) },
+        }
+    }
+}
+
+/// A process's word, of a layout that a model was made of.
+fn local_word(word: u128) -> u64 {
+    u64::try_from(word).expect("a process takes at most 64 bits")
+}
+
+/// How many bits hold `0..=max`.
+fn bits_for(max: usize) -> u32 {
+    usize::BITS - max.leading_zeros()
+}
+
+/// The shared fields of one module; a field that the scenario does not need has no bits.
+#[derive(Clone, Debug)]
+pub(crate) struct ModuleFields {
+    pub state: Field,
+    pub directory: Field,
+    pub initstate: Field,
+    /// Of a module that registers a file system.
+    pub registered: Field,
+    /// The reference that a module holds on itself until its init is done; where somebody unloads.
+    pub initial_reference: Field,
+    /// By dependency: whether this module holds a reference on it; where somebody unloads.
+    pub holds: Vec<Field>,
+    /// References that `get_fs_type()` took; where somebody unloads.
+    pub file_system_references: Field,
+    /// Its init has returned 0; where somebody listens.
+    pub initialised: Field,
+    /// A `finit_module()` of its file runs; where those are idempotent.
+    pub in_finit: Field,
+}
+
+/// The shared fields of one requested name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameFields {
+    /// There is an entry in `dup_kmod_reqs`.
+    pub dup_listed: Field,
+    /// Its completion is queued, or done.
+    pub dup_queued: Field,
+    /// `first_req_done`.
+    pub dup_done: Field,
+    /// `dup_ret`.
+    pub dup_ret: Field,
+}
+
+/// Some bits of a word, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedField {
+    /// What it is of, a dot, and what it is: `ext4.state`.
+    pub name: String,
+    /// Its lowest bit.
+    pub at: u32,
+    /// How many bits it has.
+    pub bits: u32,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub modules: Vec<ModuleFields>,
+    pub names: Vec<NameFields>,
+    /// Running requests (v4.9), or free slots.
+    pub slots: Field,
+    /// Waiters in the semaphore's queue.
+    pub slot_waiters: Field,
+    pub shared_bits: u32,
+    pc: Field,
+    pos: Field,
+    index: Field,
+    ret: Field,
+    depth: Field,
+    outer: [Field; MAX_DEPTH],
+    stale: Field,
+    unresolved: Field,
+    result: Field,
+    request_live: Field,
+    modprobe_live: Field,
+    going_after_live: Field,
+    lied: Field,
+    slept: Field,
+    live_since_exit: Field,
+    live_since_shortcut: Field,
+    load_failed: Field,
+    went_going: Field,
+    attempt_failed: Field,
+    was_going: Field,
+    error_of: Field,
+    pub local_bits: u32,
+    pub remembers: History,
+    /// The bits of a caller's word that are history: `request_live` and all that follow it.
+    history: u64,
+    /// Whether every count is right: in a model that is exact and has no fault.
+    pub strict: bool,
+}
+
+/// Bits of a [`Ret`].
+const RET_BITS: u32 = 5;
+
+const _: () = assert!(Ret::ALL.len() <= 1 << RET_BITS);
+const _: () = assert!(Pc::ALL.len() < 1 << 7);
+
+/// How deep a module's init can request a module whose init requests a module.
+pub const MAX_DEPTH: usize = 2;
+
+impl Layout {
+    /// `plan`: the number of entries of the longest plan of modprobe; `checked`: the most names that
+    /// a check looks up.
+    pub fn new(
+        scenario: &Scenario,
+        plan: usize,
+        checked: usize,
+        counts: Counts,
+        remembers: History,
+    ) -> Self {
+        use crate::features::RequestLimit;
+        let mut shared = Fields::default();
+        let unloads = u32::from(scenario.unloads());
+        let listens = u32::from(scenario.listens());
+        let processes = scenario.processes();
+        let kernel = &scenario.features.kernel;
+        let modules = scenario
+            .modules
+            .iter()
+            .map(|module| ModuleFields {
+                state: shared.next(3),
+                directory: shared.next(1),
+                initstate: shared.next(1),
+                registered: shared.next(u32::from(module.registers)),
+                initial_reference: shared.next(unloads),
+                holds: module.dependencies.iter().map(|_| shared.next(unloads)).collect(),
+                file_system_references: if module.registers && unloads > 0 {
+                    shared.count(counts, processes, 0)
+                } else {
+                    shared.next(0)
+                },
+                initialised: shared.next(listens),
+                in_finit: shared.next(u32::from(kernel.idempotent_finit)),
+            })
+            .collect();
+        let duplicates = u32::from(kernel.duplicate_requests);
+        let names = scenario
+            .names
+            .iter()
+            .map(|_| NameFields {
+                dup_listed: shared.next(duplicates),
+                dup_queued: shared.next(duplicates),
+                dup_done: shared.next(duplicates),
+                dup_ret: shared.next(RET_BITS * duplicates),
+            })
+            .collect();
+        let limit = scenario.limit.map(usize::from);
+        // Everybody counts itself before it looks, once for each request that it is nested in.
+        let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+        let slots = match (limit, kernel.request_limit) {
+            (None, _) => shared.next(0),
+            (Some(limit), RequestLimit::FailsAtOnce) => {
+                shared.count(counts, processes * levels, limit + 1)
+            }
+            (Some(limit), _) => shared.next(bits_for(limit)),
+        };
+        let slot_waiters = match (limit, kernel.request_limit) {
+            (Some(_), RequestLimit::Semaphore) => shared.count(counts, processes, 0),
+            _ => shared.next(0),
+        };
+        let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0);
+        let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
+        let nests = scenario.nests();
+        let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
+        let pos = bits_for(plan);
+        let loads = u32::from(remembers.loads());
+        let failures = u32::from(remembers.failures());
+        let target_bits = u32::from(number(targets));
+        let mut local = Fields::default();
+        let mut layout = Self {
+            modules,
+            names,
+            slots,
+            slot_waiters,
+            shared_bits: shared.at,
+            pc: local.next(7),
+            pos: local.next(pos),
+            index: local.next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets))),
+            ret: local.next(RET_BITS),
+            depth: local.next(if nests { bits_for(MAX_DEPTH) } else { 0 }),
+            outer: std::array::from_fn(|_| local.next(if nests { pos } else { 0 })),
+            stale: local.next(1),
+            unresolved: local.next(u32::from(dependencies > Some(0))),
+            result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
+            request_live: local.next(target_bits * loads),
+            modprobe_live: local.next(target_bits * loads),
+            going_after_live: local.next(loads),
+            lied: local.next(loads),
+            slept: local.next(loads),
+            live_since_exit: local.next(loads),
+            live_since_shortcut: local.next(loads),
+            load_failed: local.next(loads),
+            went_going: local.next(loads),
+            attempt_failed: local.next(failures),
+            was_going: local.next(failures),
+            error_of: local.next(2 * failures),
+            remembers,
+            local_bits: local.at,
+            history: 0,
+            strict: counts == Counts::Exact,
+        };
+        let end = 1_u128 << layout.local_bits.min(64);
+        layout.history = local_word(end - (1 << layout.request_live.at.min(64)));
+        layout
+    }
+
+    /// The same local state with all history forgotten.
+    pub fn without_history(&self, local: u64) -> u64 {
+        local & !self.history
+    }
+
+    /// The fields of the shared word that this scenario has, by name.
+    pub fn shared_fields(&self, scenario: &Scenario) -> Vec<NamedField> {
+        let mut named = Vec::new();
+        let mut add = |name: String, field: Field| {
+            if field.exists() {
+                named.push(NamedField { name, at: field.at, bits: field.bits });
+            }
+        };
+        for (fields, module) in self.modules.iter().zip(&scenario.modules) {
+            let of = |what: &str| format!("{}.{what}", module.name);
+            add(of("state"), fields.state);
+            add(of("directory"), fields.directory);
+            add(of("initstate"), fields.initstate);
+            add(of("registered"), fields.registered);
+            add(of("initial_reference"), fields.initial_reference);
+            for (holds, dependency) in fields.holds.iter().zip(&module.dependencies) {
+                add(of(&format!("holds.{}", scenario.module_name(*dependency))), *holds);
+            }
+            add(of("file_system_references"), fields.file_system_references);
+            add(of("initialised"), fields.initialised);
+            add(of("in_finit"), fields.in_finit);
+        }
+        for (fields, name) in self.names.iter().zip(&scenario.names) {
+            let of = |what: &str| format!("{}.{what}", name.request);
+            add(of("dup_listed"), fields.dup_listed);
+            add(of("dup_queued"), fields.dup_queued);
+            add(of("dup_done"), fields.dup_done);
+            add(of("dup_ret"), fields.dup_ret);
+        }
+        add("slots".to_owned(), self.slots);
+        add("slot_waiters".to_owned(), self.slot_waiters);
+        named
+    }
+
+    pub fn unpack(&self, local: u64) -> Task {
+        let word = u128::from(local);
+        let flag = |field: Field| field.get(word) != 0;
+        let byte =
+            |field: Field| u8::try_from(field.get(word)).expect("a field of 8 bits or fewer");
+        Task {
+            pc: Pc::from_bits(self.pc.get(word)),
+            pos: byte(self.pos),
+            index: byte(self.index),
+            ret: Ret::from_bits(self.ret.get(word)),
+            depth: byte(self.depth),
+            outer: self.outer.map(byte),
+            result: byte(self.result),
+            stale: flag(self.stale),
+            unresolved: flag(self.unresolved),
+            request_live: u16::from(byte(self.request_live)),
+            modprobe_live: u16::from(byte(self.modprobe_live)),
+            going_after_live: flag(self.going_after_live),
+            lied: flag(self.lied),
+            slept: flag(self.slept),
+            live_since_exit: flag(self.live_since_exit),
+            live_since_shortcut: flag(self.live_since_shortcut),
+            load_failed: flag(self.load_failed),
+            went_going: flag(self.went_going),
+            attempt_failed: flag(self.attempt_failed),
+            was_going: flag(self.was_going),
+            error_of: ErrorOf::from_bits(self.error_of.get(word)),
+        }
+    }
+
+    pub fn pack(&self, task: &Task) -> u64 {
+        let mut word = 0;
+        self.pc.set(&mut word, task.pc as u64);
+        self.pos.set(&mut word, u64::from(task.pos));
+        self.index.set(&mut word, u64::from(task.index));
+        self.ret.set(&mut word, task.ret as u64);
+        self.depth.set(&mut word, u64::from(task.depth));
+        for (field, pos) in self.outer.iter().zip(task.outer) {
+            field.set(&mut word, u64::from(pos));
+        }
+        self.result.set(&mut word, u64::from(task.result));
+        self.stale.set(&mut word, u64::from(task.stale));
+        self.unresolved.set(&mut word, u64::from(task.unresolved));
+        self.request_live.note(&mut word, u64::from(task.request_live));
+        self.modprobe_live.note(&mut word, u64::from(task.modprobe_live));
+        self.going_after_live.note(&mut word, u64::from(task.going_after_live));
+        self.lied.note(&mut word, u64::from(task.lied));
+        self.slept.note(&mut word, u64::from(task.slept));
+        self.live_since_exit.note(&mut word, u64::from(task.live_since_exit));
+        self.live_since_shortcut.note(&mut word, u64::from(task.live_since_shortcut));
+        self.load_failed.note(&mut word, u64::from(task.load_failed));
+        self.went_going.note(&mut word, u64::from(task.went_going));
+        self.attempt_failed.note(&mut word, u64::from(task.attempt_failed));
+        self.was_going.note(&mut word, u64::from(task.was_going));
+        self.error_of.note(&mut word, task.error_of as u64);
+        let word = local_word(word);
+        debug_assert_eq!(self.unpack(word), task.remembering(self.remembers));
+        word
+    }
+
+    /// Whether some number of processes is counted up to a limit only.
+    pub fn counts_or_more(&self) -> bool {
+        let references = self.modules.iter().map(|m| m.file_system_references);
+        references.chain([self.slots, self.slot_waiters]).any(|field| field.or_more)
+    }
+
+    /// Whether what a load came to is kept for later.
+    pub fn remembers_results(&self) -> bool {
+        self.result.exists()
+    }
+
+    /// The place alone.
+    pub fn pc(&self, local: u64) -> Pc {
+        Pc::from_bits(self.pc.get(u128::from(local)))
+    }
+
+    /// The same local state at another place.
+    pub fn with_pc(&self, local: u64, pc: Pc) -> u64 {
+        let mut word = u128::from(local);
+        self.pc.set(&mut word, pc as u64);
+        local_word(word)
+    }
+}
