@@ -170,13 +170,8 @@ fn observed(observation: Observation) -> &'static str {
 
 fn end_word(end: End) -> &'static str {
     match end {
-        End::Complete => "complete",
-        End::Violated => "stopped at a violation",
-        End::StatesLimit => "states limit",
-        End::MemoryLimit => "memory limit",
-        End::TimeLimit => "time limit",
-        End::Interrupted => "interrupted",
         End::PoolExhausted(_) => "too few asynchronous runs",
+        end => output::how(end),
     }
 }
 

@@ -64,6 +64,23 @@ struct Now {
     told: Vec<Told>,
 }
 
+impl Now {
+    /// Nothing has happened yet.
+    fn before(registers: Vec<i64>, shared: Shared) -> Self {
+        Self {
+            registers,
+            shared,
+            effect: Effect::None,
+            way_out: WayOut::Ordinary,
+            footprint: Footprint::default(),
+            committed: false,
+            taken: Vec::new(),
+            choices: 0,
+            told: Vec::new(),
+        }
+    }
+}
+
 /// Why a step cannot be taken as it is written.
 pub(super) struct Wrongly(String);
 
@@ -78,17 +95,7 @@ impl Stepper<'_> {
     /// All steps of a process in a local state.
     pub fn step(&mut self, shared: Shared, local: u64) {
         let Some(rest) = self.of.rest(local) else { return };
-        let now = Now {
-            registers: self.of.registers(rest, local),
-            shared,
-            effect: Effect::None,
-            way_out: WayOut::Ordinary,
-            footprint: Footprint::default(),
-            committed: false,
-            taken: Vec::new(),
-            choices: 0,
-            told: Vec::new(),
-        };
+        let now = Now::before(self.of.registers(rest, local), shared);
         match &self.of.body.code[rest.pc] {
             Instr::Act(action) => self.act(&now, action, rest.pc),
             Instr::Asleep { timed_out, signalled, .. } => {
@@ -354,17 +361,7 @@ impl Stepper<'_> {
         }
         let Instr::Asleep { wakes, .. } = &self.of.body.code[rest.pc] else { return None };
         let (_, to) = wakes.iter().find(|(its, _)| *its == queue)?;
-        let mut now = Now {
-            registers,
-            shared: 0,
-            effect: Effect::None,
-            way_out: WayOut::Ordinary,
-            footprint: Footprint::default(),
-            committed: true,
-            taken: Vec::new(),
-            choices: 0,
-            told: Vec::new(),
-        };
+        let mut now = Now { committed: true, ..Now::before(registers, 0) };
         Some(match self.alone(&mut now, *to) {
             Ok(pc) => self.of.encode(pc, &now.registers),
             Err(_) => FAILED,
@@ -381,17 +378,8 @@ impl Stepper<'_> {
 
     /// The local state in which a process begins.
     pub fn begins(&self, argument: Option<(Reg, i64)>) -> u64 {
-        let mut now = Now {
-            registers: vec![0; self.of.body.registers.len()],
-            shared: 0,
-            effect: Effect::None,
-            way_out: WayOut::Ordinary,
-            footprint: Footprint::default(),
-            committed: true,
-            taken: Vec::new(),
-            choices: 0,
-            told: Vec::new(),
-        };
+        let registers = vec![0; self.of.body.registers.len()];
+        let mut now = Now { committed: true, ..Now::before(registers, 0) };
         if let Some((reg, value)) = argument {
             now.registers[reg] = value;
         }

@@ -229,15 +229,7 @@ impl Naive<'_> {
                 });
             }
             Request::Schedule(function, data) => answer(By::Itself, 0, &|next: &mut State| {
-                next.all.push(One {
-                    runs: Runs::Async(function.clone(), *data),
-                    answers: Vec::new(),
-                    queue: None,
-                    sections: 0,
-                    reading: false,
-                    waits_for: Vec::new(),
-                    run: 0,
-                });
+                next.all.push(One::new(Runs::Async(function.clone(), *data)));
             }),
             Request::AllAsynchronous => {
                 let runs = |other: &usize| {

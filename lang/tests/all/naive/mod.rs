@@ -129,6 +129,21 @@ struct One {
     run: u32,
 }
 
+impl One {
+    /// It has done nothing yet.
+    fn new(runs: Runs) -> Self {
+        Self {
+            runs,
+            answers: Vec::new(),
+            queue: None,
+            sections: 0,
+            reading: false,
+            waits_for: Vec::new(),
+            run: 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     cells: BTreeMap<String, i64>,
@@ -298,17 +313,8 @@ impl<'f> Naive<'f> {
 
     /// Goes through all states, unless there are more than `most`.
     pub fn search(&self, most: usize) -> Option<Found> {
-        let one = |runs| One {
-            runs,
-            answers: Vec::new(),
-            queue: None,
-            sections: 0,
-            reading: false,
-            waits_for: Vec::new(),
-            run: 0,
-        };
-        let processes = (0..self.processes.len()).map(|number| one(Runs::Process(number)));
-        let works = self.works.iter().map(|(work, _)| one(Runs::Work(work.clone())));
+        let processes = (0..self.processes.len()).map(|number| One::new(Runs::Process(number)));
+        let works = self.works.iter().map(|(work, _)| One::new(Runs::Work(work.clone())));
         let first = State {
             cells: self.initial.clone(),
             line: BTreeMap::new(),

@@ -9,7 +9,7 @@ use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switch
 use kmodcheck_explore::reduce::{follow, reduce};
 use kmodcheck_explore::reorder::{avoiding, avoiding_in_pairs};
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::{Configuration, End, Options, Product, Transition, explore};
+use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};
 use kmodcheck_explore::{Monitor, TraceStep};
 
 type Trace = Vec<TraceStep<Label>>;
@@ -62,10 +62,7 @@ fn no_shortest_trace_has_fewer_switches() {
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
-        let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
-        if shortest.end != End::Complete {
-            continue; // Its pool is too small: the explorer stops there.
-        }
+        let Some(shortest) = explored(&system) else { continue };
         for property in 0..PROPERTIES {
             let wanted = |t: &Transition<'_, Label>| system.violated_by(t) >> property & 1 != 0;
             let bounds = Bounds { skip: 0, nodes: 1 << 20 };
@@ -146,10 +143,7 @@ fn random_traces_are_made_short() {
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
-        let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
-        if shortest.end != End::Complete {
-            continue; // Its pool is too small: the explorer stops there.
-        }
+        let Some(shortest) = explored(&system) else { continue };
         for violation in &shortest.violations {
             let property = violation.property;
             let mut wanted = |t: &Transition<'_, Label>| system.violated_by(t) >> property & 1 != 0;
@@ -183,6 +177,12 @@ fn random_traces_are_made_short() {
     let met = [(proved, 200), (by_steps, 50), (shortened, 20)];
     let enough = met.iter().all(|(times, in_all)| systems.met_enough(*times, *in_all));
     assert!(enough, "{proved} {by_steps} {shortened}");
+}
+
+/// The shortest violations of a system; `None` if its pool is too small: the explorer stops there.
+fn explored(system: &RandomSystem) -> Option<Exploration<Label, ()>> {
+    let shortest = explore(system, &Asks(system), &Options::default()).unwrap();
+    (shortest.end == End::Complete).then_some(shortest)
 }
 
 /// Follows the schedule and then the victim, as the documentation of [`avoiding`] says, written
@@ -242,10 +242,7 @@ fn reorderings_avoid_it() {
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
-        let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
-        if shortest.end != End::Complete {
-            continue; // Its pool is too small: the explorer stops there.
-        }
+        let Some(shortest) = explored(&system) else { continue };
         for violation in &shortest.violations {
             let (property, trace) = (violation.property, &violation.trace);
             let mut wanted = |t: &Transition<'_, Label>| system.violated_by(t) >> property & 1 != 0;
@@ -335,10 +332,7 @@ fn two_reorderings_avoid_it() {
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
-        let shortest = explore(&system, &Asks(&system), &Options::default()).unwrap();
-        if shortest.end != End::Complete {
-            continue; // Its pool is too small: the explorer stops there.
-        }
+        let Some(shortest) = explored(&system) else { continue };
         for violation in &shortest.violations {
             let (property, trace) = (violation.property, &violation.trace);
             let mut wanted = |t: &Transition<'_, Label>| system.violated_by(t) >> property & 1 != 0;
