@@ -16,6 +16,7 @@ mod traces;
 
 use std::process::ExitCode;
 
+use kmodcheck_lang::text::TextError;
 use kmodcheck_sim::scenario_file::ScenarioError;
 
 use about::{aliases, completions, features, new};
@@ -33,9 +34,10 @@ fn main() -> ExitCode {
         Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
-            match failure.downcast_ref::<ScenarioError>() {
-                // It begins with a word of its own, and stderr takes the colours out where it has none.
-                Some(error) => output::note!("{}", error.styled()),
+            // These begin with a word of their own, and stderr takes the colours out where it has none.
+            let scenario = failure.downcast_ref::<ScenarioError>().map(ScenarioError::styled);
+            match scenario.or_else(|| failure.downcast_ref::<TextError>().map(TextError::styled)) {
+                Some(shown) => output::note!("{shown}"),
                 None => output::note!("kmodcheck: {failure}"),
             }
             if let Some(line) = output::source_line::shown(&failure.to_string()) {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
 use crate::input::{files, session};
-use crate::output::{self, Ended, Failure, bars};
+use crate::output::{self, Ended, Failure, bars, screen};
 
 #[derive(Serialize)]
 struct LitmusJson<'a> {
@@ -97,6 +97,8 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
         ("--save-trace", asked.save_trace.is_some()),
         ("--property", asked.property.is_some()),
         ("--expect", !asked.expect.is_empty()),
+        ("--raw-trace", asked.raw_trace),
+        ("--assumptions", asked.assumptions),
     ];
     match given.iter().find(|(_, given)| *given) {
         Some((flag, _)) => Err(format!(
@@ -110,8 +112,8 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
 pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<Ended, Failure> {
     heeds(asked)?;
     let file = asked.subject.subject.as_deref().unwrap_or_default();
-    // Where this ends in a file, stderr takes the colours out.
-    let mut program = Program::read(file, text).map_err(|error| format!("\n{}", error.styled()))?;
+    // (Unboxed, so that it is known again where it is printed.)
+    let mut program = Program::read(file, text).map_err(|error| *error)?;
     if asked.every_access {
         program = program.every_access_a_step();
     }
@@ -138,7 +140,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<En
     if arguments.json {
         output::print_json(&json(&program, &answer));
     } else {
-        print(file, &program, &answer);
+        print(file, &program, &answer, screen::width_or(asked.width.width));
     }
     Ok(ended(&program, &answer))
 }
@@ -248,13 +250,14 @@ fn json<'a>(program: &'a Program, answer: &'a Answer) -> LitmusJson<'a> {
     }
 }
 
-fn print(file: &str, program: &Program, answer: &Answer) {
-    output::print(&format!("{file}: {}", program.name));
-    output::print(
+fn print(file: &str, program: &Program, answer: &Answer, width: usize) {
+    let say = |text: &str| say(text, width);
+    say(&format!("{file}: {}", program.name));
+    say(
         "sequentially consistent: what only a weaker memory allows does not come out; signals and time limits \
          may end each wait that has them",
     );
-    output::print(&format!(
+    say(&format!(
         "{}: {} states, {} transitions, depth {}",
         end_word(answer.end),
         answer.states,
@@ -262,7 +265,7 @@ fn print(file: &str, program: &Program, answer: &Answer) {
         answer.depth
     ));
     if !answer.outcomes.is_empty() && !answer.outcomes[0].values.is_empty() {
-        output::print("final states:");
+        say("final states:");
         for outcome in &answer.outcomes {
             let values: Vec<String> =
                 outcome.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -270,11 +273,11 @@ fn print(file: &str, program: &Program, answer: &Answer) {
                 (Some(_), true) => "  meets the condition",
                 _ => "",
             };
-            output::print(&format!("  {}{meets}", values.join("; ")));
+            say(&format!("  {}{meets}", values.join("; ")));
         }
     }
     if answer.filtered > 0 {
-        output::print(&format!("{} more are left out by the filter", answer.filtered));
+        say(&format!("{} more are left out by the filter", answer.filtered));
     }
     if let Some(quantifier) = program.quantifier() {
         let is_so = match answer.is_so() {
@@ -282,7 +285,7 @@ fn print(file: &str, program: &Program, answer: &Answer) {
             Some(false) => "no",
             None => "undecided",
         };
-        output::print(&format!(
+        say(&format!(
             "{} {} {}; {}: {is_so}",
             observed(answer.observation),
             answer.positive,
@@ -297,23 +300,20 @@ fn print(file: &str, program: &Program, answer: &Answer) {
             Some(Agreement::Differs) => "DIFFERS",
             None => "undecided",
         };
-        output::print(&format!("Result: {}, says the file: {says}", stated_word(stated)));
+        say(&format!("Result: {}, says the file: {says}", stated_word(stated)));
     }
     let run = |what: &str, trace: &Option<Vec<Line>>| {
         if let Some(trace) = trace {
-            output::print(&format!("\n{what}"));
-            print_lines(trace);
+            say(&format!("\n{what}"));
+            print_lines(trace, width);
         }
     };
     run("it fails:", &answer.failure);
     if let Some(blocked) = &answer.blocked {
-        output::print(&format!(
-            "\nsomebody waits for ever, and {} ends it:",
-            ended_by(blocked.sleep)
-        ));
-        print_lines(&blocked.trace);
-        output::print("and then stand");
-        print_lines(&blocked.waits);
+        say(&format!("\nsomebody waits for ever, and {} ends it:", ended_by(blocked.sleep)));
+        print_lines(&blocked.trace, width);
+        say("and then stand");
+        print_lines(&blocked.waits, width);
     }
     match program.quantifier() {
         Some(Quantifier::Forall) => {
@@ -329,9 +329,22 @@ fn print(file: &str, program: &Program, answer: &Answer) {
     }
 }
 
-fn print_lines(all: &[Line]) {
-    let width = all.iter().map(|line| line.process.len()).max().unwrap_or_default();
+fn print_lines(all: &[Line], width: usize) {
+    let names = all.iter().map(|line| line.process.len()).max().unwrap_or_default();
     for line in all {
-        output::print(&format!("  {:width$} {:>4}  {}", line.process, line.line, line.what));
+        say(&format!("  {:names$} {:>4}  {}", line.process, line.line, line.what), width);
+    }
+}
+
+/// Each line of the text in lines of at most that width.
+fn say(text: &str, width: usize) {
+    for line in text.split('\n') {
+        let indent = " ".repeat(line.len() - line.trim_start().len() + 2);
+        let folded = screen::fold(line, &indent, width);
+        if folded.is_empty() {
+            output::print("")
+        } else {
+            folded.iter().for_each(|l| output::print(l))
+        }
     }
 }

@@ -109,8 +109,10 @@ fn an_error_begins_with_what_is_wrong() {
     };
     let toml = at("wrong.toml", "[features]\nkernal = 'v4.9'\nkmod = 'v29'\n");
     let json = at("wrong.json", "{ \"format\": \"kmodcheck-trace\", \"version\": 2 }");
+    let litmus = at("wrong.litmus", "C wrong\n{}\nP0(int *x) { srcu_read_lock(x); }\n");
     for words in [
         &["check", &toml][..],
+        &["check", &litmus],
         &["step", &toml],
         &["serve", &toml],
         &["prove", &toml],

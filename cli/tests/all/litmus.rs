@@ -94,31 +94,86 @@ fn what_is_no_program_is_refused() {
     }
 }
 
+/// What says nothing of a litmus test.
+const REFUSED: [&[&str]; 17] = [
+    &["--kernel", "v4.9"],
+    &["--kmod", "v19"],
+    &["--with", "alias-map=exact"],
+    &["--without", "alias-map"],
+    &["--limit", "1"],
+    &["--timeouts"],
+    &["--callers", "2"],
+    &["--engine", "counted"],
+    &["--processes", "2"],
+    &["--connect-timeout", "1"],
+    &["--checkpoint", "d"],
+    &["--witness", "1=0"],
+    &["--save-trace", "f"],
+    &["--property", "no-false-success"],
+    &["--expect", "no-false-success=holds"],
+    &["--raw-trace"],
+    &["--assumptions"],
+];
+
+/// What stands in place of a file, or beside something that is refused.
+const IN_PLACE: [&[&str]; 10] = [
+    &["--modules", "d"],
+    &["--fs", "ext4"],
+    &["--module", "ext4"],
+    &["--init-may-fail"],
+    &["--env", "ok"],
+    &["--naming", "plain"],
+    &["--hosts", "h"],
+    &["--process", "1"],
+    &["--secret-file", "f"],
+    &["--checkpoint-every", "1"],
+];
+
+const HEEDED: [&[&str]; 9] = [
+    &["--follow-all"],
+    &["--no-symmetry"],
+    &["--every-access"],
+    &["--json"],
+    &["--threads", "1"],
+    &["--time-limit", "60"],
+    &["--states-limit", "100"],
+    &["--memory-limit", "100"],
+    &["--width", "60"],
+];
+
+/// Every flag of `check` is in one of these lists: one that comes later is not forgotten.
 #[test]
 fn flags_that_say_nothing_of_it_are_refused() {
     let file = File::new("x.litmus", STORES);
-    for flag in [
-        &["--kernel", "v4.9"][..],
-        &["--kmod", "v19"],
-        &["--with", "alias-map=exact"],
-        &["--without", "alias-map"],
-        &["--limit", "1"],
-        &["--timeouts"],
-        &["--callers", "2"],
-        &["--engine", "counted"],
-        &["--processes", "2"],
-        &["--connect-timeout", "1"],
-        &["--checkpoint", "d"],
-        &["--witness", "1=0"],
-        &["--save-trace", "f"],
-        &["--property", "no-false-success"],
-        &["--expect", "no-false-success=holds"],
-    ] {
+    for flag in REFUSED {
         file.check(flag).refuses(&[flag[0], "beside a litmus test"]);
     }
+    for flag in IN_PLACE {
+        file.check(flag).refuses(&[flag[0]]);
+    }
     run(&["check", "race", "--every-access"]).refuses(&["--every-access", "a litmus test"]);
-    for flag in [&["--follow-all"][..], &["--no-symmetry"], &["--threads", "1"]] {
+    for flag in HEEDED {
         file.check(flag).exits(0);
+    }
+    let help = run(&["check", "--help"]).exits(0).out;
+    let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+    let flags: Vec<&str> = flags.map(|flag| flag.split([' ', '=', ',']).next().unwrap()).collect();
+    assert!(flags.len() > 30, "{flags:?}");
+    for flag in flags {
+        let flag = format!("--{flag}");
+        let mut listed = REFUSED.iter().chain(&IN_PLACE).chain(&HEEDED);
+        assert!(listed.any(|known| known[0] == flag), "{flag} is in no list");
+    }
+}
+
+/// As wide as the terminal, or as is asked for.
+#[test]
+fn lines_are_as_wide_as_told() {
+    let file = File::new("x.litmus", HANGS);
+    for (arguments, most) in [(&[][..], 80), (&["--width", "50"], 50), (&["--width", "200"], 200)] {
+        let text = file.check(arguments).exits(1).out;
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= most && (most < 200 || longest > 80), "{arguments:?}: {text}");
     }
 }
 
