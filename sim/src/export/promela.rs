@@ -18,7 +18,7 @@ pub struct Heading<'a> {
 /// The text. The states that SPIN stores of it are the reachable states of the system, processes numbered;
 /// its transitions are theirs.
 pub fn text(table: &Table, heading: &Heading<'_>) -> String {
-    let writer = Writer { table, names: names(table), index: index(table) };
+    let writer = Writer { table, names: names(table), index: index(table.locals.len()) };
     let mut out = String::new();
     writer.header(heading, &mut out).expect("a string takes everything");
     writer.state(&mut out).expect("a string takes everything");
@@ -37,9 +37,13 @@ struct Writer<'t> {
     index: &'static str,
 }
 
-/// The smallest type that holds every local state.
-fn index(table: &Table) -> &'static str {
-    if table.locals.len() <= 256 { "byte" } else { "short" }
+/// The smallest type that holds the numbers of so many local states.
+fn index(locals: usize) -> &'static str {
+    match locals {
+        0..=0x100 => "byte",
+        0x101..=0x8000 => "short",
+        _ => "int",
+    }
 }
 
 /// A name that Promela takes: letters, digits, underscores, and no word of the language.
@@ -52,9 +56,13 @@ fn word(text: &str) -> String {
     word
 }
 
+/// Words of the language that a field's name could be: it has an underscore.
+const WORDS: [&str; 8] =
+    ["c_code", "c_decl", "c_expr", "c_state", "c_track", "d_proctype", "d_step", "np_"];
+
 /// The fields' names, none twice and none that is something else here.
 fn names(table: &Table) -> Vec<String> {
-    let mut taken: BTreeSet<String> = ["at"].map(str::to_owned).into();
+    let mut taken: BTreeSet<String> = WORDS.map(str::to_owned).into();
     let fields = table.fields.iter().map(|field| {
         let mut name = word(&field.name);
         if !name.contains('_') {
@@ -251,5 +259,39 @@ impl Writer<'_> {
         let rest = rest.join(" && ");
         writeln!(out, "  :: atomic {{ timeout && SLEEPERS && !({rest}) -> assert(false) }}")?;
         writeln!(out, "  od\n}}\n#endif")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Field;
+    use super::*;
+
+    #[test]
+    fn numbers_fit_their_type() {
+        for (locals, of) in
+            [(1, "byte"), (256, "byte"), (257, "short"), (32_768, "short"), (32_769, "int")]
+        {
+            assert_eq!(index(locals), of, "{locals}");
+        }
+    }
+
+    #[test]
+    fn names_are_names_and_none_is_twice() {
+        let field = |name: &str| Field { name: name.to_owned(), bits: 1, initial: 0 };
+        let fields = ["c.state", "d.step", "a-b.state", "a_b.state", "8021q.state", "slots"];
+        let table = Table {
+            fields: fields.map(field).into(),
+            locals: Vec::new(),
+            at_rest: BTreeSet::new(),
+            initial: Vec::new(),
+            kinds: Vec::new(),
+            states: 0,
+            transitions: 0,
+        };
+        let found = names(&table);
+        let expected =
+            ["c_state_", "d_step_", "a_b_state", "a_b_state_", "m8021q_state", "slots_of_all"];
+        assert_eq!(found, expected);
     }
 }
