@@ -11,6 +11,7 @@ pub(crate) fn build() -> Build {
     let mut all = Sha256::new();
     for sources in [
         kmodcheck_indexes::SOURCES,
+        kmodcheck_lang::SOURCES,
         kmodcheck_model::SOURCES,
         kmodcheck_explore::SOURCES,
         kmodcheck_sim::SOURCES,

@@ -7,12 +7,17 @@ use kmodcheck_explore::{Effect, Footprint, Shared, WayOut};
 pub struct External {
     /// Its name.
     pub name: String,
+    /// The text in quotes that it is called with before the numbers: what it means depends on that.
+    pub text: Option<String>,
     /// How many numbers it takes.
     pub parameters: usize,
     /// The values that it can return; empty: none.
     pub results: Vec<i64>,
     /// Whether it may sleep: then it must not be called under a spinlock.
     pub sleeps: bool,
+    /// Whether it returns the exit status of a command, of which 0 is the good one: it has to be compared, lest
+    /// `&&` and `||` be taken for the shell's.
+    pub status: bool,
 }
 
 /// One way for a call to go.
@@ -31,10 +36,15 @@ pub struct Outcome {
 }
 
 /// Who runs a program. Its own shared state lies above the program's in the shared state of the system.
-pub trait Host: Sync {
+pub trait Host: Send + Sync {
     /// What programs may call.
     fn externals(&self) -> &[External] {
         &[]
+    }
+
+    /// So many processes may run the programs, if that are more than are written there.
+    fn processes(&self) -> usize {
+        0
     }
 
     /// How many bits of shared state it has.

@@ -57,13 +57,30 @@
 //!
 //! A host can give programs functions that it answers for ([`Host`]), with a shared state of its own above theirs.
 
+mod embedded;
 mod graph;
 mod host;
 mod litmus;
 mod lower;
 mod machine;
+mod predicate;
 pub mod text;
 
+pub use kmodcheck_explore::{Effect, Kind, Queue, WayOut};
+
+/// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
+/// saved or sent by a build with another one is not believed.
+pub const SOURCES: &str = env!("KMODCHECK_SOURCES");
+
+/// The name of an error, of the negative number that a function returns: `ENOENT` of -2.
+pub fn error_name(value: i64) -> Option<&'static str> {
+    lower::error_name(value)
+}
+
+pub use embedded::{
+    Called, Came, Piece, PieceError, Programs, Standing, Started, Turn, Way, calls,
+};
 pub use host::{External, Host, NoHost, Outcome as HostOutcome};
 pub use litmus::{Agreement, Answer, Blocked, Failing, Line, Observation, Outcome, Program};
 pub use machine::Label;
+pub use predicate::{Naming, Predicate};

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
 use crate::scenario::{
-    Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario, Target,
+    Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Programs, Resolution,
+    Scenario, Target,
 };
 
 /// How the callers ask.
@@ -166,6 +167,8 @@ pub fn scenario(
         actors: vec![Actor { action, count: callers, killable: false }],
         helper: Helper::Present,
         lsm_refuses: false,
+        programs: Programs::default(),
+        asks: Vec::new(),
         limit: None,
         timeouts: false,
         features,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use kmodcheck_lang::Came;
+
 use crate::scenario::{Action, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
@@ -451,6 +453,22 @@ pub enum Event {
         /// What it returns.
         ret: Ret,
     },
+    /// A statement of a program.
+    Statement {
+        /// The program, or the kind of what programs start.
+        program: u8,
+        /// Which of its statements.
+        statement: u16,
+        /// What came of it.
+        came: Came,
+    },
+    /// An init or exit that is a program returns.
+    Returns {
+        /// The program.
+        program: u8,
+        /// What it returns.
+        result: i16,
+    },
 }
 
 impl Event {
@@ -463,6 +481,7 @@ impl Event {
                 | Action::GetFsType(_) => "caller",
                 Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_) => "shell",
                 Action::Udev(_) => "udev",
+                Action::Program(_) => "program",
             },
             Self::LookUp { .. } => "__get_fs_type",
             Self::RequestModule { .. }
@@ -522,6 +541,7 @@ impl Event {
             Self::SetUnformed { .. } | Self::ListDel { .. } => "free_module",
             Self::HelperReturn { .. } => "call_usermodehelper_exec",
             Self::Check { .. } | Self::CheckFinished { .. } => "sanity check (RFC)",
+            Self::Statement { .. } | Self::Returns { .. } => "program",
         }
     }
 
@@ -543,6 +563,22 @@ impl Described<'_> {
 
     fn request(&self, name: NameId) -> &str {
         self.scenario.names.get(usize::from(name)).map_or("?", |n| &n.request)
+    }
+
+    /// What a program is called.
+    fn program(&self, kind: u8) -> String {
+        let program = self.scenario.programs.all.get(usize::from(kind));
+        match (program, self.scenario.programs.ready()) {
+            (Some(program), _) => program.name.clone(),
+            (None, Some(ready)) => ready.programs.name(usize::from(kind)),
+            (None, None) => "?".to_owned(),
+        }
+    }
+
+    /// Whether it is an init or exit, which whoever loads or unloads the module runs.
+    fn is_of_a_module(&self, program: u8) -> bool {
+        let of = |m: &crate::scenario::Module| [m.init_program, m.exit_program];
+        self.scenario.modules.iter().flat_map(of).any(|p| p == Some(program))
     }
 
     fn listed(&self, name: Listed) -> String {
@@ -580,6 +616,7 @@ impl fmt::Display for Described<'_> {
                 Action::ModprobeRemove(name) => write!(f, "modprobe -r {}", self.request(*name)),
                 Action::Rmmod(module) => write!(f, "rmmod {}", m(module)),
                 Action::Udev(module) => write!(f, "waits for {}", m(module)),
+                Action::Program(program) => write!(f, "{}", self.program(*program)),
             },
             Event::LookUp { found: true, .. } => write!(f, "file system found"),
             Event::LookUp { second: false, .. } => write!(f, "no such file system yet"),
@@ -787,6 +824,22 @@ impl fmt::Display for Described<'_> {
             Event::GiveSlot { .. } => write!(f, "gives its slot back"),
             Event::WakeSlot => write!(f, "wake_up(&kmod_wq)"),
             Event::RequestReturn { ret } => write!(f, "returns {ret}"),
+            Event::Statement { program, statement, came } => {
+                if self.is_of_a_module(*program) {
+                    write!(f, "{}: ", self.program(*program))?;
+                }
+                match self.scenario.programs.ready() {
+                    Some(ready) => {
+                        let kind = usize::from(*program);
+                        f.write_str(&ready.programs.in_words(kind, *statement, *came))
+                    }
+                    None => write!(f, "statement {statement}"),
+                }
+            }
+            Event::Returns { program, result } => {
+                let result = crate::program::result_in_words(i64::from(*result));
+                write!(f, "{} returns {result}", self.program(*program))
+            }
         }
     }
 }

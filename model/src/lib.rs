@@ -1,5 +1,6 @@
 //! What **can** happen: the life of a kernel module, and of everyone who looks at it, as a
-//! transition system. Pure: no I/O, no threads, no explorer.
+//! transition system. Pure: no I/O, no threads, no explorer; programs of a scenario are compiled and stepped by
+//! the crate `kmodcheck-lang`, and lie beside the model's own steps ([`program`]).
 //!
 //! One step is one thing that another CPU can observe: a critical section under `module_mutex`, one
 //! sysfs change, one system call of modprobe, one wake-up, one hand-over between the kernel and its
@@ -22,6 +23,7 @@ pub mod kernel;
 pub mod model;
 pub mod mutant;
 pub mod presets;
+pub mod program;
 pub mod scenario;
 pub mod state;
 mod userspace;

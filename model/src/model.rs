@@ -9,7 +9,8 @@ use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
 use crate::state::{
-    COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
+    COUNTED, Counts, ErrorOf, Frames, History, Layout, MAX_DEPTH, ModuleState, NamedField, Pc, Ret,
+    Task, World,
 };
 use crate::userspace::modprobe::{self, PlanEntry};
 
@@ -30,7 +31,12 @@ pub enum WaitQueue {
     Uevent(ModuleId),
     /// `idempotent.complete` of those who joined a `finit_module()`, with what it came to.
     Idempotent(ModuleId, Finit),
+    /// A queue of the scenario's programs.
+    Programs(u8),
 }
+
+/// The first number of a queue of programs.
+const PROGRAMS: u8 = 2 + NAMES + 4 * MODULES;
 
 /// [`MAX_MODULES`] as numbers of modules have it.
 const MODULES: ModuleId = 21;
@@ -58,6 +64,9 @@ pub const MAX_LOOKS: usize = 255;
 /// and a byte numbers them.
 pub const MAX_GROUPS: usize = 256 - 2 * MAX_NAMES;
 
+/// Most programs, those of inits and exits included.
+pub const MAX_PROGRAMS: usize = 64;
+
 /// Most actors, those of all groups together.
 pub const MAX_ACTORS: usize = 255;
 
@@ -70,6 +79,7 @@ impl WaitQueue {
             Self::Duplicate(name) => 2 + name,
             Self::Uevent(module) => 2 + NAMES + module,
             Self::Idempotent(module, result) => 2 + NAMES + MODULES + 3 * module + result as u8,
+            Self::Programs(queue) => PROGRAMS + queue,
         }
     }
 
@@ -80,6 +90,7 @@ impl WaitQueue {
             1 => Self::KmodWq,
             n if n < 2 + NAMES => Self::Duplicate(n - 2),
             n if n < 2 + NAMES + MODULES => Self::Uevent(n - 2 - NAMES),
+            n if n >= PROGRAMS => Self::Programs(n - PROGRAMS),
             n => {
                 let rest = n - 2 - NAMES - MODULES;
                 let result = [Finit::Loaded, Finit::Exists, Finit::Failed][usize::from(rest % 3)];
@@ -158,6 +169,9 @@ pub enum Role {
     Orphan(NameId),
     /// The kworker of a name's entry in `dup_kmod_reqs`.
     Kworker(NameId),
+    /// A process that programs start: a worker, or a run of an asynchronous function. Its kind among
+    /// those of the programs.
+    Started(u8),
 }
 
 impl Role {
@@ -166,6 +180,7 @@ impl Role {
         match self {
             Self::Actor { action, .. } => action.name(),
             Self::Orphan(name) | Self::Kworker(name) => Some(name),
+            Self::Started(_) => None,
         }
     }
 
@@ -189,9 +204,105 @@ impl Role {
                     | Action::Modprobe(_)
             ),
             Self::Orphan(_) => true,
-            Self::Kworker(_) => false,
+            Self::Kworker(_) | Self::Started(_) => false,
         }
     }
+}
+
+/// What conditions speak of, in one state.
+struct Known<'m> {
+    model: &'m Model,
+    shared: u128,
+}
+
+impl kmodcheck_lang::Naming for Known<'_> {
+    fn value(&self, name: &str) -> Option<i64> {
+        let state = match name {
+            "ABSENT" => ModuleState::Absent,
+            "UNFORMED" => ModuleState::Unformed,
+            "COMING" => ModuleState::Coming,
+            "LIVE" => ModuleState::Live,
+            "GOING" => ModuleState::Going,
+            _ => {
+                let programs = &self.model.scenario.programs.ready()?.programs;
+                let shared = World::new(&self.model.layout, self.shared).programs();
+                return programs.value(name, shared);
+            }
+        };
+        Some(i64::from(state as u8))
+    }
+
+    fn called(&self, function: &str, name: &str) -> Option<i64> {
+        let module = self.model.scenario.module_of_name(name)?;
+        match function {
+            "state" => Some(match self.model.module_state(self.shared, module) {
+                ModuleState::UnformedAgain => i64::from(ModuleState::Unformed as u8),
+                state => i64::from(state as u8),
+            }),
+            "inside" => i64::try_from(self.model.inside(self.shared, module)).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Compiles the programs of a scenario; how many bits they take.
+fn frames(scenario: &mut Scenario, counts: Counts) -> Result<Frames, String> {
+    if scenario.programs.is_empty() {
+        return Ok(Frames::default());
+    }
+    // Each process may be in one of its own, and in as many inits as requests nest, and one more.
+    let processes = (scenario.processes() * (MAX_DEPTH + 2)).min(255);
+    let compiled = crate::program::compile(scenario, processes);
+    scenario.programs.compiled = compiled.map_err(|error| error.to_string())?;
+    let Some(ready) = scenario.programs.ready() else { return Ok(Frames::default()) };
+    let programs = &ready.programs;
+    if counts == Counts::OrMore && programs.counts_processes() {
+        return Err(
+            "programs count processes (a semaphore, an rwsem), so how many there may be has to be \
+                    known, expected a number of actors"
+                .to_owned(),
+        );
+    }
+    let bits = programs.local_bits();
+    if bits > 32 {
+        return Err(format!(
+            "the variables of a program take {bits} bits, expected at most 32: declare narrower ones, as \
+             'int __range(0, 3) x'"
+        ));
+    }
+    let most = Ret::ALL.len();
+    let many =
+        (0..programs.len()).find(|p| programs.results(*p).is_none_or(|all| all.len() > most));
+    if let Some(program) = many {
+        let name = programs.name(program);
+        return Err(format!(
+            "{name} can come to more than {most} results, expected fewer: return a constant"
+        ));
+    }
+    let acts = |a: &crate::scenario::Actor| matches!(a.action, Action::Program(_));
+    let own = scenario.actors.iter().any(acts) || !programs.started().is_empty();
+    let inner =
+        scenario.modules.iter().any(|m| m.init_program.is_some() || m.exit_program.is_some());
+    let depth = nesting(scenario);
+    let modules = |function: &dyn Fn(&crate::program::Call) -> Option<ModuleId>| {
+        let found = ready.calls.iter().filter_map(function);
+        found.map(|module| scenario.module_name(module).to_owned()).collect()
+    };
+    use crate::program::Call;
+    Ok(Frames {
+        shared: programs.shared_bits(),
+        own: if own { bits } else { 0 },
+        inner: std::array::from_fn(|level| if inner && level <= depth { bits } else { 0 }),
+        processes,
+        taken: modules(&|call| match call {
+            Call::TryModuleGet(module) | Call::ModulePut(module) => Some(*module),
+            _ => None,
+        }),
+        entered: modules(&|call| match call {
+            Call::Enter(module) | Call::Leave(module) => Some(*module),
+            _ => None,
+        }),
+    })
 }
 
 /// Whether a module that changes like that is one whose load fails.
@@ -238,6 +349,8 @@ pub struct Model {
     roles: Vec<Role>,
     rivals: Vec<Vec<ModuleId>>,
     counts: Counts,
+    /// What the scenario asks, in its order.
+    asks: Vec<kmodcheck_lang::Predicate>,
     /// Bits whose change somebody may remember.
     remembered: u128,
 }
@@ -276,18 +389,20 @@ impl Model {
     }
 
     fn counting(
-        scenario: Scenario,
+        mut scenario: Scenario,
         mutant: Option<Mutant>,
         counts: Counts,
         history: History,
     ) -> Result<Self, ModelError> {
-        let error = |what: String| ModelError { scenario: scenario.name.clone(), what };
+        let name = scenario.name.clone();
+        let error = |what: String| ModelError { scenario: name.clone(), what };
         validate(&scenario).map_err(error)?;
+        let frames = frames(&mut scenario, counts).map_err(error)?;
         let names: Vec<NameModel> =
             scenario.name_ids().map(|id| name_model(&scenario, id)).collect();
         let longest = names.iter().map(|n| n.plan.len().max(n.removal.len())).max().unwrap_or(0);
         let checked = names.iter().map(|n| n.checked.len()).max().unwrap_or(0);
-        let mut layout = Layout::new(&scenario, longest, checked, counts, history);
+        let mut layout = Layout::new(&scenario, longest, checked, counts, history, &frames);
         layout.strict &= mutant.is_none();
         if layout.local_bits > 64 || layout.shared_bits > 128 {
             return Err(error(format!(
@@ -306,7 +421,10 @@ impl Model {
             .collect();
         roles.extend(scenario.name_ids().map(Role::Orphan));
         roles.extend(scenario.name_ids().map(Role::Kworker));
-        Ok(Self {
+        if let Some(ready) = scenario.programs.ready() {
+            roles.extend(ready.programs.started().iter().map(|s| Role::Started(number(s.kind))));
+        }
+        let mut model = Self {
             orders: Orders::new(&scenario, mutant),
             rivals: rivals(&scenario),
             counts,
@@ -316,7 +434,22 @@ impl Model {
             names,
             roles,
             remembered,
-        })
+            asks: Vec::new(),
+        };
+        let initial = model.initial_shared();
+        let known = Known { model: &model, shared: initial };
+        let asks = model.scenario.asks.iter().map(|ask| {
+            // What is asked of results is no condition.
+            let condition = match ask.when {
+                crate::scenario::When::Returns => "1",
+                _ => &ask.condition,
+            };
+            let read = kmodcheck_lang::Predicate::read(&ask.name, condition, &known);
+            read.map_err(|wrong| error(wrong.to_string()))
+        });
+        let asks: Result<_, _> = asks.collect();
+        model.asks = asks?;
+        Ok(model)
     }
 
     /// The scenario.
@@ -354,6 +487,9 @@ impl Model {
     pub fn initial_shared(&self) -> u128 {
         let mut world = World::new(&self.layout, 0);
         kernel::kmod::all_slots_free(&self.scenario, &mut world);
+        if let Some(ready) = self.scenario.programs.ready() {
+            world.set_programs(ready.programs.initial());
+        }
         world.word
     }
 
@@ -366,7 +502,11 @@ impl Model {
                 Action::Udev(_) => Pc::UdevIdle,
                 _ => Pc::Idle,
             };
-            let local = self.layout.pack(&Task { pc, ..Task::IDLE });
+            let task = match actor.action {
+                Action::Program(program) => kernel::program::begins(self, usize::from(program)),
+                _ => Task { pc, ..Task::IDLE },
+            };
+            let local = self.layout.pack(&task);
             processes.extend((0..actor.count).map(|_| (kind, local)));
         }
         for name in self.scenario.name_ids() {
@@ -377,11 +517,21 @@ impl Model {
             };
             let leaving = self.scenario.actors.iter().filter(leaves);
             let pool: usize = leaving.map(|a| usize::from(a.count)).sum();
+            let programs = self.scenario.programs.ready();
+            let calls = programs.map_or(0, |ready| ready.leaves[usize::from(name)]);
+            let pool = pool + calls * self.scenario.processes();
             processes.extend((0..pool).map(|_| (self.orphan(name), 0)));
         }
         if self.scenario.features.kernel.duplicate_requests {
             let names = self.scenario.name_ids();
             processes.extend(names.map(|name| (self.kworker(name), 0)));
+        }
+        if let Some(ready) = self.scenario.programs.ready() {
+            for started in ready.programs.started() {
+                let kind = self.started(started.kind);
+                let local = started.local.map(|_| kernel::program::begins(self, started.kind));
+                processes.push((kind, local.map_or(0, |task| self.layout.pack(&task))));
+            }
         }
         processes
     }
@@ -397,9 +547,98 @@ impl Model {
         number(actors + names + usize::from(name))
     }
 
+    /// The kind of the processes that programs start and that are of that kind there.
+    pub(crate) fn started(&self, kind: usize) -> u8 {
+        let first = self.scenario.actors.len() + 2 * self.scenario.names.len();
+        let is = |role: &Role| *role == Role::Started(number(kind));
+        let among = self.roles[first..].iter().position(is);
+        number(first + among.expect("programs start no others"))
+    }
+
+    /// Whether a condition of [`Scenario::asks`], by its place, is so in a shared state.
+    pub fn is_so(&self, ask: usize, shared: u128) -> bool {
+        self.asks[ask].holds(&Known { model: self, shared })
+    }
+
+    /// What is wrong with a condition of a scenario, and where in it; `None`: nothing.
+    pub fn wrong_with(&self, condition: &str) -> Option<Box<kmodcheck_lang::text::TextError>> {
+        let known = Known { model: self, shared: self.initial_shared() };
+        kmodcheck_lang::Predicate::read("", condition, &known).err()
+    }
+
+    /// What the init of a module requests; `inner`: its state, where it is a program.
+    pub(crate) fn init_requests(&self, module: ModuleId, inner: u32) -> NameId {
+        let spec = &self.scenario.modules[usize::from(module)];
+        match spec.init_program {
+            Some(program) => kernel::program::requests(self, program, inner),
+            None => spec.requests.expect("a nested request has an init that made it"),
+        }
+    }
+
+    /// What a process's own program has come to, once it is over.
+    pub fn program_result(&self, kind: u8, local: u64) -> Option<i64> {
+        let kind = self.program_of(kind)?;
+        let task = self.task(local);
+        let ready = self.scenario.programs.ready()?;
+        match ready.programs.turn(kind, u64::from(task.program)) {
+            kmodcheck_lang::Turn::Over(result) if task.pc == Pc::Done => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Whether a program of a process has failed: an assertion, or a variable beyond its range.
+    pub fn has_failed(&self, kind: u8, local: u64) -> bool {
+        let Some(ready) = self.scenario.programs.ready() else { return false };
+        let frames = kernel::program::frames(self, kind, &self.task(local));
+        let failed = |(of, local)| ready.programs.turn(of, local) == kmodcheck_lang::Turn::Failed;
+        frames.into_iter().any(failed)
+    }
+
+    /// The locks of programs that a process holds: the address of each, and what it is called.
+    pub fn locks(&self, kind: u8, local: u64) -> Vec<(i64, String)> {
+        let Some(ready) = self.scenario.programs.ready() else { return Vec::new() };
+        let frames = kernel::program::frames(self, kind, &self.task(local));
+        frames.into_iter().flat_map(|(of, local)| ready.programs.holds(of, local)).collect()
+    }
+
+    /// The statement of a program that a process is at, and what program it is; `None`: it is at none.
+    pub fn statement(&self, kind: u8, local: u64) -> Option<(String, kmodcheck_lang::Standing)> {
+        let task = self.task(local);
+        if !matches!(task.pc, Pc::Program | Pc::Init | Pc::ModuleExit) {
+            return None;
+        }
+        let programs = &self.scenario.programs.ready()?.programs;
+        let (of, local) = *kernel::program::frames(self, kind, &task).last()?;
+        Some((programs.name(of), programs.stands(of, local)?))
+    }
+
+    /// How many programs are in a module's code.
+    pub fn inside(&self, shared: u128, module: ModuleId) -> u64 {
+        self.layout.modules[usize::from(module)].inside.get(shared)
+    }
+
     /// Who the processes of a kind are.
     pub fn role(&self, kind: u8) -> Role {
         self.roles[usize::from(kind)]
+    }
+
+    /// As whom a process steps that is in `task`: one that is in a call of its program as one that calls
+    /// nothing else.
+    pub fn acts_as(&self, kind: u8, task: &Task) -> Role {
+        let role = self.role(kind);
+        if task.program == 0 || matches!(task.pc, Pc::Program | Pc::Done) {
+            return role;
+        }
+        kernel::program::caller(self, role, task).unwrap_or(role)
+    }
+
+    /// The kind of a process among those of the programs, of one that runs a program of its own.
+    pub fn program_of(&self, kind: u8) -> Option<usize> {
+        match self.role(kind) {
+            Role::Actor { action: Action::Program(program), .. } => Some(usize::from(program)),
+            Role::Started(kind) => Some(usize::from(kind)),
+            _ => None,
+        }
     }
 
     /// A process's word, readable.
@@ -414,8 +653,12 @@ impl Model {
 
     /// Whether the process has nothing more to do: its call has returned, or it is a daemon that
     /// waits for work.
-    pub fn returned(&self, local: u64) -> bool {
-        matches!(self.layout.pc(local), Pc::Done | Pc::UdevIdle | Pc::DuplicateDelete)
+    pub fn returned(&self, kind: u8, local: u64) -> bool {
+        match self.layout.pc(local) {
+            Pc::Done | Pc::UdevIdle | Pc::DuplicateDelete => true,
+            Pc::Program => kernel::program::at_rest(self, kind, local),
+            _ => false,
+        }
     }
 
     /// The state of a module.
@@ -570,7 +813,7 @@ impl Model {
         let mut merged = Vec::new();
         for outcome in outcomes.drain(first..) {
             let mut next = Vec::new();
-            if !self.returned(outcome.local) {
+            if !self.returned(kind, outcome.local) {
                 self.step_once(kind, outcome.shared, outcome.local, &mut next);
             }
             // A time-out or a kill that may follow is no part of a step.
@@ -594,9 +837,9 @@ impl Model {
 
     fn step_once(&self, kind: u8, shared: u128, local: u64, outcomes: &mut Vec<Outcome>) {
         let task = self.layout.unpack(local);
-        let who = Who { model: self, role: self.role(kind) };
-        let step =
-            Step { who, before: shared, world: World::new(&self.layout, shared), task, outcomes };
+        let who = Who { model: self, role: self.acts_as(kind, &task) };
+        let world = World::new(&self.layout, shared);
+        let step = Step { who, kind, before: shared, world, task, outcomes };
         let killable = matches!(who.role, Role::Actor { killable: true, .. });
         if !killable {
             return kernel::dispatch(step);
@@ -611,8 +854,9 @@ impl Model {
     /// # Panics
     /// For a process that is in no modprobe.
     pub fn answer_finit(&self, kind: u8, local: u64, result: Finit) -> u64 {
-        let who = Who { model: self, role: self.role(kind) };
-        self.layout.pack(&modprobe::finit_result(&who, result, self.layout.unpack(local)))
+        let task = self.layout.unpack(local);
+        let who = Who { model: self, role: self.acts_as(kind, &task) };
+        self.layout.pack(&modprobe::finit_result(&who, result, task))
     }
 
     /// Whether a concerned module of the name is GOING.
@@ -630,12 +874,12 @@ impl Model {
             return local;
         }
         let pc = self.layout.pc(local);
-        if matches!(pc, Pc::NotStarted | Pc::Idle | Pc::Done | Pc::UdevIdle) {
+        if matches!(pc, Pc::NotStarted | Pc::Idle | Pc::Done | Pc::UdevIdle | Pc::Program) {
             return local;
         }
-        let role = self.role(kind);
-        let Some(name) = role.name() else { return local };
         let mut task = self.layout.unpack(local);
+        let role = self.acts_as(kind, &task);
+        let Some(name) = role.name() else { return local };
         let (mut old, mut new) =
             (World::new(&self.layout, before), World::new(&self.layout, after));
         if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther) {
@@ -687,8 +931,13 @@ impl Model {
     /// A process's word once `queue` has woken it; `None` if it is not asleep there.
     pub fn wake(&self, kind: u8, local: u64, queue: WaitQueue) -> Option<u64> {
         let pc = self.layout.pc(local);
-        let who = || Who { model: self, role: self.role(kind) };
+        let who = || Who { model: self, role: self.acts_as(kind, &self.layout.unpack(local)) };
         let woken = match queue {
+            WaitQueue::Programs(queue) => {
+                let task = self.layout.unpack(local);
+                let task = kernel::program::woken(self, kind, &task, queue)?;
+                return Some(self.layout.pack(&task));
+            }
             WaitQueue::ModuleWq => pc.woken()?,
             WaitQueue::KmodWq if pc == Pc::SlotAsleep => {
                 return Some(kernel::kmod::slot_woken(&who(), local));
@@ -702,7 +951,7 @@ impl Model {
             }
             WaitQueue::Uevent(module) if pc == Pc::UdevIdle => {
                 let action = Action::Udev(module);
-                matches!(self.role(kind), Role::Actor { action: a, .. } if a == action)
+                matches!(who().role, Role::Actor { action: a, .. } if a == action)
                     .then_some(Pc::UdevUse)?
             }
             WaitQueue::Idempotent(module, result) if pc == Pc::IdempotentAsleep => {

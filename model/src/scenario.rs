@@ -10,6 +10,9 @@ pub type ModuleId = u8;
 /// A requested name, by its place in [`Scenario::names`].
 pub type NameId = u8;
 
+/// A program, by its place in [`Programs::all`].
+pub type ProgramId = u8;
+
 /// How `mod->init()` can end. Chosen anew at every attempt to load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +53,12 @@ pub struct Module {
     /// What its init requests, and waits for, before it registers anything.
     #[serde(default)]
     pub requests: Option<NameId>,
+    /// Its init, where that is a program: what it returns is how it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_program: Option<ProgramId>,
+    /// Its exit, where that is a program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_program: Option<ProgramId>,
     /// Whether setting up its sysfs entries may fail after the directory was made.
     #[serde(default)]
     pub sysfs_may_fail: bool,
@@ -169,6 +178,8 @@ pub enum Action {
     Rmmod(ModuleId),
     /// A udev rule that uses MODULE as soon as its ADD uevent arrives.
     Udev(ModuleId),
+    /// A program, which may do any of these, one after the other.
+    Program(ProgramId),
 }
 
 impl Action {
@@ -180,7 +191,7 @@ impl Action {
             | Self::GetFsType(name)
             | Self::Modprobe(name)
             | Self::ModprobeRemove(name) => Some(name),
-            Self::Rmmod(_) | Self::Udev(_) => None,
+            Self::Rmmod(_) | Self::Udev(_) | Self::Program(_) => None,
         }
     }
 
@@ -204,6 +215,106 @@ pub struct Actor {
     /// Whether one may be killed while it waits for modprobe; modprobe then goes on without it.
     #[serde(default)]
     pub killable: bool,
+}
+
+/// A program in the language of the crate `kmodcheck-lang`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What a reader calls it: `init of aes`.
+    pub name: String,
+    /// Its statements.
+    pub text: String,
+}
+
+/// What actors, inits and exits run that are programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    /// What they share: types, variables, locks, functions.
+    #[serde(default)]
+    pub shared: String,
+    /// Each.
+    pub all: Vec<Program>,
+    /// Compiled, in the scenario of a [`Model`](crate::Model).
+    #[serde(skip)]
+    pub(crate) compiled: crate::program::Compiled,
+}
+
+impl Programs {
+    /// These, not compiled yet.
+    pub fn new(shared: String, all: Vec<Program>) -> Self {
+        Self { shared, all, compiled: crate::program::Compiled::default() }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Compiled: in the scenario of a [`Model`](crate::Model).
+    pub fn ready(&self) -> Option<&crate::program::Ready> {
+        self.compiled.get()
+    }
+
+    /// Whether a program calls that function with a text in quotes.
+    pub(crate) fn call(&self, function: &str) -> bool {
+        self.calls(|call| call.function == function)
+    }
+
+    /// Whether some call with a text in quotes is like that; none, where they cannot be read.
+    pub(crate) fn calls(&self, like_that: impl Fn(&kmodcheck_lang::Called) -> bool) -> bool {
+        match self.compiled.called() {
+            Some(called) => called.iter().any(like_that),
+            None if self.is_empty() => false,
+            None => kmodcheck_lang::calls(&self.pieces())
+                .is_ok_and(|called| called.iter().any(like_that)),
+        }
+    }
+
+    /// As they are compiled.
+    pub fn pieces(&self) -> Vec<kmodcheck_lang::Piece<'_>> {
+        let shared = kmodcheck_lang::Piece { name: "what programs share", text: &self.shared };
+        let programs = self.all.iter();
+        let programs = programs.map(|p| kmodcheck_lang::Piece { name: &p.name, text: &p.text });
+        std::iter::once(shared).chain(programs).collect()
+    }
+}
+
+/// When a condition is asked of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Some reachable state is so.
+    Exists,
+    /// No reachable state is so.
+    Never,
+    /// Every reachable state is so.
+    Always,
+    /// An actor's call comes to these results and no others.
+    Returns,
+}
+
+/// A property that a scenario brings with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// What it is called.
+    pub name: String,
+    /// What it says, in a sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub statement: String,
+    /// Of which states.
+    pub when: When,
+    /// What: an expression of C over what programs share, `state("MODULE")` and `inside("MODULE")`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// Of [`When::Returns`], the actor, by its place.
+    #[serde(default)]
+    pub actor: u8,
+    /// Of [`When::Returns`], the results, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<String>,
 }
 
 /// What becomes of the helper.
@@ -247,6 +358,12 @@ pub struct Scenario {
     /// Whether waits with a time limit may end by it.
     #[serde(default)]
     pub timeouts: bool,
+    /// The programs.
+    #[serde(default, skip_serializing_if = "Programs::is_empty")]
+    pub programs: Programs,
+    /// What is asked of its states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Ask>,
     /// The switches.
     pub features: Features,
 }
@@ -308,18 +425,50 @@ impl Scenario {
         self.modules.get(usize::from(id)).map_or("?", |m| &m.name)
     }
 
+    /// What anybody does: actors, and programs by their calls.
+    pub fn actions(&self) -> Vec<Action> {
+        let of_programs = self.programs.ready().into_iter().flat_map(|ready| ready.calls());
+        let of_programs = of_programs.filter_map(|call| match call {
+            crate::program::Call::Action(action) => Some(*action),
+            _ => None,
+        });
+        let programs = |action: &Action| matches!(action, Action::Program(_));
+        let of_actors = self.actors.iter().map(|actor| actor.action).filter(|a| !programs(a));
+        of_actors.chain(of_programs).collect()
+    }
+
+    /// What the init of a module may request.
+    pub fn init_requests(&self, id: ModuleId) -> Vec<NameId> {
+        let module = &self.modules[usize::from(id)];
+        let mut names: Vec<NameId> = module.requests.into_iter().collect();
+        let Some(program) = module.init_program else { return names };
+        let pieces = [0, usize::from(program) + 1];
+        let known = self.programs.compiled.called().map(<[_]>::to_vec);
+        let called = known.or_else(|| kmodcheck_lang::calls(&self.programs.pieces()).ok());
+        for call in called.into_iter().flatten() {
+            let requests = pieces.contains(&call.piece) && call.function == "request_module";
+            let name = self.names.iter().position(|name| name.request == call.text);
+            names.extend(name.filter(|_| requests).map(number));
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether somebody unloads a module, so that references matter.
     pub fn unloads(&self) -> bool {
         self.actors.iter().any(|a| matches!(a.action, Action::Rmmod(_) | Action::ModprobeRemove(_)))
+            || ["rmmod", "modprobe_remove"].iter().any(|function| self.programs.call(function))
     }
 
     /// Whether somebody listens for uevents.
     pub fn listens(&self) -> bool {
         self.actors.iter().any(|a| matches!(a.action, Action::Udev(_)))
+            || self.programs.call("wait_for_uevent")
     }
 
     /// Whether some module's init requests a module.
     pub fn nests(&self) -> bool {
-        self.modules.iter().any(|m| m.requests.is_some())
+        self.module_ids().any(|id| !self.init_requests(id).is_empty())
     }
 }

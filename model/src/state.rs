@@ -11,7 +11,7 @@ mod world;
 use std::fmt;
 
 pub use layout::{COUNTED, MAX_DEPTH, NamedField};
-pub(crate) use layout::{Counts, Field, Layout};
+pub(crate) use layout::{Counts, Field, Frames, Layout};
 pub use task::{ErrorOf, Task};
 pub(crate) use world::World;
 
@@ -320,6 +320,8 @@ places! {
     DuplicateDelete = "duplicate-delete",
     /// The call has returned.
     Done = "done",
+    /// At a statement of its program.
+    Program = "program",
 }
 
 impl Pc {

@@ -83,7 +83,7 @@ impl System for Processes<'_> {
         self.model.without_history(local)
     }
 
-    fn returned(&self, _: Kind, local: Local) -> bool {
-        self.model.returned(local)
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        self.model.returned(kind.0, local)
     }
 }

@@ -3,14 +3,24 @@
 use kmodcheck_properties::generate::Space;
 use kmodcheck_sim::scenario_file::EXAMPLE;
 
-use crate::args::New;
+use crate::args::{Kind, New};
 use crate::input::files;
 use crate::output::{self, Ended, Failure};
+
+/// A file to begin with.
+fn example(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Race => include_str!("new/race.toml"),
+        Kind::Hang => include_str!("new/hang.toml"),
+        Kind::Script => include_str!("new/script.toml"),
+        Kind::ModuleInit => include_str!("new/module-init.toml"),
+    }
+}
 
 pub(crate) fn run(new: &New) -> Result<Ended, Failure> {
     let text = match new.drawn {
         Some(seed) => &Space::of(2).draw_text(seed),
-        None => EXAMPLE,
+        None => new.kind.map_or(EXAMPLE, example),
     };
     match &new.file {
         None => output::print(text.trim_end()),

@@ -251,6 +251,23 @@ pub(crate) struct New {
     /// thought of. The same seed draws the same.
     #[arg(long, value_name = "SEED")]
     pub drawn: Option<u64>,
+
+    /// Not the example but a file to begin one of that kind with: a race, a hang, a shell's script, a module's init.
+    #[arg(long, value_name = "KIND", conflicts_with = "drawn")]
+    pub kind: Option<Kind>,
+}
+
+/// What a file to begin with is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Two who do not see each other.
+    Race,
+    /// Somebody who waits for ever.
+    Hang,
+    /// A shell's script and udev.
+    Script,
+    /// An init that does something of its own.
+    ModuleInit,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,8 @@ use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::History;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::verdict::{Answer, Trace};
+use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
+use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Report, Verdict, minimal};
 use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
@@ -37,6 +38,9 @@ struct CheckJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     engine: Option<output::EngineJson>,
     expected: Vec<ExpectedJson>,
+    /// What the scenario itself asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<AskedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
     /// By actor: what its call can come to.
@@ -44,6 +48,21 @@ struct CheckJson<'a> {
     /// The run that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessFile>,
+}
+
+#[derive(Serialize)]
+struct AskedJson {
+    property: String,
+    statement: String,
+    /// `holds`, `violated` or `out of budget`; of one that some state is so, whether that is so.
+    verdict: &'static str,
+    /// Steps of a shortest run that shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    /// `null`: that it holds.
+    expected: Option<&'static str>,
+    /// `null`: undecided.
+    as_expected: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -111,6 +130,8 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     let search = Options { progress: None, ..search };
     let witness = match &check_args.witness {
         Some(text) => results::witness(&model, &report, text, &search)?,
+        // What a scenario asks itself is what its writer wants to know.
+        None if check_args.property.is_none() => asked(&report),
         None => None,
     };
     let witness = witness.map(|(witness, trace)| match raw {
@@ -120,7 +141,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     let witness =
         witness.map(|(witness, trace)| (results::file(&model, witness, &trace), witness, trace));
     let saved = match (&check_args.save_trace, &shown) {
-        (Some(path), _) if check_args.witness.is_some() => match &witness {
+        (Some(path), _) if check_args.witness.is_some() || witness.is_some() => match &witness {
             Some((file, ..)) => files::write(path, &file.to_json()),
             None => {
                 crate::output::note!("kmodcheck: {} not written", path.display());
@@ -169,6 +190,23 @@ fn nodes(limits: &Limits) -> usize {
     if there_is_room { most } else { 0 }
 }
 
+/// A run that violates what the scenario itself asks; else, where nothing is violated, one to what it asks for.
+fn asked(report: &Report) -> Option<(Witness, Trace)> {
+    let violated = |answer: &AskedAnswer| match &answer.verdict {
+        Verdict::Violated(trace) if !answer.asked.exists => Some(trace.clone()),
+        _ => None,
+    };
+    let first = |run: &dyn Fn(&AskedAnswer) -> Option<Trace>| {
+        let all = report.asked.iter().enumerate();
+        all.clone().find_map(|(at, answer)| Some((Witness::Asked(at), run(answer)?)))
+    };
+    let is_violated = |answer: &Answer| matches!(answer.verdict, Verdict::Violated(_));
+    first(&violated).or_else(|| {
+        let anything = report.answers.iter().any(is_violated);
+        if anything { None } else { first(&|answer| answer.run.clone()) }
+    })
+}
+
 /// The trace to show and save: of the property that was asked for, or the first judged one.
 fn shown(arguments: &Check, checked: &Checked, report: &Report) -> Option<(Property, Trace)> {
     let wanted = |a: &&Answer| match arguments.property {
@@ -179,6 +217,21 @@ fn shown(arguments: &Check, checked: &Checked, report: &Report) -> Option<(Prope
         Verdict::Violated(trace) => Some((a.property, trace.clone())),
         _ => None,
     })
+}
+
+fn asked_json(checked: &Checked, answer: &AskedAnswer) -> AskedJson {
+    let steps = match &answer.verdict {
+        Verdict::Violated(trace) if !answer.asked.exists => Some(trace.len()),
+        _ => answer.run.as_ref().map(Vec::len),
+    };
+    AskedJson {
+        property: answer.asked.name.clone(),
+        statement: answer.asked.statement.clone(),
+        verdict: output::word(&answer.verdict),
+        steps,
+        expected: checked.expected_of(answer).map(|expected| expected.name()),
+        as_expected: checked.asked_as_expected(answer),
+    }
 }
 
 fn json<'a>(
@@ -208,6 +261,7 @@ fn json<'a>(
         report: output::report_json(report, scenario.callers(), |_| None),
         engine: output::engine_json(report),
         expected: checked.judged(report).map(expected).collect(),
+        asked: report.asked.iter().map(|answer| asked_json(checked, answer)).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
         results: results::json(scenario, report),
         witness,

@@ -6,7 +6,7 @@ use kmodcheck_explore::{Limits, Sleep, Sleeper};
 use kmodcheck_model::scenario::{Resolution, Scenario};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::sleepers::in_words;
-use kmodcheck_properties::verdict::{Answer, Trace};
+use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Report, Verdict, told};
 
@@ -128,12 +128,39 @@ impl Text<'_> {
                 ]
             })
             .collect();
+        let asked = self.report.asked.iter().map(|answer| self.asked(answer));
+        let table: Vec<[Cell; 3]> = table.into_iter().chain(asked).collect();
         Self::lines(&rows(["property", "verdict", ""], &table, &LEAST, self.width));
         if self.checked.judged.len() < self.report.answers.len() {
             let left = self.report.answers.iter().map(|a| a.property);
             let left = left.filter(|p| !self.checked.judged.contains(p)).map(Property::name);
             self.fold(&format!("not judged: {}", left.collect::<Vec<_>>().join(", ")));
         }
+    }
+
+    /// A row for what the scenario itself asks.
+    fn asked(&self, answer: &AskedAnswer) -> [Cell; 3] {
+        let found = match (&answer.verdict, &answer.run) {
+            (Verdict::Violated(_), _) if answer.asked.exists => {
+                ("not to be found".to_owned(), AnsiColor::Red.on_default().bold())
+            }
+            (Verdict::Holds { .. }, Some(run)) => {
+                let steps = counted(run.len() as u64, "step");
+                (format!("found ({steps})"), AnsiColor::Green.on_default())
+            }
+            (verdict, _) => self::verdict(self.report, verdict),
+        };
+        let expected = self.checked.expected_of(answer);
+        let expected = match (expected, self.checked.asked_as_expected(answer)) {
+            (expected, Some(false)) if !self.checked.subject.expected_of_asked.is_empty() => {
+                let words = expected.map_or("not violated", |e| e.name());
+                (format!("DIFFERS: expected {words}"), AnsiColor::Red.on_default().bold())
+            }
+            (Some(_), Some(true)) => plain("as expected"),
+            (Some(expected), None) => plain(format!("expected {}", expected.name())),
+            _ => plain(""),
+        };
+        [plain(answer.asked.name.clone()), found, expected]
     }
 
     /// Whether it is what was expected; nothing where nobody has expected anything of this system.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kmodcheck_explore::End;
-use kmodcheck_properties::verdict::Answer;
+use kmodcheck_properties::verdict::{Answer, AskedAnswer};
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::Expected;
 
@@ -46,6 +46,17 @@ impl Checked {
         answer.verdict.is_as_expected(self.expected.get(&answer.property).copied())
     }
 
+    /// Whether what the scenario itself asks fared as expected; `None`: undecided.
+    pub(super) fn asked_as_expected(&self, answer: &AskedAnswer) -> Option<bool> {
+        answer.verdict.is_as_expected(self.expected_of(answer))
+    }
+
+    /// What the file expects of something that it asks.
+    pub(super) fn expected_of(&self, answer: &AskedAnswer) -> Option<Expected> {
+        let all = self.subject.expected_of_asked.iter();
+        all.clone().find(|(name, _)| *name == answer.asked.name).map(|(_, expected)| *expected)
+    }
+
     /// The properties that are looked for, one bit each: one, or all that are judged.
     pub(super) fn wanted(&self, property: Option<Property>) -> u64 {
         let all = property.as_ref().map_or(&self.judged[..], std::slice::from_ref);
@@ -58,8 +69,10 @@ impl Checked {
 
     pub(super) fn ended(&self, report: &Report) -> Ended {
         let mut verdicts = self.judged(report).map(|answer| self.as_expected(answer));
-        let differs = verdicts.any(|v| v == Some(false));
+        let asked = report.asked.iter().map(|answer| self.asked_as_expected(answer));
+        let differs = verdicts.any(|v| v == Some(false)) || asked.clone().any(|v| v == Some(false));
         let undecided = self.judged(report).any(|answer| answer.verdict == Verdict::NoneFound);
+        let undecided = undecided || asked.clone().any(|v| v.is_none());
         Ended::of(differs, report.end != End::Complete || undecided)
     }
 }

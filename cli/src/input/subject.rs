@@ -124,14 +124,16 @@ pub(crate) struct Subject {
     pub judged: Option<Vec<Property>>,
     /// What the file expects.
     pub expected: Vec<(Property, Expected)>,
+    /// What it expects of what it asks itself.
+    pub expected_of_asked: Vec<(String, Expected)>,
     /// The run that is in the file.
     run: Option<Run>,
 }
 
 impl Subject {
     fn new(from: String, scenario: Scenario, choice: Choice) -> Self {
-        let (notes, expected) = (Vec::new(), Vec::new());
-        Self { from, scenario, choice, notes, judged: None, expected, run: None }
+        let (notes, expected, expected_of_asked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { from, scenario, choice, notes, judged: None, expected, expected_of_asked, run: None }
     }
 
     /// The system that was asked for. A run that it comes from has to be one.
@@ -314,12 +316,14 @@ fn from_toml(name: &str, text: &str) -> Result<Subject, Failure> {
     let judged = loaded
         .properties
         .map(|names| names.iter().filter_map(|name| Property::from_name(name)).collect::<Vec<_>>());
+    let of_asked = loaded.expect.iter().filter(|(name, _)| Property::from_name(name).is_none());
     let expected =
         loaded.expect.iter().filter_map(|(name, e)| Some((Property::from_name(name)?, *e)));
     Ok(Subject {
         notes: loaded.notes,
         judged,
         expected: expected.collect(),
+        expected_of_asked: of_asked.cloned().collect(),
         ..Subject::new(name.to_owned(), loaded.scenario, loaded.choice)
     })
 }

@@ -37,6 +37,7 @@ fn in_words(scenario: &Scenario, actor: &Actor) -> String {
         Action::ModprobeRemove(id) => format!("modprobe -r {}", name(id)),
         Action::Rmmod(id) => format!("rmmod {}", scenario.module_name(id)),
         Action::Udev(id) => format!("a udev rule for {}", scenario.module_name(id)),
+        Action::Program(id) => scenario.programs.all[usize::from(id)].name.clone(),
     };
     let killable = if actor.killable { ", who may be killed" } else { "" };
     format!("{} x {what}{killable}", actor.count)
@@ -103,7 +104,9 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
 }
 
 fn inits(scenario: &Scenario) -> Vec<String> {
-    let all = |wanted: Init| scenario.modules.iter().all(|m| m.init == wanted);
+    let all = |wanted: Init| {
+        scenario.modules.iter().all(|m| m.init == wanted && m.init_program.is_none())
+    };
     if all(Init::Succeeds) {
         return vec!["every init succeeds".to_owned()];
     }
@@ -111,6 +114,7 @@ fn inits(scenario: &Scenario) -> Vec<String> {
         return vec!["every init may fail at every attempt".to_owned()];
     }
     let words = |module: &Module| match module.init {
+        _ if module.init_program.is_some() => format!("{}'s init is a program", module.name),
         Init::Succeeds => format!("{}'s init succeeds", module.name),
         Init::MayFail => format!("{}'s init may fail at every attempt", module.name),
         Init::MayReturnEexist => format!("{}'s init may return -EEXIST", module.name),

@@ -257,9 +257,24 @@ pub(crate) fn told_text(model: &Model, property: Property, trace: &Trace, width:
         format!("{}\n\n", screen::fold(&story, "", width).join("\n"))
     });
     let statement = format!("violates {}: {}", property.name(), property.statement());
+    let shown = match property {
+        Property::NobodySleepsForEver => told::until_seen(model, trace),
+        _ => trace.clone(),
+    };
+    let onward = match shown.len() - trace.len() {
+        0 => String::new(),
+        more => {
+            let steps = if more == 1 { "step".to_owned() } else { format!("{more} steps") };
+            let words = format!(
+                "(It cannot be undone from step {} on; the last {steps} show it.)",
+                trace.len()
+            );
+            screen::fold(&words, "", width).join("\n") + "\n"
+        }
+    };
     format!(
-        "{story}{}\n{}\n",
-        columns::render_within(model.scenario(), trace, width),
+        "{story}{}{onward}\n{}\n",
+        columns::render_within(model.scenario(), &shown, width),
         screen::fold(&statement, "", width).join("\n")
     )
 }

@@ -32,6 +32,7 @@ fn the_digest_is_of_the_sources_and_of_nothing_else() {
     let digest = |sources: &Path| crate::build::digest(sources, Some(&lock));
     for (of, found) in [
         ("indexes", kmodcheck_indexes::SOURCES),
+        ("lang", kmodcheck_lang::SOURCES),
         ("model", kmodcheck_model::SOURCES),
         ("sim", kmodcheck_sim::SOURCES),
         ("sim/explore", kmodcheck_explore::SOURCES),

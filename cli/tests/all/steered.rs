@@ -97,6 +97,8 @@ impl Finding {
             }],
             helper: Helper::Present,
             lsm_refuses: false,
+            programs: kmodcheck_model::scenario::Programs::default(),
+            asks: Vec::new(),
             limit: None,
             timeouts: false,
             features: self.features(),

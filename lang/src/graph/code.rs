@@ -191,6 +191,8 @@ pub(crate) struct Body {
     pub rcu: Option<(Reg, Reg)>,
     /// What an asynchronous function is started with.
     pub argument: Option<Reg>,
+    /// What a program of a host comes to.
+    pub result: Option<Reg>,
     /// The local variables of its own text, and whether their values are addresses.
     pub named: Vec<(String, Reg, bool)>,
 }

@@ -10,6 +10,7 @@ use kmodcheck_explore::{Choice, Initial, Kind, Local, Queue, Shared, System};
 pub use answer::{Agreement, Answer, Blocked, Observation, Outcome};
 pub use ends::Failing;
 pub use words::Line;
+pub(crate) use words::{excerpt, in_words};
 
 use crate::host::{Host, NoHost};
 use crate::machine::{Label, Machine};

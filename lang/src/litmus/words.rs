@@ -13,6 +13,25 @@ use crate::text::wrong::position;
 /// Most characters of the text that a line shows.
 const SHOWN: usize = 70;
 
+/// A part of a text in one line.
+pub(crate) fn excerpt(text: &str, span: Span) -> String {
+    let text = text.get(span.start..span.end).unwrap_or_default();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
+    }
+}
+
+/// An instruction that came to no value, by its text.
+pub(crate) fn in_words(text: String, instr: &Instr) -> String {
+    match instr {
+        Instr::Act(action) if action.kind == ActionKind::Turn => format!("{text}: goes round"),
+        _ => text,
+    }
+}
+
 /// Something that a process does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -37,13 +56,7 @@ impl Program {
     }
 
     fn text_of(&self, span: Span) -> String {
-        let text = self.text.get(span.start..span.end).unwrap_or_default();
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let text = words.join(" ");
-        match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{} ...", &text[..end]),
-            None => text,
-        }
+        excerpt(&self.text, span)
     }
 
     /// One step: a line for each action.
@@ -64,12 +77,7 @@ impl Program {
         let span = self.machine.spans[process][told.pc];
         let text = self.text_of(span);
         let what = match &told.what {
-            Tale::Did(None) => match &body.code[told.pc] {
-                Instr::Act(action) if action.kind == ActionKind::Turn => {
-                    format!("{text}: goes round")
-                }
-                _ => text,
-            },
+            Tale::Did(None) => in_words(text, &body.code[told.pc]),
             Tale::Did(Some(value)) => {
                 let pointer = body.code[told.pc].gives_address(&self.machine.cells);
                 format!("{text} == {}", self.value_in_words(*value, pointer))

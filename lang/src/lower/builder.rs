@@ -279,6 +279,7 @@ impl<'w, 'f> Builder<'w, 'f> {
             registers: self.registers,
             rcu: self.rcu,
             argument: self.argument,
+            result: None,
             named: self.named,
         }
     }

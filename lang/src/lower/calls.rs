@@ -128,13 +128,8 @@ impl<'f> Builder<'_, 'f> {
 
     /// A call that the host answers.
     fn external(&mut self, name: &Name, arguments: &[Expr], span: Span) -> Made<Value> {
-        let externals = self.world.externals;
-        let Some(number) = externals.iter().position(|e| e.name == name.text) else {
-            let found = format!("found a call of '{}'", name.text);
-            let expected = "expected a function of this file, or one that the language knows";
-            return Err(Wrong::new(name.span, found, expected));
-        };
-        let external = &externals[number];
+        let (number, arguments) = self.external_called(name, arguments, span)?;
+        let external = &self.world.externals[number];
         self.takes(arguments, external.parameters, span)?;
         let mut terms = Vec::new();
         for (i, argument) in arguments.iter().enumerate() {
@@ -150,6 +145,53 @@ impl<'f> Builder<'_, 'f> {
         action.sleeps = external.sleeps.then_some("a call that may sleep");
         self.act(action, span)?;
         Ok(to.map_or_else(nothing, |to| Value { term: Term::Reg(to), of: Type::Int }))
+    }
+
+    /// Which of the host's functions it is, and what it is called with besides the text that says so.
+    fn external_called<'e>(
+        &self,
+        name: &Name,
+        arguments: &'e [Expr],
+        span: Span,
+    ) -> Made<(usize, &'e [Expr])> {
+        let externals = self.world.externals;
+        let mut called = (0..externals.len()).filter(|i| externals[*i].name == name.text);
+        let Some(first) = called.clone().next() else {
+            let found = format!("found a call of '{}'", name.text);
+            let expected = "expected a function of this file, or one that the language knows";
+            return Err(Wrong::new(name.span, found, expected));
+        };
+        let text = arguments.first().and_then(|argument| match &argument.kind {
+            ExprKind::Text(text) => Some((text, argument.span)),
+            _ => None,
+        });
+        match (text, &externals[first].text) {
+            (None, None) => Ok((first, arguments)),
+            (None, Some(_)) => {
+                let found = format!("found no text in quotes in a call of '{}'", name.text);
+                Err(Wrong::new(span, found, "expected a name in quotes, first"))
+            }
+            (Some((text, at)), _) => {
+                match called.find(|i| externals[*i].text.as_ref() == Some(text)) {
+                    Some(number) => Ok((number, &arguments[1..])),
+                    None => {
+                        let expected = format!("expected what '{}' can be called with", name.text);
+                        Err(Wrong::new(at, format!("found \"{text}\""), expected))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses the exit status of a command where a condition is expected.
+    pub fn is_no_status(&self, of: &Expr) -> Made<()> {
+        let ExprKind::Call(name, _) = &of.kind else { return Ok(()) };
+        if self.world.externals.iter().any(|e| e.status && e.name == name.text) {
+            let found = format!("found the exit status of '{}' as a condition", name.text);
+            let expected = "expected '== 0' or '!= 0' after it: a status of 0 is the good one";
+            return Err(Wrong::new(of.span, found, expected));
+        }
+        Ok(())
     }
 
     pub fn takes(&self, arguments: &[Expr], wanted: usize, span: Span) -> Made<()> {

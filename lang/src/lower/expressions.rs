@@ -26,6 +26,11 @@ impl Builder<'_, '_> {
     pub fn value(&mut self, of: &Expr) -> Made<Value> {
         match &of.kind {
             ExprKind::Number(number) => Ok(number_value(*number)),
+            ExprKind::Text(text) => Err(Wrong::new(
+                of.span,
+                format!("found \"{text}\""),
+                "expected a number or a variable: only functions of the host take a text",
+            )),
             ExprKind::Name(name) if self.bound(name).is_none() && !self.is_global(name) => {
                 if name == "NULL" {
                     return Ok(Value { term: Term::Const(0), of: Type::AnyPointer });
@@ -183,6 +188,7 @@ impl Builder<'_, '_> {
 
     /// A number or a pointer, of which only matters whether it is 0.
     fn truth(&mut self, of: &Expr) -> Made<Term> {
+        self.is_no_status(of)?;
         let value = self.value(of)?;
         if value.of.is_scalar() {
             return Ok(value.term);
@@ -454,7 +460,7 @@ pub(super) fn number_value(number: i64) -> Value {
 /// Whether evaluating it assigns to a variable of whoever evaluates it.
 pub(super) fn assigns(of: &Expr) -> bool {
     match &of.kind {
-        ExprKind::Number(_) | ExprKind::Name(_) => false,
+        ExprKind::Number(_) | ExprKind::Name(_) | ExprKind::Text(_) => false,
         ExprKind::Assign(..) | ExprKind::Increment { .. } => true,
         ExprKind::Unary(_, a)
         | ExprKind::Field(a, _)

@@ -15,11 +15,12 @@ mod world;
 use std::collections::HashMap;
 
 use builder::Builder;
+pub(crate) use constants::{constant, error_name};
 use memory::{Made, Memory, Type};
 use scan::Scan;
 use world::{Rcu, Slot, World};
 
-use crate::graph::code::{Body, Cell, Runs};
+use crate::graph::code::{Body, Cell, Runs, Term};
 use crate::graph::domain::Domain;
 use crate::host::External;
 use crate::text::syntax::{
@@ -78,8 +79,9 @@ impl Names {
     }
 }
 
-/// Compiles a file, as far as one process does not depend on the others.
-pub(crate) fn lower(file: &File, externals: &[External]) -> Made<Lowered> {
+/// Compiles a file, as far as one process does not depend on the others. `at_most`: so many may run what is
+/// written there, if that are more than there are processes in it.
+pub(crate) fn lower(file: &File, externals: &[External], at_most: usize) -> Made<Lowered> {
     let processes = processes(file)?;
     let mut memory = Memory::default();
     let functions = shared(file, &processes, &mut memory)?;
@@ -130,7 +132,7 @@ pub(crate) fn lower(file: &File, externals: &[External]) -> Made<Lowered> {
     let grace_periods =
         world.rcu.map_or_else(Vec::new, |rcu| rcu.slots.iter().map(|s| s.queue).collect());
     let mut cells = world.memory.cells.clone();
-    bound_counts(&mut cells, all);
+    bound_counts(&mut cells, all.max(at_most));
     Ok(Lowered { cells, bodies, names: Names { memory: world.memory }, grace_periods })
 }
 
@@ -424,17 +426,26 @@ fn process_body(
     number: usize,
     world: &mut World<'_>,
 ) -> Made<Body> {
-    let mut builder = Builder::new(world, Some(number));
-    builder.enter(&format!("P{number}"), Type::Void, process.span)?;
+    // Which of a host's processes runs a program, nobody knows.
+    let mut builder = Builder::new(world, (!process.returns).then_some(number));
+    let returns = if process.returns { Type::Int } else { Type::Void };
+    builder.enter(&format!("P{number}"), returns, process.span)?;
     for parameter in &process.parameters {
         let of = builder.memory().named(&parameter.of)?;
         let address = builder.memory().globals[&parameter.name.text].address;
         builder.bind(&parameter.name, builder::Binding::Constant(address, of))?;
     }
     builder.statements(&process.body)?;
-    builder.leave()?;
+    let result = match builder.leave()?.term {
+        Term::Reg(reg) if process.returns => Some(reg),
+        _ => None,
+    };
     builder.emit(crate::graph::code::Instr::Exit, process.span)?;
     let mut body = builder.finish(Runs::Process(number));
+    body.result = result;
+    if let Some(reg) = result {
+        body.registers[reg].observed = true;
+    }
     for entry in &file.initial {
         if let Entry::Local(process, name, value) = entry
             && *process == number

@@ -73,7 +73,7 @@ fn statements(all: &[Statement], called: &mut BTreeSet<String>) {
 
 fn expression(of: &Expr, called: &mut BTreeSet<String>) {
     match &of.kind {
-        ExprKind::Number(_) => {}
+        ExprKind::Number(_) | ExprKind::Text(_) => {}
         // Also the name of a function that is handed on.
         ExprKind::Name(name) => {
             called.insert(name.clone());

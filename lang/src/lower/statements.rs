@@ -434,7 +434,7 @@ fn changes(all: &[Statement], name: &str) -> bool {
 fn changed_in(of: &Expr, name: &str) -> bool {
     let is = |place: &Expr| matches!(&place.kind, ExprKind::Name(other) if other == name);
     match &of.kind {
-        ExprKind::Number(_) | ExprKind::Name(_) => false,
+        ExprKind::Number(_) | ExprKind::Name(_) | ExprKind::Text(_) => false,
         ExprKind::Assign(_, place, value) => {
             is(place) || changed_in(place, name) || changed_in(value, name)
         }

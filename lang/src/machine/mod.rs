@@ -31,7 +31,7 @@ impl Machine {
         host: Box<dyn Host>,
     ) -> Result<(Self, crate::lower::Names), Wrong> {
         let Lowered { mut cells, mut bodies, names, grace_periods } =
-            lower(file, host.externals())?;
+            lower(file, host.externals(), host.processes())?;
         for (process, name) in observed {
             let is = |body: &&mut Body| body.runs == Runs::Process(*process);
             let Some(body) = bodies.iter_mut().find(is) else {
@@ -99,6 +99,36 @@ impl Machine {
 
     fn stepper(&self, kind: usize, tells: bool) -> Stepper<'_> {
         Stepper { machine: self, of: &self.kinds[kind], tells, ways: Vec::new() }
+    }
+
+    /// The cells at first.
+    pub fn initial_cells(&self) -> Shared {
+        let cells = self.cells.iter().zip(&self.shared).filter(|(_, bits)| bits.width > 0);
+        cells.fold(0, |shared, (cell, bits)| {
+            shared | Shared::from(bits.domain.encode(cell.initial)) << bits.shift
+        })
+    }
+
+    /// Where a process of a kind begins that nobody gives an argument.
+    pub fn begins(&self, kind: usize) -> u64 {
+        self.stepper(kind, false).begins(None)
+    }
+
+    /// All steps of a process, each with what it did.
+    pub fn ways(&self, kind: usize, shared: Shared, local: Local) -> Vec<run::Way> {
+        let mut stepper = self.stepper(kind, true);
+        stepper.step(shared, local);
+        stepper.ways
+    }
+
+    /// Where a process goes on that was at a call of the host.
+    pub fn answered(&self, kind: usize, local: Local, result: i64) -> Local {
+        self.stepper(kind, false).answered(local, result)
+    }
+
+    /// Where a process goes on that a queue has woken; `None`: it does not sleep there.
+    pub fn woken(&self, kind: usize, local: Local, queue: u8) -> Option<Local> {
+        self.stepper(kind, false).woken(local, queue)
     }
 
     pub fn is_function(&self, kind: usize) -> bool {
@@ -170,19 +200,14 @@ impl System for Machine {
     }
 
     fn initial(&self) -> Initial {
-        let mut shared = 0;
-        for (cell, bits) in self.cells.iter().zip(&self.shared) {
-            if bits.width > 0 {
-                shared |= Shared::from(bits.domain.encode(cell.initial)) << bits.shift;
-            }
-        }
+        let mut shared = self.initial_cells();
         if self.own_bits < Shared::BITS {
             shared |= self.host.initial() << self.own_bits;
         }
         let begin = |kind: &usize| {
             let local = match self.is_function(*kind) {
                 true => DORMANT,
-                false => self.stepper(*kind, false).begins(None),
+                false => self.begins(*kind),
             };
             (Kind(*kind as u8), local)
         };
@@ -210,7 +235,7 @@ impl System for Machine {
     }
 
     fn wake(&self, kind: Kind, local: Local, Queue(queue): Queue) -> Option<Local> {
-        self.stepper(usize::from(kind.0), false).woken(local, queue)
+        self.woken(usize::from(kind.0), local, queue)
     }
 
     fn returned(&self, kind: Kind, local: Local) -> bool {

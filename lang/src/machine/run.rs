@@ -17,7 +17,7 @@ const CHOICES: u32 = 2;
 
 /// A step that somebody can take.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub(crate) struct Way {
     pub shared: Shared,
     pub local: u64,
     pub effect: Effect,
@@ -335,6 +335,22 @@ impl Stepper<'_> {
                 domain::binary(*operator, left, right).ok_or_else(undefined)?
             }
         })
+    }
+
+    /// Where a process goes on that was at a call of the host, which has come to a value.
+    pub fn answered(&self, local: u64, result: i64) -> u64 {
+        let Some(rest) = self.of.rest(local) else { return FAILED };
+        let Instr::Act(Action { kind: ActionKind::External(_, _, to), .. }) =
+            &self.of.body.code[rest.pc]
+        else {
+            return FAILED;
+        };
+        let mut now = Now::before(self.of.registers(rest, local), 0);
+        let assigned = to.map_or(Ok(()), |to| self.assign(&mut now, to, result));
+        match assigned.map(|()| self.alone(&mut now, rest.pc + 1)) {
+            Ok(Ok(pc)) => self.of.encode(pc, &now.registers),
+            Ok(Err(_)) | Err(_) => FAILED,
+        }
     }
 
     /// Where a process goes on that somebody has woken, and what it has in mind then.

@@ -1,10 +1,12 @@
 //! A whole file: its head, the initial values, what stands between, and the question.
 
+use std::ops::Range;
+
 use super::error::{TextError, Wrong};
-use super::lexer::{Token, comment, words};
+use super::lexer::{Token, comment, words, words_of_code};
 use super::parser::{Parsed, Parser};
 use super::syntax::{
-    Defined, Entry, File, Function, Item, Name, Process, Quantifier, Span, Stated,
+    Defined, Entry, Expr, File, Function, Item, Name, Process, Quantifier, Span, Stated,
 };
 
 /// The longest text that is read.
@@ -29,7 +31,7 @@ fn parsed(text: &str) -> Parsed<File> {
     }
     let (name, body) = head(text)?;
     let mut parser = Parser::new(words(text, body)?);
-    while *parser.peek() == Token::Text {
+    while matches!(parser.peek(), Token::Text(_)) {
         parser.at += 1;
     }
     let initial = parser.entries()?;
@@ -48,6 +50,53 @@ fn parsed(text: &str) -> Parsed<File> {
     };
     parser.question(&mut file)?;
     Ok(file)
+}
+
+/// Bytes of a text that are types, shared variables, macros and functions.
+pub(crate) fn declarations(text: &str, of: Range<usize>) -> Parsed<Vec<Item>> {
+    let mut parser = Parser::new(words_of_code(text, of)?);
+    let mut items = Vec::new();
+    while *parser.peek() != Token::End {
+        let first = parser.span();
+        let item = parser.item()?;
+        if matches!(item, Item::Process(_)) {
+            let found = "found a process";
+            return Err(Wrong::new(first, found, "expected variables, types and functions"));
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// Bytes of a text that are the statements of process `number`, which comes to a number.
+pub(crate) fn program(text: &str, of: Range<usize>, number: usize) -> Parsed<Process> {
+    let span = Span { start: of.start, end: of.end };
+    let mut parser = Parser::new(words_of_code(text, of)?);
+    let mut body = Vec::new();
+    while *parser.peek() != Token::End {
+        body.push(parser.statement()?);
+    }
+    let (first, last) = (number, number);
+    Ok(Process { first, last, returns: true, parameters: Vec::new(), body, span })
+}
+
+/// A text that is an expression.
+pub(crate) fn condition(text: &str) -> Parsed<Expr> {
+    let mut parser = Parser::new(words_of_code(text, 0..text.len())?);
+    let of = parser.conditional()?;
+    if *parser.peek() == Token::End { Ok(of) } else { parser.wrong("an operator, or the end") }
+}
+
+/// Calls that begin with a text in quotes: the function, the text, and where that stands.
+pub(crate) fn calls_with_text(text: &str, of: Range<usize>) -> Parsed<Vec<(String, String, Span)>> {
+    let words = words_of_code(text, of)?;
+    let calls = words.windows(3).filter_map(|three| match three {
+        [(Token::Name(name), _), (Token::Sign("("), _), (Token::Text(text), span)] => {
+            Some((name.clone(), text.clone(), *span))
+        }
+        _ => None,
+    });
+    Ok(calls.collect())
 }
 
 /// `C NAME` in a line, and where the next one begins.
@@ -154,7 +203,7 @@ impl Parser {
             || ["exists", "forall", "locations", "filter"].iter().any(|word| self.is_name(word))
     }
 
-    fn item(&mut self) -> Parsed<Item> {
+    pub(super) fn item(&mut self) -> Parsed<Item> {
         let first = self.span();
         let next = if let Token::Name(name) = self.peek() { Some(name.clone()) } else { None };
         if let Some(number) = next.as_deref().and_then(process_number) {
@@ -226,7 +275,7 @@ impl Parser {
         }
         let parameters = self.parameters()?;
         let span = self.since(first);
-        Ok(Process { first: number, last, parameters, body: self.block()?, span })
+        Ok(Process { first: number, last, returns: false, parameters, body: self.block()?, span })
     }
 
     fn enumeration(&mut self) -> Parsed<Item> {

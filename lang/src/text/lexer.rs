@@ -1,6 +1,8 @@
 //! Words of a text. Outside of code, `(* ... *)` is a comment, as in OCaml; in code it is a pointer in
 //! parentheses, as in C. Code is what stands in braces, except for the initial values.
 
+use std::ops::Range;
+
 use super::error::Wrong;
 use super::syntax::Span;
 
@@ -9,7 +11,7 @@ use super::syntax::Span;
 pub(super) enum Token {
     Name(String),
     Number(i64),
-    Text,
+    Text(String),
     Sign(&'static str),
     End,
 }
@@ -23,10 +25,19 @@ const SIGNS: [&str; 49] = [
 
 /// All words from a byte of the text on, with their places; the last one is the end.
 pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong> {
+    words_at(text, from, 0)
+}
+
+/// All words of some bytes of a text, which are code.
+pub(super) fn words_of_code(text: &str, of: Range<usize>) -> Result<Vec<(Token, Span)>, Wrong> {
+    words_at(&text[..of.end], of.start, 1)
+}
+
+/// `deep`: how deep in braces of code; the initial values are not code.
+fn words_at(text: &str, from: usize, mut deep: usize) -> Result<Vec<(Token, Span)>, Wrong> {
     let bytes = text.as_bytes();
     let (mut words, mut at): (Vec<(Token, Span)>, usize) = (Vec::new(), from);
-    // How deep in braces of code; the initial values are not code.
-    let (mut deep, mut initial) = (0_usize, false);
+    let mut initial = false;
     while let Some(&byte) = bytes.get(at) {
         let rest = &text[at..];
         if byte.is_ascii_whitespace() {
@@ -57,7 +68,8 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
                     "expected '\"' in this line",
                 ));
             };
-            words.push((Token::Text, Span { start: at, end: at + end + 1 }));
+            let text = rest[1..end].to_owned();
+            words.push((Token::Text(text), Span { start: at, end: at + end + 1 }));
             at += end + 1;
         } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
             match *sign {
@@ -81,7 +93,7 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
         }
     }
     // What is missing at the end is missing behind the last thing that is there.
-    let last = text.trim_end().len();
+    let last = text.trim_end().len().max(from);
     words.push((
         Token::End,
         Span { start: text.floor_char_boundary(last.saturating_sub(1)), end: last },
@@ -119,7 +131,7 @@ impl Token {
         match self {
             Self::Name(name) => format!("'{name}'"),
             Self::Number(number) => format!("'{number}'"),
-            Self::Text => "a text".to_owned(),
+            Self::Text(text) => format!("\"{text}\""),
             Self::Sign(sign) => format!("'{sign}'"),
             Self::End => "the end of the file".to_owned(),
         }

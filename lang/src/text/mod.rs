@@ -10,4 +10,5 @@ pub mod syntax;
 pub(crate) use error as wrong;
 
 pub use error::TextError;
+pub(crate) use file::{calls_with_text, condition, declarations, program};
 pub use file::{is_litmus, parse};

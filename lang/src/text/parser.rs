@@ -519,6 +519,10 @@ impl Parser {
                 self.at += 1;
                 ExprKind::Number(number)
             }
+            Token::Text(text) => {
+                self.at += 1;
+                ExprKind::Text(text)
+            }
             Token::Name(name) if !KEYWORDS.contains(&name.as_str()) && !self.is_type() => {
                 let name = Name { text: name, span: first };
                 self.at += 1;

@@ -147,6 +147,8 @@ pub enum ExprKind {
     Number(i64),
     /// A name.
     Name(String),
+    /// A text in quotes.
+    Text(String),
     /// An operator and its operand.
     Unary(Unary, Box<Expr>),
     /// Operands and the operator between them.
@@ -248,6 +250,8 @@ pub struct Process {
     pub first: usize,
     /// The number of the last.
     pub last: usize,
+    /// Whether it comes to a number, as a function that returns `int`.
+    pub returns: bool,
     /// The addresses of shared variables that it names.
     pub parameters: Vec<Declaration>,
     /// What it does.

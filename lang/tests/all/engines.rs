@@ -117,6 +117,8 @@ impl Host for Tickets {
 fn hosted(body: &str) -> Result<Program, String> {
     let external = |name: &str, parameters: usize, results: &[i64]| External {
         name: name.to_owned(),
+        text: None,
+        status: false,
         parameters,
         results: results.to_vec(),
         sleeps: true,

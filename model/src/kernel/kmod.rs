@@ -3,7 +3,7 @@
 
 use crate::event::{Event, Listed};
 use crate::features::{RequestLimit, SanityCheck};
-use crate::kernel::check;
+use crate::kernel::{check, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Helper, MODULE_NAME_LEN, Scenario};
@@ -29,7 +29,7 @@ pub(crate) fn call(mut step: Step<'_>) {
         }
         Action::ModprobeRemove(_) => modprobe::begin_removal(&step.who, step.task),
         Action::Rmmod(_) => step.at(Pc::DeleteModule),
-        Action::Udev(_) => unreachable!("udev waits for its event"),
+        Action::Udev(_) | Action::Program(_) => unreachable!("it waits for its event, or its turn"),
     };
     step.to(Event::Call { action }, task);
 }
@@ -343,8 +343,14 @@ pub(crate) fn exec(mut step: Step<'_>) {
 /// may fail, since it was asked for.
 fn orphaned(step: &Step<'_>, task: Task) -> Effect {
     let Task { modprobe_live, attempt_failed, was_going, error_of, .. } = task;
-    let task =
-        Task { modprobe_live, attempt_failed, was_going, error_of, ..task.without_history() };
+    let task = Task {
+        modprobe_live,
+        attempt_failed,
+        was_going,
+        error_of,
+        program: 0,
+        ..task.without_history()
+    };
     let model = step.model();
     let name = step.who.role.name().expect("it has requested a name");
     Effect::Spawn(model.orphan(name), model.layout.pack(&task))
@@ -413,7 +419,8 @@ pub(crate) fn request_return(mut step: Step<'_>) {
         let depth = step.task.depth - 1;
         let mut outer = step.task.outer;
         let pos = std::mem::take(&mut outer[usize::from(depth)]);
-        Task { pc: Pc::Init, depth, outer, pos, index: 0, ret: Ret::Zero, ..step.task }
+        let task = Task { pc: Pc::Init, depth, outer, pos, index: 0, ret: Ret::Zero, ..step.task };
+        program::request_returned(&step, task, ret)
     } else {
         match step.who.role {
             Role::Actor { action: Action::GetFsType(_), .. } if ret == Ret::Zero => Task {

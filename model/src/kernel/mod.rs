@@ -7,6 +7,7 @@ pub(crate) mod dups;
 pub(crate) mod filesystems;
 pub(crate) mod kmod;
 pub(crate) mod module;
+pub(crate) mod program;
 
 use crate::model::Step;
 use crate::mutant::Mutant;
@@ -90,6 +91,7 @@ pub(crate) fn after(order: &[Pc], pc: Pc) -> Option<Pc> {
 pub(crate) fn dispatch(step: Step<'_>) {
     match step.task.pc {
         Pc::NotStarted | Pc::Done => {}
+        Pc::Program => program::step(step),
         Pc::Idle => kmod::call(step),
         Pc::LookupFirst => filesystems::lookup_first(step),
         Pc::LookupSecond => filesystems::lookup_second(step),

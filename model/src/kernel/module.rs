@@ -3,10 +3,10 @@
 
 use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
 use crate::features::{KernelFeatures, ListedName};
-use crate::kernel::{after, kmod};
+use crate::kernel::{after, kmod, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Init, MODULE_NAME_LEN, ModuleId};
+use crate::scenario::{Action, Init, MODULE_NAME_LEN, ModuleId, NameId};
 use crate::state::{ErrorOf, ModuleState, Pc, Ret, Task};
 use crate::userspace::modprobe;
 
@@ -409,9 +409,14 @@ pub(crate) fn udev_use(mut step: Step<'_>) {
 }
 
 /// The module's init calls `request_module()` and waits for it.
-pub(crate) fn init_request(mut step: Step<'_>) {
-    let module = step.module();
+pub(crate) fn init_request(step: Step<'_>) {
     let name = step.spec().requests.expect("it requests a module");
+    nested_request(step, name);
+}
+
+/// An init requests a module: it goes on when that has come to something.
+pub(crate) fn nested_request(mut step: Step<'_>, name: NameId) {
+    let module = step.module();
     let mut outer = step.task.outer;
     outer[usize::from(step.task.depth)] = step.task.pos;
     let task = Task {
@@ -430,6 +435,9 @@ pub(crate) fn init_request(mut step: Step<'_>) {
 /// `register_filesystem()` of a name that another module has registered is `-EBUSY`, which the init
 /// returns.
 pub(crate) fn do_one_initcall(mut step: Step<'_>) {
+    if let Some(program) = step.spec().init_program {
+        return program::init(step, program);
+    }
     let module = step.module();
     let spec = step.spec();
     let rivals = step.model().rivals(module);
@@ -463,6 +471,28 @@ pub(crate) fn do_one_initcall(mut step: Step<'_>) {
         let task = Task { result, ..step.at(free) };
         step.to(Event::Init { module, outcome: InitOutcome::Eexist }, task);
     }
+}
+
+/// An init that is a program has returned: goes on with loading, or frees the module.
+pub(crate) fn init_returned(step: &mut Step<'_>, event: Event, outcome: InitOutcome) {
+    let module = step.module();
+    if outcome == InitOutcome::Succeeds {
+        let initialised = step.world.fields(module).initialised;
+        if initialised.exists() {
+            step.world.set_flag(initialised, true);
+        }
+        let task = load_done(&step.who, Pc::Init, step.task);
+        return step.to(event, task);
+    }
+    let result = program::failed(outcome, step.who.kernel().eexist_safety_net);
+    let task = Task { result: error(step, result), ..step.at(step.model().orders.free[0]) };
+    step.to(event, task);
+}
+
+/// An exit that is a program has returned.
+pub(crate) fn exit_returned(step: &mut Step<'_>, event: Event) {
+    let task = free_done(&step.who, Pc::SetGoing, step.task);
+    step.to(event, task);
 }
 
 /// What `load_module()` will return, as it is remembered while the module is freed: only where it can
@@ -573,7 +603,9 @@ pub(crate) fn delete_module(mut step: Step<'_>) {
         ModuleState::Live => {
             let fields = step.world.fields(module);
             let own = step.world.flag(fields.initial_reference);
-            if own || step.world.get(fields.file_system_references) > 0 {
+            let taken = step.world.get(fields.file_system_references)
+                + step.world.get(fields.program_references);
+            if own || taken > 0 {
                 Ret::Ewouldblock
             } else {
                 step.world.set_state(module, ModuleState::Going);
@@ -582,7 +614,9 @@ pub(crate) fn delete_module(mut step: Step<'_>) {
         }
     };
     let task = match ret {
-        Ret::Zero if step.spec().registers => step.at(Pc::ModuleExit),
+        Ret::Zero if step.spec().registers || step.spec().exit_program.is_some() => {
+            step.at(Pc::ModuleExit)
+        }
         Ret::Zero => free_done(&step.who, Pc::SetGoing, step.task),
         ret => delete_returned(&step.who, ret, step.task),
     };
@@ -591,6 +625,9 @@ pub(crate) fn delete_module(mut step: Step<'_>) {
 
 /// `mod->exit()`: the file system is unregistered, so until here it is registered while GOING.
 pub(crate) fn module_exit(mut step: Step<'_>) {
+    if let Some(program) = step.spec().exit_program {
+        return program::exit(step, program);
+    }
     let module = step.module();
     step.world.set_registered(module, false);
     let task = free_done(&step.who, Pc::SetGoing, step.task);

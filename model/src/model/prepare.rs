@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use super::{
     CheckedName, MAX_ACTORS, MAX_DEPENDENCIES, MAX_GROUPS, MAX_LOOKS, MAX_MODULES, MAX_NAMES,
-    MAX_TARGETS, NameModel,
+    MAX_PROGRAMS, MAX_TARGETS, NameModel,
 };
 use crate::event::Listed;
 use crate::features::AliasMap;
-use crate::scenario::{Action, ModuleId, Name, NameId, Resolution, Scenario};
+use crate::scenario::{Action, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
 use crate::state::MAX_DEPTH;
 use crate::userspace::modprobe;
 
@@ -111,6 +111,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
             return Err("a target's probe list is empty".to_owned());
         }
     }
+    programs(scenario)?;
     for actor in &scenario.actors {
         if let Some(id) = actor.action.name().filter(|id| !known_name(*id)) {
             return Err(format!(
@@ -133,6 +134,44 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether who runs a program runs one that is there, and inits and exits call what they can.
+fn programs(scenario: &Scenario) -> Result<(), String> {
+    let all = scenario.programs.all.len();
+    let known = |id: &ProgramId| usize::from(*id) < all;
+    at_most_programs(all)?;
+    let of_actors = scenario.actors.iter().filter_map(|actor| match actor.action {
+        Action::Program(program) => Some(program),
+        _ => None,
+    });
+    let of_modules = || scenario.modules.iter().flat_map(|m| [m.init_program, m.exit_program]);
+    if let Some(id) = of_actors.chain(of_modules().flatten()).find(|id| !known(id)) {
+        return Err(format!("program number {id}, expected a number below {all}"));
+    }
+    let inner: Vec<usize> = of_modules().flatten().map(|id| usize::from(id) + 1).collect();
+    let Ok(called) = kmodcheck_lang::calls(&scenario.programs.pieces()) else { return Ok(()) };
+    let takes_time = |call: &&kmodcheck_lang::Called| {
+        crate::program::requested(call).is_some() && call.function != "request_module"
+            || ["rmmod", "wait_for_uevent"].contains(&call.function.as_str())
+    };
+    for call in called.iter().filter(takes_time) {
+        if inner.contains(&call.piece) {
+            let name = &scenario.programs.all[call.piece - 1].name;
+            return Err(format!(
+                "the {name} calls {}(\"{}\"), expected request_module() or what takes one step",
+                call.function, call.text
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn at_most_programs(programs: usize) -> Result<(), String> {
+    match programs > MAX_PROGRAMS {
+        true => Err(format!("{programs} programs, expected at most {MAX_PROGRAMS}")),
+        false => Ok(()),
+    }
 }
 
 /// Whether what is one thing is there once: `prove` counts the callers of a group, and the kernel knows
@@ -181,11 +220,18 @@ pub fn nesting(scenario: &Scenario) -> usize {
     let of = |name: &Name| {
         let probed: BTreeSet<ModuleId> =
             name.targets().iter().flat_map(|t| &t.probe).map(|p| p.module).collect();
-        let requests = |id: &ModuleId| Some((*id, scenario.modules[usize::from(*id)].requests?));
-        probed.iter().filter_map(requests).collect()
+        let requests = |id: &ModuleId| {
+            let id = *id;
+            scenario.init_requests(id).into_iter().map(move |name| (id, name))
+        };
+        probed.iter().flat_map(requests).collect()
     };
     let requesting: Requesting = scenario.names.iter().map(of).collect();
-    let asked: BTreeSet<NameId> = scenario.actors.iter().filter_map(|a| a.action.name()).collect();
+    let mut asked: BTreeSet<NameId> =
+        scenario.actors.iter().filter_map(|a| a.action.name()).collect();
+    if !scenario.programs.is_empty() {
+        asked.extend(scenario.name_ids());
+    }
     asked.into_iter().map(|name| below(&requesting, name, &mut Vec::new())).max().unwrap_or(0)
 }
 
@@ -242,7 +288,7 @@ fn concerned(scenario: &Scenario, id: NameId) -> Vec<ModuleId> {
         found.push(module);
         let spec = &scenario.modules[usize::from(module)];
         open.extend(&spec.dependencies);
-        open.extend(spec.requests.iter().flat_map(|name| of_name(*name)));
+        open.extend(scenario.init_requests(module).into_iter().flat_map(of_name));
     }
     found.sort_unstable();
     found

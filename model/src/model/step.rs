@@ -5,7 +5,7 @@ use crate::event::{Event, Listed};
 use crate::kernel;
 use crate::mutant::Mutant;
 use crate::scenario::{Action, ModuleId, NameId};
-use crate::state::{ModuleState, Pc, Ret, Task, World};
+use crate::state::{MAX_DEPTH, ModuleState, Pc, Ret, Task, World};
 use crate::userspace::modprobe::PlanEntry;
 
 /// A process, without the state that changes.
@@ -22,10 +22,10 @@ impl<'a> Who<'a> {
     /// For an actor that requests none.
     pub fn name(&self, task: &Task) -> NameId {
         let mut name = self.role.name().expect("only those who request a name ask for it");
-        for outer in &task.outer[..usize::from(task.depth)] {
+        for (depth, outer) in task.outer[..usize::from(task.depth)].iter().enumerate() {
             let module = self.model.names[usize::from(name)].plan[usize::from(*outer)].module;
-            let requests = self.model.scenario.modules[usize::from(module)].requests;
-            name = requests.expect("a nested request has an init that made it");
+            let inner = task.inner[depth];
+            name = self.model.init_requests(module, inner);
         }
         name
     }
@@ -68,6 +68,8 @@ impl<'a> Who<'a> {
 /// One step being taken.
 pub(crate) struct Step<'a> {
     pub who: Who<'a>,
+    /// Of the process.
+    pub kind: u8,
     pub(super) before: u128,
     pub world: World<'a>,
     pub task: Task,
@@ -95,7 +97,15 @@ impl<'a> Step<'a> {
         self.emit(event, task, effect, way);
     }
 
-    fn emit(&mut self, event: Event, task: Task, mut effect: Effect, way: Way) {
+    fn emit(&mut self, event: Event, mut task: Task, effect: Effect, way: Way) {
+        if self.task.program != 0 || task.inner != [0; MAX_DEPTH + 1] {
+            kernel::program::keep(self, &mut task);
+        }
+        self.push(event, task, effect, way);
+    }
+
+    /// As it is, whatever becomes of programs.
+    pub fn push(&mut self, event: Event, task: Task, mut effect: Effect, way: Way) {
         let mut shared = self.world.word;
         if self.model().mutant == Some(Mutant::Skip(self.task.pc)) {
             shared = self.before;

@@ -30,6 +30,11 @@ impl Field {
         self.bits > 0
     }
 
+    /// Its lowest bit; 0 for a field without bits.
+    pub fn shift(self) -> u32 {
+        if self.exists() { self.at } else { 0 }
+    }
+
     /// 1, or 0 for a field without bits.
     pub fn one(self) -> u64 {
         u64::from(self.exists())
@@ -111,6 +116,10 @@ pub(crate) struct ModuleFields {
     pub initialised: Field,
     /// A `finit_module()` of its file runs; where those are idempotent.
     pub in_finit: Field,
+    /// References that programs took; where somebody unloads.
+    pub program_references: Field,
+    /// Programs that are in its code.
+    pub inside: Field,
 }
 
 /// The shared fields of one requested name.
@@ -137,6 +146,33 @@ pub struct NamedField {
     pub bits: u32,
 }
 
+/// How many bits programs take.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    /// What they share.
+    pub shared: u32,
+    /// A process's own.
+    pub own: u32,
+    /// Those of inits and exits, by depth.
+    pub inner: [u32; MAX_DEPTH + 1],
+    /// So many processes may run them.
+    pub processes: usize,
+    /// The modules of which they take references, by name.
+    pub taken: Vec<String>,
+    /// The modules whose code they enter.
+    pub entered: Vec<String>,
+}
+
+impl Frames {
+    fn takes(&self, module: &str) -> bool {
+        self.taken.iter().any(|name| name == module)
+    }
+
+    fn enters(&self, module: &str) -> bool {
+        self.entered.iter().any(|name| name == module)
+    }
+}
+
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -146,6 +182,8 @@ pub(crate) struct Layout {
     pub slots: Field,
     /// Waiters in the semaphore's queue.
     pub slot_waiters: Field,
+    /// What programs share.
+    pub programs: Field,
     pub shared_bits: u32,
     pc: Field,
     pos: Field,
@@ -153,6 +191,8 @@ pub(crate) struct Layout {
     ret: Field,
     depth: Field,
     outer: [Field; MAX_DEPTH],
+    program: Field,
+    inner: [Field; MAX_DEPTH + 1],
     stale: Field,
     unresolved: Field,
     result: Field,
@@ -194,6 +234,7 @@ impl Layout {
         checked: usize,
         counts: Counts,
         remembers: History,
+        programs: &Frames,
     ) -> Self {
         use crate::features::RequestLimit;
         let mut shared = Fields::default();
@@ -218,6 +259,14 @@ impl Layout {
                 },
                 initialised: shared.next(listens),
                 in_finit: shared.next(u32::from(kernel.idempotent_finit)),
+                program_references: match unloads > 0 && programs.takes(&module.name) {
+                    true => shared.count(counts, programs.processes, 0),
+                    false => shared.next(0),
+                },
+                inside: match programs.enters(&module.name) {
+                    true => shared.count(counts, programs.processes, 0),
+                    false => shared.next(0),
+                },
             })
             .collect();
         let duplicates = u32::from(kernel.duplicate_requests);
@@ -245,6 +294,7 @@ impl Layout {
             (Some(_), RequestLimit::Semaphore) => shared.count(counts, processes, 0),
             _ => shared.next(0),
         };
+        let programs_shared = shared.next(programs.shared);
         let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0);
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
         let nests = scenario.nests();
@@ -259,6 +309,7 @@ impl Layout {
             names,
             slots,
             slot_waiters,
+            programs: programs_shared,
             shared_bits: shared.at,
             pc: local.next(7),
             pos: local.next(pos),
@@ -266,6 +317,8 @@ impl Layout {
             ret: local.next(RET_BITS),
             depth: local.next(if nests { bits_for(MAX_DEPTH) } else { 0 }),
             outer: std::array::from_fn(|_| local.next(if nests { pos } else { 0 })),
+            program: local.next(programs.own),
+            inner: std::array::from_fn(|depth| local.next(programs.inner[depth])),
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
             result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
@@ -317,6 +370,8 @@ impl Layout {
             add(of("file_system_references"), fields.file_system_references);
             add(of("initialised"), fields.initialised);
             add(of("in_finit"), fields.in_finit);
+            add(of("program_references"), fields.program_references);
+            add(of("inside"), fields.inside);
         }
         for (fields, name) in self.names.iter().zip(&scenario.names) {
             let of = |what: &str| format!("{}.{what}", name.request);
@@ -327,6 +382,14 @@ impl Layout {
         }
         add("slots".to_owned(), self.slots);
         add("slot_waiters".to_owned(), self.slot_waiters);
+        let variables = scenario.programs.ready().map(|ready| ready.programs.shared_fields());
+        for (name, at, bits) in variables.into_iter().flatten() {
+            named.push(NamedField {
+                name: format!("programs.{name}"),
+                at: self.programs.at + at,
+                bits,
+            });
+        }
         named
     }
 
@@ -335,6 +398,8 @@ impl Layout {
         let flag = |field: Field| field.get(word) != 0;
         let byte =
             |field: Field| u8::try_from(field.get(word)).expect("a field of 8 bits or fewer");
+        let of_program =
+            |field: Field| u32::try_from(field.get(word)).expect("a field of 32 bits or fewer");
         Task {
             pc: Pc::from_bits(self.pc.get(word)),
             pos: byte(self.pos),
@@ -342,6 +407,8 @@ impl Layout {
             ret: Ret::from_bits(self.ret.get(word)),
             depth: byte(self.depth),
             outer: self.outer.map(byte),
+            program: of_program(self.program),
+            inner: self.inner.map(of_program),
             result: byte(self.result),
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),
@@ -370,6 +437,10 @@ impl Layout {
         for (field, pos) in self.outer.iter().zip(task.outer) {
             field.set(&mut word, u64::from(pos));
         }
+        self.program.set(&mut word, u64::from(task.program));
+        for (field, state) in self.inner.iter().zip(task.inner) {
+            field.set(&mut word, u64::from(state));
+        }
         self.result.set(&mut word, u64::from(task.result));
         self.stale.set(&mut word, u64::from(task.stale));
         self.unresolved.set(&mut word, u64::from(task.unresolved));
@@ -393,6 +464,8 @@ impl Layout {
     /// Whether some number of processes is counted up to a limit only.
     pub fn counts_or_more(&self) -> bool {
         let references = self.modules.iter().map(|m| m.file_system_references);
+        let of_programs = self.modules.iter().flat_map(|m| [m.program_references, m.inside]);
+        let references = references.chain(of_programs);
         references.chain([self.slots, self.slot_waiters]).any(|field| field.or_more)
     }
 

@@ -18,6 +18,10 @@ pub struct Task {
     pub depth: u8,
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
+    /// Its own program, in the state in which it is; 0: it has none.
+    pub program: u32,
+    /// By depth, the program of an init or exit that runs there; 0: none has begun.
+    pub inner: [u32; MAX_DEPTH + 1],
     /// What `finit_module()` came to, until others have been told; see
     /// [`crate::event::Finit`].
     pub result: u8,
@@ -86,6 +90,8 @@ impl Task {
         ret: Ret::Zero,
         depth: 0,
         outer: [0; MAX_DEPTH],
+        program: 0,
+        inner: [0; MAX_DEPTH + 1],
         result: 0,
         stale: false,
         unresolved: false,

@@ -44,6 +44,21 @@ impl<'m> World<'m> {
         [Some(now.saturating_sub(1)), many.then_some(now)].into_iter().flatten()
     }
 
+    /// What programs share; a step of theirs notes by itself what it reads and writes of it.
+    pub fn programs(&self) -> u128 {
+        (self.word & self.layout.programs.mask()) >> self.layout.programs.shift()
+    }
+
+    pub fn set_programs(&mut self, shared: u128) {
+        let field = self.layout.programs;
+        self.word = self.word & !field.mask() | shared << field.shift();
+    }
+
+    /// Bits of what programs share, where they are here.
+    pub fn of_programs(&self, bits: u128) -> u128 {
+        bits << self.layout.programs.shift()
+    }
+
     pub fn state(&mut self, module: ModuleId) -> ModuleState {
         ModuleState::from_bits(self.get(self.layout.modules[usize::from(module)].state))
     }

@@ -139,6 +139,8 @@ fn system(
         actors,
         helper: Helper::Present,
         lsm_refuses: false,
+        programs: kmodcheck_model::scenario::Programs::default(),
+        asks: Vec::new(),
         limit: None,
         timeouts: false,
         features,
@@ -233,7 +235,10 @@ fn a_nested_request_that_waits_for_a_slot_is_woken() {
         // Every end is one in which everybody has returned.
         assert!(!all.ends.is_empty(), "{kernel}");
         for end in &all.ends {
-            assert!(end.1.iter().all(|local| model.returned(*local)), "{kernel}: somebody sleeps");
+            assert!(
+                end.1.iter().all(|local| model.returned(0, *local)),
+                "{kernel}: somebody sleeps"
+            );
         }
     }
 }

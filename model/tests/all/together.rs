@@ -28,6 +28,8 @@ fn scenario(modules: u8) -> Scenario {
             .collect(),
         helper: Helper::Present,
         lsm_refuses: false,
+        programs: kmodcheck_model::scenario::Programs::default(),
+        asks: Vec::new(),
         limit: None,
         timeouts: false,
         features: Features {

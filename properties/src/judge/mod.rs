@@ -2,6 +2,7 @@
 //! from one state on.
 
 pub mod any_number;
+pub mod asked;
 
 pub mod certificate;
 pub mod compare;

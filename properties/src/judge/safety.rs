@@ -46,13 +46,13 @@ pub(super) fn kinds(model: &Model) -> (Vec<Kind>, Vec<Kind>) {
         let many = match model.role(kind) {
             Role::Actor { action, .. } => is_caller(action),
             Role::Orphan(_) => true,
-            Role::Kworker(_) => false,
+            Role::Kworker(_) | Role::Started(_) => false,
         };
         let remembers = match model.role(kind) {
             Role::Actor { action, .. } => {
-                is_caller(action) || matches!(action, Action::Modprobe(_))
+                is_caller(action) || matches!(action, Action::Modprobe(_) | Action::Program(_))
             }
-            Role::Orphan(_) => true,
+            Role::Orphan(_) | Role::Started(_) => true,
             Role::Kworker(_) => false,
         };
         for (list, belongs) in [(&mut any_number, many), (&mut forgetful, !remembers)] {
@@ -94,7 +94,11 @@ pub(super) fn assumptions(model: &Model) -> Vec<String> {
         "a wake-up is an exact broadcast".to_owned(),
     ];
     let others = scenario.actors.iter().filter(|a| !is_caller(a.action));
-    words.extend(others.map(|a| format!("{} of {:?}", a.count, a.action)));
+    let name = |action: Action| match action {
+        Action::Program(program) => scenario.programs.all[usize::from(program)].name.clone(),
+        action => format!("{action:?}"),
+    };
+    words.extend(others.map(|a| format!("{} of {}", a.count, name(a.action))));
     if scenario.nests() {
         words.push(format!(
             "requests of inits nest {} deep at most",

@@ -14,7 +14,8 @@ use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::Expected;
 use serde::{Deserialize, Serialize};
 
-use super::results::{CallResult, returns};
+use super::asked::{self, Asked};
+use super::results::{CallResult, possible, returns};
 use crate::property::{Property, Says, View};
 
 /// A trace of the model.
@@ -88,6 +89,18 @@ pub struct Decisions {
     pub waited_first: u64,
 }
 
+/// What became of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedAnswer {
+    /// The question.
+    pub asked: Asked,
+    /// What was found. Of one that some state is so, [`Verdict::Violated`] says that there is none, without a trace,
+    /// and [`Verdict::Holds`] that there is one.
+    pub verdict: Verdict,
+    /// A shortest run to such a state, of a question whether there is one.
+    pub run: Option<Trace>,
+}
+
 /// One system's verdicts.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -119,6 +132,8 @@ pub struct Report {
     /// By actor of the scenario: what its call can come to, each once; of a search that was cut, what
     /// was seen of it.
     pub results: Vec<Vec<CallResult>>,
+    /// What the scenario asks besides, in its order.
+    pub asked: Vec<AskedAnswer>,
 }
 
 impl Report {
@@ -143,6 +158,7 @@ impl Report {
 pub struct AllProperties<'m> {
     model: &'m Model,
     applicable: Vec<Property>,
+    asked: Vec<Asked>,
 }
 
 /// How often premises were met and what was decided.
@@ -212,12 +228,21 @@ impl Monitor<Event> for AllProperties<'_> {
     fn name(&self, property: u32) -> String {
         match Property::ALL.get(property as usize) {
             Some(property) => property.name().to_owned(),
-            None => format!("premise {property}"),
+            None => {
+                let at = property as usize - Property::ALL.len();
+                self.asked
+                    .get(at)
+                    .map_or_else(|| format!("question {at}"), |asked| asked.name.clone())
+            }
         }
     }
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        self.view(step).violates(&self.applicable)
+        let asked = match &self.asked[..] {
+            [] => 0,
+            asked => asked::shown(asked, self.model, step, Property::ALL.len()),
+        };
+        self.view(step).violates(&self.applicable) | asked
     }
 
     fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
@@ -231,10 +256,14 @@ impl Monitor<Event> for AllProperties<'_> {
             }
         }
         decide(&mut counts.decisions, &view, times);
-        if let Some((actor, ret)) = returns(self.model, step) {
+        if let Some((actor, result)) = returns(self.model, step) {
+            let place = match result {
+                CallResult::Returns(ret) => Some(ret as usize),
+                result => possible(self.model, actor).iter().position(|other| *other == result),
+            };
             let actors = self.model.scenario().actors.len();
             counts.results.resize(actors, vec![0; Ret::ALL.len()]);
-            counts.results[actor][ret as usize] += times;
+            counts.results[actor][place.expect("a call comes to what it can come to")] += times;
         }
     }
 }
@@ -368,12 +397,13 @@ where
     let method = explorer.method(options);
     let applicable = Property::ALL.into_iter();
     let applicable = applicable.filter(|p| p.applies(model) && p.is_remembered(model)).collect();
-    let properties = AllProperties { model, applicable };
+    let questions = asked::questions(model);
+    let properties = AllProperties { model, applicable, asked: questions.clone() };
     let exploration = explorer.explore(&system, &properties, options)?;
     let mut counts = Counts { branches: no_branches(), ..Counts::default() };
     counts.add(exploration.tally);
     counts.branches[Property::NobodySleepsForEver as usize][0] = exploration.blocked_states;
-    let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len()];
+    let mut violated: Vec<Option<Trace>> = vec![None; Property::ALL.len() + questions.len()];
     for violation in exploration.violations {
         violated[violation.property as usize] = Some(violation.trace);
     }
@@ -402,7 +432,16 @@ where
             Answer { property, verdict, branches }
         })
         .collect();
+    let none = || match (method.exhaustive, complete) {
+        (false, _) => Verdict::NoneFound,
+        (true, false) => Verdict::OutOfBudget,
+        (true, true) => Verdict::Holds { premise_met: true },
+    };
+    let runs = violated.split_off(Property::ALL.len());
+    let asked = questions.iter().zip(runs).map(|(asked, run)| answered(model, asked, run, none));
+    let asked = asked.collect();
     Ok(Report {
+        asked,
         end: exploration.end,
         states: exploration.states,
         transitions: exploration.transitions,
@@ -419,6 +458,39 @@ where
     })
 }
 
+/// What is to be said of a question, by a run that shows it, or none in a search that could tell or not.
+fn answered(
+    model: &Model,
+    asked: &Asked,
+    run: Option<Trace>,
+    none: impl Fn() -> Verdict,
+) -> AskedAnswer {
+    let run = if asked.shows_at_first(model) { Some(Trace::new()) } else { run };
+    if let Some(run) = &run {
+        confirm_asked(model, asked, run).expect("a found run replays and shows it");
+    }
+    let (verdict, run) = match (run, asked.exists) {
+        (Some(run), true) => (Verdict::Holds { premise_met: true }, Some(run)),
+        (Some(run), false) => (Verdict::Violated(run), None),
+        (None, true) => match none() {
+            Verdict::Holds { .. } => (Verdict::Violated(Trace::new()), None),
+            undecided => (undecided, None),
+        },
+        (None, false) => (none(), None),
+    };
+    AskedAnswer { asked: asked.clone(), verdict, run }
+}
+
+/// Takes every step of `trace` in the exact model and looks whether its end shows what is asked.
+fn confirm_asked(model: &Model, asked: &Asked, trace: &Trace) -> Result<(), Unconfirmed> {
+    let mut last = asked.shows_at_first(model);
+    concrete::replay(&Processes { model }, trace, |_, taken| {
+        last = asked.shows(model, &taken.step);
+    })
+    .map_err(Unconfirmed::Impossible)?;
+    if last { Ok(()) } else { Err(Unconfirmed::NotViolated) }
+}
+
 /// By actor: what its call can come to.
 fn results(
     model: &Model,
@@ -426,10 +498,10 @@ fn results(
     sleepers: &[Sleeper<Event>],
 ) -> Vec<Vec<CallResult>> {
     let of = |actor: usize| {
-        let times = |ret: Ret| returned.get(actor).map_or(0, |times| times[ret as usize]);
-        let returned = Ret::ALL.iter().copied().filter(move |ret| times(*ret) > 0);
+        let times = |place: usize| returned.get(actor).map_or(0, |times| times[place]);
+        let possible = possible(model, actor).into_iter().enumerate();
+        let returned = possible.filter(move |(at, _)| times(*at) > 0).map(|(_, result)| result);
         let asleep = sleepers.iter().filter(move |s| usize::from(s.kind.0) == actor);
-        let returned = returned.map(CallResult::Returns);
         returned.chain(asleep.map(|s| CallResult::Sleeps(s.sleep))).collect()
     };
     (0..model.scenario().actors.len()).map(of).collect()

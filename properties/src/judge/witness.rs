@@ -10,6 +10,7 @@ use kmodcheck_explore::{
 use kmodcheck_model::{Event, Model};
 use kmodcheck_sim::Processes;
 
+use super::asked::{self, Asked};
 use super::results::{CallResult, call, returns};
 use super::sleepers::asleep;
 use super::verdict::{Report, Trace, Unconfirmed, confirm};
@@ -32,6 +33,8 @@ pub enum Witness {
         /// The branch.
         branch: usize,
     },
+    /// What the scenario itself asks is so, or is violated: by its place among [`asked::questions`].
+    Asked(usize),
 }
 
 impl Witness {
@@ -46,6 +49,9 @@ impl Witness {
         {
             return branch_of(model, property, branch.trim(), report);
         }
+        if let Some(at) = asked::questions(model).iter().position(|a| a.name == text.trim()) {
+            return Ok(Self::Asked(at));
+        }
         let Some((actor, result)) = text.split_once('=') else {
             let names = Property::ALL.map(Property::name).join(", ");
             return Err(format!(
@@ -58,7 +64,7 @@ impl Witness {
         let action = model.scenario().actors[actor].action;
         let can: Vec<CallResult> = match report {
             Some(report) => report.results[actor].clone(),
-            None => CallResult::all().collect(),
+            None => CallResult::all(model, actor).collect(),
         };
         let result = result.trim();
         let found = can.iter().find(|r| r.in_words(action).eq_ignore_ascii_case(result));
@@ -84,6 +90,7 @@ impl Witness {
             Self::Branch { property, branch } => {
                 format!("{}:{}", property.name(), property.branches()[branch])
             }
+            Self::Asked(at) => asked::questions(model).swap_remove(at).name,
         }
     }
 
@@ -94,7 +101,9 @@ impl Witness {
                 let call = call(model.scenario(), actor);
                 let words = result.in_words(model.scenario().actors[actor].action);
                 match result {
-                    CallResult::Returns(_) => format!("{call} comes to '{words}'"),
+                    CallResult::Returns(_) | CallResult::Comes(_) => {
+                        format!("{call} comes to '{words}'")
+                    }
                     CallResult::Sleeps(_) => format!("{call} {words}"),
                 }
             }
@@ -104,6 +113,11 @@ impl Witness {
                 property.branches()[branch],
                 property.statement()
             ),
+            Self::Asked(at) => {
+                let asked = asked::questions(model).swap_remove(at);
+                let comes = if asked.exists { "is so" } else { "is violated" };
+                format!("{} {comes}: {}", asked.name, asked.statement)
+            }
         }
     }
 
@@ -124,8 +138,13 @@ impl Witness {
             let wanted = report.sleepers.iter().find(|s| (s.kind, s.sleep) == (kind, sleep));
             return Ok(wanted.map(|sleeper| sleeper.stuck.trace.clone()));
         }
+        if let Self::Asked(at) = self
+            && asked::questions(model)[at].shows_at_first(model)
+        {
+            return Ok(Some(Trace::new()));
+        }
         let options = Options { stop_when_violated: 1, ..*options };
-        let looking = Looking { model, witness: self };
+        let looking = Looking::new(model, self);
         let found = explore(&Processes { model }, &looking, &options)?;
         Ok(found.violations.into_iter().next().map(|violation| violation.trace))
     }
@@ -136,8 +155,8 @@ impl Witness {
     /// See [`Unconfirmed`].
     pub fn confirm(self, model: &Model, trace: &Trace) -> Result<(), Unconfirmed> {
         let system = Processes { model };
-        let looking = Looking { model, witness: self };
-        let mut last = false;
+        let looking = Looking::new(model, self);
+        let mut last = looking.asked.as_ref().is_some_and(|asked| asked.shows_at_first(model));
         let end = concrete::replay(&system, trace, |_, taken| last = looking.meets(&taken.step))
             .map_err(Unconfirmed::Impossible)?;
         let shown = match self {
@@ -177,15 +196,24 @@ impl Shown {
 struct Looking<'m> {
     model: &'m Model,
     witness: Witness,
+    asked: Option<Asked>,
 }
 
-impl Looking<'_> {
+impl<'m> Looking<'m> {
+    fn new(model: &'m Model, witness: Witness) -> Self {
+        let asked = match witness {
+            Witness::Asked(at) => Some(asked::questions(model).swap_remove(at)),
+            _ => None,
+        };
+        Self { model, witness, asked }
+    }
+
     fn meets(&self, step: &Step<Event>) -> bool {
         match self.witness {
-            Witness::Result { actor, result: CallResult::Returns(ret) } => {
-                returns(self.model, step) == Some((actor, ret))
+            Witness::Result { actor, result } => returns(self.model, step) == Some((actor, result)),
+            Witness::Asked(_) => {
+                self.asked.as_ref().is_some_and(|asked| asked.shows(self.model, step))
             }
-            Witness::Result { .. } => false,
             Witness::Branch { property: Property::NobodySleepsForEver, .. } => {
                 self.falls_asleep(step)
             }

@@ -15,7 +15,7 @@ pub(super) const DEFINITION: Definition = Definition {
     branches: &["found", "NULL, request failed", "NULL, load failed", "NULL, GOING", "NULL"],
     applies: |model| {
         let calls = |a: &Action| matches!(a, Action::GetFsType(_));
-        model.scenario().actors.iter().any(|a| calls(&a.action))
+        model.scenario().actions().iter().any(calls)
     },
     built_in: true,
     reads: Reads::Loads,

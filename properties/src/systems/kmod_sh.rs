@@ -13,7 +13,7 @@ use kmodcheck_explore::{
 };
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{
-    Action, Actor, Helper, Insert, Module, Name, Probe, Resolution, Scenario, Target,
+    Action, Actor, Helper, Insert, Module, Name, Probe, Programs, Resolution, Scenario, Target,
 };
 use kmodcheck_model::{Event, Model, Mutant, Pc, Ret};
 use kmodcheck_sim::Processes;
@@ -147,6 +147,8 @@ impl Case {
             }],
             helper: self.helper,
             lsm_refuses: false,
+            programs: Programs::default(),
+            asks: Vec::new(),
             limit: Some(limit),
             timeouts: false,
             features,

@@ -21,6 +21,8 @@ enum Place {
     Module,
     /// In an `[[actor]]`.
     Actor,
+    /// In a `[[property]]`.
+    Property,
 }
 
 /// A key, a key with one of its values, or a switch with its value.
@@ -45,14 +47,20 @@ fn place(heading: &str) -> Place {
         "the file" | "[features]" | "[environment]" => Place::File,
         "[[module]]" | "softdeps" => Place::Module,
         "[[actor]]" => Place::Actor,
+        "[[property]]" => Place::Property,
         other => panic!("a table that this test does not know: {other}"),
     }
 }
 
 /// Keys that are not drawn.
-const NOT_DRAWN: [(&str, &str); 2] = [
+const NOT_DRAWN: [(&str, &str); 7] = [
     ("properties", "says what is judged, nothing of the system"),
     ("expect", "says what is expected, nothing of the system"),
+    ("property", "says what is asked, nothing of the system; so do its keys"),
+    ("results", "likewise"),
+    ("program", "drawn by themselves: see programs.rs"),
+    ("exit", "likewise"),
+    ("shared", "likewise"),
 ];
 
 /// The words that some key takes.
@@ -213,7 +221,8 @@ fn cannot_be(a: &Item, b: &Item) -> Option<&'static str> {
 /// is seen from what is drawn.
 fn all(drawn: &BTreeMap<Item, usize>) -> BTreeSet<Item> {
     let mut all = BTreeSet::new();
-    for (heading, keys) in scenario_file::keys() {
+    let of_systems = |heading: &&str| place(heading) != Place::Property;
+    for (heading, keys) in scenario_file::keys().into_iter().filter(|(h, _)| of_systems(h)) {
         for key in keys {
             let item = |value: Option<&str>| Item {
                 place: place(heading),

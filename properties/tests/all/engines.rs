@@ -118,9 +118,7 @@ fn engines_agree_on_generated_systems() {
 fn engines_agree_on_scenario_files_and_cells() {
     let mut met = Met::default();
     let names = Property::ALL.map(Property::name);
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    for entry in std::fs::read_dir(directory).expect("there are scenarios") {
-        let path = entry.expect("it can be read").path();
+    for path in crate::scenarios::files() {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(&path).expect("it can be read");
         let scenario = scenario_file::load(&name, &text, &names).expect("well formed").scenario;

@@ -3,7 +3,6 @@
 //! branch of a premise that is met, a run as short as the naive graph has one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::naive::Naive;
 use kmodcheck_explore::Sleep;
@@ -16,10 +15,6 @@ use kmodcheck_properties::{Property, check};
 use kmodcheck_sim::{Processes, scenario_file};
 
 fn models() -> Vec<(String, Model)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut files: Vec<_> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let names = Property::ALL.map(Property::name);
     let load = |path: std::path::PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -27,7 +22,7 @@ fn models() -> Vec<(String, Model)> {
         let loaded = scenario_file::load(&name, &text, &names).unwrap_or_else(|e| panic!("{e}"));
         (name, Model::new(loaded.scenario, None).unwrap())
     };
-    files.into_iter().map(load).collect()
+    crate::scenarios::files().into_iter().map(load).collect()
 }
 
 /// By actor and result, or by property and branch: how many steps it takes at least.
@@ -54,7 +49,11 @@ fn shortest(model: &Model) -> Option<Shortest> {
             let after = model.task(taken.after.1[taken.actor]);
             let was = model.task(before.1[taken.actor]);
             if actor < actors && was.pc != Pc::Done && after.pc == Pc::Done {
-                let result = CallResult::Returns(after.ret);
+                let (kind, local) = (naive.kinds[taken.actor].0, taken.after.1[taken.actor]);
+                let result = match model.program_result(kind, local) {
+                    Some(value) => CallResult::Comes(i16::try_from(value).unwrap()),
+                    None => CallResult::Returns(after.ret),
+                };
                 found(Witness::Result { actor, result }, distance + 1);
             }
         }

@@ -10,12 +10,15 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::{self, Change, Expected, Loaded};
 
-fn files() -> Vec<PathBuf> {
+/// All scenario files, those of reports among them.
+pub fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let reports = directory.join("reports");
+    let all = |of: &Path| std::fs::read_dir(of).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = all(&directory).chain(all(&reports)).collect();
+    files.retain(|file| *file != reports);
     files.sort();
-    assert!(files.len() >= 13 && files.iter().all(|f| f.extension().is_some_and(|e| e == "toml")));
+    assert!(files.len() >= 21 && files.iter().all(|f| f.extension().is_some_and(|e| e == "toml")));
     files
 }
 
@@ -35,9 +38,17 @@ fn verdicts_are_as_expected(name: &str, loaded: &Loaded) {
     for symmetry in [true, false] {
         let report = check_all(&model, &Options { symmetry, ..Options::default() }).unwrap();
         for (property, expected) in expect {
-            let property = Property::from_name(property).unwrap();
-            let verdict = &report.answer(property).verdict;
-            assert_eq!(found(verdict), *expected, "{name}: {}", property.name());
+            let asked = report.asked.iter().find(|answer| answer.asked.name == *property);
+            let verdict = match asked {
+                Some(answer) => &answer.verdict,
+                None => &report.answer(Property::from_name(property).unwrap()).verdict,
+            };
+            assert_eq!(found(verdict), *expected, "{name}: {property}");
+        }
+        for answer in &report.asked {
+            let listed = expect.iter().any(|(name, _)| *name == answer.asked.name);
+            let violated = found(&answer.verdict) == Expected::Violated;
+            assert!(listed || !violated, "{name}: {} is violated", answer.asked.name);
         }
         // What has to be asked for is judged where it is listed.
         let judged = |p: &Property| match properties {

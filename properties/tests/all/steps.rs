@@ -158,8 +158,9 @@ fn systems() -> Vec<Tried> {
     for_all(&scenarios, Tried::of)
 }
 
-/// Places at which nobody steps: asleep until woken, or not in the call at all.
-const STEPLESS: [Pc; 4] = [Pc::PreAsleep, Pc::CheckAsleep, Pc::UdevIdle, Pc::Done];
+/// Places at which nobody steps: asleep until woken, not in the call at all, or at a program, which these systems
+/// do not have.
+const STEPLESS: [Pc; 5] = [Pc::PreAsleep, Pc::CheckAsleep, Pc::UdevIdle, Pc::Done, Pc::Program];
 
 /// Faults that show nowhere: a merge with nothing. What follows is no step of the same process, or a
 /// time-out or a kill, which is never part of another step.

@@ -346,6 +346,7 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
             Ok(module::delete_module(current, module).err().map_or(Ret::Zero, Ret::from))
         }
         Action::Udev(_) => unreachable!("above"),
+        Action::Program(_) => unreachable!("programs are not played here"),
     };
     ret.map_or(Returned::Stuck, Returned::Ret)
 }

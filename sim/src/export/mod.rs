@@ -257,8 +257,11 @@ impl<'m> Builder<'m> {
         let fields = fields.collect();
         let begin = &initial.locals[..product.processes()];
         let begin = begin.iter().map(|local| self.locals.of(*local)).collect();
-        let at_rest =
-            |number: &usize| *number == 0 || self.model.returned(self.locals.words[*number]);
+        // A worker that waits for work is refused: of all else, the state says whether it is at rest.
+        let at_rest = |number: &usize| {
+            let word = self.locals.words[*number];
+            *number == 0 || self.kinds.keys().any(|kind| self.model.returned(kind.0, word))
+        };
         let kinds = self.kinds.iter().map(|(kind, at)| {
             let of = |i: &usize| self.product.kind(*i) == *kind;
             let mut these = (0..product.processes()).filter(of);
@@ -400,6 +403,7 @@ impl<'m> Builder<'m> {
             }
             Role::Orphan(of) => format!("modprobe {} that nobody waits for", name(of)),
             Role::Kworker(of) => format!("kworker of the duplicate requests of {}", name(of)),
+            Role::Started(_) => crate::trace::story::role(self.model, kind.0),
         }
     }
 

@@ -8,8 +8,8 @@ use kmodcheck_indexes::{self as index, Lookup, ModuleIndex};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::model::MAX_MODULES;
 use kmodcheck_model::scenario::{
-    self, Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Resolution, Scenario,
-    Target,
+    self, Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Programs, Resolution,
+    Scenario, Target,
 };
 
 /// What a scenario needs besides the index.
@@ -143,6 +143,8 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
         }],
         helper: Helper::Present,
         lsm_refuses: false,
+        programs: Programs::default(),
+        asks: Vec::new(),
         limit: None,
         timeouts: setting.timeouts,
         features: setting.features,

@@ -8,11 +8,13 @@
 //!
 //! What a file could say and the model cannot do is refused where it stands, never left out.
 
+mod asks;
 pub mod closure;
 mod error;
 mod index;
 mod modules;
 mod parse;
+mod programs;
 mod resolve;
 mod schema;
 
@@ -154,7 +156,7 @@ pub struct Loaded {
 pub fn load(file: &str, text: &str, properties: &[&str]) -> Result<Loaded, ScenarioError> {
     let parse::Parsed { file: parsed, mut findings, left_out } = parse::parse(text);
     if let Some(parsed) = parsed {
-        match resolve::resolve(file, &parsed, properties, &left_out) {
+        match resolve::resolve(file, text, &parsed, properties, &left_out) {
             Ok(loaded) if findings.is_empty() => return Ok(loaded),
             // What was left out does not make the rest a file.
             Ok(_) => {}

@@ -22,7 +22,7 @@ pub(super) struct Module<'f> {
     pub needs: Vec<usize>,
 }
 
-impl Module<'_> {
+impl<'f> Module<'f> {
     pub fn built_in(&self) -> bool {
         on(&self.spec.built_in)
     }
@@ -40,7 +40,18 @@ impl Module<'_> {
     /// Whether its init registers the file systems that its aliases name.
     pub fn registers(&self) -> bool {
         let named = || self.spec.aliases.iter().any(|a| a.get_ref().starts_with("fs-"));
+        if let Some(init) = self.init_program() {
+            return init.contains("register_filesystem");
+        }
         self.spec.registers.as_ref().map_or_else(named, |registers| *registers.get_ref())
+    }
+
+    /// The statements of its init, if those are given.
+    pub fn init_program(&self) -> Option<&'f str> {
+        match self.spec.init.as_ref()?.get_ref() {
+            schema::ModuleInit::Program(text) => Some(text),
+            schema::ModuleInit::Word(_) => None,
+        }
     }
 }
 
@@ -106,9 +117,10 @@ type Key = (&'static str, Option<Range<usize>>);
 
 /// What can be seen to be wrong with a module by looking at it alone.
 fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
-    let loadable_only: [Key; 10] = [
+    let loadable_only: [Key; 11] = [
         ("name-taken", spec.name_taken.as_ref().map(Spanned::span)),
         ("init", spec.init.as_ref().map(Spanned::span)),
+        ("exit", spec.exit.as_ref().map(Spanned::span)),
         ("dependencies", spec.dependencies.as_ref().map(Spanned::span)),
         ("softdeps", spec.softdeps.as_ref().map(Spanned::span)),
         ("blacklisted", spec.blacklisted.as_ref().map(Spanned::span)),

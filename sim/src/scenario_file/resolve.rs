@@ -9,7 +9,8 @@ use kmodcheck_model::features::Features;
 use kmodcheck_model::model::{MAX_ACTORS, MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
 use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::scenario::{
-    Action, Actor, BuiltIn, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario, Target,
+    Action, Actor, BuiltIn, Init, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario,
+    Target,
 };
 use kmodcheck_model::state::MAX_DEPTH;
 use toml::Spanned;
@@ -18,13 +19,16 @@ use super::error::Finding;
 use super::index::index;
 use super::modules::{Module, UNDEFINED, entries, load_order, modules, normalised, on, undefined};
 use super::schema::{self, Call};
-use super::{Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded, meant};
+use super::{
+    Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded, asks, meant, programs,
+};
 use crate::suggest;
 
 /// The file's scenario, or everything that is wrong with the file. `left_out`: the keys and tables of which
 /// something could not be read; nothing is said that may only follow from that.
 pub(super) fn resolve(
     file_name: &str,
+    text: &str,
     file: &schema::File,
     properties: &[&str],
     left_out: &BTreeSet<String>,
@@ -53,6 +57,8 @@ pub(super) fn resolve(
     }
     let mut names =
         Names::new(file, &modules).map_err(|more| [&findings[..], &more[..]].concat())?;
+    let programs = programs::Written::of(text, file, &modules, &mut names.findings);
+    names.called(&programs);
     let actors = names.actors(&counts);
     names.nested();
     names.unknown();
@@ -61,7 +67,8 @@ pub(super) fn resolve(
         return Err(findings);
     };
     let notes = names.notes(&actors);
-    let scenario = names.scenario(file_name, actors, limit, features)?;
+    let scenario = names.scenario(file_name, actors, limit, features, &programs)?;
+    let scenario = asks::asked(text, file, scenario, properties)?;
     Ok(Loaded { scenario, choice, properties: judged, expect, notes })
 }
 
@@ -114,6 +121,9 @@ fn choice(features: &schema::Features, findings: &mut Vec<Finding>) -> Choice {
     Choice { kernel, kmod, changes }
 }
 
+/// What is asked of every scenario with programs.
+const ASKED: [&str; 2] = ["assertions-hold", "nobody-is-inside-when-freed"];
+
 /// Which properties are judged, and what is expected of them.
 type Expectations = (Option<Vec<String>>, Vec<(String, Expected)>);
 
@@ -122,8 +132,13 @@ fn expectations(
     properties: &[&str],
     findings: &mut Vec<Finding>,
 ) -> Expectations {
-    let mut known = |name: &Spanned<String>| {
-        let is = properties.contains(&name.get_ref().as_str());
+    let own = file.property.iter().map(|p| p.name.get_ref().clone());
+    let results = file.actor.iter().enumerate().filter(|(_, actor)| actor.results.is_some());
+    let results = results.map(|(at, _)| format!("results-of-{}", at + 1));
+    let own: Vec<String> = own.chain(results).chain(ASKED.map(str::to_owned)).collect();
+    let mut known = |name: &Spanned<String>, may_be_own: bool| {
+        let is = properties.contains(&name.get_ref().as_str())
+            || may_be_own && own.contains(name.get_ref());
         if !is {
             let title = format!("found property '{}'", name.get_ref());
             let expected = format!("expected one of {}", properties.join(", "));
@@ -132,14 +147,15 @@ fn expectations(
         }
         is
     };
-    let judged: Option<Vec<String>> = file
-        .properties
-        .as_ref()
-        .map(|names| names.iter().filter(|n| known(n)).map(|n| n.get_ref().clone()).collect());
-    let named: Vec<_> = file.expect.iter().filter(|(name, _)| known(name)).collect();
+    let judged: Option<Vec<String>> = file.properties.as_ref().map(|names| {
+        names.iter().filter(|n| known(n, false)).map(|n| n.get_ref().clone()).collect()
+    });
+    let named: Vec<_> = file.expect.iter().filter(|(name, _)| known(name, true)).collect();
     let mut expect = Vec::new();
     for (name, verdict) in named {
-        if judged.as_ref().is_some_and(|judged| !judged.contains(name.get_ref())) {
+        let is_judged =
+            |judged: &Vec<String>| judged.contains(name.get_ref()) || own.contains(name.get_ref());
+        if judged.as_ref().is_some_and(|judged| !is_judged(judged)) {
             findings.push(Finding::new(
                 name.span(),
                 format!("found an expectation of '{}'", name.get_ref()),
@@ -179,7 +195,7 @@ fn counts(file: &schema::File, more: bool, findings: &mut Vec<Finding>) -> Vec<u
     let mut total = 0;
     for actor in &file.actor {
         let count = actor.count.as_ref().map_or(1, |count| *count.get_ref());
-        let span = actor.count.as_ref().map_or_else(|| actor.call.span(), Spanned::span);
+        let span = actor.count.as_ref().map_or_else(|| actor.span(), Spanned::span);
         match u8::try_from(count).ok().filter(|c| (1..=MAX_ACTORS).contains(&usize::from(*c))) {
             Some(count) => {
                 total += usize::from(count);
@@ -198,8 +214,10 @@ fn counts(file: &schema::File, more: bool, findings: &mut Vec<Finding>) -> Vec<u
                 counts.push(1);
             }
         }
-        let never_waits = match actor.call.get_ref() {
-            Call::Rmmod | Call::Udev | Call::ModprobeRemove => Some("has no wait that a kill ends"),
+        let never_waits = match actor.call.as_ref().map(Spanned::get_ref) {
+            Some(Call::Rmmod | Call::Udev | Call::ModprobeRemove) => {
+                Some("has no wait that a kill ends")
+            }
             _ => None,
         };
         if let (Some(killable), Some(why)) = (&actor.killable, never_waits)
@@ -243,6 +261,8 @@ struct Names<'f> {
     names: Vec<(Name, Range<usize>)>,
     /// Modules that somebody acts on directly.
     direct: Vec<usize>,
+    /// What inits and exits that are programs request, each with the module and where.
+    of_modules: Vec<(usize, String, Spanned<String>)>,
     findings: Vec<Finding>,
 }
 
@@ -260,6 +280,7 @@ impl<'f> Names<'f> {
             builtin: index(&entries(modules, true), &[]).map_err(wrong)?,
             names: Vec::new(),
             direct: Vec::new(),
+            of_modules: Vec::new(),
             findings: Vec::new(),
         };
         Ok(new.softdeps())
@@ -296,10 +317,18 @@ impl<'f> Names<'f> {
     /// The actors, those that do the same as one; what they request is noted.
     fn actors(&mut self, counts: &[u8]) -> Vec<(Actor, Range<usize>)> {
         let mut actors: Vec<(Actor, Range<usize>)> = Vec::new();
+        let mut programs = 0;
         for (spec, count) in self.file.actor.iter().zip(counts) {
-            let Some(action) = self.action(spec) else { continue };
+            let action = match spec.program {
+                Some(_) => {
+                    programs += 1;
+                    Some(Action::Program(number(programs - 1)))
+                }
+                None => self.action(spec),
+            };
+            let Some(action) = action else { continue };
             let killable = on(&spec.killable);
-            let span = spec.count.as_ref().map_or_else(|| spec.call.span(), Spanned::span);
+            let span = spec.count.as_ref().map_or_else(|| spec.span(), Spanned::span);
             let same =
                 |(a, _): &&mut (Actor, Range<usize>)| a.action == action && a.killable == killable;
             match actors.iter_mut().find(same) {
@@ -312,8 +341,15 @@ impl<'f> Names<'f> {
     }
 
     fn action(&mut self, spec: &schema::Actor) -> Option<Action> {
-        let word = &spec.name;
-        Some(match spec.call.get_ref() {
+        let (Some(call), Some(word)) = (&spec.call, &spec.name) else {
+            self.findings.push(Finding::new(
+                spec.span(),
+                "found an actor that does nothing",
+                "expected 'call' and 'name', or 'program'",
+            ));
+            return None;
+        };
+        Some(match call.get_ref() {
             Call::RequestModule => Action::RequestModule(self.requested(word.get_ref(), word)?),
             Call::RequestModuleNowait => {
                 Action::RequestModuleNowait(self.requested(word.get_ref(), word)?)
@@ -560,6 +596,31 @@ impl<'f> Names<'f> {
             if let Some(word) = &self.modules[module].spec.requests {
                 self.requested(word.get_ref(), word);
             }
+            let inner = self.of_modules.clone();
+            for (_, request, word) in inner.iter().filter(|(of, ..)| *of == module) {
+                self.requested(request, word);
+            }
+        }
+    }
+
+    /// What programs call, resolved.
+    fn called(&mut self, written: &programs::Written) {
+        for (of, call, at) in written.calls(&mut self.findings) {
+            if let Some(request) = kmodcheck_model::program::requested(&call) {
+                let word = Spanned::new(at, call.text.clone());
+                match of {
+                    // Who never loads that module requests nothing.
+                    Some(module) => self.of_modules.push((module, request, word)),
+                    None if call.function == "get_fs_type" => {
+                        self.get_fs_type(&word);
+                    }
+                    None => {
+                        self.requested(&request, &word);
+                    }
+                }
+            } else if kmodcheck_model::program::module(&call).is_some() {
+                self.acted_on(&Spanned::new(at, call.text.clone()));
+            }
         }
     }
 
@@ -623,6 +684,7 @@ impl<'f> Names<'f> {
         actors: Vec<(Actor, Range<usize>)>,
         limit: Option<u8>,
         features: Features,
+        written: &programs::Written,
     ) -> Result<Scenario, Vec<Finding>> {
         let included = self.included();
         if let Some(beyond) = included.get(MAX_MODULES) {
@@ -651,9 +713,14 @@ impl<'f> Names<'f> {
             kmodcheck_model::scenario::Module {
                 name: name.clone(),
                 dependencies: needs.iter().map(|m| numbers[m]).collect(),
-                init: spec.init.as_ref().map(|init| *init.get_ref()).unwrap_or_default(),
+                init: match spec.init.as_ref().map(Spanned::get_ref) {
+                    Some(schema::ModuleInit::Word(init)) => *init,
+                    Some(schema::ModuleInit::Program(_)) | None => Init::default(),
+                },
+                init_program: written.init(*place),
+                exit_program: written.exit(*place),
                 registers: self.modules[*place].registers()
-                    && file_systems.contains(&number(*place)),
+                    && (file_systems.contains(&number(*place)) || written.init(*place).is_some()),
                 listed_builtin: self.modules[*place].listed_builtin(),
                 name_taken: on(&spec.name_taken),
                 requests: spec.requests.as_ref().and_then(|r| name_id(r.get_ref())),
@@ -692,9 +759,11 @@ impl<'f> Names<'f> {
             lsm_refuses: self.file.environment.lsm_refuses,
             limit,
             timeouts: self.file.environment.timeouts,
+            programs: written.programs(),
+            asks: Vec::new(),
             features,
         };
-        self.accepted(scenario, &actors)
+        self.accepted(scenario, &actors, written)
     }
 
     /// The scenario, if the model takes it.
@@ -702,10 +771,15 @@ impl<'f> Names<'f> {
         &self,
         scenario: Scenario,
         actors: &[(Actor, Range<usize>)],
+        written: &programs::Written,
     ) -> Result<Scenario, Vec<Finding>> {
+        if let Err(error) = kmodcheck_model::program::check(&scenario) {
+            return Err(vec![written.finding(error)]);
+        }
         let depth = nesting(&scenario);
         if depth > MAX_DEPTH {
             let requests = self.modules.iter().filter_map(|m| m.spec.requests.as_ref());
+            let requests = requests.chain(self.of_modules.iter().map(|(.., word)| word));
             let mut spans: Vec<_> = requests.map(Spanned::span).collect();
             let span = spans.pop().unwrap_or_default();
             let also = spans.into_iter().map(|span| (span, "an init that requests".to_owned()));

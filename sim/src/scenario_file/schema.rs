@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use kmodcheck_model::scenario::{Helper, Init};
 use serde::Deserialize;
+use serde::de::IntoDeserializer;
 use toml::Spanned;
 
 /// The whole file.
@@ -15,6 +16,7 @@ pub(super) struct File {
     pub properties: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub unknown_names: Vec<Spanned<String>>,
+    pub shared: Option<Spanned<String>>,
     #[serde(default)]
     pub features: Features,
     #[serde(default)]
@@ -25,6 +27,8 @@ pub(super) struct File {
     pub module: Vec<Module>,
     #[serde(default)]
     pub actor: Vec<Actor>,
+    #[serde(default)]
+    pub property: Vec<Property>,
 }
 
 /// `[features]`.
@@ -62,7 +66,8 @@ pub(super) struct Module {
     pub parameters: Option<Spanned<bool>>,
     pub version: Option<Spanned<bool>>,
     pub name_taken: Option<Spanned<bool>>,
-    pub init: Option<Spanned<Init>>,
+    pub init: Option<Spanned<ModuleInit>>,
+    pub exit: Option<Spanned<String>>,
     pub registers: Option<Spanned<bool>>,
     pub dependencies: Option<Spanned<Vec<Spanned<String>>>>,
     pub softdeps: Option<Spanned<Softdeps>>,
@@ -90,10 +95,52 @@ pub(super) struct Softdeps {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Actor {
-    pub call: Spanned<Call>,
-    pub name: Spanned<String>,
+    pub call: Option<Spanned<Call>>,
+    pub name: Option<Spanned<String>>,
+    pub program: Option<Spanned<String>>,
     pub count: Option<Spanned<i64>>,
     pub killable: Option<Spanned<bool>>,
+    pub results: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// `[[property]]`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Property {
+    pub name: Spanned<String>,
+    pub statement: Option<Spanned<String>>,
+    pub never: Option<Spanned<String>>,
+    pub always: Option<Spanned<String>>,
+    pub exists: Option<Spanned<String>>,
+}
+
+impl Actor {
+    /// Where it says what it does.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        let call = self.call.as_ref().map(Spanned::span);
+        let program = self.program.as_ref().map(Spanned::span);
+        call.or(program).or(self.name.as_ref().map(Spanned::span)).unwrap_or_default()
+    }
+}
+
+/// `init` of a `[[module]]`.
+#[derive(Clone, Debug)]
+pub(super) enum ModuleInit {
+    /// A word for how it ends.
+    Word(Init),
+    /// Its statements: what is no single word.
+    Program(String),
+}
+
+impl<'de> Deserialize<'de> for ModuleInit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.contains([';', '\n', '{']) {
+            return Ok(Self::Program(text));
+        }
+        let word: serde::de::value::StringDeserializer<D::Error> = text.into_deserializer();
+        Init::deserialize(word).map(Self::Word)
+    }
 }
 
 /// What an actor does, in the words of whoever does it.
@@ -115,6 +162,21 @@ pub(super) enum Call {
     Udev,
 }
 
+impl Call {
+    /// Such a call as a step of it is told.
+    pub fn in_words(self, name: &str) -> String {
+        match self {
+            Self::RequestModule => format!("request_module(\"{name}\")"),
+            Self::RequestModuleNowait => format!("request_module_nowait(\"{name}\")"),
+            Self::GetFsType => format!("get_fs_type(\"{name}\")"),
+            Self::Modprobe => format!("modprobe {name}"),
+            Self::ModprobeRemove => format!("modprobe -r {name}"),
+            Self::Rmmod => format!("rmmod {name}"),
+            Self::Udev => format!("waits for {name}"),
+        }
+    }
+}
+
 /// The keys that each table takes, by the table's heading: what the code reads, asked of the code that
 /// reads it.
 pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
@@ -125,6 +187,7 @@ pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
         ("[[module]]", fields::of::<Module>()),
         ("softdeps", fields::of::<Softdeps>()),
         ("[[actor]]", fields::of::<Actor>()),
+        ("[[property]]", fields::of::<Property>()),
     ]
 }
 

@@ -149,6 +149,10 @@ pub fn role(model: &Model, kind: u8) -> String {
         Role::Actor { action, .. } => Event::Call { action }.describe(scenario).to_string(),
         Role::Orphan(name) => format!("modprobe {} (nobody waits)", request(name)),
         Role::Kworker(name) => format!("kworker for \"{}\"", request(name)),
+        Role::Started(kind) => {
+            let ready = scenario.programs.ready();
+            ready.map_or_else(String::new, |ready| ready.programs.name(usize::from(kind)))
+        }
     }
 }
 

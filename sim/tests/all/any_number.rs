@@ -184,7 +184,7 @@ fn is_followed(model: &Model, kind: Kind) -> bool {
             ..
         } => false,
         Role::Actor { .. } | Role::Orphan(_) => true,
-        Role::Kworker(_) => false,
+        Role::Kworker(_) | Role::Started(_) => false,
     }
 }
 

@@ -7,6 +7,7 @@ mod mutants;
 #[path = "../../../sim/explore/tests/common/naive.rs"]
 #[allow(dead_code)]
 mod naive;
+mod programs;
 #[path = "../../../sim/explore/tests/common/random_system.rs"]
 #[allow(dead_code)]
 mod random_system;

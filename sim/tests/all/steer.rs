@@ -31,6 +31,8 @@ fn scenario(kernel: &str) -> Scenario {
         ],
         helper: Helper::Present,
         lsm_refuses: false,
+        programs: kmodcheck_model::scenario::Programs::default(),
+        asks: Vec::new(),
         limit: None,
         timeouts: false,
         features: Features {

@@ -30,7 +30,7 @@ pub(super) fn sentence(run: &Run<'_>, property: Property) -> Option<String> {
 
 /// The name that whoever steps last is about.
 fn name(run: &Run<'_>, last: usize) -> Option<NameId> {
-    run.role(run.moments[last].actor).name()
+    run.acts_as(last).name()
 }
 
 /// The module of the name that was not there when it should have been.

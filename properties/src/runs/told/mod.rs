@@ -38,6 +38,15 @@ pub fn violation(model: &Model, property: Property, trace: &Trace) -> Option<Str
     waits::sentence(&run, process, sleep)
 }
 
+/// How `trace` goes on until whoever hangs can be seen to: everybody else goes on as far as they can. The same trace, where
+/// there are no programs, or that has no end.
+pub fn until_seen(model: &Model, trace: &Trace) -> Trace {
+    let programs = model.scenario().programs.ready().is_some();
+    let onward =
+        programs.then(|| Run::of(model, trace)).flatten().and_then(|run| waits::to_the_end(&run));
+    onward.unwrap_or_else(|| trace.clone())
+}
+
 /// For what and for whom `process` waits at the end of `trace`, where it sleeps so. `None`: the trace does not replay, or
 /// the process has not gone to sleep in it.
 pub fn sleeper(model: &Model, trace: &Trace, process: usize, sleep: Sleep) -> Option<String> {

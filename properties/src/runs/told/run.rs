@@ -13,6 +13,7 @@ use kmodcheck_sim::trace::Trace;
 #[derive(Clone)]
 pub(super) struct Moment {
     pub(super) actor: usize,
+    pub(super) ordinal: u32,
     pub(super) step: Step<Event>,
 }
 
@@ -27,13 +28,20 @@ impl<'m> Run<'m> {
     pub(super) fn of(model: &'m Model, trace: &Trace) -> Option<Self> {
         let mut moments = Vec::with_capacity(trace.len());
         let end = concrete::replay(&Processes { model }, trace, |_, taken| {
-            moments.push(Moment { actor: taken.actor, step: taken.step });
+            let (actor, ordinal) = (taken.actor, taken.ordinal);
+            moments.push(Moment { actor, ordinal, step: taken.step });
         });
         Some(Self { model, moments, end: end.ok()? })
     }
 
     pub(super) fn role(&self, actor: usize) -> Role {
         self.model.role(self.end.processes[actor].0.0)
+    }
+
+    /// As whom the process steps at that moment: one in a call of its program as one that calls nothing else.
+    pub(super) fn acts_as(&self, at: usize) -> Role {
+        let moment = &self.moments[at];
+        self.model.acts_as(self.end.processes[moment.actor].0.0, &self.task(at))
     }
 
     /// Before the step of that moment.
@@ -135,5 +143,8 @@ pub(super) fn call(run: &Run<'_>, actor: usize) -> String {
         }
         Role::Orphan(name) => format!("modprobe {}", run.request(name)),
         Role::Kworker(name) => format!("the kworker for \"{}\"", run.request(name)),
+        Role::Started(_) => {
+            kmodcheck_sim::trace::story::role(run.model, run.end.processes[actor].0.0)
+        }
     }
 }

@@ -33,6 +33,10 @@ enum Awaited {
     Duplicate(NameId),
     /// A `finit_module()` returns.
     Finit(ModuleId),
+    /// Nobody holds that lock of programs.
+    Lock(i64),
+    /// A queue of programs is woken.
+    Woken,
 }
 
 /// For what and for whom `process` waits at the end of the run; how long is known.
@@ -61,6 +65,9 @@ fn whose_call(run: &Run<'_>, process: usize) -> String {
 
 /// Who sleeps, until when, and for what.
 fn asleep(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
+    if let Some(at_statement) = at_statement(run, process) {
+        return Some(at_statement);
+    }
     let last = run.moments.len().checked_sub(1)?;
     let own = run.back(process, last).next().map(|(_, event)| event);
     let event = own.or_else(|| left_behind(run, process))?;
@@ -114,6 +121,23 @@ fn asleep(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
     })
 }
 
+/// The same of one that is at a statement of a program.
+fn at_statement(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
+    let (kind, local) = run.end.processes[process];
+    let (name, stands) = run.model.statement(kind.0, local)?;
+    let of_another =
+        run.model.program_of(kind.0).is_none_or(|_| run.model.task(local).program == 0);
+    let inner = run.model.task(local).pc != kmodcheck_model::Pc::Program;
+    let place = if of_another || inner { format!(" in the {name}") } else { String::new() };
+    let (until, awaited) = match stands.lock {
+        Some(lock) => {
+            (format!("waits for the lock at {}{place}", stands.text), Awaited::Lock(lock))
+        }
+        None => (format!("sleeps at {}{place}", stands.text), Awaited::Woken),
+    };
+    Some((cpu(process), until, awaited))
+}
+
 /// Of a modprobe that was asleep when its caller was killed, and so has taken no step of its own: by which step of its
 /// caller's it had gone to sleep.
 fn left_behind(run: &Run<'_>, process: usize) -> Option<Event> {
@@ -156,6 +180,10 @@ impl Waits<'_, '_> {
             let label = moment.step.label;
             format!("{} ({})", label.function(), label.describe(run.model.scenario()))
         };
+        if awaited == Awaited::Woken {
+            text.push_str(" Nobody is left who would wake it.");
+            return None;
+        }
         if is_so(run, awaited, run.end.shared) {
             text.push_str(&format!(
                 " That is so already, but nobody wakes {} any more",
@@ -260,6 +288,8 @@ fn is_so(run: &Run<'_>, awaited: Awaited, shared: u128) -> bool {
         Awaited::Slot => view().slots.is_some_and(|slots| slots.value > 0),
         Awaited::Duplicate(name) => view().duplicates[usize::from(name)].entry == "done",
         Awaited::Finit(module) => view().modules[usize::from(module)].in_finit != Some(true),
+        // Who holds a lock is read off the processes.
+        Awaited::Lock(_) | Awaited::Woken => false,
     }
 }
 
@@ -285,6 +315,14 @@ fn owner(run: &Run<'_>, awaited: Awaited, last: usize) -> Option<(usize, String)
             let first = first_request(run, name, last)?;
             Some((first, "the first to have requested that".to_owned()))
         }
+        Awaited::Woken => None,
+        Awaited::Lock(lock) => {
+            run.end.processes.iter().enumerate().find_map(|(process, (kind, local))| {
+                let locks = run.model.locks(kind.0, *local);
+                let (_, name) = locks.into_iter().find(|(held, _)| *held == lock)?;
+                Some((process, format!("holding {name}")))
+            })
+        }
         Awaited::Slot => {
             holders(run).first().map(|holder| (*holder, "in a request that holds one".to_owned()))
         }
@@ -307,6 +345,19 @@ fn holders(run: &Run<'_>) -> Vec<usize> {
     (0..run.end.processes.len()).filter(holds).collect()
 }
 
+/// The run and how it goes on until nobody can go on any more; `None`: that does not come.
+pub(super) fn to_the_end(run: &Run<'_>) -> Option<kmodcheck_sim::trace::Trace> {
+    let late = onward(run);
+    (late.moments.len() < run.moments.len() + MOST).then(|| {
+        let step = |moment: &Moment| kmodcheck_explore::TraceStep {
+            actor: moment.actor,
+            ordinal: moment.ordinal,
+            label: moment.step.label,
+        };
+        late.moments.iter().map(step).collect()
+    })
+}
+
 /// The run, and after it everybody who can goes on, without time-outs and kills, until nobody can.
 fn onward<'m>(run: &Run<'m>) -> Run<'m> {
     let system = Processes { model: run.model };
@@ -317,7 +368,8 @@ fn onward<'m>(run: &Run<'m>) -> Run<'m> {
             if taken.step.way_out != WayOut::Ordinary {
                 return ControlFlow::Continue(());
             }
-            next = Some((taken.after.clone(), Moment { actor: taken.actor, step: taken.step }));
+            let (actor, ordinal) = (taken.actor, taken.ordinal);
+            next = Some((taken.after.clone(), Moment { actor, ordinal, step: taken.step }));
             ControlFlow::Break(())
         });
         let Some((after, moment)) = next else { break };

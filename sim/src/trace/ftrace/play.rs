@@ -160,7 +160,7 @@ impl<'a> Play<'a> {
         if let Test::Called { unfinished } = &mut inside.test {
             *unfinished |= !self.finished(shared, inside.module);
         }
-        if self.model.returned(local) {
+        if self.model.returned(0, local) {
             let Inside { call, last, .. } = *inside;
             *inside = Inside { call, last, ..Inside::NOTHING };
         }

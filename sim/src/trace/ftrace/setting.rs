@@ -5,7 +5,7 @@ use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::features::{Features, RequestLimit};
 use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES};
 use kmodcheck_model::scenario::{
-    Action, Actor, BuiltIn, Helper, Init, Insert, Module, ModuleId, Name, NameId, Probe,
+    Action, Actor, BuiltIn, Helper, Init, Insert, Module, ModuleId, Name, NameId, Probe, Programs,
     Resolution, Scenario, Target,
 };
 
@@ -217,6 +217,8 @@ pub(super) fn setting(
         actors: Vec::new(),
         helper,
         lsm_refuses: false,
+        programs: Programs::default(),
+        asks: Vec::new(),
         limit,
         timeouts: false,
         features,

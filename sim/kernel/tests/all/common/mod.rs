@@ -192,7 +192,7 @@ pub fn follow(model: &Model, run: &Run) -> Result<Outcome, Refused> {
 }
 
 fn returned(model: &Model, local: u64) -> Returned {
-    if model.returned(local) { Returned::Ret(model.task(local).ret) } else { Returned::Stuck }
+    if model.returned(0, local) { Returned::Ret(model.task(local).ret) } else { Returned::Stuck }
 }
 
 /// Everything that a run of the model can come to, by plain search. Nobody has to be killed and no
