@@ -73,6 +73,12 @@ pub fn module(call: &Called) -> Option<&str> {
     }
 }
 
+/// Whether a call with a text in quotes takes several steps, and is none that an init can make.
+pub fn is_for_actors(call: &Called) -> bool {
+    requested(call).is_some() && call.function != "request_module"
+        || ["rmmod", "wait_for_uevent"].contains(&call.function.as_str())
+}
+
 impl Ret {
     /// As C has it, where it returns a number; of a shell, the exit status.
     pub fn number(self, action: Action) -> i64 {

@@ -132,6 +132,11 @@ pub(crate) struct Subject {
 
 impl Subject {
     fn new(from: String, scenario: Scenario, choice: Choice) -> Self {
+        // What programs do is told only of programs that are ready; whether they can be is found where the model is made.
+        let scenario = match scenario.programs.is_empty() {
+            true => scenario,
+            false => Model::new(scenario.clone(), None).map_or(scenario, |m| m.scenario().clone()),
+        };
         let (notes, expected, expected_of_asked) = (Vec::new(), Vec::new(), Vec::new());
         Self { from, scenario, choice, notes, judged: None, expected, expected_of_asked, run: None }
     }

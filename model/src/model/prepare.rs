@@ -151,11 +151,7 @@ fn programs(scenario: &Scenario) -> Result<(), String> {
     }
     let inner: Vec<usize> = of_modules().flatten().map(|id| usize::from(id) + 1).collect();
     let Ok(called) = kmodcheck_lang::calls(&scenario.programs.pieces()) else { return Ok(()) };
-    let takes_time = |call: &&kmodcheck_lang::Called| {
-        crate::program::requested(call).is_some() && call.function != "request_module"
-            || ["rmmod", "wait_for_uevent"].contains(&call.function.as_str())
-    };
-    for call in called.iter().filter(takes_time) {
+    for call in called.iter().filter(|call| crate::program::is_for_actors(call)) {
         if inner.contains(&call.piece) {
             let name = &scenario.programs.all[call.piece - 1].name;
             return Err(format!(

@@ -106,6 +106,23 @@ impl Written {
         Self { pieces, inits, exits }
     }
 
+    /// Leaves out those of modules that nobody touches.
+    pub fn keep(&mut self, included: &[usize]) {
+        let mut ids: Vec<Option<ProgramId>> = Vec::new();
+        let mut next = 0;
+        self.pieces.retain(|piece| {
+            let keeps = piece.module.is_none_or(|module| included.contains(&module));
+            ids.push(keeps.then_some(next));
+            next += u8::from(keeps);
+            keeps
+        });
+        // The first piece is none of a program.
+        let renumbered = |id: &ProgramId| ids[usize::from(*id) + 1].map(|id| id - 1);
+        for id in self.inits.iter_mut().chain(&mut self.exits) {
+            *id = id.as_ref().and_then(renumbered);
+        }
+    }
+
     /// The program of a module's init.
     pub fn init(&self, module: usize) -> Option<ProgramId> {
         self.inits[module]

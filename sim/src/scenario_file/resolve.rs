@@ -57,10 +57,11 @@ pub(super) fn resolve(
     }
     let mut names =
         Names::new(file, &modules).map_err(|more| [&findings[..], &more[..]].concat())?;
-    let programs = programs::Written::of(text, file, &modules, &mut names.findings);
+    let mut programs = programs::Written::of(text, file, &modules, &mut names.findings);
     names.called(&programs);
     let actors = names.actors(&counts);
     names.nested();
+    programs.keep(&names.included());
     names.unknown();
     findings.append(&mut names.findings);
     let Some(features) = features.filter(|_| findings.is_empty()) else {
@@ -606,6 +607,14 @@ impl<'f> Names<'f> {
     /// What programs call, resolved.
     fn called(&mut self, written: &programs::Written) {
         for (of, call, at) in written.calls(&mut self.findings) {
+            if of.is_some() && kmodcheck_model::program::is_for_actors(&call) {
+                self.findings.push(Finding::new(
+                    at,
+                    format!("found {}() in an init or exit", call.function),
+                    "expected request_module(), or what takes one step",
+                ));
+                continue;
+            }
             if let Some(request) = kmodcheck_model::program::requested(&call) {
                 let word = Spanned::new(at, call.text.clone());
                 match of {
@@ -793,9 +802,10 @@ impl<'f> Names<'f> {
             }]);
         }
         let last = actors.last().map(|(_, span)| span.clone()).unwrap_or_default();
-        if let Err(error) = Model::new(scenario.clone(), None) {
-            return Err(vec![Finding::new(last, error.what, "")]);
+        match Model::new(scenario, None) {
+            // With its programs ready, so that what they do can be told.
+            Ok(model) => Ok(model.scenario().clone()),
+            Err(error) => Err(vec![Finding::new(last, error.what, "")]),
         }
-        Ok(scenario)
     }
 }

@@ -1,0 +1,211 @@
+//! Scenario files with programs, as a user meets them.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::common::run;
+
+fn said(arguments: &[&str], status: i32) -> String {
+    let run = run(arguments).exits(status);
+    run.out + &run.err
+}
+
+fn report(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../properties/scenarios/reports");
+    folder.join(name).display().to_string()
+}
+
+/// Who waits for whom, which locks they hold, and the run until it can be seen.
+#[test]
+fn a_hang_says_who_holds_what_and_is_seen() {
+    let text = said(&["check", &report("g-request-under-a-mutex.toml"), "--width", "120"], 0);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "CPU1 waits for the lock at mutex_lock(&registry).",
+        "CPU0 is holding mutex 'registry'; it then waits for the lock at mutex_lock(&device) in the init of driver",
+        "CPU1 is holding mutex 'device': each waits for the other.",
+        "CPU1's hotplug never returns.",
+        "It cannot be undone from step 2 on",
+        "module_add_modinfo_attrs: driver/initstate appears",
+    ] {
+        assert!(words.contains(part), "{part}\n{words}");
+    }
+}
+
+#[test]
+fn what_a_file_asks_is_answered_shown_saved_and_taken_again() {
+    let directory = TempDir::new().unwrap();
+    let saved = directory.path().join("run.json").display().to_string();
+    let file = report("l-script-before-udev.toml");
+    let text = said(&["check", &file, "--save-trace", &saved], 0);
+    assert!(
+        text.contains("results-of-2               violated (15 steps)    as expected"),
+        "{text}"
+    );
+    assert!(
+        text.contains("device-is-used             found (14 steps)       as expected"),
+        "{text}"
+    );
+    assert!(
+        text.contains("shows: results-of-2 is violated: script comes to nothing but 0"),
+        "{text}"
+    );
+    let again = said(&["replay", &saved], 0);
+    assert!(again.contains("program: READ_ONCE(device) == 0"), "{again}");
+    let other = said(&["check", &file, "--witness", "device-is-used"], 0);
+    assert!(other.contains("program: WRITE_ONCE(device, true)"), "{other}");
+    let result = said(&["check", &file, "--witness", "script=-ENODEV"], 0);
+    assert!(result.contains("script comes to '-ENODEV'"), "{result}");
+
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&["check", &file, "--json"], 0)).unwrap();
+    let asked = json["asked"].as_array().unwrap();
+    let of = |name: &str| asked.iter().find(|a| a["property"] == name).unwrap();
+    assert_eq!(of("results-of-2")["verdict"], "violated");
+    assert_eq!(of("results-of-2")["as_expected"], true);
+    assert_eq!(of("device-is-used")["steps"], 14);
+    assert_eq!(of("assertions-hold")["verdict"], "holds");
+}
+
+/// An unexpected answer to what the file asks ends with 1, one that a limit cut with 3.
+#[test]
+fn what_a_file_asks_counts() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("asks.toml");
+    let text = fs::read_to_string(report("l-script-before-udev.toml")).unwrap();
+    fs::write(&file, text.replace("results-of-2 = \"violated\"\n", "")).unwrap();
+    let file = file.display().to_string();
+    assert!(said(&["check", &file], 1).contains("DIFFERS: expected not violated"));
+    assert!(said(&["check", &file, "--states-limit", "5"], 3).contains("out of budget"));
+}
+
+#[test]
+fn an_assertion_and_a_range_are_violations() {
+    let directory = TempDir::new().unwrap();
+    for (program, shown) in [
+        ("int r = choose(0, 1); assert(r == 0); return 0;", "assert(r == 0): fails"),
+        ("if (module_is_live(\"m\") == 0) x++; x++; return 0;", "x++: fails"),
+    ] {
+        let file = directory.path().join("fails.toml");
+        let text = format!(
+            "shared = 'int __range(0, 1) x;'\n[[module]]\nname = 'm'\n[[actor]]\nprogram = '''{program}'''\n"
+        );
+        fs::write(&file, text).unwrap();
+        let text = said(&["check", &file.display().to_string()], 1);
+        assert!(text.contains("assertions-hold            violated"), "{text}");
+        assert!(text.contains(shown), "{text}");
+    }
+}
+
+/// The user's own faults, each where it stands.
+#[test]
+fn what_is_wrong_with_a_program_is_shown_in_the_file() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("wrong.toml");
+    let name = file.display().to_string();
+    for (rest, at, found) in [
+        (
+            "[[actor]]\nprogram = '''\n  return requst_module(\"m\");\n'''",
+            ":5:10",
+            "a call of 'requst_module'",
+        ),
+        ("[[actor]]\nprogram = '''\n  return request_module(\"n\");\n'''", ":5:25", "found 'n'"),
+        (
+            "[[actor]]\nprogram = '''\n  if (modprobe(\"m\"))\n    return 1;\n'''",
+            ":5:7",
+            "exit status",
+        ),
+        ("[[actor]]\nprogram = '''\n  rmmod(\"n\");\n'''", ":5:9", "'n'"),
+        ("[[actor]]\nprogram = \"\\treturn 0;\"", ":4:11", "escapes"),
+        ("[[actor]]\nprogram = 'return 0;'\ncall = 'modprobe'", ":5:8", "'call' beside 'program'"),
+        ("[[actor]]\nname = 'm'", ":4:8", "an actor that does nothing"),
+        (
+            "init = '''\n  return modprobe(\"m\");\n'''\n[[actor]]\nprogram = 'return 0;'",
+            "",
+            "found modprobe() in an init or exit",
+        ),
+        (
+            "init = '''\n  mutex_lock(&m);\n  return 0;\n'''\n[[actor]]\ncall = 'modprobe'\nname = 'm'",
+            ":4:15",
+            "'m'",
+        ),
+        (
+            "[[actor]]\nprogram = 'return 0;'\n[[property]]\nname = 'x'\nnever = 'y == 1'",
+            ":7:10",
+            "found 'y'",
+        ),
+        (
+            "[[actor]]\nprogram = 'return 0;'\n[[property]]\nname = 'x'",
+            ":6:8",
+            "without one condition",
+        ),
+        (
+            "[[actor]]\nprogram = 'return 0;'\n[[property]]\nname = 'no-false-success'\nnever = '1'",
+            ":6:8",
+            "'no-false-success'",
+        ),
+        (
+            "[[actor]]\nprogram = 'return 0;'\n[[property]]\nname = 'x'\nnever = 'state(\"n\") == LIVE'",
+            ":7:16",
+            "state(\"n\")",
+        ),
+    ] {
+        fs::write(&file, format!("[[module]]\nname = 'm'\n{rest}\n")).unwrap();
+        let text = said(&["check", &name], 2);
+        assert!(text.contains(found), "{found}: {text}");
+        assert!(text.contains(&format!("{name}{at}")), "{at}: {text}");
+    }
+}
+
+/// Each kind of file to begin with is what it says it is.
+#[test]
+fn files_to_begin_with_are_as_expected() {
+    let directory = TempDir::new().unwrap();
+    for kind in ["race", "hang", "script", "module-init"] {
+        let file = directory.path().join(kind).display().to_string();
+        said(&["new", &file, "--kind", kind], 0);
+        let text = said(&["check", &file], 0);
+        assert!(text.contains("as expected") && !text.contains("DIFFERS"), "{kind}: {text}");
+    }
+    said(&["new", "--kind", "hang", "--drawn", "1"], 2);
+}
+
+/// What the page teaches is so.
+#[test]
+fn the_example_of_the_page_is_as_expected() {
+    let page = include_str!("../../../docs/scenarios.md");
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("page.toml");
+    fs::write(&file, example).unwrap();
+    let text = said(&["check", &file.display().to_string()], 0);
+    assert!(
+        text.contains("nobody-sleeps-for-ever     violated (2 steps)     as expected"),
+        "{text}"
+    );
+}
+
+/// Other commands tell of programs, too.
+#[test]
+fn other_commands_take_programs() {
+    let file = report("g-request-under-a-mutex.toml");
+    for arguments in [
+        &["prove", &file][..],
+        &["progress", &file],
+        &["fixes", &file],
+        &["sample", &file, "--executions", "200"],
+        &["export", &file, "--format", "promela"],
+        &["compare", &file, "--kernel", "v4.9", "--kernel", "v6.2"],
+        &["report", &file, "--out", "-"],
+    ] {
+        let run = run(arguments);
+        let text = run.out + &run.err;
+        assert!(matches!(run.status, Some(0 | 1)), "{arguments:?}: {text}");
+        assert!(
+            !text.contains("statement 1") && !text.contains("panicked"),
+            "{arguments:?}: {text}"
+        );
+    }
+}
