@@ -57,6 +57,7 @@
 //!
 //! A host can give programs functions that it answers for ([`Host`]), with a shared state of its own above theirs.
 
+mod deletions;
 mod embedded;
 mod graph;
 mod host;
@@ -77,6 +78,7 @@ pub fn error_name(value: i64) -> Option<&'static str> {
     lower::error_name(value)
 }
 
+pub use deletions::{Deletion, deletions};
 pub use embedded::{
     Called, Came, Piece, PieceError, Programs, Standing, Started, Turn, Way, calls,
 };

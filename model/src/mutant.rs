@@ -43,6 +43,33 @@ pub enum Mutant {
     ModprobeExitsOne,
 }
 
+impl Mutant {
+    /// Those that have a name of their own, and the steps of loading and freeing left out or taken in another order.
+    pub fn named() -> Vec<Self> {
+        use crate::kernel::{FREE_ORDER, LOAD_ORDER};
+        let last = |order: &[Pc]| crate::scenario::number(order.len() - 1);
+        let skipped =
+            LOAD_ORDER.into_iter().chain(FREE_ORDER).chain([Pc::DeleteModule, Pc::ModuleExit]);
+        let mut all = vec![
+            Self::OldRule,
+            Self::NewRule,
+            Self::CheckBeforeModprobe,
+            Self::CheckAcceptsForming,
+            Self::CheckRejectsAll,
+            Self::ShortcutBlind,
+            Self::NoSecondLook,
+            Self::NoModprobe,
+            Self::ModprobeExitsZero,
+            Self::ModprobeExitsOne,
+            Self::FormingIsBusy,
+        ];
+        all.extend(skipped.filter(|pc| *pc != Pc::Resolve).map(Self::Skip));
+        all.extend((0..last(&LOAD_ORDER)).map(Self::SwapLoad));
+        all.extend((0..last(&FREE_ORDER)).map(Self::SwapFree));
+        all
+    }
+}
+
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

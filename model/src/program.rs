@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kmodcheck_lang::{Called, External, PieceError};
 
-use crate::scenario::{Action, ModuleId, NameId, Scenario, number};
+use crate::scenario::{Action, ModuleId, NameId, Program, Programs, Scenario, number};
 use crate::state::Ret;
 
 /// Something that a program calls and the model answers.
@@ -189,6 +189,19 @@ impl Eq for Compiled {}
 
 impl Hash for Compiled {
     fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// The programs with something left out of them, each with what that is. Not all of these can be compiled.
+pub fn deletions(programs: &Programs) -> Vec<(String, Programs)> {
+    let all = kmodcheck_lang::deletions(&programs.pieces()).into_iter();
+    let with = |deletion: kmodcheck_lang::Deletion| {
+        let mut texts = deletion.pieces.into_iter();
+        let shared = texts.next().unwrap_or_default();
+        let names = programs.all.iter().map(|program| program.name.clone());
+        let all = names.zip(texts).map(|(name, text)| Program { name, text });
+        (deletion.what, Programs::new(shared, all.collect()))
+    };
+    all.map(with).collect()
 }
 
 /// Whether the programs of a scenario can be compiled.

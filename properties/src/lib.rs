@@ -11,8 +11,8 @@ pub mod runs;
 pub mod systems;
 
 pub use judge::{
-    any_number, asked, certificate, compare, from_here, progress, results, safety, sleepers,
-    verdict, witness,
+    any_number, asked, certificate, compare, faults, from_here, progress, results, safety,
+    sleepers, verdict, witness,
 };
 pub use record::{certified, recorded, regressions, theorem};
 pub use runs::{by_hand, minimal, sample, told};

@@ -192,6 +192,11 @@ pub(crate) struct Check {
     #[arg(long, conflicts_with = "json")]
     pub raw_trace: bool,
 
+    /// Put faults into the model and into the scenario's own programs, one after the other, and say for whatever
+    /// holds which of them violates it. Takes as long as many searches.
+    #[arg(long)]
+    pub faults: bool,
+
     /// Also list what no scenario can have, and so no verdict speaks of. JSON has it in any case.
     #[arg(long, conflicts_with = "json")]
     pub assumptions: bool,

@@ -6,6 +6,7 @@ use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::History;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::Scenario;
+use kmodcheck_properties::faults::{self, Faults};
 use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Report, Verdict, minimal};
@@ -43,11 +44,40 @@ struct CheckJson<'a> {
     asked: Vec<AskedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
+    /// With --faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<FaultsJson>,
     /// By actor: what its call can come to.
     results: Vec<results::ResultsJson>,
     /// The run that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessFile>,
+}
+
+#[derive(Serialize)]
+struct FaultsJson {
+    /// How many were put in.
+    faults: usize,
+    /// Whether none of these searches was cut.
+    complete: bool,
+    held: Vec<HeldJson>,
+}
+
+#[derive(Serialize)]
+struct HeldJson {
+    property: String,
+    /// `null`: none violates it.
+    violated_by: Option<String>,
+}
+
+impl From<&Faults> for FaultsJson {
+    fn from(found: &Faults) -> Self {
+        let held = found.tried.iter().map(|tried| HeldJson {
+            property: tried.name.clone(),
+            violated_by: tried.violated_by.as_ref().map(ToString::to_string),
+        });
+        Self { faults: found.faults, complete: found.complete, held: held.collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -80,6 +110,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         no_symmetry: check_args.no_symmetry,
         follow_all: check_args.follow_all,
         witness: check_args.witness.is_some(),
+        faults: check_args.faults,
     };
     if let Some(text) = litmus::text(check_args)? {
         return litmus::run(arguments, check_args, &text);
@@ -158,9 +189,13 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
         }
         (None, _) => Ok(()),
     };
+    let faults = match check_args.faults {
+        true => Some(faults::faults(&model, &report, &search)?),
+        false => None,
+    };
     if arguments.json {
         let witness = witness.map(|(file, ..)| file);
-        output::print_json(&json(&checked, &report, shown, witness));
+        output::print_json(&json(&checked, &report, shown, witness, faults.as_ref()));
     } else {
         let width = screen::width_or(check_args.width.width);
         let run = match (witness, shown) {
@@ -170,7 +205,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
             }
             _ => None,
         };
-        let said = Text { checked: &checked, report: &report, model: &model, run, width };
+        let said = Text { checked: &checked, report: &report, model: &model, run, faults, width };
         said.print(&limits, check_args.assumptions);
     }
     // The verdict was found, whether or not its trace could be saved.
@@ -239,6 +274,7 @@ fn json<'a>(
     report: &Report,
     shown: Option<(Property, Trace)>,
     witness: Option<WitnessFile>,
+    faults: Option<&Faults>,
 ) -> CheckJson<'a> {
     let Checked { subject, expected: known, .. } = checked;
     let scenario = &subject.scenario;
@@ -263,6 +299,7 @@ fn json<'a>(
         expected: checked.judged(report).map(expected).collect(),
         asked: report.asked.iter().map(|answer| asked_json(checked, answer)).collect(),
         trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
+        faults: faults.map(FaultsJson::from),
         results: results::json(scenario, report),
         witness,
     }

@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Style};
 use kmodcheck_explore::{Limits, Sleep, Sleeper};
 use kmodcheck_model::scenario::{Resolution, Scenario};
 use kmodcheck_model::{Event, Model};
+use kmodcheck_properties::faults::{Faults, Tried};
 use kmodcheck_properties::sleepers::in_words;
 use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
 use kmodcheck_properties::witness::Witness;
@@ -31,6 +32,7 @@ pub(super) struct Text<'a> {
     pub report: &'a Report,
     pub model: &'a Model,
     pub run: Option<Run>,
+    pub faults: Option<Faults>,
     pub width: usize,
 }
 
@@ -55,7 +57,10 @@ impl Text<'_> {
         Self::lines(&results::table(&self.checked.subject.scenario, self.report, self.width));
         output::print("");
         self.print_premises();
-        if self.answers().any(|answer| matches!(answer.verdict, Verdict::Holds { .. })) {
+        if let Some(faults) = &self.faults {
+            output::print("");
+            self.print_faults(faults);
+        } else if self.answers().any(|answer| matches!(answer.verdict, Verdict::Holds { .. })) {
             output::print("");
             self.fold(
                 "No fault in the model is recorded for this scenario: unlike those of the main job, a \
@@ -194,6 +199,21 @@ impl Text<'_> {
             let head = ["property", "transitions in which its premise was met"];
             Self::lines(&rows(head, &table, &LEAST[..1], self.width));
         }
+    }
+
+    /// By what held: the first fault that violates it.
+    fn print_faults(&self, found: &Faults) {
+        let row = |tried: &Tried| {
+            let by = match &tried.violated_by {
+                Some(fault) => plain(fault.to_string()),
+                None => ("by none of them".to_owned(), AnsiColor::Yellow.on_default()),
+            };
+            [plain(tried.name.clone()), by]
+        };
+        let table: Vec<[Cell; 2]> = found.tried.iter().map(row).collect();
+        let cut = if found.complete { "" } else { "; some searches were cut" };
+        let head = format!("{} were put in{cut}; violated", counted(found.faults as u64, "fault"));
+        Self::lines(&rows(["what held", &head], &table, &LEAST[..1], self.width));
     }
 
     /// Those whom no ordinary step wakes. Of the one whose run is drawn that is told there.

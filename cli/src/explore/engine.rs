@@ -39,17 +39,19 @@ pub(crate) struct Given {
     pub no_symmetry: bool,
     pub follow_all: bool,
     pub witness: bool,
+    pub faults: bool,
 }
 
 /// Whether the engine heeds all that was given.
 pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failure> {
     use Engine::{Exhaustive, Timely};
-    let flags: [(&str, bool, &[Engine]); 8] = [
+    let flags: [(&str, bool, &[Engine]); 9] = [
         ("--processes", asked.processes.is_some(), &[Timely]),
         ("--hosts", asked.hosts.is_some(), &[Timely]),
         ("--connect-timeout", asked.connect_timeout.is_some(), &[Timely]),
         ("--checkpoint", asked.checkpoint.is_some(), &[Exhaustive]),
         ("--witness", given.witness, &[Exhaustive]),
+        ("--faults", given.faults, &[Exhaustive]),
         ("--threads", given.threads, &[Exhaustive, Timely]),
         ("--follow-all", given.follow_all, &[Exhaustive, Timely]),
         ("--no-symmetry", given.no_symmetry, &[Exhaustive, Timely]),

@@ -98,6 +98,7 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
         ("--property", asked.property.is_some()),
         ("--expect", !asked.expect.is_empty()),
         ("--raw-trace", asked.raw_trace),
+        ("--faults", asked.faults),
         ("--assumptions", asked.assumptions),
     ];
     match given.iter().find(|(_, given)| *given) {

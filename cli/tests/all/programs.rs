@@ -209,3 +209,28 @@ fn other_commands_take_programs() {
         );
     }
 }
+
+/// What holds is violated by a fault, and by which, or by none, is said.
+#[test]
+fn what_holds_is_tried() {
+    let file = report("g-request-outside.toml");
+    let text = said(&["check", &file, "--faults"], 0);
+    for part in [
+        "\nassertions-hold            by none of them",
+        "\nmodprobe-tells-the-truth   fault 'skip-set-live' of the model",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("was not seen to fail"), "{text}");
+    let file = report("l-script-after-settle.toml");
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&["check", &file, "--faults", "--json"], 0)).unwrap();
+    let held = json["faults"]["held"].as_array().unwrap();
+    let of =
+        |name: &str| held.iter().find(|h| h["property"] == name).unwrap()["violated_by"].clone();
+    assert_eq!(of("results-of-2"), "script without 'wait_event(handled, READ_ONCE(device));'");
+    assert_eq!(of("nobody-sleeps-for-ever"), "udev without 'WRITE_ONCE(device, true);'");
+    assert_eq!(json["faults"]["complete"], true);
+    run(&["check", &file, "--faults", "--engine", "counted"])
+        .refuses(&["--faults", "--engine counted"]);
+}

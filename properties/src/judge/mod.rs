@@ -6,6 +6,7 @@ pub mod asked;
 
 pub mod certificate;
 pub mod compare;
+pub mod faults;
 pub mod from_here;
 pub mod progress;
 pub mod results;
