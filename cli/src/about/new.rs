@@ -1,6 +1,7 @@
 //! `kmodcheck new`.
 
 use kmodcheck_properties::generate::Space;
+use kmodcheck_properties::programs;
 use kmodcheck_sim::scenario_file::EXAMPLE;
 
 use crate::args::{Kind, New};
@@ -19,6 +20,7 @@ fn example(kind: Kind) -> &'static str {
 
 pub(crate) fn run(new: &New) -> Result<Ended, Failure> {
     let text = match new.drawn {
+        Some(seed) if new.programs => &programs::draw_text(&Space::of(2), seed),
         Some(seed) => &Space::of(2).draw_text(seed),
         None => new.kind.map_or(EXAMPLE, example),
     };

@@ -257,6 +257,10 @@ pub(crate) struct New {
     #[arg(long, value_name = "SEED")]
     pub drawn: Option<u64>,
 
+    /// With --drawn: each actor as a program, with locks, flags and waits.
+    #[arg(long, requires = "drawn")]
+    pub programs: bool,
+
     /// Not the example but a file to begin one of that kind with: a race, a hang, a shell's script, a module's init.
     #[arg(long, value_name = "KIND", conflicts_with = "drawn")]
     pub kind: Option<Kind>,

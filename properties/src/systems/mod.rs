@@ -7,3 +7,4 @@ pub mod grand;
 pub mod hard_cases;
 pub mod kmod_sh;
 pub mod matrix;
+pub mod programs;

@@ -9,12 +9,15 @@ use kmodcheck_explore::distributed::net::Net;
 use kmodcheck_explore::{End, Limits, Options};
 use kmodcheck_model::scenario::{Action, Actor};
 use kmodcheck_model::{History, Model, Scenario};
-use kmodcheck_properties::generate;
+use kmodcheck_properties::generate::{self, Space};
 use kmodcheck_properties::matrix::Cell;
+use kmodcheck_properties::programs;
 use kmodcheck_properties::verdict::{Engine, Report, Verdict, check_by};
 use kmodcheck_properties::{Property, check};
 use kmodcheck_sim::scenario_file;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::sample::sample;
 
 /// How often something was there to be compared.
 #[derive(Debug, Default)]
@@ -112,6 +115,18 @@ fn engines_agree_on_generated_systems() {
     println!("{met:?}");
     assert!(met.systems > 60 && met.violated > 60 && met.held > 60, "{met:?}");
     assert!(met.sleepers > 5, "{met:?}");
+}
+
+#[test]
+fn engines_agree_on_drawn_programs() {
+    let mut met = Met::default();
+    let sample = sample(60, 400);
+    for seed in sample.seeds() {
+        let scenario = programs::draw(&Space::of(2), seed).scenario;
+        compare(&format!("seed {seed}"), &Model::new(scenario, None).expect("it fits"), &mut met);
+    }
+    println!("{met:?}");
+    assert!(sample.met_enough(met.systems, 200) && sample.met_enough(met.sleepers, 40), "{met:?}");
 }
 
 #[test]

@@ -26,6 +26,12 @@ pub enum ExportError {
         /// How many there may be.
         most: usize,
     },
+    /// Programs with work items or asynchronous functions.
+    #[error(
+        "found a work item or an asynchronous function, expected none for an export: a worker at rest is told by \
+         its kind there"
+    )]
+    Works,
     /// More states than it was allowed to look at.
     #[error(
         "found more than {most} states, expected at most {most}: an export asks in every one of them"
@@ -202,6 +208,9 @@ fn reachable<S: System>(
 
 impl<'m> Builder<'m> {
     fn new(model: &'m Model, system: &'m Processes<'m>) -> Result<Self, ExportError> {
+        if model.scenario().programs.ready().is_some_and(|r| !r.programs.started().is_empty()) {
+            return Err(ExportError::Works);
+        }
         let too_many = ExportError::TooManyProcesses { most: kmodcheck_explore::MAX_PROCESSES };
         let product = Product::new(system).ok_or(too_many)?;
         let mut kinds = BTreeMap::new();
