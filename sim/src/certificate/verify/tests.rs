@@ -15,6 +15,7 @@ use refuted::{
 #[path = "../../../explore/tests/common/refuted.rs"]
 #[allow(missing_docs, reason = "shared with the tests of the explorer")]
 mod refuted;
+mod second;
 
 fn bad(step: &Step<Label>) -> bool {
     Bad.step_violates(step) != 0
