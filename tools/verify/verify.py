@@ -119,7 +119,6 @@ class Checker:
     def refuse(self, wrong, why):
         if wrong:
             raise Refused(f"refused: {self.element}", why)
-
     def check_crowd(self):
         self.element = "any number"
         for kind in self.many:
@@ -285,10 +284,11 @@ class Checker:
     def check_forgets(self, shared, me):
         """What the tagged process does, and sees of that, is what its anonymous self does, but for history."""
         plain, bare = self.anonymous, self.anonymous(me)
-        self.refuse(keeps("AnonymousIsSomebody") and self.nobody[bare], "its tagged process is nobody without its history")
+        nobody = self.nobody[bare] and keeps("AnonymousIsSomebody")
+        self.refuse(nobody, "its tagged process is nobody without its history")
         forget = lambda effect: effect and (effect[0], plain(effect[1]) if effect[0] == "spawn" else effect[1])
-        ways = lambda who: [(c.shared, plain(c.own), forget(c.effect), c.way, c.label)
-                            for c in self.steps.choices[shared, who]]
+        way = lambda c: (c.shared, plain(c.own), forget(c.effect), c.way, c.label)
+        ways = lambda who: [way(choice) for choice in self.steps.choices[shared, who]]
         self.refuse(keeps("StepForgets") and ways(me) != ways(bare), "a step of its tagged process depends on history")
     def check_remembers(self, before, local, choice):
         """So is what it sees of a step, and how it is woken."""

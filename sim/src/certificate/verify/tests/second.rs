@@ -107,7 +107,8 @@ fn the_second_verifier_needs_each_rule_too() {
         let certificate = folder.write("certificate.json", &certificate);
         let steps = folder.write("steps.json", &steps);
         // The number of an element is another one where all stand in order.
-        let says = case.says.trim_start_matches("excluded element 0: ").replace("Kind(0)", "kind 0");
+        let says =
+            case.says.trim_start_matches("excluded element 0: ").replace("Kind(0)", "kind 0");
         let says = says.split(" Place").next().expect("a beginning");
         let (exit, said) = run(&verifier(), &certificate, &steps);
         if exit != 1 || !said.contains(says) || said.contains("inductive") {
@@ -126,7 +127,8 @@ fn the_second_verifier_needs_each_rule_too() {
     let cases: Vec<usize> = (0..REFUTED.len()).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let faults = map_on_threads(threads, &cases, || false, |_, number| shows(number));
-    let faults: Vec<String> = faults.into_iter().map(|fault| fault.expect("nothing ends it")).flatten().collect();
+    let faults: Vec<String> =
+        faults.into_iter().map(|fault| fault.expect("nothing ends it")).flatten().collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
