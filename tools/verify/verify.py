@@ -9,7 +9,7 @@ element and the reason; 2 a file that is not what it should be. What the steps d
 import hashlib, itertools, json, sys
 from collections import Counter, defaultdict, deque, namedtuple
 
-CALLERS, MOST = 3, 20_000  # Up to so many callers are enumerated, as long as there are so many configurations at most.
+CALLERS, MOST = 3, 50_000  # Up to so many callers are enumerated, as long as there are so many configurations at most.
 WORD, KIND, PROVED = 1 << 64, 256, [{"name": str, "statement": str}]
 ABOUT = dict(format=str, version=99, properties=PROVED, assumes=[str], scenario=None, any_number=[KIND],
              forgetful=[KIND])

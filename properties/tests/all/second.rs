@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::sample::{for_all, sample, some_of};
+use crate::sample::{for_all, long_sample, sample, some_of};
 use kmodcheck_model::scenario::Init;
 use kmodcheck_properties::certificate as checker;
 use kmodcheck_properties::certified::CERTIFIED;
@@ -205,38 +205,44 @@ fn alterations() -> Vec<Alteration> {
 #[test]
 fn altered_certificates_are_refused_where_ours_refuses() {
     let original = steps(&certificate(0)).expect("a recorded one");
-    let all: Vec<(usize, Alteration)> = alterations().into_iter().enumerate().collect();
-    let named = all.len() - certificate(0).size().0 - certificate(0).size().1;
     let (removed, others): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(_, (name, _))| name.starts_with("without "));
-    assert_eq!(others.len(), named);
-    let taken: Vec<_> = some_of(8, removed).into_iter().chain(others).collect();
-    let both = for_all(&taken, |(number, (name, change))| {
-        let mut said = Vec::new();
-        for sealed in [true, false] {
-            let mut altered = certificate(0);
-            change(&mut altered);
-            // Sealed, this one is whole.
-            if sealed && name != "another digest" {
-                altered.seal();
-            }
-            let text = altered.to_json();
-            let ours = match Certificate::parse("file", &text) {
-                Err(error) => Err(error.to_string()),
-                Ok(read) => match checker::verify("file", &read) {
-                    Err(error) => Err(error.to_string()),
-                    Ok(verdict) => verdict.map(drop).map_err(|refused| refused.to_string()),
-                },
-            };
-            let case = format!("{number}-{sealed}");
-            let with_original = second(&case, &text, &original);
-            let with_own = steps(&altered).ok().map(|steps| second(&case, &text, &steps));
-            said.push((format!("{name}, sealed: {sealed}"), ours, with_original, with_own));
+        alterations().into_iter().partition(|(name, _)| name.starts_with("without "));
+    let both = |alteration| [true, false].map(|sealed| (sealed, alteration));
+    let all: Vec<(bool, &Alteration)> = others.iter().flat_map(both).collect();
+    let all_others = all.len();
+    let others = some_of(12, all);
+    let is_whole = others.len() == all_others;
+    let count = removed.len();
+    let taken = long_sample(3, 30, count as u64).seeds().count();
+    let removed = removed.iter().enumerate().filter(|(n, _)| n * taken / count != (n + 1) * taken / count);
+    let removed = removed.map(|(_, alteration)| (true, alteration));
+    let cases: Vec<_> = removed.chain(others).enumerate().collect();
+    let both = for_all(&cases, |(number, (sealed, (name, change)))| {
+        let mut altered = certificate(0);
+        change(&mut altered);
+        // Sealed, this one is whole.
+        if *sealed && name != "another digest" {
+            altered.seal();
         }
-        said
+        let text = altered.to_json();
+        let ours = match Certificate::parse("file", &text) {
+            Err(error) => Err(error.to_string()),
+            Ok(read) => match checker::verify("file", &read) {
+                Err(error) => Err(error.to_string()),
+                Ok(verdict) => verdict.map(drop).map_err(|refused| refused.to_string()),
+            },
+        };
+        let case = number.to_string();
+        let with_original = second(&case, &text, &original);
+        let with_own = match steps(&altered) {
+            Err(_) => None,
+            Ok(steps) if steps == original => Some(with_original.clone()),
+            Ok(steps) => Some(second(&case, &text, &steps)),
+        };
+        (format!("{name}, sealed: {sealed}"), ours, with_original, with_own)
     });
     let (mut refused, mut accepted) = (0, 0);
-    for (name, ours, with_original, with_own) in both.into_iter().flatten() {
+    for (name, ours, with_original, with_own) in both {
         let verdicts = [Some(&with_original), with_own.as_ref()].into_iter().flatten();
         for (exit, said) in verdicts {
             assert!([0, 1, 2].contains(exit) && !said.contains("Traceback"), "{name}: {said}");
@@ -256,5 +262,7 @@ fn altered_certificates_are_refused_where_ours_refuses() {
         }
     }
     println!("{refused} refused, {accepted} accepted by both");
-    assert!(refused > 60 && accepted > 2, "{refused}, {accepted}");
+    if is_whole {
+        assert!(refused > 60 && accepted > 2, "{refused}, {accepted}");
+    }
 }
