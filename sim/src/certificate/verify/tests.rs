@@ -16,7 +16,12 @@ use refuted::{
 #[allow(missing_docs, reason = "shared with the tests of the explorer")]
 mod refuted;
 #[path = "../../../explore/tests/common/sample.rs"]
-#[allow(dead_code, missing_docs, reason = "shared with the tests of the explorer")]
+#[allow(
+    dead_code,
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "shared with the tests of the explorer"
+)]
 mod sample;
 mod second;
 
