@@ -214,7 +214,8 @@ fn altered_certificates_are_refused_where_ours_refuses() {
     let is_whole = others.len() == all_others;
     let count = removed.len();
     let taken = long_sample(3, 30, count as u64).seeds().count();
-    let removed = removed.iter().enumerate().filter(|(n, _)| n * taken / count != (n + 1) * taken / count);
+    let removed =
+        removed.iter().enumerate().filter(|(n, _)| n * taken / count != (n + 1) * taken / count);
     let removed = removed.map(|(_, alteration)| (true, alteration));
     let cases: Vec<_> = removed.chain(others).enumerate().collect();
     let both = for_all(&cases, |(number, (sealed, (name, change)))| {
