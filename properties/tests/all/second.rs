@@ -62,6 +62,15 @@ fn recorded_certificates_are_accepted() {
         let (exit, said) = second(&format!("whole-{number}"), CERTIFIED[*number].file.1, &steps);
         println!("{name}: {} bytes of steps; {said}", steps.len());
         assert_eq!(exit, 0, "{name}: {said}");
+        // By number of callers it enumerates and reaches what ours does, as far as it goes.
+        let ours = checker::verify(name, &certificate).expect("it can be read");
+        let ours = ours.unwrap_or_else(|refused| panic!("{name}: {refused}")).verified;
+        for (what, counts) in [("callers: [", &ours.enumerated), ("reached: [", &ours.reached)] {
+            let list = said.split(what).nth(1).and_then(|rest| rest.split(']').next());
+            let list = list.expect("a list of counts").split(", ");
+            let list: Vec<u64> = list.map(|count| count.parse().expect("a count")).collect();
+            assert!(counts.starts_with(&list), "{name}: {what}{list:?}, ours: {counts:?}");
+        }
         for property in &certificate.properties {
             assert!(said.contains(&property.name), "{name}: {said}");
         }
