@@ -626,10 +626,21 @@ impl Model {
     /// nothing else.
     pub fn acts_as(&self, kind: u8, task: &Task) -> Role {
         let role = self.role(kind);
-        if task.program == 0 || matches!(task.pc, Pc::Program | Pc::Done) {
+        if !self.layout.programs_run
+            || task.program == 0
+            || matches!(task.pc, Pc::Program | Pc::Done)
+        {
             return role;
         }
         kernel::program::caller(self, role, task).unwrap_or(role)
+    }
+
+    /// The same of a process in that state.
+    pub fn acting(&self, kind: u8, local: u64) -> Role {
+        match self.layout.programs_run {
+            true => self.acts_as(kind, &self.task(local)),
+            false => self.role(kind),
+        }
     }
 
     /// The kind of a process among those of the programs, of one that runs a program of its own.
@@ -877,9 +888,9 @@ impl Model {
         if matches!(pc, Pc::NotStarted | Pc::Idle | Pc::Done | Pc::UdevIdle | Pc::Program) {
             return local;
         }
-        let mut task = self.layout.unpack(local);
-        let role = self.acts_as(kind, &task);
+        let role = self.acting(kind, local);
         let Some(name) = role.name() else { return local };
+        let mut task = self.layout.unpack(local);
         let (mut old, mut new) =
             (World::new(&self.layout, before), World::new(&self.layout, after));
         if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther) {
@@ -931,7 +942,7 @@ impl Model {
     /// A process's word once `queue` has woken it; `None` if it is not asleep there.
     pub fn wake(&self, kind: u8, local: u64, queue: WaitQueue) -> Option<u64> {
         let pc = self.layout.pc(local);
-        let who = || Who { model: self, role: self.acts_as(kind, &self.layout.unpack(local)) };
+        let who = || Who { model: self, role: self.acting(kind, local) };
         let woken = match queue {
             WaitQueue::Programs(queue) => {
                 let task = self.layout.unpack(local);

@@ -58,7 +58,13 @@ const EXAMPLES: [(&str, &[Example]); 26] = [
     ),
     (
         "verify",
-        &[("kmodcheck verify proofs/ok_plain_v4.9_v20.json", "a proof, without the prover")],
+        &[
+            ("kmodcheck verify proofs/ok_plain_v4.9_v20.json", "a proof, without the prover"),
+            (
+                "kmodcheck verify proofs/ok_plain_v4.9_v20.json --steps steps.json",
+                "and what another verifier needs",
+            ),
+        ],
     ),
     (
         "progress",

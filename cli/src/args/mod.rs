@@ -358,6 +358,11 @@ pub(crate) struct Verify {
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 
+    /// Also write the steps of the one certificate's system, for verifiers that share no code with this one:
+    /// tools/verify/verify.py takes both files.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub steps: Option<PathBuf>,
+
     #[command(flatten)]
     pub flags: Json,
 }

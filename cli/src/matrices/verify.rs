@@ -1,5 +1,7 @@
 //! `kmodcheck verify FILE...`.
 
+use std::path::Path;
+
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, kernel, kmod};
 use kmodcheck_properties::certificate::{self, Confirmed};
@@ -46,12 +48,23 @@ struct PropertyJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failure> {
+    if let Some(steps) = &asked.steps {
+        if asked.files.len() != 1 {
+            let found = asked.files.len();
+            return Err(format!("found --steps and {found} certificates, expected one").into());
+        }
+        files::try_file(steps)?;
+    }
     let (mut refused, mut json) = (0, Vec::new());
     for (number, file) in asked.files.iter().enumerate() {
         let name = file.display().to_string();
         let text = files::read(file)?;
         let certificate = Certificate::parse(&name, &text)
             .map_err(|error| kind::instead(&name, &text, &["a certificate"], error.into()))?;
+        // Also of one that is refused: the other verifier is to refuse it, too.
+        if let Some(out) = &asked.steps {
+            write_steps(out, &name, &certificate)?;
+        }
         let verdict = certificate::verify(&name, &certificate)?;
         refused += usize::from(verdict.is_err());
         if arguments.json {
@@ -76,6 +89,21 @@ pub(crate) fn run(arguments: &Arguments, asked: &Verify) -> Result<Ended, Failur
         output::print_json(&VerifyJson { format, version, certificates: json });
     }
     Ok(if refused == 0 { Ended::AsExpected } else { Ended::Differs })
+}
+
+fn write_steps(out: &Path, name: &str, certificate: &Certificate) -> Result<(), Failure> {
+    match certificate::steps(name, certificate)? {
+        Ok(steps) => {
+            files::write(out, &steps.to_json())?;
+            let (shared, locals, choices) = steps.size();
+            output::note!(
+                "kmodcheck: {}: {shared} shared states, {locals} local states, {choices} ways to step",
+                out.display()
+            );
+        }
+        Err(refused) => output::note!("kmodcheck: {name}: no steps were written: {refused}"),
+    }
+    Ok(())
 }
 
 fn proves(certificate: &Certificate, confirmed: &Confirmed) -> ProvesJson {

@@ -69,13 +69,24 @@ fn verifies_what_it_proves_and_refuses_what_was_changed() {
         .exits(0)
         .says("no-false-success: A waiting request_module() that returns 0")
         .says("verified");
+    // Its steps, for other verifiers: of one certificate, also of one that is refused.
+    let steps = directory.path().join("steps.json");
+    let out = steps.to_str().unwrap();
+    run(&["verify", name, name, "--steps", out]).refuses(&["--steps and 2 certificates", "one"]);
+    assert!(!steps.exists());
+    let written = run(&["verify", name, "--steps", out]).exits(0);
+    assert!(written.err.contains("6 shared states, 80 local states"), "{}", written.err);
+    let text = std::fs::read_to_string(&steps).unwrap();
+    assert!(text.starts_with("{\"format\":\"kmodcheck-steps\",\"version\":1,"), "{text}");
+    std::fs::remove_file(&steps).unwrap();
     // One element less.
     let at = recorded.find("\"excluded\":[[").expect("an element") + "\"excluded\":[".len();
     let end = at + recorded[at..].find(']').unwrap() + 1;
     let comma = usize::from(recorded[end..].starts_with(','));
     let changed = format!("{}{}", &recorded[..at], &recorded[end + comma..]);
     std::fs::write(&path, changed).unwrap();
-    let refused = run(&["verify", name]).exits(1);
+    let refused = run(&["verify", name, "--steps", out]).exits(1);
+    assert_eq!(std::fs::read_to_string(&steps).unwrap(), text, "nothing in it is of the proof");
     assert!(refused.err.contains("refused: "), "{}", refused.err);
     assert!(
         refused.err.contains("excluded element") || refused.err.contains("tagged control state"),

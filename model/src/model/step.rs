@@ -5,7 +5,7 @@ use crate::event::{Event, Listed};
 use crate::kernel;
 use crate::mutant::Mutant;
 use crate::scenario::{Action, ModuleId, NameId};
-use crate::state::{MAX_DEPTH, ModuleState, Pc, Ret, Task, World};
+use crate::state::{ModuleState, Pc, Ret, Task, World};
 use crate::userspace::modprobe::PlanEntry;
 
 /// A process, without the state that changes.
@@ -98,7 +98,7 @@ impl<'a> Step<'a> {
     }
 
     fn emit(&mut self, event: Event, mut task: Task, effect: Effect, way: Way) {
-        if self.task.program != 0 || task.inner != [0; MAX_DEPTH + 1] {
+        if self.model().layout.programs_run {
             kernel::program::keep(self, &mut task);
         }
         self.push(event, task, effect, way);

@@ -184,6 +184,8 @@ pub(crate) struct Layout {
     pub slot_waiters: Field,
     /// What programs share.
     pub programs: Field,
+    /// Whether somebody is in a program at some time.
+    pub programs_run: bool,
     pub shared_bits: u32,
     pc: Field,
     pos: Field,
@@ -310,6 +312,7 @@ impl Layout {
             slots,
             slot_waiters,
             programs: programs_shared,
+            programs_run: programs.own > 0 || programs.inner[0] > 0,
             shared_bits: shared.at,
             pc: local.next(7),
             pos: local.next(pos),
@@ -398,8 +401,12 @@ impl Layout {
         let flag = |field: Field| field.get(word) != 0;
         let byte =
             |field: Field| u8::try_from(field.get(word)).expect("a field of 8 bits or fewer");
-        let of_program =
-            |field: Field| u32::try_from(field.get(word)).expect("a field of 32 bits or fewer");
+        let (mut program, mut inner) = (0, [0; MAX_DEPTH + 1]);
+        if self.programs_run {
+            let state =
+                |field: Field| u32::try_from(field.get(word)).expect("a field of 32 bits or fewer");
+            (program, inner) = (state(self.program), self.inner.map(state));
+        }
         Task {
             pc: Pc::from_bits(self.pc.get(word)),
             pos: byte(self.pos),
@@ -407,8 +414,8 @@ impl Layout {
             ret: Ret::from_bits(self.ret.get(word)),
             depth: byte(self.depth),
             outer: self.outer.map(byte),
-            program: of_program(self.program),
-            inner: self.inner.map(of_program),
+            program,
+            inner,
             result: byte(self.result),
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),
@@ -437,9 +444,11 @@ impl Layout {
         for (field, pos) in self.outer.iter().zip(task.outer) {
             field.set(&mut word, u64::from(pos));
         }
-        self.program.set(&mut word, u64::from(task.program));
-        for (field, state) in self.inner.iter().zip(task.inner) {
-            field.set(&mut word, u64::from(state));
+        if self.programs_run {
+            self.program.set(&mut word, u64::from(task.program));
+            for (field, state) in self.inner.iter().zip(task.inner) {
+                field.set(&mut word, u64::from(state));
+            }
         }
         self.result.set(&mut word, u64::from(task.result));
         self.stale.set(&mut word, u64::from(task.stale));

@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use kmodcheck_explore::Step;
 use kmodcheck_model::{Event, Model};
+use kmodcheck_sim::Processes;
+use kmodcheck_sim::certificate::steps::{Steps, TooLarge, met};
 use kmodcheck_sim::certificate::verify::{Refused, Verified};
 use kmodcheck_sim::certificate::{Certificate, CertificateError};
 
@@ -25,6 +27,14 @@ pub enum VerifyError {
         found: String,
         /// All of them.
         expected: String,
+    },
+    /// Its system is too large to be written down for other verifiers.
+    #[error("{file}: {error}")]
+    Steps {
+        /// The file.
+        file: String,
+        /// How large.
+        error: TooLarge,
     },
 }
 
@@ -74,6 +84,34 @@ pub fn verify(
     let met = |p: &Property| (*p, met.get() >> *p as u64 & 1 != 0);
     let properties = properties.iter().map(met).collect();
     Ok(verified.map(|verified| Confirmed { properties, assumes: about.assumes, verified }))
+}
+
+/// The steps of the system that `certificate`, the content of `file`, is about, for verifiers in other
+/// languages: from the certificate come the scenario and the names of the properties, and nothing of the proof.
+///
+/// # Errors
+/// The outer one: it cannot be read, or the system is too large; the inner one: the properties cannot be
+/// proved of it.
+pub fn steps(file: &str, certificate: &Certificate) -> Result<Result<Steps, Refused>, VerifyError> {
+    let model = certificate.model(file)?;
+    let properties = match proved(file, certificate, &model)? {
+        Ok(properties) => properties,
+        Err(why) => return Ok(Err(Refused { element: "properties".to_owned(), why })),
+    };
+    let violates = |step: &Step<Event>, history: bool| {
+        let view = View::of(&model, step);
+        let asked = if history { u64::MAX } else { without_history() };
+        let violated = |(at, property): (usize, &Property)| {
+            let bad = asked >> *property as u64 & 1 != 0
+                && matches!(property.says(&view), Says::Violated(_));
+            u64::from(bad) << at
+        };
+        properties.iter().enumerate().map(violated).fold(0, |all, bit| all | bit)
+    };
+    let system = Processes { model: &model };
+    let met = met(&system).map_err(|error| VerifyError::Steps { file: file.to_owned(), error })?;
+    let about = about(&model, &properties);
+    Ok(Ok(Steps::new(&system, &met, &certificate.scenario, &about, violates)))
 }
 
 /// The properties that a certificate names, in order; the inner error: what cannot be said of `model`.

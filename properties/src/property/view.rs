@@ -103,7 +103,7 @@ impl View<'_> {
     }
 
     pub(super) fn role(&self) -> Role {
-        self.model.acts_as(self.kind, &self.task())
+        self.model.acting(self.kind, self.local_before)
     }
 
     /// The requested name, of a process that has requested it itself: what a module's init requests

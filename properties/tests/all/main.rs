@@ -26,6 +26,7 @@ mod results;
 mod sample;
 mod saved_traces;
 mod scenarios;
+mod second;
 mod steps;
 mod switches;
 mod theorems;

@@ -12,6 +12,7 @@
 //!
 //! `format` and `version` come first; a reader refuses what it does not know.
 
+pub mod steps;
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -15,6 +15,15 @@ use refuted::{
 #[path = "../../../explore/tests/common/refuted.rs"]
 #[allow(missing_docs, reason = "shared with the tests of the explorer")]
 mod refuted;
+#[path = "../../../explore/tests/common/sample.rs"]
+#[allow(
+    dead_code,
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "shared with the tests of the explorer"
+)]
+mod sample;
+mod second;
 
 fn bad(step: &Step<Label>) -> bool {
     Bad.step_violates(step) != 0
