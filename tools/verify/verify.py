@@ -347,8 +347,7 @@ class Checker:
             reached = set(queue)
             while queue:
                 new = self.successors(*queue.pop()) - reached
-                reached |= new
-                queue += new
+                reached |= new; queue += new
                 if len(reached) > MOST:
                     return counts
             counts.append(len(reached))
@@ -392,9 +391,10 @@ def main(certificate, steps):
     print(f"accepted, if the steps are the system's: {', '.join(p['name'] for p in checker.cert['properties'])}")
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(print(__doc__, file=sys.stderr) or 2)
+    if len(sys.argv) != 3: sys.exit(print(__doc__, file=sys.stderr) or 2)
     try:
         main(*sys.argv[1:])
     except (BadInput, Refused) as error:
         sys.exit(print("verify.py", *error.args, sep=": ", file=sys.stderr) or error.status)
+    except (LookupError, TypeError, ValueError) as error:
+        sys.exit(print(f"verify.py: {sys.argv[2]}: found {error!r}, expected numbers of what is there", file=sys.stderr) or 2)
