@@ -203,6 +203,9 @@ pub fn calls(pieces: &[Piece<'_>]) -> Result<Vec<Called>, PieceError> {
 }
 
 impl Programs {
+    /// The state of a program that has failed.
+    pub const FAILED: u64 = FAILED;
+
     /// Compiles programs. `pieces`: what they share (types, variables, locks, functions), then the statements of
     /// each. `processes`: at most so many run them at a time.
     ///

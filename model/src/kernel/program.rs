@@ -1,7 +1,7 @@
 //! Programs beside the model's own steps: an actor's, and the inits and exits of modules. A statement is a step,
 //! but for a call of what the model does, which takes the steps that it takes.
 
-use kmodcheck_lang::{Came, Kind, Queue, Turn};
+use kmodcheck_lang::{Came, Kind, Programs, Queue, Turn};
 
 use crate::event::{Event, Finit, InitOutcome};
 use crate::kernel::{kmod, module};
@@ -124,7 +124,7 @@ pub(crate) fn step(mut step: Step<'_>) {
         return kmod::call(step);
     }
     answer(step, kind, (call, statement), |_, result| {
-        at(model, kind, ready(model).programs.answered(kind, local, result))
+        at(model, kind, answered(model, kind, local, result))
     });
 }
 
@@ -173,12 +173,18 @@ fn statements(
     }
 }
 
-/// A call that is one step: `then` says where the program goes on that it came to.
+/// Where a program goes on whose call has come to that; `None`: it cannot be made.
+fn answered(model: &Model, kind: usize, local: u64, result: Option<i64>) -> u64 {
+    let programs = &ready(model).programs;
+    result.map_or(Programs::FAILED, |result| programs.answered(kind, local, result))
+}
+
+/// A call that is one step: `then` says where the program goes on that it came to, or that it cannot be made.
 fn answer(
     mut step: Step<'_>,
     kind: usize,
     (call, statement): (Call, u16),
-    then: impl Fn(&Task, i64) -> Task,
+    then: impl Fn(&Task, Option<i64>) -> Task,
 ) {
     let program = number(kind);
     let gives = |result: i64| Event::Statement {
@@ -188,7 +194,13 @@ fn answer(
     };
     let done = Event::Statement { program, statement, came: Came::Done };
     let to = |step: &mut Step<'_>, event: Event, result: i64| {
-        let task = then(&step.task, result);
+        let task = then(&step.task, Some(result));
+        step.push(event, task, Effect::None, Way::Ordinary);
+    };
+    // More than are counted: more than each process has one.
+    let fails = |step: &mut Step<'_>| {
+        let task = then(&step.task, None);
+        let event = Event::Statement { program, statement, came: Came::Failed };
         step.push(event, task, Effect::None, Way::Ordinary);
     };
     match call {
@@ -201,6 +213,9 @@ fn answer(
             let there = matches!(step.world.state(module), ModuleState::Coming | ModuleState::Live);
             let count = step.world.fields(module).program_references;
             if there && count.exists() {
+                if step.world.is_full(count) {
+                    return fails(&mut step);
+                }
                 step.world.one_more(count);
             }
             to(&mut step, gives(i64::from(there)), i64::from(there));
@@ -212,6 +227,9 @@ fn answer(
             );
             if !absent {
                 let inside = step.world.fields(module).inside;
+                if step.world.is_full(inside) {
+                    return fails(&mut step);
+                }
                 step.world.one_more(inside);
             }
             to(&mut step, gives(i64::from(!absent)), i64::from(!absent));
@@ -224,6 +242,10 @@ fn answer(
             };
             if !count.exists() {
                 return to(&mut step, done, 0);
+            }
+            // What was never taken cannot be given back.
+            if step.world.get(count) == 0 {
+                return fails(&mut step);
             }
             for less in step.world.one_less(count) {
                 step.world.set(count, less);
@@ -283,7 +305,7 @@ fn statement_of_module(mut step: Step<'_>, program: ProgramId) {
         return module::nested_request(step, name);
     }
     answer(step, kind, (call, statement), |task, result| {
-        with_inner(task, ready(model).programs.answered(kind, local, result))
+        with_inner(task, answered(model, kind, local, result))
     });
 }
 

@@ -35,6 +35,11 @@ impl<'m> World<'m> {
         self.set(field, if field.or_more { most.min(now + 1) } else { now + 1 });
     }
 
+    /// Whether one more is more than a field can count.
+    pub fn is_full(&mut self, field: Field) -> bool {
+        !field.or_more && self.get(field) == (1 << field.bits) - 1
+    }
+
     /// What one less is, in a field that counts processes: of many and more, either as many and more
     /// or one less than many. Below 0 only in a model with a fault, or where more were counted.
     pub fn one_less(&mut self, field: Field) -> impl Iterator<Item = u64> + use<> {
