@@ -165,6 +165,12 @@ fn what_is_wrong_with_a_program_is_shown_in_the_file() {
         assert!(text.contains(found), "{found}: {text}");
         assert!(text.contains(&format!("{name}{at}")), "{at}: {text}");
     }
+    fs::write(
+        &file,
+        "shared = 'int x;'\n[[module]]\nname = 'm'\n[[actor]]\ncall = 'modprobe'\nname = 'm'\n",
+    )
+    .unwrap();
+    assert!(said(&["check", &name], 2).contains("'shared' and no program"));
 }
 
 /// Each kind of file to begin with is what it says it is.

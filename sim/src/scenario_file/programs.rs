@@ -102,6 +102,13 @@ impl Written {
                 ));
             }
         }
+        if let (0, Some(shared)) = (numbers, &file.shared) {
+            findings.push(Finding::new(
+                shared.span(),
+                "found 'shared' and no program",
+                "expected a program that shares it: of an actor, an init or an exit",
+            ));
+        }
         findings.append(&mut wrong);
         Self { pieces, inits, exits }
     }
