@@ -65,6 +65,9 @@ pub const MAX_LOOKS: usize = 255;
 /// and a byte numbers them.
 pub const MAX_GROUPS: usize = 256 - 2 * MAX_NAMES;
 
+/// Most questions of a scenario itself: with the properties they are one bit each.
+pub const MAX_ASKS: usize = 32;
+
 /// Most programs, those of inits and exits included.
 pub const MAX_PROGRAMS: usize = 64;
 

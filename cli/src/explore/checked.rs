@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use kmodcheck_explore::End;
+use kmodcheck_model::scenario::When;
+use kmodcheck_properties::asked;
 use kmodcheck_properties::verdict::{Answer, AskedAnswer};
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::Expected;
@@ -28,6 +30,13 @@ impl Checked {
     /// What the command line says counts for more than the file.
     pub(super) fn new(arguments: &Check) -> Result<Self, Failure> {
         let subject = Subject::load(&(&arguments.subject).into())?;
+        let model = subject.model()?;
+        for ask in subject.scenario.asks.iter().filter(|ask| ask.when == When::Returns) {
+            for words in &ask.results {
+                asked::is_result(&model, usize::from(ask.actor), words)
+                    .map_err(|error| format!("{}: {}: {error}", subject.from, ask.name))?;
+            }
+        }
         let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
         let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
         expected.extend(arguments.expect.iter().copied());

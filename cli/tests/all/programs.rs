@@ -171,6 +171,12 @@ fn what_is_wrong_with_a_program_is_shown_in_the_file() {
     )
     .unwrap();
     assert!(said(&["check", &name], 2).contains("'shared' and no program"));
+    fs::write(&file, "[[module]]\nname = 'm'\n[[actor]]\ncall = 'modprobe'\nname = 'm'\nresults = ['exit 0', 'exit 3']\n")
+        .unwrap();
+    assert!(
+        said(&["check", &name], 2)
+            .contains("results-of-1: found result 'exit 3', expected one of: exit 0")
+    );
 }
 
 /// Each kind of file to begin with is what it says it is.
@@ -247,4 +253,32 @@ fn what_holds_is_tried() {
     assert_eq!(json["faults"]["complete"], true);
     run(&["check", &file, "--faults", "--engine", "counted"])
         .refuses(&["--faults", "--engine counted"]);
+}
+
+/// A scenario in JSON is held to the same limits: each question is a bit, and is about an actor that is there.
+#[test]
+fn questions_in_json_are_counted() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("asks.json").display().to_string();
+    let toml = report("h1-request-succeeded-but-no-fs.toml");
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&["check", &toml, "--json"], 0)).unwrap();
+    let ask = json["scenario"]["asks"][0].clone();
+    for (asks, found) in [
+        (vec![ask.clone(); 33], "33 properties and results of its own, expected at most 32"),
+        (
+            vec![{
+                let mut ask = ask.clone();
+                ask["actor"] = 7.into();
+                ask
+            }],
+            "asks for actor number 7, expected a number below 2",
+        ),
+    ] {
+        let mut scenario = json["scenario"].clone();
+        scenario["asks"] = asks.into();
+        fs::write(&file, scenario.to_string()).unwrap();
+        let text = said(&["check", &file], 2);
+        assert!(text.contains(found), "{found}: {text}");
+    }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CheckedName, MAX_ACTORS, MAX_DEPENDENCIES, MAX_GROUPS, MAX_LOOKS, MAX_MODULES, MAX_NAMES,
-    MAX_PROGRAMS, MAX_TARGETS, NameModel,
+    CheckedName, MAX_ACTORS, MAX_ASKS, MAX_DEPENDENCIES, MAX_GROUPS, MAX_LOOKS, MAX_MODULES,
+    MAX_NAMES, MAX_PROGRAMS, MAX_TARGETS, NameModel,
 };
 use crate::event::Listed;
 use crate::features::AliasMap;
@@ -67,6 +67,8 @@ fn within_limits(scenario: &Scenario) -> Result<(), String> {
         let number = group + 1;
         return Err(format!("0 actors in group {number} of {groups}, expected at least 1"));
     }
+    let asks = scenario.asks.len();
+    at_most(asks, MAX_ASKS, &|| format!("{asks} properties and results of its own"))?;
     let actors = scenario.processes();
     at_most(actors, MAX_ACTORS, &|| format!("{actors} actors"))?;
     if actors == 0 {
@@ -112,6 +114,13 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
     }
     programs(scenario)?;
+    let actors = scenario.actors.len();
+    if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
+        return Err(format!(
+            "'{}' asks for actor number {}, expected a number below {actors}",
+            ask.name, ask.actor
+        ));
+    }
     for actor in &scenario.actors {
         if let Some(id) = actor.action.name().filter(|id| !known_name(*id)) {
             return Err(format!(

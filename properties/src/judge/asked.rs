@@ -7,10 +7,7 @@ use kmodcheck_model::program::Call;
 use kmodcheck_model::scenario::{Action, ModuleId, When};
 use kmodcheck_model::{Event, Model};
 
-use super::results::{call, returns};
-
-/// Most questions of one scenario.
-pub const MOST: usize = 40;
+use super::results::{call, possible, returns};
 
 /// Something that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,13 +131,13 @@ fn failed(model: &Model, step: &Step<Event>) -> bool {
         && !model.has_failed(step.kind.0, step.local_before)
 }
 
-/// Whether an actor may demand results in these words.
+/// Whether an actor's call could come to a result in these words; which it may come to, a scenario says so.
 ///
 /// # Errors
 /// What was found, and what there is.
 pub fn is_result(model: &Model, actor: usize, words: &str) -> Result<(), String> {
     let action = model.scenario().actors[actor].action;
-    let all = super::results::CallResult::all(model, actor);
+    let all = possible(model, actor).into_iter();
     let all: Vec<String> = all.map(|result| result.in_words(action)).collect();
     if all.iter().any(|result| result == words) {
         return Ok(());

@@ -1,15 +1,13 @@
 //! What a file asks besides the built-in properties: `[[property]]`, and `results` of an actor.
 
 use kmodcheck_model::Model;
+use kmodcheck_model::model::MAX_ASKS;
 use kmodcheck_model::scenario::{Ask, Scenario, When};
 use toml::Spanned;
 
 use super::error::Finding;
 use super::programs::start;
 use super::schema;
-
-/// Most of them.
-const MOST: usize = 32;
 
 /// The scenario with what the file asks of it. `text`: the file. `known`: the names of the built-in properties.
 pub(super) fn asked(
@@ -83,10 +81,10 @@ pub(super) fn asked(
             results: results.get_ref().iter().map(|r| r.get_ref().clone()).collect(),
         });
     }
-    if scenario.asks.len() > MOST {
+    if scenario.asks.len() > MAX_ASKS {
         let span = file.property.first().map_or(0..0, |property| property.name.span());
         let found = format!("found {} properties and actors with results", scenario.asks.len());
-        findings.push(Finding::new(span, found, &format!("expected at most {MOST}")));
+        findings.push(Finding::new(span, found, &format!("expected at most {MAX_ASKS}")));
     }
     if findings.is_empty() { Ok(scenario) } else { Err(findings) }
 }
