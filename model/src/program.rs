@@ -41,7 +41,7 @@ enum With {
 }
 
 /// The functions that take a name in quotes.
-const FUNCTIONS: [(&str, With); 12] = [
+static FUNCTIONS: [(&str, With); 12] = [
     ("request_module", With::Name(Action::RequestModule)),
     ("request_module_nowait", With::Name(Action::RequestModuleNowait)),
     ("get_fs_type", With::FileSystem),
@@ -56,9 +56,14 @@ const FUNCTIONS: [(&str, With); 12] = [
     ("module_is_live", With::Module(Call::IsLive)),
 ];
 
+/// What a function is called with; `None`: it is no function of the model.
+fn with(function: &str) -> Option<&'static With> {
+    FUNCTIONS.iter().find(|(name, _)| *name == function).map(|(_, with)| with)
+}
+
 /// The name that a call with a text in quotes requests; `None`: it requests none.
 pub fn requested(call: &Called) -> Option<String> {
-    match FUNCTIONS.iter().find(|(name, _)| *name == call.function)?.1 {
+    match with(&call.function)? {
         With::Name(_) => Some(call.text.clone()),
         With::FileSystem => Some(format!("fs-{}", call.text)),
         With::Module(_) => None,
@@ -67,7 +72,7 @@ pub fn requested(call: &Called) -> Option<String> {
 
 /// The module that a call with a text in quotes is about; `None`: it is about none.
 pub fn module(call: &Called) -> Option<&str> {
-    match FUNCTIONS.iter().find(|(name, _)| *name == call.function)?.1 {
+    match with(&call.function)? {
         With::Module(_) => Some(&call.text),
         With::Name(_) | With::FileSystem => None,
     }
@@ -243,9 +248,7 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
         });
     };
     for called in &called {
-        let Some((_, with)) = FUNCTIONS.iter().find(|(name, _)| *name == called.function) else {
-            continue;
-        };
+        let Some(with) = with(&called.function) else { continue };
         let call = match with {
             With::Name(_) | With::FileSystem => {
                 let request = requested(called).unwrap_or_default();
