@@ -282,3 +282,31 @@ fn questions_in_json_are_counted() {
         assert!(text.contains(found), "{found}: {text}");
     }
 }
+
+/// A signal ends a killable wait of who may be killed, in a program of its own or in the init that its modprobe runs.
+#[test]
+fn a_signal_ends_a_killable_wait() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("killed.toml");
+    let shared = "shared = 'DECLARE_COMPLETION(c);'\n[[module]]\nname = 'm'\n";
+    let waits = "return wait_for_completion_killable(&c);";
+    for (rest, killable, result) in [
+        (format!("[[actor]]\nprogram = '{waits}'\n"), false, "sleeps for ever"),
+        (format!("[[actor]]\nprogram = '{waits}'\n"), true, "-ERESTARTSYS"),
+        (
+            format!("init = '{waits}'\n[[actor]]\ncall = 'modprobe'\nname = 'm'\n"),
+            false,
+            "sleeps for ever",
+        ),
+        (format!("init = '{waits}'\n[[actor]]\ncall = 'modprobe'\nname = 'm'\n"), true, "exit 1"),
+    ] {
+        fs::write(&file, format!("{shared}{rest}killable = {killable}\n")).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&said(&["check", &file.display().to_string(), "--json"], 1))
+                .unwrap();
+        let results = json["results"][0]["results"].as_array().unwrap();
+        let has = results.iter().any(|found| found == result);
+        let for_ever = results.iter().any(|found| found == "sleeps for ever");
+        assert!(has && for_ever != killable, "{rest}{killable}: {results:?}");
+    }
+}
