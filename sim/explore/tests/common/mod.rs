@@ -1,6 +1,7 @@
 //! What the tests share; those of other crates use parts of it.
 
 pub mod crowd;
+pub mod erased;
 pub mod hand;
 pub mod naive;
 pub mod random_bits;

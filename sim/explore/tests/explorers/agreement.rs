@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::common::erased::explore;
 use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{
-    Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut, explore,
+    Effect, End, Exploration, Kind, Options, Product, Step, Transition, WayOut,
 };
 use kmodcheck_explore::{Monitor, Tally, TraceStep};
 use kmodcheck_explore::{Sleep, Sleeper, Stuck};

@@ -1,9 +1,10 @@
 //! Small systems on which one thing decides what is said for any number of processes: of each the answer
 //! is held against exhaustive exploration of few.
 
+use crate::common::erased::smallest;
 use crate::common::refuted::{BAD, Bad, CALLERS, Goes, Label, NONE, ONE, REFUTED, Refuted, Wakes};
 use kmodcheck_explore::coverability::{
-    Family, NoFamily, Outcome, Question, Setup, Smallest, Undecided, smallest,
+    Family, NoFamily, Outcome, Question, Setup, Smallest, Undecided,
 };
 use kmodcheck_explore::{End, Kind, Options};
 

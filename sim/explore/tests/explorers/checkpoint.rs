@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::common::erased::{InNumbers, explore, explore_from_checkpoint};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{ReferenceModel, Violations};
 use crate::common::same::{Properties, same};
 use crate::common::sample::sample;
-use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
+use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
 use kmodcheck_explore::{CountOnly, Monitor};
-use kmodcheck_explore::{End, Exploration, Limits, Options, System, explore};
+use kmodcheck_explore::{End, Exploration, Limits, Options, System};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -205,7 +206,7 @@ const BODY: usize = 8 + 16 + 32;
 
 impl Files {
     /// What a search leaves that was cut at so many states; none if it came to its end, or not far enough.
-    fn of<S: System, M: Monitor<S::Label>>(
+    fn of<S: System<Label: InNumbers>, M: Monitor<S::Label, Tally: 'static>>(
         (system, monitor): (&S, &M),
         options: &Options<'_>,
         states: u64,

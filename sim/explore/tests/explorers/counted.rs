@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::common::crowd::{Crowd, Slots};
+use crate::common::erased::{explore, explore_counted};
 use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
@@ -17,7 +18,7 @@ use kmodcheck_explore::counted::MAX_COUNTED;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{
     Asks, CountOnly, End, Exploration, Limits, Options, Product, Step, System, Transition,
-    Unexplorable, concrete, explore, explore_counted,
+    Unexplorable, concrete,
 };
 use kmodcheck_explore::{Monitor, TraceStep, Violation};
 

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::common::erased::smallest;
 use crate::common::naive::{Naive, State};
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use crate::common::sample::sample;
 use kmodcheck_explore::coverability::{
-    Family, Minimal, Outcome, Question, Setup, Smallest, Undecided, smallest,
+    Family, Minimal, Outcome, Question, Setup, Smallest, Undecided,
 };
 use kmodcheck_explore::{
     Asks, Choice, DORMANT, End, Initial, Kind, Limits, Local, Monitor, Options, Queue, Shared,
@@ -439,7 +440,8 @@ const OUTSIDE: Local = 1;
 const INSIDE: Local = 2;
 
 impl System for Semaphore {
-    type Label = &'static str;
+    /// Where it leads.
+    type Label = (u8, Local);
 
     fn shared_bits(&self) -> u32 {
         8
@@ -455,17 +457,17 @@ impl System for Semaphore {
 
     fn step(&self, _: Kind, free: Shared, at: Local, choices: &mut Vec<Choice<Self::Label>>) {
         let none_left = free == 0;
-        let (shared, local, label) = match at {
-            OUTSIDE if none_left && self.generous => (0, INSIDE, "down"),
+        let (shared, local) = match at {
+            OUTSIDE if none_left && self.generous => (0, INSIDE),
             OUTSIDE if none_left => return,
-            OUTSIDE => (free - 1, INSIDE, "down"),
+            OUTSIDE => (free - 1, INSIDE),
             // What is too many is forgotten, so that there are finitely many shared states.
-            _ => ((free + 1).min(Shared::from(self.permits)), OUTSIDE, "up"),
+            _ => ((free + 1).min(Shared::from(self.permits)), OUTSIDE),
         };
         let footprint = kmodcheck_explore::Footprint { reads: 0xff, writes: 0xff };
         let (effect, way_out) =
             (kmodcheck_explore::Effect::None, kmodcheck_explore::WayOut::Ordinary);
-        choices.push(Choice { shared, local, effect, way_out, footprint, label });
+        choices.push(Choice { shared, local, effect, way_out, footprint, label: (0, local) });
     }
 
     fn dormant(&self, _: Kind) -> Option<Local> {
@@ -488,12 +490,12 @@ impl System for Semaphore {
 #[derive(Clone)]
 struct OneTooMany(Shared);
 
-impl Monitor<&'static str> for OneTooMany {
+impl Monitor<(u8, Local)> for OneTooMany {
     type Tally = ();
     const ASKS: Asks = Asks::Steps;
 
-    fn step_violates(&self, step: &Step<&'static str>) -> u64 {
-        u64::from(step.label == "up" && step.before == self.0)
+    fn step_violates(&self, step: &Step<(u8, Local)>) -> u64 {
+        u64::from(step.local_after == OUTSIDE && step.before == self.0)
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::common::crowd::Slots;
+use crate::common::erased::{InNumbers, explore_counted, explore_directed};
 use crate::common::random_system::{PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
 use crate::common::sample::{sample, some_of};
 use crate::common::semaphore::{Place, Semaphore};
 use kmodcheck_explore::{
     Asks, Census, End, Kind, Limits, Monitor, Options, Own, Shared, Step, System, Unexplorable,
-    Violation, concrete, explore_counted, explore_directed,
+    Violation, concrete,
 };
 
 /// What the last step of a lead violates, replayed with numbered processes.
@@ -55,7 +56,11 @@ impl Monitor<Place> for Crowded {
     }
 }
 
-fn found<S: System>(system: &S, watch: &impl Monitor<S::Label, Tally = ()>, most: u64) -> usize {
+fn found<S: System<Label: InNumbers>>(
+    system: &S,
+    watch: &impl Monitor<S::Label, Tally = ()>,
+    most: u64,
+) -> usize {
     let limits = Limits { states: Some(most), ..Limits::default() };
     let options = Options { limits, stop_when_violated: 1, ..Options::default() };
     let found = explore_directed(system, watch, &options).expect("it fits");

@@ -5,14 +5,14 @@ use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::common::erased::{InNumbers, explore, explore_distributed};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
 use crate::common::same::{Properties, same};
 use crate::common::sample::sample;
-use kmodcheck_explore::distributed::explore_distributed;
 use kmodcheck_explore::distributed::net::{Net, Secret, connect};
 use kmodcheck_explore::{CountOnly, Exploration, Monitor, Own};
-use kmodcheck_explore::{End, Limits, Options, System, explore};
+use kmodcheck_explore::{End, Limits, Options, System};
 
 /// Ports that were free a moment ago.
 fn hosts(processes: usize) -> Vec<String> {
@@ -24,15 +24,12 @@ fn hosts(processes: usize) -> Vec<String> {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The search by several processes, each played by a thread: all that they share is sockets.
-fn over_sockets<S: System, M: Monitor<S::Label>>(
+fn over_sockets<S: System<Label: InNumbers>, M: Monitor<S::Label, Tally: 'static>>(
     (system, monitor): (&S, &M),
     processes: usize,
     options: &Options<'_>,
     secret: Option<&Secret>,
-) -> Exploration<S::Label, M::Tally>
-where
-    M::Tally: serde::Serialize + serde::de::DeserializeOwned,
-{
+) -> Exploration<S::Label, M::Tally> {
     let hosts = &hosts(processes);
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..processes)

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError, explore_from_checkpoint};
+use crate::common::erased::{self, InNumbers, Name};
+use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
+use kmodcheck_explore::distributed::DistributedError;
 use kmodcheck_explore::distributed::net::Net;
-use kmodcheck_explore::distributed::{DistributedError, explore_distributed};
 use kmodcheck_explore::liveness::fairness;
 use kmodcheck_explore::{
     Choice, CountOnly, End, Fault, Initial, Kind, Local, Monitor, Options, Properties, Queue,
@@ -102,6 +103,29 @@ impl System for Faulty {
     }
 }
 
+/// What steps are called.
+const NAMES: [&str; 8] = [
+    "counts",
+    "rings",
+    "starts a helper",
+    "is wrong",
+    "is one of many",
+    "lets others see",
+    "ends",
+    "sleeps again",
+];
+
+impl InNumbers for String {
+    fn name(&self) -> Name {
+        let number = NAMES.iter().position(|name| name == self).expect("it is one of these");
+        Name([number as u64, 0, 0])
+    }
+
+    fn named(Name([number, ..]): Name) -> Self {
+        NAMES[number as usize].to_owned()
+    }
+}
+
 /// Asks about whole transitions, and looks for nothing.
 struct Whole;
 
@@ -119,18 +143,18 @@ fn searched(system: &Faulty) -> Vec<(&'static str, Result<u64, String>)> {
                 Options { symmetry, threads, follow_all, steps_kept, ..Options::default() };
             let found = explore(system, &CountOnly, &options);
             all.push(("explore", found.map(|found| found.states).map_err(say)));
-            let found = explore(system, &Whole, &options);
+            let found = erased::explore(system, &Whole, &options);
             all.push(("explore, whole", found.map(|found| found.states).map_err(say)));
             let directory = TempDir::new().expect("there is room");
             let (directory, every) = (directory.path().to_owned(), Duration::ZERO);
             let checkpoint = Checkpoint { directory, every, build: [1; 16], purpose: [7; 32] };
-            let found = explore_from_checkpoint(system, &CountOnly, &options, &checkpoint);
+            let found = erased::explore_from_checkpoint(system, &CountOnly, &options, &checkpoint);
             let say = |why| match why {
                 CheckpointError::Unexplorable(why) => say(why),
                 why => panic!("{why}"),
             };
             all.push(("from a checkpoint", found.map(|found| found.states).map_err(say)));
-            let found = explore_distributed(system, &CountOnly, &options, Net::alone());
+            let found = erased::explore_distributed(system, &CountOnly, &options, Net::alone());
             let found = found.map(|found| found.expect("the first process").states);
             let say = |why| match why {
                 DistributedError::Fault(what) => what,

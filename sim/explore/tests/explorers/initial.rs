@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
+use crate::common::erased::{
+    explore, explore_counted, explore_directed, explore_distributed, explore_from_checkpoint,
+    explore_reduced,
+};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::checkpoint::Checkpoint;
-use kmodcheck_explore::distributed::OverProcesses;
 use kmodcheck_explore::distributed::net::Net;
 use kmodcheck_explore::walk::{Schedule, Walk, walk};
 use kmodcheck_explore::{
-    Asks, Counted, Directed, End, Exhaustive, Exploration, Explorer, Kind, Local, Monitor, Options,
-    Properties, Reduced, Transition, Unexplorable,
+    Asks, End, Exploration, Kind, Local, Monitor, Options, Properties, Transition, Unexplorable,
 };
 
 /// What all engines but the one that is reduced find of it.
@@ -28,14 +30,15 @@ fn by_all<'a, M: Monitor<At, Tally = ()>>(
         purpose: [0; 32],
     };
     // The second one goes on from what the first has left.
-    let from_checkpoint = || (&checkpoint).explore(model, monitor, options).expect("it fits");
+    let from_checkpoint = || explore_from_checkpoint(model, monitor, options, &checkpoint);
+    let distributed = explore_distributed(model, monitor, options, Net::alone()).expect("it fits");
     vec![
-        Exhaustive.explore(model, monitor, options).expect("it fits"),
-        Counted.explore(model, monitor, options).expect("it fits"),
-        Directed.explore(model, monitor, options).expect("it fits"),
-        OverProcesses(Net::alone()).explore(model, monitor, options).expect("it fits"),
-        from_checkpoint(),
-        from_checkpoint(),
+        explore(model, monitor, options).expect("it fits"),
+        explore_counted(model, monitor, options).expect("it fits"),
+        explore_directed(model, monitor, options).expect("it fits"),
+        distributed.expect("the first process"),
+        from_checkpoint().expect("it fits"),
+        from_checkpoint().expect("it goes on"),
     ]
 }
 
@@ -93,13 +96,13 @@ fn what_an_engine_cannot_be_asked_it_refuses() {
     let options = Options::default();
     let system = RandomSystem::new(1);
     let asks = |most| Some(Unexplorable::Asks { found: Asks::Whole, most });
-    assert!(Exhaustive.explore(&system, &Numbered, &options).is_ok());
-    assert_eq!(Counted.explore(&system, &Numbered, &options).err(), asks(Asks::Counts));
-    assert_eq!(Directed.explore(&system, &Numbered, &options).err(), asks(Asks::Counts));
-    assert_eq!(Reduced.explore(&system, &Numbered, &options).err(), asks(Asks::Steps));
+    assert!(explore(&system, &Numbered, &options).is_ok());
+    assert_eq!(explore_counted(&system, &Numbered, &options).err(), asks(Asks::Counts));
+    assert_eq!(explore_directed(&system, &Numbered, &options).err(), asks(Asks::Counts));
+    assert_eq!(explore_reduced(&system, &Numbered, &options).err(), asks(Asks::Steps));
     let states = Properties::new().never("anything", |_, _| true);
     let refused = Unexplorable::Asks { found: Asks::Counts, most: Asks::Steps };
-    assert_eq!(Reduced.explore(&system, &states, &options).err(), Some(refused));
+    assert_eq!(explore_reduced(&system, &states, &options).err(), Some(refused));
     let said = "found a monitor that asks about states, expected one that asks about steps";
     assert!(refused.to_string().starts_with(said), "{refused}");
 }

@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::common::erased::explore;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
 use crate::common::sample::sample;
 use kmodcheck_explore::replay::{Impossible, replay};
 use kmodcheck_explore::{CountOnly, MAX_PROCESSES, Monitor, Unexplorable};
-use kmodcheck_explore::{End, Exploration, Limits, Options, Product, Transition, explore};
+use kmodcheck_explore::{End, Exploration, Limits, Options, Product, Transition};
 
 struct Properties<'a>(&'a RandomSystem);
 

@@ -3,13 +3,14 @@
 
 use std::ops::ControlFlow;
 
+use crate::common::erased::explore;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::sample::sample;
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
 use kmodcheck_explore::reorder::{avoiding, avoiding_in_pairs};
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};
+use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition};
 use kmodcheck_explore::{Monitor, TraceStep};
 
 type Trace = Vec<TraceStep<Label>>;

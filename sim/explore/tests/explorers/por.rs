@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::common::erased::{InNumbers, explore_counted, explore_reduced};
 use crate::common::hand::{Hand, Remembers, Sets, StepsFrom};
 use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_bits::{Label, RandomBits};
@@ -16,13 +17,13 @@ use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::{
     Asks, CountOnly, DORMANT, Effect, End, Exploration, Kind, Limits, Monitor, Options, Own,
-    Shared, Step, System, concrete, explore_counted, explore_reduced,
+    Shared, Step, System, concrete,
 };
 
 /// Of so many systems, so many.
 const SYSTEMS: (u64, u64) = (1_000, 20_000);
 
-fn reduced<S: System>(
+fn reduced<S: System<Label: InNumbers>>(
     system: &S,
     watch: &impl Monitor<S::Label, Tally = ()>,
     symmetry: bool,
@@ -59,7 +60,7 @@ fn retrace<S: System>(
 }
 
 /// Compares with the full search. `violated`: by a transition of the naive explorer.
-fn check<S: System>(
+fn check<S: System<Label: InNumbers>>(
     seed: u64,
     system: &S,
     watch: &impl Monitor<S::Label, Tally = ()>,

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::common::erased::explore;
 use crate::common::naive::Naive;
 use crate::common::reference_model::{At, ReferenceModel};
 use kmodcheck_explore::replay::replay;
-use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition, explore};
+use kmodcheck_explore::{Configuration, End, Exploration, Options, Product, Transition};
 use kmodcheck_explore::{Monitor, Tally};
 
 /// Collects violating states: a state is counted once, however many transitions lead there.

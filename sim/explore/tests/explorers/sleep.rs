@@ -3,19 +3,19 @@
 
 use std::time::Duration;
 
+use crate::common::erased::{InNumbers, explore, explore_distributed, explore_from_checkpoint};
 use crate::common::naive::{Graph, Naive};
 use crate::common::random_bits::RandomBits;
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
 use crate::common::same::same;
 use crate::common::sample::sample;
-use kmodcheck_explore::checkpoint::{Checkpoint, explore_from_checkpoint};
-use kmodcheck_explore::distributed::explore_distributed;
+use kmodcheck_explore::checkpoint::Checkpoint;
 use kmodcheck_explore::distributed::net::Net;
 use kmodcheck_explore::{Asks, CountOnly, Monitor};
 use kmodcheck_explore::{
     Choice, Effect, End, Exploration, Footprint, Initial, Kind, Limits, Local, Options, Queue,
-    Shared, Step, System, WayOut, explore,
+    Shared, Step, System, WayOut,
 };
 
 /// Of so many systems, so many.
@@ -65,7 +65,7 @@ fn tally<L: Clone>(graph: &Graph<L>) -> u64 {
     sum
 }
 
-fn both<S: System, M: Monitor<S::Label>>(
+fn both<S: System<Label: InNumbers>, M: Monitor<S::Label, Tally: 'static>>(
     system: &S,
     monitor: &M,
     symmetry: bool,
@@ -87,7 +87,12 @@ struct Worth {
 }
 
 /// `kept`: of how many pairs the steps are kept in one more search.
-fn nothing_is_lost<S: System>(system: &S, what: &str, kept: usize, worth: &mut Worth) {
+fn nothing_is_lost<S: System<Label: InNumbers>>(
+    system: &S,
+    what: &str,
+    kept: usize,
+    worth: &mut Worth,
+) {
     let naive = Naive::new(system);
     for symmetry in [false, true] {
         let [found, all] = both(system, &SomeSteps, symmetry);

@@ -2,13 +2,14 @@
 //! whole transitions or for steps alone.
 
 use crate::common::crowd::Crowd;
+use crate::common::erased::explore;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel, Violations};
 use crate::common::sample::sample;
 use kmodcheck_explore::{Asks, CountOnly, Monitor, Tally};
 use kmodcheck_explore::{
-    End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition, explore,
+    End, Exploration, Limits, Local, MAX_PROCESSES, Options, Step, System, Transition,
 };
 
 /// Everything of a result that must not depend on threads; the memory may.

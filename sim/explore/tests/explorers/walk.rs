@@ -4,11 +4,12 @@
 use std::ops::ControlFlow;
 
 use crate::common::crowd::Slots;
+use crate::common::erased::explore_counted;
 use crate::common::random_system::RandomSystem;
 use crate::common::sample::sample;
 use kmodcheck_explore::concrete;
 use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
-use kmodcheck_explore::{End, Monitor, Options, System, explore_counted};
+use kmodcheck_explore::{End, Monitor, Options, System};
 
 const SCHEDULES: [Schedule; 3] = [
     Schedule::Random,
