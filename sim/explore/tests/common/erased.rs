@@ -474,12 +474,15 @@ pub fn explore_from_checkpoint<
     search!(checkpoint::explore_from_checkpoint, system, monitor, (options, kept)).map(found)
 }
 
+/// What a search finds.
+type Found<S, M> = Exploration<<S as System>::Label, <M as Monitor<<S as System>::Label>>::Tally>;
+
 pub fn explore_distributed<S: System<Label: InNumbers>, M: Monitor<S::Label, Tally: 'static>>(
     system: &S,
     monitor: &M,
     options: &Options<'_>,
     net: Net,
-) -> Result<Option<Exploration<S::Label, M::Tally>>, DistributedError> {
+) -> Result<Option<Found<S, M>>, DistributedError> {
     let all = search!(distributed::explore_distributed, system, monitor, (options, net))?;
     Ok(all.map(found))
 }
