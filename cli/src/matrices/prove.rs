@@ -1,19 +1,24 @@
 //! `kmodcheck prove`: the grand matrix for any number of callers.
 
 use kmodcheck_explore::Options;
+use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::any_number::{self, AnyNumber, Effort, Report};
+use kmodcheck_properties::any_number::{self, AnyNumber, Bound, Effort, Report};
+use kmodcheck_properties::asked::Asked as Question;
 use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::recorded::{self, ANY_NUMBER, Compared};
+use kmodcheck_properties::verdict::Trace;
+use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Verdict, safety};
+use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
 
 use crate::args::{Arguments, Prove};
 use crate::input::subject::{Asked, Subject};
 use crate::input::{files, session};
 use crate::output::layout::{Layout, verdict};
-use crate::output::{self, Ended, Failure, bars, presets_table};
+use crate::output::{self, Ended, Failure, bars, presets_table, results, screen};
 
 /// A system and what was found.
 struct Found {
@@ -182,6 +187,14 @@ fn print_one(layout: Layout, asked: &Prove, found: &Found) {
         let answer = verdict(&short(answer));
         layout.print(&format!("  {:27} {answer}{why}", property.name()));
     }
+    for (question, answer) in asked_of(asked, report) {
+        let why = match answer {
+            AnyNumber::Bounded { why, .. } => format!(" ({why})"),
+            _ => String::new(),
+        };
+        let answer = verdict(&short(answer));
+        layout.print(&format!("  {:27} {answer}{why}", question.name));
+    }
     if let Some(sizes) = report.sizes {
         layout.print(&format!(
             "\nThe invariant: {} views of at most two of {} anonymous local states beside {} control\n\
@@ -199,20 +212,54 @@ fn print_one(layout: Layout, asked: &Prove, found: &Found) {
     }
     layout.print(&format!("Assumed: {}.", report.assumes.join("; ")));
     for property in asked.matrix.properties() {
-        if let AnyNumber::Violated { callers, trace }
-        | AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), .. } =
-            report.answer(property)
-        {
-            let scenario = safety::with_callers(scenario, *callers);
+        if let Some((callers, trace)) = violation(report.answer(property)) {
+            let scenario = safety::with_callers(scenario, callers);
             let text = output::trace_text(property, &scenario, trace);
-            let head = match callers {
-                0 => "As it is".to_owned(),
-                1 => "1 caller".to_owned(),
-                _ => format!("{callers} callers"),
-            };
-            output::print(&format!("\n{head}:\n{text}"));
+            output::print(&format!("\n{}:\n{text}", so_many(callers)));
         }
     }
+    for (at, (_, answer)) in asked_of(asked, report).iter().enumerate() {
+        if let Some((callers, trace)) = violation(answer) {
+            let model = exact(scenario, callers);
+            let text = results::text(&model, Witness::Asked(at), trace, screen::width_or(None));
+            output::print(&format!("\n{}:\n{text}", so_many(callers)));
+        }
+    }
+}
+
+/// What a scenario asks itself, unless one property is asked for.
+fn asked_of<'f>(asked: &Prove, report: &'f Report) -> &'f [(Question, AnyNumber)] {
+    match asked.matrix.property {
+        Some(_) => &[],
+        None => &report.asked,
+    }
+}
+
+fn so_many(callers: u8) -> String {
+    match callers {
+        0 => "As it is".to_owned(),
+        1 => "1 caller".to_owned(),
+        _ => format!("{callers} callers"),
+    }
+}
+
+/// The number of callers that violate, and how.
+fn violation(answer: &AnyNumber) -> Option<(u8, &Trace)> {
+    match answer {
+        // (That something is at no time so, no run shows.)
+        AnyNumber::Violated { callers, trace } => Some((*callers, trace)),
+        AnyNumber::Bounded { callers, verdict: Verdict::Violated(trace), why }
+            if *why != Bound::AtSomeTime =>
+        {
+            Some((*callers, trace))
+        }
+        _ => None,
+    }
+}
+
+/// The exact model with so many callers, of which there is an answer already.
+fn exact(scenario: &Scenario, callers: u8) -> Model {
+    Model::new(safety::with_callers(scenario, callers), None).expect("it was explored")
 }
 
 /// The recorded fault of the model that makes false what holds.
@@ -284,6 +331,23 @@ struct SystemJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<CertificateJson>,
     properties: Vec<AnswerJson>,
+    /// What the scenario asks itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<AskedJson>,
+}
+
+#[derive(Serialize)]
+struct AskedJson {
+    property: String,
+    statement: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callers: Option<u8>,
+    /// A shortest run to its violation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<WitnessFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -313,35 +377,40 @@ struct AnswerJson {
     why: Option<String>,
 }
 
-fn answer_json(scenario: &Scenario, property: Property, answer: &AnyNumber) -> AnswerJson {
-    let trace = |callers, trace| {
-        let scenario = safety::with_callers(scenario, callers);
-        Some(output::trace_json(property, &scenario, trace))
-    };
-    let json = |verdict, callers, trace, why| AnswerJson {
-        property: property.name(),
-        verdict,
-        callers,
-        trace,
-        why,
-    };
+/// The word, for how many callers it is said, and why no more is.
+fn words(answer: &AnyNumber) -> (&'static str, Option<u8>, Option<String>) {
     match answer {
-        AnyNumber::NotApplicable => json("not applicable", None, None, None),
-        AnyNumber::Holds { premise_met: true } => json("holds", None, None, None),
-        AnyNumber::Holds { premise_met: false } => json("vacuous", None, None, None),
-        AnyNumber::Violated { callers, trace: steps } => {
-            json("violated", Some(*callers), trace(*callers, steps), None)
-        }
+        AnyNumber::NotApplicable => ("not applicable", None, None),
+        AnyNumber::Holds { premise_met: true } => ("holds", None, None),
+        AnyNumber::Holds { premise_met: false } => ("vacuous", None, None),
+        AnyNumber::Violated { callers, .. } => ("violated", Some(*callers), None),
         AnyNumber::Bounded { callers, verdict, why } => {
-            let trace = match verdict {
-                Verdict::Violated(steps) => trace(*callers, steps),
-                _ => None,
-            };
             let why = format!("explored for so many callers only: {why}");
-            json(output::word(verdict), Some(*callers), trace, Some(why))
+            (output::word(verdict), Some(*callers), Some(why))
         }
-        AnyNumber::NotDecided(why) => json("not decided", None, None, Some(why.to_string())),
+        AnyNumber::NotDecided(why) => ("not decided", None, Some(why.to_string())),
     }
+}
+
+fn answer_json(scenario: &Scenario, property: Property, answer: &AnyNumber) -> AnswerJson {
+    let (verdict, callers, why) = words(answer);
+    let trace = violation(answer).map(|(callers, trace)| {
+        output::trace_json(property, &safety::with_callers(scenario, callers), trace)
+    });
+    AnswerJson { property: property.name(), verdict, callers, trace, why }
+}
+
+fn asked_json(
+    scenario: &Scenario,
+    at: usize,
+    (question, answer): &(Question, AnyNumber),
+) -> AskedJson {
+    let (verdict, callers, why) = words(answer);
+    let run = violation(answer).map(|(callers, trace)| {
+        results::file(&exact(scenario, callers), Witness::Asked(at), trace)
+    });
+    let (property, statement) = (question.name.clone(), question.statement.clone());
+    AskedJson { property, statement, verdict, callers, run, why }
 }
 
 fn json(asked: &Prove, found: &[Found], differences: &[String]) -> ProveJson {
@@ -372,6 +441,9 @@ fn json(asked: &Prove, found: &[Found], differences: &[String]) -> ProveJson {
                 .properties()
                 .into_iter()
                 .map(|p| answer_json(scenario, p, report.answer(p)))
+                .collect(),
+            asked: (asked_of(asked, report).iter().enumerate())
+                .map(|(at, answer)| asked_json(scenario, at, answer))
                 .collect(),
         })
         .collect();

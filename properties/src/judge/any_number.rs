@@ -16,6 +16,7 @@ use kmodcheck_model::{Model, ModelError, Mutant};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::certificate::Certificate;
 
+use super::asked::Asked;
 use super::safety::{Safety, about, assumptions, is_caller, kinds, with_callers, without_history};
 use super::verdict::{self, Trace, Verdict, check_all};
 use crate::property::Property;
@@ -68,6 +69,9 @@ pub enum Bound {
     /// The property speaks of more than single steps.
     #[error("not a safety property: not upward-closed")]
     NotSafety,
+    /// That something is so at some time: what more callers come to says nothing of fewer.
+    #[error("asked of these callers")]
+    AtSomeTime,
     /// The scenario is no family.
     #[error(transparent)]
     NoFamily(#[from] NoFamily),
@@ -81,6 +85,8 @@ pub enum Bound {
 pub struct Report {
     /// By [`Property::ALL`].
     pub answers: Vec<AnyNumber>,
+    /// What the scenario asks itself.
+    pub asked: Vec<(Asked, AnyNumber)>,
     /// How large the invariant is, before it is cut down to a certificate. `None` if there is none.
     pub sizes: Option<Sizes>,
     /// Up to how many processes the model counts exactly, if it does not count all of them.
@@ -99,7 +105,8 @@ impl Report {
 
     /// Whether no answer was cut by a limit.
     pub fn is_complete(&self) -> bool {
-        self.answers.iter().all(|answer| !answer.is_cut())
+        let asked = self.asked.iter().map(|(_, answer)| answer);
+        self.answers.iter().chain(asked).all(|answer| !answer.is_cut())
     }
 }
 
@@ -164,29 +171,25 @@ pub fn prove(
         Ok(family) => Setup::new(family, &of_failures, &effort.options).map_err(Bound::from),
         Err(none) => Err(Bound::from(*none)),
     };
-    let mut answers = Vec::new();
-    let mut proved = Vec::new();
-    for property in Property::ALL {
-        let verdict = &bounded.answer(property).verdict;
-        let setup = if property == Property::NoFalseFailure { &failing } else { &setup };
-        let answer = match (verdict, setup) {
+    let mut excluded_all = Vec::new();
+    let mut decide = |what: What| -> Result<AnyNumber, Unprovable> {
+        let verdict = what.verdict(&bounded);
+        let setup = match what {
+            What::Property(Property::NoFalseFailure) => &failing,
+            _ => &setup,
+        };
+        let as_explored = |why| AnyNumber::Bounded { callers, verdict: verdict.clone(), why };
+        Ok(match (verdict, setup) {
             (Verdict::NotApplicable, _) => AnyNumber::NotApplicable,
-            (verdict, _) if !property.is_safety() => {
-                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: Bound::NotSafety }
-            }
+            (_, _) if let Some(why) = what.is_bounded(&bounded) => as_explored(why),
             // Nobody is there in any number, so nothing follows from fewer.
-            (verdict, Err(why @ Bound::NoFamily(_))) => {
-                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: *why }
-            }
-            (Verdict::Violated(trace), _) => exploring.least(property, callers, trace)?,
+            (_, Err(why @ Bound::NoFamily(_))) => as_explored(*why),
+            (Verdict::Violated(trace), _) => exploring.least(what, callers, trace)?,
             (_, Ok(setup)) => {
-                let excluded = setup.possibly_violated() >> property as u64 & 1 == 0;
+                let excluded = setup.possibly_violated() >> what.bit() & 1 == 0;
                 if excluded && !setup.lacks_place() {
-                    if property.is_certifiable() {
-                        proved.push(property);
-                    }
-                    let met = &bounded.answer(property).branches;
-                    let premise_met = met.iter().any(|times| *times > 0);
+                    excluded_all.push(what);
+                    let premise_met = what.premise_met(&bounded);
                     // Of a search that was cut nobody knows what else it would have met.
                     if premise_met || bounded.end == End::Complete {
                         AnyNumber::Holds { premise_met }
@@ -194,18 +197,28 @@ pub fn prove(
                         AnyNumber::NotDecided(Undecided::Budget(bounded.end))
                     }
                 } else {
-                    exploring.more(property, callers, setup, effort)?
+                    exploring.more(what, callers, setup, effort)?
                 }
             }
             (_, Err(Bound::Undecided(budget @ Undecided::Budget(_)))) => {
                 AnyNumber::NotDecided(*budget)
             }
-            (verdict, Err(why)) => {
-                AnyNumber::Bounded { callers, verdict: verdict.clone(), why: *why }
-            }
-        };
-        answers.push(answer);
+            (_, Err(why)) => as_explored(*why),
+        })
+    };
+    let mut answers = Vec::new();
+    for property in Property::ALL {
+        answers.push(decide(What::Property(property))?);
     }
+    let mut asked = Vec::new();
+    for (at, answer) in bounded.asked.iter().enumerate() {
+        asked.push((answer.asked.clone(), decide(What::Asked(at))?));
+    }
+    let certifiable = excluded_all.into_iter().filter_map(|what| match what {
+        What::Property(property) => property.is_certifiable().then_some(property),
+        What::Asked(_) => None,
+    });
+    let proved: Vec<Property> = certifiable.collect();
     let certificate = match &setup {
         Ok(setup) if effort.certificate && !proved.is_empty() => {
             let invariant = setup.invariant(&effort.options).ok();
@@ -215,6 +228,7 @@ pub fn prove(
     };
     Ok(Report {
         answers,
+        asked,
         sizes: setup.ok().map(|setup| setup.sizes()),
         counts_up_to: model.counts_up_to(),
         assumes: assumptions(&model),
@@ -223,7 +237,50 @@ pub fn prove(
 }
 
 fn every_property(model: &Model) -> Question<Safety<'_>> {
-    Question { monitor: Safety::new(model, Property::ALL), without_history: without_history() }
+    let monitor = Safety::new(model, Property::ALL).with_asked();
+    Question { monitor, without_history: without_history() }
+}
+
+/// What is decided.
+#[derive(Clone, Copy)]
+enum What {
+    /// A property.
+    Property(Property),
+    /// What the scenario asks itself, by its place among [`asked::questions`].
+    Asked(usize),
+}
+
+impl What {
+    /// Its number in a search.
+    fn bit(self) -> u64 {
+        match self {
+            Self::Property(property) => property as u64,
+            Self::Asked(at) => (Property::ALL.len() + at) as u64,
+        }
+    }
+
+    fn verdict(self, report: &verdict::Report) -> &Verdict {
+        match self {
+            Self::Property(property) => &report.answer(property).verdict,
+            Self::Asked(at) => &report.asked[at].verdict,
+        }
+    }
+
+    /// Why it is decided only for so many as are explored, whatever there is.
+    fn is_bounded(self, report: &verdict::Report) -> Option<Bound> {
+        match self {
+            Self::Property(property) => (!property.is_safety()).then_some(Bound::NotSafety),
+            Self::Asked(at) => report.asked[at].asked.exists.then_some(Bound::AtSomeTime),
+        }
+    }
+
+    /// Whether it could have been violated in what was explored.
+    fn premise_met(self, report: &verdict::Report) -> bool {
+        match self {
+            Self::Property(property) => report.answer(property).branches.iter().any(|n| *n > 0),
+            Self::Asked(_) => true,
+        }
+    }
 }
 
 /// The exact model with several numbers of callers.
@@ -245,15 +302,10 @@ impl Exploring<'_> {
     }
 
     /// The least number of callers that violates what `callers` of them violate by `trace`.
-    fn least(
-        &self,
-        property: Property,
-        callers: u8,
-        trace: &Trace,
-    ) -> Result<AnyNumber, Unprovable> {
+    fn least(&self, what: What, callers: u8, trace: &Trace) -> Result<AnyNumber, Unprovable> {
         for fewer in 1..callers {
-            let report = self.explore(fewer, 1 << property as u64)?;
-            match &report.answer(property).verdict {
+            let report = self.explore(fewer, 1 << what.bit())?;
+            match what.verdict(&report) {
                 Verdict::Violated(trace) => {
                     return Ok(AnyNumber::Violated { callers: fewer, trace: trace.clone() });
                 }
@@ -269,16 +321,16 @@ impl Exploring<'_> {
     /// What the invariant does not exclude, and `callers` do not violate.
     fn more(
         &self,
-        property: Property,
+        what: What,
         callers: u8,
         setup: &Setup<'_, '_, Processes<'_>, Safety<'_>>,
         effort: &Effort<'_>,
     ) -> Result<AnyNumber, Unprovable> {
-        let wanted = 1 << property as u64;
+        let wanted = 1 << what.bit();
         let mut cut = None;
         for callers in callers + 1..=effort.callers {
             let report = self.explore(callers, wanted)?;
-            match &report.answer(property).verdict {
+            match what.verdict(&report) {
                 Verdict::Violated(trace) => {
                     return Ok(AnyNumber::Violated { callers, trace: trace.clone() });
                 }

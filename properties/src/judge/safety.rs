@@ -6,12 +6,14 @@ use kmodcheck_model::scenario::{Action, Scenario};
 use kmodcheck_model::{Event, Model, Role};
 use kmodcheck_sim::certificate::{About, Proved};
 
+use super::asked::{self, Asked};
 use crate::property::{Property, View};
 
-/// The properties that read no history of the process that steps, one bit each.
+/// What reads no history of the process that steps, one bit each: some properties, and all that a scenario asks
+/// itself, which speaks of what is shared, of statements and of results.
 pub(super) fn without_history() -> u64 {
     let without = Property::ALL.into_iter().filter(|p| p.is_safety() && !p.reads_history());
-    without.fold(0, |bits, p| bits | 1 << p as u64)
+    without.fold(u64::MAX << Property::ALL.len(), |bits, p| bits | 1 << p as u64)
 }
 
 /// Which steps of a model violate which safety properties.
@@ -19,13 +21,25 @@ pub(super) fn without_history() -> u64 {
 pub struct Safety<'m> {
     model: &'m Model,
     properties: Vec<Property>,
+    asked: Vec<Asked>,
 }
 
 impl<'m> Safety<'m> {
     /// Those of `properties` that speak of what the model does, and of what it remembers.
     pub fn new(model: &'m Model, properties: impl IntoIterator<Item = Property>) -> Self {
         let asked = |p: &Property| p.is_safety() && p.applies(model) && p.is_remembered(model);
-        Self { model, properties: properties.into_iter().filter(asked).collect() }
+        Self {
+            model,
+            properties: properties.into_iter().filter(asked).collect(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// And what the scenario asks itself, each from the number after the last property on. (Of what shall be so
+    /// at some time it is told which steps show it.)
+    #[must_use]
+    pub fn with_asked(self) -> Self {
+        Self { asked: asked::questions(self.model), ..self }
     }
 }
 
@@ -34,7 +48,8 @@ impl Monitor<Event> for Safety<'_> {
     const ASKS: Asks = Asks::Steps;
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        View::of(self.model, step).violates(&self.properties)
+        let asked = asked::shown(&self.asked, self.model, step, Property::ALL.len());
+        View::of(self.model, step).violates(&self.properties) | asked
     }
 }
 

@@ -11,17 +11,19 @@ use std::path::Path;
 use crate::common::recording;
 use crate::sample::{for_all, sample, some_of};
 use kmodcheck_explore::coverability::{Family, Minimal, Question, Setup};
-use kmodcheck_explore::{Kind, Local, Options, Product, System as _};
+use kmodcheck_explore::{End, Kind, Limits, Local, Options, Product, System as _};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::{Model, Mutant};
 use kmodcheck_properties::any_number::{self, AnyNumber, Effort};
 use kmodcheck_properties::certified::{CERTIFIED, Certified};
+use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::recorded::{self, ANY_NUMBER, Compared, GRAND};
 use kmodcheck_properties::safety::{self, Safety};
-use kmodcheck_properties::{Property, Verdict, certificate as checker};
+use kmodcheck_properties::{Property, Verdict, certificate as checker, check};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::certificate::{Certificate, verify};
+use kmodcheck_sim::scenario_file;
 
 fn effort() -> Effort<'static> {
     let options = Options { symmetry: true, ..Options::default() };
@@ -438,4 +440,92 @@ fn faults_are_not_proved_away() {
             }
         }
     }
+}
+
+/// A drawn file beside a program, with questions of its own; also about a result of its first actor.
+fn with_questions(seed: u64, about_results: bool) -> String {
+    let drawn = Space::of(1 + seed as usize % 2).draw_text(seed);
+    let (keys, rest) = drawn.split_at(drawn.find("\n[").expect("there are tables") + 1);
+    let modules = drawn.split("[[module]]\nname = \"").skip(1);
+    let modules = modules.filter(|table| table.contains("built-in = false"));
+    let modules: Vec<&str> = modules.filter_map(|table| table.split('"').next()).collect();
+    let module = modules[seed as usize % modules.len()];
+    let state = ["UNFORMED", "COMING", "LIVE", "GOING"][seed as usize / 2 % 4];
+    // Of the first actor.
+    let actor = rest.split("[[actor]]\n").nth(1).expect("there is one");
+    let call = actor.lines().find_map(|line| line.strip_prefix("call = "));
+    let result = match call {
+        _ if !about_results => "",
+        Some("\"get_fs_type\"") => "results = [\"found\"]\n",
+        Some("\"request_module\"") => "results = [\"0\"]\n",
+        _ => "",
+    };
+    let rest = rest.replacen("[[actor]]\n", &format!("[[actor]]\n{result}"), 1);
+    format!(
+        "{keys}shared = 'int x;'\n{rest}\n[[actor]]\nprogram = '''\n    x = 1;\n    if (enter(\"{module}\")) {{\n        \
+         x = 2;\n        leave(\"{module}\");\n    }}\n    x = 3 + module_is_live(\"{module}\");\n'''\n\
+         [[property]]\nname = \"early\"\nnever = 'x == {} && state(\"{module}\") == {state}'\n\
+         [[property]]\nname = \"late\"\nalways = 'x != 4 || state(\"{module}\") == LIVE'\n\
+         [[property]]\nname = \"some-time\"\nexists = 'x == 4'\n",
+        1 + seed / 8 % 4
+    )
+}
+
+/// What a file asks itself, decided for any number of callers, is as exploring so many says.
+#[test]
+fn what_a_file_asks_is_as_explored() {
+    let systems = sample(30, 300);
+    let seeds: Vec<u64> = systems.seeds().collect();
+    let met = for_all(&seeds, |seed| {
+        let load = |about_results| {
+            let text = with_questions(*seed, about_results);
+            scenario_file::load("a drawn file", &text, &[])
+        };
+        // Of one of two actors that do the same no results are asked.
+        let loaded = load(true).or_else(|_| load(false));
+        let loaded = loaded.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let limits = Limits { states: Some(20_000), ..Limits::default() };
+        let options = Options { symmetry: true, limits, ..Options::default() };
+        let effort = Effort { options, callers: 4, certificate: false };
+        let report = match any_number::prove(&loaded.scenario, None, &effort) {
+            Ok(report) => report,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        let mut met = [0_usize; 4];
+        for callers in 1..=4 {
+            let scenario = safety::with_callers(&loaded.scenario, callers);
+            let Ok(model) = Model::new(scenario, None) else { continue };
+            let Ok(explored) = check(&model, &options) else { continue };
+            if explored.end != End::Complete {
+                continue;
+            }
+            for (explored, (asked, answer)) in explored.asked.iter().zip(&report.asked) {
+                assert_eq!(explored.asked.name, asked.name);
+                let violated = matches!(explored.verdict, Verdict::Violated(_));
+                let what = format!("seed {seed}: {} with {callers}", asked.name);
+                match answer {
+                    AnyNumber::Holds { .. } => {
+                        assert!(!violated, "{what}: holds, and is violated");
+                        met[0] += 1;
+                    }
+                    AnyNumber::Violated { callers: from, trace } => {
+                        assert_eq!(violated, callers >= *from, "{what}: from {from} on");
+                        if let (true, Verdict::Violated(shortest)) =
+                            (callers == *from, &explored.verdict)
+                        {
+                            assert_eq!(trace.len(), shortest.len(), "{what}");
+                        }
+                        met[1] += 1;
+                    }
+                    AnyNumber::Bounded { .. } => met[2] += 1,
+                    AnyNumber::NotDecided(_) => met[3] += 1,
+                    AnyNumber::NotApplicable => panic!("{what}: it is asked"),
+                }
+            }
+        }
+        met
+    });
+    let sum = |i: usize| met.iter().map(|met| met[i]).sum::<usize>();
+    println!("{} hold, {} violated, {} bounded, {} undecided", sum(0), sum(1), sum(2), sum(3));
+    assert!(systems.met_enough(sum(0), 500) && systems.met_enough(sum(1), 250));
 }

@@ -222,7 +222,7 @@ fn altered_certificates_are_refused_where_ours_refuses() {
     let others = some_of(12, all);
     let is_whole = others.len() == all_others;
     let count = removed.len();
-    let taken = long_sample(3, 30, count as u64).seeds().count();
+    let taken = long_sample(3, 12, count as u64).seeds().count();
     let removed =
         removed.iter().enumerate().filter(|(n, _)| n * taken / count != (n + 1) * taken / count);
     let removed = removed.map(|(_, alteration)| (true, alteration));

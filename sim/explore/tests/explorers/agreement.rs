@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::common::erased::explore;
 use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
-use crate::common::sample::sample;
+use crate::common::sample::{Sample, sample};
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{
@@ -287,12 +287,15 @@ impl<'a> Expected<'a> {
     }
 }
 
+/// And of the systems enough have something worth agreeing on.
 #[test]
 fn agrees_with_the_naive_explorer() {
     let systems = sample(SYSTEMS.0, SYSTEMS.1);
+    let worth = Worth::default();
     for_every_seed(systems, |seed| {
         let system = RandomSystem::new(seed);
         let expected = Expected::of(seed, &system);
+        worth.count(&expected);
         let orbits: BTreeSet<State> =
             expected.graph.states.iter().map(|(state, _)| expected.naive.sorted(state)).collect();
         if expected.graph.exhausted.is_empty() {
@@ -302,6 +305,7 @@ fn agrees_with_the_naive_explorer() {
             expected.check(&run(&system, symmetry), symmetry);
         }
     });
+    worth.is_enough(systems);
 }
 
 #[test]
@@ -359,14 +363,9 @@ struct Worth {
     pool_exhausted: AtomicU64,
 }
 
-#[test]
-fn random_systems_are_not_trivial() {
-    let worth = Worth::default();
-    let systems = sample(SYSTEMS.0, SYSTEMS.1);
-    for_every_seed(systems, |seed| {
-        let system = RandomSystem::new(seed);
-        let expected = Expected::of(seed, &system);
-        let Expected { graph, sorted, naive, .. } = &expected;
+impl Worth {
+    fn count(&self, expected: &Expected<'_>) {
+        let Expected { graph, sorted, naive, .. } = expected;
         let count = |counter: &AtomicU64, holds: bool| {
             counter.fetch_add(u64::from(holds), Ordering::Relaxed);
         };
@@ -385,80 +384,83 @@ fn random_systems_are_not_trivial() {
         };
         let shortest: Vec<usize> = (0..PROPERTIES).filter_map(shortest).collect();
         let all = || 0..graph.states.len();
-        count(&worth.many_states, graph.states.len() > 50);
-        count(&worth.more_than_one_process, naive.kinds.len() > 1);
-        count(&worth.smaller_by_symmetry, sorted.states.len() < graph.states.len());
-        count(&worth.interleaved_kinds, blocks > kinds.len());
-        count(&worth.violated, !shortest.is_empty());
-        count(&worth.violated_late, shortest.iter().any(|length| *length > 3));
-        count(&worth.stuck, all().any(|state| expected.is_stuck(state, false)));
+        count(&self.many_states, graph.states.len() > 50);
+        count(&self.more_than_one_process, naive.kinds.len() > 1);
+        count(&self.smaller_by_symmetry, sorted.states.len() < graph.states.len());
+        count(&self.interleaved_kinds, blocks > kinds.len());
+        count(&self.violated, !shortest.is_empty());
+        count(&self.violated_late, shortest.iter().any(|length| *length > 3));
+        count(&self.stuck, all().any(|state| expected.is_stuck(state, false)));
         count(
-            &worth.stuck_beside_runners,
+            &self.stuck_beside_runners,
             all().any(|s| expected.is_stuck(s, false) && !graph.moves[s].is_empty()),
         );
-        count(&worth.stuck_until_time_out, all().any(|state| expected.is_stuck(state, true)));
-        count(&worth.stuck_until_killed, expected.stuck.iter().any(|s| s[0] != s[1]));
-        count(&worth.way_out, any(&|_, m| m.way_out != WayOut::Ordinary));
+        count(&self.stuck_until_time_out, all().any(|state| expected.is_stuck(state, true)));
+        count(&self.stuck_until_killed, expected.stuck.iter().any(|s| s[0] != s[1]));
+        count(&self.way_out, any(&|_, m| m.way_out != WayOut::Ordinary));
         count(
-            &worth.history,
+            &self.history,
             any(&|before, m| {
                 m.effect == Effect::None
                     && (0..naive.kinds.len()).any(|i| i != m.actor && before.1[i] != m.after.1[i])
             }),
         );
         count(
-            &worth.wakes_all,
+            &self.wakes_all,
             any(&|_, m| matches!(m.effect, Effect::WakeAll(_)) && m.sleepers > 1),
         );
         let wakes_one = |m: &Move<Label>| matches!(m.effect, Effect::WakeOne(_));
-        count(&worth.wakes_one_of_several, any(&|_, m| wakes_one(m) && m.sleepers > 1));
-        count(&worth.wakes_nobody, any(&|_, m| wakes_one(m) && m.sleepers == 0));
-        count(&worth.spawns, any(&|_, m| matches!(m.effect, Effect::Spawn(Kind(_), _))));
-        count(&worth.ends_dormant, any(&|_, m| m.after.1[m.actor] == 0));
-        count(&worth.pool_exhausted, !graph.exhausted.is_empty());
-    });
-    println!("{worth:#?}");
-    let Worth {
-        many_states,
-        more_than_one_process,
-        smaller_by_symmetry,
-        interleaved_kinds,
-        violated,
-        violated_late,
-        stuck,
-        stuck_beside_runners,
-        stuck_until_time_out,
-        stuck_until_killed,
-        way_out,
-        history,
-        wakes_all,
-        wakes_one_of_several,
-        wakes_nobody,
-        spawns,
-        ends_dormant,
-        pool_exhausted,
-    } = &worth;
-    for (counter, least) in [
-        (many_states, 1_500),
-        (more_than_one_process, 5_000),
-        (smaller_by_symmetry, 2_000),
-        (interleaved_kinds, 500),
-        (violated, 5_000),
-        (violated_late, 1_000),
-        (stuck, 5_000),
-        (stuck_beside_runners, 3_000),
-        (stuck_until_time_out, 1_000),
-        (stuck_until_killed, 1_000),
-        (way_out, 1_000),
-        (history, 750),
-        (wakes_all, 750),
-        (wakes_one_of_several, 750),
-        (wakes_nobody, 1_000),
-        (spawns, 500),
-        (ends_dormant, 1_000),
-        (pool_exhausted, 100),
-    ] {
-        let enough = systems.met_enough(counter.load(Ordering::Relaxed), least);
-        assert!(enough, "too few: {worth:#?}");
+        count(&self.wakes_one_of_several, any(&|_, m| wakes_one(m) && m.sleepers > 1));
+        count(&self.wakes_nobody, any(&|_, m| wakes_one(m) && m.sleepers == 0));
+        count(&self.spawns, any(&|_, m| matches!(m.effect, Effect::Spawn(Kind(_), _))));
+        count(&self.ends_dormant, any(&|_, m| m.after.1[m.actor] == 0));
+        count(&self.pool_exhausted, !graph.exhausted.is_empty());
+    }
+
+    fn is_enough(&self, systems: Sample) {
+        println!("{self:#?}");
+        let Self {
+            many_states,
+            more_than_one_process,
+            smaller_by_symmetry,
+            interleaved_kinds,
+            violated,
+            violated_late,
+            stuck,
+            stuck_beside_runners,
+            stuck_until_time_out,
+            stuck_until_killed,
+            way_out,
+            history,
+            wakes_all,
+            wakes_one_of_several,
+            wakes_nobody,
+            spawns,
+            ends_dormant,
+            pool_exhausted,
+        } = self;
+        for (counter, least) in [
+            (many_states, 1_500),
+            (more_than_one_process, 5_000),
+            (smaller_by_symmetry, 2_000),
+            (interleaved_kinds, 500),
+            (violated, 5_000),
+            (violated_late, 1_000),
+            (stuck, 5_000),
+            (stuck_beside_runners, 3_000),
+            (stuck_until_time_out, 1_000),
+            (stuck_until_killed, 1_000),
+            (way_out, 1_000),
+            (history, 750),
+            (wakes_all, 750),
+            (wakes_one_of_several, 750),
+            (wakes_nobody, 1_000),
+            (spawns, 500),
+            (ends_dormant, 1_000),
+            (pool_exhausted, 100),
+        ] {
+            let enough = systems.met_enough(counter.load(Ordering::Relaxed), least);
+            assert!(enough, "too few: {self:#?}");
+        }
     }
 }
