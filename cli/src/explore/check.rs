@@ -227,10 +227,8 @@ fn nodes(limits: &Limits) -> usize {
 
 /// A run that violates what the scenario itself asks; else, where nothing is violated, one to what it asks for.
 fn asked(report: &Report) -> Option<(Witness, Trace)> {
-    let violated = |answer: &AskedAnswer| match &answer.verdict {
-        Verdict::Violated(trace) if !answer.asked.exists => Some(trace.clone()),
-        _ => None,
-    };
+    let violated =
+        |answer: &AskedAnswer| answer.run_shown().filter(|_| !answer.asked.exists).cloned();
     let first = |run: &dyn Fn(&AskedAnswer) -> Option<Trace>| {
         let all = report.asked.iter().enumerate();
         all.clone().find_map(|(at, answer)| Some((Witness::Asked(at), run(answer)?)))
@@ -255,15 +253,11 @@ fn shown(arguments: &Check, checked: &Checked, report: &Report) -> Option<(Prope
 }
 
 fn asked_json(checked: &Checked, answer: &AskedAnswer) -> AskedJson {
-    let steps = match &answer.verdict {
-        Verdict::Violated(trace) if !answer.asked.exists => Some(trace.len()),
-        _ => answer.run.as_ref().map(Vec::len),
-    };
     AskedJson {
         property: answer.asked.name.clone(),
         statement: answer.asked.statement.clone(),
         verdict: output::word(&answer.verdict),
-        steps,
+        steps: answer.run_shown().map(Vec::len),
         expected: checked.expected_of(answer).map(|expected| expected.name()),
         as_expected: checked.asked_as_expected(answer),
     }

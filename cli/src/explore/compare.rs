@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::Property;
-use kmodcheck_properties::compare::{Change, Compared, Judged, ResultOf, Side, results, verdict};
+use kmodcheck_properties::compare::{
+    self, Change, Compared, Judged, ResultOf, Side, results, verdict,
+};
 use kmodcheck_properties::results::call;
 use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::witness::Shown;
+use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::trace::file::TraceFile;
 use kmodcheck_sim::trace::witness::WitnessFile;
 use serde::Serialize;
@@ -25,6 +27,8 @@ struct Found {
     subjects: [Subject; 2],
     systems: [Judged; 2],
     verdicts: Vec<(Property, Compared)>,
+    /// What the scenario asks itself, in its order.
+    asked: Vec<Compared>,
     results: Vec<ResultOf>,
 }
 
@@ -35,7 +39,10 @@ struct CompareJson<'a> {
     scenario: &'a str,
     before: SideJson<'a>,
     after: SideJson<'a>,
-    verdicts: Vec<VerdictJson>,
+    verdicts: Vec<VerdictJson<'a>>,
+    /// What the scenario asks itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<VerdictJson<'a>>,
     results: Vec<ResultJson>,
 }
 
@@ -50,8 +57,8 @@ struct SideJson<'a> {
 }
 
 #[derive(Serialize)]
-struct VerdictJson {
-    property: &'static str,
+struct VerdictJson<'a> {
+    property: &'a str,
     before: &'static str,
     after: &'static str,
     /// `null`: undecided, a search was cut.
@@ -110,7 +117,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failu
         verdicts.push((property, verdict(property, &systems, &search)?));
     }
     let results = results(&systems, &search)?;
-    let found = Found { subjects, systems, verdicts, results };
+    let asked_too = compare::asked(&systems);
+    let found = Found { subjects, systems, verdicts, asked: asked_too, results };
     if arguments.json {
         output::print_json(&found.json());
     } else {
@@ -147,7 +155,7 @@ fn sides(asked: &Compare) -> Result<[Asked<'_>; 2], Failure> {
 impl Found {
     fn compared(&self) -> impl Iterator<Item = &Compared> {
         let verdicts = self.verdicts.iter().map(|(_, compared)| compared);
-        verdicts.chain(self.results.iter().map(|result| &result.compared))
+        verdicts.chain(&self.asked).chain(self.results.iter().map(|result| &result.compared))
     }
 
     /// Whether a search was cut: what neither of them has seen may be a change.
@@ -206,12 +214,18 @@ impl Found {
     fn print_verdicts<'f>(&'f self, runs: &mut Vec<&'f Change>) {
         output::print("\nverdicts:");
         let mut same = Vec::new();
-        for (property, compared) in &self.verdicts {
-            let name = property.name();
-            let [before, after] = self
+        let verdicts = self.verdicts.iter().map(|(property, compared)| {
+            let words = self
                 .systems
                 .each_ref()
                 .map(|s| word_with_steps(&s.report, &s.report.answer(*property).verdict));
+            (property.name(), words, compared)
+        });
+        let asked = self.asked.iter().enumerate().map(|(at, compared)| {
+            let words = self.systems.each_ref().map(|s| answer_in_words(s, at));
+            (self.systems[0].report.asked[at].asked.name.as_str(), words, compared)
+        });
+        for (name, [before, after], compared) in verdicts.chain(asked) {
             match compared {
                 Compared::Same => same.push(name),
                 Compared::Undecided => {
@@ -287,6 +301,13 @@ impl Found {
             let (changes, run) = self.changes(compared);
             VerdictJson { property: property.name(), before, after, changes, run }
         });
+        let asked = self.asked.iter().enumerate().map(|(at, compared)| {
+            let [before, after] =
+                self.systems.each_ref().map(|s| word(&s.report.asked[at].verdict));
+            let (changes, run) = self.changes(compared);
+            let property = self.systems[0].report.asked[at].asked.name.as_str();
+            VerdictJson { property, before, after, changes, run }
+        });
         let scenario = self.scenario(Side::Before);
         let results = self.results.iter().map(|result| {
             let (changes, run) = self.changes(&result.compared);
@@ -307,6 +328,7 @@ impl Found {
             before: side(Side::Before),
             after: side(Side::After),
             verdicts: verdicts.collect(),
+            asked: asked.collect(),
             results: results.collect(),
         }
     }
@@ -343,12 +365,19 @@ fn side_in_words(side: Side) -> &'static str {
     }
 }
 
-fn word_with_steps(
-    report: &kmodcheck_properties::Report,
-    verdict: &kmodcheck_properties::Verdict,
-) -> String {
+/// What became of a question of the scenario's own.
+fn answer_in_words(system: &Judged, at: usize) -> String {
+    let answer = &system.report.asked[at];
+    match (&answer.verdict, answer.asked.exists, answer.run_shown()) {
+        (Verdict::Violated(_), true, _) => "not to be found".to_owned(),
+        (Verdict::Holds { .. }, true, Some(run)) => format!("found ({} steps)", run.len()),
+        (verdict, ..) => word_with_steps(&system.report, verdict),
+    }
+}
+
+fn word_with_steps(report: &Report, verdict: &Verdict) -> String {
     match verdict {
-        kmodcheck_properties::Verdict::Violated(trace) => {
+        Verdict::Violated(trace) => {
             format!("violated ({} steps)", trace.len())
         }
         verdict => output::said(report, verdict).to_owned(),

@@ -230,6 +230,72 @@ fn other_commands_take_programs() {
     }
 }
 
+/// A request beside any number of others, which looks whether what it asked for is there.
+const LIED_TO: &str = r#"
+shared = 'bool lied;'
+[features]
+kernel = "v4.9"
+kmod = "v19"
+[[module]]
+name = "ext4"
+[[actor]]
+call = "request_module"
+name = "ext4"
+[[actor]]
+name = "filesystem"
+program = """
+    if (request_module("ext4") == 0 && !module_is_live("ext4"))
+        lied = true;
+"""
+[[property]]
+name = "no-lie"
+never = 'lied'
+[[property]]
+name = "lied-to"
+exists = 'lied'
+"#;
+
+/// What a file asks itself is decided for any number of callers, too, and compared between releases.
+#[test]
+fn what_a_file_asks_is_proved_and_compared() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("lied-to.toml").display().to_string();
+    fs::write(&file, LIED_TO).unwrap();
+    let json = |arguments: &[&str], status| -> serde_json::Value {
+        serde_json::from_str(&said(arguments, status)).unwrap()
+    };
+    let text = said(&["prove", &file], 0);
+    assert!(text.contains("\n  no-lie                      from 1: "), "{text}");
+    assert!(text.contains("\n  lied-to                     N=1: "), "{text}");
+    assert!(text.contains("(asked of these callers)") && text.contains("lied = true"), "{text}");
+    let proved = json(&["prove", &file, "--json"], 0);
+    let asked = &proved["systems"][0]["asked"];
+    assert_eq!((&asked[0]["verdict"], &asked[0]["callers"]), (&"violated".into(), &1.into()));
+    let steps = asked[0]["run"]["steps"].as_array().unwrap().len();
+    let text = said(&["prove", &file, "--kmod", "v20"], 0);
+    assert!(text.contains("\n  no-lie                      holds\n"), "{text}");
+    // One property alone is asked for.
+    let text = said(&["prove", &file, "--property", "no-false-success"], 0);
+    assert!(!text.contains("no-lie"), "{text}");
+
+    let compare = ["compare", &file, "--kmod", "v19", "--kmod", "v20"];
+    let text = said(&compare, 1);
+    let line = format!("no-lie                     violated ({steps} steps) -> holds [");
+    assert!(text.contains(&line), "{line}\n{text}");
+    let line = format!("lied-to                    found ({steps} steps) -> not to be found [");
+    assert!(text.contains(&line) && text.contains("lied = true"), "{line}\n{text}");
+    let compared = json(&[&compare[..], &["--json"]].concat(), 1);
+    let [no_lie, lied_to] = [&compared["asked"][0], &compared["asked"][1]];
+    assert_eq!((&no_lie["before"], &no_lie["after"]), (&"violated".into(), &"holds".into()));
+    assert_eq!((&lied_to["before"], &lied_to["after"]), (&"holds".into(), &"violated".into()));
+    for asked in [no_lie, lied_to] {
+        assert_eq!((&asked["changes"], &asked["only"]), (&true.into(), &"before".into()));
+        assert_eq!(asked["witness"]["steps"].as_array().unwrap().len(), steps);
+    }
+    let text = said(&["compare", &file, "--kmod", "v20", "--kmod", "v30"], 0);
+    assert!(text.contains("no-lie, lied-to"), "{text}");
+}
+
 /// What holds is violated by a fault, and by which, or by none, is said.
 #[test]
 fn what_holds_is_tried() {

@@ -123,6 +123,29 @@ pub fn verdict(
     Ok(shortest.map_or(Compared::Undecided, Compared::Changes))
 }
 
+/// How what both ask themselves compares, by place among [`super::asked::questions`]. The trace is the violation; of
+/// what is to be so at some time, a run to it.
+pub fn asked(systems: &[Judged; 2]) -> Vec<Compared> {
+    let [before, after] = systems.each_ref().map(|system| &system.report.asked);
+    let both = before.iter().zip(after).enumerate();
+    both.map(|(at, (before, after))| {
+        let (Some(was), Some(is)) = (before.verdict.fared(), after.verdict.fared()) else {
+            return Compared::Undecided;
+        };
+        if was == is {
+            return Compared::Same;
+        }
+        let (side, trace) = match (before.run_shown(), after.run_shown()) {
+            (Some(trace), _) => (Side::Before, trace),
+            (None, Some(trace)) => (Side::After, trace),
+            (None, None) => unreachable!("one of two different answers has a run"),
+        };
+        let shown = Shown::Witness(Witness::Asked(at));
+        Compared::Changes(Change { side, shown, trace: Some(trace.clone()) })
+    })
+    .collect()
+}
+
 /// How all that calls can come to compares, by actor.
 ///
 /// # Errors

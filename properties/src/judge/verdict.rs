@@ -101,6 +101,16 @@ pub struct AskedAnswer {
     pub run: Option<Trace>,
 }
 
+impl AskedAnswer {
+    /// The run that there is: to a violation, or to what is to be so at some time.
+    pub fn run_shown(&self) -> Option<&Trace> {
+        match &self.verdict {
+            Verdict::Violated(trace) if !self.asked.exists => Some(trace),
+            _ => self.run.as_ref(),
+        }
+    }
+}
+
 /// One system's verdicts.
 #[derive(Clone, Debug)]
 pub struct Report {
