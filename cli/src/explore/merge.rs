@@ -87,5 +87,5 @@ pub(crate) fn run(arguments: &Arguments, asked: &Merge) -> Result<Ended, Failure
         output::print(&text(&head, &sum));
     }
     saved?;
-    Ok(ended(&sum, !complete))
+    Ok(ended(&head, &sum, !complete))
 }

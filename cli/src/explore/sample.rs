@@ -4,6 +4,7 @@ use kmodcheck_explore::walk::Schedule;
 use kmodcheck_model::Model;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_properties::Property;
+use kmodcheck_properties::asked::{self, Asked};
 use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::sample::{
     self, Campaign, Choose, Effort, Part, SMALL, Sampled, Subject as Sampling, one, sample,
@@ -12,7 +13,7 @@ use kmodcheck_properties::sample::{
 use kmodcheck_sim::trace::columns;
 use sha2::{Digest, Sha256};
 
-use super::sample_file::{FORMAT, Head, VERSION, lines};
+use super::sample_file::{FORMAT, Head, Question, VERSION, lines, named};
 use crate::args::Arguments;
 use crate::args::scale::{Sample, Schedule as Named};
 use crate::args::subject::Releases;
@@ -33,20 +34,24 @@ pub(crate) fn text(head: &Head, sampled: &Sampled) -> String {
         text.push_str(&format!("; {cut} cut after {} steps", head.longest));
     }
     text.push_str("\n\n");
-    for (property, (violated, first)) in Property::ALL.iter().zip(sampled.violated) {
+    for (number, (name, (times, first))) in named(head, sampled).into_iter().enumerate() {
+        let question = number.checked_sub(Property::ALL.len()).map(|at| &head.asked[at]);
+        let what = if question.is_some_and(|q| q.exists) { "found" } else { "violated" };
         let said = match first {
-            Some(first) => format!("violated in {violated} walks, first in number {first}"),
+            Some(first) => format!("{what} in {times} walks, first in number {first}"),
             None => "not met".to_owned(),
         };
-        text.push_str(&format!("{:<26} {said}\n", property.name()));
+        text.push_str(&format!("{name:<26} {said}\n"));
     }
     text.push_str("\nSampled, not explored: 'not met' is no verdict.");
     text
 }
 
 /// How a result ends the command. `cut`: walks are missing.
-pub(crate) fn ended(sampled: &Sampled, cut: bool) -> Ended {
-    Ended::of(sampled.violated.iter().any(|(violated, _)| *violated > 0), cut)
+pub(crate) fn ended(head: &Head, sampled: &Sampled, cut: bool) -> Ended {
+    let asked = head.asked.iter().zip(&sampled.asked);
+    let asked = asked.filter(|(question, _)| !question.exists).map(|(_, met)| met);
+    Ended::of(sampled.violated.iter().chain(asked).any(|(violated, _)| *violated > 0), cut)
 }
 
 /// What walks are taken on, and what names it.
@@ -73,6 +78,16 @@ impl On {
             Self::Scenario(model) => Sampling::Model(model),
             Self::Generated(space) => Sampling::Generated(space),
         }
+    }
+
+    /// What is asked besides the properties.
+    fn asked(&self) -> Vec<Question> {
+        let questions = match self {
+            Self::Scenario(model) => asked::questions(model),
+            Self::Generated(_) => Vec::new(),
+        };
+        let question = |asked: Asked| Question { name: asked.name, exists: asked.exists };
+        questions.into_iter().map(question).collect()
     }
 
     /// What is shown, and what must be the same for parts to be of one campaign.
@@ -131,6 +146,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         executions: campaign.executions,
         longest: campaign.longest,
         shard: [part.index + 1, part.of],
+        asked: on.asked(),
     };
     let written = lines(&head, &sampled);
     let saved = asked.out.as_ref().map_or(Ok(()), |path| files::write(path, &written));
@@ -145,7 +161,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Sample) -> Result<Ended, Failur
         let (cut, done) = (output::cut(), sampled.executions);
         crate::output::note!("kmodcheck: {cut}: {done} of {all} walks");
     }
-    Ok(ended(&sampled, cut))
+    Ok(ended(&head, &sampled, cut))
 }
 
 /// How processes are chosen, in two forms: to do it, and in words.

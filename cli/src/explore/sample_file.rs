@@ -36,6 +36,19 @@ pub(crate) struct Head {
     pub longest: u32,
     /// Which part this is, from 1, and of how many; the whole is 1 of 1.
     pub shard: [u64; 2],
+    /// What the scenario asks itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Question>,
+}
+
+/// Something that a scenario asks itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Question {
+    /// What it is called.
+    pub name: String,
+    /// Whether it is to be so at some time: that it is, is no violation.
+    pub exists: bool,
 }
 
 impl Head {
@@ -43,6 +56,13 @@ impl Head {
     pub fn part(&self) -> Part {
         let [index, of] = self.shard;
         Part { index: index - 1, of }
+    }
+
+    /// What is looked for: the properties, then what the scenario asks itself.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Property::ALL.into_iter().map(Property::name).collect();
+        names.extend(self.asked.iter().map(|question| question.name.as_str()));
+        names
     }
 
     /// How many walks are in it.
@@ -56,7 +76,7 @@ impl Head {
 #[serde(deny_unknown_fields)]
 struct PropertyLine {
     property: String,
-    /// In how many walks.
+    /// In how many walks; of what is to be so at some time, in how many it was.
     violated: u64,
     /// The number of the first of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,11 +96,18 @@ struct Tail {
     asleep: u64,
 }
 
+/// What is looked for, and what came of it: the properties, then what the scenario asks itself.
+pub(crate) fn named<'h>(head: &'h Head, sampled: &Sampled) -> Vec<(&'h str, (u64, Option<u64>))> {
+    let met = sampled.violated.iter().chain(&sampled.asked).copied();
+    // Where no walk was taken, nothing was met.
+    head.names().into_iter().zip(met.chain(std::iter::repeat((0, None)))).collect()
+}
+
 /// A result as lines of JSON.
 pub(crate) fn lines(head: &Head, sampled: &Sampled) -> String {
     let mut text = line(head);
-    for (property, (violated, first)) in Property::ALL.iter().zip(sampled.violated) {
-        let property = property.name().to_owned();
+    for (property, (violated, first)) in named(head, sampled) {
+        let property = property.to_owned();
         text.push_str(&line(&PropertyLine { property, violated, first }));
     }
     let Sampled { executions, steps, cut, asleep, .. } = *sampled;
@@ -110,10 +137,11 @@ fn parse_part(name: &str, text: &str) -> Result<(Head, Sampled), Failure> {
     };
     let (_, line) = next("what was asked")?;
     let head = read_head(name, line)?;
-    let mut sampled = Sampled::default();
+    let asked = vec![(0, None); head.asked.len()];
+    let mut sampled = Sampled { asked, ..Sampled::default() };
     let mut last = 1;
-    for (property, slot) in Property::ALL.iter().zip(&mut sampled.violated) {
-        let wanted = property.name();
+    let names = head.names().into_iter();
+    for (wanted, slot) in names.zip(sampled.violated.iter_mut().chain(&mut sampled.asked)) {
         let (number, line) = next(wanted)?;
         let line: PropertyLine = parse(name, number, line)?;
         if line.property != wanted || (line.violated > 0) != line.first.is_some() {
@@ -135,9 +163,9 @@ fn parse_part(name: &str, text: &str) -> Result<(Head, Sampled), Failure> {
     if let Ok((number, _)) = next("") {
         return Err(format!("{name}:{number}: found another line, expected the end").into());
     }
-    let first = last + 1 - Property::ALL.len();
-    for (property, number) in Property::ALL.iter().zip(first..) {
-        possible(*property, &head, &sampled).map_err(|what| format!("{name}:{number}: {what}"))?;
+    let first = last + 1 - Property::ALL.len() - head.asked.len();
+    for ((of, met), number) in named(&head, &sampled).into_iter().zip(first..) {
+        possible(of, met, &head, &sampled).map_err(|what| format!("{name}:{number}: {what}"))?;
     }
     done(&head, &sampled).map_err(|what| format!("{name}:{number}: {what}"))?;
     Ok((head, sampled))
@@ -188,13 +216,17 @@ fn parse<T: DeserializeOwned>(name: &str, number: usize, line: &str) -> Result<T
 }
 
 /// Whether so many walks of the part can have violated a property, and first that one.
-fn possible(property: Property, head: &Head, sampled: &Sampled) -> Result<(), String> {
-    let (violated, first) = sampled.violated[property as usize];
+fn possible(
+    property: &str,
+    (violated, first): (u64, Option<u64>),
+    head: &Head,
+    sampled: &Sampled,
+) -> Result<(), String> {
     if violated > sampled.executions {
         let done = sampled.executions;
         return Err(format!("found {violated} violating walks, expected at most the {done} taken"));
     }
-    if property == Property::NobodySleepsForEver && violated != sampled.asleep {
+    if property == Property::NobodySleepsForEver.name() && violated != sampled.asleep {
         let asleep = sampled.asleep;
         return Err(format!("found {violated} violating walks, expected the {asleep} asleep"));
     }

@@ -100,7 +100,7 @@ impl Asked {
     }
 
     /// Whether the state in which everything begins shows it.
-    pub(super) fn shows_at_first(&self, model: &Model) -> bool {
+    pub(crate) fn shows_at_first(&self, model: &Model) -> bool {
         let Question::Own(at) = self.question else { return false };
         let initial = model.initial_shared();
         match model.scenario().asks[at].when {

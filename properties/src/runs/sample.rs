@@ -16,6 +16,7 @@ use kmodcheck_model::{Event, History, Model, ModelError, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::trace::Trace;
 
+use crate::judge::asked;
 use crate::judge::safety::Safety;
 use crate::judge::verdict::{Verdict, check_all};
 use crate::property::Property;
@@ -123,6 +124,9 @@ pub struct Sampled {
     pub asleep: u64,
     /// By property: in how many walks it was violated, and the first of these.
     pub violated: [(u64, Option<u64>); Property::ALL.len()],
+    /// The same of what the scenario asks itself, by [`asked::questions`]; of what is to be so at some time, in how
+    /// many it was.
+    pub asked: Vec<(u64, Option<u64>)>,
 }
 
 impl Sampled {
@@ -132,9 +136,11 @@ impl Sampled {
         self.steps += other.steps;
         self.cut += other.cut;
         self.asleep += other.asleep;
-        for ((times, first), (more, other)) in self.violated.iter_mut().zip(other.violated) {
+        self.asked.resize(self.asked.len().max(other.asked.len()), (0, None));
+        let all = self.violated.iter_mut().chain(&mut self.asked);
+        for ((times, first), (more, other)) in all.zip(other.violated.iter().chain(&other.asked)) {
             *times += more;
-            *first = [*first, other].into_iter().flatten().min();
+            *first = [*first, *other].into_iter().flatten().min();
         }
     }
 }
@@ -170,27 +176,32 @@ pub fn sample(
             || effort.time.is_some_and(|time| started.elapsed() >= time)
     };
     let worker = || {
+        let of_one = match subject {
+            Subject::Model(model) => Some(Watch::of(model)),
+            Subject::Generated(_) => None,
+        };
         let mut sampled = Sampled::default();
         while let turn = next.fetch_add(1, Ordering::Relaxed)
             && turn < all
             && !over()
         {
             let number = part.index + turn * part.of;
-            let walked = take(&subject.model(campaign.seed, number), campaign, number);
-            let mut violated = [(0, None); Property::ALL.len()];
+            let model = subject.model(campaign.seed, number);
+            let watch =
+                of_one.as_ref().map_or_else(|| Cow::Owned(Watch::of(&model)), Cow::Borrowed);
+            let walked = watch.take(campaign, number);
             // Of a walk that goes on nobody can tell whether a sleeper is woken later.
             let asleep = u64::from(walked.stuck) << Property::NobodySleepsForEver as u64;
-            for (property, slot) in violated.iter_mut().enumerate() {
-                if (walked.violated | asleep) >> property & 1 != 0 {
-                    *slot = (1, Some(number));
-                }
-            }
+            let met = walked.violated | asleep | watch.at_first;
+            let slot = |bit: usize| if met >> bit & 1 == 0 { (0, None) } else { (1, Some(number)) };
+            let asked = Property::ALL.len()..Property::ALL.len() + watch.asked;
             sampled.add(&Sampled {
                 executions: 1,
                 steps: walked.trace.len() as u64,
                 cut: u64::from(walked.cut),
                 asleep: u64::from(walked.stuck),
-                violated,
+                violated: std::array::from_fn(slot),
+                asked: asked.map(slot).collect(),
             });
             if let Some(progress) = effort.progress {
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -205,19 +216,41 @@ pub fn sample(
     sum
 }
 
-fn take(model: &Model, campaign: &Campaign, number: u64) -> walk::Walked<Event> {
-    let watch = Safety::new(model, Property::ALL);
-    let Campaign { choose, seed, longest, .. } = *campaign;
-    let walk = |schedule| {
-        let asked = Walk { schedule, seed, number, longest };
-        walk::walk(&Processes { model }, &watch, asked)
-            .expect("the model starts no more than it has")
-    };
-    match choose {
-        Choose::By(schedule) => walk(schedule),
-        Choose::PctOfEach { depth } => {
-            let steps = self::steps(&walk(Schedule::Random).trace);
-            walk(Schedule::Pct { depth, steps })
+/// What is looked for on a walk.
+#[derive(Clone)]
+struct Watch<'m> {
+    model: &'m Model,
+    safety: Safety<'m>,
+    /// How much the scenario asks itself.
+    asked: usize,
+    /// What is met before the first step.
+    at_first: u64,
+}
+
+impl<'m> Watch<'m> {
+    fn of(model: &'m Model) -> Self {
+        let questions = asked::questions(model);
+        let at_first = questions.iter().enumerate().map(|(at, question)| {
+            u64::from(question.shows_at_first(model)) << (Property::ALL.len() + at)
+        });
+        let (at_first, asked) = (at_first.fold(0, |all, bit| all | bit), questions.len());
+        let safety = Safety::new(model, Property::ALL).with_asked();
+        Self { model, safety, asked, at_first }
+    }
+
+    fn take(&self, campaign: &Campaign, number: u64) -> walk::Walked<Event> {
+        let Campaign { choose, seed, longest, .. } = *campaign;
+        let walk = |schedule| {
+            let asked = Walk { schedule, seed, number, longest };
+            walk::walk(&Processes { model: self.model }, &self.safety, asked)
+                .expect("the model starts no more than it has")
+        };
+        match choose {
+            Choose::By(schedule) => walk(schedule),
+            Choose::PctOfEach { depth } => {
+                let steps = self::steps(&walk(Schedule::Random).trace);
+                walk(Schedule::Pct { depth, steps })
+            }
         }
     }
 }
@@ -235,7 +268,7 @@ pub fn steps(trace: &Trace) -> u32 {
 /// the kind.
 #[must_use]
 pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Property>) -> Trace {
-    let walked = take(model, campaign, number);
+    let walked = Watch::of(model).take(campaign, number);
     let mut trace = walked.trace;
     if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
         trace.truncate(steps as usize);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::common::erased::explore;
 use crate::common::naive::{Graph, Move, Naive, State};
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
-use crate::common::sample::{Sample, sample};
+use crate::common::sample::{Sample, long_sample, sample};
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{
@@ -18,6 +18,9 @@ use kmodcheck_explore::{Sleep, Sleeper, Stuck};
 
 /// Of so many systems, so many.
 const SYSTEMS: (u64, u64) = (400, 10_000);
+
+/// In states of every width usually so many.
+const WIDE: u64 = 3_000;
 
 /// Asks the system's own properties, and checks what every transition must keep to.
 struct Properties<'a>(&'a RandomSystem);
@@ -311,7 +314,7 @@ fn agrees_with_the_naive_explorer() {
 #[test]
 fn every_width_gives_the_same() {
     let filled: [AtomicU64; 4] = Default::default();
-    let systems = sample(SYSTEMS.0, SYSTEMS.1);
+    let systems = long_sample(SYSTEMS.0, WIDE, SYSTEMS.1);
     for_every_seed(systems, |seed| {
         let system = RandomSystem::new(seed);
         for symmetry in [false, true] {
@@ -326,7 +329,7 @@ fn every_width_gives_the_same() {
             }
         }
     });
-    let half = |f: &AtomicU64| systems.met_enough(f.load(Ordering::Relaxed), SYSTEMS.1 / 2);
+    let half = |f: &AtomicU64| systems.met_enough(f.load(Ordering::Relaxed), WIDE / 2);
     assert!(filled.iter().all(half), "{filled:?}");
 }
 

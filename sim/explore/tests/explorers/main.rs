@@ -13,6 +13,7 @@ mod directed;
 mod distributed;
 mod fair;
 mod faults;
+mod handshake;
 mod initial;
 mod limits;
 mod minimal;

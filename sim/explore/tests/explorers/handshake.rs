@@ -1,6 +1,6 @@
 //! How the processes of a distributed search find each other: who is believed, who is not, and that
 //! nobody is waited for who has not shown the secret. (That they then search as one does:
-//! `explorers/distributed.rs`.)
+//! `distributed.rs`.)
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
