@@ -173,7 +173,7 @@ fn compare(seed: u64) -> Result<(Counts, Counts), String> {
 
 #[test]
 fn as_an_interpreter_that_shares_nothing() {
-    let seeds: Vec<u64> = long_sample(200 / EACH, 600 / EACH, 10_000 / EACH).seeds().collect();
+    let seeds: Vec<u64> = long_sample(200 / EACH, 400 / EACH, 10_000 / EACH).seeds().collect();
     let (mut told, mut drawn) = (Counts::new(), Counts::new());
     for found in for_all(&seeds, |seed| compare(*seed)) {
         let found = found.unwrap_or_else(|error| panic!("{error}"));
