@@ -92,6 +92,13 @@ fn each_field_is_derived_compared_or_refused() {
     let original = confirmed(&same).expect("a recorded certificate");
     let mut found = Vec::new();
     places(&whole, "", "", &mut found);
+    // Two of a kind tell what a third one would.
+    let mut of_kind: BTreeMap<String, usize> = BTreeMap::new();
+    found.retain(|(_, kind)| {
+        let times = of_kind.entry(kind.clone()).or_default();
+        *times += 1;
+        *times <= 2
+    });
     let all = found.len();
     let found = some_of(40, found);
     let is_whole = found.len() == all;
