@@ -274,6 +274,13 @@ fn what_a_file_asks_is_proved_and_compared() {
     let steps = asked[0]["run"]["steps"].as_array().unwrap().len();
     let text = said(&["prove", &file, "--kmod", "v20"], 0);
     assert!(text.contains("\n  no-lie                      holds\n"), "{text}");
+    // How many are inside is not counted without a limit where there is any number: it is not said to hold for it.
+    let counting = LIED_TO.replace("never = 'lied'", "never = 'inside(\"ext4\") == 4'");
+    let counting = counting.replace("lied = true;", "lied = enter(\"ext4\");");
+    let other = directory.path().join("counting.toml").display().to_string();
+    fs::write(&other, counting).unwrap();
+    let text = said(&["prove", &other, "--kmod", "v20"], 0);
+    assert!(text.contains("\n  no-lie                      N=1: holds (it counts"), "{text}");
     // One property alone is asked for.
     let text = said(&["prove", &file, "--property", "no-false-success"], 0);
     assert!(!text.contains("no-lie"), "{text}");

@@ -72,6 +72,9 @@ pub enum Bound {
     /// That something is so at some time: what more callers come to says nothing of fewer.
     #[error("asked of these callers")]
     AtSomeTime,
+    /// What it counts is counted up to a limit only, where there is any number.
+    #[error("it counts who is inside: asked of these callers")]
+    Counts,
     /// The scenario is no family.
     #[error(transparent)]
     NoFamily(#[from] NoFamily),
@@ -270,7 +273,8 @@ impl What {
     fn is_bounded(self, report: &verdict::Report) -> Option<Bound> {
         match self {
             Self::Property(property) => (!property.is_safety()).then_some(Bound::NotSafety),
-            Self::Asked(at) => report.asked[at].asked.exists.then_some(Bound::AtSomeTime),
+            Self::Asked(at) if report.asked[at].asked.exists => Some(Bound::AtSomeTime),
+            Self::Asked(at) => report.asked[at].asked.counts.then_some(Bound::Counts),
         }
     }
 

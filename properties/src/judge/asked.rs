@@ -30,6 +30,9 @@ pub struct Asked {
     pub statement: String,
     /// Whether it is that some state is so: then a run to one is no violation, and its absence is.
     pub exists: bool,
+    /// Whether it reads how many programs are in a module's code, which is counted up to a limit where there is any
+    /// number of callers: of more than that many, nothing could be proved by it.
+    pub counts: bool,
 }
 
 /// Everything that is asked of a model.
@@ -49,11 +52,14 @@ pub fn questions(model: &Model) -> Vec<Asked> {
             ),
         };
         let exists = ask.when == When::Exists;
-        all.push(Asked { question: Question::Own(at), name: ask.name.clone(), statement, exists });
+        let counts = ask.condition.contains("inside");
+        let (question, name) = (Question::Own(at), ask.name.clone());
+        all.push(Asked { question, name, statement, exists, counts });
     }
     let mut built_in = |question: Question, name: &str, statement: &str| {
         let (name, statement) = (name.to_owned(), statement.to_owned());
-        all.push(Asked { question, name, statement, exists: false });
+        // (Whether anybody is inside, it is known of any number.)
+        all.push(Asked { question, name, statement, exists: false, counts: false });
     };
     if let Some(ready) = scenario.programs.ready() {
         built_in(
