@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use crate::ask::{Budget, Clock, CountOnly, Options};
 use crate::bfs::expand::Expander;
-use crate::bfs::frame::framed;
 use crate::bfs::packed::Packed;
+use crate::bfs::source::{Asked, Expand, Purpose, Sink, Visit};
 use crate::counted::encoded::{Batch, Decoded};
 use crate::counted::footprint::{Resources, interferences};
 use crate::counted::space::Space;
@@ -58,33 +58,32 @@ fn reached<S: System>(system: &S) -> Vec<Reached<S::Label>> {
     reached
 }
 
+impl Visit<1> for BTreeSet<[u64; 1]> {
+    fn visit(&mut self, _: &Packed<1>, after: Packed<1>, _: u16) {
+        self.insert(after.0);
+    }
+}
+
 /// The search of packed states: the same successors, and as many transitions.
 #[test]
 fn packed() {
     for seed in 0..SYSTEMS {
         let system = RandomSystem::new(seed);
         let options = Options { follow_all: true, ..Options::default() };
-        let (frame, words) = framed(&system, &options).expect("it is small");
+        let (asked, words) = Asked::new(&system, &CountOnly, &options).expect("it is small");
         assert_eq!(words, 1, "few bits");
-        let mut expander = Expander::<_, _, 1>::new(&frame, &CountOnly);
+        let mut expander = Expander::<_, _, 1>::new(&asked, Purpose::Search);
         let pack = |state: &State| -> Packed<1> {
             let mut locals = [0; crate::MAX_PROCESSES];
             for (to, (_, local)) in locals.iter_mut().zip(&state.processes) {
                 *to = *local;
             }
-            frame.layout.pack(&Configuration { shared: state.shared, locals })
+            asked.frame.layout.pack(&Configuration { shared: state.shared, locals })
         };
         for (state, all, whole) in reached(&system) {
             let before = (expander.found.transitions, expander.found.exhausted.is_some());
             let (mut found, whole_before) = (BTreeSet::new(), !before.1);
-            expander.expand(
-                &[pack(&state)],
-                |stored| (stored, 0),
-                |_, after, _| {
-                    found.insert(after.0);
-                },
-                |_, _| (),
-            );
+            expander.expand(&[pack(&state)], &mut Sink::Told(&mut found));
             let expected: BTreeSet<_> = all.iter().map(|(.., after)| pack(after).0).collect();
             assert_eq!(found, expected, "seed {seed}: {state:?}");
             let count = expander.found.transitions - before.0;

@@ -9,29 +9,31 @@
 use std::ops::ControlFlow;
 
 use super::frame::{Found, Frame};
-use super::packed::{Layout, Packed};
+use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
+use super::source::{Asked, Expand, Purpose, Sink};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::ask::{Asks, Monitor, beyond_step};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
     Choice, Configuration, Effect, Fault, Kind, Local, MAX_PROCESSES, PoolExhausted, Product,
-    System, Transition, Wrong,
+    Roster, System, Transition, Wrong,
 };
 
 /// Expands states.
 pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> {
-    frame: &'a Frame<'a, S>,
-    monitor: &'a M,
-    pub steps: Steps<S::Label, W>,
+    asked: &'a Asked<'a, S, M>,
+    purpose: Purpose,
+    spare: Spare,
+    steps: Steps<S::Label, W>,
     rescue: Rescue,
     commuting: Commuting,
     /// By process: the bits of its kind in the number of an entry.
     kind_bits: [u32; MAX_PROCESSES],
     /// Not there while it is in use.
     batch: Option<Box<Batch<W>>>,
-    pub tally: M::Tally,
+    tally: M::Tally,
     pub found: Found<W>,
 }
 
@@ -72,13 +74,13 @@ impl<const W: usize> Looked<W> {
 
     /// For how many processes, itself and those like it, one is expanded.
     #[inline]
-    fn times<S: System>(&self, product: &Product<'_, S>, actor: usize) -> u64 {
-        if product.contiguous() {
+    fn times(&self, roster: &Roster, actor: usize) -> u64 {
+        if roster.contiguous() {
             return 1 + u64::from((u32::from(self.like_previous) >> (actor + 1)).trailing_ones());
         }
         let (mut times, mut last) = (1, actor);
-        while product.next(last) != last && self.like_previous >> product.next(last) & 1 != 0 {
-            last = product.next(last);
+        while roster.next(last) != last && self.like_previous >> roster.next(last) & 1 != 0 {
+            last = roster.next(last);
             times += 1;
         }
         times
@@ -115,7 +117,7 @@ impl<const W: usize> Looked<W> {
                 }
                 return None;
             }
-            let dormant = is_dormant(product.system, product.kind_of(actor), local);
+            let dormant = is_dormant(product.system, product.roster().kind(actor), local);
             self.entries[actor] = if dormant { NONE } else { first + end };
             let like = SYMMETRY && !one_by_one && previous == Some(end);
             previous = Some(end);
@@ -181,17 +183,56 @@ struct Taken {
     times: u64,
 }
 
-impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> {
-    /// Whether transitions are told of one by one.
-    const WHOLE: bool = M::ASKS.beyond_steps();
+impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_, S, M, W> {
+    fn expand(&mut self, stored: &[Packed<W>], sink: &mut Sink<'_, W>) {
+        let mut batch = self.batch.take().unwrap_or_else(Batch::new);
+        for stored in stored.chunks(BATCH) {
+            if self.steps.is_full(BATCH * MAX_PROCESSES) {
+                self.record();
+                self.steps.clear();
+                self.rescue.clear();
+                self.commuting.clear();
+            }
+            if self.asked.frame.symmetry {
+                self.expand_batch::<true>(&mut batch, stored, sink);
+            } else {
+                self.expand_batch::<false>(&mut batch, stored, sink);
+            }
+        }
+        self.batch = Some(batch);
+    }
 
-    pub fn new(frame: &'a Frame<'a, S>, monitor: &'a M) -> Self {
-        let kinds = (0..frame.product.processes()).map(|i| frame.kind(i));
-        let kinds = kinds.map(|kind| (kind, frame.product.system.dormant(kind)));
+    fn found(&mut self) -> &mut Found<W> {
+        &mut self.found
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.steps.fault
+    }
+
+    fn way_outs(&self) -> bool {
+        self.steps.way_outs
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Batch<W>>() + self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
+    }
+
+    fn settle(&mut self) {
+        self.record();
+        self.asked.add(std::mem::take(&mut self.tally));
+    }
+}
+
+impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> {
+    pub fn new(asked: &'a Asked<'a, S, M>, purpose: Purpose) -> Self {
+        let Asked { frame, product, .. } = asked;
+        let kinds = frame.roster.kinds().iter().map(|kind| (*kind, product.system.dormant(*kind)));
         let steps = Steps::new(&frame.layout, kinds, frame.steps_kept);
         Self {
-            frame,
-            monitor,
+            asked,
+            purpose,
+            spare: frame.spare::<W>(),
             rescue: Rescue::default(),
             commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
             batch: Some(Batch::new()),
@@ -204,45 +245,18 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        size_of::<Batch<W>>() + self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
+    fn frame(&self) -> &'a Frame {
+        &self.asked.frame
     }
 
-    /// Tells the monitor of the steps taken since the last time.
-    pub fn record(&mut self) {
-        self.steps.record(self.monitor, &mut self.tally);
+    /// Whether transitions are told of one by one.
+    #[inline(always)]
+    fn whole(&self) -> bool {
+        M::ASKS.beyond_steps() && self.purpose == Purpose::Search
     }
 
-    /// Expands `stored` states, each of which `open` takes apart into state and sleep set. Calls `visit` with
-    /// each state, its successor, canonical if symmetry is on, and the sleep set of that; with equal ones
-    /// as often as it likes; not with those that the processes lead to that are asleep, unless by special
-    /// steps. Calls `left` with the states in which processes are blocked of which it was not seen at once
-    /// that they can run again by ordinary steps, and with these processes.
-    #[inline]
-    pub fn expand(
-        &mut self,
-        stored: &[Packed<W>],
-        open: impl Fn(Packed<W>) -> (Packed<W>, u16),
-        mut visit: impl FnMut(&Packed<W>, Packed<W>, u16),
-        mut left: impl FnMut(Packed<W>, u16),
-    ) {
-        let mut batch = self.batch.take().unwrap_or_else(Batch::new);
-        for stored in stored.chunks(BATCH) {
-            if self.steps.is_full(BATCH * MAX_PROCESSES) {
-                self.record();
-                self.steps.clear();
-                self.rescue.clear();
-                self.commuting.clear();
-            }
-            let opened = stored.iter().map(|stored| open(*stored));
-            if self.frame.symmetry {
-                self.expand_batch::<true>(&mut batch, opened, &mut visit, &mut left);
-            } else {
-                self.expand_batch::<false>(&mut batch, opened, &mut visit, &mut left);
-            }
-        }
-        self.batch = Some(batch);
+    fn record(&mut self) {
+        self.steps.record(self.asked.monitor, &mut self.tally);
     }
 
     /// Round after round, so that within one the same is done again and again: how many steps a state has
@@ -251,23 +265,24 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     fn expand_batch<const SYMMETRY: bool>(
         &mut self,
         batch: &mut Batch<W>,
-        opened: impl Iterator<Item = (Packed<W>, u16)>,
-        visit: &mut impl FnMut(&Packed<W>, Packed<W>, u16),
-        left: &mut impl FnMut(Packed<W>, u16),
+        stored: &[Packed<W>],
+        sink: &mut Sink<'_, W>,
     ) {
-        let frame = self.frame;
-        let layout = frame.layout;
+        let (frame, whole) = (self.frame(), self.whole());
+        let (layout, spare) = (frame.layout, self.spare);
+        let asleep = if self.purpose == Purpose::Search { u16::MAX } else { 0 };
         let Batch { states, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
-        for (i, ((packed, in_sleep_set), looked)) in opened.zip(&mut *states).enumerate() {
+        for (i, (stored, looked)) in stored.iter().zip(&mut *states).enumerate() {
+            let (packed, in_sleep_set) = spare.split(*stored);
             looked.packed = packed;
             self.look::<SYMMETRY>(&layout, looked);
-            let up = (looked.still() | looked.changing()) & !in_sleep_set;
+            let up = (looked.still() | looked.changing()) & !(in_sleep_set & asleep);
             for actor in 0..layout.processes {
                 awake[followed] = (i as u8, actor as u8);
                 followed += usize::from(up >> actor & 1);
             }
-            special |= u32::from(Self::WHOLE || looked.special() != 0) << i;
+            special |= u32::from(whole || looked.special() != 0) << i;
             blocked |= u32::from(looked.blocked() != 0) << i;
         }
         for (i, actor) in &awake[..followed] {
@@ -278,13 +293,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
             let More { first, outcomes, .. } = self.steps.more[entry as usize];
-            let times = if SYMMETRY { looked.times(&frame.product, actor) } else { 1 };
+            let times = if SYMMETRY { looked.times(&frame.roster, actor) } else { 1 };
             self.found.followed += times * u64::from(outcomes);
             for outcome in first..first + u32::from(outcomes) {
                 // Others' history and wake-ups aside, a step is bits to be flipped.
                 let patch = self.steps.patches[outcome as usize];
                 let own = (actor, place);
-                let seen = own_step(frame, &layout, &looked.packed, own, &patch);
+                let seen = own_step(&self.asked.product, &layout, &looked.packed, own, &patch);
                 if seen.too_wide != 0 {
                     self.blame(&looked.packed, actor, outcome);
                     continue;
@@ -295,26 +310,27 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 let next_sleep_set = sure | self.commuting(looked, (entry, outcome), asked);
                 if SYMMETRY {
                     let (after, to) = frame.sorted(&layout, actor, after, alone);
-                    visit(&looked.packed, after, to.map_or(0, |to| moved_up(next_sleep_set, to)));
+                    let asleep = to.map_or(0, |to| moved_up(next_sleep_set, to));
+                    sink.visit(&looked.packed, after, asleep);
                 } else {
-                    visit(&looked.packed, after, next_sleep_set);
+                    sink.visit(&looked.packed, after, next_sleep_set);
                 }
             }
         }
         while special != 0 {
             let looked = &states[special.trailing_zeros() as usize];
             special &= special - 1;
-            self.take_special(looked, &mut |after| visit(&looked.packed, after, 0));
+            self.take_special(looked, &mut |after| sink.visit(&looked.packed, after, 0));
         }
         while blocked != 0 {
             let looked = &states[blocked.trailing_zeros() as usize];
             blocked &= blocked - 1;
             self.found.blocked_states += 1;
             let Self { rescue, steps, .. } = self;
-            let system = frame.product.system;
+            let system = self.asked.product.system;
             let unresolved = rescue.unresolved(system, steps, &looked.entries, looked.blocked());
             if unresolved != 0 {
-                left(looked.packed, unresolved);
+                sink.left(looked.packed, unresolved);
             }
         }
     }
@@ -322,17 +338,17 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps.
     #[inline(always)]
     fn look<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
-        let shared = layout.shared(&looked.packed);
-        if (!SYMMETRY || self.frame.product.contiguous())
+        let (shared, whole) = (layout.shared(&looked.packed), self.whole());
+        if (!SYMMETRY || self.frame().roster.contiguous())
             && let Some((row, first)) = self.steps.of_shared(shared)
         {
             let transitions = looked.look_up::<S, SYMMETRY>(
-                &self.frame.product,
+                &self.asked.product,
                 layout,
                 row,
                 first,
                 &self.kind_bits,
-                Self::WHOLE,
+                whole,
             );
             if let Some(transitions) = transitions {
                 self.found.transitions += transitions;
@@ -345,19 +361,20 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// The same, where not all entries are known, or they do not stand side by side.
     #[inline(never)]
     fn look_one_by_one<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
-        let packed = looked.packed;
+        let (packed, whole) = (looked.packed, self.whole());
+        let (roster, system) = (&self.frame().roster, self.asked.product.system);
         let shared = layout.shared(&packed);
         let row = self.steps.row(shared);
         let ends_in = self.steps.ends_in();
         (looked.flags, looked.like_previous, looked.ends) = (0, 0, 0);
         for actor in 0..layout.processes {
             let local = layout.local(&packed, actor);
-            let previous = self.frame.product.previous(actor);
-            let like = SYMMETRY && !Self::WHOLE && previous != actor;
+            let previous = roster.previous(actor);
+            let like = SYMMETRY && !whole && previous != actor;
             let like = like && layout.local(&packed, previous) == local;
             looked.like_previous |= u16::from(like) << actor;
-            let kind = self.frame.kind(actor);
-            if is_dormant(self.frame.product.system, kind, local) {
+            let kind = roster.kind(actor);
+            if is_dormant(system, kind, local) {
                 looked.entries[actor % MAX_PROCESSES] = NONE;
                 continue;
             }
@@ -366,9 +383,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 number = self.ask(actor, &packed);
             }
             looked.entries[actor % MAX_PROCESSES] = number;
-            let times = u64::from(!Self::WHOLE);
+            let times = u64::from(!whole);
             let entry = &mut self.steps.entries[number as usize];
-            let here = entry.flags(!like && !Self::WHOLE);
+            let here = entry.flags(!like && !whole);
             looked.flags |= here << actor;
             if let Some(bits) = ends_in {
                 looked.ends |= has_steps(here) << (number & bits);
@@ -381,7 +398,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// Those of the processes `asked` with whose steps an outcome of an entry commutes.
     #[inline]
     fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
-        let of = (self.frame.product.system, &self.frame.layout, self.monitor);
+        let of = (self.asked.product.system, &self.frame().layout, self.asked.monitor);
         let Looked { entries, ends, .. } = looked;
         let with_steps = looked.still() | looked.changing();
         let others = Others { entries, with_steps, ends: *ends };
@@ -392,25 +409,26 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     #[cold]
     #[inline(never)]
     fn ask(&mut self, actor: usize, packed: &Packed<W>) -> u32 {
-        let layout = &self.frame.layout;
+        let (frame, asked) = (self.frame(), self.asked);
+        let layout = &frame.layout;
         let (shared, local) = (layout.shared(packed), layout.local(packed, actor));
-        let pair = Pair { kind: self.frame.kind(actor), shared, local };
-        self.steps.ask(pair, (self.frame.product.system, layout, self.monitor))
+        let pair = Pair { kind: frame.kind(actor), shared, local };
+        self.steps.ask(pair, (asked.product.system, layout, asked.monitor))
     }
 
     /// Takes all outcomes of the processes of which some are special, or that are to be told of one
     /// by one.
     #[inline(never)]
-    fn take_special(&mut self, looked: &Looked<W>, visit: &mut impl FnMut(Packed<W>)) {
-        let packed = &looked.packed;
-        let whole = Self::WHOLE.then(|| self.frame.layout.unpack(packed));
+    fn take_special(&mut self, looked: &Looked<W>, visit: &mut dyn FnMut(Packed<W>)) {
+        let (packed, frame, one_by_one) = (&looked.packed, self.frame(), self.whole());
+        let whole = one_by_one.then(|| frame.layout.unpack(packed));
         let before = Before { packed: *packed, whole };
         for (actor, &entry) in looked.entries.iter().enumerate() {
             if entry == NONE || looked.like_previous >> actor & 1 != 0 {
                 continue;
             }
-            let times = looked.times(&self.frame.product, actor);
-            if Self::WHOLE {
+            let times = looked.times(&frame.roster, actor);
+            if one_by_one {
                 self.steps.entries[entry as usize].visits += times;
             } else if !self.steps.entries[entry as usize].is_special() {
                 continue;
@@ -429,15 +447,15 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         before: &Before<W>,
         taken: Taken,
         ordinal: &mut u32,
-        visit: &mut impl FnMut(Packed<W>),
+        visit: &mut dyn FnMut(Packed<W>),
     ) {
-        let frame = self.frame;
+        let (frame, product) = (self.frame(), &self.asked.product);
         let actor = taken.actor;
         let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         let patch = self.steps.patches[taken.outcome as usize];
         let place = frame.layout.place(actor);
-        let seen = own_step(frame, &frame.layout, &before.packed, (actor, place), &patch);
-        let affected = affect(frame.product.system, actor, effect, &seen, |after| {
+        let seen = own_step(product, &frame.layout, &before.packed, (actor, place), &patch);
+        let affected = affect(product.system, actor, effect, &seen, |after| {
             if after.too_wide == 0 {
                 self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
             } else {
@@ -455,11 +473,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     #[cold]
     #[inline(never)]
     fn blame(&mut self, before: &Packed<W>, actor: usize, outcome: u32) {
-        let (layout, system) = (&self.frame.layout, self.frame.product.system);
+        let (frame, system) = (self.frame(), self.asked.product.system);
+        let layout = &frame.layout;
         let Choice { shared: after, effect, .. } = self.steps.outcomes[outcome as usize].choice;
         let shared = layout.shared(before);
         for i in (0..layout.processes).filter(|i| *i != actor) {
-            let (kind, local) = (self.frame.kind(i), layout.local(before, i));
+            let (kind, local) = (frame.kind(i), layout.local(before, i));
             let seen = remembered(system, kind, (shared, after), local);
             let wrong = match effect {
                 _ if layout.too_wide(seen) != 0 => Wrong::Remembered(seen),
@@ -483,9 +502,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         after: &Packed<W>,
         alone: bool,
         ordinal: &mut u32,
-        visit: &mut impl FnMut(Packed<W>),
+        visit: &mut dyn FnMut(Packed<W>),
     ) {
-        let frame = self.frame;
+        let (frame, asked) = (self.frame(), self.asked);
         self.found.transitions += taken.times;
         self.found.followed += taken.times;
         let outcome = &mut self.steps.outcomes[taken.outcome as usize];
@@ -501,9 +520,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 ordinal: *ordinal,
                 step: pair.step(outcome),
             };
-            violated |= beyond_step(self.monitor, &frame.product, &transition);
+            violated |= beyond_step(asked.monitor, &asked.product, &transition);
             if M::ASKS == Asks::Whole {
-                self.monitor.record(&mut self.tally, &transition, violated);
+                asked.monitor.record(&mut self.tally, &transition, violated);
             }
         }
         *ordinal += 1;
@@ -531,7 +550,7 @@ fn moved_up(processes: u16, to: usize) -> u16 {
 /// effect.
 #[inline]
 fn own_step<'f, 'a, S: System, const W: usize>(
-    frame: &'f Frame<'a, S>,
+    product: &'f Product<'a, S>,
     layout: &'f Layout,
     before: &Packed<W>,
     (actor, place): (usize, u32),
@@ -539,18 +558,18 @@ fn own_step<'f, 'a, S: System, const W: usize>(
 ) -> Fields<'f, 'a, S, W> {
     let mut packed = *before ^ patch.shared;
     layout.flip_at(&mut packed, place, patch.local);
-    let mut seen = Fields { frame, layout, packed, alone: true, too_wide: 0 };
+    let mut seen = Fields { product, layout, packed, alone: true, too_wide: 0 };
     if patch.changed {
         let change = (layout.shared(before), layout.shared(&packed));
         let before = Fields { packed: *before, ..seen };
-        others_remember(frame.product.system, actor, change, &before, &mut seen);
+        others_remember(product.system, actor, change, &before, &mut seen);
     }
     seen
 }
 
 /// The processes of a packed state.
 struct Fields<'f, 'a, S: System, const W: usize> {
-    frame: &'f Frame<'a, S>,
+    product: &'f Product<'a, S>,
     layout: &'f Layout,
     packed: Packed<W>,
     /// Nobody was changed so far.
@@ -568,12 +587,12 @@ impl<S: System, const W: usize> Clone for Fields<'_, '_, S, W> {
 impl<S: System, const W: usize> Processes for Fields<'_, '_, S, W> {
     #[inline]
     fn count(&self) -> usize {
-        self.frame.product.processes()
+        self.product.processes()
     }
 
     #[inline]
     fn kind(&self, i: usize) -> Kind {
-        self.frame.kind(i)
+        self.product.roster().kind(i)
     }
 
     #[inline]

@@ -1,12 +1,13 @@
-//! What every worker of a search shares about the system, and what each finds and counts.
+//! What every worker of a search shares about its states, and what each finds and counts.
 
 use super::packed::{Layout, Packed, Spare};
 use crate::ask::{Options, Unexplorable};
-use crate::system::{Configuration, Kind, Product, System, fits};
+use crate::system::{Configuration, Kind, MAX_PROCESSES, Product, Roster, System, fits};
 
-/// What every worker of a search shares about the system.
-pub(crate) struct Frame<'a, S: System> {
-    pub product: Product<'a, S>,
+/// What every worker of a search shares about its states, whatever the system is.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub roster: Roster,
     pub layout: Layout,
     pub symmetry: bool,
     /// Nobody sleeps.
@@ -15,19 +16,27 @@ pub(crate) struct Frame<'a, S: System> {
     pub steps_kept: usize,
 }
 
-impl<S: System> Frame<'_, S> {
+impl Frame {
     /// Where the sleep set of a stored state is.
     pub fn spare<const W: usize>(&self) -> Spare {
         Spare::of::<W>(&self.layout)
     }
 
-    /// The packed state of which all that differ by exchanging processes are taken for one.
-    pub fn canonical<const W: usize>(&self, c: &Configuration) -> Packed<W> {
+    /// The state of which all that differ by exchanging processes are taken for one, and where each process
+    /// is in it.
+    pub fn canonical(&self, c: &Configuration) -> (Configuration, [u8; MAX_PROCESSES]) {
         let mut c = *c;
-        if self.symmetry {
-            self.product.canonicalize(&mut c);
-        }
-        self.layout.pack(&c)
+        let went = if self.symmetry {
+            self.roster.canonicalize(&mut c)
+        } else {
+            std::array::from_fn(|i| i as u8)
+        };
+        (c, went)
+    }
+
+    /// That state, packed.
+    pub fn packed<const W: usize>(&self, c: &Configuration) -> Packed<W> {
+        self.layout.pack(&self.canonical(c).0)
     }
 
     /// The canonical form of a successor of a canonical state, and where the actor is in it, if the
@@ -40,18 +49,18 @@ impl<S: System> Frame<'_, S> {
         mut after: Packed<W>,
         alone: bool,
     ) -> (Packed<W>, Option<usize>) {
-        let product = &self.product;
-        if !alone || !product.contiguous() {
+        let roster = &self.roster;
+        if !alone || !roster.contiguous() {
             return (self.sorted_anew(&after), None);
         }
         let local = layout.local(&after, actor);
         let mut to = actor;
-        while product.previous(to) != to && layout.local(&after, product.previous(to)) > local {
-            to = product.previous(to);
+        while roster.previous(to) != to && layout.local(&after, roster.previous(to)) > local {
+            to = roster.previous(to);
         }
         if to == actor {
-            while product.next(to) != to && layout.local(&after, product.next(to)) < local {
-                to = product.next(to);
+            while roster.next(to) != to && layout.local(&after, roster.next(to)) < local {
+                to = roster.next(to);
             }
         }
         layout.reinsert(&mut after, actor, to, local);
@@ -61,12 +70,12 @@ impl<S: System> Frame<'_, S> {
     /// The same, however much was changed.
     #[inline(never)]
     fn sorted_anew<const W: usize>(&self, after: &Packed<W>) -> Packed<W> {
-        self.canonical(&self.layout.unpack(after))
+        self.packed(&self.layout.unpack(after))
     }
 
     #[inline]
     pub fn kind(&self, i: usize) -> Kind {
-        self.product.kind_of(i)
+        self.roster.kind(i)
     }
 }
 
@@ -130,11 +139,11 @@ impl<const W: usize> Found<W> {
     }
 }
 
-/// The system laid out, and the words of a packed state.
+/// The product of the system, how its states are laid out, and the words of a packed one.
 pub(crate) fn framed<'s, S: System>(
     system: &'s S,
     options: &Options<'_>,
-) -> Result<(Frame<'s, S>, usize), Unexplorable> {
+) -> Result<(Product<'s, S>, Frame, usize), Unexplorable> {
     let product = Product::new(system).ok_or_else(|| Unexplorable::too_many(system))?;
     let layout = Layout::new(system.shared_bits(), system.local_bits(), product.processes());
     let (shared, local) = (layout.shared_bits, layout.local_bits);
@@ -148,11 +157,11 @@ pub(crate) fn framed<'s, S: System>(
     }
     let words = layout.words().ok_or(Unexplorable::TooWide(layout.bits()))?;
     let frame = Frame {
-        product,
+        roster: product.roster().clone(),
         layout,
         symmetry: options.symmetry,
         follow_all: options.follow_all,
         steps_kept: options.steps_kept,
     };
-    Ok((frame, words))
+    Ok((product, frame, words))
 }

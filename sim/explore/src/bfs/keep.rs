@@ -63,25 +63,24 @@ pub enum CheckpointError {
     },
 }
 
-/// What a search has besides its states.
-pub(crate) struct Sums<T, const W: usize> {
+/// What a search has besides its states and what the monitor has counted.
+pub(crate) struct Sums<const W: usize> {
     pub found: Found<W>,
-    pub tally: T,
     pub expanded: u64,
     pub unresolved: Vec<Unresolved<W>>,
     pub way_outs: bool,
 }
 
 /// Where a search leaves what it would not like to lose.
-pub(crate) trait Keep<T, const W: usize> {
+pub(crate) trait Keep<const W: usize> {
     /// What was left, with the states put into the shards: the sums, and by level where it begins in
-    /// each shard.
+    /// each shard. What the monitor had counted is added to what it counts.
     #[expect(clippy::type_complexity, reason = "named in the words above")]
     fn load(
         &mut self,
         _shards: &mut [Shard<W>],
         _budget: &Budget,
-    ) -> Result<Option<(Sums<T, W>, Vec<Vec<usize>>)>, CheckpointError> {
+    ) -> Result<Option<(Sums<W>, Vec<Vec<usize>>)>, CheckpointError> {
         Ok(None)
     }
 
@@ -93,14 +92,14 @@ pub(crate) trait Keep<T, const W: usize> {
         &mut self,
         shards: &[&Shard<W>],
         starts: &[Vec<usize>],
-        sums: &Sums<T, W>,
+        sums: &Sums<W>,
     ) -> Result<(), CheckpointError>;
 }
 
 /// Keeps nothing.
 pub(crate) struct Nowhere;
 
-impl<T, const W: usize> Keep<T, W> for Nowhere {
+impl<const W: usize> Keep<W> for Nowhere {
     fn is_due(&self) -> bool {
         false
     }
@@ -109,7 +108,7 @@ impl<T, const W: usize> Keep<T, W> for Nowhere {
         &mut self,
         _: &[&Shard<W>],
         _: &[Vec<usize>],
-        _: &Sums<T, W>,
+        _: &Sums<W>,
     ) -> Result<(), CheckpointError> {
         Ok(())
     }

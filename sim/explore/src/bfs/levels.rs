@@ -7,43 +7,41 @@
 //! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
 //!   trace, without storing anything.
 
-use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::expand::Expander;
-use super::frame::Frame;
 use super::packed::Packed;
+use super::source::{Purpose, Sink, Source, Visit};
 use super::visited::Shard;
-use crate::ask::CountOnly;
-use crate::system::{Configuration, System, TraceStep};
 use crate::threads::on_threads;
 
 /// States that one worker takes at a time.
 pub(crate) const BLOCK: usize = 1 << 13;
 
 /// The stored states, by level.
-pub(crate) struct Levels<'f, 'a, S: System, const W: usize> {
-    pub frame: &'f Frame<'a, S>,
+pub(crate) struct Levels<'f, const W: usize> {
+    pub source: &'f dyn Source<W>,
     pub shards: Vec<Shard<W>>,
     /// By level: where it begins in each shard; and one more, where the last one ends.
     pub starts: Vec<Vec<usize>>,
     pub threads: usize,
 }
 
-impl<S: System, const W: usize> Levels<'_, '_, S, W> {
+/// Gives, for a level and states of the next one, in order, the least predecessor of each.
+type LeastOf<'l, const W: usize> = dyn FnMut(usize, &[Packed<W>]) -> Vec<Option<Packed<W>>> + 'l;
+
+impl<const W: usize> Levels<'_, W> {
     /// For each of `ends`, a state and its level: the states from the initial one to it, each the
     /// least predecessor of the next.
     pub fn paths(&self, ends: &[(Packed<W>, u32)]) -> Vec<Vec<Packed<W>>> {
-        self.paths_by(ends, |level, wanted| self.least_predecessors(level, wanted))
+        self.paths_by(ends, &mut |level, wanted| self.least_predecessors(level, wanted))
     }
 
-    /// The same, if others have states too: `least` gives, for a level and states of the next one, in
-    /// order, the least predecessor of each that anybody has.
+    /// The same, if others have states too: `least` gives the least predecessors that anybody has.
     pub fn paths_by(
         &self,
         ends: &[(Packed<W>, u32)],
-        mut least: impl FnMut(usize, &[Packed<W>]) -> Vec<Option<Packed<W>>>,
+        least: &mut LeastOf<'_, W>,
     ) -> Vec<Vec<Packed<W>>> {
         let mut paths: Vec<Vec<_>> = ends.iter().map(|(end, _)| vec![*end]).collect();
         let deepest = ends.iter().map(|(_, level)| *level).max().unwrap_or(0);
@@ -71,40 +69,26 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
         let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
         let next = AtomicUsize::new(0);
         let least = Mutex::new(vec![None; wanted.len()]);
-        // A few bits of each wanted state's hash: almost all others are told apart by them.
         let mut few = [0_u64; 4];
         for state in wanted {
             let hash = state.hash();
             few[(hash >> 56 & 3) as usize] |= 1 << (hash >> 58);
         }
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
-        let spare = self.frame.spare::<W>();
         let work = || {
             // Along all transitions, so that it is the least one whatever slept.
-            let mut expander = Expander::<S, CountOnly, W>::new(self.frame, &CountOnly);
-            let mut mine = vec![None; wanted.len()];
+            let mut expander = self.source.expander(Purpose::WayBack);
+            let mut mine = Least { few, wanted, found: vec![None; wanted.len()] };
             loop {
                 let from = next.fetch_add(BLOCK, Ordering::Relaxed);
                 if from >= states {
                     break;
                 }
                 for stored in block(&shards, starts, ends, from, BLOCK) {
-                    expander.expand(
-                        stored,
-                        |stored| (spare.split(stored).0, 0),
-                        |state, after, _| {
-                            let hash = after.hash();
-                            if few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
-                                && let Ok(at) = wanted.binary_search(&after)
-                            {
-                                let slot: &mut Option<Packed<W>> = &mut mine[at];
-                                *slot = [*slot, Some(*state)].into_iter().flatten().min();
-                            }
-                        },
-                        |_, _| (),
-                    );
+                    expander.expand(stored, &mut Sink::Told(&mut mine));
                 }
             }
+            let mine = mine.found;
             let mut least = least.lock().expect("no worker panicked");
             for (all, mine) in least.iter_mut().zip(mine) {
                 *all = [*all, mine].into_iter().flatten().min();
@@ -113,28 +97,26 @@ impl<S: System, const W: usize> Levels<'_, '_, S, W> {
         on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
         least.into_inner().expect("no worker panicked")
     }
+}
 
-    /// A trace in the exact system, without symmetry, along states whose canonical forms are those of
-    /// `path`. Returns the last one, too.
-    pub fn concrete(&self, path: &[Packed<W>]) -> (Vec<TraceStep<S::Label>>, Configuration) {
-        let product = &self.frame.product;
-        let mut scratch = Vec::new();
-        let mut now = product.initial();
-        let mut trace = Vec::with_capacity(path.len());
-        for wanted in &path[1..] {
-            let mut found = None;
-            let _ = product.successors(&now, &mut scratch, |transition| {
-                if self.frame.canonical::<W>(transition.after) == *wanted {
-                    found = Some((transition.as_trace_step(), *transition.after));
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
-            let (step, after) = found.expect("a stored state is a successor of its parent");
-            trace.push(step);
-            now = after;
+/// Of what is reached from some states: the least of these from which each wanted one is.
+struct Least<'w, const W: usize> {
+    /// A few bits of each one's hash: almost all others are told apart by them.
+    few: [u64; 4],
+    /// In order.
+    wanted: &'w [Packed<W>],
+    found: Vec<Option<Packed<W>>>,
+}
+
+impl<const W: usize> Visit<W> for Least<'_, W> {
+    fn visit(&mut self, state: &Packed<W>, after: Packed<W>, _: u16) {
+        let hash = after.hash();
+        if self.few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0
+            && let Ok(at) = self.wanted.binary_search(&after)
+        {
+            let slot = &mut self.found[at];
+            *slot = [*slot, Some(*state)].into_iter().flatten().min();
         }
-        (trace, now)
     }
 }
 

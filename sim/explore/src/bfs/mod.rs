@@ -27,6 +27,7 @@ pub(crate) mod rescue;
 pub(crate) mod search;
 pub(crate) mod sleep;
 mod slots;
+pub(crate) mod source;
 pub(crate) mod steps;
 pub(crate) mod stuck;
 pub(crate) mod visited;

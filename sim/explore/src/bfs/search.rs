@@ -15,18 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use super::expand::Expander;
-use super::frame::{Found, Frame};
+use super::frame::Found;
 use super::keep::{CheckpointError, Keep, Sums};
 use super::levels::{BLOCK, Levels, before, block};
 use super::packed::Packed;
 use super::recent::Recent;
 use super::rescue::Unresolved;
+use super::source::{Expand, Purpose, Sink, Source};
 use super::visited::{SHARDS, Shard, shard_of};
-use crate::ask::{
-    Budget, Clock, End, Full, Monitor, Options, Progress, Tally, Unexplorable, initially,
-};
-use crate::system::{Fault, Kind, System};
+use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
+use crate::system::{Fault, Kind};
 
 /// Blocks of a chunk: what is done between two looks at clock and limits.
 const CHUNK: usize = 16;
@@ -70,8 +68,8 @@ impl<const W: usize> Outbox<W> {
 const RECENT: usize = 1 << 16;
 
 /// One thread's own part of a search.
-struct Worker<'f, S: System, M: Monitor<S::Label>, const W: usize> {
-    expander: Expander<'f, S, M, W>,
+struct Worker<'f, const W: usize> {
+    expander: Box<dyn Expand<W> + 'f>,
     recent: Recent<W>,
     /// Bytes that the budget knows of.
     noted: usize,
@@ -91,9 +89,8 @@ struct Job {
 }
 
 /// A search, as all its threads see it.
-pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
-    frame: &'f Frame<'f, S>,
-    monitor: &'f M,
+pub(crate) struct Search<'f, 'o, const W: usize> {
+    source: &'f dyn Source<W>,
     options: &'f Options<'o>,
     shards: Vec<RwLock<Shard<W>>>,
     outboxes: Vec<RwLock<Outbox<W>>>,
@@ -114,54 +111,52 @@ pub(crate) struct Search<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize
     out_of_bytes: AtomicBool,
     panicked: Mutex<Option<Box<dyn Any + Send>>>,
     /// What the workers have found and counted, when it is asked for.
-    gathered: Mutex<(Found<W>, M::Tally, bool)>,
+    gathered: Mutex<(Found<W>, bool)>,
     clock: Clock<'f>,
 }
 
 /// What is left of a search.
-pub(crate) struct Searched<'f, S: System, M: Monitor<S::Label>, const W: usize> {
+pub(crate) struct Searched<'f, const W: usize> {
     pub end: End,
     pub states: u64,
     pub depth: u32,
     pub expanded: u64,
     pub bytes: u64,
     pub found: Found<W>,
-    pub tally: M::Tally,
     pub unresolved: Vec<Unresolved<W>>,
     pub way_outs: bool,
-    pub levels: Levels<'f, 'f, S, W>,
+    pub levels: Levels<'f, W>,
 }
 
 /// What only the thread that leads knows.
-struct Led<T, const W: usize> {
-    /// What the monitor has counted of what was gathered.
-    tally: T,
+struct Led<const W: usize> {
     /// A checkpoint could not be written.
     failed: Option<CheckpointError>,
     /// By level: where it begins in each shard; and where the last of these ends.
     starts: Vec<Vec<usize>>,
     ends: Vec<usize>,
     expanded: u64,
+    /// There were time-outs or kills.
+    way_outs: bool,
     unresolved: Vec<Unresolved<W>>,
     /// Bytes of these that the budget knows of.
     noted: usize,
 }
 
-impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W> {
+impl<'f, const W: usize> Search<'f, '_, W> {
     pub fn run(
-        frame: &'f Frame<'f, S>,
-        monitor: &'f M,
+        source: &'f dyn Source<W>,
         options: &'f Options<'_>,
-        keep: &mut dyn Keep<M::Tally, W>,
-    ) -> Result<Searched<'f, S, M, W>, CheckpointError> {
+        keep: &mut dyn Keep<W>,
+    ) -> Result<Searched<'f, W>, CheckpointError> {
+        let frame = source.frame();
         let threads = options.threads.max(1);
         let budget = Budget::new(options.limits.bytes);
         let mut shards: Vec<Shard<W>> =
             (0..SHARDS).map(|_| Shard::new(&budget, frame.spare::<W>())).collect();
         let loaded = keep.load(&mut shards, &budget)?;
         let search = Search {
-            frame,
-            monitor,
+            source,
             options,
             shards: shards.into_iter().map(RwLock::new).collect(),
             outboxes: (0..CHUNK).map(|_| RwLock::new(Outbox::new())).collect(),
@@ -170,21 +165,21 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
             next: AtomicUsize::new(0),
             phase: AtomicU8::new(EXPAND),
             barrier: OnceLock::new(),
-            violated: AtomicU64::new(initially(monitor, &frame.product)),
+            violated: AtomicU64::new(source.initially()),
             transitions: AtomicU64::new(0),
             exhausted: Mutex::new(None),
             fault: Mutex::new(None),
             out_of_bytes: AtomicBool::new(false),
             panicked: Mutex::new(None),
-            gathered: Mutex::new((Found::new(), M::Tally::default(), false)),
+            gathered: Mutex::new((Found::new(), false)),
             clock: Clock::new(options),
         };
         let mut led = Led {
-            tally: M::Tally::default(),
             failed: None,
             starts: vec![vec![0; SHARDS]],
             ends: Vec::new(),
             expanded: 0,
+            way_outs: false,
             unresolved: Vec::new(),
             noted: 0,
         };
@@ -192,13 +187,12 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
         if let Some((sums, starts)) = loaded {
             search.transitions.store(sums.found.transitions, Ordering::Relaxed);
             search.violated.fetch_or(sums.found.violated(), Ordering::Relaxed);
-            worker.expander.found = sums.found;
-            worker.expander.steps.way_outs = sums.way_outs;
-            (led.tally, led.expanded, led.unresolved) =
-                (sums.tally, sums.expanded, sums.unresolved);
+            *worker.expander.found() = sums.found;
+            led.way_outs = sums.way_outs;
+            (led.expanded, led.unresolved) = (sums.expanded, sums.unresolved);
             led.starts = starts;
         } else {
-            let initial = frame.canonical::<W>(&frame.product.initial());
+            let initial = frame.packed::<W>(&frame.roster.initial());
             let mut shard = search.shards[shard_of(initial.hash())].write().expect("no panic");
             shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
         }
@@ -218,18 +212,17 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
                 .collect();
             (end.unwrap_or_else(|panic| resume_unwind(panic)), workers)
         });
-        worker.expander.record();
+        worker.expander.settle();
+        led.way_outs |= worker.expander.way_outs();
         for other in &mut workers {
-            other.expander.record();
-            worker.expander.found.add(&other.expander.found);
-            worker.expander.tally.add(std::mem::take(&mut other.expander.tally));
-            worker.expander.steps.way_outs |= other.expander.steps.way_outs;
+            other.expander.settle();
+            worker.expander.found().add(other.expander.found());
+            led.way_outs |= other.expander.way_outs();
         }
         if let Some(failed) = led.failed {
             return Err(failed);
         }
-        let Worker { expander: Expander { found, mut tally, steps, .. }, .. } = worker;
-        tally.add(led.tally);
+        let found = std::mem::replace(worker.expander.found(), Found::new());
         let lens = search.lens();
         let depth = led.starts.len() as u32 - u32::from(lens == led.ends);
         led.starts.push(led.ends);
@@ -240,11 +233,10 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
             expanded: led.expanded,
             bytes: search.budget.peak(),
             found,
-            tally,
             unresolved: led.unresolved,
-            way_outs: steps.way_outs,
+            way_outs: led.way_outs,
             levels: Levels {
-                frame,
+                source,
                 shards: search.shards.into_iter().map(unpoisoned).collect(),
                 starts: led.starts,
                 threads,
@@ -252,8 +244,8 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
         })
     }
 
-    fn worker(&self) -> Worker<'f, S, M, W> {
-        let expander = Expander::new(self.frame, self.monitor);
+    fn worker(&self) -> Worker<'f, W> {
+        let expander = self.source.expander(Purpose::Search);
         Worker { expander, recent: Recent::new(RECENT), noted: 0 }
     }
 
@@ -267,10 +259,10 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     fn lead<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        helpers: &mut Vec<ScopedJoinHandle<'scope, Worker<'f, S, M, W>>>,
-        worker: &mut Worker<'f, S, M, W>,
-        led: &mut Led<M::Tally, W>,
-        keep: &mut dyn Keep<M::Tally, W>,
+        helpers: &mut Vec<ScopedJoinHandle<'scope, Worker<'f, W>>>,
+        worker: &mut Worker<'f, W>,
+        led: &mut Led<W>,
+        keep: &mut dyn Keep<W>,
     ) -> End {
         loop {
             let starts = led.starts.last().expect("there is a first level").clone();
@@ -333,33 +325,31 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     /// Writes a checkpoint: a level has just ended.
     fn keep(
         &self,
-        led: &mut Led<M::Tally, W>,
+        led: &mut Led<W>,
         together: bool,
-        worker: &mut Worker<'f, S, M, W>,
-        keep: &mut dyn Keep<M::Tally, W>,
+        worker: &mut Worker<'f, W>,
+        keep: &mut dyn Keep<W>,
     ) -> Result<(), CheckpointError> {
-        *self.gathered.lock().expect("no panic") = (Found::new(), M::Tally::default(), false);
+        *self.gathered.lock().expect("no panic") = (Found::new(), led.way_outs);
         self.in_phase(GATHER, together, worker);
-        let empty = (Found::new(), M::Tally::default(), false);
-        let (found, tally, way_outs) =
+        let empty = (Found::new(), false);
+        let (found, way_outs) =
             std::mem::replace(&mut *self.gathered.lock().expect("no panic"), empty);
-        led.tally.add(tally);
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
         let sums = Sums {
             found,
-            tally: std::mem::take(&mut led.tally),
             expanded: led.expanded,
             unresolved: std::mem::take(&mut led.unresolved),
             way_outs,
         };
         let saved = keep.save(&shards, &led.starts, &sums);
-        (led.tally, led.unresolved) = (sums.tally, sums.unresolved);
+        led.unresolved = sums.unresolved;
         saved
     }
 
     /// Whether to end before `job`.
-    fn out_of_budget(&self, led: &Led<M::Tally, W>, job: &Job) -> Option<End> {
+    fn out_of_budget(&self, led: &Led<W>, job: &Job) -> Option<End> {
         self.clock.out_of_budget(&self.budget, || {
             let states = self.states();
             Progress {
@@ -379,12 +369,7 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     }
 
     /// Inserts what is in the outboxes.
-    fn insert(
-        &self,
-        job: &Job,
-        together: bool,
-        worker: &mut Worker<'f, S, M, W>,
-    ) -> Result<(), End> {
+    fn insert(&self, job: &Job, together: bool, worker: &mut Worker<'f, W>) -> Result<(), End> {
         if let Some(most) = self.options.limits.states {
             // A checkpoint may have more than this search may.
             let mut room = most.max(1).saturating_sub(self.states());
@@ -412,7 +397,7 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     }
 
     /// Takes note of the states whose blocked processes are still to be looked at.
-    fn collect(&self, led: &mut Led<M::Tally, W>, job: &Job) {
+    fn collect(&self, led: &mut Led<W>, job: &Job) {
         for outbox in &self.outboxes[..job.blocks] {
             let unresolved = &outbox.read().expect("no panic").unresolved;
             let level = job.level;
@@ -428,7 +413,7 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     }
 
     /// Has a phase done, by all threads or by this one.
-    fn in_phase(&self, phase: u8, together: bool, worker: &mut Worker<'f, S, M, W>) {
+    fn in_phase(&self, phase: u8, together: bool, worker: &mut Worker<'f, W>) {
         self.phase.store(phase, Ordering::Relaxed);
         self.next.store(0, Ordering::Relaxed);
         if !together {
@@ -445,7 +430,7 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
     }
 
     /// What a helper thread does.
-    fn help(&self) -> Worker<'f, S, M, W> {
+    fn help(&self) -> Worker<'f, W> {
         let mut worker = self.worker();
         let barrier = self.barrier.wait();
         loop {
@@ -465,18 +450,17 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
         }
     }
 
-    fn work(&self, worker: &mut Worker<'f, S, M, W>) {
+    fn work(&self, worker: &mut Worker<'f, W>) {
         // In a phase that panics elsewhere there is nothing left to do here.
         let Ok(job) = self.job.read() else { return };
         let phase = self.phase.load(Ordering::Relaxed);
         if phase == EXPAND {
             self.expand(worker, &job);
         } else if phase == GATHER {
-            worker.expander.record();
+            worker.expander.settle();
             let mut gathered = self.gathered.lock().expect("no panic");
-            gathered.0.add(&worker.expander.found);
-            gathered.1.add(std::mem::take(&mut worker.expander.tally));
-            gathered.2 |= worker.expander.steps.way_outs;
+            gathered.0.add(worker.expander.found());
+            gathered.1 |= worker.expander.way_outs();
         } else {
             while let shard = self.next.fetch_add(1, Ordering::Relaxed)
                 && shard < SHARDS
@@ -488,13 +472,13 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
         }
     }
 
-    fn expand(&self, worker: &mut Worker<'f, S, M, W>, job: &Job) {
+    fn expand(&self, worker: &mut Worker<'f, W>, job: &Job) {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
         let Worker { expander, recent, noted } = worker;
-        let spare = self.frame.spare::<W>();
-        expander.found.enter(job.level);
-        let before = expander.found.transitions;
+        let spare = self.source.frame().spare::<W>();
+        expander.found().enter(job.level);
+        let before = expander.found().transitions;
         while let number = self.next.fetch_add(1, Ordering::Relaxed)
             && number < job.blocks
         {
@@ -504,29 +488,20 @@ impl<'f, S: System, M: Monitor<S::Label>, const W: usize> Search<'f, '_, S, M, W
             unresolved.clear();
             let from = job.from + number * BLOCK;
             for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
-                expander.expand(
-                    stored,
-                    |stored| spare.split(stored),
-                    |_, after, in_sleep_set| {
-                        let hash = after.hash();
-                        if recent.is_new(&after, hash) {
-                            lists[shard_of(hash)].push(spare.join(after, in_sleep_set));
-                        }
-                    },
-                    |state, processes| unresolved.push((state, processes)),
-                );
+                expander.expand(stored, &mut Sink::Outbox { spare, recent, lists, unresolved });
             }
             outbox.take_note(&self.budget);
         }
-        self.transitions.fetch_add(expander.found.transitions - before, Ordering::Relaxed);
-        self.violated.fetch_or(expander.found.violated(), Ordering::Relaxed);
-        if expander.steps.fault.is_some() {
-            let mut all = self.fault.lock().expect("no panic");
-            *all = [*all, expander.steps.fault].into_iter().flatten().min();
-        }
-        if expander.found.exhausted.is_some() {
+        let found = expander.found();
+        self.transitions.fetch_add(found.transitions - before, Ordering::Relaxed);
+        self.violated.fetch_or(found.violated(), Ordering::Relaxed);
+        if found.exhausted.is_some() {
             let mut all = self.exhausted.lock().expect("no panic");
-            *all = [*all, expander.found.exhausted].into_iter().flatten().min();
+            *all = [*all, found.exhausted].into_iter().flatten().min();
+        }
+        if let Some(fault) = expander.fault() {
+            let mut all = self.fault.lock().expect("no panic");
+            *all = [*all, Some(fault)].into_iter().flatten().min();
         }
         let bytes = expander.bytes() + RECENT;
         self.budget.note(bytes);

@@ -19,12 +19,11 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use super::frame::Frame;
-use super::levels::Levels;
 use super::packed::Packed;
 use super::rescue::Unresolved;
-use crate::ask::{Sleep, Stuck};
-use crate::system::{Configuration, Kind, System, WayOut};
+use super::source::Source;
+use crate::ask::Sleep;
+use crate::system::{Kind, WayOut};
 
 /// A state with a process that is stuck, before there is a trace to it.
 #[derive(Clone, Copy)]
@@ -32,9 +31,9 @@ pub(crate) struct Shallowest<const W: usize> {
     pub state: Packed<W>,
     pub level: u32,
     /// The processes that are stuck.
-    mask: u16,
+    pub mask: u16,
     /// States with such a process.
-    states: u64,
+    pub states: u64,
 }
 
 /// Who is stuck.
@@ -48,8 +47,8 @@ pub(crate) struct Blocked<const W: usize> {
 }
 
 /// Looks for those who are stuck. `way_outs`: whether there are any time-outs and kills.
-pub(crate) fn find<S: System, const W: usize>(
-    frame: &Frame<'_, S>,
+pub(crate) fn find<const W: usize>(
+    source: &dyn Source<W>,
     unresolved: &[Unresolved<W>],
     way_outs: bool,
 ) -> Blocked<W> {
@@ -59,7 +58,7 @@ pub(crate) fn find<S: System, const W: usize>(
     }
     let numbers: HashMap<[u64; W], u32, foldhash::fast::FixedState> =
         unresolved.iter().zip(0..).map(|(u, number)| (u.state.0, number)).collect();
-    let runs_by = |last| fixpoint(frame, unresolved, &numbers, last);
+    let runs_by = |last| fixpoint(source, unresolved, &numbers, last);
     let by_time_outs = runs_by(WayOut::TimeOut);
     // Without any way out the three are the same.
     let (by_kills, by_ordinary_steps) = if way_outs {
@@ -74,13 +73,13 @@ pub(crate) fn find<S: System, const W: usize>(
     };
     found.stuck = shallowest(unresolved, |number| !by_time_outs[number]);
     found.until_time_out = shallowest(unresolved, |number| asleep(number, Sleep::UntilTimeOut));
-    let processes = 0..frame.product.processes();
-    let mut kinds: Vec<Kind> = processes.clone().map(|i| frame.product.kind(i)).collect();
+    let all = source.frame().roster.kinds();
+    let mut kinds: Vec<Kind> = all.to_vec();
     kinds.sort_unstable();
     kinds.dedup();
     for kind in kinds {
-        let of_kind = processes.clone().filter(|i| frame.product.kind(*i) == kind);
-        let of_kind = of_kind.fold(0_u16, |mask, i| mask | 1 << i);
+        let of_kind = all.iter().enumerate().filter(|(_, its)| **its == kind);
+        let of_kind = of_kind.fold(0_u16, |mask, (i, _)| mask | 1 << i);
         for sleep in Sleep::ALL {
             let least = shallowest(unresolved, |number| asleep(number, sleep) & of_kind);
             found.sleepers.extend(least.map(|least| (kind, sleep, least)));
@@ -91,35 +90,33 @@ pub(crate) fn find<S: System, const W: usize>(
 
 /// By unresolved state: the processes that can run from there or later. `last`: the last kind of step,
 /// in the order of [`WayOut`], that counts.
-fn fixpoint<S: System, const W: usize>(
-    frame: &Frame<'_, S>,
+fn fixpoint<const W: usize>(
+    source: &dyn Source<W>,
     unresolved: &[Unresolved<W>],
     numbers: &HashMap<[u64; W], u32, foldhash::fast::FixedState>,
     last: WayOut,
 ) -> Vec<u16> {
     let mut can_run: Vec<u16> = unresolved.iter().map(|u| !u.mask).collect();
     let mut open: Vec<u32> = (0..unresolved.len() as u32).rev().collect();
-    let mut scratch = Vec::new();
+    let frame = source.frame();
     loop {
         let mut changed = false;
         open.retain(|&number| {
             let before = frame.layout.unpack(&unresolved[number as usize].state);
             let mut mask = can_run[number as usize];
-            let _ = frame.product.successors(&before, &mut scratch, |transition| {
-                if transition.way_out > last {
+            source.transitions(&before, &mut |(actor, way_out, after)| {
+                if way_out > last {
                     return ControlFlow::Continue(());
                 }
-                if transition.way_out != WayOut::Ordinary {
+                if way_out != WayOut::Ordinary {
                     // The process that takes its way out runs by that very step.
-                    mask |= 1 << transition.actor;
+                    mask |= 1 << actor;
                 }
-                let mut after = *transition.after;
-                let went = frame.symmetry.then(|| frame.product.canonicalize(&mut after));
+                let (after, went) = frame.canonical(after);
                 let packed = frame.layout.pack::<W>(&after);
                 // A state that is not among them has nobody left to be resolved.
                 let runs = numbers.get(&packed.0).map_or(u16::MAX, |n| can_run[*n as usize]);
-                for i in 0..frame.product.processes() {
-                    let place = went.map_or(i, |went| usize::from(went[i]));
+                for (i, place) in went.iter().enumerate().take(frame.roster.processes()) {
                     mask |= (runs >> place & 1) << i;
                 }
                 if mask == u16::MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -144,26 +141,4 @@ fn shallowest<const W: usize>(
     let number = all().min_by_key(|n| (unresolved[*n].level, unresolved[*n].state))?;
     let Unresolved { state, level, .. } = unresolved[number];
     Some(Shallowest { state, level, mask: stuck(number), states: all().count() as u64 })
-}
-
-impl<const W: usize> Shallowest<W> {
-    /// With the trace along `path`.
-    pub fn with_trace<S: System>(
-        &self,
-        levels: &Levels<'_, '_, S, W>,
-        path: &[Packed<W>],
-    ) -> Stuck<S::Label> {
-        let (trace, end) = levels.concrete(path);
-        let process = process_of(levels.frame, &end, self.mask);
-        Stuck { process, trace, states: self.states }
-    }
-}
-
-/// Which process of the concrete state `end` is the stuck one of its canonical form.
-fn process_of<S: System>(frame: &Frame<'_, S>, end: &Configuration, stuck: u16) -> usize {
-    let mut canonical = *end;
-    let went = frame.symmetry.then(|| frame.product.canonicalize(&mut canonical));
-    (0..frame.product.processes())
-        .find(|&i| stuck >> went.map_or(i, |went| usize::from(went[i])) & 1 != 0)
-        .expect("a stuck state has a stuck process")
 }

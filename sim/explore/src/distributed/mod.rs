@@ -16,16 +16,16 @@
 
 use crate::ask::{
     Budget, Clock, End, Exploration, Explorer, Full, Method, Monitor, Options, Own, Progress,
-    Tally, Unexplorable, initially,
+    Unexplorable,
 };
-use crate::bfs::expand::Expander;
-use crate::bfs::explore::{conclude, method};
-use crate::bfs::frame::{Found, Frame, framed};
+use crate::bfs::explore::{Outcome, conclude, method, outcome};
+use crate::bfs::frame::Found;
 use crate::bfs::levels::{BLOCK, Levels};
-use crate::bfs::packed::Packed;
+use crate::bfs::packed::{Packed, Spare};
 use crate::bfs::recent::Recent;
 use crate::bfs::rescue::Unresolved;
 use crate::bfs::search::Searched;
+use crate::bfs::source::{AnyWidth, Asked, Counted, Expand, Purpose, Sink, Source, Visit};
 use crate::bfs::steps::mix;
 use crate::bfs::visited::Shard;
 use crate::system::{Kind, System};
@@ -116,7 +116,7 @@ impl From<Stop> for End {
 
 /// What a worker has in the end.
 #[derive(Serialize, Deserialize)]
-struct Summary<T, const W: usize> {
+struct Summary<const W: usize> {
     states: u64,
     expanded: u64,
     transitions: u64,
@@ -128,7 +128,8 @@ struct Summary<T, const W: usize> {
     way_outs: bool,
     bytes: u64,
     sent: u64,
-    tally: T,
+    /// What the monitor has counted, encoded.
+    counted: Vec<u8>,
 }
 
 /// What it can say: what the search in one process can.
@@ -182,33 +183,52 @@ where
     M::Tally: Serialize + DeserializeOwned,
     S::Label: Send,
 {
-    let (frame, words) = framed(system, options)?;
-    let found = match words {
-        1 => run::<S, M, 1>(&frame, monitor, options, net),
-        2 => run::<S, M, 2>(&frame, monitor, options, net),
-        4 => run::<S, M, 4>(&frame, monitor, options, net),
-        _ => run::<S, M, 8>(&frame, monitor, options, net),
-    };
     let threads = options.threads.max(1);
-    let found = found.map_err(|error| DistributedError::NoWorkers { threads, error })?;
-    found.transpose().map_err(DistributedError::Fault)
+    let (all, words) = Asked::new(system, monitor, options)?;
+    // Each worker counts for itself.
+    let each: Result<Vec<_>, Unexplorable> =
+        (0..threads).map(|_| Ok(Asked::new(system, monitor, options)?.0)).collect();
+    let each = each?;
+    let workers: Vec<(&dyn AnyWidth, &dyn Counted)> =
+        each.iter().map(|one| -> (&dyn AnyWidth, &dyn Counted) { (one, one) }).collect();
+    let told = run_packed(words, &workers, &all, options, net);
+    let told = told.map_err(|error| DistributedError::NoWorkers { threads, error })?;
+    let Some(told) = told else { return Ok(None) };
+    let (outcome, own) = told.map_err(DistributedError::Fault)?;
+    let method = method_of(all.frame.symmetry);
+    Ok(Some(Exploration { method, own, ..conclude(outcome, all) }))
 }
 
-/// What the first worker gives; or, as any of them, what the system has done that it must not.
-type Told<S, M> =
-    Result<Exploration<<S as System>::Label, <M as Monitor<<S as System>::Label>>::Tally>, String>;
+/// What a worker asks, and what has been counted of it.
+type Of<'a, const W: usize> = (&'a dyn Source<W>, &'a dyn Counted);
 
-fn run<S: System, M: Monitor<S::Label>, const W: usize>(
-    frame: &Frame<'_, S>,
-    monitor: &M,
+/// What the first worker gives; or, as any of them, what the system has done that it must not.
+type Told = Result<(Outcome, Own), String>;
+
+fn run_packed(
+    words: usize,
+    each: &[(&dyn AnyWidth, &dyn Counted)],
+    all: &dyn Counted,
     options: &Options<'_>,
     net: Net,
-) -> std::io::Result<Option<Told<S, M>>>
-where
-    M::Tally: Serialize + DeserializeOwned,
-    S::Label: Send,
-{
-    let threads = options.threads.max(1);
+) -> std::io::Result<Option<Told>> {
+    match words {
+        1 => run::<1>(each, |any| any, all, options, net),
+        2 => run::<2>(each, |any| any, all, options, net),
+        4 => run::<4>(each, |any| any, all, options, net),
+        _ => run::<8>(each, |any| any, all, options, net),
+    }
+}
+
+/// `each`: by thread. `all`: what the monitor has counted of all workers of all processes, in the first one.
+fn run<const W: usize>(
+    each: &[(&dyn AnyWidth, &dyn Counted)],
+    of_width: fn(&dyn AnyWidth) -> &dyn Source<W>,
+    all: &dyn Counted,
+    options: &Options<'_>,
+    net: Net,
+) -> std::io::Result<Option<Told>> {
+    let threads = each.len();
     let hooks = Hooks::default();
     let local =
         ProcessBuilder::new_typed_vector(threads, hooks.refill.clone(), hooks.spill.clone());
@@ -219,14 +239,15 @@ where
         // All threads are there before anything is begun: who has begun waits for all others.
         let mut workers: Vec<ScopedJoinHandle<'_, _>> = Vec::new();
         let mut begin = Vec::new();
-        for _ in 0..threads {
+        for (asked, counted) in each {
+            let worker = (of_width(*asked), *counted);
             let (tell, told) = channel::<Build>();
             let failed = Arc::clone(&failed);
             workers.push(Builder::new().spawn_scoped(scope, move || {
                 let builder = told.recv().ok()?;
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     let timely = Worker::new(Config::default(), builder(), Some(Instant::now()));
-                    Member::<S, M, W>::new(frame, monitor, options, timely, &failed).work()
+                    Member::new(worker, options, timely, &failed).work(all)
                 }));
                 outcome.unwrap_or_else(|panic| {
                     // Who waits for this worker waits no longer.
@@ -266,14 +287,14 @@ fn owner<const W: usize>(state: &Packed<W>, peers: usize) -> usize {
 }
 
 /// One worker.
-struct Member<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
-    frame: &'f Frame<'f, S>,
-    monitor: &'f M,
+struct Member<'f, 'o, const W: usize> {
+    source: &'f dyn Source<W>,
+    counted: &'f dyn Counted,
     options: &'f Options<'o>,
     comms: Comms<W>,
     me: usize,
     peers: usize,
-    expander: Expander<'f, S, M, W>,
+    expander: Box<dyn Expand<W> + 'f>,
     mine: Shard<W>,
     budget: Budget,
     starts: Vec<Vec<usize>>,
@@ -286,13 +307,9 @@ struct Member<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> {
     clock: Clock<'f>,
 }
 
-impl<'f, 'o, S: System, M: Monitor<S::Label>, const W: usize> Member<'f, 'o, S, M, W>
-where
-    M::Tally: Serialize + DeserializeOwned,
-{
+impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
     fn new(
-        frame: &'f Frame<'f, S>,
-        monitor: &'f M,
+        (source, counted): Of<'f, W>,
         options: &'f Options<'o>,
         timely: Worker,
         failed: &Arc<AtomicBool>,
@@ -301,10 +318,10 @@ where
         let share = options.limits.bytes.map(|bytes| bytes / options.threads.max(1) as u64);
         let budget = Budget::new(share);
         budget.note(LATELY);
-        let spare = frame.spare::<W>();
+        let spare = source.frame().spare::<W>();
         Self {
-            frame,
-            monitor,
+            source,
+            counted,
             options,
             comms: Comms::new(
                 timely,
@@ -313,8 +330,8 @@ where
             ),
             me,
             peers,
-            expander: Expander::new(frame, monitor),
-            mine: Shard::new(&budget, frame.spare::<W>()),
+            expander: source.expander(Purpose::Search),
+            mine: Shard::new(&budget, spare),
             budget,
             starts: vec![vec![0]],
             unresolved: Vec::new(),
@@ -326,8 +343,9 @@ where
         }
     }
 
-    fn work(mut self) -> Option<Told<S, M>> {
-        let initial = self.frame.canonical::<W>(&self.frame.product.initial());
+    fn work(mut self, counted: &dyn Counted) -> Option<Told> {
+        let frame = self.source.frame();
+        let initial = frame.packed::<W>(&frame.roster.initial());
         if owner(&initial, self.peers) == self.me {
             self.store(&[initial]);
         }
@@ -355,7 +373,7 @@ where
                 break (End::Complete, None, deepest);
             }
             self.starts.push(vec![to]);
-            let at_once = initially(self.monitor, &self.frame.product);
+            let at_once = self.source.initially();
             let violated = all.iter().fold(at_once, |bits, said| bits | said.violated);
             let wanted = self.options.stop_when_violated;
             if wanted != 0 && violated & wanted == wanted {
@@ -367,34 +385,30 @@ where
                 break (End::StatesLimit, Some(what), deepest);
             }
         };
-        self.conclude(end, because, depth).map(Ok)
+        self.conclude(end, because, depth, counted).map(Ok)
     }
 
     /// Expands this worker's states of a level, and takes in what comes, unless somebody has to stop.
     fn expand(&mut self, level: u32, to: usize, last: &[Said]) {
-        self.expander.found.enter(level);
+        self.expander.found().enter(level);
         let mut from = self.starts.last().expect("there is a first level")[0];
         let first = from;
         let (mut own, mut away) = (Vec::new(), Vec::new());
         let mut stopped = false;
         while from < to && !stopped {
             let until = (from + BLOCK).min(to);
-            let (me, peers, lately) = (self.me, self.peers, &mut self.lately);
-            let unresolved = &mut self.unresolved;
-            let spare = self.frame.spare::<W>();
+            let mut successors = Successors {
+                me: self.me,
+                peers: self.peers,
+                level,
+                spare: self.source.frame().spare::<W>(),
+                lately: &mut self.lately,
+                own: &mut own,
+                away: &mut away,
+                unresolved: &mut self.unresolved,
+            };
             for piece in self.mine.pieces(from, until) {
-                self.expander.expand(
-                    piece,
-                    |stored| spare.split(stored),
-                    |_, after, asleep| {
-                        if peers == 1 || owner(&after, peers) == me {
-                            own.push(spare.join(after, asleep));
-                        } else if lately.is_new(&after, after.hash()) {
-                            away.push(spare.join(after, asleep));
-                        }
-                    },
-                    |state, mask| unresolved.push(Unresolved { state, level, mask }),
-                );
+                self.expander.expand(piece, &mut Sink::Told(&mut successors));
             }
             self.expanded += (until - from) as u64;
             from = until;
@@ -426,12 +440,12 @@ where
             stop: self.stop.clone(),
             next: (self.mine.len() - to) as u64,
             states: self.mine.len() as u64,
-            transitions: self.expander.found.transitions,
+            transitions: self.expander.found().transitions,
             expanded: self.expanded,
-            violated: self.expander.found.violated(),
+            violated: self.expander.found().violated(),
             bytes: self.budget.held(),
-            exhausted: self.expander.found.exhausted.is_some(),
-            fault: self.expander.steps.fault.map(|fault| fault.to_string()),
+            exhausted: self.expander.found().exhausted.is_some(),
+            fault: self.expander.fault().map(|fault| fault.to_string()),
         };
         self.comms.all_to_all(&said)
     }
@@ -498,10 +512,11 @@ where
         end: End,
         because: Option<String>,
         depth: u32,
-    ) -> Option<Exploration<S::Label, M::Tally>> {
-        self.expander.record();
-        let Expander { found, tally, steps, .. } = self.expander;
-        let summary = Summary::<M::Tally, W> {
+        counted: &dyn Counted,
+    ) -> Option<(Outcome, Own)> {
+        self.expander.settle();
+        let found = std::mem::replace(self.expander.found(), Found::new());
+        let summary = Summary::<W> {
             states: self.mine.len() as u64,
             expanded: self.expanded,
             transitions: found.transitions,
@@ -512,31 +527,30 @@ where
                 .collect(),
             exhausted: found.exhausted.map(|(state, kind)| (state, kind.0)),
             unresolved: self.unresolved.iter().map(|u| (u.state, u.level, u.mask)).collect(),
-            way_outs: steps.way_outs,
+            way_outs: self.expander.way_outs(),
             bytes: self.budget.peak(),
             sent: self.sent,
-            tally,
+            counted: self.counted.encoded().expect("what is sent has lengths"),
         };
         let mut comms = self.comms;
-        let summaries: Vec<Summary<M::Tally, W>> = comms.all_to_first(&summary);
+        let summaries: Vec<Summary<W>> = comms.all_to_first(&summary);
         drop(summary);
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
-        let levels = Levels { frame: self.frame, shards: vec![self.mine], starts, threads: 1 };
+        let levels = Levels { source: self.source, shards: vec![self.mine], starts, threads: 1 };
         if self.me != 0 {
             paths(&mut comms, &levels, None);
             comms.finish();
             return None;
         }
         let (mut sent, mut bytes, mut workers) = (0, 0, 0);
-        let mut searched = Searched::<S, M, W> {
+        let mut searched = Searched::<W> {
             end,
             states: 0,
             depth,
             expanded: 0,
             bytes: 0,
             found: Found::new(),
-            tally: M::Tally::default(),
             unresolved: Vec::new(),
             way_outs: false,
             levels,
@@ -561,7 +575,7 @@ where
                 mask,
             }));
             searched.way_outs |= summary.way_outs;
-            searched.tally.add(summary.tally);
+            counted.add_encoded(&summary.counted).expect("the processes are of one version");
             (sent, bytes, workers) = (sent + summary.sent, summary.bytes.max(bytes), workers + 1);
         }
         searched.bytes = bytes * workers;
@@ -570,24 +584,47 @@ where
         if let (End::PoolExhausted(_), Some((_, kind))) = (end, searched.found.exhausted) {
             searched.end = End::PoolExhausted(kind);
         }
-        let exploration =
-            conclude(searched, self.monitor, |levels, ends| paths(&mut comms, levels, Some(ends)));
+        let outcome = outcome(searched, &mut |levels, ends| paths(&mut comms, levels, Some(ends)));
         comms.finish();
-        let method = method_of(exploration.method.symmetry);
-        let own = Own::Distributed { because, sent };
-        Some(Exploration { method, own, ..exploration })
+        Some((outcome, Own::Distributed { because, sent }))
+    }
+}
+
+/// Where one worker's successors go.
+struct Successors<'w, const W: usize> {
+    me: usize,
+    peers: usize,
+    level: u32,
+    spare: Spare,
+    lately: &'w mut Recent<W>,
+    own: &'w mut Vec<Packed<W>>,
+    away: &'w mut Vec<Packed<W>>,
+    unresolved: &'w mut Vec<Unresolved<W>>,
+}
+
+impl<const W: usize> Visit<W> for Successors<'_, W> {
+    fn visit(&mut self, _: &Packed<W>, after: Packed<W>, in_sleep_set: u16) {
+        if self.peers == 1 || owner(&after, self.peers) == self.me {
+            self.own.push(self.spare.join(after, in_sleep_set));
+        } else if self.lately.is_new(&after, after.hash()) {
+            self.away.push(self.spare.join(after, in_sleep_set));
+        }
+    }
+
+    fn left(&mut self, state: Packed<W>, mask: u16) {
+        self.unresolved.push(Unresolved { state, level: self.level, mask });
     }
 }
 
 /// The paths to `ends`, which the first worker gives, each state the least predecessor of the next,
 /// whoever owns it.
-fn paths<S: System, const W: usize>(
+fn paths<const W: usize>(
     comms: &mut Comms<W>,
-    levels: &Levels<'_, '_, S, W>,
+    levels: &Levels<'_, W>,
     ends: Option<&[(Packed<W>, u32)]>,
 ) -> Vec<Vec<Packed<W>>> {
     let ends: Vec<(Packed<W>, u32)> = comms.first_to_all(ends.map(<[_]>::to_vec));
-    levels.paths_by(&ends, |level, wanted| {
+    levels.paths_by(&ends, &mut |level, wanted| {
         let all: Vec<Vec<Option<Packed<W>>>> =
             comms.all_to_all(&levels.least_predecessors(level, wanted));
         let least = |i: usize| all.iter().filter_map(|theirs| theirs[i]).min();

@@ -13,8 +13,8 @@ pub use fault::{Fault, Wrong};
 pub use interface::{
     Choice, DORMANT, Effect, Footprint, Initial, Kind, Local, Queue, Shared, System, WayOut,
 };
-pub(crate) use product::fits;
 pub use product::{Census, Configuration, MAX_PROCESSES, Product, Transition};
+pub(crate) use product::{Roster, fits};
 pub use replay::{Impossible, replay};
 pub use successor::{PoolExhausted, Step};
 pub use trace::TraceStep;

@@ -46,6 +46,13 @@ impl<Label, State> Deref for Transition<'_, Label, State> {
 pub struct Product<'a, S: System> {
     /// The system.
     pub system: &'a S,
+    roster: Roster,
+}
+
+/// The processes of a product: of which kind each is, who stands beside it, and where all begin. What can be
+/// said of states without asking the system is said here, compiled once for all systems.
+#[derive(Clone)]
+pub(crate) struct Roster {
     kinds: [Kind; MAX_PROCESSES],
     /// By process: the one before it of the same kind; itself, if it is the first of its kind.
     previous: [usize; MAX_PROCESSES],
@@ -57,10 +64,9 @@ pub struct Product<'a, S: System> {
     initial: Configuration,
 }
 
-impl<'a, S: System> Product<'a, S> {
-    /// The product for `system.initial()`; `None` if that has more than [`MAX_PROCESSES`].
-    pub fn new(system: &'a S) -> Option<Self> {
-        let Initial { shared, processes } = system.initial();
+impl Roster {
+    /// That of an initial state; `None` if it has more than [`MAX_PROCESSES`].
+    fn new(Initial { shared, processes }: &Initial) -> Option<Self> {
         if processes.len() > MAX_PROCESSES {
             return None;
         }
@@ -77,43 +83,43 @@ impl<'a, S: System> Product<'a, S> {
         let next = std::array::from_fn(|i| {
             (i + 1..processes.len()).find(|j| kinds[*j] == kinds[i]).unwrap_or(i)
         });
-        let initial = Configuration { shared, locals };
+        let initial = Configuration { shared: *shared, locals };
         let contiguous = (0..processes.len()).all(|i| next[i] <= i + 1);
-        let processes = processes.len();
-        Some(Self { system, kinds, previous, next, contiguous, processes, initial })
+        Some(Self { kinds, previous, next, contiguous, processes: processes.len(), initial })
     }
 
-    /// How many processes there are.
+    /// How many there are.
+    #[inline]
     pub fn processes(&self) -> usize {
         self.processes
     }
 
-    /// The kind of process `i`, which there is: the remainder tells that to the compiler.
-    #[inline]
-    pub(crate) fn kind_of(&self, i: usize) -> Kind {
-        self.kinds[i % MAX_PROCESSES]
+    /// The kind of each.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds[..self.processes]
     }
 
-    /// The kind of process `i`.
+    /// The kind of process `i`, which there is: the remainder tells that to the compiler.
+    #[inline]
     pub fn kind(&self, i: usize) -> Kind {
-        self.kinds[i]
+        self.kinds[i % MAX_PROCESSES]
     }
 
     /// The process before `i` of the same kind; `i` itself, if it is the first.
     #[inline]
-    pub(crate) fn previous(&self, i: usize) -> usize {
+    pub fn previous(&self, i: usize) -> usize {
         self.previous[i % MAX_PROCESSES]
     }
 
     /// The process after `i` of the same kind; `i` itself, if it is the last.
     #[inline]
-    pub(crate) fn next(&self, i: usize) -> usize {
+    pub fn next(&self, i: usize) -> usize {
         self.next[i % MAX_PROCESSES]
     }
 
     /// Whether the processes of each kind stand together.
     #[inline]
-    pub(crate) fn contiguous(&self) -> bool {
+    pub fn contiguous(&self) -> bool {
         self.contiguous
     }
 
@@ -122,14 +128,7 @@ impl<'a, S: System> Product<'a, S> {
         self.initial
     }
 
-    /// Whether process `i` has nothing more to do.
-    pub fn returned(&self, configuration: &Configuration, i: usize) -> bool {
-        let local = configuration.locals[i];
-        is_at_rest(self.system, self.kinds[i], local)
-    }
-
-    /// Sorts the local states of the processes of each kind. Returns where each process went, so
-    /// that process `i` of the argument is process `result[i]` of the sorted one.
+    /// See [`Product::canonicalize`].
     pub fn canonicalize(&self, configuration: &mut Configuration) -> [u8; MAX_PROCESSES] {
         let mut origin: [u8; MAX_PROCESSES] = std::array::from_fn(|i| i as u8);
         // Insertion sort: a handful of elements, nearly sorted, because one step changes one local.
@@ -149,6 +148,46 @@ impl<'a, S: System> Product<'a, S> {
         }
         went
     }
+}
+
+impl<'a, S: System> Product<'a, S> {
+    /// The product for `system.initial()`; `None` if that has more than [`MAX_PROCESSES`].
+    pub fn new(system: &'a S) -> Option<Self> {
+        let roster = Roster::new(&system.initial())?;
+        Some(Self { system, roster })
+    }
+
+    /// Its processes.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.roster.processes
+    }
+
+    /// The kind of process `i`.
+    pub fn kind(&self, i: usize) -> Kind {
+        self.roster.kinds[i]
+    }
+
+    /// The initial state.
+    pub fn initial(&self) -> Configuration {
+        self.roster.initial
+    }
+
+    /// Whether process `i` has nothing more to do.
+    pub fn returned(&self, configuration: &Configuration, i: usize) -> bool {
+        let local = configuration.locals[i];
+        is_at_rest(self.system, self.kind(i), local)
+    }
+
+    /// Sorts the local states of the processes of each kind. Returns where each process went, so
+    /// that process `i` of the argument is process `result[i]` of the sorted one.
+    pub fn canonicalize(&self, configuration: &mut Configuration) -> [u8; MAX_PROCESSES] {
+        self.roster.canonicalize(configuration)
+    }
 
     /// Visits every transition from `configuration`, process by process. `scratch` is only there to
     /// be reused.
@@ -163,7 +202,7 @@ impl<'a, S: System> Product<'a, S> {
         mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
     ) -> Result<(), PoolExhausted> {
         let mut exhausted = Ok(());
-        for actor in 0..self.processes {
+        for actor in 0..self.processes() {
             let (flow, all) = self.successors_of(configuration, actor, scratch, &mut visit);
             exhausted = exhausted.and(all);
             if flow.is_break() {
@@ -173,15 +212,16 @@ impl<'a, S: System> Product<'a, S> {
         exhausted
     }
 
-    /// The same for one process.
+    /// The same for one process. Whoever visits is called through a pointer: this is compiled once for a
+    /// system, not once for each caller.
     pub(crate) fn successors_of(
         &self,
         before: &Configuration,
         actor: usize,
         scratch: &mut Vec<Choice<S::Label>>,
-        mut visit: impl FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Transition<'_, S::Label>) -> ControlFlow<()>,
     ) -> (ControlFlow<()>, Result<(), PoolExhausted>) {
-        let processes = Numbered { kinds: &self.kinds[..self.processes], locals: before.locals };
+        let processes = Numbered { kinds: self.roster.kinds(), locals: before.locals };
         let from = (before.shared, &processes);
         alternatives(self.system, from, actor, scratch, |ordinal, step, after| {
             let after = &Configuration { shared: step.after, locals: after.locals };

@@ -7,34 +7,28 @@
 use std::io::sink;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sha2::Digest;
 
+use super::Of;
 use super::directory::{Digesting, Directory, Written, damaged, write_level};
-use crate::ask::{Limits, Monitor, Options};
-use crate::bfs::frame::Frame;
+use crate::ask::{Limits, Options};
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::search::Search;
+use crate::bfs::source::Counted;
 use crate::bfs::visited::Shard;
-use crate::system::System;
 
 /// States after which it is enough: what is explored in a moment.
 const ENOUGH: usize = 1 << 14;
 
 /// Explores the first levels, and compares them with those that were written.
-pub(super) fn compare<S: System, M: Monitor<S::Label>, const W: usize>(
-    frame: &Frame<'_, S>,
-    monitor: &M,
+pub(super) fn compare<const W: usize>(
+    (source, counted): Of<'_, W>,
     options: &Options<'_>,
-    directory: &Directory<'_, S, W>,
+    directory: &Directory<'_, W>,
     written: &Written<W>,
-) -> Result<(), CheckpointError>
-where
-    M::Tally: Serialize + DeserializeOwned,
-{
+) -> Result<(), CheckpointError> {
     let over = AtomicBool::new(false);
-    let mut beginning = Beginning { directory, written, compared: 0, over: &over };
+    let mut beginning = Beginning { counted, directory, written, compared: 0, over: &over };
     let again = Options {
         limits: Limits::default(),
         interrupt: Some(&over),
@@ -43,7 +37,7 @@ where
         threads: 1,
         ..*options
     };
-    Search::<S, M, W>::run(frame, monitor, &again, &mut beginning)?;
+    Search::run(source, &again, &mut beginning)?;
     let compared = beginning.compared;
     if over.into_inner() {
         return Ok(());
@@ -52,8 +46,9 @@ where
     Err(damaged(&directory.sums_file(), format!("{found} levels"), &expected))
 }
 
-struct Beginning<'d, 'f, S: System, const W: usize> {
-    directory: &'d Directory<'f, S, W>,
+struct Beginning<'d, 'f, const W: usize> {
+    counted: &'d dyn Counted,
+    directory: &'d Directory<'f, W>,
     written: &'d Written<W>,
     /// Levels that were compared.
     compared: usize,
@@ -61,7 +56,7 @@ struct Beginning<'d, 'f, S: System, const W: usize> {
     over: &'d AtomicBool,
 }
 
-impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S, W> {
+impl<const W: usize> Keep<W> for Beginning<'_, '_, W> {
     fn is_due(&self) -> bool {
         true
     }
@@ -70,7 +65,7 @@ impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S
         &mut self,
         shards: &[&Shard<W>],
         starts: &[Vec<usize>],
-        sums: &Sums<T, W>,
+        sums: &Sums<W>,
     ) -> Result<(), CheckpointError> {
         let (directory, levels) = (self.directory, &self.written.levels);
         for (level, expected) in levels.iter().enumerate().take(starts.len()).skip(self.compared) {
@@ -85,7 +80,7 @@ impl<S: System, T: Serialize, const W: usize> Keep<T, W> for Beginning<'_, '_, S
         self.compared = starts.len();
         let enough = shards.iter().map(|shard| shard.len()).sum::<usize>() > ENOUGH;
         if self.compared == levels.len() {
-            if !Written::new(levels, sums).is_ok_and(|again| again == *self.written) {
+            if !Written::new(levels, sums, self.counted).is_ok_and(|again| again == *self.written) {
                 let (file, expected) = (directory.sums_file(), "those that the search counts");
                 return Err(damaged(&file, "other sums", expected));
             }

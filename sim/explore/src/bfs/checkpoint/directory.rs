@@ -6,7 +6,6 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,8 +14,8 @@ use crate::bfs::frame::{Found, Frame};
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::packed::Packed;
 use crate::bfs::rescue::Unresolved;
+use crate::bfs::source::Counted;
 use crate::bfs::visited::{SHARDS, Shard, shard_of};
-use crate::system::System;
 
 /// The first bytes of the file of sums; the last is the version.
 const MAGIC: [u8; 8] = *b"kmodckp\x03";
@@ -43,8 +42,9 @@ pub struct Checkpoint {
 }
 
 /// A checkpoint's directory.
-pub(super) struct Directory<'f, S: System, const W: usize> {
-    frame: &'f Frame<'f, S>,
+pub(super) struct Directory<'f, const W: usize> {
+    frame: &'f Frame,
+    counted: &'f dyn Counted,
     checkpoint: &'f Checkpoint,
     /// What makes this search this one.
     purpose: [u8; 32],
@@ -70,9 +70,10 @@ pub(super) struct Written<const W: usize> {
 }
 
 impl<const W: usize> Written<W> {
-    pub fn new<T: Serialize>(
+    pub fn new(
         levels: &[[u8; 32]],
-        sums: &Sums<T, W>,
+        sums: &Sums<W>,
+        counted: &dyn Counted,
     ) -> Result<Self, postcard::Error> {
         let found = &sums.found;
         Ok(Self {
@@ -86,7 +87,7 @@ impl<const W: usize> Written<W> {
             expanded: sums.expanded,
             unresolved: sums.unresolved.iter().map(|u| (u.state, u.level, u.mask)).collect(),
             way_outs: sums.way_outs,
-            tally: postcard::to_allocvec(&sums.tally)?,
+            tally: counted.encoded()?,
         })
     }
 
@@ -148,9 +149,10 @@ fn open(path: &Path) -> Result<(File, u64), CheckpointError> {
     Ok((file, len))
 }
 
-impl<'f, S: System, const W: usize> Directory<'f, S, W> {
+impl<'f, const W: usize> Directory<'f, W> {
     pub fn new(
-        frame: &'f Frame<'f, S>,
+        frame: &'f Frame,
+        counted: &'f dyn Counted,
         checkpoint: &'f Checkpoint,
     ) -> Result<Self, CheckpointError> {
         let directory = &checkpoint.directory;
@@ -168,7 +170,7 @@ impl<'f, S: System, const W: usize> Directory<'f, S, W> {
         ));
         let purpose = digest.finalize().into();
         let (written, levels, last) = (None, Vec::new(), Instant::now());
-        Ok(Self { frame, checkpoint, purpose, written, levels, last })
+        Ok(Self { frame, counted, checkpoint, purpose, written, levels, last })
     }
 
     pub fn sums_file(&self) -> PathBuf {
@@ -336,7 +338,7 @@ impl<'f, S: System, const W: usize> Directory<'f, S, W> {
                     let state = shard.without_sleep_set(stored);
                     named.remove(&state.0);
                     shard_of(state.hash()) == number
-                        && frame.canonical::<W>(&frame.layout.unpack(&state)) == state
+                        && frame.packed::<W>(&frame.layout.unpack(&state)) == state
                 });
                 if new != states.len() || !in_its_form {
                     return Err(damaged(&file, "a state twice or out of place", "each state once"));
@@ -403,20 +405,19 @@ impl<O: Write> Write for Digesting<O> {
     }
 }
 
-impl<S: System, T: Serialize + DeserializeOwned, const W: usize> Keep<T, W>
-    for Directory<'_, S, W>
-{
+impl<const W: usize> Keep<W> for Directory<'_, W> {
     fn load(
         &mut self,
         shards: &mut [Shard<W>],
         budget: &Budget,
-    ) -> Result<Option<(Sums<T, W>, Vec<Vec<usize>>)>, CheckpointError> {
+    ) -> Result<Option<(Sums<W>, Vec<Vec<usize>>)>, CheckpointError> {
         let Some(written) = self.written.take() else { return Ok(None) };
         // What is there is loaded whatever the limit; the search looks at that next.
         let loading = Budget::new(None);
         let starts = self.load_levels(&written, shards, &loading)?;
         budget.note(loading.held() as usize);
-        let tally = postcard::from_bytes(&written.tally)
+        self.counted
+            .add_encoded(&written.tally)
             .map_err(|error| damaged(&self.sums_file(), error.to_string(), "what was written"))?;
         self.levels = written.levels;
         let mut found = Found::new();
@@ -429,7 +430,6 @@ impl<S: System, T: Serialize + DeserializeOwned, const W: usize> Keep<T, W>
         let unresolved = written.unresolved.into_iter();
         let sums = Sums {
             found,
-            tally,
             expanded: written.expanded,
             unresolved: unresolved
                 .map(|(state, level, mask)| Unresolved { state, level, mask })
@@ -447,7 +447,7 @@ impl<S: System, T: Serialize + DeserializeOwned, const W: usize> Keep<T, W>
         &mut self,
         shards: &[&Shard<W>],
         starts: &[Vec<usize>],
-        sums: &Sums<T, W>,
+        sums: &Sums<W>,
     ) -> Result<(), CheckpointError> {
         for level in self.levels.len()..starts.len() {
             let file = self.level_file(level);
@@ -457,7 +457,7 @@ impl<S: System, T: Serialize + DeserializeOwned, const W: usize> Keep<T, W>
         let path = self.sums_file();
         let encoded =
             |error: postcard::Error| damaged(&path, error.to_string(), "what can be written");
-        let written = Written::new(&self.levels, sums).map_err(encoded)?;
+        let written = Written::new(&self.levels, sums, self.counted).map_err(encoded)?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.checkpoint.build);
         bytes.extend(self.purpose);

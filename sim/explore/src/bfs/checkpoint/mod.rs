@@ -25,10 +25,10 @@ use serde::de::DeserializeOwned;
 pub use directory::{Build, Checkpoint};
 
 use crate::ask::{Exploration, Explorer, Method, Monitor, Options};
-use crate::bfs::explore::conclude;
-use crate::bfs::frame::{Frame, framed};
+use crate::bfs::explore::{Outcome, conclude, outcome};
 pub use crate::bfs::keep::CheckpointError;
 use crate::bfs::search::Search;
+use crate::bfs::source::{AnyWidth, Asked, Counted, Source};
 use crate::system::System;
 use directory::Directory;
 
@@ -47,13 +47,11 @@ pub fn explore_from_checkpoint<S: System, M: Monitor<S::Label>>(
 where
     M::Tally: Serialize + DeserializeOwned,
 {
-    let (frame, words) = framed(system, options)?;
-    match words {
-        1 => run::<S, M, 1>(&frame, monitor, options, checkpoint),
-        2 => run::<S, M, 2>(&frame, monitor, options, checkpoint),
-        4 => run::<S, M, 4>(&frame, monitor, options, checkpoint),
-        _ => run::<S, M, 8>(&frame, monitor, options, checkpoint),
-    }
+    let (asked, words) = Asked::new(system, monitor, options)?;
+    // Asked anew of the first levels, so that nothing is counted twice.
+    let (again, _) = Asked::new(system, monitor, options)?;
+    let outcome = run_packed(words, (&asked, &asked), (&again, &again), options, checkpoint)?;
+    Ok(conclude(outcome, asked))
 }
 
 impl<S: System, M: Monitor<S::Label>> Explorer<S, M> for &Checkpoint
@@ -76,25 +74,40 @@ where
     }
 }
 
-fn run<S: System, M: Monitor<S::Label>, const W: usize>(
-    frame: &Frame<'_, S>,
-    monitor: &M,
+/// What is asked, and what has been counted of it.
+type Of<'a, const W: usize> = (&'a dyn Source<W>, &'a dyn Counted);
+
+fn run_packed(
+    words: usize,
+    (asked, counted): (&dyn AnyWidth, &dyn Counted),
+    (again, counted_again): (&dyn AnyWidth, &dyn Counted),
     options: &Options<'_>,
     checkpoint: &Checkpoint,
-) -> Result<Exploration<S::Label, M::Tally>, CheckpointError>
-where
-    M::Tally: Serialize + DeserializeOwned,
-{
-    let mut directory = Directory::<S, W>::new(frame, checkpoint)?;
+) -> Result<Outcome, CheckpointError> {
+    match words {
+        1 => run::<1>((asked, counted), (again, counted_again), options, checkpoint),
+        2 => run::<2>((asked, counted), (again, counted_again), options, checkpoint),
+        4 => run::<4>((asked, counted), (again, counted_again), options, checkpoint),
+        _ => run::<8>((asked, counted), (again, counted_again), options, checkpoint),
+    }
+}
+
+fn run<const W: usize>(
+    (source, counted): Of<'_, W>,
+    again: Of<'_, W>,
+    options: &Options<'_>,
+    checkpoint: &Checkpoint,
+) -> Result<Outcome, CheckpointError> {
+    let mut directory = Directory::<W>::new(source.frame(), counted, checkpoint)?;
     let written = directory.read_sums()?;
     if let Some(written) = &written {
-        beginning::compare(frame, monitor, options, &directory, written)?;
+        beginning::compare(again, options, &directory, written)?;
     }
     let goes_on = written.is_some();
     directory.written = written;
     let mut search = || {
-        let searched = Search::<S, M, W>::run(frame, monitor, options, &mut directory)?;
-        Ok(conclude(searched, monitor, |levels, ends| levels.paths(ends)))
+        let searched = Search::run(source, options, &mut directory)?;
+        Ok(outcome(searched, &mut |levels, ends| levels.paths(ends)))
     };
     if !goes_on {
         return search();
