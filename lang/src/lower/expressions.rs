@@ -97,27 +97,39 @@ impl Builder<'_, '_> {
             }
             ExprKind::Conditional(condition, yes, no) if self.known(condition).is_some() => {
                 let is = self.known(condition).is_some_and(|value| value != 0);
-                self.value(if is { yes } else { no })
+                self.value(if is { yes.as_deref().unwrap_or(condition) } else { no })
             }
             ExprKind::Conditional(condition, yes, no) => {
                 let (to, end) = (self.temporary(), self.label());
                 let (if_yes, if_no) = (self.label(), self.label());
-                self.branch(condition, if_yes, if_no)?;
-                self.place(if_yes);
-                let first = self.value(yes)?;
-                self.set(to, first.term, yes.span)?;
-                self.jump(end, yes.span)?;
+                let first = if let Some(yes) = yes {
+                    self.branch(condition, if_yes, if_no)?;
+                    self.place(if_yes);
+                    let first = self.value(yes)?;
+                    self.set(to, first.term, yes.span)?;
+                    self.jump(end, yes.span)?;
+                    first.of
+                } else {
+                    let first = self.true_value(condition)?;
+                    self.set(to, first.term, condition.span)?;
+                    self.emit(Instr::Branch(Term::Reg(to), end, if_no), condition.span)?;
+                    first.of
+                };
                 self.place(if_no);
                 let second = self.value(no)?;
                 self.set(to, second.term, no.span)?;
                 self.place(end);
-                let of = match (&first.of, &second.of) {
-                    (a, b) if a == b => first.of,
+                let of = match (&first, &second.of) {
+                    (a, b) if a == b => first,
                     (a, b) if a.is_number() && b.is_number() => Type::Int,
-                    (a, _) if a.is_pointer() && *a != Type::AnyPointer => first.of,
+                    (a, _) if a.is_pointer() && *a != Type::AnyPointer => first,
                     _ => second.of,
                 };
                 Ok(Value { term: Term::Reg(to), of })
+            }
+            ExprKind::Comma(first, second) => {
+                self.value(first)?;
+                self.value(second)
             }
             ExprKind::Assign(None, place, value) => {
                 let to = self.place_of(place)?;
@@ -188,10 +200,15 @@ impl Builder<'_, '_> {
 
     /// A number or a pointer, of which only matters whether it is 0.
     fn truth(&mut self, of: &Expr) -> Made<Term> {
+        Ok(self.true_value(of)?.term)
+    }
+
+    /// The same, of which the value is wanted, too.
+    fn true_value(&mut self, of: &Expr) -> Made<Value> {
         self.is_no_status(of)?;
         let value = self.value(of)?;
         if value.of.is_scalar() {
-            return Ok(value.term);
+            return Ok(value);
         }
         let found = format!("found {}", self.memory().in_words(&value.of));
         Err(Wrong::new(of.span, found, "expected a number or a pointer"))
@@ -251,6 +268,17 @@ impl Builder<'_, '_> {
                 self.branch(left, yes, other)?;
                 self.place(other);
                 self.branch(right, yes, no)
+            }
+            // It is true if one of them is.
+            ExprKind::Conditional(left, None, right) => {
+                let other = self.label();
+                self.branch(left, yes, other)?;
+                self.place(other);
+                self.branch(right, yes, no)
+            }
+            ExprKind::Comma(first, second) => {
+                self.value(first)?;
+                self.branch(second, yes, no)
             }
             _ => match self.truth(of)? {
                 Term::Const(0) => self.jump(no, of.span),
@@ -468,8 +496,12 @@ pub(super) fn assigns(of: &Expr) -> bool {
         | ExprKind::Dereference(a)
         | ExprKind::Address(a)
         | ExprKind::Cast(_, a) => assigns(a),
-        ExprKind::Binary(_, a, b) | ExprKind::Index(a, b) => assigns(a) || assigns(b),
-        ExprKind::Conditional(a, b, c) => assigns(a) || assigns(b) || assigns(c),
+        ExprKind::Binary(_, a, b) | ExprKind::Index(a, b) | ExprKind::Comma(a, b) => {
+            assigns(a) || assigns(b)
+        }
+        ExprKind::Conditional(a, b, c) => {
+            assigns(a) || b.as_deref().is_some_and(assigns) || assigns(c)
+        }
         ExprKind::Call(_, arguments) => arguments.iter().any(assigns),
     }
 }

@@ -469,8 +469,8 @@ impl Memory {
                 domain::binary(*operator, left, right).ok_or_else(undefined)
             }
             ExprKind::Conditional(condition, yes, no) => {
-                let which = if self.constant(condition)? != 0 { yes } else { no };
-                self.constant(which)
+                let is = self.constant(condition)? != 0;
+                self.constant(if is { yes.as_deref().unwrap_or(condition) } else { no })
             }
             _ => not("found something that is computed as the program runs".to_owned()),
         }

@@ -89,12 +89,18 @@ fn expression(of: &Expr, called: &mut BTreeSet<String>) {
         | ExprKind::Address(a)
         | ExprKind::Cast(_, a)
         | ExprKind::Increment { place: a, .. } => expression(a, called),
-        ExprKind::Binary(_, a, b) | ExprKind::Index(a, b) | ExprKind::Assign(_, a, b) => {
+        ExprKind::Binary(_, a, b)
+        | ExprKind::Index(a, b)
+        | ExprKind::Comma(a, b)
+        | ExprKind::Assign(_, a, b) => {
             expression(a, called);
             expression(b, called);
         }
         ExprKind::Conditional(a, b, c) => {
-            [a, b, c].into_iter().for_each(|e| expression(e, called));
+            [Some(a), b.as_ref(), Some(c)]
+                .into_iter()
+                .flatten()
+                .for_each(|e| expression(e, called));
         }
     }
 }

@@ -445,10 +445,12 @@ fn changed_in(of: &Expr, name: &str) -> bool {
         | ExprKind::Dereference(a)
         | ExprKind::Cast(_, a) => changed_in(a, name),
         ExprKind::Address(a) => is(a) || changed_in(a, name),
-        ExprKind::Binary(_, a, b) | ExprKind::Index(a, b) => {
+        ExprKind::Binary(_, a, b) | ExprKind::Index(a, b) | ExprKind::Comma(a, b) => {
             changed_in(a, name) || changed_in(b, name)
         }
-        ExprKind::Conditional(a, b, c) => [a, b, c].iter().any(|e| changed_in(e, name)),
+        ExprKind::Conditional(a, b, c) => {
+            [Some(a), b.as_ref(), Some(c)].into_iter().flatten().any(|e| changed_in(e, name))
+        }
         // Macros that write what they are given.
         ExprKind::Call(called, arguments) => {
             let writes = ["WRITE_ONCE", "rcu_assign_pointer"].contains(&called.text.as_str());

@@ -341,9 +341,9 @@ impl Parser {
                     true => None,
                     false => Some(Box::new(self.simple_statement()?)),
                 };
-                let condition = if self.is(";") { None } else { Some(self.expression()?) };
+                let condition = if self.is(";") { None } else { Some(self.commas()?) };
                 self.needs(";")?;
-                let turn = if self.is(")") { None } else { Some(self.expression()?) };
+                let turn = if self.is(")") { None } else { Some(self.commas()?) };
                 self.needs(")")?;
                 S::For(begin, condition, turn, Box::new(self.statement()?))
             }
@@ -367,7 +367,7 @@ impl Parser {
                 self.ended(S::Goto(label))?
             }
             "return" => {
-                let value = if self.is(";") { None } else { Some(self.expression()?) };
+                let value = if self.is(";") { None } else { Some(self.commas()?) };
                 self.ended(S::Return(value))?
             }
             _ => {
@@ -390,7 +390,7 @@ impl Parser {
     }
 
     fn expression_statement(&mut self) -> Parsed<StatementKind> {
-        let value = self.expression()?;
+        let value = self.commas()?;
         self.ended(StatementKind::Expression(value))
     }
 
@@ -401,9 +401,21 @@ impl Parser {
 
     fn in_parentheses(&mut self) -> Parsed<Expr> {
         self.needs("(")?;
-        let inside = self.expression()?;
+        let inside = self.commas()?;
         self.needs(")")?;
         Ok(inside)
+    }
+
+    /// Expressions with commas between them, where a comma separates nothing else.
+    fn commas(&mut self) -> Parsed<Expr> {
+        let first = self.span();
+        let mut all = self.expression()?;
+        while self.takes(",") {
+            let next = self.expression()?;
+            let kind = ExprKind::Comma(Box::new(all), Box::new(next));
+            all = Expr { kind, span: self.since(first) };
+        }
+        Ok(all)
     }
 
     /// An expression, assignments included.
@@ -429,10 +441,10 @@ impl Parser {
         if !self.takes("?") {
             return Ok(condition);
         }
-        let yes = self.expression()?;
+        let yes = if self.is(":") { None } else { Some(Box::new(self.commas()?)) };
         self.needs(":")?;
         let no = self.nested(Self::conditional)?;
-        let kind = ExprKind::Conditional(Box::new(condition), Box::new(yes), Box::new(no));
+        let kind = ExprKind::Conditional(Box::new(condition), yes, Box::new(no));
         Ok(Expr { kind, span: self.since(first) })
     }
 
@@ -491,7 +503,7 @@ impl Parser {
         let mut chain = 0;
         loop {
             let kind = if self.takes("[") {
-                let index = self.expression()?;
+                let index = self.commas()?;
                 self.needs("]")?;
                 ExprKind::Index(Box::new(of), Box::new(index))
             } else if self.takes(".") {

@@ -153,8 +153,10 @@ pub enum ExprKind {
     Unary(Unary, Box<Expr>),
     /// Operands and the operator between them.
     Binary(Binary, Box<Expr>, Box<Expr>),
-    /// `a ? b : c`
-    Conditional(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `a ? b : c`; without b, as gcc and the kernel have it (`a ?: c`), it is a unless that is 0, looked at once.
+    Conditional(Box<Expr>, Option<Box<Expr>>, Box<Expr>),
+    /// `a, b`: first a, whose value nobody wants, and then b.
+    Comma(Box<Expr>, Box<Expr>),
     /// `a = b`, or with an operator `a += b`.
     Assign(Option<Binary>, Box<Expr>, Box<Expr>),
     /// `++a`, `--a`; and `a++`, `a--`, whose value is the old one (`after`).

@@ -122,6 +122,13 @@ fn statements() {
         ("int r = 0 && (1 / (int)0x0 == 0) ? 1 : !0;", "1"),
         ("const int k = 2; int r = k * 2;", "4"),
         ("int r = smp_processor_id();", "0"),
+        ("int r = 0 ?: 5;", "5"),
+        ("int a = 3; int r = a ?: 5;", "3"),
+        ("int a = 0; int r = a++ ?: a + 6;", "7"),
+        ("int r = 4; if (r - 4 ?: r) r = 6;", "6"),
+        ("int a; int r = (a = 2, a + 1);", "3"),
+        ("int r = 0, j = 3; for (int i = 0; i < j; i++, j--) r++;", "2"),
+        ("int r = 1; if (r = 0, 1) r += 4;", "4"),
     ] {
         let text = format!(
             "enum color {{ RED, BLUE = 5 }}; struct pair {{ int a; int b; }};
@@ -134,6 +141,18 @@ fn statements() {
         }
         assert_eq!(outcomes(&text), [expected], "{body}");
     }
+}
+
+/// What stands before `?:` is looked at once: it cannot be found true, and then be 0.
+#[test]
+fn without_a_middle_it_is_read_once() {
+    let text = |read| {
+        format!(
+            "int x = 1; P0() {{ int r = {read}; }} P1() {{ WRITE_ONCE(x, 0); }} locations [0:r]"
+        )
+    };
+    assert_eq!(outcomes(&text("READ_ONCE(x) ?: 9")), ["1", "9"]);
+    assert_eq!(outcomes(&text("READ_ONCE(x) ? READ_ONCE(x) : 9")), ["0", "1", "9"]);
 }
 
 #[test]

@@ -292,7 +292,12 @@ impl Writer {
             0..=3 => format!("WRITE_ONCE({cell}, {value});"),
             4..=7 => format!("{r} = READ_ONCE({cell});"),
             8 => format!("{r} = ({r} + {value}) & 3;"),
-            9 => format!("{r} = r0 == r1 ? {value} : 2;"),
+            9 => match a % 4 {
+                0 => format!("{r} = r0 == r1 ? {value} : 2;"),
+                1 => format!("{r} = READ_ONCE({cell}) ?: {value};"),
+                2 => format!("{r} = (r0 = {value}, WRITE_ONCE({cell}, r1), r0 + 1) & 3;"),
+                _ => format!("if (g{q} ?: (r1 = 1, g1)) {r} = xchg(&g0, 1) ?: READ_ONCE(g1);"),
+            },
             10 => "smp_mb();".to_owned(),
             11 => format!("{r} = smp_load_acquire(&g1);"),
             12 => format!("smp_store_release(&g1, {value});"),

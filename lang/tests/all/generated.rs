@@ -13,7 +13,7 @@ use kmodcheck_lang::{Answer, Program};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 /// What the generator draws; each has to be drawn often.
-const CONSTRUCTS: [&str; 62] = [
+const CONSTRUCTS: [&str; 64] = [
     "READ_ONCE(",
     "WRITE_ONCE(",
     "smp_load_acquire(",
@@ -76,6 +76,8 @@ const CONSTRUCTS: [&str; 62] = [
     "switch (",
     "goto ",
     "return;",
+    " ?: ",
+    ", r0 + 1)",
 ];
 
 /// So many states may the plain search of one program go through.

@@ -250,11 +250,16 @@ impl Walker<'_, '_> {
                 computed(*operator, left, right)
             }
             ExprKind::Conditional(condition, yes, no) => {
-                if self.value(condition)? != 0 {
-                    self.value(yes)
-                } else {
-                    self.value(no)
+                let whether = self.value(condition)?;
+                match yes {
+                    Some(yes) if whether != 0 => self.value(yes),
+                    None if whether != 0 => Ok(whether),
+                    _ => self.value(no),
                 }
+            }
+            ExprKind::Comma(first, second) => {
+                self.value(first)?;
+                self.value(second)
             }
             ExprKind::Assign(operator, to, value) => {
                 let place = self.place(to)?;
