@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::embedded::Piece;
+use crate::embedded::Sources;
 use crate::text::syntax::{Expr, ExprKind, Item, Statement, StatementKind};
 use crate::text::{declarations, program};
 
@@ -16,19 +16,20 @@ pub struct Deletion {
 }
 
 /// Every statement of some pieces that does something, by piece; calls with what they are called with.
-fn all(pieces: &[Piece<'_>]) -> Vec<(usize, Range<usize>, Option<String>)> {
+fn all(sources: &Sources<'_>) -> Vec<(usize, Range<usize>, Option<String>)> {
+    let macros = sources.macros;
     let mut found = Vec::new();
-    for (at, piece) in pieces.iter().enumerate() {
+    for (at, piece) in sources.pieces.iter().enumerate() {
         let whole = 0..piece.text.len();
         let bodies: Vec<Vec<Statement>> = if at == 0 {
-            let items = declarations(piece.text, whole).unwrap_or_default();
+            let items = declarations(piece.text, whole, macros).unwrap_or_default();
             let functions = items.into_iter().filter_map(|item| match item {
                 Item::Function(function) => Some(function.body),
                 _ => None,
             });
             functions.collect()
         } else {
-            program(piece.text, whole, at).map(|process| process.body).into_iter().collect()
+            program(piece.text, whole, at, macros).map(|process| process.body).into_iter().collect()
         };
         for body in &bodies {
             within(body, &mut |statement| {
@@ -78,8 +79,8 @@ fn object(statement: &Statement) -> Option<String> {
     }
 }
 
-fn without(pieces: &[Piece<'_>], what: String, left_out: &[(usize, Range<usize>)]) -> Deletion {
-    let mut texts: Vec<String> = pieces.iter().map(|piece| piece.text.to_owned()).collect();
+fn without(sources: &Sources<'_>, what: String, left_out: &[(usize, Range<usize>)]) -> Deletion {
+    let mut texts: Vec<String> = sources.pieces.iter().map(|piece| piece.text.to_owned()).collect();
     for (piece, span) in left_out {
         // As long as before, so that all else stands where it stood; `if (x) y;` needs a statement.
         let blank = ";".to_owned() + &" ".repeat(span.len().saturating_sub(1));
@@ -88,11 +89,11 @@ fn without(pieces: &[Piece<'_>], what: String, left_out: &[(usize, Range<usize>)
     Deletion { what, pieces: texts }
 }
 
-/// Pieces as [`Programs::compile`](crate::Programs::compile) takes them, each time without one statement, or without
+/// Texts as [`Programs::compile`](crate::Programs::compile) takes them, each time without one statement, or without
 /// all calls of one of them that are about the same thing: a lock is taken and given back by two. Not all of these
 /// can be compiled.
-pub fn deletions(pieces: &[Piece<'_>]) -> Vec<Deletion> {
-    let all = all(pieces);
+pub fn deletions(sources: &Sources<'_>) -> Vec<Deletion> {
+    let (all, pieces) = (all(sources), &sources.pieces);
     let text = |piece: usize, span: &Range<usize>| {
         let words = pieces[piece].text.get(span.clone()).unwrap_or_default();
         words.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -100,7 +101,7 @@ pub fn deletions(pieces: &[Piece<'_>]) -> Vec<Deletion> {
     let mut found: Vec<Deletion> = Vec::new();
     for (piece, span, _) in &all {
         let what = format!("{} without '{}'", pieces[*piece].name, text(*piece, span));
-        found.push(without(pieces, what, &[(*piece, span.clone())]));
+        found.push(without(sources, what, &[(*piece, span.clone())]));
     }
     let mut seen: Vec<(usize, &str)> = Vec::new();
     for (piece, _, object) in &all {
@@ -113,7 +114,7 @@ pub fn deletions(pieces: &[Piece<'_>]) -> Vec<Deletion> {
         let left_out: Vec<_> = alike.map(|(piece, span, _)| (*piece, span.clone())).collect();
         if left_out.len() > 1 {
             let what = format!("{} without all that it does with '{object}'", pieces[*piece].name);
-            found.push(without(pieces, what, &left_out));
+            found.push(without(sources, what, &left_out));
         }
     }
     found

@@ -14,7 +14,7 @@ use crate::litmus::{excerpt, in_words};
 use crate::machine::{FAILED, Machine, Tale};
 use crate::text::syntax::{File, Item, Span};
 use crate::text::wrong::Wrong;
-use crate::text::{TextError, calls_with_text, declarations, program};
+use crate::text::{Macro, TextError, calls_with_text, declarations, program};
 
 /// A text with what a reader calls it: `init of aes`.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,15 @@ pub struct Piece<'t> {
     pub name: &'t str,
     /// The text.
     pub text: &'t str,
+}
+
+/// Texts of a host's programs.
+#[derive(Clone, Debug)]
+pub struct Sources<'t> {
+    /// What the programs share (types, variables, locks, functions), then the statements of each.
+    pub pieces: Vec<Piece<'t>>,
+    /// What the host has words for that are several others.
+    pub macros: &'static [Macro],
 }
 
 /// What is wrong with one of the pieces of a host's programs.
@@ -183,15 +192,16 @@ impl Host for Answering {
     }
 }
 
-/// The calls in some pieces that begin with a text in quotes.
+/// The calls in some texts that begin with a text in quotes, those that macros make included.
 ///
 /// # Errors
 /// A piece that has no words of C.
-pub fn calls(pieces: &[Piece<'_>]) -> Result<Vec<Called>, PieceError> {
-    let text = Text::new(pieces);
+pub fn calls(sources: &Sources<'_>) -> Result<Vec<Called>, PieceError> {
+    let text = Text::new(&sources.pieces);
     let mut calls = Vec::new();
     for (piece, (_, of)) in text.pieces.iter().enumerate() {
-        let found = calls_with_text(&text.all, of.clone()).map_err(|wrong| text.error(wrong))?;
+        let found = calls_with_text(&text.all, of.clone(), sources.macros)
+            .map_err(|wrong| text.error(wrong))?;
         calls.extend(found.into_iter().map(|(function, called, span)| Called {
             piece,
             function,
@@ -206,17 +216,17 @@ impl Programs {
     /// The state of a program that has failed.
     pub const FAILED: u64 = FAILED;
 
-    /// Compiles programs. `pieces`: what they share (types, variables, locks, functions), then the statements of
-    /// each. `processes`: at most so many run them at a time.
+    /// Compiles programs. `processes`: at most so many run them at a time.
     ///
     /// # Errors
     /// The first thing that is wrong, in which piece, and where.
     pub fn compile(
-        pieces: &[Piece<'_>],
+        sources: &Sources<'_>,
         externals: Vec<External>,
         processes: usize,
     ) -> Result<Self, PieceError> {
-        let text = Text::new(pieces);
+        let text = Text::new(&sources.pieces);
+        let macros = sources.macros;
         let made = || {
             let mut file = File {
                 name: String::new(),
@@ -229,9 +239,9 @@ impl Programs {
             };
             for (number, (_, of)) in text.pieces.iter().enumerate() {
                 match number.checked_sub(1) {
-                    None => file.items = declarations(&text.all, of.clone())?,
+                    None => file.items = declarations(&text.all, of.clone(), macros)?,
                     Some(number) => {
-                        let process = program(&text.all, of.clone(), number)?;
+                        let process = program(&text.all, of.clone(), number, macros)?;
                         file.items.push(Item::Process(process));
                     }
                 }
@@ -248,7 +258,7 @@ impl Programs {
             Ok(machine)
         };
         let machine = made().map_err(|wrong| text.error(wrong))?;
-        Ok(Self { machine, programs: pieces.len() - 1, text })
+        Ok(Self { machine, programs: sources.pieces.len() - 1, text })
     }
 
     /// How many programs there are; those are the first kinds.

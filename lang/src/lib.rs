@@ -80,9 +80,10 @@ pub fn error_name(value: i64) -> Option<&'static str> {
 
 pub use deletions::{Deletion, deletions};
 pub use embedded::{
-    Called, Came, Piece, PieceError, Programs, Standing, Started, Turn, Way, calls,
+    Called, Came, Piece, PieceError, Programs, Sources, Standing, Started, Turn, Way, calls,
 };
 pub use host::{External, Host, NoHost, Outcome as HostOutcome};
 pub use litmus::{Agreement, Answer, Blocked, Failing, Line, Observation, Outcome, Program};
 pub use machine::Label;
 pub use predicate::{Naming, Predicate};
+pub use text::Macro;

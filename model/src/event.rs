@@ -565,14 +565,8 @@ impl Described<'_> {
         self.scenario.names.get(usize::from(name)).map_or("?", |n| &n.request)
     }
 
-    /// What a program is called.
     fn program(&self, kind: u8) -> String {
-        let program = self.scenario.programs.all.get(usize::from(kind));
-        match (program, self.scenario.programs.ready()) {
-            (Some(program), _) => program.name.clone(),
-            (None, Some(ready)) => ready.programs.name(usize::from(kind)),
-            (None, None) => "?".to_owned(),
-        }
+        self.scenario.program_name(usize::from(kind))
     }
 
     /// Whether it is an init or exit, which whoever loads or unloads the module runs.
@@ -601,23 +595,8 @@ impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let m = |id: &ModuleId| self.module(*id);
         match self.event {
-            Event::Call { action } => match action {
-                Action::GetFsType(name) => {
-                    let request = self.request(*name);
-                    write!(f, "get_fs_type(\"{}\")", request.strip_prefix("fs-").unwrap_or(request))
-                }
-                Action::RequestModule(name) => {
-                    write!(f, "request_module(\"{}\")", self.request(*name))
-                }
-                Action::RequestModuleNowait(name) => {
-                    write!(f, "request_module_nowait(\"{}\")", self.request(*name))
-                }
-                Action::Modprobe(name) => write!(f, "modprobe {}", self.request(*name)),
-                Action::ModprobeRemove(name) => write!(f, "modprobe -r {}", self.request(*name)),
-                Action::Rmmod(module) => write!(f, "rmmod {}", m(module)),
-                Action::Udev(module) => write!(f, "waits for {}", m(module)),
-                Action::Program(program) => write!(f, "{}", self.program(*program)),
-            },
+            Event::Call { action: Action::Udev(module) } => write!(f, "waits for {}", m(module)),
+            Event::Call { action } => f.write_str(&self.scenario.in_words(*action)),
             Event::LookUp { found: true, .. } => write!(f, "file system found"),
             Event::LookUp { second: false, .. } => write!(f, "no such file system yet"),
             Event::LookUp { warned, .. } => {

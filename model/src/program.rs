@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use kmodcheck_lang::{Called, External, PieceError};
+use kmodcheck_lang::{Called, External, Macro, PieceError};
 
 use crate::scenario::{Action, ModuleId, NameId, Program, Programs, Scenario, number};
 use crate::state::Ret;
@@ -18,6 +18,8 @@ pub enum Call {
     TryModuleGet(ModuleId),
     /// `module_put()` of a reference that it got.
     ModulePut(ModuleId),
+    /// `symbol_get()` of a symbol of the module: 1, or 0 (`__symbol_get()`).
+    SymbolGet(ModuleId),
     /// Enters the module's code; 0 if there is none.
     Enter(ModuleId),
     /// Leaves the module's code.
@@ -38,10 +40,31 @@ enum With {
     FileSystem,
     /// A module.
     Module(fn(ModuleId) -> Call),
+    /// A symbol that a module exports: one with the alias `symbol:NAME`, as `modules.symbols` has it.
+    Symbol(fn(ModuleId) -> Call),
+}
+
+/// include/linux/kmod.h and module.h: what is asked, and asked again once modprobe is done.
+pub const MACROS: [Macro; 2] = [
+    Macro {
+        name: "symbol_request",
+        parameters: &["x"],
+        body: "try_then_request_module(symbol_get(x), \"symbol:\" x)",
+    },
+    Macro {
+        name: "try_then_request_module",
+        parameters: &["x", "name"],
+        body: "((x) ?: (request_module(name), (x)))",
+    },
+];
+
+/// The alias of a symbol, by which modprobe finds who exports it.
+pub fn alias_of_symbol(symbol: &str) -> String {
+    format!("symbol:{symbol}")
 }
 
 /// The functions that take a name in quotes.
-static FUNCTIONS: [(&str, With); 12] = [
+static FUNCTIONS: [(&str, With); 14] = [
     ("request_module", With::Name(Action::RequestModule)),
     ("request_module_nowait", With::Name(Action::RequestModuleNowait)),
     ("get_fs_type", With::FileSystem),
@@ -51,6 +74,8 @@ static FUNCTIONS: [(&str, With); 12] = [
     ("wait_for_uevent", With::Module(|module| Call::Action(Action::Udev(module)))),
     ("try_module_get", With::Module(Call::TryModuleGet)),
     ("module_put", With::Module(Call::ModulePut)),
+    ("symbol_get", With::Symbol(Call::SymbolGet)),
+    ("symbol_put", With::Symbol(Call::ModulePut)),
     ("enter", With::Module(Call::Enter)),
     ("leave", With::Module(Call::Leave)),
     ("module_is_live", With::Module(Call::IsLive)),
@@ -66,7 +91,15 @@ pub fn requested(call: &Called) -> Option<String> {
     match with(&call.function)? {
         With::Name(_) => Some(call.text.clone()),
         With::FileSystem => Some(format!("fs-{}", call.text)),
-        With::Module(_) => None,
+        With::Module(_) | With::Symbol(_) => None,
+    }
+}
+
+/// The alias of the symbol that a call with a text in quotes is about; `None`: it is about none.
+pub fn symbol(call: &Called) -> Option<String> {
+    match with(&call.function)? {
+        With::Symbol(_) => Some(alias_of_symbol(&call.text)),
+        _ => None,
     }
 }
 
@@ -74,7 +107,7 @@ pub fn requested(call: &Called) -> Option<String> {
 pub fn module(call: &Called) -> Option<&str> {
     match with(&call.function)? {
         With::Module(_) => Some(&call.text),
-        With::Name(_) | With::FileSystem => None,
+        With::Name(_) | With::FileSystem | With::Symbol(_) => None,
     }
 }
 
@@ -134,7 +167,7 @@ impl Call {
                 let all = Ret::ALL.iter().filter(|ret| !none.contains(ret));
                 all.map(|ret| ret.number(action)).collect()
             }
-            Self::IsLive(_) => vec![0, 1],
+            Self::IsLive(_) | Self::SymbolGet(_) => vec![0, 1],
             Self::RegisterFilesystem => vec![0, -16],
             Self::ModulePut(_) | Self::Leave(_) | Self::UnregisterFilesystem => Vec::new(),
         }
@@ -198,7 +231,7 @@ impl Hash for Compiled {
 
 /// The programs with something left out of them, each with what that is. Not all of these can be compiled.
 pub fn deletions(programs: &Programs) -> Vec<(String, Programs)> {
-    let all = kmodcheck_lang::deletions(&programs.pieces()).into_iter();
+    let all = kmodcheck_lang::deletions(&programs.sources()).into_iter();
     let with = |deletion: kmodcheck_lang::Deletion| {
         let mut texts = deletion.pieces.into_iter();
         let shared = texts.next().unwrap_or_default();
@@ -225,8 +258,8 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
     if scenario.programs.is_empty() {
         return Ok(Compiled::default());
     }
-    let pieces = scenario.programs.pieces();
-    let called = kmodcheck_lang::calls(&pieces)?;
+    let sources = scenario.programs.sources();
+    let called = kmodcheck_lang::calls(&sources)?;
     let (mut calls, mut externals) = (Vec::new(), Vec::new());
     let is_killed =
         |a: &crate::scenario::Actor| a.killable && matches!(a.action, Action::Program(_));
@@ -267,11 +300,16 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
                 let Some(module) = scenario.module_of_name(&called.text) else { continue };
                 call(module)
             }
+            With::Symbol(call) => {
+                let alias = alias_of_symbol(&called.text);
+                let Some(module) = scenario.module_of_symbol(&alias) else { continue };
+                call(module)
+            }
         };
         add(call, &called.function, Some(&called.text));
     }
     add(Call::RegisterFilesystem, "register_filesystem", None);
     add(Call::UnregisterFilesystem, "unregister_filesystem", None);
-    let programs = kmodcheck_lang::Programs::compile(&pieces, externals, processes)?;
+    let programs = kmodcheck_lang::Programs::compile(&sources, externals, processes)?;
     Ok(Compiled(Some(Arc::new(Ready { programs, calls, leaves, called }))))
 }

@@ -68,6 +68,9 @@ pub struct Module {
     /// Whether it has an init and no exit, so that `delete_module()` refuses with `-EBUSY`.
     #[serde(default)]
     pub no_exit: bool,
+    /// The symbols that programs ask for by name, as aliases: `symbol:NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
 }
 
 /// What modprobe does to get a module in, when a look said that it is not there.
@@ -267,17 +270,18 @@ impl Programs {
         match self.compiled.called() {
             Some(called) => called.iter().any(like_that),
             None if self.is_empty() => false,
-            None => kmodcheck_lang::calls(&self.pieces())
+            None => kmodcheck_lang::calls(&self.sources())
                 .is_ok_and(|called| called.iter().any(like_that)),
         }
     }
 
     /// As they are compiled.
-    pub fn pieces(&self) -> Vec<kmodcheck_lang::Piece<'_>> {
+    pub fn sources(&self) -> kmodcheck_lang::Sources<'_> {
         let shared = kmodcheck_lang::Piece { name: "what programs share", text: &self.shared };
         let programs = self.all.iter();
         let programs = programs.map(|p| kmodcheck_lang::Piece { name: &p.name, text: &p.text });
-        std::iter::once(shared).chain(programs).collect()
+        let pieces = std::iter::once(shared).chain(programs).collect();
+        kmodcheck_lang::Sources { pieces, macros: &crate::program::MACROS }
     }
 }
 
@@ -420,9 +424,47 @@ impl Scenario {
         self.modules.iter().position(|module| module.name == name).map(number)
     }
 
+    /// The module that exports a symbol, which is called by its alias, `symbol:NAME`.
+    ///
+    /// # Panics
+    /// As [`Scenario::module_ids`].
+    pub fn module_of_symbol(&self, alias: &str) -> Option<ModuleId> {
+        let exports = |module: &Module| module.symbols.iter().any(|symbol| symbol == alias);
+        self.modules.iter().position(exports).map(number)
+    }
+
     /// The name that a module's number stands for; `?` if there is none.
     pub fn module_name(&self, id: ModuleId) -> &str {
         self.modules.get(usize::from(id)).map_or("?", |m| &m.name)
+    }
+
+    /// What an actor does, as it is called or typed: `get_fs_type("ext4")`, `rmmod ext4`; a program has a name.
+    pub fn in_words(&self, action: Action) -> String {
+        let name = |id: NameId| self.names.get(usize::from(id));
+        let request = |id: NameId| name(id).map_or("?", |name| &name.request);
+        match action {
+            Action::RequestModule(id) => format!("request_module(\"{}\")", request(id)),
+            Action::RequestModuleNowait(id) => {
+                format!("request_module_nowait(\"{}\")", request(id))
+            }
+            Action::GetFsType(id) => {
+                format!("get_fs_type(\"{}\")", name(id).map_or("?", Name::file_system))
+            }
+            Action::Modprobe(id) => format!("modprobe {}", request(id)),
+            Action::ModprobeRemove(id) => format!("modprobe -r {}", request(id)),
+            Action::Rmmod(id) => format!("rmmod {}", self.module_name(id)),
+            Action::Udev(id) => format!("a udev rule for {}", self.module_name(id)),
+            Action::Program(id) => self.program_name(usize::from(id)),
+        }
+    }
+
+    /// What a program is called, one that programs start included.
+    pub fn program_name(&self, kind: usize) -> String {
+        match (self.programs.all.get(kind), self.programs.ready()) {
+            (Some(program), _) => program.name.clone(),
+            (None, Some(ready)) => ready.programs.name(kind),
+            (None, None) => "?".to_owned(),
+        }
     }
 
     /// What anybody does: actors, and programs by their calls.
@@ -444,7 +486,7 @@ impl Scenario {
         let Some(program) = module.init_program else { return names };
         let pieces = [0, usize::from(program) + 1];
         let known = self.programs.compiled.called().map(<[_]>::to_vec);
-        let called = known.or_else(|| kmodcheck_lang::calls(&self.programs.pieces()).ok());
+        let called = known.or_else(|| kmodcheck_lang::calls(&self.programs.sources()).ok());
         for call in called.into_iter().flatten() {
             let requests = pieces.contains(&call.piece) && call.function == "request_module";
             let name = self.names.iter().position(|name| name.request == call.text);

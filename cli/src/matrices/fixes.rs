@@ -1,5 +1,7 @@
 //! `kmodcheck fixes`: which changes of switches make a property hold.
 
+use std::sync::Once;
+
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
@@ -21,16 +23,14 @@ pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure
     };
     let question = &asked_of.question;
     let bar = bars::bar(0, "systems");
-    let answer = fixes(
-        question,
-        session::threads(arguments),
-        session::limits(arguments),
-        session::interrupt(),
-        &|_, of| {
+    let threads = session::threads(arguments);
+    let announced = Once::new();
+    let answer =
+        fixes(question, threads, session::limits(arguments), session::interrupt(), &|_, of| {
+            announced.call_once(|| bars::announce("fixes", of, threads));
             bar.set_length(of as u64);
             bar.inc(1);
-        },
-    )?;
+        })?;
     let covered = bar.position();
     bar.finish_and_clear();
     let Some(answer) = answer else {

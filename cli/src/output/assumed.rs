@@ -1,7 +1,7 @@
 //! What a verdict assumed, in words: read off the scenario, so that it cannot say anything else.
 
 use kmodcheck_model::features::RequestLimit;
-use kmodcheck_model::scenario::{Action, Actor, Helper, Init, Insert, Module, Scenario};
+use kmodcheck_model::scenario::{Actor, Helper, Init, Insert, Module, Scenario};
 
 /// What no scenario can have.
 pub(crate) const NOT_MODELLED: [&str; 6] = [
@@ -27,20 +27,8 @@ pub(crate) fn actors(scenario: &Scenario) -> Vec<String> {
 }
 
 fn in_words(scenario: &Scenario, actor: &Actor) -> String {
-    let name = |id: u8| scenario.names[usize::from(id)].request.as_str();
-    let file_system = |id: u8| scenario.names[usize::from(id)].file_system();
-    let what = match actor.action {
-        Action::RequestModule(id) => format!("request_module(\"{}\")", name(id)),
-        Action::RequestModuleNowait(id) => format!("request_module_nowait(\"{}\")", name(id)),
-        Action::GetFsType(id) => format!("get_fs_type(\"{}\")", file_system(id)),
-        Action::Modprobe(id) => format!("modprobe {}", name(id)),
-        Action::ModprobeRemove(id) => format!("modprobe -r {}", name(id)),
-        Action::Rmmod(id) => format!("rmmod {}", scenario.module_name(id)),
-        Action::Udev(id) => format!("a udev rule for {}", scenario.module_name(id)),
-        Action::Program(id) => scenario.programs.all[usize::from(id)].name.clone(),
-    };
     let killable = if actor.killable { ", who may be killed" } else { "" };
-    format!("{} x {what}{killable}", actor.count)
+    format!("{} x {}{killable}", actor.count, scenario.in_words(actor.action))
 }
 
 /// What the scenario assumes.

@@ -412,6 +412,22 @@ fn what_takes_long_says_what_it_begins() {
         let one = run(&[&[command], &cell[..], &["--naming", "plain"]].concat()).exits(0);
         assert_eq!(one.err, "", "{command}");
     }
+    let found =
+        run(&["fixes", "race", "--property", "no-false-success", "--max-size", "1"]).exits(0);
+    assert!(found.err.starts_with("kmodcheck: fixes: "), "{}", found.err);
+    assert!(found.err.contains(" to go through, on "), "{}", found.err);
+}
+
+/// Who is there is said in the words of the kernel and of the shell.
+#[test]
+fn bounds_name_who_is_there() {
+    let found = run(&["progress", "race"]).exits(0);
+    let out = found.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.contains("2 of get_fs_type(\"ext4\"), no more"), "{out}");
+    let file = "../properties/scenarios/reports/h1-request-succeeded-but-no-fs.toml";
+    let found = run(&["prove", file]);
+    let out = found.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.contains("1 of rmmod ext4"), "{out}");
 }
 
 /// The same bytes wherever it is made: certificates that happen to be there are not in it.

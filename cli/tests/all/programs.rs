@@ -107,6 +107,65 @@ fn an_assertion_and_a_range_are_violations() {
     }
 }
 
+/// `symbol_request()` is what include/linux/kmod.h makes of it, whichever part of it is written out; and a symbol is
+/// had of a module that is LIVE, with a reference.
+#[test]
+fn symbols_are_asked_for_requested_and_asked_for_again() {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../properties/scenarios/symbol-request.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let directory = TempDir::new().unwrap();
+    let written = directory.path().join("written-out.toml");
+    let in_json = |file: &Path, more: &[&str], exit| -> serde_json::Value {
+        let name = file.display().to_string();
+        let found = said(&[&["check", &name, "--json"], more].concat(), exit);
+        serde_json::from_str(&found).unwrap()
+    };
+    let found = in_json(&file, &[], 0);
+    for instead in [
+        "try_then_request_module(symbol_get(\"tuner_attach\"), \"symbol:\" \"tuner_attach\")",
+        "(symbol_get(\"tuner_attach\") ?: (request_module(\"symbol:tuner_attach\"), symbol_get(\"tuner_attach\")))",
+    ] {
+        let text = text.replace("symbol_request(\"tuner_attach\")", instead);
+        assert!(text.contains(instead));
+        fs::write(&written, text).unwrap();
+        let same = in_json(&written, &[], 0);
+        for key in ["/report/states", "/report/transitions", "/asked", "/results"] {
+            assert!(found.pointer(key).is_some(), "{key}");
+            assert_eq!(same.pointer(key), found.pointer(key), "{instead}: {key}");
+        }
+    }
+    // The next release finds it, whoever is first.
+    let after = in_json(&file, &["--kmod", "v20"], 1);
+    let of = |name: &str| {
+        let asked = after["asked"].as_array().unwrap();
+        asked.iter().find(|asked| asked["property"] == name).unwrap()["verdict"].clone()
+    };
+    assert_eq!(of("results-of-1"), "holds");
+
+    for (program, verdict) in [
+        ("if (symbol_get(\"s\")) { assert(module_is_live(\"m\")); symbol_put(\"s\"); }", "holds"),
+        (
+            "if (try_module_get(\"m\")) { assert(module_is_live(\"m\")); module_put(\"m\"); }",
+            "violated",
+        ),
+        ("if (symbol_get(\"s\")) { assert(rmmod(\"m\") == 1); symbol_put(\"s\"); }", "holds"),
+        ("if (symbol_get(\"s\")) { symbol_put(\"s\"); assert(rmmod(\"m\") == 1); }", "violated"),
+    ] {
+        let text = format!(
+            "[[module]]\nname = 'm'\naliases = ['symbol:s']\n\
+             [[actor]]\nprogram = '''{program} return 0;'''\n\
+             [[actor]]\ncall = 'modprobe'\nname = 'm'\n\
+             [[actor]]\ncall = 'rmmod'\nname = 'm'\n[expect]\nassertions-hold = '{verdict}'\n"
+        );
+        fs::write(&written, text).unwrap();
+        let found = in_json(&written, &[], 0);
+        let all = found["asked"].as_array().unwrap();
+        let of = all.iter().find(|asked| asked["property"] == "assertions-hold").unwrap();
+        assert_eq!(of["verdict"], verdict, "{program}");
+    }
+}
+
 /// The user's own faults, each where it stands.
 #[test]
 fn what_is_wrong_with_a_program_is_shown_in_the_file() {
@@ -126,6 +185,16 @@ fn what_is_wrong_with_a_program_is_shown_in_the_file() {
             "exit status",
         ),
         ("[[actor]]\nprogram = '''\n  rmmod(\"n\");\n'''", ":5:9", "'n'"),
+        (
+            "[[actor]]\nprogram = '''\n  symbol_request(\"s\");\n'''",
+            ":5:18",
+            "found 'symbol:s', which no module exports",
+        ),
+        (
+            "[[actor]]\nprogram = '''\n  symbol_request(s, 1);\n'''",
+            ":5:3",
+            "found 2 arguments of 'symbol_request'",
+        ),
         ("[[actor]]\nprogram = \"\\treturn 0;\"", ":4:11", "escapes"),
         ("[[actor]]\nprogram = 'return 0;'\ncall = 'modprobe'", ":5:8", "'call' beside 'program'"),
         ("[[actor]]\nname = 'm'", ":4:8", "an actor that does nothing"),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::error::{TextError, Wrong};
 use super::lexer::{Token, comment, words, words_of_code};
+use super::macros::Macro;
 use super::parser::{Parsed, Parser};
 use super::syntax::{
     Defined, Entry, Expr, File, Function, Item, Name, Process, Quantifier, Span, Stated,
@@ -53,8 +54,8 @@ fn parsed(text: &str) -> Parsed<File> {
 }
 
 /// Bytes of a text that are types, shared variables, macros and functions.
-pub(crate) fn declarations(text: &str, of: Range<usize>) -> Parsed<Vec<Item>> {
-    let mut parser = Parser::new(words_of_code(text, of)?);
+pub(crate) fn declarations(text: &str, of: Range<usize>, macros: &[Macro]) -> Parsed<Vec<Item>> {
+    let mut parser = Parser::new(words_of_code(text, of, macros)?);
     let mut items = Vec::new();
     while *parser.peek() != Token::End {
         let first = parser.span();
@@ -69,9 +70,14 @@ pub(crate) fn declarations(text: &str, of: Range<usize>) -> Parsed<Vec<Item>> {
 }
 
 /// Bytes of a text that are the statements of process `number`, which comes to a number.
-pub(crate) fn program(text: &str, of: Range<usize>, number: usize) -> Parsed<Process> {
+pub(crate) fn program(
+    text: &str,
+    of: Range<usize>,
+    number: usize,
+    macros: &[Macro],
+) -> Parsed<Process> {
     let span = Span { start: of.start, end: of.end };
-    let mut parser = Parser::new(words_of_code(text, of)?);
+    let mut parser = Parser::new(words_of_code(text, of, macros)?);
     let mut body = Vec::new();
     while *parser.peek() != Token::End {
         body.push(parser.statement()?);
@@ -82,14 +88,18 @@ pub(crate) fn program(text: &str, of: Range<usize>, number: usize) -> Parsed<Pro
 
 /// A text that is an expression.
 pub(crate) fn condition(text: &str) -> Parsed<Expr> {
-    let mut parser = Parser::new(words_of_code(text, 0..text.len())?);
+    let mut parser = Parser::new(words_of_code(text, 0..text.len(), &[])?);
     let of = parser.conditional()?;
     if *parser.peek() == Token::End { Ok(of) } else { parser.wrong("an operator, or the end") }
 }
 
 /// Calls that begin with a text in quotes: the function, the text, and where that stands.
-pub(crate) fn calls_with_text(text: &str, of: Range<usize>) -> Parsed<Vec<(String, String, Span)>> {
-    let words = words_of_code(text, of)?;
+pub(crate) fn calls_with_text(
+    text: &str,
+    of: Range<usize>,
+    macros: &[Macro],
+) -> Parsed<Vec<(String, String, Span)>> {
+    let words = words_of_code(text, of, macros)?;
     let calls = words.windows(3).filter_map(|three| match three {
         [(Token::Name(name), _), (Token::Sign("("), _), (Token::Text(text), span)] => {
             Some((name.clone(), text.clone(), *span))

@@ -4,6 +4,7 @@ mod conditions;
 pub(crate) mod error;
 mod file;
 mod lexer;
+mod macros;
 mod parser;
 pub mod syntax;
 
@@ -12,3 +13,4 @@ pub(crate) use error as wrong;
 pub use error::TextError;
 pub(crate) use file::{calls_with_text, condition, declarations, program};
 pub use file::{is_litmus, parse};
+pub use macros::Macro;

@@ -2,7 +2,9 @@
 
 use kmodcheck_explore::{Options, Sleep};
 use kmodcheck_lang::text::syntax::Stated;
-use kmodcheck_lang::{Agreement, Answer, Observation, Program};
+use kmodcheck_lang::{
+    Agreement, Answer, Called, Macro, Observation, Piece, Program, Sources, calls,
+};
 
 pub fn program(body: &str) -> Program {
     let text = format!("C test\n{{}}\n{body}\n");
@@ -153,6 +155,50 @@ fn without_a_middle_it_is_read_once() {
     };
     assert_eq!(outcomes(&text("READ_ONCE(x) ?: 9")), ["1", "9"]);
     assert_eq!(outcomes(&text("READ_ONCE(x) ? READ_ONCE(x) : 9")), ["0", "1", "9"]);
+}
+
+/// Macros of a host are taken apart as the C preprocessor does: arguments first, and then what they become, in which
+/// the macro itself is none any more.
+#[test]
+fn macros() {
+    const MACROS: [Macro; 3] = [
+        Macro { name: "again", parameters: &["x", "name"], body: "((x) ?: (ask(name), (x)))" },
+        Macro { name: "get", parameters: &["x"], body: "again(look(x), \"of:\" x)" },
+        Macro { name: "loops", parameters: &["x"], body: "loops(loops(x))" },
+    ];
+    let called = |text: &str| {
+        let pieces = ["", text].map(|text| Piece { name: "piece", text }).to_vec();
+        calls(&Sources { pieces, macros: &MACROS }).map(|found| {
+            let one = |c: Called| format!("{}({}) {}", c.function, c.text, &text[c.at]);
+            found.into_iter().map(one).collect::<Vec<_>>()
+        })
+    };
+    let got = |text: &str| called(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(got("r = get(\"a\");"), ["look(a) \"a\"", "ask(of:a) \"a\"", "look(a) \"a\""]);
+    assert_eq!(
+        got("again(look(\"a\" \"b\"), \"c\")"),
+        ["look(ab) \"a\" \"b\"", "ask(c) \"c\"", "look(ab) \"a\" \"b\""]
+    );
+    // Of the inner one there are two in the outer one.
+    assert_eq!(got("again(again(look(\"a\"), \"b\"), \"c\")").len(), 7);
+    assert_eq!(got("loops(look(\"a\"))"), ["look(a) \"a\""]);
+    assert_eq!(got("get = 1; get; get(\"never closed\""), ["get(never closed) \"never closed\""]);
+    let wrong = |text: &str, found: &str| {
+        let error = called(text).expect_err(text);
+        assert_eq!(error.piece, 1);
+        assert!(error.to_string().contains(found), "{error}");
+    };
+    wrong("x = again(1);", "found 1 arguments of 'again'");
+    wrong(&format!("{}1{}", "get(".repeat(40), ")".repeat(40)), "nested 16 deep");
+    let many = (0..14).fold("look(\"a\")".repeat(40), |inner, _| format!("again({inner}, 1)"));
+    wrong(&many, "words with those of macros");
+    // Whatever is left out of it.
+    let text = "again(look(\"a\"), get(\"b\")[1]) { get(again(1, 2)) }";
+    for from in 0..text.len() {
+        for to in from..text.len() {
+            drop(called(&format!("{}{}", &text[..from], &text[to..])));
+        }
+    }
 }
 
 #[test]

@@ -209,8 +209,11 @@ fn answer(
             let live = i64::from(step.world.state(module) == ModuleState::Live);
             to(&mut step, gives(live), live);
         }
-        Call::TryModuleGet(module) => {
-            let there = matches!(step.world.state(module), ModuleState::Coming | ModuleState::Live);
+        Call::TryModuleGet(module) | Call::SymbolGet(module) => {
+            // find_symbol() passes over what is UNFORMED, strong_try_module_get() refuses what is COMING.
+            let state = step.world.state(module);
+            let there = state == ModuleState::Live
+                || matches!(call, Call::TryModuleGet(_)) && state == ModuleState::Coming;
             let count = step.world.fields(module).program_references;
             if there && count.exists() {
                 if step.world.is_full(count) {

@@ -159,7 +159,7 @@ fn programs(scenario: &Scenario) -> Result<(), String> {
         return Err(format!("program number {id}, expected a number below {all}"));
     }
     let inner: Vec<usize> = of_modules().flatten().map(|id| usize::from(id) + 1).collect();
-    let Ok(called) = kmodcheck_lang::calls(&scenario.programs.pieces()) else { return Ok(()) };
+    let Ok(called) = kmodcheck_lang::calls(&scenario.programs.sources()) else { return Ok(()) };
     for call in called.iter().filter(|call| crate::program::is_for_actors(call)) {
         if inner.contains(&call.piece) {
             let name = &scenario.programs.all[call.piece - 1].name;

@@ -55,7 +55,9 @@ pub(super) fn frames(scenario: &mut Scenario, counts: Counts) -> Result<Frames, 
         inner: std::array::from_fn(|level| if inner && level <= depth { bits } else { 0 }),
         processes,
         taken: modules(&|call| match call {
-            Call::TryModuleGet(module) | Call::ModulePut(module) => Some(*module),
+            Call::TryModuleGet(module) | Call::SymbolGet(module) | Call::ModulePut(module) => {
+                Some(*module)
+            }
             _ => None,
         }),
         entered: modules(&|call| match call {

@@ -118,7 +118,8 @@ fn bounds(model: &Model, found: &Fairness<Option<Event>>) -> Vec<String> {
         "whoever has returned may start over, for ever".to_owned(),
     ];
     let actors = scenario.actors.iter();
-    words.extend(actors.map(|a| format!("{} of {:?}, no more", a.count, a.action)));
+    words
+        .extend(actors.map(|a| format!("{} of {}, no more", a.count, scenario.in_words(a.action))));
     if scenario.nests() {
         let deep = kmodcheck_model::state::MAX_DEPTH;
         words.push(format!("requests of inits nest {deep} deep at most"));

@@ -109,11 +109,7 @@ pub(super) fn assumptions(model: &Model) -> Vec<String> {
         "a wake-up is an exact broadcast".to_owned(),
     ];
     let others = scenario.actors.iter().filter(|a| !is_caller(a.action));
-    let name = |action: Action| match action {
-        Action::Program(program) => scenario.programs.all[usize::from(program)].name.clone(),
-        action => format!("{action:?}"),
-    };
-    words.extend(others.map(|a| format!("{} of {}", a.count, name(a.action))));
+    words.extend(others.map(|a| format!("{} of {}", a.count, scenario.in_words(a.action))));
     if scenario.nests() {
         words.push(format!(
             "requests of inits nest {} deep at most",

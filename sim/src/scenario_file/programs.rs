@@ -149,7 +149,7 @@ impl Written {
 
     /// Every call with a name in quotes.
     pub fn calls(&self, findings: &mut Vec<Finding>) -> Vec<Placed> {
-        let called = match kmodcheck_lang::calls(&self.programs().pieces()) {
+        let called = match kmodcheck_lang::calls(&self.programs().sources()) {
             Ok(called) => called,
             Err(error) => {
                 findings.push(self.finding(error));

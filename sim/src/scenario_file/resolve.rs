@@ -262,6 +262,8 @@ struct Names<'f> {
     names: Vec<(Name, Range<usize>)>,
     /// Modules that somebody acts on directly.
     direct: Vec<usize>,
+    /// Symbols that programs ask for, as aliases.
+    symbols: Vec<String>,
     /// What inits and exits that are programs request, each with the module and where.
     of_modules: Vec<(usize, String, Spanned<String>)>,
     findings: Vec<Finding>,
@@ -281,6 +283,7 @@ impl<'f> Names<'f> {
             builtin: index(&entries(modules, true), &[]).map_err(wrong)?,
             names: Vec::new(),
             direct: Vec::new(),
+            symbols: Vec::new(),
             of_modules: Vec::new(),
             findings: Vec::new(),
         };
@@ -574,6 +577,22 @@ impl<'f> Names<'f> {
         Some(number(module))
     }
 
+    /// Who exports a symbol that a program asks for.
+    fn exporter(&mut self, alias: String, at: Range<usize>) {
+        let exports = |m: &Module<'_>| m.spec.aliases.iter().any(|a| *a.get_ref() == alias);
+        match self.modules.iter().position(|m| !m.built_in() && exports(m)) {
+            Some(module) => {
+                self.direct.push(module);
+                self.symbols.push(alias);
+            }
+            None => self.findings.push(Finding::new(
+                at,
+                format!("found '{alias}', which no module exports"),
+                &format!("expected a module with aliases = [\"{alias}\"]"),
+            )),
+        }
+    }
+
     /// Every module that somebody may touch, in the order of the file.
     fn included(&self) -> Vec<usize> {
         let mut included = vec![false; self.modules.len()];
@@ -629,6 +648,8 @@ impl<'f> Names<'f> {
                 }
             } else if kmodcheck_model::program::module(&call).is_some() {
                 self.acted_on(&Spanned::new(at, call.text.clone()));
+            } else if let Some(alias) = kmodcheck_model::program::symbol(&call) {
+                self.exporter(alias, at);
             }
         }
     }
@@ -736,6 +757,12 @@ impl<'f> Names<'f> {
                 sysfs_may_fail: on(&spec.sysfs_may_fail),
                 compressed: on(&spec.compressed),
                 no_exit: on(&spec.no_exit),
+                symbols: (self.symbols.iter())
+                    .filter(|symbol| spec.aliases.iter().any(|a| a.get_ref() == *symbol))
+                    .cloned()
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
             }
         };
         let modules = included.iter().map(module).collect();
