@@ -698,53 +698,56 @@ impl Model {
         }
         let role = self.acting(kind, local);
         let Some(name) = role.name() else { return local };
-        let mut task = self.layout.unpack(local);
-        let (mut old, mut new) =
-            (World::new(&self.layout, before), World::new(&self.layout, after));
+        // Some bits of the word change: it is not taken apart for that.
+        let (layout, mut word) = (&self.layout, local);
+        let (mut old, mut new) = (World::new(layout, before), World::new(layout, after));
         if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther) {
-            let module = Who { model: self, role }.module(&task);
-            task.stale |= old.initstate(module) && !new.initstate(module);
+            let module = Who { model: self, role }.module(&layout.unpack(local));
+            let stale = old.initstate(module) && !new.initstate(module);
+            layout.stale.raise(&mut word, u64::from(stale));
         }
         if pc == Pc::PutFilesystem {
-            let module = self.targets(name)[usize::from(task.index)];
-            task.stale |= new.state(module) == ModuleState::Absent;
+            let target =
+                self.targets(name).iter().zip(0..).find(|(_, i)| *i == layout.index.of(local));
+            let (module, _) = target.expect("it puts one of its targets");
+            let freed = new.state(*module) == ModuleState::Absent;
+            layout.stale.raise(&mut word, u64::from(freed));
         }
+        let goes = |was, is| is == ModuleState::Going && was != ModuleState::Going;
         if self.history().failures() && role.may_fail() {
             for module in &self.names[usize::from(name)].concerned {
                 let (was, is) = (old.state(*module), new.state(*module));
-                task.attempt_failed |= failed_attempt(was, is);
-                task.was_going |= is == ModuleState::Going && was != ModuleState::Going;
+                layout.attempt_failed.raise(&mut word, u64::from(failed_attempt(was, is)));
+                layout.was_going.raise(&mut word, u64::from(goes(was, is)));
             }
         }
         if !self.history().loads() {
-            return self.layout.pack(&task);
+            return word;
         }
-        let nested = task.depth > 0;
+        let nested = layout.depth.of(local) > 0;
         let in_request = role.waits_for_modprobe() && (nested || pc.in_request());
         let in_modprobe = nested || pc.in_modprobe();
-        for (bit, target) in self.targets(name).iter().enumerate() {
-            let bit = 1 << bit;
+        for (target, place) in self.targets(name).iter().zip(0..) {
             let (was, is) = (old.state(*target), new.state(*target));
-            let live = is == ModuleState::Live;
+            let live = u64::from(is == ModuleState::Live);
             if in_request {
-                if live {
-                    task.request_live |= bit;
-                }
-                task.going_after_live |= is == ModuleState::Going
-                    && was != ModuleState::Going
-                    && task.request_live & bit != 0;
+                layout.request_live.raise(&mut word, live << place);
+                let was_live = layout.request_live.of(word) >> place & 1;
+                layout.going_after_live.raise(&mut word, was_live & u64::from(goes(was, is)));
             }
-            if in_modprobe && live {
-                task.modprobe_live |= bit;
+            if in_modprobe {
+                layout.modprobe_live.raise(&mut word, live << place);
             }
-            task.live_since_exit &= live;
-            task.live_since_shortcut &= live;
+            if live == 0 {
+                layout.live_since_exit.clear(&mut word);
+                layout.live_since_shortcut.clear(&mut word);
+            }
             if role.is_fs_caller() {
-                task.load_failed |= failed_attempt(was, is);
-                task.went_going |= is == ModuleState::Going && was != ModuleState::Going;
+                layout.load_failed.raise(&mut word, u64::from(failed_attempt(was, is)));
+                layout.went_going.raise(&mut word, u64::from(goes(was, is)));
             }
         }
-        self.layout.pack(&task)
+        word
     }
 
     /// A process's word once `queue` has woken it; `None` if it is not asleep there.

@@ -32,7 +32,7 @@ impl Field {
 
     /// Its lowest bit; 0 for a field without bits.
     pub fn shift(self) -> u32 {
-        if self.exists() { self.at } else { 0 }
+        self.at
     }
 
     /// 1, or 0 for a field without bits.
@@ -48,14 +48,37 @@ impl Field {
         debug_assert!(self.bits < 64, "a field of {} bits", self.bits);
         #[allow(clippy::cast_possible_truncation, reason = "a field has fewer than 64 bits")]
         let from_here = (word >> self.at) as u64;
-        from_here & ((1 << self.bits) - 1)
+        from_here & self.ones()
     }
 
-    /// As [`Field::set`]; nothing where there is no such field.
-    fn note(self, word: &mut u128, value: u64) {
-        if self.exists() {
-            self.set(word, value);
-        }
+    /// As [`Field::get`], of a process's word.
+    pub fn of(self, word: u64) -> u64 {
+        word >> self.at & self.ones()
+    }
+
+    /// Puts a value into a process's word that has nothing there yet.
+    fn put(self, word: &mut u64, value: u64) {
+        debug_assert!(value < 1 << self.bits, "{value} does not fit {} bits", self.bits);
+        *word |= value << self.at;
+    }
+
+    /// As [`Field::put`]; nothing where there is no such field.
+    fn note(self, word: &mut u64, value: u64) {
+        self.put(word, if self.exists() { value } else { 0 });
+    }
+
+    /// Sets bits of a process's word; nothing where there is no such field.
+    pub fn raise(self, word: &mut u64, bits: u64) {
+        *word |= (bits & self.ones()) << self.at;
+    }
+
+    /// Clears a field of a process's word.
+    pub fn clear(self, word: &mut u64) {
+        *word &= !(self.ones() << self.at);
+    }
+
+    fn ones(self) -> u64 {
+        (1 << self.bits) - 1
     }
 
     pub fn set(self, word: &mut u128, value: u64) {
@@ -73,7 +96,8 @@ struct Fields {
 
 impl Fields {
     fn next(&mut self, bits: u32) -> Field {
-        let field = Field { at: self.at, bits, or_more: false };
+        // One without bits is at the beginning, so that it can be shifted there.
+        let field = Field { at: if bits > 0 { self.at } else { 0 }, bits, or_more: false };
         self.at += bits;
         field
     }
@@ -86,11 +110,6 @@ impl Fields {
             Counts::OrMore => Field { or_more: true, ..self.next(bits_for(exactly.max(COUNTED))) },
         }
     }
-}
-
-/// A process's word, of a layout that a model was made of.
-fn local_word(word: u128) -> u64 {
-    u64::try_from(word).expect("a process takes at most 64 bits")
 }
 
 /// How many bits hold `0..=max`.
@@ -189,26 +208,26 @@ pub(crate) struct Layout {
     pub shared_bits: u32,
     pc: Field,
     pos: Field,
-    index: Field,
+    pub index: Field,
     ret: Field,
-    depth: Field,
+    pub depth: Field,
     outer: [Field; MAX_DEPTH],
     program: Field,
     inner: [Field; MAX_DEPTH + 1],
-    stale: Field,
+    pub stale: Field,
     unresolved: Field,
     result: Field,
-    request_live: Field,
-    modprobe_live: Field,
-    going_after_live: Field,
+    pub request_live: Field,
+    pub modprobe_live: Field,
+    pub going_after_live: Field,
     lied: Field,
     slept: Field,
-    live_since_exit: Field,
-    live_since_shortcut: Field,
-    load_failed: Field,
-    went_going: Field,
-    attempt_failed: Field,
-    was_going: Field,
+    pub live_since_exit: Field,
+    pub live_since_shortcut: Field,
+    pub load_failed: Field,
+    pub went_going: Field,
+    pub attempt_failed: Field,
+    pub was_going: Field,
     error_of: Field,
     pub local_bits: u32,
     pub remembers: History,
@@ -342,8 +361,23 @@ impl Layout {
             history: 0,
             strict: counts == Counts::Exact,
         };
-        let end = 1_u128 << layout.local_bits.min(64);
-        layout.history = local_word(end - (1 << layout.request_live.at.min(64)));
+        let history = [
+            layout.request_live,
+            layout.modprobe_live,
+            layout.going_after_live,
+            layout.lied,
+            layout.slept,
+            layout.live_since_exit,
+            layout.live_since_shortcut,
+            layout.load_failed,
+            layout.went_going,
+            layout.attempt_failed,
+            layout.was_going,
+            layout.error_of,
+        ];
+        // A layout with more bits than there are is refused later.
+        let bits = |field: &Field| field.ones().checked_shl(field.at).unwrap_or(0);
+        layout.history = history.iter().fold(0, |all, field| all | bits(field));
         layout
     }
 
@@ -397,21 +431,20 @@ impl Layout {
     }
 
     pub fn unpack(&self, local: u64) -> Task {
-        let word = u128::from(local);
-        let flag = |field: Field| field.get(word) != 0;
+        let flag = |field: Field| field.of(local) != 0;
         let byte =
-            |field: Field| u8::try_from(field.get(word)).expect("a field of 8 bits or fewer");
+            |field: Field| u8::try_from(field.of(local)).expect("a field of 8 bits or fewer");
         let (mut program, mut inner) = (0, [0; MAX_DEPTH + 1]);
         if self.programs_run {
             let state =
-                |field: Field| u32::try_from(field.get(word)).expect("a field of 32 bits or fewer");
+                |field: Field| u32::try_from(field.of(local)).expect("a field of 32 bits or fewer");
             (program, inner) = (state(self.program), self.inner.map(state));
         }
         Task {
-            pc: Pc::from_bits(self.pc.get(word)),
+            pc: Pc::from_bits(self.pc.of(local)),
             pos: byte(self.pos),
             index: byte(self.index),
-            ret: Ret::from_bits(self.ret.get(word)),
+            ret: Ret::from_bits(self.ret.of(local)),
             depth: byte(self.depth),
             outer: self.outer.map(byte),
             program,
@@ -430,29 +463,29 @@ impl Layout {
             went_going: flag(self.went_going),
             attempt_failed: flag(self.attempt_failed),
             was_going: flag(self.was_going),
-            error_of: ErrorOf::from_bits(self.error_of.get(word)),
+            error_of: ErrorOf::from_bits(self.error_of.of(local)),
         }
     }
 
     pub fn pack(&self, task: &Task) -> u64 {
         let mut word = 0;
-        self.pc.set(&mut word, task.pc as u64);
-        self.pos.set(&mut word, u64::from(task.pos));
-        self.index.set(&mut word, u64::from(task.index));
-        self.ret.set(&mut word, task.ret as u64);
-        self.depth.set(&mut word, u64::from(task.depth));
+        self.pc.put(&mut word, task.pc as u64);
+        self.pos.put(&mut word, u64::from(task.pos));
+        self.index.put(&mut word, u64::from(task.index));
+        self.ret.put(&mut word, task.ret as u64);
+        self.depth.put(&mut word, u64::from(task.depth));
         for (field, pos) in self.outer.iter().zip(task.outer) {
-            field.set(&mut word, u64::from(pos));
+            field.put(&mut word, u64::from(pos));
         }
         if self.programs_run {
-            self.program.set(&mut word, u64::from(task.program));
+            self.program.put(&mut word, u64::from(task.program));
             for (field, state) in self.inner.iter().zip(task.inner) {
-                field.set(&mut word, u64::from(state));
+                field.put(&mut word, u64::from(state));
             }
         }
-        self.result.set(&mut word, u64::from(task.result));
-        self.stale.set(&mut word, u64::from(task.stale));
-        self.unresolved.set(&mut word, u64::from(task.unresolved));
+        self.result.put(&mut word, u64::from(task.result));
+        self.stale.put(&mut word, u64::from(task.stale));
+        self.unresolved.put(&mut word, u64::from(task.unresolved));
         self.request_live.note(&mut word, u64::from(task.request_live));
         self.modprobe_live.note(&mut word, u64::from(task.modprobe_live));
         self.going_after_live.note(&mut word, u64::from(task.going_after_live));
@@ -465,7 +498,6 @@ impl Layout {
         self.attempt_failed.note(&mut word, u64::from(task.attempt_failed));
         self.was_going.note(&mut word, u64::from(task.was_going));
         self.error_of.note(&mut word, task.error_of as u64);
-        let word = local_word(word);
         debug_assert_eq!(self.unpack(word), task.remembering(self.remembers));
         word
     }
@@ -485,13 +517,13 @@ impl Layout {
 
     /// The place alone.
     pub fn pc(&self, local: u64) -> Pc {
-        Pc::from_bits(self.pc.get(u128::from(local)))
+        Pc::from_bits(self.pc.of(local))
     }
 
     /// The same local state at another place.
     pub fn with_pc(&self, local: u64, pc: Pc) -> u64 {
-        let mut word = u128::from(local);
-        self.pc.set(&mut word, pc as u64);
-        local_word(word)
+        let mut word = local & !(self.pc.ones() << self.pc.at);
+        self.pc.put(&mut word, pc as u64);
+        word
     }
 }
