@@ -479,7 +479,10 @@ impl Event {
                 Action::RequestModule(_)
                 | Action::RequestModuleNowait(_)
                 | Action::GetFsType(_) => "caller",
-                Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_) => "shell",
+                Action::Modprobe(_)
+                | Action::ModprobeRemove(_)
+                | Action::Insmod(_)
+                | Action::Rmmod(_) => "shell",
                 Action::Udev(_) => "udev",
                 Action::Program(_) => "program",
             },

@@ -229,6 +229,8 @@ pub(crate) struct NameModel {
     pub plan: Vec<PlanEntry>,
     /// What `modprobe -r` does for it.
     pub removal: Vec<PlanEntry>,
+    /// What `insmod` does with the file of the module of that name.
+    pub insertion: Vec<PlanEntry>,
     /// The names that check and shortcut look up, as the alias map gives them.
     pub checked: Vec<CheckedName>,
     /// `/sys/module/NAME/` of a name that the indexes do not know.

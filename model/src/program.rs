@@ -38,6 +38,8 @@ enum With {
     Name(fn(NameId) -> Action),
     /// A file system.
     FileSystem,
+    /// A module's file.
+    File,
     /// A module.
     Module(fn(ModuleId) -> Call),
     /// A symbol that a module exports: one with the alias `symbol:NAME`, as `modules.symbols` has it.
@@ -64,12 +66,13 @@ pub fn alias_of_symbol(symbol: &str) -> String {
 }
 
 /// The functions that take a name in quotes.
-static FUNCTIONS: [(&str, With); 14] = [
+static FUNCTIONS: [(&str, With); 15] = [
     ("request_module", With::Name(Action::RequestModule)),
     ("request_module_nowait", With::Name(Action::RequestModuleNowait)),
     ("get_fs_type", With::FileSystem),
     ("modprobe", With::Name(Action::Modprobe)),
     ("modprobe_remove", With::Name(Action::ModprobeRemove)),
+    ("insmod", With::File),
     ("rmmod", With::Module(|module| Call::Action(Action::Rmmod(module)))),
     ("wait_for_uevent", With::Module(|module| Call::Action(Action::Udev(module)))),
     ("try_module_get", With::Module(Call::TryModuleGet)),
@@ -91,6 +94,7 @@ pub fn requested(call: &Called) -> Option<String> {
     match with(&call.function)? {
         With::Name(_) => Some(call.text.clone()),
         With::FileSystem => Some(format!("fs-{}", call.text)),
+        With::File => Some(call.text.replace('-', "_")),
         With::Module(_) | With::Symbol(_) => None,
     }
 }
@@ -107,7 +111,7 @@ pub fn symbol(call: &Called) -> Option<String> {
 pub fn module(call: &Called) -> Option<&str> {
     match with(&call.function)? {
         With::Module(_) => Some(&call.text),
-        With::Name(_) | With::FileSystem | With::Symbol(_) => None,
+        With::Name(_) | With::FileSystem | With::File | With::Symbol(_) => None,
     }
 }
 
@@ -120,9 +124,7 @@ pub fn is_for_actors(call: &Called) -> bool {
 impl Ret {
     /// As C has it, where it returns a number; of a shell, the exit status.
     pub fn number(self, action: Action) -> i64 {
-        let shell =
-            matches!(action, Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_));
-        if shell {
+        if action.is_a_shells() {
             return i64::from(self != Self::Zero);
         }
         match self {
@@ -159,9 +161,9 @@ impl Call {
                 vec![0, 1]
             }
             Self::Action(Action::Udev(_)) => vec![0, -19],
-            Self::Action(
-                action @ (Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_)),
-            ) => Ret::ALL.iter().map(|ret| ret.number(action)).collect(),
+            Self::Action(action) if action.is_a_shells() => {
+                Ret::ALL.iter().map(|ret| ret.number(action)).collect()
+            }
             Self::Action(action) => {
                 let none = [Ret::Found, Ret::Null, Ret::NotReady];
                 let all = Ret::ALL.iter().filter(|ret| !none.contains(ret));
@@ -266,10 +268,7 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
     let killable = scenario.actors.iter().any(is_killed);
     let mut leaves = vec![0; scenario.names.len()];
     let mut add = |call: Call, function: &str, text: Option<&str>| {
-        let status = matches!(
-            call,
-            Call::Action(Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Rmmod(_))
-        );
+        let status = matches!(call, Call::Action(action) if action.is_a_shells());
         calls.push(call);
         externals.push(External {
             name: function.to_owned(),
@@ -283,7 +282,7 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
     for called in &called {
         let Some(with) = with(&called.function) else { continue };
         let call = match with {
-            With::Name(_) | With::FileSystem => {
+            With::Name(_) | With::FileSystem | With::File => {
                 let request = requested(called).unwrap_or_default();
                 let name = scenario.names.iter().position(|name| name.request == request);
                 let Some(name) = name.map(number) else { continue };
@@ -293,6 +292,7 @@ pub(crate) fn compile(scenario: &Scenario, processes: usize) -> Result<Compiled,
                 }
                 Call::Action(match with {
                     With::Name(action) => action(name),
+                    With::File => Action::Insmod(name),
                     _ => Action::GetFsType(name),
                 })
             }

@@ -177,6 +177,8 @@ pub enum Action {
     Modprobe(NameId),
     /// `modprobe -r NAME` from a shell.
     ModprobeRemove(NameId),
+    /// `insmod MODULE.ko` from a shell: its file alone, without a look before.
+    Insmod(NameId),
     /// `rmmod MODULE`.
     Rmmod(ModuleId),
     /// A udev rule that uses MODULE as soon as its ADD uevent arrives.
@@ -193,9 +195,18 @@ impl Action {
             | Self::RequestModuleNowait(name)
             | Self::GetFsType(name)
             | Self::Modprobe(name)
-            | Self::ModprobeRemove(name) => Some(name),
+            | Self::ModprobeRemove(name)
+            | Self::Insmod(name) => Some(name),
             Self::Rmmod(_) | Self::Udev(_) | Self::Program(_) => None,
         }
+    }
+
+    /// Whether it is a command of a shell, which gets an exit status.
+    pub fn is_a_shells(self) -> bool {
+        matches!(
+            self,
+            Self::Modprobe(_) | Self::ModprobeRemove(_) | Self::Insmod(_) | Self::Rmmod(_)
+        )
     }
 
     /// The module it is about, if it is about one directly.
@@ -452,6 +463,7 @@ impl Scenario {
             }
             Action::Modprobe(id) => format!("modprobe {}", request(id)),
             Action::ModprobeRemove(id) => format!("modprobe -r {}", request(id)),
+            Action::Insmod(id) => format!("insmod {}", request(id)),
             Action::Rmmod(id) => format!("rmmod {}", self.module_name(id)),
             Action::Udev(id) => format!("a udev rule for {}", self.module_name(id)),
             Action::Program(id) => self.program_name(usize::from(id)),

@@ -166,6 +166,60 @@ fn symbols_are_asked_for_requested_and_asked_for_again() {
     }
 }
 
+/// `insmod` hands one file to the kernel: what is there already is an error, and so is what it needs and is not there.
+#[test]
+fn insmod_inserts_one_file_and_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("insmod.toml");
+    let name = file.display().to_string();
+    let modules = "[[module]]\nname = 'a-b'\ndependencies = ['d']\n[[module]]\nname = 'd'\n";
+    for (kernel, actors) in [
+        (
+            "v4.9",
+            "[[actor]]\nprogram = '''\n  assert(insmod(\"a-b\") == 1);\n  assert(insmod(\"d\") == 0);\n  \
+             assert(insmod(\"a_b\") == 0);\n  assert(insmod(\"a-b\") == 1);\n  assert(modprobe(\"a-b\") == 0);\n  \
+             return 0;\n'''\nresults = ['0']\n[expect]\nassertions-hold = 'holds'\nresults-of-1 = 'holds'\n",
+        ),
+        // Of two at once one comes too late, whatever the kernel makes of the second call.
+        (
+            "v4.9",
+            "[[actor]]\ncall = 'insmod'\nname = 'd'\ncount = 2\nresults = ['exit 0', 'exit 1']\n[expect]\nresults-of-1 = 'holds'\n",
+        ),
+        (
+            "v4.9",
+            "[[actor]]\ncall = 'insmod'\nname = 'd'\ncount = 2\nresults = ['exit 0']\n[expect]\nresults-of-1 = 'violated'\n",
+        ),
+        (
+            "v4.9",
+            "[[actor]]\nprogram = '''\n  if (insmod(\"d\") == 0) loaded++;\n  return 0;\n'''\ncount = 2\n\
+             [[property]]\nname = 'both'\nexists = 'loaded == 2'\n[expect]\nboth = 'violated'\n",
+        ),
+        // Who joins an earlier call gets its result (9b9879fc0327).
+        (
+            "v6.5",
+            "[[actor]]\nprogram = '''\n  if (insmod(\"d\") == 0) loaded++;\n  return 0;\n'''\ncount = 2\n\
+             [[property]]\nname = 'both'\nexists = 'loaded == 2'\n[expect]\nboth = 'holds'\n",
+        ),
+        // Its module's init asks for another one, through modprobe.
+        (
+            "v4.9",
+            "[[module]]\nname = 'asks'\ninit = '''\n  return request_module(\"d\") == 0 ? 0 : -ENOENT;\n'''\n\
+             [[actor]]\nprogram = '''\n  assert(insmod(\"asks\") == 0);\n  assert(module_is_live(\"d\"));\n  \
+             return 0;\n'''\n[expect]\nassertions-hold = 'holds'\n",
+        ),
+    ] {
+        let shared =
+            if actors.contains("loaded") { "shared = 'int __range(0, 2) loaded;'\n" } else { "" };
+        let text =
+            format!("{shared}[features]\nkernel = '{kernel}'\nkmod = 'v20'\n{modules}{actors}");
+        fs::write(&file, &text).unwrap();
+        let found = said(&["check", &name, "--json"], 0);
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        let asked = found["asked"].as_array().unwrap();
+        assert!(asked.iter().any(|a| a["as_expected"] == true), "{text}");
+    }
+}
+
 /// The user's own faults, each where it stands.
 #[test]
 fn what_is_wrong_with_a_program_is_shown_in_the_file() {

@@ -244,9 +244,10 @@ pub(crate) fn interrupted(mut step: Step<'_>) {
     }
 }
 
-/// Only a shell's modprobe is killed itself; a caller's is left to go on.
+/// Only a shell's modprobe or insmod is killed itself; a caller's modprobe is left to go on.
 fn modprobe_killable(step: &Step<'_>) -> bool {
-    kmod::killable(step) && matches!(step.who.role, Role::Actor { action: Action::Modprobe(_), .. })
+    let loads = |action| matches!(action, Action::Modprobe(_) | Action::Insmod(_));
+    kmod::killable(step) && matches!(step.who.role, Role::Actor { action, .. } if loads(action))
 }
 
 /// `resolve_symbol()` under module_mutex, for the symbols of one dependency: `ref_module()` takes a

@@ -128,6 +128,12 @@ fn references(scenario: &Scenario) -> Result<(), String> {
                 scenario.names.len()
             ));
         }
+        if let Action::Insmod(id) = actor.action
+            && scenario.names[usize::from(id)].targets().is_empty()
+        {
+            let name = &scenario.names[usize::from(id)].request;
+            return Err(format!("an insmod of '{name}', expected the name of a module"));
+        }
         if let Some(id) = actor.action.module().filter(|id| !known(*id)) {
             return Err(format!(
                 "an actor acts on module number {id}, expected a number below {modules}"
@@ -270,6 +276,7 @@ pub(super) fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
     NameModel {
         plan: modprobe::plan(name),
         removal: modprobe::removal(name),
+        insertion: modprobe::insertion(name),
         checked: checked_names(scenario, id),
         unknown_directory,
         targets: name.targets().iter().map(|t| t.module).collect(),

@@ -42,6 +42,7 @@ impl<'a> Who<'a> {
             Role::Actor { action: Action::ModprobeRemove(_), .. } if task.depth == 0 => {
                 &name.removal
             }
+            Role::Actor { action: Action::Insmod(_), .. } if task.depth == 0 => &name.insertion,
             _ => &name.plan,
         }
     }

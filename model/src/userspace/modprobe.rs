@@ -82,6 +82,18 @@ pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
         .collect()
 }
 
+/// What `insmod` does with the first module behind the name: it hands its file to the kernel.
+pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
+    let file = |target: &crate::scenario::Target| PlanEntry {
+        module: target.module,
+        purpose: Purpose::Probe,
+        required: true,
+        insert: Insert::Finit,
+        next_target: 1,
+    };
+    name.targets().first().map(file).into_iter().collect()
+}
+
 /// modprobe has read its indexes.
 pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
     let name = &who.model.scenario.names[usize::from(who.name(&task))];
@@ -194,6 +206,11 @@ pub(crate) fn install_command(mut step: Step<'_>) {
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
 /// there are several targets, the last one's counts.
 pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
+    // tools/insmod.c: to insmod, that it is there already is an error, too.
+    if let (Role::Actor { action: Action::Insmod(_), .. }, 0) = (who.role, task.depth) {
+        let ret = if result == Finit::Loaded { Ret::Zero } else { Ret::Status256 };
+        return Task { pc: Pc::Exit, pos: 0, stale: false, ret, ..task };
+    }
     let entry = who.entry(&task);
     let forgiven = result != Finit::Failed
         || !entry.required

@@ -29,7 +29,10 @@ impl CallResult {
         match (self, action) {
             (Self::Sleeps(sleep), _) => in_words(sleep).to_owned(),
             (Self::Comes(value), _) => kmodcheck_model::program::result_in_words(i64::from(value)),
-            (Self::Returns(ret), Action::Modprobe(_) | Action::ModprobeRemove(_)) => match ret {
+            (
+                Self::Returns(ret),
+                Action::Modprobe(_) | Action::ModprobeRemove(_) | Action::Insmod(_),
+            ) => match ret {
                 Ret::Zero => "exit 0".to_owned(),
                 Ret::Status256 => "exit 1".to_owned(),
                 ret => ret.to_string(),

@@ -20,9 +20,10 @@ pub(super) const DEFINITION: Definition = Definition {
 };
 
 fn says_of(view: &View<'_>) -> Says {
-    let removes = matches!(view.role(), Role::Actor { action: Action::ModprobeRemove(_), .. });
+    let other = |action| matches!(action, Action::ModprobeRemove(_) | Action::Insmod(_));
+    let is_other = matches!(view.role(), Role::Actor { action, .. } if other(action));
     match (view.event, view.name()) {
-        (Event::Exit { status: Ret::Zero }, Some(name)) if !removes => {
+        (Event::Exit { status: Ret::Zero }, Some(name)) if !is_other => {
             was_there(view, name, view.task().modprobe_live)
         }
         _ => Says::Nothing,

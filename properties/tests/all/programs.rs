@@ -31,6 +31,7 @@ fn actors_as_programs(scenario: &Scenario) -> Scenario {
             }
             Action::Modprobe(id) => format!("modprobe(\"{}\")", name(id)),
             Action::ModprobeRemove(id) => format!("modprobe_remove(\"{}\")", name(id)),
+            Action::Insmod(id) => format!("insmod(\"{}\")", name(id)),
             Action::Rmmod(id) => format!("rmmod(\"{}\")", scenario.module_name(id)),
             Action::Udev(id) => format!("wait_for_uevent(\"{}\")", scenario.module_name(id)),
             Action::Program(_) => continue,

@@ -342,6 +342,7 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
         Action::GetFsType(name) => filesystems::mount(current, name),
         Action::Modprobe(name) => modprobe::main(current, name),
         Action::ModprobeRemove(name) => modprobe::main_remove(current, name),
+        Action::Insmod(name) => modprobe::main_insmod(current, name),
         Action::Rmmod(module) => {
             Ok(module::delete_module(current, module).err().map_or(Ret::Zero, Ret::from))
         }

@@ -164,6 +164,13 @@ fn exit<R: Runtime>(current: &Current<R>, err: Result<(), Errno>) -> Ret {
     status
 }
 
+/// `insmod FILE`: `kmod_module_insert_module()`, of which every error is one.
+pub(crate) fn main_insmod<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
+    let target = current.name(name).targets().first().map(|target| target.module);
+    let err = finit_module(current, target.expect("it is the name of a module"))?;
+    Ok(exit(current, err))
+}
+
 /// `rmmod_do_module()`: what is not there is no error, what is built in is one.
 fn rmmod_do_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Result<(), Errno> {
     match kmod_module_get_initstate(current, module) {

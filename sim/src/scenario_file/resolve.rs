@@ -361,6 +361,7 @@ impl<'f> Names<'f> {
             Call::Modprobe => Action::Modprobe(self.requested(word.get_ref(), word)?),
             Call::ModprobeRemove => Action::ModprobeRemove(self.requested(word.get_ref(), word)?),
             Call::GetFsType => self.get_fs_type(word)?,
+            Call::Insmod => Action::Insmod(self.inserted(word)?),
             Call::Rmmod => Action::Rmmod(self.acted_on(word)?),
             Call::Udev => Action::Udev(self.acted_on(word)?),
         })
@@ -577,6 +578,13 @@ impl<'f> Names<'f> {
         Some(number(module))
     }
 
+    /// A module whose file is handed to the kernel, as the name that stands for it.
+    fn inserted(&mut self, word: &Spanned<String>) -> Option<NameId> {
+        let module = self.acted_on(word)?;
+        let name = self.modules[usize::from(module)].name.clone();
+        self.requested(&name, word)
+    }
+
     /// Who exports a symbol that a program asks for.
     fn exporter(&mut self, alias: String, at: Range<usize>) {
         let exports = |m: &Module<'_>| m.spec.aliases.iter().any(|a| *a.get_ref() == alias);
@@ -641,6 +649,9 @@ impl<'f> Names<'f> {
                     Some(module) => self.of_modules.push((module, request, word)),
                     None if call.function == "get_fs_type" => {
                         self.get_fs_type(&word);
+                    }
+                    None if call.function == "insmod" => {
+                        self.inserted(&word);
                     }
                     None => {
                         self.requested(&request, &word);

@@ -156,6 +156,8 @@ pub(super) enum Call {
     Modprobe,
     #[serde(rename = "modprobe -r")]
     ModprobeRemove,
+    #[serde(rename = "insmod")]
+    Insmod,
     #[serde(rename = "rmmod")]
     Rmmod,
     #[serde(rename = "udev")]
@@ -171,6 +173,7 @@ impl Call {
             Self::GetFsType => format!("get_fs_type(\"{name}\")"),
             Self::Modprobe => format!("modprobe {name}"),
             Self::ModprobeRemove => format!("modprobe -r {name}"),
+            Self::Insmod => format!("insmod {name}"),
             Self::Rmmod => format!("rmmod {name}"),
             Self::Udev => format!("waits for {name}"),
         }

@@ -86,6 +86,7 @@ fn other_actors_behave_as_the_model_has_them() {
             Action::RequestModuleNowait(0),
             Action::Modprobe(0),
             Action::ModprobeRemove(0),
+            Action::Insmod(0),
             Action::Udev(0),
         ] {
             let features = Features {
