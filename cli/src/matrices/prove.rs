@@ -124,9 +124,24 @@ fn short(answer: &AnyNumber) -> String {
         AnyNumber::Holds { premise_met: true } => "holds".to_owned(),
         AnyNumber::Holds { premise_met: false } => "vacuous".to_owned(),
         AnyNumber::Violated { callers, trace } => format!("from {callers}: {} steps", trace.len()),
-        AnyNumber::Bounded { callers: 0, verdict, .. } => format!("as it is: {}", bounded(verdict)),
-        AnyNumber::Bounded { callers, verdict, .. } => format!("N={callers}: {}", bounded(verdict)),
+        AnyNumber::Bounded { callers, verdict, .. } => {
+            format!("{}: {}", explored(*callers), bounded(verdict))
+        }
         AnyNumber::NotDecided(_) => "not decided".to_owned(),
+    }
+}
+
+/// For whom something was explored.
+fn explored(callers: u8) -> String {
+    if callers == 0 { "as it is".to_owned() } else { format!("N={callers}") }
+}
+
+/// Whether something that is to be so at some time is.
+fn existence(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Holds { .. } => "found".to_owned(),
+        Verdict::Violated(_) => "not to be found".to_owned(),
+        verdict => presets_table::short(verdict),
     }
 }
 
@@ -192,8 +207,13 @@ fn print_one(layout: Layout, asked: &Prove, found: &Found) {
             AnyNumber::Bounded { why, .. } => format!(" ({why})"),
             _ => String::new(),
         };
-        let answer = verdict(&short(answer));
-        layout.print(&format!("  {:27} {answer}{why}", question.name));
+        let answer = match answer {
+            AnyNumber::Bounded { callers, verdict: found, .. } if question.exists => {
+                format!("{}: {}", explored(*callers), existence(found))
+            }
+            answer => short(answer),
+        };
+        layout.print(&format!("  {:27} {}{why}", question.name, verdict(&answer)));
     }
     if let Some(sizes) = report.sizes {
         layout.print(&format!(

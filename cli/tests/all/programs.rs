@@ -389,7 +389,7 @@ fn what_a_file_asks_is_proved_and_compared() {
     };
     let text = said(&["prove", &file], 0);
     assert!(text.contains("\n  no-lie                      from 1: "), "{text}");
-    assert!(text.contains("\n  lied-to                     N=1: "), "{text}");
+    assert!(text.contains("\n  lied-to                     N=1: found (asked of"), "{text}");
     assert!(text.contains("(asked of these callers)") && text.contains("lied = true"), "{text}");
     let proved = json(&["prove", &file, "--json"], 0);
     let asked = &proved["systems"][0]["asked"];
@@ -397,6 +397,7 @@ fn what_a_file_asks_is_proved_and_compared() {
     let steps = asked[0]["run"]["steps"].as_array().unwrap().len();
     let text = said(&["prove", &file, "--kmod", "v20"], 0);
     assert!(text.contains("\n  no-lie                      holds\n"), "{text}");
+    assert!(text.contains("\n  lied-to                     N=1: not to be found ("), "{text}");
     // How many are inside is not counted without a limit where there is any number: it is not said to hold for it.
     let counting = LIED_TO.replace("never = 'lied'", "never = 'inside(\"ext4\") == 4'");
     let counting = counting.replace("lied = true;", "lied = enter(\"ext4\");");
