@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::run;
-use crate::sample::{for_all, some_of};
+use crate::sample::{for_all, long_sample, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::presets::SWITCHES;
 use kmodcheck_properties::Property;
@@ -92,12 +92,13 @@ fn each_field_is_derived_compared_or_refused() {
     let original = confirmed(&same).expect("a recorded certificate");
     let mut found = Vec::new();
     places(&whole, "", "", &mut found);
-    // Two of a kind tell what a third one would.
+    // Two of a kind tell what a third one would; and mostly one what the other.
+    let alike = long_sample(1, 1, 2).seeds().count();
     let mut of_kind: BTreeMap<String, usize> = BTreeMap::new();
     found.retain(|(_, kind)| {
         let times = of_kind.entry(kind.clone()).or_default();
         *times += 1;
-        *times <= 2
+        *times <= alike
     });
     let all = found.len();
     let found = some_of(40, found);
@@ -159,7 +160,7 @@ fn each_field_is_derived_compared_or_refused() {
     for name in fields.keys().filter(|name| *name != "scenario") {
         assert!(refused.contains(format!("/{name}").as_str()), "{name} may be anything");
     }
-    assert!(altered > 200 && refused.len() > 25, "{altered}, {refused:?}");
+    assert!(altered > 100 * alike && refused.len() > 25, "{altered}, {refused:?}");
 }
 
 /// A proof for other switches is believed only if it is one.

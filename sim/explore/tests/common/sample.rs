@@ -49,9 +49,15 @@ impl Sample {
 
 /// `few` of `items`, from all over, or all of them.
 pub fn some_of<T>(few: usize, items: impl IntoIterator<Item = T>) -> Vec<T> {
+    long_some_of(few, usize::MAX, items)
+}
+
+/// As [`some_of`], of what takes long: `usual` with `KMODCHECK_ALL=1`.
+pub fn long_some_of<T>(few: usize, usual: usize, items: impl IntoIterator<Item = T>) -> Vec<T> {
     let items: Vec<T> = items.into_iter().collect();
     let all = items.len();
-    let taken = sample(few as u64, all as u64).taken as usize;
+    let usual = usual.min(all);
+    let taken = long_sample(few as u64, usual as u64, all as u64).taken as usize;
     let is_taken = |i: usize| i * taken / all != (i + 1) * taken / all;
     items.into_iter().enumerate().filter(|(i, _)| is_taken(*i)).map(|(_, item)| item).collect()
 }
