@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::error::{TextError, Wrong};
-use super::lexer::{Token, comment, words, words_of_code};
-use super::macros::Macro;
+use super::lexer::{Token, comment, words};
+use super::macros::{self, Macro};
 use super::parser::{Parsed, Parser};
 use super::syntax::{
     Defined, Entry, Expr, File, Function, Item, Name, Process, Quantifier, Span, Stated,
@@ -54,8 +54,8 @@ fn parsed(text: &str) -> Parsed<File> {
 }
 
 /// Bytes of a text that are types, shared variables, macros and functions.
-pub(crate) fn declarations(text: &str, of: Range<usize>, macros: &[Macro]) -> Parsed<Vec<Item>> {
-    let mut parser = Parser::new(words_of_code(text, of, macros)?);
+pub(crate) fn declarations(text: &str, of: Range<usize>, all: &[Macro]) -> Parsed<Vec<Item>> {
+    let mut parser = Parser::new(macros::words(text, of, all)?);
     let mut items = Vec::new();
     while *parser.peek() != Token::End {
         let first = parser.span();
@@ -74,10 +74,10 @@ pub(crate) fn program(
     text: &str,
     of: Range<usize>,
     number: usize,
-    macros: &[Macro],
+    all: &[Macro],
 ) -> Parsed<Process> {
     let span = Span { start: of.start, end: of.end };
-    let mut parser = Parser::new(words_of_code(text, of, macros)?);
+    let mut parser = Parser::new(macros::words(text, of, all)?);
     let mut body = Vec::new();
     while *parser.peek() != Token::End {
         body.push(parser.statement()?);
@@ -88,7 +88,7 @@ pub(crate) fn program(
 
 /// A text that is an expression.
 pub(crate) fn condition(text: &str) -> Parsed<Expr> {
-    let mut parser = Parser::new(words_of_code(text, 0..text.len(), &[])?);
+    let mut parser = Parser::new(macros::words(text, 0..text.len(), &[])?);
     let of = parser.conditional()?;
     if *parser.peek() == Token::End { Ok(of) } else { parser.wrong("an operator, or the end") }
 }
@@ -97,9 +97,9 @@ pub(crate) fn condition(text: &str) -> Parsed<Expr> {
 pub(crate) fn calls_with_text(
     text: &str,
     of: Range<usize>,
-    macros: &[Macro],
+    all: &[Macro],
 ) -> Parsed<Vec<(String, String, Span)>> {
-    let words = words_of_code(text, of, macros)?;
+    let words = macros::words(text, of, all)?;
     let calls = words.windows(3).filter_map(|three| match three {
         [(Token::Name(name), _), (Token::Sign("("), _), (Token::Text(text), span)] => {
             Some((name.clone(), text.clone(), *span))

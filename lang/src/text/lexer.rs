@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use super::error::Wrong;
-use super::macros::{Macro, expanded};
 use super::syntax::Span;
 
 /// A word.
@@ -29,13 +28,9 @@ pub(super) fn words(text: &str, from: usize) -> Result<Vec<(Token, Span)>, Wrong
     words_at(text, from, 0)
 }
 
-/// All words of some bytes of a text, which are code, with macros taken apart.
-pub(super) fn words_of_code(
-    text: &str,
-    of: Range<usize>,
-    macros: &[Macro],
-) -> Result<Vec<(Token, Span)>, Wrong> {
-    expanded(words_at(&text[..of.end], of.start, 1)?, macros)
+/// All words of some bytes of a text, which are code.
+pub(super) fn words_of_code(text: &str, of: Range<usize>) -> Result<Vec<(Token, Span)>, Wrong> {
+    words_at(&text[..of.end], of.start, 1)
 }
 
 /// `deep`: how deep in braces of code; the initial values are not code.

@@ -1,6 +1,8 @@
 //! Macros of a host: a call of one becomes other words before anything is parsed, as with the C preprocessor. Texts
 //! in quotes beside each other are one text, as in C.
 
+use std::ops::Range;
+
 use super::error::Wrong;
 use super::lexer::{Token, words_of_code};
 use super::syntax::Span;
@@ -25,8 +27,10 @@ const MOST: usize = 1 << 17;
 /// How deep calls of macros may nest.
 const DEEPEST: usize = 16;
 
-/// The words with every call of a macro taken apart; what a macro itself says stands where it is called.
-pub(super) fn expanded(words: Vec<Word>, macros: &[Macro]) -> Result<Vec<Word>, Wrong> {
+/// All words of some bytes of a text, which are code, with every call of a macro taken apart; what a macro itself
+/// says stands where it is called.
+pub(super) fn words(text: &str, of: Range<usize>, macros: &[Macro]) -> Result<Vec<Word>, Wrong> {
+    let words = words_of_code(text, of)?;
     let words = if macros.is_empty() { words } else { taken_apart(&words, macros, 0)? };
     let mut joined: Vec<Word> = Vec::with_capacity(words.len());
     for (token, span) in words {
@@ -72,7 +76,7 @@ fn taken_apart(words: &[Word], macros: &[Macro], deep: usize) -> Result<Vec<Word
             arguments.iter().map(|words| taken_apart(words, macros, deep + 1)).collect();
         let arguments = arguments?;
         let mut becomes = Vec::new();
-        for (token, _) in words_of_code(body, 0..body.len(), &[])? {
+        for (token, _) in words_of_code(body, 0..body.len())? {
             let parameter = match &token {
                 Token::Name(name) => parameters.iter().position(|p| p == name),
                 Token::End => continue,

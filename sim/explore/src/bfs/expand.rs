@@ -12,9 +12,9 @@ use super::frame::{Found, Frame};
 use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
-use super::source::{Asked, Expand, Purpose, Sink};
+use super::source::{Asked, Expand, Purpose, Sink, Source, Went};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
-use crate::ask::{Asks, Monitor, beyond_step};
+use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
     Choice, Configuration, Effect, Fault, Kind, Local, MAX_PROCESSES, PoolExhausted, Product,
@@ -181,6 +181,30 @@ struct Taken {
     outcome: u32,
     /// How many transitions this one stands for.
     times: u64,
+}
+
+impl<S: System, M: Monitor<S::Label>, const W: usize> Source<W> for Asked<'_, S, M> {
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn expander(&self, purpose: Purpose) -> Box<dyn Expand<W> + '_> {
+        Box::new(Expander::new(self, purpose))
+    }
+
+    fn initially(&self) -> u64 {
+        initially(self.monitor, &self.product)
+    }
+
+    fn transitions(
+        &self,
+        before: &Configuration,
+        visit: &mut dyn FnMut(Went<'_>) -> ControlFlow<()>,
+    ) {
+        let _ = self
+            .product
+            .successors(before, &mut Vec::new(), |t| visit((t.actor, t.way_out, t.after)));
+    }
 }
 
 impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_, S, M, W> {

@@ -5,12 +5,11 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use super::expand::Expander;
 use super::frame::{Found, Frame, framed};
 use super::packed::{Packed, Spare};
 use super::recent::Recent;
 use super::visited::{SHARDS, shard_of};
-use crate::ask::{Monitor, Options, Tally, Unexplorable, initially};
+use crate::ask::{Monitor, Options, Tally, Unexplorable};
 use crate::system::{Configuration, Fault, Product, System, WayOut};
 
 /// Expands states, for one worker.
@@ -151,29 +150,9 @@ impl<'a, S: System, M: Monitor<S::Label>> Asked<'a, S, M> {
     }
 }
 
-impl<S: System, M: Monitor<S::Label>, const W: usize> Source<W> for Asked<'_, S, M> {
-    fn frame(&self) -> &Frame {
-        &self.frame
-    }
-
-    fn expander(&self, purpose: Purpose) -> Box<dyn Expand<W> + '_> {
-        Box::new(Expander::new(self, purpose))
-    }
-
-    fn initially(&self) -> u64 {
-        initially(self.monitor, &self.product)
-    }
-
-    fn transitions(
-        &self,
-        before: &Configuration,
-        visit: &mut dyn FnMut(Went<'_>) -> ControlFlow<()>,
-    ) {
-        let _ = self
-            .product
-            .successors(before, &mut Vec::new(), |t| visit((t.actor, t.way_out, t.after)));
-    }
-}
+/// What is asked, and what has been counted of it.
+#[cfg(any(feature = "checkpoint", feature = "distributed"))]
+pub(crate) type Of<'a, const W: usize> = (&'a dyn Source<W>, &'a dyn Counted);
 
 /// What a monitor has counted, as what is kept or sent.
 #[cfg(any(feature = "checkpoint", feature = "distributed"))]

@@ -25,7 +25,7 @@ use crate::bfs::packed::{Packed, Spare};
 use crate::bfs::recent::Recent;
 use crate::bfs::rescue::Unresolved;
 use crate::bfs::search::Searched;
-use crate::bfs::source::{AnyWidth, Asked, Counted, Expand, Purpose, Sink, Source, Visit};
+use crate::bfs::source::{AnyWidth, Asked, Counted, Expand, Of, Purpose, Sink, Source, Visit};
 use crate::bfs::steps::mix;
 use crate::bfs::visited::Shard;
 use crate::system::{Kind, System};
@@ -198,9 +198,6 @@ where
     let method = method_of(all.frame.symmetry);
     Ok(Some(Exploration { method, own, ..conclude(outcome, all) }))
 }
-
-/// What a worker asks, and what has been counted of it.
-type Of<'a, const W: usize> = (&'a dyn Source<W>, &'a dyn Counted);
 
 /// What the first worker gives; or, as any of them, what the system has done that it must not.
 type Told = Result<(Outcome, Own), String>;

@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::Digest;
 
-use super::Of;
 use super::directory::{Digesting, Directory, Written, damaged, write_level};
 use crate::ask::{Limits, Options};
 use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::search::Search;
-use crate::bfs::source::Counted;
+use crate::bfs::source::{Counted, Of};
 use crate::bfs::visited::Shard;
 
 /// States after which it is enough: what is explored in a moment.

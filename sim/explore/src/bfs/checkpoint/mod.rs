@@ -28,7 +28,7 @@ use crate::ask::{Exploration, Explorer, Method, Monitor, Options};
 use crate::bfs::explore::{Outcome, conclude, outcome};
 pub use crate::bfs::keep::CheckpointError;
 use crate::bfs::search::Search;
-use crate::bfs::source::{AnyWidth, Asked, Counted, Source};
+use crate::bfs::source::{AnyWidth, Asked, Counted, Of};
 use crate::system::System;
 use directory::Directory;
 
@@ -73,9 +73,6 @@ where
         explore_from_checkpoint(system, monitor, options, self)
     }
 }
-
-/// What is asked, and what has been counted of it.
-type Of<'a, const W: usize> = (&'a dyn Source<W>, &'a dyn Counted);
 
 fn run_packed(
     words: usize,
