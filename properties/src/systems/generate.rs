@@ -65,6 +65,7 @@ enum Call {
     /// `get_fs_type()` or `request_module()`, whichever fits the first name.
     Plain,
     Modprobe,
+    Insmod,
     Rmmod,
     ModprobeRemove,
     Nowait,
@@ -176,8 +177,12 @@ fn actor() -> impl Strategy<Value = Actor> {
         2 => Just(Call::Udev),
     ];
     let about = prop_oneof![3 => Just(0), 2 => 0..8_usize];
-    (call, about, rarely(), some(0.4, any::<bool>()))
-        .prop_map(|(call, about, twice, killable)| Actor { call, about, twice, killable })
+    (call, about, rarely(), some(0.4, any::<bool>())).prop_map(|(call, about, twice, killable)| {
+        // One of five who unload a module, or listen for it, loads it instead.
+        let instead = matches!(call, Call::Rmmod | Call::Udev) && about >= 4;
+        let call = if instead { Call::Insmod } else { call };
+        Actor { call, about, twice, killable }
+    })
 }
 
 fn environment() -> impl Strategy<Value = Environment> {
@@ -350,7 +355,7 @@ impl System {
             // Somebody asks the kernel.
             let asks = !matches!(
                 actor.call,
-                Call::Modprobe | Call::Rmmod | Call::ModprobeRemove | Call::Udev
+                Call::Modprobe | Call::Insmod | Call::Rmmod | Call::ModprobeRemove | Call::Udev
             );
             let call = if number == 0 && !asks { Call::Plain } else { actor.call };
             let mut name = requests[actor.about % requests.len()].clone();
@@ -377,10 +382,12 @@ impl System {
                 Call::Nowait => ("request_module_nowait", name.clone()),
                 Call::Modprobe => ("modprobe", name.clone()),
                 Call::ModprobeRemove => ("modprobe -r", name.clone()),
+                Call::Insmod => ("insmod", module),
                 Call::Rmmod => ("rmmod", module),
                 Call::Udev => ("udev", module),
             };
-            if !matches!(call, Call::Rmmod | Call::Udev) && !names.contains(&name) {
+            let of_a_module = matches!(call, Call::Insmod | Call::Rmmod | Call::Udev);
+            if !of_a_module && !names.contains(&name) {
                 names.push(name);
             }
             let count = if actor.twice && total + 2 <= most { 2 } else { 1 };
