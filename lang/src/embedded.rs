@@ -202,12 +202,14 @@ pub fn calls(sources: &Sources<'_>) -> Result<Vec<Called>, PieceError> {
     for (piece, (_, of)) in text.pieces.iter().enumerate() {
         let found = calls_with_text(&text.all, of.clone(), sources.macros)
             .map_err(|wrong| text.error(wrong))?;
-        calls.extend(found.into_iter().map(|(function, called, span)| Called {
-            piece,
-            function,
-            text: called,
-            at: span.start - of.start..span.end - of.start,
-        }));
+        for (function, called, span) in found {
+            let at = span.start - of.start..span.end - of.start;
+            let call = Called { piece, function, text: called, at };
+            // A macro may say the same twice.
+            if !calls.contains(&call) {
+                calls.push(call);
+            }
+        }
     }
     Ok(calls)
 }
