@@ -167,6 +167,7 @@ pub fn scenario(
         actors: vec![Actor { action, count: callers, killable: false }],
         helper: Helper::Present,
         lsm_refuses: false,
+        exec_requests: None,
         programs: Programs::default(),
         asks: Vec::new(),
         limit: None,
@@ -215,8 +216,14 @@ pub fn scenario(
         }
         Environment::SelfRequest => module.requests = Some(0),
         Environment::SysfsFails => module.sysfs_may_fail = true,
-        Environment::Blacklist => target.blacklisted = naming != Naming::Plain,
-        Environment::Install => target.probe[0].insert = Insert::NoopCommand,
+        Environment::Blacklist => {
+            module.blocked = true;
+            target.blacklisted = naming != Naming::Plain;
+        }
+        Environment::Install => {
+            module.blocked = true;
+            target.probe[0].insert = Insert::NoopCommand;
+        }
     }
     scenario.modules.push(module);
     scenario.modules.extend(dependency);

@@ -226,10 +226,17 @@ pub enum Event {
         /// Whether the directory is there.
         found: bool,
     },
-    /// modprobe runs an `install` command in place of the module, which exits 0.
+    /// exec of modprobe finds no format that knows it, and requests one.
+    ExecRequests {
+        /// The requested name.
+        name: NameId,
+    },
+    /// modprobe runs an `install` command in place of the module.
     InstallCommand {
         /// The module.
         module: ModuleId,
+        /// It exits 1, not 0.
+        fails: bool,
     },
     /// `idempotent()`: joins a `finit_module()` of the same file, or is the first.
     Idempotent {
@@ -505,6 +512,7 @@ impl Event {
             Self::AlreadyLive { .. } => "already_live (RFC)",
             Self::PreExists { .. } | Self::PreFinished { .. } => "finished_kmod_load",
             Self::Exec { .. } => "call_usermodehelper_exec_async",
+            Self::ExecRequests { .. } => "search_binary_handler",
             Self::ExecFailed { .. } => "call_usermodehelper_exec",
             Self::InstallCommand { .. }
             | Self::Open { .. }
@@ -645,9 +653,15 @@ impl fmt::Display for Described<'_> {
                 write!(f, "finished_loading({}): {state}, {then}", self.listed(*name))
             }
             Event::Exec { name } => write!(f, "execs modprobe -q -- {}", self.request(*name)),
+            Event::ExecRequests { name } => {
+                write!(f, "exec of modprobe requests \"{}\"", self.request(*name))
+            }
             Event::ExecFailed { ret } => write!(f, "the helper cannot be started: {ret}"),
-            Event::InstallCommand { module } => {
+            Event::InstallCommand { module, fails: false } => {
                 write!(f, "{}: runs its install command", m(module))
+            }
+            Event::InstallCommand { module, .. } => {
+                write!(f, "{}: runs its install command, which exits 1", m(module))
             }
             Event::Idempotent { module, joined: true } => {
                 write!(f, "finit_module({}) runs already: joins it", m(module))

@@ -307,12 +307,14 @@ impl Model {
         let name = scenario.name.clone();
         let error = |what: String| ModelError { scenario: name.clone(), what };
         validate(&scenario).map_err(error)?;
-        let frames = frames(&mut scenario, counts).map_err(error)?;
+        let nesting = nesting(&scenario);
+        let frames = frames(&mut scenario, counts, nesting).map_err(error)?;
         let names: Vec<NameModel> =
-            scenario.name_ids().map(|id| name_model(&scenario, id)).collect();
+            scenario.name_ids().map(|id| name_model(&scenario, mutant, id)).collect();
         let longest = names.iter().map(|n| n.plan.len().max(n.removal.len())).max().unwrap_or(0);
         let checked = names.iter().map(|n| n.checked.len()).max().unwrap_or(0);
-        let mut layout = Layout::new(&scenario, longest, checked, counts, history, &frames);
+        let mut layout =
+            Layout::new(&scenario, longest, checked, counts, history, &frames, nesting);
         layout.strict &= mutant.is_none();
         if layout.local_bits > 64 || layout.shared_bits > 128 {
             return Err(error(format!(
@@ -370,6 +372,11 @@ impl Model {
     /// The deliberate fault, if there is one.
     pub fn mutant(&self) -> Option<Mutant> {
         self.mutant
+    }
+
+    /// How deep requests of inits nest, at most; 0 where no init requests anything.
+    pub fn nests_at_most(&self) -> usize {
+        self.layout.deep
     }
 
     /// Up to which number actors are counted exactly, where not all of them are.
@@ -529,6 +536,12 @@ impl Model {
     /// The modules that a name resolves to.
     pub fn targets(&self, name: NameId) -> &[ModuleId] {
         &self.names[usize::from(name)].targets
+    }
+
+    /// Whether what is configured makes modprobe fail: a command that fails stands in for a module.
+    pub fn made_to_fail(&self, name: NameId) -> bool {
+        let fails = |p: &PlanEntry| p.insert == Insert::FailingCommand;
+        self.names[usize::from(name)].plan.iter().any(fails)
     }
 
     /// Whether what is configured keeps modprobe, which exits 0, from loading what the name resolves
@@ -716,6 +729,14 @@ impl Model {
             layout.stale.raise(&mut word, u64::from(freed));
         }
         let goes = |was, is| is == ModuleState::Going && was != ModuleState::Going;
+        if self.history().failures() && pc.waits_for_another_load() {
+            let module = Who { model: self, role }.module(&layout.unpack(local));
+            // initstate is there from before its init until after it.
+            let ended = old.state(module) == ModuleState::Coming
+                && matches!(new.state(module), ModuleState::Live | ModuleState::Going)
+                && old.initstate(module);
+            layout.waited_for_init.raise(&mut word, u64::from(ended));
+        }
         if self.history().failures() && role.may_fail() {
             for module in &self.names[usize::from(name)].concerned {
                 let (was, is) = (old.state(*module), new.state(*module));
@@ -726,7 +747,7 @@ impl Model {
         if !self.history().loads() {
             return word;
         }
-        let nested = layout.depth.of(local) > 0;
+        let nested = layout.depth.of(local) > 0 || layout.execs.of(local) > 0;
         let in_request = role.waits_for_modprobe() && (nested || pc.in_request());
         let in_modprobe = nested || pc.in_modprobe();
         for (target, place) in self.targets(name).iter().zip(0..) {
@@ -750,6 +771,13 @@ impl Model {
             }
         }
         word
+    }
+
+    /// The module whose init a process is in.
+    pub fn runs_init_of(&self, kind: u8, local: u64) -> Option<ModuleId> {
+        let task = self.layout.unpack(local);
+        let who = Who { model: self, role: self.acts_as(kind, &task) };
+        (task.pc == Pc::Init).then(|| who.module(&task))
     }
 
     /// A process's word once `queue` has woken it; `None` if it is not asleep there.
@@ -788,7 +816,11 @@ impl Model {
                     Finit::Loaded | Finit::Exists => ErrorOf::Itself,
                 };
                 let task = Task { error_of, ..task };
-                return Some(self.layout.pack(&modprobe::finit_result(&who(), result, task)));
+                let task = match self.mutant {
+                    Some(Mutant::LoadsAfterWait) => kernel::module::load_after_wait(&who(), task),
+                    _ => modprobe::finit_result(&who(), result, task),
+                };
+                return Some(self.layout.pack(&task));
             }
             _ => return None,
         };

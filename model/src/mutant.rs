@@ -41,6 +41,11 @@ pub enum Mutant {
     FormingIsBusy,
     /// modprobe exits 1 whatever the kernel answered.
     ModprobeExitsOne,
+    /// modprobe loads what its configuration blocks.
+    ConfigurationIgnored,
+    /// A `finit_module()` that has waited for another of the same module loads it itself, whatever
+    /// came of that.
+    LoadsAfterWait,
 }
 
 impl Mutant {
@@ -66,6 +71,7 @@ impl Mutant {
         all.extend(skipped.filter(|pc| *pc != Pc::Resolve).map(Self::Skip));
         all.extend((0..last(&LOAD_ORDER)).map(Self::SwapLoad));
         all.extend((0..last(&FREE_ORDER)).map(Self::SwapFree));
+        all.extend([Self::ConfigurationIgnored, Self::LoadsAfterWait]);
         all
     }
 }
@@ -95,6 +101,8 @@ impl fmt::Display for Mutant {
             Self::ModprobeExitsZero => f.write_str("modprobe-exits-zero"),
             Self::FormingIsBusy => f.write_str("forming-is-busy"),
             Self::ModprobeExitsOne => f.write_str("modprobe-exits-one"),
+            Self::ConfigurationIgnored => f.write_str("configuration-ignored"),
+            Self::LoadsAfterWait => f.write_str("loads-after-wait"),
         }
     }
 }

@@ -134,6 +134,7 @@ impl Ret {
             Self::Eperm => -1,
             Self::Enoent => -2,
             Self::Eintr => -4,
+            Self::Enoexec => -8,
             Self::Ewouldblock => -11,
             Self::Enomem => -12,
             Self::Eacces => -13,

@@ -68,6 +68,10 @@ pub struct Module {
     /// Whether it has an init and no exit, so that `delete_module()` refuses with `-EBUSY`.
     #[serde(default)]
     pub no_exit: bool,
+    /// Whether modprobe's configuration says that it is not to be loaded: by a blacklist, or by a
+    /// command in its stead. What modprobe makes of that, a name's targets say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
     /// The symbols that programs ask for by name, as aliases: `symbol:NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub symbols: Vec<String>,
@@ -82,6 +86,15 @@ pub enum Insert {
     Finit,
     /// Runs an `install` command that does nothing and exits 0.
     NoopCommand,
+    /// Runs an `install` command that does nothing and exits 1, as `/bin/false`.
+    FailingCommand,
+}
+
+impl Insert {
+    /// Whether a command runs in the module's stead.
+    pub fn is_a_command(self) -> bool {
+        self != Self::Finit
+    }
 }
 
 /// One entry of the list that `kmod_module_probe_insert_module()` goes through.
@@ -367,6 +380,10 @@ pub struct Scenario {
     /// Whether the LSM refuses requests (`security_kernel_module_request()`): `-EPERM`.
     #[serde(default)]
     pub lsm_refuses: bool,
+    /// What exec of modprobe requests first, in vain (`search_binary_handler()`): it is of a binary format
+    /// that nothing knows, and what would know it is a module, which only a modprobe could load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_requests: Option<NameId>,
     /// How many requests may run at a time; `None`: so many that nobody meets the limit.
     #[serde(default)]
     pub limit: Option<u8>,

@@ -11,7 +11,7 @@ mod world;
 use std::fmt;
 
 pub use layout::{COUNTED, MAX_DEPTH, NamedField};
-pub(crate) use layout::{Counts, Field, Frames, Layout};
+pub(crate) use layout::{Counts, Field, Frames, LEAST_DEPTH, Layout};
 pub use task::{ErrorOf, Task};
 pub(crate) use world::World;
 
@@ -129,6 +129,8 @@ results! {
     Einprogress = "-EINPROGRESS",
     /// `-EINTR`.
     Eintr = "-EINTR",
+    /// `-ENOEXEC`.
+    Enoexec = "-ENOEXEC",
 }
 
 macro_rules! places {
@@ -339,6 +341,18 @@ impl Pc {
     /// While the caller waits for the helper in `call_usermodehelper_exec()`.
     pub fn in_helper(self) -> bool {
         self >= Self::Exec && self <= Self::Exit
+    }
+
+    /// In a `finit_module()` that waits for what another's does to the same module.
+    pub fn waits_for_another_load(self) -> bool {
+        matches!(
+            self,
+            Self::IdempotentAsleep
+                | Self::EarlyWait
+                | Self::EarlyAsleep
+                | Self::AddWait
+                | Self::AddAsleep
+        )
     }
 
     /// Asleep on `module_wq`, and where it goes on when woken.

@@ -24,7 +24,8 @@ use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
-    Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property, series,
+    Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property,
+    property_or_own, series,
 };
 
 /// Model checker for the Linux module loading race.
@@ -419,9 +420,9 @@ pub(crate) struct Fixes {
     #[arg(long, value_parser = kmod(), conflicts_with = "kmod")]
     pub pin: Option<Kmod>,
 
-    /// The property that has to hold.
-    #[arg(long, value_name = "NAME", value_parser = property(), default_value = Property::NoFalseSuccess.name())]
-    pub property: Property,
+    /// The property that has to hold: one of the model's, or one that the file itself asks.
+    #[arg(long, value_name = "NAME", value_parser = property_or_own(), default_value = Property::NoFalseSuccess.name())]
+    pub property: String,
 
     /// Most changes in a set.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]

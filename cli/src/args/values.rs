@@ -160,6 +160,13 @@ pub(crate) fn property() -> impl TypedValueParser<Value = Property> {
     OneOf::new(Property::ALL.map(|property| (property.name(), property)))
 }
 
+/// A property, or what a file asks itself, which is known once the file is read.
+pub(crate) fn property_or_own() -> impl TypedValueParser<Value = String> {
+    static OFFERED: LazyLock<Vec<String>> =
+        LazyLock::new(|| Property::ALL.map(|property| property.name().to_owned()).to_vec());
+    Offering { parse: NonEmptyStringValueParser::new(), offered: &OFFERED }
+}
+
 /// `PROPERTY=VERDICT`.
 pub(crate) fn expectation() -> impl TypedValueParser<Value = (Property, Expected)> {
     static OFFERED: LazyLock<Vec<String>> = LazyLock::new(|| {

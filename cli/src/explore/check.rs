@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     check_args.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;
     let checked = Checked::new(check_args)?;
     let mut model = checked.subject.model()?;
-    if checked.judged.contains(&Property::NoFalseFailure) {
+    if checked.judged.iter().any(|property| property.reads_failures()) {
         model = model.remembering(History::Both)?;
     }
     let limits = session::limits(arguments);

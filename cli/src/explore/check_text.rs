@@ -64,7 +64,7 @@ impl Text<'_> {
             output::print("");
             self.fold(
                 "No fault in the model is recorded for this scenario: unlike those of the main job, a \
-                 'holds' here was not seen to fail.",
+                 'holds' here was not seen to fail. --faults puts faults in, one after the other, until it does.",
             );
         }
         self.print_sleepers();

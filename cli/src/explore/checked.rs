@@ -23,7 +23,7 @@ pub(super) struct Checked {
 /// What is judged unless the file or the command line says more: not what makes more states for all
 /// the others.
 fn unless_told() -> Vec<Property> {
-    Property::ALL.into_iter().filter(|p| *p != Property::NoFalseFailure).collect()
+    Property::ALL.into_iter().filter(|p| !p.reads_failures()).collect()
 }
 
 impl Checked {
@@ -41,10 +41,9 @@ impl Checked {
         let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
         expected.extend(arguments.expect.iter().copied());
         // Those that the file itself lists are judged already, unless they have to be asked for.
-        let failures = Property::NoFalseFailure;
-        let asked = arguments.property == Some(failures) || expected.contains_key(&failures);
+        let asked = |p: &Property| arguments.property == Some(*p) || expected.contains_key(p);
         judged.extend(arguments.expect.iter().map(|(property, _)| *property));
-        judged.extend(asked.then_some(failures));
+        judged.extend(Property::of_failures().filter(asked));
         judged.sort_unstable();
         judged.dedup();
         Ok(Self { subject, judged, expected })

@@ -5,8 +5,10 @@ use std::sync::Once;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
-use kmodcheck_properties::fixes::{Answer, Fared, Question, fixes};
+use kmodcheck_properties::fixes::{Answer, Fared, Question, Wanted, fixes};
+use kmodcheck_properties::{Property, asked};
 use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, DEFAULT_KMOD};
+use kmodcheck_sim::suggest;
 use serde::Serialize;
 
 use crate::args::subject::Changes;
@@ -17,7 +19,7 @@ use crate::output::layout::{Layout, verdict};
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, asked: &Fixes) -> Result<Ended, Failure> {
-    let asked_of = match built_in(asked) {
+    let asked_of = match Property::from_name(&asked.property).and_then(|p| built_in(asked, p)) {
         Some(built_in) => built_in,
         None => of_subject(asked)?,
     };
@@ -52,13 +54,15 @@ struct AskedOf {
     kmod: String,
     /// Of a built-in system: what its environment is.
     environment: Option<Environment>,
+    /// What has to hold, in a sentence.
+    statement: String,
     /// Of another: what it is called.
     subject: Option<String>,
 }
 
 /// The question of an environment of the grand matrix; none if another system is given, or another number
 /// of callers, or more than releases is changed.
-fn built_in(asked: &Fixes) -> Option<AskedOf> {
+fn built_in(asked: &Fixes, property: Property) -> Option<AskedOf> {
     let of = Asked::from(&asked.subject);
     let Changes { with, without, alias_map, limit, timeouts } = of.changes;
     let changed = !with.is_empty() || !without.is_empty() || alias_map.is_some();
@@ -71,12 +75,13 @@ fn built_in(asked: &Fixes) -> Option<AskedOf> {
     let base = Features { kernel: presets::kernel(kernel)?, kmod: presets::kmod(kmod)? };
     let environment = of.env.unwrap_or(Environment::Ok);
     let namings = of.naming.map_or(Naming::ALL.to_vec(), |naming| vec![naming]);
-    let question = Question::built_in(base, environment, &namings, asked.property, asked.max_size);
+    let question = Question::built_in(base, environment, &namings, property, asked.max_size);
     Some(AskedOf {
         question: Question { kmod_may_change: asked.pin.is_none(), ..question },
         kernel: kernel.to_owned(),
         kmod: kmod.to_owned(),
         environment: Some(environment),
+        statement: property.statement().to_owned(),
         subject: None,
     })
 }
@@ -88,13 +93,17 @@ fn of_subject(asked: &Fixes) -> Result<AskedOf, Failure> {
     // Changes alone are changes of the built-in system.
     let of = if of.is_none() { Asked { env: Some(Environment::Ok), ..of } } else { of };
     let subject = Subject::load(&of)?;
-    subject.small_model()?;
+    let model = subject.small_model()?;
+    let (wanted, statement) = match Property::from_name(&asked.property) {
+        Some(property) => (Wanted::Property(property), property.statement().to_owned()),
+        None => own(asked, &asked::questions(&model))?,
+    };
     let question = Question {
         base: subject.scenario.features,
         kmod_may_change: asked.pin.is_none(),
         systems: vec![subject.scenario.clone()],
         built_in: false,
-        property: asked.property,
+        wanted,
         max_size: asked.max_size,
     };
     let (kernel, kmod) = (subject.choice.kernel.clone(), subject.choice.kmod.clone());
@@ -103,8 +112,27 @@ fn of_subject(asked: &Fixes) -> Result<AskedOf, Failure> {
         kernel,
         kmod,
         environment: None,
+        statement,
         subject: Some(format!("{}; {}", subject.named(), subject.releases())),
     })
+}
+
+/// What the subject asks itself by that name, and what it says.
+fn own(asked: &Fixes, questions: &[asked::Asked]) -> Result<(Wanted, String), Failure> {
+    let found = questions.iter().find(|question| question.name == asked.property);
+    if let Some(question) = found {
+        return Ok((Wanted::Asked(question.name.clone()), question.statement.clone()));
+    }
+    let own = questions.iter().map(|question| question.name.as_str());
+    let known: Vec<&str> = Property::ALL.iter().map(|p| p.name()).chain(own).collect();
+    let meant = suggest::did_you_mean(&asked.property, known.iter().copied());
+    Err(format!(
+        "found property '{}', expected one of {}{}",
+        asked.property,
+        known.join(", "),
+        meant.map_or(String::new(), |meant| format!("; {meant}"))
+    )
+    .into())
 }
 
 fn fared(fared: &Fared) -> String {
@@ -121,8 +149,7 @@ fn fared(fared: &Fared) -> String {
 
 fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
     let layout = Layout::of(asked.layout.wide);
-    let property = asked.property;
-    layout.print(&format!("{}: {}", property.name(), property.statement()));
+    layout.print(&format!("{}: {}", of.question.wanted.name(), of.statement));
     let stays = if asked.pin.is_some() { " (which stays)" } else { "" };
     let AskedOf { kernel, kmod, .. } = of;
     layout.print(&match (of.environment, &of.subject) {
@@ -211,7 +238,7 @@ struct FixesJson {
     /// Of another, what it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
-    property: &'static str,
+    property: String,
     max_size: usize,
     base: FaredJson,
     sufficient: Vec<SetJson>,
@@ -263,7 +290,7 @@ fn json(asked: &Fixes, of: &AskedOf, answer: &Answer) -> FixesJson {
         kmod_may_change: asked.pin.is_none(),
         environment: of.environment.map(Environment::name),
         subject: of.subject.clone(),
-        property: asked.property.name(),
+        property: asked.property.clone(),
         max_size: asked.max_size,
         base: fared(&answer.base),
         sufficient: answer

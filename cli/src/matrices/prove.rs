@@ -133,7 +133,7 @@ fn short(answer: &AnyNumber) -> String {
 
 /// For whom something was explored.
 fn explored(callers: u8) -> String {
-    if callers == 0 { "as it is".to_owned() } else { format!("N={callers}") }
+    if callers == 0 { "these actors".to_owned() } else { format!("N={callers}") }
 }
 
 /// Whether something that is to be so at some time is.

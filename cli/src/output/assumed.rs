@@ -9,7 +9,7 @@ pub(crate) const NOT_MODELLED: [&str; 6] = [
     "loads that fail before the name is claimed (signature, ELF, blacklist=, memory) or in \
      notifiers and parameters",
     "signals other than a kill of those who are said to be killable",
-    "modprobe's configuration beyond aliases, softdeps, blacklist and `install NAME /bin/true`",
+    "modprobe's configuration beyond aliases, softdeps, blacklist and `install NAME /bin/true` or /bin/false",
     "asynchronous probes and what waits for them",
     "files and indexes that change while somebody reads them",
 ];
@@ -64,13 +64,20 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         }
     }
     let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
-    let mut installed: Vec<&str> = probes
-        .filter(|p| p.insert == Insert::NoopCommand)
-        .map(|p| scenario.module_name(p.module))
-        .collect();
-    installed.dedup();
-    if !installed.is_empty() {
-        assumed.push(format!("{}: `install` runs /bin/true in its place", installed.join(", ")));
+    for (insert, command) in
+        [(Insert::NoopCommand, "/bin/true"), (Insert::FailingCommand, "/bin/false")]
+    {
+        let installed = probes.clone().filter(|p| p.insert == insert);
+        let mut installed: Vec<&str> = installed.map(|p| scenario.module_name(p.module)).collect();
+        installed.dedup();
+        if !installed.is_empty() {
+            let of = installed.join(", ");
+            assumed.push(format!("{of}: `install` runs {command} in its place"));
+        }
+    }
+    if let Some(name) = scenario.exec_requests {
+        let name = &scenario.names[usize::from(name)].request;
+        assumed.push(format!("exec of modprobe requests {name}, in vain"));
     }
     assumed.extend(helper(scenario));
     assumed.push(waits(scenario));

@@ -118,7 +118,7 @@ fn json_is_the_same_from_run_to_run() {
     let json: Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!((&json["format"], &json["version"]), (&"kmodcheck-check".into(), &1.into()));
     assert_eq!(json["report"]["end"], "complete");
-    assert_eq!(json["report"]["properties"].as_array().unwrap().len(), 11);
+    assert_eq!(json["report"]["properties"].as_array().unwrap().len(), 13);
     assert_eq!(json["trace"]["format"], "kmodcheck-trace");
     assert_eq!(json["scenario"]["modules"].as_array().unwrap().len(), 6);
 }

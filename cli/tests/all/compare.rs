@@ -64,6 +64,8 @@ const CASES: [Case; 6] = [
             ("the-check-catches-it", "violated", "vacuous", 22),
             ("get-fs-type-finds-it", "violated", "holds", 23),
             ("no-false-failure", "violated", "holds", 23),
+            // Nobody waits for another's load where there is one modprobe.
+            ("init-runs-once-per-request", "holds", "vacuous", 0),
         ],
         results: &[("NULL", "before")],
     },
@@ -133,7 +135,11 @@ fn what_changes_between_two_releases() {
             [of("kernel"), of("kmod")]
         };
         for change in changed.iter().chain(&only) {
-            let run_of = change.get("trace").or(change.get("witness")).unwrap();
+            // What holds on both sides, on one for want of a case, has no run.
+            let Some(run_of) = change.get("trace").or(change.get("witness")) else {
+                assert_eq!(change["after"], "vacuous", "{change}");
+                continue;
+            };
             std::fs::write(&file, run_of.to_string()).unwrap();
             run(&["replay", &file]).exits(0);
             let other = if change["only"] == "before" { "after" } else { "before" };
@@ -190,7 +196,7 @@ fn what_was_cut_is_undecided() {
         .says("out of budget -> out of budget: undecided")
         .says("Out of budget: more states may show more changes.");
     // v20 is explored to the end, and v19 not beyond the violation: that is a change.
-    let found = json(&compare(&race, &["--states-limit", "230", "--json"]).exits(1));
+    let found = json(&compare(&race, &["--states-limit", "245", "--json"]).exits(1));
     assert_eq!(found["before"]["report"]["end"], "states limit");
     assert_eq!(found["after"]["report"]["end"], "complete");
     let changed = of(&found, "verdicts", &true.into());

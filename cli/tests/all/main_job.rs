@@ -98,7 +98,7 @@ fn json_is_byte_identical_at_any_number_of_threads() {
         assert_eq!(counted, [(Some(2), Some(false)), (Some(3), Some(true))]);
         for report in reports {
             assert_eq!(report["end"], "complete");
-            assert_eq!(report["properties"].as_array().unwrap().len(), 11);
+            assert_eq!(report["properties"].as_array().unwrap().len(), 13);
         }
     }
     let steps = json["race"]["steps"].as_array().unwrap();

@@ -391,6 +391,15 @@ fn what_a_file_asks_is_proved_and_compared() {
     assert!(text.contains("\n  no-lie                      from 1: "), "{text}");
     assert!(text.contains("\n  lied-to                     N=1: found (asked of"), "{text}");
     assert!(text.contains("(asked of these callers)") && text.contains("lied = true"), "{text}");
+    // What would make it hold is looked for as of any property.
+    let text = said(&["fixes", &file, "--property", "no-lie", "--max-size", "1"], 0);
+    assert!(text.starts_with("no-lie: ") && text.contains("as it is: violated"), "{text}");
+    assert!(text.contains("- bare-directory=coming: holds"), "{text}");
+    let asked = ["fixes", &file, "--property", "lied-to", "--max-size", "1", "--json"];
+    let found: serde_json::Value = serde_json::from_str(&run(&asked).exits(0).out).unwrap();
+    assert_eq!((&found["property"], &found["base"]["holds"]), (&"lied-to".into(), &true.into()));
+    run(&["fixes", &file, "--property", "no-lei"]).refuses(&["did you mean 'no-lie'?"]);
+    run(&["fixes", "--property", "no-lei"]).refuses(&["found property 'no-lei'"]);
     let proved = json(&["prove", &file, "--json"], 0);
     let asked = &proved["systems"][0]["asked"];
     assert_eq!((&asked[0]["verdict"], &asked[0]["callers"]), (&"violated".into(), &1.into()));

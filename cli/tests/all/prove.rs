@@ -49,7 +49,7 @@ fn what_has_no_callers_is_bounded() {
     std::fs::write(&path, scenario.to_string()).unwrap();
     run(&["prove", "--wide", path.to_str().unwrap()])
         .exits(0)
-        .says("modprobe-tells-the-truth    as it is: 12 steps")
+        .says("modprobe-tells-the-truth    these actors: 12 steps")
         .says("no callers: nothing is there in any number")
         .says("(expected a kind in any number that is there at first and is not forgetful)");
 }

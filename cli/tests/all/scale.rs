@@ -118,11 +118,11 @@ fn what_is_no_whole_campaign_is_refused() {
     merge(&files, &[]).refuses(&["a part of another campaign", "\"seed\":2"]);
     let lines: Vec<&str> = text.lines().collect();
     write(&lines[..lines.len() - 1].join("\n"));
-    merge(&files, &[]).refuses(&["part-1.jsonl:13: found the end of the file"]);
+    merge(&files, &[]).refuses(&["part-1.jsonl:15: found the end of the file"]);
     write(&text.replace("\"done\":101", "\"done\":100"));
     merge(&files, &[]).refuses(&["100 of 101 walks"]);
     write(&text.replace("\"done\":101", "\"done\":102"));
-    merge(&files, &[]).refuses(&["part-1.jsonl:13: found 102 walks, expected at most 101"]);
+    merge(&files, &[]).refuses(&["part-1.jsonl:15: found 102 walks, expected at most 101"]);
     write(&text.replace("no-false-alarm", "no-alarm"));
     merge(&files, &[]).refuses(&["part-1.jsonl:6: found no-alarm", "expected no-false-alarm"]);
     write(&text.replace("kmodcheck-sample", "kmodcheck-trace"));
@@ -142,7 +142,7 @@ fn what_is_no_whole_campaign_is_refused() {
     write(&of_many);
     merge(&files[..1], &[]).refuses(&["expected one of part 1 of 18446744073709551615"]);
     write(&format!("{text}{{}}\n"));
-    merge(&files, &[]).refuses(&["part-1.jsonl:14: found another line"]);
+    merge(&files, &[]).refuses(&["part-1.jsonl:16: found another line"]);
     for shard in ["0/3", "4/3", "3", "a/b"] {
         sample(&["--shard", shard]).refuses(&["expected I/N"]);
     }

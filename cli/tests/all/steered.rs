@@ -97,6 +97,7 @@ impl Finding {
             }],
             helper: Helper::Present,
             lsm_refuses: false,
+            exec_requests: None,
             programs: kmodcheck_model::scenario::Programs::default(),
             asks: Vec::new(),
             limit: None,

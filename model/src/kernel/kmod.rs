@@ -38,7 +38,7 @@ pub(crate) fn call(mut step: Step<'_>) {
 
 /// `__request_module()` up to the limit: path, name and LSM, as the scenario wants them.
 pub(crate) fn request_module(mut step: Step<'_>) {
-    let mut task = step.task;
+    let mut task = Task { ret: Ret::Zero, ..step.task };
     if !step.nested() && step.who.role.waits_for_modprobe() {
         task.request_live = step.targets_in(ModuleState::Live);
     }
@@ -307,7 +307,14 @@ pub(crate) fn wake_slot(mut step: Step<'_>) {
 /// does not wait goes on, and modprobe runs without it.
 pub(crate) fn exec(mut step: Step<'_>) {
     let name = step.name();
-    let failed = match step.model().scenario.helper {
+    let scenario = &step.model().scenario;
+    let failed = match scenario.helper {
+        Helper::Present | Helper::EmptyPath if scenario.exec_requests.is_some() => {
+            if step.task.ret != Ret::Enoexec {
+                return search_binary_handler(step);
+            }
+            Some(Ret::Enoexec)
+        }
         Helper::Present | Helper::EmptyPath => None,
         Helper::Missing => Some(Ret::Enoent),
         Helper::NotExecutable => Some(Ret::Eacces),
@@ -341,14 +348,24 @@ pub(crate) fn exec(mut step: Step<'_>) {
     }
 }
 
+/// `search_binary_handler()` of modprobe (fs/exec.c): no format that is there knows the file, so it requests one, and
+/// looks once more, in vain again: exec comes back with `-ENOEXEC` whatever the request said.
+fn search_binary_handler(mut step: Step<'_>) {
+    let name = step.model().scenario.exec_requests.expect("it requests something");
+    let execs = step.task.execs + 1;
+    let task = Task { pc: Pc::RequestModule, execs, index: 0, ret: Ret::Zero, ..step.task };
+    step.to(Event::ExecRequests { name }, task);
+}
+
 /// modprobe as a process that nobody waits for: of its history only its own part is left, and why it
 /// may fail, since it was asked for.
 fn orphaned(step: &Step<'_>, task: Task) -> Effect {
-    let Task { modprobe_live, attempt_failed, was_going, error_of, .. } = task;
+    let Task { modprobe_live, attempt_failed, was_going, waited_for_init, error_of, .. } = task;
     let task = Task {
         modprobe_live,
         attempt_failed,
         was_going,
+        waited_for_init,
         error_of,
         program: 0,
         ..task.without_history()
@@ -371,6 +388,7 @@ pub(crate) fn killed(mut step: Step<'_>) {
         pos: 0,
         index: 0,
         depth: 0,
+        execs: 0,
         outer: Task::IDLE.outer,
         result: 0,
         stale: false,
@@ -417,7 +435,10 @@ pub(crate) fn helper_returned(step: &Step<'_>, task: Task) -> Task {
 /// a module goes on, whatever came of it.
 pub(crate) fn request_return(mut step: Step<'_>) {
     let ret = step.task.ret;
-    let task = if step.nested() {
+    let task = if step.task.execs > 0 {
+        let execs = step.task.execs - 1;
+        Task { execs, index: 0, ret: Ret::Enoexec, ..step.at(Pc::Exec) }
+    } else if step.nested() {
         let depth = step.task.depth - 1;
         let mut outer = step.task.outer;
         let pos = std::mem::take(&mut outer[usize::from(depth)]);

@@ -15,7 +15,7 @@ const _: () = assert!(MODULE_NAME_LEN == 56);
 /// `finit_module()` is entered: the first place of loading. Signature, ELF checks and layout have no
 /// effect that another CPU can see.
 pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
-    let task = Task { error_of: ErrorOf::Itself, ..task };
+    let task = Task { waited_for_init: false, error_of: ErrorOf::Itself, ..task };
     if who.model.idempotent(who.module(&task)) {
         Task { pc: Pc::Idempotent, index: 0, ..task }
     } else {
@@ -216,8 +216,16 @@ pub(crate) fn finished_loading(mut step: Step<'_>) {
         (true, true, false) => Pc::AddRecheck,
         (true, true, true) => Pc::EarlyRecheck,
     };
-    let task = step.at(pc);
+    let task = match step.model().mutant {
+        Some(Mutant::LoadsAfterWait) if finished => load_after_wait(&step.who, step.task),
+        _ => step.at(pc),
+    };
     step.to(Event::FinishedLoading { module, state, finished }, task);
+}
+
+/// The fault [`Mutant::LoadsAfterWait`]: it goes on as if it had claimed the name.
+pub(crate) fn load_after_wait(who: &Who<'_>, task: Task) -> Task {
+    load_done(who, Pc::AddUnformed, task)
 }
 
 /// The look after the wait, from 0254127ab977 on: LIVE is `-EEXIST`, anything else `-EBUSY`, also a
@@ -421,7 +429,8 @@ pub(crate) fn nested_request(mut step: Step<'_>, name: NameId) {
     let mut outer = step.task.outer;
     // How deep requests nest is known of a scenario: a module whose init runs is not loaded once more meanwhile. Of
     // callers in any number it is not known whose init runs, and a fault may load it: what comes only so is no run.
-    let Some(here) = outer.get_mut(usize::from(step.task.depth)) else {
+    let deep = step.world.layout.deep;
+    let Some(here) = outer[..deep].get_mut(usize::from(step.task.depth)) else {
         debug_assert!(!step.world.layout.strict, "deeper than requests of inits nest");
         return;
     };
@@ -433,6 +442,7 @@ pub(crate) fn nested_request(mut step: Step<'_>, name: NameId) {
         pos: 0,
         index: 0,
         ret: Ret::Zero,
+        waited_for_init: false,
         ..step.task
     };
     step.to(Event::InitRequests { module, name }, task);

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::event::Listed;
 use crate::features::AliasMap;
-use crate::scenario::{Action, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
+use crate::mutant::Mutant;
+use crate::scenario::{Action, Insert, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
 use crate::state::MAX_DEPTH;
 use crate::userspace::modprobe;
 
@@ -114,6 +115,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
     }
     programs(scenario)?;
+    exec_requests(scenario, &known_name)?;
     let actors = scenario.actors.len();
     if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
         return Err(format!(
@@ -149,6 +151,38 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether what exec of modprobe requests can be requested, and comes to an end.
+fn exec_requests(scenario: &Scenario, known: &dyn Fn(NameId) -> bool) -> Result<(), String> {
+    let Some(id) = scenario.exec_requests else { return Ok(()) };
+    if !known(id) {
+        return Err(format!(
+            "exec of modprobe requests name number {id}, expected a number below {}",
+            scenario.names.len()
+        ));
+    }
+    let name = &scenario.names[usize::from(id)].request;
+    if scenario.limit.is_none() {
+        return Err(format!(
+            "exec of modprobe requests '{name}', for which modprobe is execed: expected a limit of running \
+             requests, which alone ends that (the kernel's is 50)"
+        ));
+    }
+    let typed = |word: &str| {
+        format!(
+            "exec of modprobe requests '{name}', and a shell runs {word}, which is the same program: expected none"
+        )
+    };
+    let shells = scenario.actors.iter().find(|actor| actor.action.is_a_shells());
+    if let Some(actor) = shells {
+        return Err(typed(&scenario.in_words(actor.action)));
+    }
+    let commands = ["modprobe", "modprobe_remove", "insmod", "rmmod"];
+    match commands.iter().find(|command| scenario.programs.call(command)) {
+        Some(command) => Err(typed(command)),
+        None => Ok(()),
+    }
 }
 
 /// Whether who runs a program runs one that is there, and inits and exits call what they can.
@@ -218,7 +252,10 @@ pub fn nesting(scenario: &Scenario) -> usize {
     fn below(requesting: &Requesting, name: NameId, running: &mut Vec<ModuleId>) -> usize {
         let mut deepest = 0;
         for (id, next) in &requesting[usize::from(name)] {
-            // Two levels beyond the limit say enough.
+            // One level beyond the limit says enough; no more ways are tried then.
+            if deepest > MAX_DEPTH {
+                break;
+            }
             if running.contains(id) || running.len() > MAX_DEPTH {
                 continue;
             }
@@ -266,15 +303,19 @@ pub(super) fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
     rivals
 }
 
-pub(super) fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
+pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
+    let plan = match mutant {
+        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name)),
+        _ => modprobe::plan(name),
+    };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
     let unknown_directory = name.request.is_empty()
         || name.builtin.as_ref().is_some_and(|builtin| {
             builtin.directory && builtin.name == name.request.replace('-', "_")
         });
     NameModel {
-        plan: modprobe::plan(name),
+        plan,
         removal: modprobe::removal(name),
         insertion: modprobe::insertion(name),
         checked: checked_names(scenario, id),
@@ -282,6 +323,18 @@ pub(super) fn name_model(scenario: &Scenario, id: NameId) -> NameModel {
         targets: name.targets().iter().map(|t| t.module).collect(),
         concerned: concerned(scenario, id),
     }
+}
+
+/// The name as it would be without a configuration that blocks modules.
+fn unblocked(name: &Name) -> Name {
+    let mut name = name.clone();
+    if let Resolution::Modules(targets) = &mut name.resolution {
+        for target in targets {
+            target.blacklisted = false;
+            target.probe.iter_mut().for_each(|probe| probe.insert = Insert::Finit);
+        }
+    }
+    name
 }
 
 /// The modules on which it depends what a request of the name comes to: its targets, what modprobe

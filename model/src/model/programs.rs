@@ -1,17 +1,21 @@
 //! Programs of a scenario, as far as a model is asked about them: how many bits they take, as whom a process steps that
 //! is in a call of one, where it stands, and what conditions of the scenario speak of.
 
-use super::{Model, ModuleState, Role, kernel, nesting};
+use super::{Model, ModuleState, Role, kernel};
 use crate::scenario::{Action, ModuleId, NameId, Scenario, number};
-use crate::state::{Counts, Frames, MAX_DEPTH, Pc, Ret, Task, World};
+use crate::state::{Counts, Frames, LEAST_DEPTH, Pc, Ret, Task, World};
 
 /// Compiles the programs of a scenario; how many bits they take.
-pub(super) fn frames(scenario: &mut Scenario, counts: Counts) -> Result<Frames, String> {
+pub(super) fn frames(
+    scenario: &mut Scenario,
+    counts: Counts,
+    deep: usize,
+) -> Result<Frames, String> {
     if scenario.programs.is_empty() {
         return Ok(Frames::default());
     }
     // Each process may be in one of its own, and in as many inits as requests nest, and one more.
-    let processes = (scenario.processes() * (MAX_DEPTH + 2)).min(255);
+    let processes = (scenario.processes() * (deep.max(LEAST_DEPTH) + 2)).min(255);
     let compiled = crate::program::compile(scenario, processes);
     scenario.programs.compiled = compiled.map_err(|error| error.to_string())?;
     let Some(ready) = scenario.programs.ready() else { return Ok(Frames::default()) };
@@ -43,7 +47,6 @@ pub(super) fn frames(scenario: &mut Scenario, counts: Counts) -> Result<Frames, 
     let own = scenario.actors.iter().any(acts) || !programs.started().is_empty();
     let inner =
         scenario.modules.iter().any(|m| m.init_program.is_some() || m.exit_program.is_some());
-    let depth = nesting(scenario);
     let modules = |function: &dyn Fn(&crate::program::Call) -> Option<ModuleId>| {
         let found = ready.calls.iter().filter_map(function);
         found.map(|module| scenario.module_name(module).to_owned()).collect()
@@ -52,7 +55,7 @@ pub(super) fn frames(scenario: &mut Scenario, counts: Counts) -> Result<Frames, 
     Ok(Frames {
         shared: programs.shared_bits(),
         own: if own { bits } else { 0 },
-        inner: std::array::from_fn(|level| if inner && level <= depth { bits } else { 0 }),
+        inner: std::array::from_fn(|level| if inner && level <= deep { bits } else { 0 }),
         processes,
         taken: modules(&|call| match call {
             Call::TryModuleGet(module) | Call::SymbolGet(module) | Call::ModulePut(module) => {

@@ -21,6 +21,13 @@ impl<'a> Who<'a> {
     /// # Panics
     /// For an actor that requests none.
     pub fn name(&self, task: &Task) -> NameId {
+        if task.execs > 0 {
+            return self
+                .model
+                .scenario
+                .exec_requests
+                .expect("only then an exec requests something");
+        }
         let mut name = self.role.name().expect("only those who request a name ask for it");
         for (depth, outer) in task.outer[..usize::from(task.depth)].iter().enumerate() {
             let module = self.model.names[usize::from(name)].plan[usize::from(*outer)].module;
@@ -150,7 +157,7 @@ impl<'a> Step<'a> {
 
     /// Whether this is a request made by a module's init.
     pub fn nested(&self) -> bool {
-        self.task.depth > 0
+        self.task.is_nested()
     }
 
     /// One bit for each target of the name: those that are in `state`.

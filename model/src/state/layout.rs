@@ -210,7 +210,10 @@ pub(crate) struct Layout {
     pos: Field,
     pub index: Field,
     ret: Field,
+    /// How deep requests of inits can nest.
+    pub deep: usize,
     pub depth: Field,
+    pub execs: Field,
     outer: [Field; MAX_DEPTH],
     program: Field,
     inner: [Field; MAX_DEPTH + 1],
@@ -228,6 +231,7 @@ pub(crate) struct Layout {
     pub went_going: Field,
     pub attempt_failed: Field,
     pub was_going: Field,
+    pub waited_for_init: Field,
     error_of: Field,
     pub local_bits: u32,
     pub remembers: History,
@@ -244,11 +248,15 @@ const _: () = assert!(Ret::ALL.len() <= 1 << RET_BITS);
 const _: () = assert!(Pc::ALL.len() < 1 << 7);
 
 /// How deep a module's init can request a module whose init requests a module.
-pub const MAX_DEPTH: usize = 2;
+pub const MAX_DEPTH: usize = 8;
+
+/// A scenario in which requests nest has room for so many, also where they nest less deep: of callers in any number it
+/// is not known whose init runs, and a fault may load a module whose init runs already.
+pub(crate) const LEAST_DEPTH: usize = 2;
 
 impl Layout {
     /// `plan`: the number of entries of the longest plan of modprobe; `checked`: the most names that
-    /// a check looks up.
+    /// a check looks up; `nesting`: how deep inits request modules.
     pub fn new(
         scenario: &Scenario,
         plan: usize,
@@ -256,6 +264,7 @@ impl Layout {
         counts: Counts,
         remembers: History,
         programs: &Frames,
+        nesting: usize,
     ) -> Self {
         use crate::features::RequestLimit;
         let mut shared = Fields::default();
@@ -303,10 +312,15 @@ impl Layout {
             .collect();
         let limit = scenario.limit.map(usize::from);
         // Everybody counts itself before it looks, once for each request that it is nested in.
-        let levels = if scenario.nests() { 1 + MAX_DEPTH } else { 1 };
+        let deep = match nesting {
+            0 => 0,
+            deep => deep.max(LEAST_DEPTH),
+        };
+        let levels = 1 + deep;
         let slots = match (limit, kernel.request_limit) {
             (None, _) => shared.next(0),
             (Some(limit), RequestLimit::FailsAtOnce) => {
+                let levels = if scenario.exec_requests.is_some() { limit + 2 } else { levels };
                 shared.count(counts, processes * levels, limit + 1)
             }
             (Some(limit), _) => shared.next(bits_for(limit)),
@@ -318,7 +332,6 @@ impl Layout {
         let programs_shared = shared.next(programs.shared);
         let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0);
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
-        let nests = scenario.nests();
         let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
         let pos = bits_for(plan);
         let loads = u32::from(remembers.loads());
@@ -337,8 +350,13 @@ impl Layout {
             pos: local.next(pos),
             index: local.next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets))),
             ret: local.next(RET_BITS),
-            depth: local.next(if nests { bits_for(MAX_DEPTH) } else { 0 }),
-            outer: std::array::from_fn(|_| local.next(if nests { pos } else { 0 })),
+            deep,
+            depth: local.next(bits_for(deep)),
+            // As many of those requests run as the limit allows, and one more waits; a caller that was killed gives its
+            // slot back while its modprobe's exec goes on.
+            execs: local
+                .next(scenario.exec_requests.map_or(0, |_| bits_for(limit.unwrap_or(0) + 1))),
+            outer: std::array::from_fn(|level| local.next(if level < deep { pos } else { 0 })),
             program: local.next(programs.own),
             inner: std::array::from_fn(|depth| local.next(programs.inner[depth])),
             stale: local.next(1),
@@ -355,6 +373,7 @@ impl Layout {
             went_going: local.next(loads),
             attempt_failed: local.next(failures),
             was_going: local.next(failures),
+            waited_for_init: local.next(failures),
             error_of: local.next(2 * failures),
             remembers,
             local_bits: local.at,
@@ -373,6 +392,7 @@ impl Layout {
             layout.went_going,
             layout.attempt_failed,
             layout.was_going,
+            layout.waited_for_init,
             layout.error_of,
         ];
         // A layout with more bits than there are is refused later.
@@ -446,7 +466,8 @@ impl Layout {
             index: byte(self.index),
             ret: Ret::from_bits(self.ret.of(local)),
             depth: byte(self.depth),
-            outer: self.outer.map(byte),
+            execs: byte(self.execs),
+            outer: if self.deep > 0 { self.outer.map(byte) } else { [0; MAX_DEPTH] },
             program,
             inner,
             result: byte(self.result),
@@ -463,6 +484,7 @@ impl Layout {
             went_going: flag(self.went_going),
             attempt_failed: flag(self.attempt_failed),
             was_going: flag(self.was_going),
+            waited_for_init: flag(self.waited_for_init),
             error_of: ErrorOf::from_bits(self.error_of.of(local)),
         }
     }
@@ -474,7 +496,8 @@ impl Layout {
         self.index.put(&mut word, u64::from(task.index));
         self.ret.put(&mut word, task.ret as u64);
         self.depth.put(&mut word, u64::from(task.depth));
-        for (field, pos) in self.outer.iter().zip(task.outer) {
+        self.execs.put(&mut word, u64::from(task.execs));
+        for (field, pos) in self.outer[..self.deep].iter().zip(task.outer) {
             field.put(&mut word, u64::from(pos));
         }
         if self.programs_run {
@@ -497,6 +520,7 @@ impl Layout {
         self.went_going.note(&mut word, u64::from(task.went_going));
         self.attempt_failed.note(&mut word, u64::from(task.attempt_failed));
         self.was_going.note(&mut word, u64::from(task.was_going));
+        self.waited_for_init.note(&mut word, u64::from(task.waited_for_init));
         self.error_of.note(&mut word, task.error_of as u64);
         debug_assert_eq!(self.unpack(word), task.remembering(self.remembers));
         word

@@ -16,6 +16,9 @@ pub struct Task {
     pub ret: Ret,
     /// How many inits, each with a request, this request is nested in.
     pub depth: u8,
+    /// In the exec of how many modprobes this request is made, each in the request of the one before; see
+    /// [`crate::scenario::Scenario::exec_requests`].
+    pub execs: u8,
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
     /// Its own program, in the state in which it is; 0: it has none.
@@ -52,6 +55,9 @@ pub struct Task {
     pub attempt_failed: bool,
     /// During this call, a module that the name concerns entered GOING, or was GOING when it began.
     pub was_going: bool,
+    /// While the last `finit_module()` waited for another attempt to load its module, that module's
+    /// init has returned; until modprobe exits.
+    pub waited_for_init: bool,
     /// Whose error the last `finit_module()` came to, if it came to one.
     pub error_of: ErrorOf,
 }
@@ -89,6 +95,7 @@ impl Task {
         index: 0,
         ret: Ret::Zero,
         depth: 0,
+        execs: 0,
         outer: [0; MAX_DEPTH],
         program: 0,
         inner: [0; MAX_DEPTH + 1],
@@ -106,8 +113,14 @@ impl Task {
         went_going: false,
         attempt_failed: false,
         was_going: false,
+        waited_for_init: false,
         error_of: ErrorOf::Itself,
     };
+
+    /// Whether this is a request that a request of the process itself waits for.
+    pub fn is_nested(&self) -> bool {
+        self.depth > 0 || self.execs > 0
+    }
 
     /// What a caller who carries no history would be in.
     pub fn without_history(self) -> Self {
@@ -130,7 +143,13 @@ impl Task {
     }
 
     fn without_failures(self) -> Self {
-        Self { attempt_failed: false, was_going: false, error_of: ErrorOf::Itself, ..self }
+        Self {
+            attempt_failed: false,
+            was_going: false,
+            waited_for_init: false,
+            error_of: ErrorOf::Itself,
+            ..self
+        }
     }
 
     /// What a caller who carries that history would be in.

@@ -173,7 +173,7 @@ fn looked(who: &Who<'_>, looked: Looked, task: Task) -> Task {
         Purpose::Probe if in_kernel => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
         Purpose::Probe => match entry.insert {
             Insert::Finit => finit_module(who, task),
-            Insert::NoopCommand => Task { pc: Pc::Install, ..task },
+            Insert::NoopCommand | Insert::FailingCommand => Task { pc: Pc::Install, ..task },
         },
         Purpose::Remove => match looked {
             Looked::Builtin => removal_failed(who, task),
@@ -196,11 +196,14 @@ pub(crate) fn delete_returned(who: &Who<'_>, ret: Ret, task: Task) -> Task {
     }
 }
 
-/// An `install` command that does nothing and exits 0 runs in place of the insertion.
+/// An `install` command that does nothing runs in place of the insertion (`module_do_install_commands()`): its exit status
+/// 1 is an error like the kernel's.
 pub(crate) fn install_command(mut step: Step<'_>) {
     let module = step.module();
-    let task = look(&step.who, step.task.pos + 1, Task { ret: Ret::Zero, ..step.task });
-    step.to(Event::InstallCommand { module }, task);
+    let fails = step.who.entry(&step.task).insert == Insert::FailingCommand;
+    let result = if fails { Finit::Failed } else { Finit::Loaded };
+    let task = finit_result(&step.who, result, step.task);
+    step.to(Event::InstallCommand { module, fails }, task);
 }
 
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
@@ -314,6 +317,7 @@ pub(crate) fn exit(mut step: Step<'_>) {
         _ => step.task.ret,
     };
     step.task.ret = status;
+    step.task.waited_for_init = false;
     let event = Event::Exit { status };
     if step.nested() {
         let task = step.at(Pc::HelperReturn);

@@ -70,6 +70,7 @@ fn run(case: &Case<'_>, kmod: &str) -> (Vec<String>, Option<Ret>) {
             actors: vec![Actor { action, count: 1, killable: false }],
             helper: Helper::Present,
             lsm_refuses: false,
+            exec_requests: None,
             programs: kmodcheck_model::scenario::Programs::default(),
             asks: Vec::new(),
             limit: None,

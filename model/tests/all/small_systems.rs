@@ -139,6 +139,7 @@ fn system(
         actors,
         helper: Helper::Present,
         lsm_refuses: false,
+        exec_requests: None,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),
         limit: None,

@@ -28,6 +28,7 @@ fn scenario(modules: u8) -> Scenario {
             .collect(),
         helper: Helper::Present,
         lsm_refuses: false,
+        exec_requests: None,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),
         limit: None,
@@ -116,7 +117,8 @@ fn a_duplicate_is_woken_by_its_own_name_alone() {
     scenario.modules[0].requests = Some(1);
     let model = Model::new(scenario, None).unwrap();
     let asleep = Task { pc: Pc::DuplicateAsleep, ..Task::IDLE };
-    let nested = Task { depth: 1, outer: [1, 0], ..asleep };
+    let nested =
+        Task { depth: 1, outer: std::array::from_fn(|level| u8::from(level == 0)), ..asleep };
     for (kind, task, own) in [(0, asleep, 0), (1, asleep, 1), (0, nested, 1)] {
         for name in 0..2 {
             let woken = model.wake(kind, model.pack(&task), WaitQueue::Duplicate(name));

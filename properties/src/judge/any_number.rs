@@ -178,7 +178,7 @@ pub fn prove(
     let mut decide = |what: What| -> Result<AnyNumber, Unprovable> {
         let verdict = what.verdict(&bounded);
         let setup = match what {
-            What::Property(Property::NoFalseFailure) => &failing,
+            What::Property(property) if property.reads_failures() => &failing,
             _ => &setup,
         };
         let as_explored = |why| AnyNumber::Bounded { callers, verdict: verdict.clone(), why };

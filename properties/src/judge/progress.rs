@@ -121,7 +121,7 @@ fn bounds(model: &Model, found: &Fairness<Option<Event>>) -> Vec<String> {
     words
         .extend(actors.map(|a| format!("{} of {}, no more", a.count, scenario.in_words(a.action))));
     if scenario.nests() {
-        let deep = kmodcheck_model::state::MAX_DEPTH;
+        let deep = model.nests_at_most();
         words.push(format!("requests of inits nest {deep} deep at most"));
     }
     if found.kills_left_out {

@@ -111,10 +111,7 @@ pub(super) fn assumptions(model: &Model) -> Vec<String> {
     let others = scenario.actors.iter().filter(|a| !is_caller(a.action));
     words.extend(others.map(|a| format!("{} of {}", a.count, scenario.in_words(a.action))));
     if scenario.nests() {
-        words.push(format!(
-            "requests of inits nest {} deep at most",
-            kmodcheck_model::state::MAX_DEPTH
-        ));
+        words.push(format!("requests of inits nest {} deep at most", model.nests_at_most()));
     }
     if let Some(most) = model.counts_up_to() {
         words.push(format!(

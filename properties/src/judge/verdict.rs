@@ -218,7 +218,7 @@ fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
         _ => return,
     };
     let task = view.model.task(view.local_before);
-    if judgement == Judgement::GoOn || !task.lied || task.depth > 0 {
+    if judgement == Judgement::GoOn || !task.lied || task.is_nested() {
         return;
     }
     d.waited_first += u64::from(task.slept) * times;
@@ -295,9 +295,9 @@ pub fn check(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorabl
     explored(model, options, Exhaustive)
 }
 
-/// The same of every property. What [`Property::NoFalseFailure`] has to remember would make more states
-/// for the others, so it is decided in an exploration of its own, within the same bounds; the counts are
-/// those of the others'. If either is cut, both are: nothing is said to hold. Under
+/// The same of every property. What those of [`Property::of_failures`] have to remember would make more
+/// states for the others, so they are decided in an exploration of their own, within the same bounds; the
+/// counts are those of the others'. If either is cut, both are: nothing is said to hold. Under
 /// `options.stop_when_violated` what is not wanted is not explored for.
 ///
 /// # Errors
@@ -306,19 +306,22 @@ pub fn check(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorabl
 /// # Panics
 /// As [`check`].
 pub fn check_all(model: &Model, options: &Options<'_>) -> Result<Report, Unexplorable> {
-    let failures = 1 << Property::NoFalseFailure as u64;
+    let failures = Property::of_failures().fold(0, |bits, p| bits | 1 << p as u64);
     let wanted = options.stop_when_violated;
     let remembering = Property::NoFalseFailure.remembering(model);
-    if wanted == failures {
+    if wanted != 0 && wanted & !failures == 0 {
         return check(&remembering, options);
     }
     let first = Options { stop_when_violated: wanted & !failures, ..*options };
     let mut report = check(model, &first)?;
     if wanted == 0 || wanted & failures != 0 {
         let second = Options { stop_when_violated: wanted & failures, ..*options };
-        let mut own = check(&remembering, &second)?;
-        let number = Property::NoFalseFailure as usize;
-        report.answers[number] = own.answers.swap_remove(number);
+        let own = check(&remembering, &second)?;
+        for (answer, of_failures) in report.answers.iter_mut().zip(own.answers) {
+            if answer.property.reads_failures() {
+                *answer = of_failures;
+            }
+        }
         if report.end == End::Complete && wanted == 0 && own.end != End::Complete {
             report.end = own.end;
             for answer in &mut report.answers {

@@ -23,7 +23,7 @@ pub(super) const DEFINITION: Definition = Definition {
 };
 
 fn says_of(view: &View<'_>) -> Says {
-    if !view.is_fs_caller() || view.task().depth > 0 {
+    if !view.is_fs_caller() || view.task().is_nested() {
         return Says::Nothing;
     }
     match view.event {

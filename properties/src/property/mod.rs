@@ -2,7 +2,9 @@
 //! any explorer can decide it; only [`Property::NobodySleepsForEver`] speaks of the whole state
 //! graph. Each has a file, in which all of it stands.
 
+mod blocked_is_never_loaded;
 mod get_fs_type_finds_it;
+mod init_runs_once_per_request;
 mod lifecycle_and_sysfs;
 mod modprobe_tells_the_truth;
 mod no_false_alarm;
@@ -68,6 +70,10 @@ properties! {
     UdevFindsItInitialised: udev_finds_it_initialised,
     /// An error has a reason.
     NoFalseFailure: no_false_failure,
+    /// What modprobe's configuration keeps out stays out.
+    BlockedIsNeverLoaded: blocked_is_never_loaded,
+    /// Who has waited for an init does not run it again.
+    InitRunsOncePerRequest: init_runs_once_per_request,
 }
 
 impl Property {
@@ -123,6 +129,17 @@ impl Property {
     /// Whether it is asked of what the process that steps remembers of others' steps, or only of the step.
     pub fn reads_history(self) -> bool {
         self.definition().reads != Reads::Nothing
+    }
+
+    /// Those that read why attempts to load failed, which makes more states for all the others: they
+    /// are decided in a search of their own.
+    pub fn of_failures() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.into_iter().filter(|p| p.reads_failures())
+    }
+
+    /// Whether it is one of [`Property::of_failures`].
+    pub fn reads_failures(self) -> bool {
+        self.definition().reads == Reads::Failures
     }
 
     /// Whether a certificate can be made of it: its model remembers what the property reads.

@@ -71,9 +71,10 @@ fn says_of(view: &View<'_>) -> Says {
             Says::Violated(origin)
         }
     };
+    let configured = unknown || model.made_to_fail(name);
     let exited = || match task.error_of {
-        ErrorOf::Itself => from(failure::EXIT, unknown),
-        ErrorOf::Another => from(failure::ANOTHER, unknown),
+        ErrorOf::Itself => from(failure::EXIT, configured),
+        ErrorOf::Another => from(failure::ANOTHER, configured),
         ErrorOf::Signal => Says::Holds(failure::KILLED),
     };
     match view.event {
@@ -98,7 +99,7 @@ fn says_of(view: &View<'_>) -> Says {
         }
         Event::ExecFailed { .. } => Says::Holds(failure::CONFIGURED),
         Event::DuplicateResult { ret, .. } if ret != Ret::Zero => {
-            from(failure::STORED, unknown || helper != Helper::Present)
+            from(failure::STORED, configured || helper != Helper::Present)
         }
         Event::Check { judgement: Judgement::Reject, .. }
         | Event::CheckFinished { judgement: Judgement::Reject, .. } => {

@@ -1,7 +1,7 @@
 //! What a property sees of a step, and what it is.
 
 use kmodcheck_explore::Step;
-use kmodcheck_model::scenario::{Action, NameId};
+use kmodcheck_model::scenario::{Action, ModuleId, NameId};
 use kmodcheck_model::{Event, Model, Role, Task};
 
 /// Everything about a property, in one place.
@@ -109,12 +109,18 @@ impl View<'_> {
     /// The requested name, of a process that has requested it itself: what a module's init requests
     /// is not judged.
     pub(super) fn name(&self) -> Option<NameId> {
-        (self.task().depth == 0).then(|| self.role().name()).flatten()
+        (!self.task().is_nested()).then(|| self.role().name()).flatten()
     }
 
     /// The same, of a caller that gets its modprobe's result.
     pub(super) fn waiting(&self) -> Option<NameId> {
         self.role().waits_for_modprobe().then(|| self.name()).flatten()
+    }
+
+    /// The module whose init returns with this step.
+    pub(super) fn init_returns(&self) -> Option<ModuleId> {
+        let returns = matches!(self.event, Event::Init { .. } | Event::Returns { .. });
+        returns.then(|| self.model.runs_init_of(self.kind, self.local_before)).flatten()
     }
 
     pub(super) fn is_fs_caller(&self) -> bool {

@@ -18,7 +18,7 @@ use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Model, ModelError};
 
-use crate::judge::verdict::{Verdict, check, check_all};
+use crate::judge::verdict::{Report, Verdict, check, check_all};
 use crate::property::Property;
 use crate::systems::grand::normal;
 
@@ -43,10 +43,40 @@ pub struct Question {
     /// Whether they are built in. Of those a test says that [`normal`] knows which switches their steps
     /// read; of another, every set of switches is explored.
     pub built_in: bool,
-    /// The property.
-    pub property: Property,
+    /// What has to hold.
+    pub wanted: Wanted,
     /// Most changes in a set.
     pub max_size: usize,
+}
+
+/// What has to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A property.
+    Property(Property),
+    /// What the systems ask themselves, by its name.
+    Asked(String),
+}
+
+impl Wanted {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Property(property) => property.name(),
+            Self::Asked(name) => name,
+        }
+    }
+
+    /// How it fared. What some state is to be so holds where it is found.
+    fn verdict<'r>(&self, report: &'r Report) -> &'r Verdict {
+        match self {
+            Self::Property(property) => &report.answer(*property).verdict,
+            Self::Asked(name) => {
+                let asked = report.asked.iter().find(|answer| answer.asked.name == *name);
+                asked.map_or(&Verdict::NotAsked, |answer| &answer.verdict)
+            }
+        }
+    }
 }
 
 /// Why a set of switches could not be tried.
@@ -69,10 +99,11 @@ impl Question {
         property: Property,
         max_size: usize,
     ) -> Self {
+        let wanted = Wanted::Property(property);
         let callers = environment.callers();
         let system = |naming: &Naming| scenario(*naming, environment, base, callers);
         let systems = namings.iter().map(system).collect();
-        Self { base, kmod_may_change: true, systems, built_in: true, property, max_size }
+        Self { base, kmod_may_change: true, systems, built_in: true, wanted, max_size }
     }
 }
 
@@ -312,19 +343,19 @@ fn one(
     let model = Model::new(scenario.clone(), None)?;
     let interrupt = Some(interrupt);
     let options = Options { symmetry: true, limits, interrupt, ..Options::default() };
-    let report = match question.property {
-        Property::NoFalseFailure => check_all(&model, &options),
+    let report = match &question.wanted {
+        Wanted::Property(property) if property.reads_failures() => check_all(&model, &options),
         _ => check(&model, &options),
     }?;
-    let holds = |p| match report.answer(p).verdict {
+    let holds = |verdict: &Verdict| match verdict {
         Verdict::Holds { .. } | Verdict::NotApplicable => Some(true),
         Verdict::Violated(_) => Some(false),
         Verdict::OutOfBudget | Verdict::NoneFound | Verdict::NotAsked => None,
     };
-    let violated = |p| holds(p).map(|holds| !holds);
-    let met = &report.answer(question.property).verdict;
+    let violated = |p| holds(&report.answer(p).verdict).map(|holds| !holds);
+    let met = question.wanted.verdict(&report);
     let fared = Fared {
-        holds: holds(question.property),
+        holds: holds(met),
         premise_met: matches!(met, Verdict::Holds { premise_met: true }),
         false_alarm: violated(Property::NoFalseAlarm),
         stuck: violated(Property::NobodySleepsForEver),

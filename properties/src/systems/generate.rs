@@ -300,7 +300,9 @@ impl System {
             writeln!(out, "softdeps = {{ {} }}", softdeps.join(", ")).expect(TAKES);
         }
         if module.install {
-            out.push_str("install = \"/bin/true\"\n");
+            // One of the two, by what was drawn already: the draws of a seed stay what they were.
+            let command = if module.compressed { "/bin/false" } else { "/bin/true" };
+            out.push_str(&format!("install = \"{command}\"\n"));
         }
         if let Some(registers) = module.registers {
             writeln!(out, "registers = {registers}").expect(TAKES);

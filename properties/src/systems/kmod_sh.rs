@@ -147,6 +147,7 @@ impl Case {
             }],
             helper: self.helper,
             lsm_refuses: false,
+            exec_requests: None,
             programs: Programs::default(),
             asks: Vec::new(),
             limit: Some(limit),

@@ -53,7 +53,8 @@ fn place(heading: &str) -> Place {
 }
 
 /// Keys that are not drawn.
-const NOT_DRAWN: [(&str, &str); 7] = [
+const NOT_DRAWN: [(&str, &str); 8] = [
+    ("exec-requests", "no modprobe runs where it is, so it meets nothing else: see exec.rs"),
     ("properties", "says what is judged, nothing of the system"),
     ("expect", "says what is expected, nothing of the system"),
     ("property", "says what is asked, nothing of the system; so do its keys"),

@@ -51,6 +51,8 @@ fn built_in(cell: &Cell, property: Property) -> Expected {
         Property::UdevFindsItInitialised => NotApplicable,
         Property::NoFalseFailure if asks && refuses => Violated,
         Property::NoFalseFailure => Holds,
+        // There is no module.
+        Property::BlockedIsNeverLoaded | Property::InitRunsOncePerRequest => NotApplicable,
     }
 }
 
@@ -144,6 +146,11 @@ fn loadable(cell: &Cell, property: Property) -> Expected {
         },
         Property::LifecycleAndSysfs | Property::NobodySleepsForEver => Holds,
         Property::UdevFindsItInitialised => NotApplicable,
+        // Nothing is blocked.
+        Property::BlockedIsNeverLoaded => NotApplicable,
+        // v4.9: who waited for an init that failed finds the name free, and begins again.
+        Property::InitRunsOncePerRequest if fail => Violated,
+        Property::InitRunsOncePerRequest => Holds,
         // NULL for no reason, an error for what is there under another name, and one look at a module
         // that v19 took for built in and that is COMING still. (Who only waits for it is right.)
         Property::NoFalseFailure => {

@@ -243,6 +243,27 @@ fn systems_that_no_cell_has() {
     }
 }
 
+/// exec of modprobe requests a module, whose modprobe's exec does, on every kernel.
+#[test]
+fn exec_that_requests_a_module() {
+    for kernel in kmodcheck_model::presets::KERNELS {
+        for (environment, limit) in
+            [(Environment::Ok, 1), (Environment::Ok, 3), (Environment::Killed, 2)]
+        {
+            let mut scenario =
+                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }.scenario();
+            scenario.names.push(kmodcheck_model::scenario::Name {
+                request: "binfmt-464c".to_owned(),
+                resolution: Resolution::NotFound,
+                builtin: None,
+            });
+            scenario.exec_requests = Some(1);
+            (scenario.limit, scenario.timeouts) = (Some(limit), limit > 1);
+            agree(&Model::new(scenario, None).unwrap(), true);
+        }
+    }
+}
+
 /// Unloading, killed callers, limits, requests of an init's own, old and new kernels.
 #[test]
 fn two_callers_in_the_grand_matrix() {

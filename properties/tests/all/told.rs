@@ -76,7 +76,7 @@ fn every_kept_trace_is_told() {
         }
         properties.insert(property);
     }
-    assert_eq!(properties.len(), 8, "{properties:?}");
+    assert_eq!(properties.len(), 9, "{properties:?}");
 }
 
 fn trace_end(model: &Model, trace: &Trace) -> u128 {
@@ -247,12 +247,28 @@ const MAY_FAIL: &str = "features = { kernel = \"v6.2\", kmod = \"v30\" }\n\
                         [[module]]\nname = \"m\"\ninit = \"may-fail\"\n\
                         [[actor]]\ncall = \"request_module\"\nname = \"m\"\ncount = 2\n";
 
+const RETRIED: &str = "features = { kernel = \"v5.3\", kmod = \"v30\" }\n\
+                       [[module]]\nname = \"m\"\ninit = \"may-fail\"\n\
+                       [[actor]]\ncall = \"request_module\"\nname = \"m\"\ncount = 2\n";
+
+const RETRIED_AND_ASKS: &str = "features = { kernel = \"v5.3\", kmod = \"v30\" }\n\
+                                [[module]]\nname = \"m\"\ninit = \"may-fail\"\nrequests = \"other\"\n\
+                                [[module]]\nname = \"other\"\n\
+                                [[actor]]\ncall = \"request_module\"\nname = \"m\"\ncount = 2\n";
+
+const BLOCKED: &str = "[[module]]\nname = \"m\"\nblacklisted = true\n\
+                       [[actor]]\ncall = \"request_module\"\nname = \"m\"\n";
+
+const NEEDED: &str = "[[module]]\nname = \"m\"\nblacklisted = true\n\
+                      [[module]]\nname = \"top\"\ndependencies = [\"m\"]\n\
+                      [[actor]]\ncall = \"request_module\"\nname = \"top\"\n";
+
 /// What has no kept trace: scenarios, one of them with a fault in the model.
 #[test]
 fn other_violations_are_told() {
     use Property::{
-        LifecycleAndSysfs, ModprobeTellsTheTruth, NoFalseFailure, NoFalseSuccess,
-        UdevFindsItInitialised,
+        BlockedIsNeverLoaded, InitRunsOncePerRequest, LifecycleAndSysfs, ModprobeTellsTheTruth,
+        NoFalseFailure, NoFalseSuccess, UdevFindsItInitialised,
     };
     let swapped = Mutant::SwapLoad(3);
     let mut wrong = Vec::new();
@@ -298,6 +314,32 @@ fn other_violations_are_told() {
             "CPU1's finit_module(m) waited for it, found it not on the list and was refused with -EBUSY, after \
              CPU0 had failed to load m; but since CPU1's call nothing that it needs had failed to load or begun \
              to go away.",
+        ),
+        (
+            RETRIED,
+            None,
+            InitRunsOncePerRequest,
+            "CPU1's finit_module(m) had waited for CPU0's until the init of m was over, and then ran that init \
+             again.",
+        ),
+        (
+            RETRIED_AND_ASKS,
+            None,
+            InitRunsOncePerRequest,
+            "CPU1's finit_module(m) had waited for CPU0's until the init of m was over, and then ran that init \
+             again.",
+        ),
+        (
+            BLOCKED,
+            None,
+            BlockedIsNeverLoaded,
+            "m is blocked, and CPU0 ran its init, asked for it by \"m\", on which what blocks it does not act.",
+        ),
+        (
+            NEEDED,
+            None,
+            BlockedIsNeverLoaded,
+            "m is blocked, and CPU0 ran its init, asked for it because \"top\" needs it.",
         ),
     ] {
         let model = model(text, mutant);

@@ -7,6 +7,7 @@ use kmodcheck_runtime::Stuck;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::upper_case_acronyms, reason = "the kernel's names")]
 pub(crate) enum Errno {
+    EPERM,
     ENOENT,
     EINTR,
     EBUSY,
@@ -19,6 +20,7 @@ pub(crate) enum Errno {
 impl From<Errno> for Ret {
     fn from(errno: Errno) -> Self {
         match errno {
+            Errno::EPERM => Self::Eperm,
             Errno::ENOENT => Self::Enoent,
             Errno::EINTR => Self::Eintr,
             Errno::EBUSY => Self::Ebusy,

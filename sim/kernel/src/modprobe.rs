@@ -93,8 +93,13 @@ fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Ta
             match m.insert {
                 // module_do_install_commands()
                 Insert::NoopCommand => {
-                    current.emit(Event::InstallCommand { module: m.module });
+                    current.emit(Event::InstallCommand { module: m.module, fails: false });
                     Ok(())
+                }
+                // -WEXITSTATUS
+                Insert::FailingCommand => {
+                    current.emit(Event::InstallCommand { module: m.module, fails: true });
+                    Err(Errno::EPERM)
                 }
                 // kmod_module_insert_module()
                 Insert::Finit => finit_module(current, m.module)?,

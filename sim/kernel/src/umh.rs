@@ -8,6 +8,7 @@ use kmodcheck_runtime::{Mutex, Queue, Runtime, Stuck};
 
 use crate::fault::Fault;
 use crate::kernel::{COMPLETIONS, Current, Kernel};
+use crate::kmod::__request_module;
 use crate::log::Who;
 use crate::modprobe;
 
@@ -36,14 +37,25 @@ fn call_usermodehelper_exec_async<R: Runtime>(
     current: &Current<R>,
     name: NameId,
     wait_proc: bool,
-) -> Result<(), Ret> {
-    let failed = match current.scenario().helper {
-        Helper::Present | Helper::EmptyPath => None,
+) -> Result<Result<(), Ret>, Stuck> {
+    let scenario = Arc::clone(&current.kernel.scenario);
+    let failed = match scenario.helper {
+        Helper::Present | Helper::EmptyPath => match scenario.exec_requests {
+            // search_binary_handler()
+            Some(format) => {
+                current.emit(Event::ExecRequests { name: format });
+                let outer = current.nested.replace(true);
+                __request_module(current, true, format)?;
+                current.nested.set(outer);
+                Some(Ret::Enoexec)
+            }
+            None => None,
+        },
         Helper::Missing => Some(Ret::Enoent),
         Helper::NotExecutable => Some(Ret::Eacces),
         Helper::Disabled => Some(Ret::Ebusy),
     };
-    match failed {
+    Ok(match failed {
         Some(ret) => {
             current.emit(Event::ExecFailed { ret });
             Err(ret)
@@ -56,7 +68,7 @@ fn call_usermodehelper_exec_async<R: Runtime>(
             current.emit_and_leave(Event::Exec { name });
             Ok(())
         }
-    }
+    })
 }
 
 /// `umh_complete()`.
@@ -71,8 +83,10 @@ fn umh_complete<R: Runtime>(current: &Current<R>, sub_info: &SubprocessInfo<R>, 
 /// `call_usermodehelper_exec_work()`, and modprobe.
 fn call_usermodehelper_exec_work<R: Runtime>(current: &Current<R>, sub_info: &SubprocessInfo<R>) {
     match call_usermodehelper_exec_async(current, sub_info.name, sub_info.wait_proc) {
-        Err(retval) => umh_complete(current, sub_info, retval),
-        Ok(()) => {
+        // Nobody is woken by a helper that sleeps when everybody does.
+        Err(Stuck) => {}
+        Ok(Err(retval)) => umh_complete(current, sub_info, retval),
+        Ok(Ok(())) => {
             if !sub_info.wait_proc {
                 umh_complete(current, sub_info, Ret::Zero);
             }
@@ -111,7 +125,7 @@ pub(crate) fn call_usermodehelper_exec<R: Runtime>(
         // Any lock will do that nothing takes meanwhile: this one, without a limit of requests.
         let alone = current.faulty(Fault::OneModprobeAtATime);
         let _alone = alone.then(|| current.kernel.slots.lock());
-        match call_usermodehelper_exec_async(current, name, wait_proc) {
+        match call_usermodehelper_exec_async(current, name, wait_proc)? {
             Err(ret) => ret,
             Ok(()) => modprobe::main(current, name)?,
         }

@@ -143,6 +143,7 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
         }],
         helper: Helper::Present,
         lsm_refuses: false,
+        exec_requests: None,
         programs: Programs::default(),
         asks: Vec::new(),
         limit: None,

@@ -161,14 +161,23 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         }
     }
     if let Some(command) = &spec.install
-        && !matches!(command.get_ref().as_str(), "/bin/true" | "/usr/bin/true" | "true" | ":")
+        && !SUCCEED.contains(&command.get_ref().as_str())
+        && !fails(command.get_ref())
     {
         findings.push(Finding::new(
             command.span(),
             format!("found install command '{}'", command.get_ref()),
-            "expected '/bin/true': a command that does more than exit 0 is not modelled",
+            "expected '/bin/true' or '/bin/false': a command that does more than exit is not modelled",
         ));
     }
+}
+
+/// Install commands that exit 0, and do nothing else.
+const SUCCEED: [&str; 5] = ["/bin/true", "/usr/bin/true", "true", ":", "exit 0"];
+
+/// Whether an install command exits 1, and does nothing else.
+pub(super) fn fails(command: &str) -> bool {
+    ["/bin/false", "/usr/bin/false", "false", "exit 1"].contains(&command)
 }
 
 /// As `alias_normalize()` sees it.

@@ -56,7 +56,11 @@ pub(super) fn parse(text: &str) -> Parsed {
         if let Some(here) = here {
             read_not.remove(here);
         } else if !follows {
-            let help = meant.map(|meant| format!("did you mean '{meant}'?"));
+            let help = meant.map(|meant| format!("did you mean '{meant}'?")).or_else(|| {
+                let one_of_many = error.message().ends_with("map, expected a sequence");
+                one_of_many
+                    .then(|| "a table of which there may be several is written [[so]]".to_owned())
+            });
             findings.push(Finding::new(span.clone(), error.message(), "").meaning(help));
         }
         let Some(LeftOut { of, key }) = leave_out(&mut table, &span) else { break None };

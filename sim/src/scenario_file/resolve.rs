@@ -60,6 +60,9 @@ pub(super) fn resolve(
     let mut programs = programs::Written::of(text, file, &modules, &mut names.findings);
     names.called(&programs);
     let actors = names.actors(&counts);
+    if let Some(word) = &file.environment.exec_requests {
+        names.requested(word.get_ref(), word);
+    }
     names.nested();
     programs.keep(&names.included());
     names.unknown();
@@ -455,10 +458,14 @@ impl<'f> Names<'f> {
     /// softdeps (`ignorecmd`, set by `__kmod_module_fill_softdep()`).
     fn insert(&self, module: usize) -> Insert {
         let spec = self.modules[module].spec;
-        if spec.install.is_some() && !self.has_softdeps(module) {
-            Insert::NoopCommand
-        } else {
-            Insert::Finit
+        match &spec.install {
+            Some(command) if !self.has_softdeps(module) => {
+                match super::modules::fails(command.get_ref()) {
+                    true => Insert::FailingCommand,
+                    false => Insert::NoopCommand,
+                }
+            }
+            _ => Insert::Finit,
         }
     }
 
@@ -768,6 +775,7 @@ impl<'f> Names<'f> {
                 sysfs_may_fail: on(&spec.sysfs_may_fail),
                 compressed: on(&spec.compressed),
                 no_exit: on(&spec.no_exit),
+                blocked: on(&spec.blacklisted) || spec.install.is_some(),
                 symbols: (self.symbols.iter())
                     .filter(|symbol| spec.aliases.iter().any(|a| a.get_ref() == *symbol))
                     .cloned()
@@ -804,6 +812,12 @@ impl<'f> Names<'f> {
             actors: actors.iter().map(acting).collect(),
             helper: self.file.environment.helper,
             lsm_refuses: self.file.environment.lsm_refuses,
+            exec_requests: self
+                .file
+                .environment
+                .exec_requests
+                .as_ref()
+                .and_then(|request| name_id(request.get_ref())),
             limit,
             timeouts: self.file.environment.timeouts,
             programs: written.programs(),

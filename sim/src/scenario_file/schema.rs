@@ -51,6 +51,7 @@ pub(super) struct Environment {
     pub helper: Helper,
     #[serde(default)]
     pub lsm_refuses: bool,
+    pub exec_requests: Option<Spanned<String>>,
     pub limit: Option<Spanned<i64>>,
     #[serde(default)]
     pub timeouts: bool,

@@ -242,7 +242,7 @@ fn what_is_wrong_is_refused_where_it_stands() {
         ),
         (many(7), "7 modules behind 'x'", "'x'"),
         (chain, "22 modules", "'m21'"),
-        (nest(3), "nest 3 deep", "'m0'"),
+        (nest(9), "nest 9 deep", "'m0'"),
     ];
     for (text, title, underlined) in cases {
         let (found, span) = refused(text);
@@ -251,9 +251,10 @@ fn what_is_wrong_is_refused_where_it_stands() {
             assert_eq!(&span, underlined, "{text}\n{found}");
         }
     }
-    // What nests two deep, in a cycle too, is modelled.
-    loaded(&nest(1));
-    loaded(&nest(2));
+    // What nests less deep, in a cycle too, is modelled.
+    for deep in 1..=8 {
+        loaded(&nest(deep));
+    }
     loaded(&many(6));
 }
 
@@ -462,12 +463,31 @@ fn every_key_is_documented_and_no_other() {
 /// A file that uses every key.
 const EVERYTHING: &str = include_str!("../fixtures/everything.toml");
 
+/// What cannot stand beside a shell's commands.
+const WITHOUT_SHELLS: &str = "unknown-names = ['binfmt-464c']\n[environment]\n\
+                              exec-requests = 'binfmt-464c'\nlimit = 3\n\
+                              [[module]]\nname = 'a'\n[[actor]]\ncall = 'request_module'\nname = 'a'\n";
+
+#[test]
+fn what_exec_requests_is_bounded_and_nobodys_command() {
+    let Loaded { scenario, .. } = loaded(WITHOUT_SHELLS);
+    assert_eq!(scenario.exec_requests, Some(1));
+    let (found, _) = refused(&WITHOUT_SHELLS.replace("limit = 3\n", ""));
+    assert!(found.contains("expected a limit of running requests"), "{found}");
+    let (found, _) = refused(&WITHOUT_SHELLS.replace("'request_module'", "'modprobe'"));
+    assert!(found.contains("a shell runs modprobe a"), "{found}");
+    let unknown = "unknown-names = ['binfmt-464c']\n";
+    let (found, _) = refused(&WITHOUT_SHELLS.replace(unknown, ""));
+    assert!(found.contains("found 'binfmt-464c', which no module"), "{found}");
+}
+
 #[test]
 fn the_mutated_file_uses_every_key() {
     loaded(EVERYTHING);
     for (_, keys) in scenario_file::keys() {
         for key in keys {
             let there = EVERYTHING.contains(&format!("\n{key} = "))
+                || WITHOUT_SHELLS.contains(&format!("\n{key} = "))
                 || EVERYTHING.contains(&format!(" {key} = "))
                 || EVERYTHING.contains(&format!("[{key}]"));
             assert!(there, "no '{key}'");

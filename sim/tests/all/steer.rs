@@ -31,6 +31,7 @@ fn scenario(kernel: &str) -> Scenario {
         ],
         helper: Helper::Present,
         lsm_refuses: false,
+        exec_requests: None,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),
         limit: None,

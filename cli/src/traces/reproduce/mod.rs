@@ -152,8 +152,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
 
 /// The property that a log can show to be violated. The acceptor keeps no history of failures.
 fn judged(model: &Model, shown: Shown) -> Result<Property, String> {
-    let judged =
-        |p: &Property| !matches!(p, Property::NobodySleepsForEver | Property::NoFalseFailure);
+    let judged = |p: &Property| *p != Property::NobodySleepsForEver && !p.reads_failures();
     let found = match shown {
         Shown::Violation(property) if judged(&property) => return Ok(property),
         Shown::Violation(property) => property.name().to_owned(),

@@ -24,8 +24,56 @@ pub(super) fn sentence(run: &Run<'_>, property: Property) -> Option<String> {
         Property::LifecycleAndSysfs => lifecycle(run, last),
         Property::UdevFindsItInitialised => udev(run, last),
         Property::NoFalseFailure => failure(run, last),
+        Property::BlockedIsNeverLoaded => blocked(run, last)?,
+        Property::InitRunsOncePerRequest => again(run, last)?,
         Property::NobodySleepsForEver => return None,
     })
+}
+
+/// The module whose init returned with the last step.
+fn init_of(run: &Run<'_>, last: usize) -> Option<ModuleId> {
+    let moment = &run.moments[last];
+    run.model.runs_init_of(moment.step.kind.0, moment.step.local_before)
+}
+
+/// The init of a module ran that is blocked.
+fn blocked(run: &Run<'_>, last: usize) -> Option<String> {
+    let (me, module) = (cpu(run.moments[last].actor), init_of(run, last)?);
+    let name = run.module(module);
+    let scenario = run.model.scenario();
+    let probes = scenario.names.iter().flat_map(|name| name.targets()).flat_map(|t| &t.probe);
+    let replaced = probes.clone().any(|p| p.module == module && p.insert.is_a_command());
+    let why = match run.acts_as(last).name() {
+        Some(asked) if run.model.targets(asked).contains(&module) => {
+            format!("by \"{}\", on which what blocks it does not act", run.request(asked))
+        }
+        Some(asked) => format!("because \"{}\" needs it", run.request(asked)),
+        None => "all the same".to_owned(),
+    };
+    let what = if replaced { "has a command in its stead" } else { "is blocked" };
+    Some(format!("{name} {what}, and {me} ran its init, asked for it {why}."))
+}
+
+/// An init ran again after its end had been waited for.
+fn again(run: &Run<'_>, last: usize) -> Option<String> {
+    let actor = run.moments[last].actor;
+    let module = match run.moments[last].step.label {
+        Event::InitRequests { module, .. } => module,
+        _ => init_of(run, last)?,
+    };
+    let name = run.module(module);
+    let ended = |moment: &Moment| {
+        let of = run.model.runs_init_of(moment.step.kind.0, moment.step.local_before);
+        let returns = matches!(moment.step.label, Event::Init { .. } | Event::Returns { .. });
+        (returns && of == Some(module) && moment.actor != actor).then_some(moment.actor)
+    };
+    let first = run.moments[..last].iter().rev().find_map(ended);
+    let first = first.map_or_else(|| "another".to_owned(), cpu);
+    Some(format!(
+        "{}'s finit_module({name}) had waited for {first}'s until the init of {name} was over, and then ran \
+         that init again.",
+        cpu(actor)
+    ))
 }
 
 /// The name that whoever steps last is about.
@@ -155,7 +203,7 @@ fn modprobe(run: &Run<'_>, actor: usize, exit: usize, module: Option<ModuleId>) 
                 let shown = content.to_string().to_lowercase();
                 format!("read '{shown}' in /sys/module/{}/initstate", run.module(of))
             }
-            Event::InstallCommand { module: of } if about(of) => {
+            Event::InstallCommand { module: of, .. } if about(of) => {
                 format!("ran the install command of {}, which loads nothing", run.module(of))
             }
             Event::AddUnformed { module: of, state, then: Claim::Exists, .. } if about(of) => {

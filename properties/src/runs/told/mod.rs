@@ -34,8 +34,8 @@ pub fn violation(model: &Model, property: Property, trace: &Trace) -> Option<Str
         true => (sleepers::asleep(&system, &run.end, Sleep::UntilKilled), Sleep::UntilKilled),
         false => (stuck, Sleep::ForEver),
     };
-    let process = run.end.processes.iter().position(|process| stuck.contains(process))?;
-    waits::sentence(&run, process, sleep)
+    let is_stuck = |process: &usize| stuck.contains(&run.end.processes[*process]);
+    waits::of_one(&run, (0..run.end.processes.len()).filter(is_stuck), sleep)
 }
 
 /// How `trace` goes on until whoever hangs can be seen to: everybody else goes on as far as they can. The same trace, where

@@ -51,7 +51,7 @@ impl<'m> Run<'m> {
 
     /// Whether the step is one of a request that a module's init makes.
     pub(super) fn nested(&self, at: usize) -> bool {
-        self.task(at).depth > 0
+        self.task(at).is_nested()
     }
 
     pub(super) fn module(&self, id: ModuleId) -> &str {

@@ -39,24 +39,34 @@ enum Awaited {
     Woken,
 }
 
-/// For what and for whom `process` waits at the end of the run; how long is known.
-pub(super) fn sentence(run: &Run<'_>, process: usize, sleep: Sleep) -> Option<String> {
-    let (who, until, mut awaited) = asleep(run, process)?;
+/// For what and for whom one of `processes` waits at the end of the run; how long is known. Of several it is one
+/// who waits, in the end, for itself, if there is one: the others only wait for those.
+pub(super) fn of_one(
+    run: &Run<'_>,
+    processes: impl Iterator<Item = usize>,
+    sleep: Sleep,
+) -> Option<String> {
     let waits = Waits { run, late: onward(run) };
-    let mut text = format!("{who} {until}.");
-    let mut told = vec![process];
-    // From whoever sleeps to whoever it waits for, until one goes on, or is one of those.
-    while let Some((next, until)) = waits.follow(awaited, &told, &mut text) {
-        told.push(next);
-        awaited = until;
+    let mut first = None;
+    for told in processes.filter_map(|process| waits.told(process, sleep)) {
+        if told.in_a_circle {
+            return Some(told.text);
+        }
+        first.get_or_insert(told.text);
     }
-    let ends = match sleep {
-        Sleep::ForEver => "never returns",
-        Sleep::UntilKilled => "returns only if somebody is killed",
-        Sleep::UntilTimeOut => "returns by a time-out only",
-    };
-    text.push_str(&format!(" {} {ends}.", whose_call(run, process)));
-    Some(text)
+    first
+}
+
+/// The same of that process.
+pub(super) fn sentence(run: &Run<'_>, process: usize, sleep: Sleep) -> Option<String> {
+    of_one(run, std::iter::once(process), sleep)
+}
+
+/// What is told of a sleeper.
+struct Told {
+    text: String,
+    /// It waits for itself, in the end.
+    in_a_circle: bool,
 }
 
 fn whose_call(run: &Run<'_>, process: usize) -> String {
@@ -158,6 +168,26 @@ struct Waits<'r, 'm> {
 }
 
 impl Waits<'_, '_> {
+    /// From `process` to whoever it waits for, until one goes on, or is one of those; and how it ends.
+    fn told(&self, process: usize, sleep: Sleep) -> Option<Told> {
+        let (who, until, mut awaited) = asleep(self.run, process)?;
+        let mut text = format!("{who} {until}.");
+        let mut told = vec![process];
+        while let Some((next, until)) = self.follow(awaited, &told, &mut text) {
+            told.push(next);
+            awaited = until;
+        }
+        let last = self.late.moments.len().checked_sub(1)?;
+        let in_a_circle = owner(&self.late, awaited, last).is_some_and(|(who, _)| who == process);
+        let ends = match sleep {
+            Sleep::ForEver => "never returns",
+            Sleep::UntilKilled => "returns only if somebody is killed",
+            Sleep::UntilTimeOut => "returns by a time-out only",
+        };
+        text.push_str(&format!(" {} {ends}.", whose_call(self.run, process)));
+        Some(Told { text, in_a_circle })
+    }
+
     /// Those steps that came after the run.
     fn onward(&self) -> &[Moment] {
         &self.late.moments[self.run.moments.len()..]

@@ -15,7 +15,7 @@ use kmodcheck_model::{Model, Mutant, Pc};
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod};
 
 /// Tried in this order: the first that violates is recorded.
-pub const CANDIDATES: [Mutant; 15] = [
+pub const CANDIDATES: [Mutant; 17] = [
     Mutant::OldRule,
     Mutant::CheckBeforeModprobe,
     Mutant::CheckAcceptsForming,
@@ -31,6 +31,8 @@ pub const CANDIDATES: [Mutant; 15] = [
     Mutant::Skip(Pc::DuplicateComplete),
     Mutant::FormingIsBusy,
     Mutant::ModprobeExitsOne,
+    Mutant::ConfigurationIgnored,
+    Mutant::LoadsAfterWait,
 ];
 
 /// Whether the records are to be rewritten.

@@ -8,7 +8,7 @@ use crate::common::{Outcome, follow, outcomes};
 use crate::sample::{for_all, some_of};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::scenario::{Action, Actor};
+use kmodcheck_model::scenario::{Action, Actor, Name, Resolution};
 use kmodcheck_model::{Model, Scenario, presets};
 use kmodcheck_runtime::{Scheduler, draw};
 use kmodcheck_sim_kernel::run;
@@ -105,6 +105,40 @@ fn other_actors_behave_as_the_model_has_them() {
                 reached += found.len();
                 all += expected.len();
             }
+        }
+    }
+    println!("{reached} of {all} outcomes");
+}
+
+/// exec of modprobe requests a module, and so does exec of the modprobe for that, until the limit is met.
+#[test]
+fn exec_that_requests_a_module_comes_to_what_the_model_says() {
+    let (mut reached, mut all) = (0, 0);
+    for kernel in presets::KERNELS {
+        let features = Features {
+            kernel: presets::kernel(kernel).unwrap(),
+            kmod: presets::kmod("v30").unwrap(),
+        };
+        for (limit, timeouts, killable) in
+            [(1, false, false), (2, false, true), (2, true, false), (3, true, true)]
+        {
+            let mut scenario = scenario(Naming::FsAndModule, Environment::Ok, features, 2);
+            scenario.names.push(Name {
+                request: "binfmt-464c".to_owned(),
+                resolution: Resolution::NotFound,
+                builtin: None,
+            });
+            scenario.exec_requests = Some(1);
+            (scenario.limit, scenario.timeouts) = (Some(limit), timeouts);
+            scenario.actors[0].killable = killable;
+            scenario.name = format!("exec requests, limit {limit}, on {kernel}");
+            let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
+            let mut found = drawn(&scenario, Scheduler::Random, 40);
+            found.extend(drawn(&scenario, Scheduler::Pct { depth: 3 }, 40));
+            let more: Vec<_> = found.difference(&expected).collect();
+            assert!(more.is_empty(), "{}: {more:?}", scenario.name);
+            reached += found.len();
+            all += expected.len();
         }
     }
     println!("{reached} of {all} outcomes");

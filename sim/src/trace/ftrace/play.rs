@@ -255,6 +255,7 @@ impl<'a> Play<'a> {
             | Event::ResolveTimedOut { .. }
             | Event::SlotTimedOut
             | Event::UdevUse { .. }
+            | Event::ExecRequests { .. }
             | Event::InitRequests { .. } => None,
             event => self.kernel_step(mine, event, inside),
         }

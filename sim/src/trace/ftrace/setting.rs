@@ -217,6 +217,7 @@ pub(super) fn setting(
         actors: Vec::new(),
         helper,
         lsm_refuses: false,
+        exec_requests: None,
         programs: Programs::default(),
         asks: Vec::new(),
         limit,
