@@ -730,12 +730,17 @@ impl Model {
         }
         let goes = |was, is| is == ModuleState::Going && was != ModuleState::Going;
         if self.history().failures() && pc.waits_for_another_load() {
-            let module = Who { model: self, role }.module(&layout.unpack(local));
             // initstate is there from before its init until after it.
-            let ended = old.state(module) == ModuleState::Coming
-                && matches!(new.state(module), ModuleState::Live | ModuleState::Going)
-                && old.initstate(module);
-            layout.waited_for_init.raise(&mut word, u64::from(ended));
+            let mut ended = |module: ModuleId| {
+                old.state(module) == ModuleState::Coming
+                    && matches!(new.state(module), ModuleState::Live | ModuleState::Going)
+                    && old.initstate(module)
+            };
+            // That an init ended is rare: only then the word is taken apart for the module that it is at.
+            if self.scenario.module_ids().any(&mut ended) {
+                let module = Who { model: self, role }.module(&layout.unpack(local));
+                layout.waited_for_init.raise(&mut word, u64::from(ended(module)));
+            }
         }
         if self.history().failures() && role.may_fail() {
             for module in &self.names[usize::from(name)].concerned {
