@@ -540,8 +540,7 @@ impl Model {
 
     /// Whether what is configured makes modprobe fail: a command that fails stands in for a module.
     pub fn made_to_fail(&self, name: NameId) -> bool {
-        let fails = |p: &PlanEntry| p.insert == Insert::FailingCommand;
-        self.names[usize::from(name)].plan.iter().any(fails)
+        self.names[usize::from(name)].plan.iter().any(PlanEntry::fails_by_command)
     }
 
     /// Whether what is configured keeps modprobe, which exits 0, from loading what the name resolves

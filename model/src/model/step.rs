@@ -155,7 +155,7 @@ impl<'a> Step<'a> {
         self.who.name(&self.task)
     }
 
-    /// Whether this is a request made by a module's init.
+    /// Whether this is a request made by a module's init, or by exec of a modprobe.
     pub fn nested(&self) -> bool {
         self.task.is_nested()
     }

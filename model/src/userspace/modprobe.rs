@@ -28,6 +28,11 @@ impl PlanEntry {
     pub fn inserts(&self) -> bool {
         self.purpose == Purpose::Probe && self.insert == Insert::Finit
     }
+
+    /// Whether a command in its module's stead makes modprobe fail; of a softdep it does not.
+    pub fn fails_by_command(&self) -> bool {
+        self.required && self.insert == Insert::FailingCommand
+    }
 }
 
 /// What a look is for.

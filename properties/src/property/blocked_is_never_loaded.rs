@@ -1,7 +1,6 @@
 //! What is blocked is never loaded.
 
-use kmodcheck_model::ModuleState;
-use kmodcheck_model::{Event, Model};
+use kmodcheck_model::{Event, Model, ModuleState};
 
 use super::view::{Decided, Definition, Reads, Says, View};
 

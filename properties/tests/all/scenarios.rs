@@ -141,3 +141,21 @@ fn a_killed_callers_error_is_handed_to_others() {
     assert!(handed(&text));
     assert!(!handed(&text.replace("killable = true", "killable = false")));
 }
+
+/// A command that fails in a module's stead is a reason to fail; in a softdep's stead it is none.
+#[test]
+fn only_a_command_of_what_is_required_is_made_to_fail() {
+    let file = |softdep: &str, driver: &str| {
+        format!(
+            "[[module]]\nname = 'driver'\n{driver}\nsoftdeps = {{ pre = ['helper'] }}\n\
+             [[module]]\nname = 'helper'\n{softdep}\n\
+             [[module]]\nname = 'lib'\ninstall = '/bin/false'\n\
+             [[actor]]\ncall = 'request_module'\nname = 'driver'\n"
+        )
+    };
+    let fails =
+        |text: &str| Model::new(load("commands", text).scenario, None).unwrap().made_to_fail(0);
+    assert!(!fails(&file("install = '/bin/false'", "")));
+    assert!(fails(&file("", "dependencies = ['lib']")));
+    assert!(!fails(&file("install = '/bin/true'", "")));
+}

@@ -41,6 +41,16 @@ fn drawn(scenario: &Scenario, scheduler: Scheduler, executions: usize) -> BTreeS
     found.lock().unwrap().clone()
 }
 
+/// What comes of so many runs of either kind is one of the model's outcomes; how many were reached, and how many there are.
+fn compared(scenario: &Scenario, executions: usize) -> [usize; 2] {
+    let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
+    let mut found = drawn(scenario, Scheduler::Random, executions);
+    found.extend(drawn(scenario, Scheduler::Pct { depth: 3 }, executions));
+    let more: Vec<_> = found.difference(&expected).collect();
+    assert!(more.is_empty(), "{}: {more:?}", scenario.name);
+    [found.len(), expected.len()]
+}
+
 #[test]
 fn what_shuttle_draws_is_a_behaviour_of_the_model() {
     let mut scenarios = Vec::new();
@@ -65,14 +75,7 @@ fn what_shuttle_draws_is_a_behaviour_of_the_model() {
         }
     }
     // The outcomes reached, and all that there are.
-    let counts = for_all(&some_of(60, scenarios), |scenario| {
-        let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
-        let mut found = drawn(scenario, Scheduler::Random, 20);
-        found.extend(drawn(scenario, Scheduler::Pct { depth: 3 }, 20));
-        let more: Vec<_> = found.difference(&expected).collect();
-        assert!(more.is_empty(), "{}: {more:?}", scenario.name);
-        [found.len(), expected.len()]
-    });
+    let counts = for_all(&some_of(60, scenarios), |scenario| compared(scenario, 20));
     let [reached, all] = [0, 1].map(|i| counts.iter().map(|count| count[i]).sum::<usize>());
     println!("{reached} of {all} outcomes");
 }
@@ -97,13 +100,9 @@ fn other_actors_behave_as_the_model_has_them() {
                 let mut scenario = scenario(Naming::FsAndModule, Environment::Ok, features, 1);
                 scenario.actors.push(Actor { action, count: 1, killable });
                 scenario.name = format!("{action:?}, killable: {killable}, on {kernel}");
-                let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
-                let mut found = drawn(&scenario, Scheduler::Random, 40);
-                found.extend(drawn(&scenario, Scheduler::Pct { depth: 3 }, 40));
-                let more: Vec<_> = found.difference(&expected).collect();
-                assert!(more.is_empty(), "{}: {more:?}", scenario.name);
-                reached += found.len();
-                all += expected.len();
+                let [found, expected] = compared(&scenario, 40);
+                reached += found;
+                all += expected;
             }
         }
     }
@@ -132,13 +131,9 @@ fn exec_that_requests_a_module_comes_to_what_the_model_says() {
             (scenario.limit, scenario.timeouts) = (Some(limit), timeouts);
             scenario.actors[0].killable = killable;
             scenario.name = format!("exec requests, limit {limit}, on {kernel}");
-            let expected = outcomes(&Model::new(scenario.clone(), None).unwrap());
-            let mut found = drawn(&scenario, Scheduler::Random, 40);
-            found.extend(drawn(&scenario, Scheduler::Pct { depth: 3 }, 40));
-            let more: Vec<_> = found.difference(&expected).collect();
-            assert!(more.is_empty(), "{}: {more:?}", scenario.name);
-            reached += found.len();
-            all += expected.len();
+            let [found, expected] = compared(&scenario, 40);
+            reached += found;
+            all += expected;
         }
     }
     println!("{reached} of {all} outcomes");
