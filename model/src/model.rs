@@ -669,7 +669,9 @@ impl Model {
     }
 
     fn step_once(&self, kind: u8, shared: u128, local: u64, outcomes: &mut Vec<Outcome>) {
-        let task = self.layout.unpack(local);
+        let mut task = self.layout.unpack(local);
+        // What a finit_module() has waited for is nothing to what comes after it.
+        task.waited_for_init &= task.pc.in_finit_module();
         let who = Who { model: self, role: self.acts_as(kind, &task) };
         let world = World::new(&self.layout, shared);
         let step = Step { who, kind, before: shared, world, task, outcomes };
@@ -679,6 +681,12 @@ impl Model {
         }
         kernel::dispatch(Step { outcomes: &mut *step.outcomes, ..step });
         kernel::kmod::killed(step);
+    }
+
+    /// Where a process is that has waited for another's load of the module that it loads, until that one's init had
+    /// returned; `None` for all others, and where that is not remembered.
+    pub fn has_waited_for_init(&self, local: u64) -> Option<Pc> {
+        (self.layout.waited_for_init.of(local) != 0).then(|| self.layout.pc(local))
     }
 
     /// The word of a modprobe that is about to call `finit_module()`, once that call has come to

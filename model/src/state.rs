@@ -343,6 +343,11 @@ impl Pc {
         self >= Self::Exec && self <= Self::Exit
     }
 
+    /// From the call of `finit_module()` to its return.
+    pub fn in_finit_module(self) -> bool {
+        self >= Self::Idempotent && self <= Self::IdempotentComplete
+    }
+
     /// In a `finit_module()` that waits for what another's does to the same module.
     pub fn waits_for_another_load(self) -> bool {
         matches!(

@@ -322,7 +322,6 @@ pub(crate) fn exit(mut step: Step<'_>) {
         _ => step.task.ret,
     };
     step.task.ret = status;
-    step.task.waited_for_init = false;
     let event = Event::Exit { status };
     if step.nested() {
         let task = step.at(Pc::HelperReturn);

@@ -19,12 +19,11 @@ pub(super) const DEFINITION: Definition = Definition {
 };
 
 fn says_of(view: &View<'_>) -> Says {
-    if !view.task().waited_for_init {
-        Says::Nothing
+    let Some(pc) = view.model.has_waited_for_init(view.local_before) else { return Says::Nothing };
     // What an init requests has waits of its own: the init is known to run by then.
-    } else if view.init_returns().is_some() || matches!(view.event, Event::InitRequests { .. }) {
+    if view.init_returns().is_some() || matches!(view.event, Event::InitRequests { .. }) {
         Says::Violated(1)
-    } else if matches!(view.event, Event::Exit { .. }) {
+    } else if !pc.in_finit_module() {
         Says::Holds(0)
     } else {
         Says::Nothing

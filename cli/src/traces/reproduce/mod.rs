@@ -90,9 +90,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
         return Ok(Ended::Differs);
     };
     let property = property.expect("what is planned was wanted");
-    record::is_there(&asked.recorder)?;
-
     asked.out.as_deref().map_or(Ok(()), files::try_directory)?;
+    record::is_there(&asked.recorder)?;
     files::try_directory(&std::env::temp_dir())?;
     let temporary = tempfile::Builder::new().prefix("kmodcheck-reproduce.").tempdir()?;
     let out = asked.out.clone().unwrap_or_else(|| temporary.path().join("out"));

@@ -12,7 +12,7 @@ use super::frame::{Found, Frame};
 use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
-use super::source::{Asked, Expand, Purpose, Sink, Source, Went};
+use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
 use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
@@ -31,6 +31,8 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> 
     commuting: Commuting,
     /// By process: the bits of its kind in the number of an entry.
     kind_bits: [u32; MAX_PROCESSES],
+    /// The bits of the shared states that are sought: see [`super::source::Visit::sought`].
+    sought: u64,
     /// Not there while it is in use.
     batch: Option<Box<Batch<W>>>,
     tally: M::Tally,
@@ -210,6 +212,7 @@ impl<S: System, M: Monitor<S::Label>, const W: usize> Source<W> for Asked<'_, S,
 impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_, S, M, W> {
     fn expand(&mut self, stored: &[Packed<W>], sink: &mut Sink<'_, W>) {
         let mut batch = self.batch.take().unwrap_or_else(Batch::new);
+        self.sought = sink.sought();
         for stored in stored.chunks(BATCH) {
             if self.steps.is_full(BATCH * MAX_PROCESSES) {
                 self.record();
@@ -259,6 +262,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             spare: frame.spare::<W>(),
             rescue: Rescue::default(),
             commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
+            sought: u64::MAX,
             batch: Some(Batch::new()),
             kind_bits: std::array::from_fn(|i| {
                 u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)
@@ -279,6 +283,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         M::ASKS.beyond_steps() && self.purpose == Purpose::Search
     }
 
+    /// Whether the shared state after a step may be one that is sought; no effect changes it.
+    #[inline(always)]
+    fn is_sought(&self, layout: &Layout, before: &Packed<W>, patch: &Patch<W>) -> bool {
+        self.sought == u64::MAX
+            || self.sought & shared_bit(layout.shared(&(*before ^ patch.shared))) != 0
+    }
+
     fn record(&mut self) {
         self.steps.record(self.asked.monitor, &mut self.tally);
     }
@@ -294,7 +305,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     ) {
         let (frame, whole) = (self.frame(), self.whole());
         let (layout, spare) = (frame.layout, self.spare);
-        let asleep = if self.purpose == Purpose::Search { u16::MAX } else { 0 };
+        // On the way back nobody sleeps, and nobody asks who is blocked.
+        let search = self.purpose == Purpose::Search;
+        let asleep = if search { u16::MAX } else { 0 };
         let Batch { states, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
         for (i, (stored, looked)) in stored.iter().zip(&mut *states).enumerate() {
@@ -307,13 +320,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 followed += usize::from(up >> actor & 1);
             }
             special |= u32::from(whole || looked.special() != 0) << i;
-            blocked |= u32::from(looked.blocked() != 0) << i;
+            blocked |= u32::from(search && looked.blocked() != 0) << i;
         }
         for (i, actor) in &awake[..followed] {
             let looked = &states[usize::from(*i) % BATCH];
             let actor = usize::from(*actor) % MAX_PROCESSES;
             let place = layout.place(actor);
-            let before = if frame.follow_all { 0 } else { (1 << actor) - 1 };
+            let before = if frame.follow_all || !search { 0 } else { (1 << actor) - 1 };
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
             let More { first, outcomes, .. } = self.steps.more[entry as usize];
@@ -322,6 +335,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             for outcome in first..first + u32::from(outcomes) {
                 // Others' history and wake-ups aside, a step is bits to be flipped.
                 let patch = self.steps.patches[outcome as usize];
+                if !self.is_sought(&layout, &looked.packed, &patch) {
+                    continue;
+                }
                 let own = (actor, place);
                 let seen = own_step(&self.asked.product, &layout, &looked.packed, own, &patch);
                 if seen.too_wide != 0 {
@@ -477,6 +493,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let actor = taken.actor;
         let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         let patch = self.steps.patches[taken.outcome as usize];
+        if !self.is_sought(&frame.layout, &before.packed, &patch) {
+            return;
+        }
         let place = frame.layout.place(actor);
         let seen = own_step(product, &frame.layout, &before.packed, (actor, place), &patch);
         let affected = affect(product.system, actor, effect, &seen, |after| {

@@ -5,13 +5,14 @@
 //! rebuilt in one pass.
 //!
 //! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
-//!   trace, without storing anything.
+//!   trace, without storing anything. Only those successors are put together whose shared state is that of
+//!   a wanted one, or seems to be.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::packed::Packed;
-use super::source::{Purpose, Sink, Source, Visit};
+use super::source::{Expand, Purpose, Sink, Source, Visit, shared_bit};
 use super::visited::Shard;
 use crate::threads::on_threads;
 
@@ -25,6 +26,8 @@ pub(crate) struct Levels<'f, const W: usize> {
     /// By level: where it begins in each shard; and one more, where the last one ends.
     pub starts: Vec<Vec<usize>>,
     pub threads: usize,
+    /// What expands, while nobody uses it: what it has learned of one level is of use on the next.
+    pub idle: Mutex<Vec<Box<dyn Expand<W> + 'f>>>,
 }
 
 /// Gives, for a level and states of the next one, in order, the least predecessor of each.
@@ -74,11 +77,15 @@ impl<const W: usize> Levels<'_, W> {
             let hash = state.hash();
             few[(hash >> 56 & 3) as usize] |= 1 << (hash >> 58);
         }
+        let layout = &self.source.frame().layout;
+        let sought = wanted.iter().map(|state| shared_bit(layout.shared(state)));
+        let sought = sought.fold(0, |all, bit| all | bit);
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
         let work = || {
+            let idle = self.idle.lock().expect("no worker panicked").pop();
             // Along all transitions, so that it is the least one whatever slept.
-            let mut expander = self.source.expander(Purpose::WayBack);
-            let mut mine = Least { few, wanted, found: vec![None; wanted.len()] };
+            let mut expander = idle.unwrap_or_else(|| self.source.expander(Purpose::WayBack));
+            let mut mine = Least { few, sought, wanted, found: vec![None; wanted.len()] };
             loop {
                 let from = next.fetch_add(BLOCK, Ordering::Relaxed);
                 if from >= states {
@@ -88,6 +95,7 @@ impl<const W: usize> Levels<'_, W> {
                     expander.expand(stored, &mut Sink::Told(&mut mine));
                 }
             }
+            self.idle.lock().expect("no worker panicked").push(expander);
             let mine = mine.found;
             let mut least = least.lock().expect("no worker panicked");
             for (all, mine) in least.iter_mut().zip(mine) {
@@ -103,12 +111,18 @@ impl<const W: usize> Levels<'_, W> {
 struct Least<'w, const W: usize> {
     /// A few bits of each one's hash: almost all others are told apart by them.
     few: [u64; 4],
+    /// The bits of their shared states.
+    sought: u64,
     /// In order.
     wanted: &'w [Packed<W>],
     found: Vec<Option<Packed<W>>>,
 }
 
 impl<const W: usize> Visit<W> for Least<'_, W> {
+    fn sought(&self) -> u64 {
+        self.sought
+    }
+
     fn visit(&mut self, state: &Packed<W>, after: Packed<W>, _: u16) {
         let hash = after.hash();
         if self.few[(hash >> 56 & 3) as usize] >> (hash >> 58) & 1 != 0

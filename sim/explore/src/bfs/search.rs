@@ -240,6 +240,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 shards: search.shards.into_iter().map(unpoisoned).collect(),
                 starts: led.starts,
                 threads,
+                idle: Mutex::default(),
             },
         })
     }

@@ -42,7 +42,8 @@ pub(crate) trait Expand<const W: usize>: Send {
 pub(crate) enum Purpose {
     /// To find every state, and to judge every transition.
     Search,
-    /// To find again from where a state was reached: along all transitions, whoever slept. Nothing is judged.
+    /// To find again from where a state was reached: along all transitions, whoever slept. Nothing is judged, and
+    /// nobody asks who is blocked.
     WayBack,
 }
 
@@ -87,10 +88,22 @@ pub(crate) enum Sink<'s, const W: usize> {
     Told(&'s mut dyn Visit<W>),
 }
 
+/// One of 64 bits for a shared state, so that few of them are told from almost all others.
+#[inline]
+pub(crate) fn shared_bit(shared: u128) -> u64 {
+    let mixed = (shared as u64 ^ (shared >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    1 << (mixed >> 58)
+}
+
 /// Who is told of each successor.
 pub(crate) trait Visit<const W: usize> {
     /// A state, and a successor with its sleep set.
     fn visit(&mut self, state: &Packed<W>, after: Packed<W>, in_sleep_set: u16);
+
+    /// Of which shared states it wants to be told, by [`shared_bit`]: a set that may have more.
+    fn sought(&self) -> u64 {
+        u64::MAX
+    }
 
     /// A state, and those blocked in it.
     fn left(&mut self, _state: Packed<W>, _blocked: u16) {}
@@ -107,6 +120,13 @@ impl<const W: usize> Sink<'_, W> {
                 }
             }
             Self::Told(who) => who.visit(state, after, in_sleep_set),
+        }
+    }
+
+    pub fn sought(&self) -> u64 {
+        match self {
+            Self::Outbox { .. } => u64::MAX,
+            Self::Told(who) => who.sought(),
         }
     }
 

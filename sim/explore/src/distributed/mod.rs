@@ -38,9 +38,9 @@ pub mod net;
 mod secret;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -534,7 +534,9 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
         drop(summary);
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
-        let levels = Levels { source: self.source, shards: vec![self.mine], starts, threads: 1 };
+        let idle = Mutex::default();
+        let levels =
+            Levels { source: self.source, shards: vec![self.mine], starts, threads: 1, idle };
         if self.me != 0 {
             paths(&mut comms, &levels, None);
             comms.finish();
