@@ -78,6 +78,9 @@ pub fn error_name(value: i64) -> Option<&'static str> {
     lower::error_name(value)
 }
 
+/// The kernel's functions that the language knows, but for atomics and accesses of memory.
+pub const PRIMITIVES: &[&str] = lower::PRIMITIVES;
+
 pub use deletions::{Deletion, deletions};
 pub use embedded::{
     Called, Came, Piece, PieceError, Programs, Sources, Standing, Started, Turn, Way, calls,

@@ -245,6 +245,18 @@ pub enum Event {
         /// Whether one is running, whose result this call will get.
         joined: bool,
     },
+    /// `exclusive_deny_write_access()`, on the file that `finit_module()` is to load.
+    DenyWrite {
+        /// The module.
+        module: ModuleId,
+        /// Another one loads it: `-ETXTBSY`.
+        busy: bool,
+    },
+    /// `allow_write_access()`: the file has been loaded, or could not be.
+    AllowWrite {
+        /// The module.
+        module: ModuleId,
+    },
     /// `idempotent_complete()`.
     IdempotentComplete {
         /// The module.
@@ -525,6 +537,8 @@ impl Event {
             Self::AddUnformed { early: true, .. } => "early_mod_check",
             Self::AddUnformed { .. } => "add_unformed_module",
             Self::Idempotent { .. } => "idempotent",
+            Self::DenyWrite { .. } => "exclusive_deny_write_access",
+            Self::AllowWrite { .. } => "allow_write_access",
             Self::IdempotentComplete { .. } => "idempotent_complete",
             Self::FinishedLoading { .. } => "finished_loading",
             Self::ResolveSymbol { .. } | Self::ResolveTimedOut { .. } => "resolve_symbol_wait",
@@ -668,6 +682,15 @@ impl fmt::Display for Described<'_> {
             }
             Event::Idempotent { module, .. } => {
                 write!(f, "finit_module({}) is the first", m(module))
+            }
+            Event::DenyWrite { module, busy: true } => {
+                write!(f, "finit_module({}): another loads the file, -ETXTBSY", m(module))
+            }
+            Event::DenyWrite { module, .. } => {
+                write!(f, "finit_module({}): nobody else loads the file", m(module))
+            }
+            Event::AllowWrite { module } => {
+                write!(f, "finit_module({}): the file may be loaded again", m(module))
             }
             Event::IdempotentComplete { module, result } => {
                 let result = match result {

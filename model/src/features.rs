@@ -183,6 +183,19 @@ pub struct KernelFeatures {
     pub duplicate_requests: bool,
     /// An init that returns `-EEXIST` is turned into `-EBUSY`: 743f8cae549a, in v7.1.
     pub eexist_safety_net: bool,
+    /// While a file is being loaded, another `finit_module()` of it is `-ETXTBSY` at once: 9828ed3f695a, in v6.4-rc4,
+    /// reverted before v6.4. Where [`KernelFeatures::idempotent_finit`] is on, that is asked instead.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub exclusive_finit: bool,
+    /// Who has joined a `finit_module()` waits interruptibly: 2124d84db293, in v6.11.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub join_interruptible: bool,
+}
+
+/// A switch that came when there were files that do not say it: off is not written, so that these stay what they are.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 impl KernelFeatures {
@@ -201,6 +214,8 @@ impl KernelFeatures {
         idempotent_finit: false,
         duplicate_requests: false,
         eexist_safety_net: false,
+        exclusive_finit: false,
+        join_interruptible: false,
     };
 }
 

@@ -627,11 +627,12 @@ impl Model {
             && self.scenario.features.kmod.builtin_index == BuiltinIndex::BeforeSysfs
     }
 
-    /// Whether `finit_module()` of this module goes through `idempotent()`.
-    pub(crate) fn idempotent(&self, module: ModuleId) -> bool {
+    /// Whether `finit_module()` of this module asks first whether another loads the file: by `idempotent()`, or by
+    /// `exclusive_deny_write_access()`. `init_module()` knows no file.
+    pub(crate) fn claims_file(&self, module: ModuleId) -> bool {
+        let crate::features::Features { kernel, kmod } = &self.scenario.features;
         let compressed = self.scenario.modules[usize::from(module)].compressed;
-        self.scenario.features.kernel.idempotent_finit
-            && !(compressed && self.scenario.features.kmod.unpacks_itself)
+        (kernel.idempotent_finit || kernel.exclusive_finit) && !(compressed && kmod.unpacks_itself)
     }
 
     /// Appends every way in which a process of that kind in state `local` can step.

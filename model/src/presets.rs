@@ -253,6 +253,20 @@ pub const SWITCHES: &[Switch] = &[
         "743f8cae549a (v7.1)",
         "an init that returns -EEXIST is reported as -EBUSY"
     ),
+    on_off!(
+        "exclusive-finit",
+        Kernel,
+        kernel.exclusive_finit,
+        "9828ed3f695a (v6.4-rc4, reverted in v6.4: ac2263b588df)",
+        "finit_module() of a file that is being loaded is -ETXTBSY"
+    ),
+    on_off!(
+        "join-interruptible",
+        Kernel,
+        kernel.join_interruptible,
+        "2124d84db293 (v6.11, stable 6.10.5, 6.6.46)",
+        "a signal ends the wait for a finit_module() that was joined"
+    ),
     one_of!("bare-directory", Kmod, kmod.bare_directory:
         "builtin" = BareDirectory::Builtin, "coming" = BareDirectory::Coming;
         "fd44a98ae2eb (v20)", "what a directory without initstate is taken for"),

@@ -84,6 +84,11 @@ static FUNCTIONS: [(&str, With); 15] = [
     ("module_is_live", With::Module(Call::IsLive)),
 ];
 
+/// The functions of the model that programs call.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, _)| *name)
+}
+
 /// What a function is called with; `None`: it is no function of the model.
 fn with(function: &str) -> Option<&'static With> {
     FUNCTIONS.iter().find(|(name, _)| *name == function).map(|(_, with)| with)

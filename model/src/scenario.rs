@@ -387,6 +387,10 @@ pub struct Scenario {
     /// How many requests may run at a time; `None`: so many that nobody meets the limit.
     #[serde(default)]
     pub limit: Option<u8>,
+    /// Whether somebody may kill whatever modprobe (or insmod) waits in `finit_module()` for another's load, also one
+    /// that the kernel has started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub modprobe_killable: bool,
     /// Whether waits with a time limit may end by it.
     #[serde(default)]
     pub timeouts: bool,

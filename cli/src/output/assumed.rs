@@ -92,7 +92,9 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
     if !scenario.nests() {
         assumed.push("no module's init requests a module".to_owned());
     }
-    if !scenario.actors.iter().any(|a| a.killable) {
+    if scenario.modprobe_killable {
+        assumed.push("a modprobe that waits for another's load may be killed".to_owned());
+    } else if !scenario.actors.iter().any(|a| a.killable) {
         assumed.push("no signals".to_owned());
     }
     assumed

@@ -167,7 +167,10 @@ fn no_switch_is_guessed() {
             switches += 1;
         }
     }
-    assert_eq!(switches, kmodcheck_model::presets::SWITCHES.len());
+    // Off, these are not said: there were files before there were they.
+    let later = ["exclusive-finit", "join-interruptible"];
+    let said = |switch: &&kmodcheck_model::presets::Switch| !later.contains(&switch.name);
+    assert_eq!(switches, kmodcheck_model::presets::SWITCHES.iter().filter(said).count());
 }
 
 #[test]

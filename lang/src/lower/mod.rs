@@ -12,6 +12,7 @@ mod statements;
 mod work;
 mod world;
 
+pub(crate) use primitives::PRIMITIVES;
 use std::collections::HashMap;
 
 use builder::Builder;

@@ -19,6 +19,17 @@ fn wrong(text: &str) -> (String, String, String) {
     }
 }
 
+/// Each primitive that may be proposed for a slip is one.
+#[test]
+fn primitives_are_known() {
+    for name in kmodcheck_lang::PRIMITIVES {
+        let text = format!("C t\n{{}}\nP0(int *x) {{ {name}(); }}\n");
+        if let Err(error) = Program::read("t.litmus", &text) {
+            assert!(!error.found.starts_with("found a call of"), "{name}: {error}");
+        }
+    }
+}
+
 #[test]
 fn errors_say_what_was_found_and_expected() {
     let p = |body: &str| {

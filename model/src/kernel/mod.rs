@@ -123,6 +123,7 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::StatUnknown => modprobe::stat_unknown(step),
         Pc::Install => modprobe::install_command(step),
         Pc::Idempotent => module::idempotent(step),
+        Pc::IdempotentAsleep => module::idempotent_asleep(step),
         Pc::IdempotentComplete => module::idempotent_complete(step),
         Pc::EarlyCheck => module::early_mod_check(step),
         Pc::EarlyWait | Pc::AddWait => module::finished_loading(step),
@@ -162,6 +163,6 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::CheckLook => check::look(step),
         Pc::RequestReturn => kmod::request_return(step),
         // Asleep until woken, or until an event comes.
-        Pc::PreAsleep | Pc::CheckAsleep | Pc::IdempotentAsleep | Pc::UdevIdle => {}
+        Pc::PreAsleep | Pc::CheckAsleep | Pc::UdevIdle => {}
     }
 }

@@ -16,7 +16,7 @@ const _: () = assert!(MODULE_NAME_LEN == 56);
 /// effect that another CPU can see.
 pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
     let task = Task { waited_for_init: false, error_of: ErrorOf::Itself, ..task };
-    if who.model.idempotent(who.module(&task)) {
+    if who.model.claims_file(who.module(&task)) {
         Task { pc: Pc::Idempotent, index: 0, ..task }
     } else {
         load_module(who, task)
@@ -24,12 +24,14 @@ pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
 }
 
 /// `idempotent()` (9b9879fc0327): under `idem_lock`, the first call for an inode goes on, the others
-/// join it.
+/// join it. Before (9828ed3f695a), `exclusive_deny_write_access()`: the others get `-ETXTBSY`.
 pub(crate) fn idempotent(mut step: Step<'_>) {
     let module = step.module();
     let running = step.world.fields(module).in_finit;
     let joined = step.world.flag(running);
-    let task = if joined && step.model().mutant == Some(Mutant::FormingIsBusy) {
+    let joins = step.who.kernel().idempotent_finit;
+    let busy = !joins || step.model().mutant == Some(Mutant::FormingIsBusy);
+    let task = if joined && busy {
         modprobe::finit_result(&step.who, Finit::Failed, step.task)
     } else if joined {
         step.at(Pc::IdempotentAsleep)
@@ -37,7 +39,11 @@ pub(crate) fn idempotent(mut step: Step<'_>) {
         step.world.set_flag(running, true);
         load_module(&step.who, step.task)
     };
-    step.to(Event::Idempotent { module, joined }, task);
+    let event = match joins {
+        true => Event::Idempotent { module, joined },
+        false => Event::DenyWrite { module, busy: joined },
+    };
+    step.to(event, task);
 }
 
 /// `idempotent_complete()`: everybody who joined gets the result and is woken, under `idem_lock`.
@@ -48,8 +54,21 @@ pub(crate) fn idempotent_complete(mut step: Step<'_>) {
     let result = finit_from(step.task.result);
     let task = Task { result: 0, ..step.task };
     let task = modprobe::finit_result(&step.who, result, task);
+    if !step.who.kernel().idempotent_finit {
+        return step.to(Event::AllowWrite { module }, task);
+    }
     let wake = Effect::WakeAll(WaitQueue::Idempotent(module, result));
     step.with(wake, Event::IdempotentComplete { module, result }, task);
+}
+
+/// Asleep in the wait for the `finit_module()` that was joined: from 2124d84db293 on interruptible, so SIGKILL to a
+/// modprobe that may be killed ends it, and takes it off the list of those who joined.
+pub(crate) fn idempotent_asleep(mut step: Step<'_>) {
+    if step.who.kernel().join_interruptible && modprobe_killable(&step) {
+        let task = Task { error_of: ErrorOf::Signal, ..step.task };
+        let task = modprobe::finit_result(&step.who, Finit::Failed, task);
+        step.way_out(Way::Killed, Effect::None, Event::Killed, task);
+    }
 }
 
 fn finit_from(result: u8) -> Finit {
@@ -62,7 +81,7 @@ fn finit_from(result: u8) -> Finit {
 
 /// `load_module()` comes to `result`: back to modprobe, by way of those who joined.
 fn returned(who: &Who<'_>, result: Finit, task: Task) -> Task {
-    if who.model.idempotent(who.module(&task)) {
+    if who.model.claims_file(who.module(&task)) {
         Task { pc: Pc::IdempotentComplete, index: 0, result: result as u8, ..task }
     } else {
         modprobe::finit_result(who, result, Task { result: 0, ..task })
@@ -252,8 +271,12 @@ pub(crate) fn interrupted(mut step: Step<'_>) {
     }
 }
 
-/// Only a shell's modprobe or insmod is killed itself; a caller's modprobe is left to go on.
+/// Only a shell's modprobe or insmod is killed itself, and a caller's modprobe is left to go on; unless whatever modprobe
+/// waits here may be killed.
 fn modprobe_killable(step: &Step<'_>) -> bool {
+    if step.model().scenario.modprobe_killable {
+        return true;
+    }
     let loads = |action| matches!(action, Action::Modprobe(_) | Action::Insmod(_));
     kmod::killable(step) && matches!(step.who.role, Role::Actor { action, .. } if loads(action))
 }

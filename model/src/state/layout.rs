@@ -133,7 +133,7 @@ pub(crate) struct ModuleFields {
     pub file_system_references: Field,
     /// Its init has returned 0; where somebody listens.
     pub initialised: Field,
-    /// A `finit_module()` of its file runs; where those are idempotent.
+    /// A `finit_module()` of its file runs; where those are idempotent, or exclusive.
     pub in_finit: Field,
     /// References that programs took; where somebody unloads.
     pub program_references: Field,
@@ -272,6 +272,7 @@ impl Layout {
         let listens = u32::from(scenario.listens());
         let processes = scenario.processes();
         let kernel = &scenario.features.kernel;
+        let claims_files = kernel.idempotent_finit || kernel.exclusive_finit;
         let modules = scenario
             .modules
             .iter()
@@ -288,7 +289,7 @@ impl Layout {
                     shared.next(0)
                 },
                 initialised: shared.next(listens),
-                in_finit: shared.next(u32::from(kernel.idempotent_finit)),
+                in_finit: shared.next(u32::from(claims_files)),
                 program_references: match unloads > 0 && programs.takes(&module.name) {
                     true => shared.count(counts, programs.processes, 0),
                     false => shared.next(0),
@@ -361,7 +362,7 @@ impl Layout {
             inner: std::array::from_fn(|depth| local.next(programs.inner[depth])),
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
-            result: local.next(if kernel.idempotent_finit || eexist { 2 } else { 0 }),
+            result: local.next(if claims_files || eexist { 2 } else { 0 }),
             request_live: local.next(target_bits * loads),
             modprobe_live: local.next(target_bits * loads),
             going_after_live: local.next(loads),

@@ -86,6 +86,11 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     kernel.failure_sets_going &= sysfs_fails;
     kernel.uevent_after_init &= listens;
     kernel.eexist_safety_net &= eexist;
+    kernel.join_interruptible &= kernel.idempotent_finit
+        && (scenario.modprobe_killable
+            || scenario.actors.iter().any(|actor| {
+                actor.killable && matches!(actor.action, Action::Modprobe(_) | Action::Insmod(_))
+            }));
     if kernel.sanity_check == SanityCheck::WarnOnly && !looks_up {
         kernel.sanity_check = SanityCheck::None;
     }

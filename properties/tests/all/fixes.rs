@@ -61,6 +61,7 @@ fn against_false_success_beside_a_failing_init() {
             "listed-name=waits-for-going + bare-directory=coming",
             "listed-name=waits-once + bare-directory=coming",
             "idempotent-finit=on + bare-directory=coming",
+            "exclusive-finit=on + bare-directory=coming",
         ]
     );
     // A check that always says no would make the property hold, and is no fix.

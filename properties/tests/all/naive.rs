@@ -264,6 +264,23 @@ fn exec_that_requests_a_module() {
     }
 }
 
+/// Who loads a file that another loads is refused, or joins it, and may be killed while it waits.
+#[test]
+fn claims_of_a_file() {
+    for (kernel, exclusive, interruptible) in
+        [("v4.9", false, false), ("v6.2", true, false), ("v6.5", false, false), ("v6.5", false, true)]
+    {
+        for environment in [Environment::Ok, Environment::Fail, Environment::Rmmod] {
+            let mut scenario =
+                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }.scenario();
+            scenario.features.kernel.exclusive_finit = exclusive;
+            scenario.features.kernel.join_interruptible = interruptible;
+            scenario.modprobe_killable = true;
+            agree(&Model::new(scenario, None).unwrap(), true);
+        }
+    }
+}
+
 /// Unloading, killed callers, limits, requests of an init's own, old and new kernels.
 #[test]
 fn two_callers_in_the_grand_matrix() {

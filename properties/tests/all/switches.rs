@@ -7,7 +7,8 @@ use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{Options, Step, explore};
 use kmodcheck_model::presets::{KERNELS, SWITCHES};
 use kmodcheck_model::{Event, Model};
-use kmodcheck_properties::{Property, Verdict, check};
+use kmodcheck_properties::verdict::check_all;
+use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::{self, Change, Choice};
 
@@ -20,7 +21,10 @@ enum Look {
 }
 
 use Look::{Step as Does, Verdict as Says};
-use Property::{NoFalseSuccess, NoNeedlessUserspace, NobodySleepsForEver, UdevFindsItInitialised};
+use Property::{
+    NoFalseFailure, NoFalseSuccess, NoNeedlessUserspace, NobodySleepsForEver,
+    UdevFindsItInitialised,
+};
 
 /// One switch, in one scenario.
 struct Case {
@@ -57,6 +61,17 @@ count = 2
 ";
 
 const TWO_REQUESTS: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const TWO_REQUESTS_AND_KILLERS: &str = "
+[environment]
+modprobe-killable = true
 [[module]]
 name = 'driver'
 [[actor]]
@@ -298,6 +313,23 @@ const CASES: &[Case] = &[
         shows: &[("off", "Vy"), ("on", "Hy")],
     },
     Case {
+        switch: "exclusive-finit",
+        file: TWO_REQUESTS,
+        base: ("v6.2", "v20", &[]),
+        looks: &[
+            Says(NoFalseFailure),
+            Does("finit_module(driver): another loads the file, -ETXTBSY"),
+        ],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "join-interruptible",
+        file: TWO_REQUESTS_AND_KILLERS,
+        base: ("v6.5", "v20", &[]),
+        looks: &[Does("ends the wait")],
+        shows: &[("off", "n"), ("on", "y")],
+    },
+    Case {
         switch: "bare-directory",
         file: TWO_REQUESTS,
         base: ("v4.9", "v19", &[]),
@@ -383,7 +415,7 @@ fn steps(model: &Model) -> BTreeSet<String> {
 
 fn shown(case: &Case, value: &str) -> String {
     let model = model(case.file, case.base, Some(format!("{}={value}", case.switch)));
-    let report = check(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
+    let report = check_all(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
     let steps = steps(&model);
     let look = |look: &Look| match look {
         Does(what) if steps.iter().any(|step| step.contains(what)) => 'y',
@@ -450,7 +482,7 @@ fn each_switch_says_what_was_read() {
         }
         for row in rows {
             let read = row.split('|').rev().nth(2).unwrap_or_default().trim();
-            let known = ["diff", "diff of its successor", "source"];
+            let known = ["diff", "diff of its successor", "source", "mail"];
             assert!(
                 known.contains(&read),
                 "{}: found read '{read}', expected {known:?}",
@@ -464,7 +496,7 @@ fn each_switch_says_what_was_read() {
 fn violated_in(file: &str, property: Property) -> Vec<&'static str> {
     let violated = |kernel: &&str| {
         let model = model(file, (kernel, "v20", &[]), None);
-        let report = check(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
+        let report = check_all(&model, &Options { symmetry: true, ..Options::default() }).unwrap();
         matches!(report.answer(property).verdict, Verdict::Violated(_))
     };
     KERNELS.into_iter().filter(|kernel| !kernel.contains("v4.9+")).filter(violated).collect()
@@ -491,7 +523,7 @@ fn between_v4_10_and_v5_3_a_failed_sysfs_set_up_is_taken_for_success() {
 fn unlisted_built_in_code_is_not_its_own_alias() {
     for (kmod, vacuous) in [("v19", false), ("v20", true), ("v30", true), ("v34.2", true)] {
         let model = model(UNLISTED_BUILT_IN, ("v6.2", kmod, &[]), None);
-        let report = check(&model, &Options::default()).unwrap();
+        let report = check_all(&model, &Options::default()).unwrap();
         let verdict = &report.answer(NoFalseSuccess).verdict;
         assert_eq!(*verdict, Verdict::Holds { premise_met: !vacuous }, "{kmod}");
     }

@@ -15,6 +15,7 @@ pub(crate) enum Errno {
     EINVAL,
     EWOULDBLOCK,
     ENODEV,
+    ETXTBSY,
 }
 
 impl From<Errno> for Ret {
@@ -26,7 +27,9 @@ impl From<Errno> for Ret {
             Errno::EBUSY => Self::Ebusy,
             Errno::EEXIST => Self::Eexist,
             Errno::EWOULDBLOCK => Self::Ewouldblock,
-            Errno::EINVAL | Errno::ENODEV => unreachable!("no actor gets {errno:?}"),
+            Errno::EINVAL | Errno::ENODEV | Errno::ETXTBSY => {
+                unreachable!("no actor gets {errno:?}")
+            }
         }
     }
 }

@@ -121,6 +121,11 @@ impl<R: Runtime> Current<R> {
         matches!(self.who, Who::Actor(_)) && self.actor().killable && !self.nested.get()
     }
 
+    /// Whether the task may be killed while it loads a module.
+    pub fn loader_killable(&self) -> bool {
+        self.scenario().modprobe_killable || self.killable()
+    }
+
     /// Writes an event down, while the lock is held that protects what it tells of.
     pub fn emit(&self, event: Event) -> Place {
         self.kernel.log.write(self.who, self.task, event, false)

@@ -240,7 +240,7 @@ fn resolve_symbol_wait<R: Runtime>(
 ) -> Int {
     let mut ksym = Err(Errno::ENOENT);
     let gives_up = Event::ResolveTimedOut { module: mod_.id, dependency };
-    let ways = WaysOut { killable: current.killable(), time_limit: Some(gives_up) };
+    let ways = WaysOut { killable: current.loader_killable(), time_limit: Some(gives_up) };
     let waited = current.wait_event(MODULE_WQ, ways, || {
         let (got, place) = resolve_symbol(current, mod_, dependency);
         ksym = got;
@@ -484,9 +484,8 @@ fn add_unformed_module<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>, ear
         let mut modules = current.kernel.module_mutex.lock();
         let old = modules.find_module_all(&mod_.name).map(|old| modules.state(old));
         let state = old.map_or(ModuleState::Absent, Into::into);
-        let passes = early
-            && current.faulty(Fault::EarlyCheckPassesGoing)
-            && !is_idempotent(current, module);
+        let passes =
+            early && current.faulty(Fault::EarlyCheckPassesGoing) && !claims_file(current, module);
         let old = old.filter(|old| !(passes && *old == State::Going));
         let then = match claim(current, old) {
             // The module might have gone in the meantime. Do not try to load it again right now.
@@ -506,7 +505,7 @@ fn add_unformed_module<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>, ear
             Claim::Wait => {}
         }
         // Wait in case it fails to load.
-        let ways = WaysOut { killable: current.killable(), time_limit: None };
+        let ways = WaysOut { killable: current.loader_killable(), time_limit: None };
         let met = current.wait_event(MODULE_WQ, ways, || finished_loading(current, mod_))?;
         if met != Waited::Met {
             return Ok(Err(Errno::EINTR));
@@ -586,29 +585,42 @@ pub(crate) struct Idempotents {
     results: Vec<(Queue, Result<(), Errno>)>,
 }
 
-/// Whether calls for one file are one: not of `init_module()`, which knows no file.
-fn is_idempotent<R: Runtime>(current: &Current<R>, id: ModuleId) -> bool {
+/// Whether calls for one file know of each other: not of `init_module()`, which knows no file.
+fn claims_file<R: Runtime>(current: &Current<R>, id: ModuleId) -> bool {
     let scenario = current.scenario();
     let compressed = scenario.modules[usize::from(id)].compressed;
     let unpacked = compressed && scenario.features.kmod.unpacks_itself;
-    scenario.features.kernel.idempotent_finit && !unpacked
+    let kernel = &scenario.features.kernel;
+    (kernel.idempotent_finit || kernel.exclusive_finit) && !unpacked
 }
 
 /// `finit_module()` (from v6.5 on `idempotent_init_module()`), or `init_module()` where libkmod
 /// unpacks a compressed file.
 pub(crate) fn finit_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> Int {
-    if !is_idempotent(current, id) {
+    if !claims_file(current, id) {
         return load_module(current, id);
     }
 
-    // idempotent()
+    let joins = current.scenario().features.kernel.idempotent_finit;
+    // idempotent(), or exclusive_deny_write_access()
     let mut idem = current.kernel.idempotents.lock();
     let running = idem.running.iter().find(|(module, _)| *module == id).map(|(_, queue)| *queue);
-    current.emit(Event::Idempotent { module: id, joined: running.is_some() });
+    current.emit(match joins {
+        true => Event::Idempotent { module: id, joined: running.is_some() },
+        false => Event::DenyWrite { module: id, busy: running.is_some() },
+    });
     if let Some(complete) = running {
+        if !joins {
+            return Ok(Err(Errno::ETXTBSY));
+        }
         current.kernel.sched.prepare_to_wait(complete, current.task);
         drop(idem);
-        current.kernel.sched.schedule(complete, current.task)?;
+        // wait_for_completion(), or wait_for_completion_interruptible()
+        let killable =
+            current.scenario().features.kernel.join_interruptible && current.loader_killable();
+        if current.sleep(complete, WaysOut { killable, time_limit: None })? == Waited::Killed {
+            return Ok(Err(Errno::EINTR));
+        }
         let idem = current.kernel.idempotents.lock();
         let (_, ret) = idem.results.iter().find(|(queue, _)| *queue == complete).expect("done");
         return Ok(*ret);
@@ -620,9 +632,13 @@ pub(crate) fn finit_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> In
 
     let ret = load_module(current, id)?;
 
-    // idempotent_complete()
+    // idempotent_complete(), or allow_write_access()
     let mut idem = current.kernel.idempotents.lock();
     idem.running.retain(|(module, _)| *module != id);
+    if !joins {
+        current.emit(Event::AllowWrite { module: id });
+        return Ok(ret);
+    }
     idem.results.push((complete, ret));
     let result = match ret {
         Ok(()) => Finit::Loaded,

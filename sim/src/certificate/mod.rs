@@ -34,7 +34,8 @@ use verify::{Checker, Claim, Place, Refused, Tag, Verified};
 pub const FORMAT: &str = "kmodcheck-certificate";
 
 /// The version written, and the only one read. Version 2 says every switch; in version 1 some were
-/// left to defaults, and `delete_module_wakes` followed from `listed_name`.
+/// left to defaults, and `delete_module_wakes` followed from `listed_name`. A switch that came after that is said where it
+/// is on: what was written before is what it was.
 pub const VERSION: u32 = 2;
 
 /// A certificate.

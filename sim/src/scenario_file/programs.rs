@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use kmodcheck_lang::{Called, PieceError};
+use kmodcheck_model::program;
 use kmodcheck_model::scenario::{Program, ProgramId, Programs};
 
 use super::error::Finding;
 use super::modules::Module;
 use super::schema;
+use crate::suggest;
 
 /// One piece of C in the file.
 struct Piece {
@@ -38,6 +40,12 @@ pub(super) fn start(file: &str, written: &str, span: &Range<usize>) -> Option<us
     let newline = ["\n", "\r\n"].iter().find(|n| quotes == 3 && rest.starts_with(**n));
     let skipped = quotes + newline.map_or(0, |n| n.len());
     raw[skipped..].starts_with(written).then_some(span.start + skipped)
+}
+
+/// What programs can call, besides functions of their own.
+fn functions() -> impl Iterator<Item = &'static str> {
+    let macros = program::MACROS.iter().map(|of| of.name);
+    program::functions().chain(macros).chain(kmodcheck_lang::PRIMITIVES.iter().copied())
 }
 
 impl Written {
@@ -169,7 +177,11 @@ impl Written {
         let start = self.pieces.get(error.piece).map_or(0, |piece| piece.start);
         let error = *error.error;
         let also = error.also.into_iter();
+        let called = error.found.strip_prefix("found a call of '");
+        let called = called.and_then(|rest| rest.strip_suffix('\''));
+        let help = called.and_then(|name| suggest::did_you_mean(name, functions()));
         Finding {
+            help,
             also: also.map(|(s, what)| (start + s.start..start + s.end, what)).collect(),
             ..Finding::new(
                 start + error.span.start..start + error.span.end,

@@ -59,6 +59,7 @@ pub(super) fn resolve(
         Names::new(file, &modules).map_err(|more| [&findings[..], &more[..]].concat())?;
     let mut programs = programs::Written::of(text, file, &modules, &mut names.findings);
     names.called(&programs);
+    names.asked_about(file);
     let actors = names.actors(&counts);
     if let Some(word) = &file.environment.exec_requests {
         names.requested(word.get_ref(), word);
@@ -608,7 +609,19 @@ impl<'f> Names<'f> {
         }
     }
 
-    /// Every module that somebody may touch, in the order of the file.
+    /// The modules whose states conditions speak of: those that nobody touches, too.
+    fn asked_about(&mut self, file: &schema::File) {
+        let conditions = file.property.iter().flat_map(|p| [&p.never, &p.always, &p.exists]);
+        let conditions: Vec<&str> = conditions.flatten().map(|c| c.get_ref().as_str()).collect();
+        for (number, module) in self.modules.iter().enumerate() {
+            let name = format!("\"{}\"", module.name);
+            if !module.built_in() && conditions.iter().any(|text| text.contains(&name)) {
+                self.direct.push(number);
+            }
+        }
+    }
+
+    /// Every module that somebody may touch, or is asked about, in the order of the file.
     fn included(&self) -> Vec<usize> {
         let mut included = vec![false; self.modules.len()];
         let probed = self.names.iter().flat_map(|(n, _)| n.targets()).flat_map(|t| &t.probe);
@@ -819,6 +832,7 @@ impl<'f> Names<'f> {
                 .as_ref()
                 .and_then(|request| name_id(request.get_ref())),
             limit,
+            modprobe_killable: self.file.environment.modprobe_killable,
             timeouts: self.file.environment.timeouts,
             programs: written.programs(),
             asks: Vec::new(),

@@ -54,6 +54,8 @@ pub(super) struct Environment {
     pub exec_requests: Option<Spanned<String>>,
     pub limit: Option<Spanned<i64>>,
     #[serde(default)]
+    pub modprobe_killable: bool,
+    #[serde(default)]
     pub timeouts: bool,
 }
 

@@ -19,7 +19,8 @@ use crate::versioned::{self, FileError};
 pub const FORMAT: &str = "kmodcheck-trace";
 
 /// The version written, and the only one read. Version 3 says every switch; in version 2 some were
-/// left to defaults, and `delete_module_wakes` followed from `listed_name`.
+/// left to defaults, and `delete_module_wakes` followed from `listed_name`. A switch that came after version 3 is said where
+/// it is on: what was written before is what it was.
 pub const VERSION: u32 = 3;
 
 /// A saved trace.

@@ -415,6 +415,12 @@ fn what_was_likely_meant_is_said() {
         ("[[module]]\nname = 'b'\ndependencies = ['ext-4']\n", "did you mean 'ext4'?"),
         ("[[actor]]\ncall = 'rmmod'\nname = 'exct4'\n", "did you mean 'ext4'?"),
         ("[[actor]]\ncall = 'rmmmod'\nname = 'ext4'\n", "did you mean 'rmmod'?"),
+        ("[[actor]]\nprogram = 'request_modul(\"ext4\");'\n", "did you mean 'request_module'?"),
+        ("[[actor]]\nprogram = 'symbol_requst(\"ext4\");'\n", "did you mean 'symbol_request'?"),
+        (
+            "shared = 'struct mutex m;'\n[[actor]]\nprogram = 'mutex_loc(&m);'\n",
+            "did you mean 'mutex_lock'?",
+        ),
     ];
     for (text, meant) in slips {
         let error = load(&format!("{text}{module}")).expect_err("it is refused");
@@ -467,6 +473,25 @@ const EVERYTHING: &str = include_str!("../fixtures/everything.toml");
 const WITHOUT_SHELLS: &str = "unknown-names = ['binfmt-464c']\n[environment]\n\
                               exec-requests = 'binfmt-464c'\nlimit = 3\n\
                               [[module]]\nname = 'a'\n[[actor]]\ncall = 'request_module'\nname = 'a'\n";
+
+/// A module that nobody touches is there if a condition speaks of it, and only then.
+#[test]
+fn what_is_asked_about_is_there() {
+    let file = |condition: &str| {
+        format!(
+            "shared = 'bool done;'\n[[module]]\nname = 'a'\n[[module]]\nname = 'b'\n\
+             [[actor]]\nprogram = 'done = modprobe(\"a\") == 0;'\n\
+             [[property]]\nname = 'asked'\nnever = '{condition}'\n"
+        )
+    };
+    let modules = |condition: &str| {
+        load(&file(condition)).unwrap().scenario.modules.iter().map(|m| m.name.clone()).collect()
+    };
+    let names: Vec<String> = modules("done && state(\"b\") != LIVE");
+    assert_eq!(names, ["a", "b"]);
+    let names: Vec<String> = modules("done && state(\"a\") != LIVE");
+    assert_eq!(names, ["a"]);
+}
 
 #[test]
 fn what_exec_requests_is_bounded_and_nobodys_command() {

@@ -495,6 +495,16 @@ fn refused(run: &Run<'_>, actor: usize, last: usize) -> Option<String> {
                     circumstances(run, dependency, at)
                 )
             }
+            Event::DenyWrite { module, busy: true } => {
+                format!(
+                    "{me}'s finit_module({}) got -ETXTBSY while {}",
+                    run.module(module),
+                    run.doing(module, at).map_or(
+                        "another finit_module() of that file had not returned".to_owned(),
+                        |(who, how)| format!("{} was {how}", cpu(who)),
+                    )
+                )
+            }
             Event::Idempotent { module, joined: true } => {
                 let (first, result) = joined(run, module, at, last);
                 let first = first.map_or("another".to_owned(), |first| format!("{}'s", cpu(first)));

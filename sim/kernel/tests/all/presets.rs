@@ -138,3 +138,39 @@ fn exec_that_requests_a_module_comes_to_what_the_model_says() {
     }
     println!("{reached} of {all} outcomes");
 }
+
+/// Who loads a file that another loads is refused, or joins it, and may be killed while it waits.
+#[test]
+fn claims_of_a_file_come_to_what_the_model_says() {
+    let (mut reached, mut all) = (0, 0);
+    for (kernel, exclusive, interruptible) in [
+        ("v4.9", false, false),
+        ("v6.2", true, false),
+        ("v6.2", false, false),
+        ("v6.5", false, false),
+        ("v6.5", false, true),
+        ("v6.5+dup", false, true),
+    ] {
+        let mut features = Features {
+            kernel: presets::kernel(kernel).unwrap(),
+            kmod: presets::kmod("v30").unwrap(),
+        };
+        features.kernel.exclusive_finit = exclusive;
+        features.kernel.join_interruptible = interruptible;
+        for environment in [Environment::Ok, Environment::Fail, Environment::Killed] {
+            for (modprobe_killable, killable) in [(false, true), (true, false)] {
+                let mut scenario = scenario(Naming::FsAndModule, environment, features, 1);
+                scenario.actors.push(Actor { action: Action::Modprobe(0), count: 1, killable });
+                scenario.modprobe_killable = modprobe_killable;
+                scenario.name = format!(
+                    "{}: {modprobe_killable}, {exclusive}, {interruptible}, on {kernel}",
+                    scenario.name
+                );
+                let [found, expected] = compared(&scenario, 60);
+                reached += found;
+                all += expected;
+            }
+        }
+    }
+    println!("{reached} of {all} outcomes");
+}

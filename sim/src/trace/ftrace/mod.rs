@@ -47,6 +47,14 @@ pub enum FtraceError {
         /// What should be.
         expected: String,
     },
+    /// A kernel of which no log was ever read.
+    #[error("{file}: found switch '{name}', expected a kernel without: no release has it")]
+    Switch {
+        /// The file.
+        file: String,
+        /// The switch.
+        name: &'static str,
+    },
     /// There is nothing in it.
     #[error("{file}: found no event about modules, expected at least one")]
     Nothing {
@@ -169,6 +177,9 @@ impl Recording {
     ) -> Result<Self, FtraceError> {
         if let Some(name) = about.without.iter().find(|n| !parse::EVENTS.contains(&n.as_str())) {
             return Err(FtraceError::Event { name: name.clone() });
+        }
+        if features.kernel.exclusive_finit {
+            return Err(FtraceError::Switch { file: file.to_owned(), name: "exclusive-finit" });
         }
         let lines = parse::parse(file, text, about.without)?;
         let cast = Cast::new(file, lines, features, about.index, about.blacklist)?;
