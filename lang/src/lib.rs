@@ -78,6 +78,11 @@ pub fn error_name(value: i64) -> Option<&'static str> {
     lower::error_name(value)
 }
 
+/// The number that a name of the kernel stands for: 17 for `EEXIST`.
+pub fn constant(name: &str) -> Option<i64> {
+    lower::constant(name)
+}
+
 /// The kernel's functions that the language knows, but for atomics and accesses of memory.
 pub const PRIMITIVES: &[&str] = lower::PRIMITIVES;
 

@@ -1,5 +1,6 @@
 //! The one vocabulary of visible steps, shared by model, simulation, traces and logs.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub use kmodcheck_lang::Came;
@@ -42,7 +43,8 @@ pub enum Judgement {
 }
 
 /// What a look at a listed name means for a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Claim {
     /// The name is free: claimed (or, early, the load goes on).
     Free,
@@ -662,8 +664,11 @@ impl fmt::Display for Described<'_> {
                 write!(f, "kmod_exists({}): {state}", self.listed(*name))
             }
             Event::PreFinished { name, state } => {
-                let kernel = &self.scenario.features.kernel;
-                let then = if kernel.finished_loading(*state) { "returns 0" } else { "sleeps" };
+                let then = if self.scenario.listed_rules().finished(*state) {
+                    "returns 0"
+                } else {
+                    "sleeps"
+                };
                 write!(f, "finished_loading({}): {state}, {then}", self.listed(*name))
             }
             Event::Exec { name } => write!(f, "execs modprobe -q -- {}", self.request(*name)),
@@ -832,9 +837,7 @@ impl fmt::Display for Described<'_> {
                 let what = match judgement {
                     Judgement::Accept => "accepted",
                     Judgement::Reject => "rejected",
-                    Judgement::GoOn if self.scenario.features.kernel.finished_loading(*state) => {
-                        "goes on"
-                    }
+                    Judgement::GoOn if self.scenario.listed_rules().finished(*state) => "goes on",
                     Judgement::GoOn => "sleeps",
                 };
                 write!(f, "finished_loading({}): {state}: {what}", self.listed(*name))

@@ -26,6 +26,7 @@ pub mod presets;
 pub mod program;
 pub mod scenario;
 pub mod state;
+pub mod text;
 mod userspace;
 pub mod view;
 

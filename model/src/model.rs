@@ -12,6 +12,7 @@ use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
 use crate::state::{
     COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
 };
+use crate::text::ListedRules;
 use crate::userspace::modprobe::{self, PlanEntry};
 
 use prepare::{name_model, rivals};
@@ -256,6 +257,7 @@ pub struct Model {
     pub(crate) layout: Layout,
     pub(crate) names: Vec<NameModel>,
     pub(crate) orders: Orders,
+    pub(crate) listed: ListedRules,
     roles: Vec<Role>,
     rivals: Vec<Vec<ModuleId>>,
     counts: Counts,
@@ -338,6 +340,7 @@ impl Model {
         }
         let mut model = Self {
             orders: Orders::new(&scenario, mutant),
+            listed: scenario.listed_rules(),
             rivals: rivals(&scenario),
             counts,
             scenario,

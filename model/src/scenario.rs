@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
+use crate::text::ListedRules;
 
 /// A module, by its place in [`Scenario::modules`].
 pub type ModuleId = u8;
@@ -387,6 +388,9 @@ pub struct Scenario {
     /// How many requests may run at a time; `None`: so many that nobody meets the limit.
     #[serde(default)]
     pub limit: Option<u8>,
+    /// What the kernel does about a listed name, where it is no release's: what a patch has made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListedRules>,
     /// Whether somebody may kill whatever modprobe (or insmod) waits in `finit_module()` for another's load, also one
     /// that the kernel has started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -528,6 +532,11 @@ impl Scenario {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// What the kernel does about a listed name: what a patch says, or its switches.
+    pub fn listed_rules(&self) -> ListedRules {
+        self.listed.clone().unwrap_or_else(|| self.features.kernel.listed_name.rules())
     }
 
     /// Whether somebody unloads a module, so that references matter.

@@ -53,6 +53,27 @@ fn parsed(text: &str) -> Parsed<File> {
     Ok(file)
 }
 
+/// The functions of a text that is nothing else. `file`: how it is called in errors.
+///
+/// # Errors
+/// As [`parse`]; and what is no function.
+pub fn functions(file: &str, text: &str) -> Result<Vec<Function>, Box<TextError>> {
+    let items = |text| {
+        let mut parser = Parser::new(macros::words(text, 0..text.len(), &[])?);
+        let mut functions = Vec::new();
+        while *parser.peek() != Token::End {
+            let first = parser.span();
+            let Item::Function(function) = parser.item()? else {
+                let span = parser.since(first);
+                return Err(Wrong::new(span, "found what is no function", "expected functions"));
+            };
+            functions.push(function);
+        }
+        Ok(functions)
+    };
+    items(text).map_err(|wrong: Wrong| wrong.of(file, text))
+}
+
 /// Bytes of a text that are types, shared variables, macros and functions.
 pub(crate) fn declarations(text: &str, of: Range<usize>, all: &[Macro]) -> Parsed<Vec<Item>> {
     let mut parser = Parser::new(macros::words(text, of, all)?);

@@ -12,5 +12,5 @@ pub(crate) use error as wrong;
 
 pub use error::TextError;
 pub(crate) use file::{calls_with_text, condition, declarations, program};
-pub use file::{is_litmus, parse};
+pub use file::{functions, is_litmus, parse};
 pub use macros::Macro;

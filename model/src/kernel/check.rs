@@ -69,7 +69,7 @@ pub(crate) fn finished(mut step: Step<'_>) {
     let name = checked_name(&step);
     let state = step.listed_state(name);
     let verifies = step.who.kernel().sanity_check == SanityCheck::WaitAndVerify;
-    let (judgement, task) = if !step.who.kernel().finished_loading(state) {
+    let (judgement, task) = if !step.model().listed.finished(state) {
         if step.model().mutant == Some(Mutant::CheckAcceptsForming) {
             accept(&step)
         } else if waits(&step) {

@@ -120,7 +120,7 @@ pub(crate) fn pre_exists(mut step: Step<'_>) {
 pub(crate) fn pre_finished(mut step: Step<'_>) {
     let name = checked_name(&step);
     let state = step.listed_state(name);
-    let task = if !step.who.kernel().finished_loading(state) {
+    let task = if !step.model().listed.finished(state) {
         if waits(&step) {
             step.at(Pc::PreAsleep)
         } else {

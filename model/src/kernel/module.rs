@@ -2,7 +2,6 @@
 //! `free_module()`, `delete_module()`, each step a function with the kernel's name for it.
 
 use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
-use crate::features::{KernelFeatures, ListedName};
 use crate::kernel::{after, kmod, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
@@ -153,44 +152,39 @@ fn removes(who: &Who<'_>, task: &Task) -> bool {
     removes && task.depth == 0
 }
 
-/// What `add_unformed_module()` makes of a name in this state.
-fn claim(who: &Who<'_>, state: ModuleState) -> Claim {
-    if who.model.mutant == Some(Mutant::FormingIsBusy) && state.forming() {
+/// What `add_unformed_module()` makes of a name in this state; `waited`: when it has waited for it.
+fn claim(who: &Who<'_>, state: ModuleState, waited: bool) -> Claim {
+    if who.model.mutant == Some(Mutant::FormingIsBusy) && state.forming() && !waited {
         return Claim::Busy;
     }
-    match (state, who.kernel().listed_name) {
-        (ModuleState::Absent, _) => Claim::Free,
-        (ModuleState::Live, _) => Claim::Exists,
-        (ModuleState::Going, ListedName::GoingExists) => Claim::Exists,
-        (ModuleState::Going, ListedName::WaitsForGoing) => Claim::Wait,
-        (ModuleState::Going, ListedName::WaitsOnce) => Claim::Busy,
-        (ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain, _) => {
-            Claim::Wait
-        }
-    }
+    who.model.listed.claim(state, waited)
 }
 
 /// `early_mod_check()` (064f4536d139): `module_patient_check_exists()` before the module is laid out.
 /// It claims nothing.
-pub(crate) fn early_mod_check(mut step: Step<'_>) {
-    let module = step.module();
-    let state = step.world.state(module);
-    let then = claim(&step.who, state);
-    let task = match then {
-        Claim::Free => enter_load(&step.who, step.model().orders.load[0], step.task),
-        Claim::Wait => step.at(Pc::EarlyWait),
-        Claim::Exists => returned(&step.who, Finit::Exists, step.task),
-        Claim::Busy => returned(&step.who, Finit::Failed, step.task),
-    };
-    step.to(Event::AddUnformed { module, state, early: true, then }, task);
+pub(crate) fn early_mod_check(step: Step<'_>) {
+    looks(step, true, false);
 }
 
 /// `add_unformed_module()`: one critical section under module_mutex.
-pub(crate) fn add_unformed_module(mut step: Step<'_>) {
+pub(crate) fn add_unformed_module(step: Step<'_>) {
+    looks(step, false, false);
+}
+
+/// The look after the wait, where it is another than the first one: from 0254127ab977 on LIVE is `-EEXIST`, anything
+/// else `-EBUSY`, also a name that is free by now.
+pub(crate) fn recheck(step: Step<'_>) {
+    let early = step.task.pc == Pc::EarlyRecheck;
+    looks(step, early, true);
+}
+
+/// A look at the list of modules, and what comes of it: see [`crate::text::ListedRules`].
+fn looks(mut step: Step<'_>, early: bool, waited: bool) {
     let module = step.module();
     let state = step.world.state(module);
-    let then = claim(&step.who, state);
+    let then = claim(&step.who, state, waited);
     let task = match then {
+        Claim::Free if early => enter_load(&step.who, step.model().orders.load[0], step.task),
         Claim::Free => {
             step.world.set_state(module, ModuleState::Unformed);
             let initial = step.world.fields(module).initial_reference;
@@ -199,23 +193,11 @@ pub(crate) fn add_unformed_module(mut step: Step<'_>) {
             }
             load_done(&step.who, Pc::AddUnformed, step.task)
         }
-        Claim::Wait => step.at(Pc::AddWait),
+        Claim::Wait => step.at(if early { Pc::EarlyWait } else { Pc::AddWait }),
         Claim::Exists => returned(&step.who, Finit::Exists, step.task),
         Claim::Busy => returned(&step.who, Finit::Failed, step.task),
     };
-    step.to(Event::AddUnformed { module, state, early: false, then }, task);
-}
-
-impl KernelFeatures {
-    /// `finished_loading()`: gone or LIVE; and GOING, but for 6e6de3dee51a (v5.3) until
-    /// 0254127ab977.
-    pub fn finished_loading(&self, state: ModuleState) -> bool {
-        match state {
-            ModuleState::Absent | ModuleState::Live => true,
-            ModuleState::Going => self.listed_name != ListedName::WaitsForGoing,
-            ModuleState::Unformed | ModuleState::Coming | ModuleState::UnformedAgain => false,
-        }
-    }
+    step.to(Event::AddUnformed { module, state, early, then }, task);
 }
 
 /// `wait_event_interruptible(module_wq, finished_loading(name))`. Queueing comes before the test, so
@@ -225,8 +207,8 @@ pub(crate) fn finished_loading(mut step: Step<'_>) {
     let module = step.module();
     let state = step.world.state(module);
     let early = step.task.pc == Pc::EarlyWait;
-    let finished = step.who.kernel().finished_loading(state);
-    let once = step.who.kernel().listed_name == ListedName::WaitsOnce;
+    let rules = &step.model().listed;
+    let (finished, once) = (rules.finished(state), rules.again.is_some());
     let pc = match (finished, once, early) {
         (false, _, false) => Pc::AddAsleep,
         (false, _, true) => Pc::EarlyAsleep,
@@ -245,20 +227,6 @@ pub(crate) fn finished_loading(mut step: Step<'_>) {
 /// The fault [`Mutant::LoadsAfterWait`]: it goes on as if it had claimed the name.
 pub(crate) fn load_after_wait(who: &Who<'_>, task: Task) -> Task {
     load_done(who, Pc::AddUnformed, task)
-}
-
-/// The look after the wait, from 0254127ab977 on: LIVE is `-EEXIST`, anything else `-EBUSY`, also a
-/// name that is free by now.
-pub(crate) fn recheck(mut step: Step<'_>) {
-    let module = step.module();
-    let state = step.world.state(module);
-    let early = step.task.pc == Pc::EarlyRecheck;
-    let (then, result) = match state {
-        ModuleState::Live => (Claim::Exists, Finit::Exists),
-        _ => (Claim::Busy, Finit::Failed),
-    };
-    let task = returned(&step.who, result, step.task);
-    step.to(Event::AddUnformed { module, state, early, then }, task);
 }
 
 /// Asleep in the wait for a listed name: the loader's sleep is interruptible, so SIGKILL to a

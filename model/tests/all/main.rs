@@ -2,4 +2,5 @@
 
 mod kmod_observed;
 mod small_systems;
+mod text;
 mod together;

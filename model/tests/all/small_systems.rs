@@ -140,6 +140,7 @@ fn system(
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
+        listed: None,
         modprobe_killable: false,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),

@@ -29,6 +29,7 @@ fn scenario(modules: u8) -> Scenario {
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
+        listed: None,
         modprobe_killable: false,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),

@@ -148,6 +148,7 @@ impl Case {
             helper: self.helper,
             lsm_refuses: false,
             exec_requests: None,
+            listed: None,
             modprobe_killable: false,
             programs: Programs::default(),
             asks: Vec::new(),

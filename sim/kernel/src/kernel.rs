@@ -264,7 +264,7 @@ pub struct Run {
 ///
 /// # Panics
 /// With more actors than the runtime has threads, or, where threads are few, with one that may leave
-/// its helper behind.
+/// its helper behind. With a scenario that a patch has changed.
 pub fn run<R: Runtime>(
     rt: &R,
     scenario: &Arc<Scenario>,
@@ -272,6 +272,10 @@ pub fn run<R: Runtime>(
     then: impl FnOnce(Run) + Send + 'static,
 ) {
     let actors = scenario.processes();
+    assert!(
+        scenario.listed.is_none(),
+        "a patch is of the other description, and this one is of releases"
+    );
     if let Some(most) = R::SPAWNS {
         assert!(actors <= most + 1, "{actors} actors are too many");
         let leaves = |a: &Actor| {

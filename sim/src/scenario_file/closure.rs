@@ -144,6 +144,7 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
+        listed: None,
         modprobe_killable: false,
         programs: Programs::default(),
         asks: Vec::new(),

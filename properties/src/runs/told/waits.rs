@@ -9,7 +9,6 @@ use std::ops::ControlFlow;
 use kmodcheck_explore::concrete::{State, transitions};
 use kmodcheck_explore::{Effect, Sleep, WayOut};
 use kmodcheck_model::event::Listed;
-use kmodcheck_model::features::ListedName;
 use kmodcheck_model::scenario::{ModuleId, NameId};
 use kmodcheck_model::{Event, ModuleState, Role};
 use kmodcheck_sim::Processes;
@@ -81,12 +80,10 @@ fn asleep(run: &Run<'_>, process: usize) -> Option<(String, String, Awaited)> {
     let last = run.moments.len().checked_sub(1)?;
     let own = run.back(process, last).next().map(|(_, event)| event);
     let event = own.or_else(|| left_behind(run, process))?;
-    let kernel = &run.model.scenario().features.kernel;
-    let finished = |module: &str| match kernel.listed_name {
-        ListedName::WaitsForGoing => format!("until {module} is LIVE or off the list"),
-        ListedName::GoingExists | ListedName::WaitsOnce => {
-            format!("until {module} is LIVE, GOING or off the list")
-        }
+    let rules = run.model.scenario().listed_rules();
+    let finished = |module: &str| match rules.finished(ModuleState::Going) {
+        false => format!("until {module} is LIVE or off the list"),
+        true => format!("until {module} is LIVE, GOING or off the list"),
     };
     let (me, function) = (cpu(process), event.function());
     let modprobe = format!("{me}'s modprobe");
@@ -310,10 +307,11 @@ impl Waits<'_, '_> {
 
 /// Whether that is so for which somebody sleeps.
 fn is_so(run: &Run<'_>, awaited: Awaited, shared: u128) -> bool {
-    let kernel = &run.model.scenario().features.kernel;
     let view = || run.model.shared_view(shared);
     match awaited {
-        Awaited::Finished(module) => kernel.finished_loading(run.state(shared, module)),
+        Awaited::Finished(module) => {
+            run.model.scenario().listed_rules().finished(run.state(shared, module))
+        }
         Awaited::Formed(module) => run.state(shared, module) != ModuleState::Coming,
         Awaited::Slot => view().slots.is_some_and(|slots| slots.value > 0),
         Awaited::Duplicate(name) => view().duplicates[usize::from(name)].entry == "done",

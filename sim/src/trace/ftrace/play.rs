@@ -121,7 +121,7 @@ impl<'a> Play<'a> {
 
     fn finished(&self, shared: Shared, module: ModuleId) -> bool {
         let state = self.model.module_state(shared, module);
-        self.model.scenario().features.kernel.finished_loading(state)
+        self.model.scenario().listed_rules().finished(state)
     }
 
     fn probed(&self, place: Place) -> bool {

@@ -1,0 +1,314 @@
+//! What a function of a text does, from one look at the list of modules to the next.
+
+use kmodcheck_lang::text::syntax::{Binary, Expr, ExprKind, Span, Unary};
+
+use super::Since;
+use super::code::{Code, Made, Op, Wrong};
+use crate::state::ModuleState;
+
+/// The values of pointers: none, the module that is listed, the one that is loaded.
+const NULL: i64 = 0;
+const LISTED: i64 = 1;
+const OWN: i64 = 2;
+
+/// More operations are a loop.
+const MOST: usize = 10_000;
+
+/// Where it is, and what is in its variables; of those that nothing reads any more, nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At {
+    op: usize,
+    variables: Vec<Option<i64>>,
+}
+
+/// Where it stops.
+pub(super) enum Stop {
+    /// Before it looks at the list.
+    Looks(At),
+    /// It sleeps, and goes on from there with the result of the wait.
+    Waits(At, Option<usize>),
+    /// It returns, and has put its module on the list, or not.
+    Returns { value: i64, listed: bool },
+}
+
+/// A function, of one kernel.
+pub(super) struct Run<'c> {
+    pub code: &'c Code,
+    pub since: &'c Since<'c>,
+}
+
+impl Run<'_> {
+    /// At its beginning.
+    pub fn begins(&self) -> Made<Stop> {
+        let mut variables = vec![None; self.code.variables.len()];
+        variables[..self.code.parameters].fill(Some(OWN));
+        self.go(At { op: 0, variables }, None)
+    }
+
+    /// From where it looks, at a name in that state.
+    pub fn looks(&self, at: &At, state: ModuleState) -> Made<Stop> {
+        self.go(at.clone(), Some(state))
+    }
+
+    /// From where it has slept.
+    pub fn goes_on(&self, at: &At, to: Option<usize>, result: i64) -> Made<Stop> {
+        let mut at = at.clone();
+        if let Some(to) = to {
+            at.variables[to] = Some(result);
+        }
+        self.go(at, None)
+    }
+
+    /// Where an operation is in the text.
+    pub fn span(&self, at: &At) -> Span {
+        self.code.ops[at.op].1
+    }
+
+    fn go(&self, mut at: At, seen: Option<ModuleState>) -> Made<Stop> {
+        let (mut inside, mut looked, mut listed) = (false, false, false);
+        for _ in 0..MOST {
+            let (op, span) = &self.code.ops[at.op];
+            let state = if inside { seen } else { None };
+            match op {
+                Op::Lock if inside => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found module_mutex taken twice",
+                        "expected it free",
+                    ));
+                }
+                Op::Lock if seen.is_none() => {
+                    let live = self.code.live[at.op];
+                    for (i, variable) in at.variables.iter_mut().enumerate() {
+                        *variable = variable.filter(|_| live >> i & 1 != 0);
+                    }
+                    return Ok(Stop::Looks(at));
+                }
+                Op::Lock if looked => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found a second look at the list without a wait before it",
+                        "expected one: two looks are two steps, and the model has no place for the second",
+                    ));
+                }
+                Op::Lock => (inside, looked) = (true, true),
+                Op::Unlock if !inside => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found module_mutex given back",
+                        "expected it taken",
+                    ));
+                }
+                Op::Unlock => inside = false,
+                Op::List => {
+                    if state != Some(ModuleState::Absent) || listed {
+                        return Err(Wrong::new(
+                            *span,
+                            match state {
+                                None => "found a module listed without module_mutex".to_owned(),
+                                Some(state) => format!("found a name listed that is {state}"),
+                            },
+                            "expected it under module_mutex, of a name that is not listed",
+                        ));
+                    }
+                    listed = true;
+                }
+                Op::Wait(_) if inside => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found a wait under module_mutex",
+                        "expected it given back",
+                    ));
+                }
+                Op::Wait(to) => {
+                    if listed {
+                        return Err(Wrong::new(
+                            *span,
+                            "found a wait after the module was listed",
+                            "expected a return",
+                        ));
+                    }
+                    at.op += 1;
+                    return Ok(Stop::Waits(at, *to));
+                }
+                Op::OwnState(value) => {
+                    let value = self.value(&at, value, state)?;
+                    if value != number(ModuleState::Unformed) || listed {
+                        return Err(Wrong::new(
+                            *span,
+                            "found another state of its own module",
+                            "expected MODULE_STATE_UNFORMED, before it is listed",
+                        ));
+                    }
+                }
+                Op::Do(to, value) => {
+                    let value = self.value(&at, value, state)?;
+                    if let Some(to) = to {
+                        at.variables[*to] = Some(value);
+                    }
+                }
+                Op::Test(condition, other) => {
+                    if self.value(&at, condition, state)? == 0 {
+                        at.op = *other;
+                        continue;
+                    }
+                }
+                Op::Jump(to) => {
+                    at.op = *to;
+                    continue;
+                }
+                Op::Return(_) if inside => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found a return under module_mutex",
+                        "expected it given back",
+                    ));
+                }
+                Op::Return(None) => {
+                    return Err(Wrong::new(
+                        *span,
+                        "found an end without a value",
+                        "expected a return with one",
+                    ));
+                }
+                Op::Return(Some(value)) => {
+                    return Ok(Stop::Returns { value: self.value(&at, value, state)?, listed });
+                }
+            }
+            at.op += 1;
+        }
+        let span = self.code.ops[at.op].1;
+        Err(Wrong::new(span, "found a loop that neither waits nor returns", "expected an end"))
+    }
+
+    fn value(&self, at: &At, of: &Expr, state: Option<ModuleState>) -> Made<i64> {
+        let value = |of: &Expr| self.value(at, of, state);
+        match &of.kind {
+            ExprKind::Number(number) => Ok(*number),
+            ExprKind::Name(name) => {
+                if let Some(variable) = self.code.variables.iter().position(|v| v == name) {
+                    return at.variables[variable].ok_or_else(|| {
+                        let found = format!("found '{name}', which has no value here");
+                        Wrong::new(of.span, found, "expected an assignment before")
+                    });
+                }
+                constant(name).ok_or_else(|| {
+                    let found = format!("found '{name}'");
+                    Wrong::new(of.span, found, "expected a variable, a state, or an error's name")
+                })
+            }
+            ExprKind::Unary(Unary::Minus, inner) => Ok(-value(inner)?),
+            ExprKind::Unary(Unary::Not, inner) => Ok(i64::from(value(inner)? == 0)),
+            ExprKind::Binary(Binary::AndThen, left, right) => {
+                Ok(i64::from(value(left)? != 0 && value(right)? != 0))
+            }
+            ExprKind::Binary(Binary::OrElse, left, right) => {
+                Ok(i64::from(value(left)? != 0 || value(right)? != 0))
+            }
+            ExprKind::Binary(operator, left, right) => {
+                let (left, right) = (value(left)?, value(right)?);
+                Ok(i64::from(match operator {
+                    Binary::Equal => left == right,
+                    Binary::NotEqual => left != right,
+                    Binary::Less => left < right,
+                    Binary::LessOrEqual => left <= right,
+                    Binary::Greater => left > right,
+                    Binary::GreaterOrEqual => left >= right,
+                    _ => {
+                        return Err(Wrong::new(
+                            of.span,
+                            "found arithmetic",
+                            "expected a comparison",
+                        ));
+                    }
+                }))
+            }
+            ExprKind::Conditional(condition, then, other) => {
+                let tested = value(condition)?;
+                match (tested != 0, then) {
+                    (true, Some(then)) => value(then),
+                    (true, None) => Ok(tested),
+                    (false, _) => value(other),
+                }
+            }
+            ExprKind::Arrow(pointer, field) if field.text == "name" => match value(pointer)? {
+                NULL => Err(null(pointer.span)),
+                _ => Ok(OWN),
+            },
+            ExprKind::Arrow(pointer, field) if field.text == "state" => {
+                match (value(pointer)?, state) {
+                    (NULL, _) => Err(null(pointer.span)),
+                    (LISTED, Some(state)) => Ok(number(state)),
+                    (LISTED, None) => Err(Wrong::new(
+                        of.span,
+                        "found a look at a listed module without module_mutex",
+                        "expected it under the lock: without it is another step, for which the model has no place",
+                    )),
+                    _ => Err(Wrong::new(
+                        of.span,
+                        "found a look at its own module",
+                        "expected one that is listed",
+                    )),
+                }
+            }
+            ExprKind::Call(name, arguments) => match (name.text.as_str(), &arguments[..]) {
+                ("since", [Expr { kind: ExprKind::Text(commit), span }]) => {
+                    (self.since)(commit).map(i64::from).ok_or_else(|| {
+                        let found = format!("found commit '{commit}'");
+                        let known = super::COMMITS.map(|(commit, _)| commit).join(", ");
+                        Wrong::new(*span, found, format!("expected one of {known}"))
+                    })
+                }
+                ("find_module_all" | "find_module", [_, ..]) => match state {
+                    Some(ModuleState::Absent) => Ok(NULL),
+                    Some(_) => Ok(LISTED),
+                    None => Err(Wrong::new(
+                        of.span,
+                        "found a look at the list without module_mutex",
+                        "expected it under the lock",
+                    )),
+                },
+                _ => Err(Wrong::new(
+                    name.span,
+                    format!("found a call of '{}'", name.text),
+                    "expected find_module_all(), since(), module_mutex, list_add_rcu() or \
+                     wait_event_interruptible(module_wq, finished_loading(...))",
+                )),
+            },
+            _ => Err(Wrong::new(
+                of.span,
+                "found what the texts do not know",
+                "expected variables, comparisons, states and errors",
+            )),
+        }
+    }
+}
+
+fn null(span: Span) -> Wrong {
+    Wrong::new(
+        span,
+        "found NULL here, of a name that is not listed",
+        "expected a look whether it is NULL before",
+    )
+}
+
+/// `enum module_state`, by its numbers; a name that is not listed has none.
+fn number(state: ModuleState) -> i64 {
+    match state {
+        ModuleState::Live | ModuleState::Absent => 0,
+        ModuleState::Coming => 1,
+        ModuleState::Going => 2,
+        ModuleState::Unformed | ModuleState::UnformedAgain => 3,
+    }
+}
+
+fn constant(name: &str) -> Option<i64> {
+    match name {
+        "NULL" => Some(NULL),
+        "MODULE_STATE_LIVE" => Some(number(ModuleState::Live)),
+        "MODULE_STATE_COMING" => Some(number(ModuleState::Coming)),
+        "MODULE_STATE_GOING" => Some(number(ModuleState::Going)),
+        "MODULE_STATE_UNFORMED" => Some(number(ModuleState::Unformed)),
+        _ => kmodcheck_lang::constant(name),
+    }
+}
