@@ -19,11 +19,11 @@ use std::process::ExitCode;
 use kmodcheck_lang::text::TextError;
 use kmodcheck_sim::scenario_file::ScenarioError;
 
-use about::{aliases, completions, features, new};
+use about::{aliases, completions, features, new, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, sample};
-use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, verify};
+use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, review, verify};
 use output::{Ended, Failure};
 use pages::{evidence, report};
 use traces::{accept, replay, reproduce, serve, steer, step, trace};
@@ -56,6 +56,8 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Export(asked) => export::run(arguments, asked),
         Command::New(asked) => new::run(asked),
         Command::Features(_) => features::run(arguments),
+        Command::Review(asked) => review::run(arguments, asked),
+        Command::Text(asked) => text::run(asked),
         Command::Fixes(asked) => fixes::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),
         Command::KmodSh(asked) => kmod_sh::run(arguments, asked),

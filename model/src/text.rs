@@ -32,6 +32,13 @@ const COMMITS: [(&str, fn(&KernelFeatures) -> bool); 2] = [
     ("0254127ab977", |kernel| kernel.listed_name == ListedName::WaitsOnce),
 ];
 
+/// A text with each since(COMMIT) as a kernel has it.
+pub fn resolved(text: &str, kernel: &KernelFeatures) -> String {
+    COMMITS.iter().fold(text.to_owned(), |text, (commit, has)| {
+        text.replace(&format!("since(\"{commit}\")"), if has(kernel) { "true" } else { "false" })
+    })
+}
+
 /// The states of a name that tables go by, in this order.
 pub const STATES: [ModuleState; 5] = [
     ModuleState::Absent,

@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod export;
+pub mod patch;
 pub mod processes;
 pub mod scenario_file;
 pub mod suggest;

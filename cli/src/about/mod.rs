@@ -4,3 +4,4 @@ pub(crate) mod aliases;
 pub(crate) mod completions;
 pub(crate) mod features;
 pub(crate) mod new;
+pub(crate) mod text;

@@ -22,7 +22,7 @@ pub(crate) struct Compare {
     #[command(flatten)]
     pub callers: Callers,
 
-    /// Kernel; given twice, before and after.
+    /// Kernel; given twice, before and after; once with --patch.
     #[arg(long, value_parser = kernel())]
     pub kernel: Vec<Kernel>,
 

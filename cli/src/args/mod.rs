@@ -61,6 +61,7 @@ impl CommandLine {
             Command::Check(asked) => asked.flags.into(),
             Command::Compare(asked) => asked.flags.into(),
             Command::Matrix(asked) => asked.flags.into(),
+            Command::Review(asked) => asked.flags.into(),
             Command::Prove(asked) => asked.matrix.flags.into(),
             Command::Progress(asked) => asked.flags.into(),
             Command::Fixes(asked) => asked.flags.into(),
@@ -80,6 +81,7 @@ impl CommandLine {
             Command::Sample(asked) => asked.flags.into(),
             Command::Merge(asked) => asked.flags.into(),
             Command::New(_)
+            | Command::Text(_)
             | Command::Steer(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Arguments::default(),
@@ -100,6 +102,10 @@ pub(crate) enum Command {
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them.
     Features(Json),
+    /// Print the kernel's functions that are texts, as a release has them, or as a patch changes them.
+    Text(Text),
+    /// Say what a patch of the kernel's functions changes in the built-in systems, as a page for a mail.
+    Review(Review),
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
     /// Prove or refute every safety property for any number of callers.
@@ -458,6 +464,36 @@ pub(crate) struct KmodSh {
 
     #[command(flatten)]
     pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Review {
+    /// Unified diffs of the texts, applied one after the other; `kmodcheck text` prints the texts.
+    #[arg(required = true, value_name = "DIFF", value_hint = ValueHint::FilePath)]
+    pub patch: Vec<PathBuf>,
+
+    /// The kernel that is patched.
+    #[arg(long, required = true, value_parser = kernel())]
+    pub kernel: Kernel,
+
+    /// Only this kmod release; all unless given.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Text {
+    /// As this kernel has them: with since(COMMIT) resolved. Without it they are printed as a patch has to
+    /// find them.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// Apply a unified diff. May be given several times.
+    #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]
+    pub patch: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -84,7 +84,7 @@ pub(crate) struct Releases {
 }
 
 /// What is changed in the subject.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Changes {
     /// Set a switch, after the presets and the file; `kmodcheck features` lists them. May be given
     /// several times.
@@ -106,6 +106,11 @@ pub(crate) struct Changes {
     /// Waits with a time limit may end by it.
     #[arg(long)]
     pub timeouts: bool,
+
+    /// Apply a unified diff to the texts of the kernel's functions (`kmodcheck text` prints them). May be
+    /// given several times.
+    #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]
+    pub patch: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::args::compare::Compare;
+use crate::args::subject::Changes;
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
 use crate::output::{self, Ended, Failure, assumed, bars, results as said, screen, word};
@@ -93,7 +94,8 @@ struct RunJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failure> {
-    let sides = sides(asked)?;
+    let bare = Changes { patch: Vec::new(), ..asked.changes.clone() };
+    let sides = sides(asked, &bare)?;
     let [before, after] = sides.map(|side| Subject::load(&side));
     let subjects = [before?, after?];
     let spinner = bars::spinner();
@@ -127,8 +129,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failu
     Ok(found.ended())
 }
 
-/// The two systems: the same, but for one release.
-fn sides(asked: &Compare) -> Result<[Asked<'_>; 2], Failure> {
+/// The two systems: the same, but for one release, or for patches. `bare`: the changes without patches.
+fn sides<'a>(asked: &'a Compare, bare: &'a Changes) -> Result<[Asked<'a>; 2], Failure> {
     let one = Asked {
         name: asked.subject.as_deref(),
         indexes: &asked.indexes,
@@ -139,6 +141,15 @@ fn sides(asked: &Compare) -> Result<[Asked<'_>; 2], Failure> {
         changes: &asked.changes,
         callers: asked.callers.callers,
     };
+    if !asked.changes.patch.is_empty() {
+        if asked.kernel.len() > 1 || asked.kmod.len() > 1 {
+            let found = "found --patch beside two releases";
+            return Err(
+                format!("{found}, expected one kernel and one kmod, before and after it").into()
+            );
+        }
+        return Ok([Asked { changes: bare, ..one }, one]);
+    }
     match (&asked.kernel[..], &asked.kmod[..]) {
         ([_, kernel], [] | [_]) => Ok([one, Asked { kernel: Some(*kernel), ..one }]),
         ([] | [_], [_, kmod]) => Ok([one, Asked { kmod: Some(*kmod), ..one }]),

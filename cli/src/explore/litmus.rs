@@ -87,6 +87,7 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
         ("--alias-map", changes.alias_map.is_some()),
         ("--limit", changes.limit.is_some()),
         ("--timeouts", changes.timeouts),
+        ("--patch", !changes.patch.is_empty()),
         ("--callers", asked.subject.callers.callers.is_some()),
         ("--engine", engine.engine != Engine::Exhaustive),
         ("--processes", engine.processes.is_some()),

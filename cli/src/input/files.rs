@@ -2,9 +2,10 @@
 
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
+use kmodcheck_sim::patch::Texts;
 use tempfile::NamedTempFile;
 
 use crate::output::Failure;
@@ -27,6 +28,15 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         let line = error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
         format!("{}:{line}: expected UTF-8 text, found other bytes", path.display()).into()
     })
+}
+
+/// The texts of the kernel's functions with patches applied, one after the other.
+pub(crate) fn patched(patches: &[PathBuf]) -> Result<Texts, Failure> {
+    let mut texts = Texts::default();
+    for path in patches {
+        texts.apply(&path.display().to_string(), &read(path)?)?;
+    }
+    Ok(texts)
 }
 
 /// Reads the module indexes in a directory.

@@ -2,7 +2,7 @@
 //! content, a built-in system by its name, the indexes of a real kernel, or a cell of the grand matrix;
 //! and what is changed in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kmodcheck_explore::MAX_PROCESSES;
 use kmodcheck_model::Model;
@@ -64,13 +64,14 @@ impl<'a> Asked<'a> {
 
     /// Without a system nothing can be changed in it.
     pub(crate) fn changes_nothing(&self) -> Result<(), Failure> {
-        let Changes { with, without, alias_map, limit, timeouts } = self.changes;
+        let Changes { with, without, alias_map, limit, timeouts, patch } = self.changes;
         let given = [
             ("--with", !with.is_empty()),
             ("--without", !without.is_empty()),
             ("--alias-map", alias_map.is_some()),
             ("--limit", limit.is_some()),
             ("--timeouts", *timeouts),
+            ("--patch", !patch.is_empty()),
             ("--callers", self.callers.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
@@ -128,6 +129,8 @@ pub(crate) struct Subject {
     pub expected_of_asked: Vec<(String, Expected)>,
     /// The run that is in the file.
     run: Option<Run>,
+    /// What patches have made of it, in words.
+    patched: Option<String>,
 }
 
 impl Subject {
@@ -138,7 +141,9 @@ impl Subject {
             false => Model::new(scenario.clone(), None).map_or(scenario, |m| m.scenario().clone()),
         };
         let (notes, expected, expected_of_asked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { from, scenario, choice, notes, judged: None, expected, expected_of_asked, run: None }
+        let patched = scenario.listed.as_ref().map(|_| ", patched".to_owned());
+        let (judged, run) = (None, None);
+        Self { from, scenario, choice, notes, judged, expected, expected_of_asked, run, patched }
     }
 
     /// The system that was asked for. A run that it comes from has to be one.
@@ -183,7 +188,7 @@ impl Subject {
                 Change::Without(name) => format!(", without {name}"),
             };
         }
-        words
+        words + self.patched.as_deref().unwrap_or_default()
     }
 
     /// Reads, or makes, it as it is.
@@ -212,9 +217,38 @@ impl Subject {
             kmod.name.clone_into(&mut self.choice.kmod);
         }
         self.choice.changes.extend(switches(asked.changes));
+        let was = self.scenario.features.kernel.listed_name;
         self.scenario.features = self.choice.features()?;
+        // A release that is asked for takes the place of what a patch had made of another one.
+        if asked.kernel.is_some() || was != self.scenario.features.kernel.listed_name {
+            (self.scenario.listed, self.patched) = (None, None);
+        }
+        self.apply(&asked.changes.patch)?;
         self.scenario.timeouts |= asked.changes.timeouts;
         self.scenario.limit = asked.changes.limit.or(self.scenario.limit);
+        Ok(())
+    }
+
+    /// Applies patches of the texts, one after the other.
+    fn apply(&mut self, patches: &[PathBuf]) -> Result<(), Failure> {
+        if patches.is_empty() {
+            return Ok(());
+        }
+        if self.scenario.listed.is_some() {
+            return Err(format!(
+                "{}: found --patch beside a system that a patch has changed, expected one of a release",
+                self.from
+            )
+            .into());
+        }
+        let texts = files::patched(patches)?;
+        self.scenario.listed = texts.listed(&self.scenario.features.kernel)?;
+        let names: Vec<String> = patches.iter().map(|path| path.display().to_string()).collect();
+        let nothing = match &self.scenario.listed {
+            Some(_) => "",
+            None => " (which changes nothing that this kernel does here)",
+        };
+        self.patched = Some(format!(", with {}{nothing}", names.join(", ")));
         Ok(())
     }
 

@@ -7,4 +7,5 @@ pub(crate) mod main_job;
 pub(crate) mod matrix;
 pub(crate) mod progress;
 pub(crate) mod prove;
+pub(crate) mod review;
 pub(crate) mod verify;

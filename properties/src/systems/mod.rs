@@ -8,3 +8,4 @@ pub mod hard_cases;
 pub mod kmod_sh;
 pub mod matrix;
 pub mod programs;
+pub mod review;

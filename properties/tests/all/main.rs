@@ -15,6 +15,7 @@ mod kmod_sh;
 mod naive;
 mod only_if_killed;
 mod orphans;
+mod patches;
 mod programs;
 mod progress;
 mod prove;
