@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 26] = [
+const EXAMPLES: [(&str, &[Example]); 28] = [
     (
         "",
         &[
@@ -34,6 +34,21 @@ const EXAMPLES: [(&str, &[Example]); 26] = [
         &[
             ("kmodcheck compare race --kmod v19 --kmod v20", "what kmod v20 changes"),
             ("kmodcheck compare my.toml --kernel v6.2 --kernel v6.5", "what a new kernel changes"),
+            ("kmodcheck compare my.toml --kernel v6.2 --patch fix.diff", "what a patch changes"),
+        ],
+    ),
+    (
+        "review",
+        &[(
+            "kmodcheck review fix.diff --kernel v6.2",
+            "what a patch changes, as a page for a mail",
+        )],
+    ),
+    (
+        "text",
+        &[
+            ("kmodcheck text", "the functions that a patch can change, as it has to find them"),
+            ("kmodcheck text --kernel v6.2", "the same as a release has them"),
         ],
     ),
     ("export", &[("kmodcheck export race --format promela --out race.pml", "the race, for SPIN")]),

@@ -79,6 +79,9 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         let name = &scenario.names[usize::from(name)].request;
         assumed.push(format!("exec of modprobe requests {name}, in vain"));
     }
+    if scenario.listed.is_some() {
+        assumed.push("add_unformed_module() and finished_loading() as a patch has them".to_owned());
+    }
     assumed.extend(helper(scenario));
     assumed.push(waits(scenario));
     assumed.push(match scenario.limit {

@@ -15,12 +15,14 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 28] = [
+const COMMANDS: [(&str, &str); 30] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
     ("new", "-----"),
     ("features", "x----"),
+    ("review", "xxxxx"),
+    ("text", "-----"),
     ("matrix", "xxxxx"),
     ("prove", "xxxxx"),
     ("verify", "x----"),

@@ -274,6 +274,8 @@ fn no_command_is_forgotten() {
         "merge",
         "new",
         "report",
+        "review",
+        "text",
     ];
     let directory = TempDir::new().unwrap();
     let files = write(&directory, &good());

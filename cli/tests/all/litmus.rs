@@ -95,7 +95,8 @@ fn what_is_no_program_is_refused() {
 }
 
 /// What says nothing of a litmus test.
-const REFUSED: [&[&str]; 18] = [
+const REFUSED: [&[&str]; 19] = [
+    &["--patch", "x"],
     &["--faults"],
     &["--kernel", "v4.9"],
     &["--kmod", "v19"],

@@ -25,6 +25,7 @@ mod limits;
 mod litmus;
 mod main_job;
 mod output;
+mod patches;
 mod programs;
 mod prove;
 mod replay;
