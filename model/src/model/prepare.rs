@@ -7,11 +7,12 @@ use super::{
     CheckedName, MAX_ACTORS, MAX_ASKS, MAX_DEPENDENCIES, MAX_GROUPS, MAX_LOOKS, MAX_MODULES,
     MAX_NAMES, MAX_PROGRAMS, MAX_TARGETS, NameModel,
 };
-use crate::event::Listed;
+use crate::event::{Claim, Listed};
 use crate::features::AliasMap;
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
-use crate::state::MAX_DEPTH;
+use crate::state::{MAX_DEPTH, ModuleState};
+use crate::text::STATES;
 use crate::userspace::modprobe;
 
 /// Whether a scenario can be modelled, whatever it was read from: that it is within the model's limits,
@@ -116,6 +117,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
     }
     programs(scenario)?;
     exec_requests(scenario, &known_name)?;
+    listed(scenario)?;
     let actors = scenario.actors.len();
     if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
         return Err(format!(
@@ -148,6 +150,20 @@ fn references(scenario: &Scenario) -> Result<(), String> {
                     "get_fs_type() requests a name that begins with 'fs-', found '{request}'"
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether what a patch says of listed names lists none a second time.
+fn listed(scenario: &Scenario) -> Result<(), String> {
+    let Some(rules) = &scenario.listed else { return Ok(()) };
+    for (at, state) in STATES.into_iter().enumerate().filter(|(_, s)| *s != ModuleState::Absent) {
+        let again = rules.again.map(|again| again[at]);
+        if rules.claim[at] == Claim::Free || again == Some(Claim::Free) {
+            return Err(format!(
+                "a name that is {state} is listed once more, expected 'free' only of one that is absent"
+            ));
         }
     }
     Ok(())

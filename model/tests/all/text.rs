@@ -1,7 +1,9 @@
 //! The kernel's functions as texts say what the steps in Rust say, and what has no place in the model is refused.
 
+use kmodcheck_model::Model;
+use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::event::Claim::{Busy, Exists, Free, Wait};
-use kmodcheck_model::features::{KernelFeatures, ListedName};
+use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures, ListedName};
 use kmodcheck_model::presets;
 use kmodcheck_model::text::{ListedRules, MAIN};
 
@@ -89,6 +91,22 @@ fn other_tables() {
     // After the wait nothing is looked at.
     let text = with("			goto again;\n", "			return -EBUSY;\n");
     assert_eq!(rules(&text, ListedName::GoingExists).again, Some([Busy; 5]));
+}
+
+/// A table by hand that would list a name twice is refused, as a text that does is.
+#[test]
+fn no_name_is_listed_twice() {
+    let kernel = KernelFeatures::V4_9;
+    let features = Features { kernel, kmod: KmodFeatures::V30 };
+    for again in [false, true] {
+        let mut rules = ListedName::WaitsOnce.rules();
+        let table = if again { rules.again.as_mut().unwrap() } else { &mut rules.claim };
+        table[3] = Free;
+        let mut scenario = scenario(Naming::Plain, Environment::Ok, features, 2);
+        scenario.listed = Some(rules);
+        let error = Model::new(scenario, None).unwrap_err().to_string();
+        assert!(error.contains("a name that is LIVE is listed once more"), "{error}");
+    }
 }
 
 /// What has no place in the model, and what the kernel would crash of, with the words that are pointed at.
