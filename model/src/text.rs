@@ -13,9 +13,10 @@ use kmodcheck_lang::text::TextError;
 use serde::{Deserialize, Serialize};
 
 use self::code::{Code, Made, Wrong};
-use self::run::{At, Run, Stop};
+use self::run::{At, Done, Run, Stop};
 use crate::event::Claim;
 use crate::features::{KernelFeatures, ListedName};
+use crate::scenario::Scenario;
 use crate::state::ModuleState;
 
 /// Where it stands in the kernel, and the text.
@@ -27,9 +28,10 @@ type Since<'k> = dyn Fn(&str) -> Option<bool> + 'k;
 
 /// The commits of which a text may ask, and whether a kernel has them.
 #[allow(clippy::type_complexity, reason = "a table")]
-const COMMITS: [(&str, fn(&KernelFeatures) -> bool); 2] = [
+const COMMITS: [(&str, fn(&KernelFeatures) -> bool); 3] = [
     ("6e6de3dee51a", |kernel| kernel.listed_name != ListedName::GoingExists),
     ("0254127ab977", |kernel| kernel.listed_name == ListedName::WaitsOnce),
+    ("743f8cae549a", |kernel| kernel.eexist_safety_net),
 ];
 
 /// A text with each since(COMMIT) as a kernel has it.
@@ -60,27 +62,20 @@ pub struct ListedRules {
     pub finished: [bool; 5],
 }
 
-/// Its place in a table.
-fn place(state: ModuleState) -> usize {
-    match state {
-        ModuleState::Absent => 0,
-        ModuleState::Unformed | ModuleState::UnformedAgain => 1,
-        ModuleState::Coming => 2,
-        ModuleState::Live => 3,
-        ModuleState::Going => 4,
-    }
+/// All that a text decides, on one kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decisions {
+    /// What is done about a listed name.
+    pub listed: ListedRules,
+    /// Whether an init that returns `-EEXIST` is another error to modprobe, which takes `-EEXIST` for success: the switch
+    /// `eexist-safety-net`.
+    pub eexist_is_error: bool,
 }
 
-impl ListedRules {
-    /// What a load makes of a name in that state; `waited`: when it has waited for it.
-    pub fn claim(&self, state: ModuleState, waited: bool) -> Claim {
-        let table = if waited { self.again.as_ref().unwrap_or(&self.claim) } else { &self.claim };
-        table[place(state)]
-    }
-
-    /// Whether the wait for a name in that state is over.
-    pub fn finished(&self, state: ModuleState) -> bool {
-        self.finished[place(state)]
+impl Decisions {
+    /// What a release does.
+    pub fn of_kernel(kernel: &KernelFeatures) -> Self {
+        Self { listed: kernel.listed_name.rules(), eexist_is_error: kernel.eexist_safety_net }
     }
 
     /// What a text has, on a kernel. `file`: how it is called in errors.
@@ -105,14 +100,47 @@ impl ListedRules {
             })?;
             Code::of(function)
         };
-        let rules = || {
+        let decisions = || {
             let (adds, finished) = (code("add_unformed_module")?, code("finished_loading")?);
-            let adds = Run { code: &adds, since: &since };
+            let init = code("do_init_module")?;
             let finished = finished_loading(&Run { code: &finished, since: &since })?;
-            let (claim, again) = add_unformed_module(&adds)?;
-            Ok(Self { claim, again, finished })
+            let (claim, again) = add_unformed_module(&Run { code: &adds, since: &since })?;
+            let eexist_is_error = do_init_module(&Run { code: &init, since: &since })?;
+            Ok(Self { listed: ListedRules { claim, again, finished }, eexist_is_error })
         };
-        rules().map_err(wrong)
+        decisions().map_err(wrong)
+    }
+
+    /// Makes a scenario of a kernel that decides so of one whose kernel does not.
+    pub fn apply(&self, scenario: &mut Scenario) {
+        let kernel = &mut scenario.features.kernel;
+        kernel.eexist_safety_net = self.eexist_is_error;
+        let own = self.listed == kernel.listed_name.rules();
+        scenario.listed = (!own).then(|| self.listed.clone());
+    }
+}
+
+/// Its place in a table.
+fn place(state: ModuleState) -> usize {
+    match state {
+        ModuleState::Absent => 0,
+        ModuleState::Unformed | ModuleState::UnformedAgain => 1,
+        ModuleState::Coming => 2,
+        ModuleState::Live => 3,
+        ModuleState::Going => 4,
+    }
+}
+
+impl ListedRules {
+    /// What a load makes of a name in that state; `waited`: when it has waited for it.
+    pub fn claim(&self, state: ModuleState, waited: bool) -> Claim {
+        let table = if waited { self.again.as_ref().unwrap_or(&self.claim) } else { &self.claim };
+        table[place(state)]
+    }
+
+    /// Whether the wait for a name in that state is over.
+    pub fn finished(&self, state: ModuleState) -> bool {
+        self.finished[place(state)]
     }
 }
 
@@ -270,6 +298,35 @@ fn returned(run: &Run<'_>, at: &At, value: i64, listed: bool) -> Made<Claim> {
             "expected 0 with the module listed, or an error without",
         )),
     }
+}
+
+/// Whether `-EEXIST` of an init is another error in the end; all else has to be what the model does.
+fn do_init_module(run: &Run<'_>) -> Made<bool> {
+    let live = [Done::Init, Done::State(ModuleState::Live), Done::Woken];
+    let freed = [Done::Init, Done::State(ModuleState::Going), Done::Freed, Done::Woken];
+    let mut eexist_is_error = false;
+    // 0, -EEXIST, and any other error.
+    for returned in [0, -17, -19] {
+        let (done, value) = run.init(returned)?;
+        let as_known = match returned {
+            0 => done == live && value == 0,
+            _ => done == freed && value < 0 && (value == -17) <= (returned == -17),
+        };
+        if !as_known {
+            let at = run.code.ops[0].1;
+            return Err(Wrong::new(
+                at,
+                format!(
+                    "found that of an init that returns {returned} comes {value}, by {}",
+                    done.into_iter().map(Done::in_words).collect::<Vec<_>>().join(", ")
+                ),
+                "expected LIVE, a wake-up and 0 of one that succeeds; GOING, free_module(), a wake-up and an error \
+                 of one that fails: the model has no place for another order, or another end",
+            ));
+        }
+        eexist_is_error |= returned == -17 && value != -17;
+    }
+    Ok(eexist_is_error)
 }
 
 impl ListedName {

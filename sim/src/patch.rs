@@ -3,7 +3,7 @@
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use kmodcheck_lang::text::TextError;
 use kmodcheck_model::features::KernelFeatures;
-use kmodcheck_model::text::{ListedRules, MAIN};
+use kmodcheck_model::text::{Decisions, MAIN};
 
 /// The texts of the kernel's functions, as they are shipped or as patches have made them.
 #[derive(Clone, Debug)]
@@ -110,12 +110,11 @@ impl Texts {
         Ok(())
     }
 
-    /// What they say of a listed name on a kernel, where that is not what the release does.
+    /// What they decide on a kernel.
     ///
     /// # Errors
     /// A text that cannot be read, or with what has no place in the model.
-    pub fn listed(&self, kernel: &KernelFeatures) -> Result<Option<ListedRules>, Box<TextError>> {
-        let rules = ListedRules::of(MAIN.0, &self.main, kernel)?;
-        Ok((rules != kernel.listed_name.rules()).then_some(rules))
+    pub fn decisions(&self, kernel: &KernelFeatures) -> Result<Decisions, Box<TextError>> {
+        Decisions::of(MAIN.0, &self.main, kernel)
     }
 }

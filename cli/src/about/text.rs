@@ -11,7 +11,7 @@ pub(crate) fn run(asked: &Text) -> Result<Ended, Failure> {
     let text = match asked.kernel {
         // What cannot be read is an error also where it is only printed.
         Some(kernel) => {
-            texts.listed(&kernel.features)?;
+            texts.decisions(&kernel.features)?;
             resolved(texts.main(), &kernel.features)
         }
         None => texts.main().to_owned(),

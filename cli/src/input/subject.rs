@@ -11,6 +11,7 @@ use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::model::validate;
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::{Init, Scenario};
+use kmodcheck_model::text::Decisions;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::matrix::{Cell, Kmod as CellKmod};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
@@ -242,11 +243,13 @@ impl Subject {
             .into());
         }
         let texts = files::patched(patches)?;
-        self.scenario.listed = texts.listed(&self.scenario.features.kernel)?;
+        let kernel = self.scenario.features.kernel;
+        let decisions = texts.decisions(&kernel)?;
+        decisions.apply(&mut self.scenario);
         let names: Vec<String> = patches.iter().map(|path| path.display().to_string()).collect();
-        let nothing = match &self.scenario.listed {
-            Some(_) => "",
-            None => " (which changes nothing that this kernel does here)",
+        let nothing = match decisions == Decisions::of_kernel(&kernel) {
+            false => "",
+            true => " (which changes nothing that this kernel does here)",
         };
         self.patched = Some(format!(", with {}{nothing}", names.join(", ")));
         Ok(())

@@ -4,7 +4,7 @@ use kmodcheck_explore::Options;
 use kmodcheck_model::builtin::Environment;
 use kmodcheck_model::event::Claim;
 use kmodcheck_model::presets::KMODS;
-use kmodcheck_model::text::{ListedRules, STATES};
+use kmodcheck_model::text::{Decisions, STATES};
 use kmodcheck_properties::grand::{GrandCell, System};
 use kmodcheck_properties::review::{Reviewed, review};
 use kmodcheck_properties::verdict::Trace;
@@ -34,8 +34,8 @@ struct ReviewJson<'a> {
     /// How many systems there are, and how many were explored.
     systems: usize,
     explored: usize,
-    before: &'a ListedRules,
-    after: &'a ListedRules,
+    before: &'a Decisions,
+    after: &'a Decisions,
     changes: Vec<ChangeJson<'a>>,
     /// Properties that are undecided in some system, a search having been cut.
     undecided: Vec<&'static str>,
@@ -56,10 +56,10 @@ struct ChangeJson<'a> {
 pub(crate) fn run(arguments: &Arguments, asked: &Review) -> Result<Ended, Failure> {
     let kernel = asked.kernel;
     let texts = files::patched(&asked.patch)?;
-    let before = kernel.features.listed_name.rules();
+    let before = Decisions::of_kernel(&kernel.features);
     let names: Vec<String> = asked.patch.iter().map(|path| path.display().to_string()).collect();
     let names = names.join(", ");
-    let after = texts.listed(&kernel.features)?.unwrap_or_else(|| before.clone());
+    let after = texts.decisions(&kernel.features)?;
     let kmods: Vec<&str> =
         KMODS.into_iter().filter(|name| asked.kmod.is_none_or(|kmod| kmod.name == *name)).collect();
     let cells: Vec<GrandCell> = GrandCell::all()
@@ -208,15 +208,15 @@ impl<'r> Change<'r> {
     }
 }
 
-/// What a load does about a listed name, without the patch and with it.
-fn tables(before: &ListedRules, after: &ListedRules) -> String {
+/// What is decided otherwise, without the patch and with it.
+fn tables(before: &Decisions, after: &Decisions) -> String {
     let claim = |claim: Claim| match claim {
         Claim::Free => "lists its module",
         Claim::Wait => "waits",
         Claim::Exists => "-EEXIST",
         Claim::Busy => "-EBUSY",
     };
-    let waited = |rules: &ListedRules, at: usize| match &rules.again {
+    let waited = |of: &Decisions, at: usize| match &of.listed.again {
         None => "as at first",
         Some(again) => claim(again[at]),
     };
@@ -228,14 +228,20 @@ fn tables(before: &ListedRules, after: &ListedRules) -> String {
         }
     };
     for (at, state) in STATES.into_iter().enumerate() {
-        row(format!("{state}"), claim(before.claim[at]), claim(after.claim[at]));
+        row(format!("{state}"), claim(before.listed.claim[at]), claim(after.listed.claim[at]));
     }
     for (at, state) in STATES.into_iter().enumerate() {
         row(format!("{state}, after a wait"), waited(before, at), waited(after, at));
     }
     for (at, state) in STATES.into_iter().enumerate() {
-        row(format!("the wait for {state}"), over(before.finished[at]), over(after.finished[at]));
+        row(
+            format!("the wait for {state}"),
+            over(before.listed.finished[at]),
+            over(after.listed.finished[at]),
+        );
     }
-    let head = format!("{:30}{:21}after\n", "what is done about a name", "before");
+    let eexist = |of: &Decisions| if of.eexist_is_error { "another error" } else { "-EEXIST" };
+    row("an init's -EEXIST".to_owned(), eexist(before), eexist(after));
+    let head = format!("{:30}{:21}after\n", "what is decided", "before");
     if lines.is_empty() { String::new() } else { head + &lines.concat() }
 }

@@ -63,7 +63,7 @@ fn a_review_says_what_changes_and_in_a_mail_s_width() {
     let change =
         json["changes"].as_array().unwrap().iter().find(|c| c["property"] == "no-false-failure");
     assert_eq!(change.unwrap()["steps"], 27);
-    assert_eq!(json["after"]["claim"][4], "busy");
+    assert_eq!(json["after"]["listed"]["claim"][4], "busy");
 
     // On a kernel that has it, it is none, and nothing is worse.
     let none = run(&["review", &patch, "--kernel", "v6.2", "--kmod", "v30"]).exits(0);

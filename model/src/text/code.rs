@@ -35,6 +35,12 @@ pub(super) enum Op {
     Do(Option<usize>, Expr),
     /// `mod->state = VALUE`
     OwnState(Expr),
+    /// `do_one_initcall(mod->init)`, and the variable that it is assigned to.
+    Init(usize),
+    /// `free_module(mod)`
+    Free,
+    /// `wake_up_all(&module_wq)`
+    Wake,
     /// Goes on elsewhere if it is 0.
     Test(Expr, usize),
     /// Goes on elsewhere.
@@ -112,7 +118,7 @@ fn live(ops: &[(Op, Span)], variables: &[String]) -> Vec<u64> {
                 _ => live[at + 1],
             };
             let writes = match op {
-                Op::Wait(Some(to)) | Op::Do(Some(to), _) => 1 << to,
+                Op::Wait(Some(to)) | Op::Do(Some(to), _) | Op::Init(to) => 1 << to,
                 _ => 0,
             };
             let reads = match op {
@@ -326,6 +332,9 @@ impl Builder {
                 ("mutex_lock", [lock], None) if names(lock, LOCK) => Op::Lock,
                 ("mutex_unlock", [lock], None) if names(lock, LOCK) => Op::Unlock,
                 ("list_add_rcu", [_], None) => Op::List,
+                ("do_one_initcall", [_], Some(to)) => Op::Init(to),
+                ("free_module", [_], None) => Op::Free,
+                ("wake_up_all", [queue], None) if names(queue, QUEUE) => Op::Wake,
                 ("wait_event_interruptible", [queue, condition], _) if names(queue, QUEUE) => {
                     match &condition.kind {
                         ExprKind::Call(called, _) if called.text == "finished_loading" => {

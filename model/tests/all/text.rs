@@ -5,11 +5,15 @@ use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::event::Claim::{Busy, Exists, Free, Wait};
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures, ListedName};
 use kmodcheck_model::presets;
-use kmodcheck_model::text::{ListedRules, MAIN};
+use kmodcheck_model::text::{Decisions, ListedRules, MAIN};
 
 fn rules(text: &str, listed_name: ListedName) -> Result<ListedRules, String> {
     let kernel = KernelFeatures { listed_name, ..KernelFeatures::V4_9 };
-    ListedRules::of(MAIN.0, text, &kernel).map_err(|error| error.to_string())
+    decisions(text, &kernel).map(|decisions| decisions.listed)
+}
+
+fn decisions(text: &str, kernel: &KernelFeatures) -> Result<Decisions, String> {
+    Decisions::of(MAIN.0, text, kernel).map_err(|error| error.to_string())
 }
 
 /// The text with one thing replaced, which is there.
@@ -24,9 +28,11 @@ fn the_text_is_what_the_steps_are() {
     let mut values = std::collections::BTreeSet::new();
     for name in presets::KERNELS {
         let kernel = presets::kernel(name).unwrap();
-        let text =
-            ListedRules::of(MAIN.0, MAIN.1, &kernel).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(text, kernel.listed_name.rules(), "{name}");
+        for eexist_safety_net in [false, true] {
+            let kernel = KernelFeatures { eexist_safety_net, ..kernel };
+            let text = decisions(MAIN.1, &kernel).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(text, Decisions::of_kernel(&kernel), "{name}");
+        }
         values.insert(kernel.listed_name);
     }
     assert_eq!(values.len(), 3, "each value of the switch is some release's");
@@ -35,8 +41,13 @@ fn the_text_is_what_the_steps_are() {
 /// Each line that says something changes the table, for some release, or is refused.
 #[test]
 fn each_line_matters() {
-    let all = [ListedName::GoingExists, ListedName::WaitsForGoing, ListedName::WaitsOnce];
-    let whole = all.map(|name| rules(MAIN.1, name));
+    let names = [ListedName::GoingExists, ListedName::WaitsForGoing, ListedName::WaitsOnce];
+    let all = [0, 1, 2, 3].map(|i| KernelFeatures {
+        listed_name: names[i % 3],
+        eexist_safety_net: i == 3,
+        ..KernelFeatures::V4_9
+    });
+    let whole = all.map(|kernel| decisions(MAIN.1, &kernel));
     let lines: Vec<&str> = MAIN.1.lines().collect();
     let mut comment = false;
     for (number, line) in lines.iter().enumerate() {
@@ -46,15 +57,21 @@ fn each_line_matters() {
             comment || says.is_empty() || says == "{" || says == "}" || says.starts_with("static");
         comment &= !says.ends_with("*/");
         // What is declared, the label, and the state before anybody sees it.
-        let declared =
-            ["struct module *", "bool ret;", "int err;", "mod->state = MODULE_STATE_UNFORMED;"];
+        let declared = [
+            "struct module *",
+            "bool ret;",
+            "int err;",
+            "int ret;",
+            "mod->state = MODULE_STATE_UNFORMED;",
+        ];
         if quiet || declared.iter().any(|what| says.starts_with(what)) {
             continue;
         }
         let mut without = lines.clone();
         without.remove(number);
         let without = without.join("\n");
-        let changed = all.iter().zip(&whole).any(|(name, whole)| rules(&without, *name) != *whole);
+        let changed =
+            all.iter().zip(&whole).any(|(kernel, whole)| decisions(&without, kernel) != *whole);
         assert!(changed, "line {}: {line}", number + 1);
     }
 }
@@ -141,7 +158,7 @@ fn what_is_refused() {
         ),
         (
             with("since(\"0254127ab977\")", "since(\"0254127ab978\")"),
-            "expected one of 6e6de3dee51a, 0254127ab977",
+            "expected one of 6e6de3dee51a, 0254127ab977, 743f8cae549a",
         ),
         (with("goto again;", "goto agian;"), "expected a label of this function"),
         (
@@ -155,6 +172,22 @@ fn what_is_refused() {
             "found no finished_loading()",
         ),
         (with("	mod->state = MODULE_STATE_UNFORMED;\n", "	for (;;)\n		err = 0;\n"), "found a loop"),
+        (
+            with("		goto fail;\n	}\n", "	}\n"),
+            "found that of an init that returns -17 comes 0, by its init, LIVE, wake_up_all()",
+        ),
+        (
+            with("	free_module(mod);\n	wake_up_all(&module_wq);\n", "	free_module(mod);\n"),
+            "by its init, GOING, free_module()",
+        ),
+        (
+            with("	ret = do_one_initcall(mod->init);\n", "	ret = 0;\n"),
+            "found that of an init that returns 0 comes 0",
+        ),
+        (
+            with("	mod->state = MODULE_STATE_LIVE;\n", "	mutex_lock(&module_mutex);\n"),
+            "found a look at the list of modules",
+        ),
     ];
     for (text, expected) in &table {
         let all = [ListedName::GoingExists, ListedName::WaitsForGoing, ListedName::WaitsOnce];

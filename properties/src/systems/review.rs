@@ -1,8 +1,7 @@
 //! What a patch changes in the built-in systems of one kernel.
 
 use kmodcheck_explore::{Options, Unexplorable, map_on_threads};
-use kmodcheck_model::scenario::Scenario;
-use kmodcheck_model::text::ListedRules;
+use kmodcheck_model::text::Decisions;
 use kmodcheck_model::{Model, ModelError};
 
 use super::grand::System;
@@ -31,14 +30,14 @@ pub enum ReviewError {
     Unexplorable(#[from] Unexplorable),
 }
 
-/// Explores each system as it is and with what a patch says of listed names, on `threads` threads, in their order.
+/// Explores each system as it is and with what a patch decides, on `threads` threads, in their order.
 /// What was not begun when `options.interrupt` was set is left out.
 ///
 /// # Errors
 /// See [`ReviewError`].
 pub fn review(
     systems: &[System],
-    patched: &ListedRules,
+    patched: &Decisions,
     threads: usize,
     options: &Options<'_>,
     done: &(dyn Fn() + Sync),
@@ -46,7 +45,8 @@ pub fn review(
     let over =
         || options.interrupt.is_some_and(|set| set.load(std::sync::atomic::Ordering::Relaxed));
     let reviewed = map_on_threads(threads, systems, over, |_, system| {
-        let with = Scenario { listed: Some(patched.clone()), ..system.scenario.clone() };
+        let mut with = system.scenario.clone();
+        patched.apply(&mut with);
         let models = [Model::new(system.scenario.clone(), None)?, Model::new(with, None)?];
         let reports = [check_all(&models[0], options)?, check_all(&models[1], options)?];
         done();

@@ -1,6 +1,7 @@
 /*
  * What the model takes from kernel/module/main.c (kernel/module.c before v5.18), written from reading it: what the kernel
- * does about a name that is on the list of modules already. since("COMMIT") is whether the kernel at hand has that commit.
+ * does about a name that is on the list of modules already, and what it makes of what an init returns. since("COMMIT") is
+ * whether the kernel at hand has that commit.
  *
  * A step of the model is what is between mutex_lock() and mutex_unlock(): nobody else sees it half done. What is not here
  * has no effect that another CPU could see: allocation, the other checks, the log.
@@ -68,4 +69,30 @@ again:
 	}
 	mutex_unlock(&module_mutex);
 	return -EEXIST;
+}
+
+/*
+ * An init runs, and what it returns decides. The order of what is done here is the model's own, and so are the uevent and
+ * the reference that a module is born with: a patch can change what is returned, and to whom it is an error.
+ */
+static int do_init_module(struct module *mod)
+{
+	int ret;
+
+	ret = do_one_initcall(mod->init);
+	if (ret < 0) {
+		/* To modprobe -EEXIST would be success. */
+		if (ret == -EEXIST && since("743f8cae549a"))
+			ret = -EBUSY;
+		goto fail;
+	}
+	mod->state = MODULE_STATE_LIVE;
+	wake_up_all(&module_wq);
+	return 0;
+
+fail:
+	mod->state = MODULE_STATE_GOING;
+	free_module(mod);
+	wake_up_all(&module_wq);
+	return ret;
 }
