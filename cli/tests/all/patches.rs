@@ -149,7 +149,7 @@ fn what_is_no_patch_of_the_texts_is_refused() {
     .refuses(&["expected a unified diff"]);
     // What the texts then say is read as they are: by file, line and what was expected.
     review(&at("look", &live_is("old->state")))
-        .refuses(&["kernel/module/main.c:70:", "without module_mutex"]);
+        .refuses(&["kernel/module/main.c:71:", "without module_mutex"]);
     review(&at("zero", &live_is("0"))).refuses(&["returns 0 from here, the module not listed"]);
     review(&at("name", &live_is("-EWHAT"))).refuses(&["found 'EWHAT'"]);
     // Where it is not heeded it is refused.
