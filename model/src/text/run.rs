@@ -65,9 +65,7 @@ pub(super) struct Run<'c> {
 impl Run<'_> {
     /// At its beginning.
     pub fn begins(&self) -> Made<Stop> {
-        let mut variables = vec![None; self.code.variables.len()];
-        variables[..self.code.parameters].fill(Some(OWN));
-        self.go(At { op: 0, variables }, None)
+        self.go(self.beginning(), None)
     }
 
     /// From where it looks, at a name in that state.
@@ -87,15 +85,11 @@ impl Run<'_> {
     /// The whole of a function that never looks at the list, if the init returns that: what it does, in its order,
     /// and what it returns.
     pub fn init(&self, returned: i64) -> Made<(Vec<Done>, i64)> {
-        let (mut done, mut op) = (Vec::new(), 0);
-        let mut variables = vec![None; self.code.variables.len()];
-        variables[..self.code.parameters].fill(Some(OWN));
-        let mut at = At { op, variables };
+        let mut done = Vec::new();
+        let mut at = self.beginning();
         for _ in 0..MOST {
-            let (of, span) = &self.code.ops[op];
-            at.op = op;
-            op += 1;
-            match of {
+            let (op, span) = &self.code.ops[at.op];
+            match op {
                 Op::Init(to) => {
                     at.variables[*to] = Some(returned);
                     done.push(Done::Init);
@@ -115,26 +109,6 @@ impl Run<'_> {
                 }
                 Op::Free => done.push(Done::Freed),
                 Op::Wake => done.push(Done::Woken),
-                Op::Do(to, value) => {
-                    let value = self.value(&at, value, None)?;
-                    if let Some(to) = to {
-                        at.variables[*to] = Some(value);
-                    }
-                }
-                Op::Test(condition, other) => {
-                    if self.value(&at, condition, None)? == 0 {
-                        op = *other;
-                    }
-                }
-                Op::Jump(to) => op = *to,
-                Op::Return(Some(value)) => return Ok((done, self.value(&at, value, None)?)),
-                Op::Return(None) => {
-                    return Err(Wrong::new(
-                        *span,
-                        "found an end without a value",
-                        "expected a return with one",
-                    ));
-                }
                 Op::Lock | Op::Unlock | Op::List | Op::Wait(_) => {
                     return Err(Wrong::new(
                         *span,
@@ -142,10 +116,55 @@ impl Run<'_> {
                         "expected none here: the model has no place for it",
                     ));
                 }
+                Op::Do(..) | Op::Test(..) | Op::Jump(_) | Op::Return(_) => {
+                    if let Some(value) = self.local(&mut at, None)? {
+                        return Ok((done, value));
+                    }
+                    continue;
+                }
             }
+            at.op += 1;
         }
-        let span = self.code.ops[at.op].1;
-        Err(Wrong::new(span, "found a loop that never returns", "expected an end"))
+        Err(self.endless(&at))
+    }
+
+    /// Before its first operation.
+    fn beginning(&self) -> At {
+        let mut variables = vec![None; self.code.variables.len()];
+        variables[..self.code.parameters].fill(Some(OWN));
+        At { op: 0, variables }
+    }
+
+    /// Takes an operation that nobody else sees, on to the next one; what the function returns, if it is its end.
+    fn local(&self, at: &mut At, state: Option<ModuleState>) -> Made<Option<i64>> {
+        let (op, span) = &self.code.ops[at.op];
+        let next = match op {
+            Op::Do(to, value) => {
+                let value = self.value(at, value, state)?;
+                if let Some(to) = to {
+                    at.variables[*to] = Some(value);
+                }
+                at.op + 1
+            }
+            Op::Test(condition, other) => match self.value(at, condition, state)? {
+                0 => *other,
+                _ => at.op + 1,
+            },
+            Op::Jump(to) => *to,
+            Op::Return(Some(value)) => return self.value(at, value, state).map(Some),
+            Op::Return(None) => {
+                let expected = "expected a return with one";
+                return Err(Wrong::new(*span, "found an end without a value", expected));
+            }
+            _ => unreachable!("others see it"),
+        };
+        at.op = next;
+        Ok(None)
+    }
+
+    fn endless(&self, at: &At) -> Wrong {
+        let found = "found a loop that neither waits nor returns";
+        Wrong::new(self.span(at), found, "expected an end")
     }
 
     /// Where an operation is in the text.
@@ -237,22 +256,6 @@ impl Run<'_> {
                         "expected looks at the list, and what is returned: the model has no place for it here",
                     ));
                 }
-                Op::Do(to, value) => {
-                    let value = self.value(&at, value, state)?;
-                    if let Some(to) = to {
-                        at.variables[*to] = Some(value);
-                    }
-                }
-                Op::Test(condition, other) => {
-                    if self.value(&at, condition, state)? == 0 {
-                        at.op = *other;
-                        continue;
-                    }
-                }
-                Op::Jump(to) => {
-                    at.op = *to;
-                    continue;
-                }
                 Op::Return(_) if inside => {
                     return Err(Wrong::new(
                         *span,
@@ -260,21 +263,16 @@ impl Run<'_> {
                         "expected it given back",
                     ));
                 }
-                Op::Return(None) => {
-                    return Err(Wrong::new(
-                        *span,
-                        "found an end without a value",
-                        "expected a return with one",
-                    ));
-                }
-                Op::Return(Some(value)) => {
-                    return Ok(Stop::Returns { value: self.value(&at, value, state)?, listed });
+                Op::Do(..) | Op::Test(..) | Op::Jump(_) | Op::Return(_) => {
+                    if let Some(value) = self.local(&mut at, state)? {
+                        return Ok(Stop::Returns { value, listed });
+                    }
+                    continue;
                 }
             }
             at.op += 1;
         }
-        let span = self.code.ops[at.op].1;
-        Err(Wrong::new(span, "found a loop that neither waits nor returns", "expected an end"))
+        Err(self.endless(&at))
     }
 
     fn value(&self, at: &At, of: &Expr, state: Option<ModuleState>) -> Made<i64> {

@@ -51,6 +51,21 @@ fn compared(scenario: &Scenario, executions: usize) -> [usize; 2] {
     [found.len(), expected.len()]
 }
 
+/// What was reached of all outcomes, by scenario after scenario.
+#[derive(Default)]
+struct Reached([usize; 2]);
+
+impl Reached {
+    fn compare(&mut self, scenario: &Scenario, executions: usize) {
+        let counts = compared(scenario, executions);
+        self.0 = [self.0[0] + counts[0], self.0[1] + counts[1]];
+    }
+
+    fn print(&self) {
+        println!("{} of {} outcomes", self.0[0], self.0[1]);
+    }
+}
+
 #[test]
 fn what_shuttle_draws_is_a_behaviour_of_the_model() {
     let mut scenarios = Vec::new();
@@ -83,7 +98,7 @@ fn what_shuttle_draws_is_a_behaviour_of_the_model() {
 /// Actors that the built-in environments do not have: who does not wait, who listens, who removes.
 #[test]
 fn other_actors_behave_as_the_model_has_them() {
-    let (mut reached, mut all) = (0, 0);
+    let mut reached = Reached::default();
     for kernel in presets::KERNELS {
         for action in [
             Action::RequestModuleNowait(0),
@@ -100,19 +115,17 @@ fn other_actors_behave_as_the_model_has_them() {
                 let mut scenario = scenario(Naming::FsAndModule, Environment::Ok, features, 1);
                 scenario.actors.push(Actor { action, count: 1, killable });
                 scenario.name = format!("{action:?}, killable: {killable}, on {kernel}");
-                let [found, expected] = compared(&scenario, 40);
-                reached += found;
-                all += expected;
+                reached.compare(&scenario, 40);
             }
         }
     }
-    println!("{reached} of {all} outcomes");
+    reached.print();
 }
 
 /// exec of modprobe requests a module, and so does exec of the modprobe for that, until the limit is met.
 #[test]
 fn exec_that_requests_a_module_comes_to_what_the_model_says() {
-    let (mut reached, mut all) = (0, 0);
+    let mut reached = Reached::default();
     for kernel in presets::KERNELS {
         let features = Features {
             kernel: presets::kernel(kernel).unwrap(),
@@ -131,18 +144,16 @@ fn exec_that_requests_a_module_comes_to_what_the_model_says() {
             (scenario.limit, scenario.timeouts) = (Some(limit), timeouts);
             scenario.actors[0].killable = killable;
             scenario.name = format!("exec requests, limit {limit}, on {kernel}");
-            let [found, expected] = compared(&scenario, 40);
-            reached += found;
-            all += expected;
+            reached.compare(&scenario, 40);
         }
     }
-    println!("{reached} of {all} outcomes");
+    reached.print();
 }
 
 /// Who loads a file that another loads is refused, or joins it, and may be killed while it waits.
 #[test]
 fn claims_of_a_file_come_to_what_the_model_says() {
-    let (mut reached, mut all) = (0, 0);
+    let mut reached = Reached::default();
     for (kernel, exclusive, interruptible) in [
         ("v4.9", false, false),
         ("v6.2", true, false),
@@ -166,11 +177,9 @@ fn claims_of_a_file_come_to_what_the_model_says() {
                     "{}: {modprobe_killable}, {exclusive}, {interruptible}, on {kernel}",
                     scenario.name
                 );
-                let [found, expected] = compared(&scenario, 60);
-                reached += found;
-                all += expected;
+                reached.compare(&scenario, 60);
             }
         }
     }
-    println!("{reached} of {all} outcomes");
+    reached.print();
 }
