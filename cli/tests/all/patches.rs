@@ -82,16 +82,8 @@ fn a_patched_system_is_a_system() {
     run(&[&["check"], &words[..], &property].concat()).exits(0);
     let with = ["--patch", &patch, "--expect", "no-false-failure=violated", "--save-trace", &trace];
     let patched = run(&[&["check"], &words[..], &property, &with].concat()).exits(0);
-    assert!(
-        patched.out.contains(&format!("kernel v5.11, kmod v30, with {patch}")),
-        "{}",
-        patched.out
-    );
-    assert!(
-        patched.out.replace("\n  ", " ").contains("finished_loading() as a patch has them"),
-        "{}",
-        patched.out
-    );
+    let patched = patched.says_words(&format!("kernel v5.11, kmod v30, with {patch}"));
+    patched.says_words("finished_loading() as a patch has them");
     run(&["replay", &trace]).exits(0);
     run(&["replay", &trace, "--kernel", "v6.2"]).exits(0);
     run(&["replay", &trace, "--kernel", "v5.11"]).exits(1);
@@ -113,15 +105,8 @@ fn a_patched_system_is_a_system() {
         checked += 1;
     }
     assert!(checked > 0);
-    let nothing = run(&["check", "--env", "fail", "--kernel", "v6.2", "--patch", &patch]);
-    assert!(
-        nothing
-            .out
-            .replace("\n  ", " ")
-            .contains("(which changes nothing that this kernel does here)"),
-        "{}",
-        nothing.out
-    );
+    run(&["check", "--env", "fail", "--kernel", "v6.2", "--patch", &patch])
+        .says_words("(which changes nothing that this kernel does here)");
 }
 
 #[test]
