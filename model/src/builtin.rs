@@ -168,7 +168,7 @@ pub fn scenario(
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
-        listed: None,
+        patched: Default::default(),
         modprobe_killable: false,
         programs: Programs::default(),
         asks: Vec::new(),

@@ -5,14 +5,14 @@ mod programs;
 mod step;
 
 use crate::event::{Event, Finit, Listed};
-use crate::features::{BareDirectory, BuiltinIndex};
+use crate::features::BuiltinIndex;
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
 use crate::state::{
     COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
 };
-use crate::text::ListedRules;
+use crate::text::{CheckRules, ListedRules, LookRules, Looked};
 use crate::userspace::modprobe::{self, PlanEntry};
 
 use prepare::{name_model, rivals};
@@ -258,6 +258,8 @@ pub struct Model {
     pub(crate) names: Vec<NameModel>,
     pub(crate) orders: Orders,
     pub(crate) listed: ListedRules,
+    pub(crate) check: CheckRules,
+    pub(crate) look: LookRules,
     roles: Vec<Role>,
     rivals: Vec<Vec<ModuleId>>,
     counts: Counts,
@@ -341,6 +343,15 @@ impl Model {
         let mut model = Self {
             orders: Orders::new(&scenario, mutant),
             listed: scenario.listed_rules(),
+            check: scenario.check_rules(),
+            look: LookRules {
+                bare: match mutant {
+                    Some(Mutant::OldRule) => Looked::Builtin,
+                    Some(Mutant::NewRule) => Looked::Coming,
+                    _ => scenario.look_rules().bare,
+                },
+                ..scenario.look_rules()
+            },
             rivals: rivals(&scenario),
             counts,
             scenario,
@@ -613,15 +624,6 @@ impl Model {
         modules.iter().fold(0, |mask, m| {
             mask | m.state.mask() | m.directory.mask() | m.initstate.mask() | m.initialised.mask()
         })
-    }
-
-    /// Whether modprobe takes a bare directory for built in.
-    pub(crate) fn bare_directory_is_builtin(&self) -> bool {
-        match self.mutant {
-            Some(Mutant::OldRule) => true,
-            Some(Mutant::NewRule) => false,
-            _ => self.scenario.features.kmod.bare_directory == BareDirectory::Builtin,
-        }
     }
 
     /// Whether modprobe knows from the index, without a look, that `module` is built in.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::text::ListedRules;
+use crate::text::{CheckRules, ListedRules, LookRules, Patched};
 
 /// A module, by its place in [`Scenario::modules`].
 pub type ModuleId = u8;
@@ -388,9 +388,9 @@ pub struct Scenario {
     /// How many requests may run at a time; `None`: so many that nobody meets the limit.
     #[serde(default)]
     pub limit: Option<u8>,
-    /// What the kernel does about a listed name, where it is no release's: what a patch has made of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listed: Option<ListedRules>,
+    /// What kernel and kmod do where that is no release's: what a patch has made of them.
+    #[serde(default, skip_serializing_if = "Patched::is_none")]
+    pub patched: Patched,
     /// Whether somebody may kill whatever modprobe (or insmod) waits in `finit_module()` for another's load, also one
     /// that the kernel has started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -536,7 +536,17 @@ impl Scenario {
 
     /// What the kernel does about a listed name: what a patch says, or its switches.
     pub fn listed_rules(&self) -> ListedRules {
-        self.listed.clone().unwrap_or_else(|| self.features.kernel.listed_name.rules())
+        self.patched.listed.clone().unwrap_or_else(|| self.features.kernel.listed_name.rules())
+    }
+
+    /// What the kernel looks at before and after modprobe, likewise.
+    pub fn check_rules(&self) -> CheckRules {
+        self.patched.check.unwrap_or_else(|| self.features.kernel.sanity_check.rules())
+    }
+
+    /// How modprobe looks, likewise.
+    pub fn look_rules(&self) -> LookRules {
+        self.patched.look.unwrap_or_else(|| self.features.kmod.look_rules())
     }
 
     /// Whether somebody unloads a module, so that references matter.

@@ -8,6 +8,7 @@ mod layout;
 mod task;
 mod world;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 pub use layout::{COUNTED, MAX_DEPTH, NamedField};
@@ -89,6 +90,22 @@ macro_rules! results {
                 f.pad(match self {
                     $(Self::$name => $text,)*
                 })
+            }
+        }
+
+        impl Serialize for Ret {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Ret {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                match name.as_str() {
+                    $($text => Ok(Self::$name),)*
+                    _ => Err(serde::de::Error::unknown_variant(&name, &[$($text,)*])),
+                }
             }
         }
     };

@@ -1,347 +1,290 @@
-//! Functions of the kernel as texts: what the model asks of them, as tables, so that whoever changes three lines of a
-//! text has changed the model.
+//! Functions of the kernel and of kmod as texts: what the model asks of them, as tables, so that whoever changes three lines
+//! of a text has changed the model.
 //!
-//! A text is C, with the kernel's names (`text/kernel/module/main.c`). A step of the model is what is done under
-//! module_mutex, and what it does depends on the state of one name there: so a function is a table, from the state that
-//! it sees to what it comes to, for each place at which it looks. What has no place in the model (a third look, one
-//! without the lock, another result after another state) is refused, with file, line and column.
+//! A text is C, with the kernel's names (`text/kernel/module/main.c`). What a function does is worked out, for each answer
+//! that the world may give it; of that the model takes what it has a place for: a table ([`ListedRules`], [`CheckRules`],
+//! [`LookRules`]) by which the steps go, or which of the known behaviours, each a switch, it is. Anything else is refused,
+//! with file, line and column.
 
 mod code;
+mod graph;
+mod known;
+mod listed;
+mod look;
+mod request;
+mod rules;
 mod run;
+mod value;
 
 use kmodcheck_lang::text::TextError;
-use serde::{Deserialize, Serialize};
+use kmodcheck_lang::text::syntax::{Expr, ExprKind, Span};
+use serde::Serialize;
 
 use self::code::{Code, Made, Wrong};
-use self::run::{At, Done, Run, Stop};
-use crate::event::Claim;
-use crate::features::{KernelFeatures, ListedName};
+use self::graph::File;
+use self::run::Run;
+use crate::features::{
+    BareDirectory, BuiltinIndex, FailedLookup, Features, KernelFeatures, KmodFeatures, ListedName,
+    RequestLimit, SanityCheck,
+};
 use crate::scenario::Scenario;
-use crate::state::ModuleState;
 
-/// Where it stands in the kernel, and the text.
-pub const MAIN: (&str, &str) =
-    ("kernel/module/main.c", include_str!("../text/kernel/module/main.c"));
+pub use self::rules::{
+    CheckRules, ListedRules, LookRules, Looked, OfCaller, Patched, STATES, Then,
+};
 
-/// Whether a kernel has a commit; `None`: of that commit nothing is known.
-type Since<'k> = dyn Fn(&str) -> Option<bool> + 'k;
+/// Whether a kernel has the commit that an expression names.
+type Since<'k> = dyn Fn(&Expr) -> Made<i64> + 'k;
 
-/// The commits of which a text may ask, and whether a kernel has them.
-#[allow(clippy::type_complexity, reason = "a table")]
-const COMMITS: [(&str, fn(&KernelFeatures) -> bool); 3] = [
-    ("6e6de3dee51a", |kernel| kernel.listed_name != ListedName::GoingExists),
-    ("0254127ab977", |kernel| kernel.listed_name == ListedName::WaitsOnce),
-    ("743f8cae549a", |kernel| kernel.eexist_safety_net),
+/// The texts: where each stands in the kernel or in kmod, and what it is.
+pub const TEXTS: [(&str, &str); 4] = [
+    ("kernel/module/main.c", include_str!("../text/kernel/module/main.c")),
+    ("kernel/module/kmod.c", include_str!("../text/kernel/module/kmod.c")),
+    ("libkmod/libkmod-module.c", include_str!("../text/libkmod/libkmod-module.c")),
+    ("tools/modprobe.c", include_str!("../text/tools/modprobe.c")),
 ];
 
-/// A text with each since(COMMIT) as a kernel has it.
-pub fn resolved(text: &str, kernel: &KernelFeatures) -> String {
-    COMMITS.iter().fold(text.to_owned(), |text, (commit, has)| {
-        text.replace(&format!("since(\"{commit}\")"), if has(kernel) { "true" } else { "false" })
+const MAIN: usize = 0;
+const KMOD: usize = 1;
+const LIBKMOD: usize = 2;
+const MODPROBE: usize = 3;
+
+/// The function that requests a module.
+const REQUEST: &str = "__request_module";
+
+/// What a text's check may be by its name.
+const READINGS: [SanityCheck; 6] = [
+    SanityCheck::None,
+    SanityCheck::AuthorTree,
+    SanityCheck::AuthorMail,
+    SanityCheck::Verify,
+    SanityCheck::WaitAndVerify,
+    SanityCheck::ExactBuiltin,
+];
+
+/// Whether a system has a commit; `None`: it has a part of it.
+type Has = fn(&Features) -> Option<bool>;
+
+/// The commits of which a text may ask.
+const COMMITS: [(&str, Has); 10] = [
+    ("6e6de3dee51a", |f| Some(f.kernel.listed_name != ListedName::GoingExists)),
+    ("0254127ab977", |f| Some(f.kernel.listed_name == ListedName::WaitsOnce)),
+    ("743f8cae549a", |f| Some(f.kernel.eexist_safety_net)),
+    ("d7d27cfc5cf0", |f| Some(f.kernel.empty_path_fails)),
+    ("6d7964a722af", |f| Some(f.kernel.request_limit != RequestLimit::FailsAtOnce)),
+    ("25a1b5b518f4", |f| Some(f.kernel.request_limit == RequestLimit::Semaphore)),
+    ("8660484ed1cf", |f| Some(f.kernel.duplicate_requests)),
+    ("fd44a98ae2eb", |f| match (f.kmod.bare_directory, f.kmod.builtin_index) {
+        (BareDirectory::Builtin, BuiltinIndex::LastLookup) => Some(false),
+        (BareDirectory::Coming, BuiltinIndex::BeforeSysfs) => Some(true),
+        _ => None,
+    }),
+    ("e2719b32cc5c", |f| Some(f.kmod.failed_lookup == FailedLookup::Fails)),
+    ("7cd664fbaead", |f| Some(!f.kmod.coming_is_loaded)),
+];
+
+/// Texts with each since(COMMIT) as a system has it.
+pub fn resolved(text: &str, features: &Features) -> String {
+    COMMITS.iter().fold(text.to_owned(), |text, (commit, has)| match has(features) {
+        Some(has) => {
+            text.replace(&format!("since(\"{commit}\")"), if has { "true" } else { "false" })
+        }
+        None => text,
     })
 }
 
-/// The states of a name that tables go by, in this order.
-pub const STATES: [ModuleState; 5] = [
-    ModuleState::Absent,
-    ModuleState::Unformed,
-    ModuleState::Coming,
-    ModuleState::Live,
-    ModuleState::Going,
-];
-
-/// What the kernel does about a name that is on the list of modules, by the state that it is in ([`STATES`]).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ListedRules {
-    /// What `add_unformed_module()` makes of it at first; and `early_mod_check()`, where there is one.
-    pub claim: [Claim; 5],
-    /// The same when it has waited; `None`: it begins again.
-    pub again: Option<[Claim; 5]>,
-    /// Whether the wait for it is over: `finished_loading()`.
-    pub finished: [bool; 5],
+fn since(features: &Features, commit: &Expr) -> Made<i64> {
+    let ExprKind::Text(name) = &commit.kind else {
+        return Err(Wrong::new(commit.span, "found no commit", "expected since(\"COMMIT\")"));
+    };
+    let Some((_, has)) = COMMITS.iter().find(|(known, _)| known == name) else {
+        let known = COMMITS.map(|(commit, _)| commit).join(", ");
+        return Err(Wrong::new(
+            commit.span,
+            format!("found commit '{name}'"),
+            format!("expected one of {known}"),
+        ));
+    };
+    has(features).map(i64::from).ok_or_else(|| {
+        let found = format!("found a system with a part of commit {name}");
+        Wrong::new(commit.span, found, "expected one with all of it, or without")
+    })
 }
 
-/// All that a text decides, on one kernel.
+/// All that texts decide, of one system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decisions {
+    /// The switches that they come to; those of which no text speaks are the system's own.
+    pub features: Features,
     /// What is done about a listed name.
     pub listed: ListedRules,
-    /// Whether an init that returns `-EEXIST` is another error to modprobe, which takes `-EEXIST` for success: the switch
-    /// `eexist-safety-net`.
-    pub eexist_is_error: bool,
+    /// What `__request_module()` does about the list of modules.
+    pub check: CheckRules,
+    /// How modprobe looks.
+    pub look: LookRules,
 }
 
 impl Decisions {
-    /// What a release does.
-    pub fn of_kernel(kernel: &KernelFeatures) -> Self {
-        Self { listed: kernel.listed_name.rules(), eexist_is_error: kernel.eexist_safety_net }
+    /// What a system does that nobody has patched.
+    pub fn of_features(features: &Features) -> Self {
+        Self {
+            features: *features,
+            listed: features.kernel.listed_name.rules(),
+            check: features.kernel.sanity_check.rules(),
+            look: features.kmod.look_rules(),
+        }
     }
 
-    /// What a text has, on a kernel. `file`: how it is called in errors.
+    /// What texts have, of a system. They are in the order of [`TEXTS`]; one that nobody has changed is what the system
+    /// does.
     ///
     /// # Errors
     /// What cannot be read, what the kernel would crash of, and what has no place in the model.
-    pub fn of(file: &str, text: &str, kernel: &KernelFeatures) -> Result<Self, Box<TextError>> {
-        let functions = kmodcheck_lang::text::functions(file, text)?;
-        let wrong = |wrong: Wrong| {
-            let Wrong { span, found, expected } = wrong;
-            let (file, text) = (file.to_owned(), text.to_owned());
-            Box::new(TextError { file, text, span, found, expected, also: Vec::new() })
-        };
-        let since = |commit: &str| {
-            COMMITS.iter().find(|(known, _)| *known == commit).map(|(_, has)| has(kernel))
-        };
-        let code = |name: &str| {
-            let function = functions.iter().find(|function| function.name.text == name);
-            let function = function.ok_or_else(|| {
-                let at = kmodcheck_lang::text::syntax::Span { start: text.len(), end: text.len() };
-                Wrong::new(at, format!("found no {name}()"), "expected it, which the model asks")
+    pub fn of(texts: &[String; TEXTS.len()], features: &Features) -> Result<Self, Box<TextError>> {
+        let changed = |file: usize| texts[file] != TEXTS[file].1;
+        Self::worked_out(texts, features, &changed)
+    }
+
+    /// The same, and what nobody has changed is worked out, too.
+    ///
+    /// # Errors
+    /// See [`Decisions::of`].
+    pub fn of_all(
+        texts: &[String; TEXTS.len()],
+        features: &Features,
+    ) -> Result<Self, Box<TextError>> {
+        Self::worked_out(texts, features, &|_| true)
+    }
+
+    fn worked_out(
+        texts: &[String; TEXTS.len()],
+        own: &Features,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> Result<Self, Box<TextError>> {
+        let since = |commit: &Expr| since(own, commit);
+        let parsed = Parsed::of(texts, &since)?;
+        let shipped = TEXTS.map(|(_, text)| text.to_owned());
+        let Self { mut features, mut listed, mut check, mut look } = Self::of_features(own);
+        if wanted(MAIN) {
+            let code = |name: &str| parsed.code(MAIN, name);
+            let (found, net) = parsed.told(MAIN, || {
+                let (adds, finished) = (code("add_unformed_module")?, code("finished_loading")?);
+                let init = code("do_init_module")?;
+                let finished = listed::finished_loading(&Run { code: &finished, since: &since })?;
+                let (claim, again) =
+                    listed::add_unformed_module(&Run { code: &adds, since: &since })?;
+                let net = listed::do_init_module(&Run { code: &init, since: &since })?;
+                Ok((ListedRules { claim, again, finished }, net))
             })?;
-            Code::of(function)
-        };
-        let decisions = || {
-            let (adds, finished) = (code("add_unformed_module")?, code("finished_loading")?);
-            let init = code("do_init_module")?;
-            let finished = finished_loading(&Run { code: &finished, since: &since })?;
-            let (claim, again) = add_unformed_module(&Run { code: &adds, since: &since })?;
-            let eexist_is_error = do_init_module(&Run { code: &init, since: &since })?;
-            Ok(Self { listed: ListedRules { claim, again, finished }, eexist_is_error })
-        };
-        decisions().map_err(wrong)
-    }
-
-    /// Makes a scenario of a kernel that decides so of one whose kernel does not.
-    pub fn apply(&self, scenario: &mut Scenario) {
-        let kernel = &mut scenario.features.kernel;
-        kernel.eexist_safety_net = self.eexist_is_error;
-        let own = self.listed == kernel.listed_name.rules();
-        scenario.listed = (!own).then(|| self.listed.clone());
-    }
-}
-
-/// Its place in a table.
-fn place(state: ModuleState) -> usize {
-    match state {
-        ModuleState::Absent => 0,
-        ModuleState::Unformed | ModuleState::UnformedAgain => 1,
-        ModuleState::Coming => 2,
-        ModuleState::Live => 3,
-        ModuleState::Going => 4,
-    }
-}
-
-impl ListedRules {
-    /// What a load makes of a name in that state; `waited`: when it has waited for it.
-    pub fn claim(&self, state: ModuleState, waited: bool) -> Claim {
-        let table = if waited { self.again.as_ref().unwrap_or(&self.claim) } else { &self.claim };
-        table[place(state)]
-    }
-
-    /// Whether the wait for a name in that state is over.
-    pub fn finished(&self, state: ModuleState) -> bool {
-        self.finished[place(state)]
-    }
-}
-
-/// What it says of each state.
-fn finished_loading(run: &Run<'_>) -> Made<[bool; 5]> {
-    let first = run.begins()?;
-    let mut finished = [false; 5];
-    for (state, finished) in STATES.into_iter().zip(&mut finished) {
-        let end = match &first {
-            Stop::Looks(at) => run.looks(at, state)?,
-            Stop::Returns { value, .. } => Stop::Returns { value: *value, listed: false },
-            Stop::Waits(at, _) => return Err(waits(run, at)),
-        };
-        *finished = match end {
-            Stop::Returns { value, listed: false } => value != 0,
-            Stop::Returns { .. } => {
-                return Err(Wrong::new(
-                    run.code.ops[0].1,
-                    "found a test that lists a module",
-                    "expected a look",
-                ));
+            // What is a release's is that switch.
+            if found != listed {
+                let names =
+                    [ListedName::GoingExists, ListedName::WaitsForGoing, ListedName::WaitsOnce];
+                let is = names.into_iter().find(|name| name.rules() == found);
+                features.kernel.listed_name = is.unwrap_or(features.kernel.listed_name);
             }
-            Stop::Looks(at) | Stop::Waits(at, _) => return Err(waits(run, &at)),
-        };
-    }
-    Ok(finished)
-}
-
-fn waits(run: &Run<'_>, at: &At) -> Wrong {
-    Wrong::new(
-        run.span(at),
-        format!("found a wait in {}()", run.code.name),
-        "expected one look, and what it says",
-    )
-}
-
-/// Its table, and the one after a wait, if that is another place.
-fn add_unformed_module(run: &Run<'_>) -> Made<([Claim; 5], Option<[Claim; 5]>)> {
-    let begin = |at: &At| run.span(at);
-    let first = match run.begins()? {
-        Stop::Looks(at) => at,
-        Stop::Waits(at, _) => {
-            return Err(Wrong::new(
-                begin(&at),
-                "found a wait before any look",
-                "expected a look first",
-            ));
+            (listed, features.kernel.eexist_safety_net) = (found, net);
         }
-        Stop::Returns { .. } => {
-            let found = "found a function that never looks at the list";
-            return Err(Wrong::new(run.code.ops[0].1, found, "expected a look"));
-        }
-    };
-    let (claim, next) = table(run, &first)?;
-    let again = match next {
-        None => None,
-        Some(Next::Looks(at)) if at == first => None,
-        Some(Next::Looks(at)) => {
-            let (again, next) = table(run, &at)?;
-            match next {
-                Some(Next::Looks(third)) if third != at => {
+        if wanted(KMOD) {
+            let request = parsed.told(KMOD, || {
+                if check.checks() || check.before || own.kernel.already_live {
                     return Err(Wrong::new(
-                        begin(&third),
-                        "found a third place at which it looks at the list",
-                        "expected two at most: one at first and one after waiting",
+                        parsed.code(KMOD, REQUEST)?.span,
+                        "found a text of __request_module(), and a kernel with a check that is in no text",
+                        "expected one without: the readings of the RFC are patches of v4.9, too",
                     ));
                 }
-                Some(Next::Returns(_)) => {
-                    return Err(Wrong::new(
-                        begin(&at),
-                        "found another end after a second wait",
-                        "expected the same look",
-                    ));
-                }
-                _ => {}
-            }
-            Some(again)
-        }
-        Some(Next::Returns(claim)) => Some([claim; 5]),
-    };
-    Ok((claim, again))
-}
-
-/// Where it goes on after a wait that nothing has interrupted.
-#[derive(PartialEq)]
-enum Next {
-    Looks(At),
-    Returns(Claim),
-}
-
-/// What it makes of each state, and where it goes on when it has waited.
-fn table(run: &Run<'_>, at: &At) -> Made<([Claim; 5], Option<Next>)> {
-    let (mut table, mut next) = ([Claim::Busy; 5], None);
-    for (state, claim) in STATES.into_iter().zip(&mut table) {
-        *claim = match run.looks(at, state)? {
-            Stop::Returns { value, listed } => returned(run, at, value, listed)?,
-            Stop::Looks(other) => {
-                return Err(Wrong::new(
-                    run.span(&other),
-                    "found a look without a wait before",
-                    "expected a wait",
-                ));
-            }
-            Stop::Waits(slept, to) => {
-                let woken = match run.goes_on(&slept, to, 0)? {
-                    Stop::Looks(at) => Next::Looks(at),
-                    Stop::Returns { value, listed } => {
-                        Next::Returns(returned(run, &slept, value, listed)?)
-                    }
-                    Stop::Waits(..) => {
-                        return Err(Wrong::new(
-                            run.span(&slept),
-                            "found a wait after a wait",
-                            "expected a look",
-                        ));
-                    }
+                let file = parsed.plain(KMOD, request::WORDS)?;
+                let arguments = |waits: bool| [Some(i64::from(waits)), None];
+                let graph = |waits| file.graph(REQUEST, &arguments(waits));
+                let known = |kernel: &KernelFeatures, waits| {
+                    let features = Features { kernel: *kernel, ..*own };
+                    known::graph(&shipped, KMOD, request::WORDS, &features, REQUEST, &arguments(waits))
                 };
-                if next.as_ref().is_some_and(|next| *next != woken) {
-                    return Err(Wrong::new(
-                        run.span(&slept),
-                        format!("found that it goes on otherwise when it has seen {state}"),
-                        "expected the same after each wait: the model does not remember what was seen before",
-                    ));
-                }
-                next = Some(woken);
-                // -ERESTARTSYS: a signal has ended the wait.
-                match run.goes_on(&slept, to, -512)? {
-                    Stop::Returns { value, listed: false } if value < 0 && value != -17 => {}
-                    _ => {
-                        return Err(Wrong::new(
-                            run.span(&slept),
-                            "found no error where a signal has ended the wait",
-                            "expected a return of that error, before anything else",
-                        ));
-                    }
-                }
-                Claim::Wait
+                request::request(&own.kernel, &graph, &known)
+            })?;
+            let kernel = &mut features.kernel;
+            kernel.empty_path_fails = request.kernel.empty_path_fails;
+            kernel.request_limit = request.kernel.request_limit;
+            kernel.duplicate_requests = request.kernel.duplicate_requests;
+            kernel.already_live = request.kernel.already_live;
+            kernel.alias_map = request.kernel.alias_map;
+            // A reading of the RFC that is a switch is that switch; beside the warning of get_fs_type() it is none.
+            if request.check != check && kernel.sanity_check == SanityCheck::None {
+                let is = |reading: &SanityCheck| reading.rules() == request.check;
+                kernel.sanity_check = READINGS.into_iter().find(is).unwrap_or(SanityCheck::None);
             }
-        };
-    }
-    Ok((table, next))
-}
-
-fn returned(run: &Run<'_>, at: &At, value: i64, listed: bool) -> Made<Claim> {
-    match (listed, value) {
-        (true, 0) => Ok(Claim::Free),
-        (false, -17) => Ok(Claim::Exists),
-        (false, ..0) => Ok(Claim::Busy),
-        _ => Err(Wrong::new(
-            run.span(at),
-            format!(
-                "found that it returns {value} from here, the module {}listed",
-                if listed { "" } else { "not " }
-            ),
-            "expected 0 with the module listed, or an error without",
-        )),
-    }
-}
-
-/// Whether `-EEXIST` of an init is another error in the end; all else has to be what the model does.
-fn do_init_module(run: &Run<'_>) -> Made<bool> {
-    let live = [Done::Init, Done::State(ModuleState::Live), Done::Woken];
-    let freed = [Done::Init, Done::State(ModuleState::Going), Done::Freed, Done::Woken];
-    let mut eexist_is_error = false;
-    // 0, -EEXIST, and any other error.
-    for returned in [0, -17, -19] {
-        let (done, value) = run.init(returned)?;
-        let as_known = match returned {
-            0 => done == live && value == 0,
-            _ => done == freed && value < 0 && (value == -17) <= (returned == -17),
-        };
-        if !as_known {
-            let at = run.code.ops[0].1;
-            return Err(Wrong::new(
-                at,
-                format!(
-                    "found that of an init that returns {returned} comes {value}, by {}",
-                    done.into_iter().map(Done::in_words).collect::<Vec<_>>().join(", ")
-                ),
-                "expected LIVE, a wake-up and 0 of one that succeeds; GOING, free_module(), a wake-up and an error \
-                 of one that fails: the model has no place for another order, or another end",
-            ));
+            check = request.check;
         }
-        eexist_is_error |= returned == -17 && value != -17;
+        if wanted(LIBKMOD) {
+            let file = || parsed.plain(LIBKMOD, look::LIBKMOD);
+            (features.kmod, look) = parsed.told(LIBKMOD, || look::look(&own.kmod, &file()?))?;
+        }
+        if wanted(MODPROBE) {
+            let all = [FailedLookup::LooksInSysfs, FailedLookup::Fails].map(|failed_lookup| {
+                Features { kmod: KmodFeatures { failed_lookup, ..own.kmod }, ..*own }
+            });
+            let like = parsed.told(MODPROBE, || {
+                let file = parsed.plain(MODPROBE, look::MODPROBE)?;
+                let function = ("insmod", &[None, None][..]);
+                known::like(&shipped, MODPROBE, look::MODPROBE, &file, function, own, &all)
+            })?;
+            features.kmod.failed_lookup = like.kmod.failed_lookup;
+        }
+        Ok(Self { features, listed, check, look })
     }
-    Ok(eexist_is_error)
+
+    /// Makes a scenario of a system that decides so of one that does not.
+    pub fn apply(&self, scenario: &mut Scenario) {
+        let features = &self.features;
+        scenario.features = *features;
+        let own = Self::of_features(features);
+        scenario.patched = Patched {
+            listed: (self.listed != own.listed).then(|| self.listed.clone()),
+            check: (self.check != own.check).then_some(self.check),
+            look: (self.look != own.look).then_some(self.look),
+        };
+    }
 }
 
-impl ListedName {
-    /// The same as a table, written here once more: a test holds the text against it.
-    pub fn rules(self) -> ListedRules {
-        use Claim::{Busy, Exists, Free, Wait};
-        let going = match self {
-            Self::GoingExists => Exists,
-            Self::WaitsForGoing => Wait,
-            Self::WaitsOnce => Busy,
+/// Texts that can be read.
+struct Parsed<'t> {
+    texts: &'t [String; 4],
+    functions: Vec<Vec<kmodcheck_lang::text::syntax::Function>>,
+    since: &'t Since<'t>,
+}
+
+impl<'t> Parsed<'t> {
+    fn of(texts: &'t [String; 4], since: &'t Since<'t>) -> Result<Self, Box<TextError>> {
+        let read = |((file, _), text): ((&str, &str), &String)| {
+            kmodcheck_lang::text::functions(file, text)
         };
-        ListedRules {
-            claim: [Free, Wait, Wait, Exists, going],
-            again: (self == Self::WaitsOnce).then_some([Busy, Busy, Busy, Exists, Busy]),
-            finished: [true, false, false, true, self != Self::WaitsForGoing],
-        }
+        let functions = TEXTS.into_iter().zip(texts).map(read).collect::<Result<_, _>>()?;
+        Ok(Self { texts, functions, since })
+    }
+
+    /// What comes of one text, or where in it an error is.
+    fn told<T>(&self, file: usize, made: impl FnOnce() -> Made<T>) -> Result<T, Box<TextError>> {
+        made().map_err(|Wrong { span, found, expected }| {
+            let (file, text) = (TEXTS[file].0.to_owned(), self.texts[file].clone());
+            Box::new(TextError { file, text, span, found, expected, also: Vec::new() })
+        })
+    }
+
+    /// One function, by its operations.
+    fn code(&self, file: usize, name: &str) -> Made<Code> {
+        let function = self.functions[file].iter().find(|function| function.name.text == name);
+        let function = function.ok_or_else(|| {
+            let end = self.texts[file].len();
+            let at = Span { start: end, end };
+            Wrong::new(at, format!("found no {name}()"), "expected it, which the model asks")
+        })?;
+        Code::of(function, false)
+    }
+
+    /// All functions of a file, by the calls of which their graphs consist.
+    fn plain(&self, file: usize, words: &'t [graph::Word]) -> Made<File<'t>> {
+        let functions = self.functions[file].iter().map(|function| Code::of(function, true));
+        Ok(File::of(words, functions.collect::<Made<_>>()?, self.since))
     }
 }

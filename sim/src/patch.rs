@@ -2,13 +2,19 @@
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use kmodcheck_lang::text::TextError;
-use kmodcheck_model::features::KernelFeatures;
-use kmodcheck_model::text::{Decisions, MAIN};
+use kmodcheck_model::features::Features;
+use kmodcheck_model::text::{Decisions, TEXTS};
 
-/// The texts of the kernel's functions, as they are shipped or as patches have made them.
+/// The texts of the kernel's functions and kmod's, as they are shipped or as patches have made them.
 #[derive(Clone, Debug)]
 pub struct Texts {
-    main: String,
+    /// In the order of [`TEXTS`].
+    all: [String; TEXTS.len()],
+}
+
+/// Where the texts stand, in one line.
+fn known() -> String {
+    TEXTS.map(|(path, _)| path).join(", ")
 }
 
 /// A patch that cannot be read, or that is of other texts.
@@ -23,13 +29,13 @@ pub enum PatchError {
         what: String,
     },
     /// There is nothing in it.
-    #[error("{file}: found no change of a file, expected a unified diff of {of}", of = MAIN.0)]
+    #[error("{file}: found no change of a file, expected a unified diff of one of {of}", of = known())]
     Nothing {
         /// The patch.
         file: String,
     },
     /// It is of a file that is no text of the model.
-    #[error("{file}: found a patch of '{path}', expected one of {of} (`kmodcheck text` prints it)", of = MAIN.0)]
+    #[error("{file}: found a patch of '{path}', expected one of {of} (`kmodcheck text` prints them)", of = known())]
     Path {
         /// The patch.
         file: String,
@@ -61,14 +67,30 @@ fn hunk_line(diff: &str, number: usize) -> usize {
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { main: MAIN.1.to_owned() }
+        Self { all: TEXTS.map(|(_, text)| text.to_owned()) }
     }
 }
 
 impl Texts {
-    /// kernel/module/main.c.
-    pub fn main(&self) -> &str {
-        &self.main
+    /// Where each stands, and what it is.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        TEXTS.into_iter().zip(&self.all).map(|((path, _), text)| (path, text.as_str()))
+    }
+
+    /// One of them, by where it stands.
+    pub fn get(&self, path: &str) -> Option<&str> {
+        self.all().find(|(known, _)| *known == path).map(|(_, text)| text)
+    }
+
+    /// Puts another text in the place of one; `false`: none stands there.
+    pub fn set(&mut self, path: &str, text: String) -> bool {
+        match TEXTS.iter().position(|(known, _)| *known == path) {
+            Some(at) => {
+                self.all[at] = text;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Applies a patch, of one file or several. `file`: how it is called in errors.
@@ -77,7 +99,7 @@ impl Texts {
     /// No unified diff, one of something else, one that does not apply; nothing is changed then.
     pub fn apply(&mut self, file: &str, diff: &str) -> Result<(), PatchError> {
         let file = || file.to_owned();
-        let mut main = self.main.clone();
+        let mut all = self.all.clone();
         let mut changes = 0;
         for part in PatchSet::parse(diff, ParseOptions::unidiff()) {
             let part =
@@ -90,11 +112,12 @@ impl Texts {
                 | FileOperation::Copy { to: path, .. } => path.to_string(),
             };
             let modifies = matches!(part.operation(), FileOperation::Modify { .. });
-            let is_main = path == MAIN.0 || path.ends_with(&format!("/{}", MAIN.0));
-            let (true, true, Some(patch)) = (modifies, is_main, part.patch().as_text()) else {
+            let is = |known: &str| path == known || path.ends_with(&format!("/{known}"));
+            let at = TEXTS.iter().position(|(known, _)| is(known));
+            let (true, Some(at), Some(patch)) = (modifies, at, part.patch().as_text()) else {
                 return Err(PatchError::Path { file: file(), path });
             };
-            main = diffy::apply(&main, patch).map_err(|error| {
+            all[at] = diffy::apply(&all[at], patch).map_err(|error| {
                 // It says the hunk's number last, and in no other way.
                 let said = error.to_string();
                 let number = said.rsplit('#').next().and_then(|n| n.parse().ok()).unwrap_or(1);
@@ -106,15 +129,15 @@ impl Texts {
         if changes == 0 {
             return Err(PatchError::Nothing { file: file() });
         }
-        self.main = main;
+        self.all = all;
         Ok(())
     }
 
-    /// What they decide on a kernel.
+    /// What they decide of a system.
     ///
     /// # Errors
     /// A text that cannot be read, or with what has no place in the model.
-    pub fn decisions(&self, kernel: &KernelFeatures) -> Result<Decisions, Box<TextError>> {
-        Decisions::of(MAIN.0, &self.main, kernel)
+    pub fn decisions(&self, features: &Features) -> Result<Decisions, Box<TextError>> {
+        Decisions::of(&self.all, features)
     }
 }

@@ -469,16 +469,24 @@ pub(crate) struct KmodSh {
 #[derive(Debug, Args)]
 pub(crate) struct Review {
     /// Unified diffs of the texts, applied one after the other; `kmodcheck text` prints the texts.
-    #[arg(required = true, value_name = "DIFF", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "text", value_name = "DIFF", value_hint = ValueHint::FilePath)]
     pub patch: Vec<PathBuf>,
 
-    /// The kernel that is patched.
-    #[arg(long, required = true, value_parser = kernel())]
-    pub kernel: Kernel,
+    /// The texts as this directory has them, in the place of those that are shipped (`kmodcheck text --out`).
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub text: Option<PathBuf>,
 
-    /// Only this kmod release; all unless given.
+    /// The kernel that is patched. May be given several times; all releases unless given.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Vec<Kernel>,
+
+    /// Only this kmod release. May be given several times; all unless given.
     #[arg(long, value_parser = kmod())]
-    pub kmod: Option<Kmod>,
+    pub kmod: Vec<Kmod>,
+
+    /// Write it as a page of HTML, too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
 
     #[command(flatten)]
     pub flags: All,
@@ -486,14 +494,30 @@ pub(crate) struct Review {
 
 #[derive(Debug, Args)]
 pub(crate) struct Text {
+    /// Only this text, such as kernel/module/main.c.
+    #[arg(value_name = "TEXT")]
+    pub file: Option<String>,
+
     /// As this kernel has them: with since(COMMIT) resolved. Without it they are printed as a patch has to
     /// find them.
     #[arg(long, value_parser = kernel())]
     pub kernel: Option<Kernel>,
 
+    /// The same of kmod's texts.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Option<Kmod>,
+
     /// Apply a unified diff. May be given several times.
     #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]
     pub patch: Vec<PathBuf>,
+
+    /// The texts as this directory has them.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub text: Option<PathBuf>,
+
+    /// Write them below this directory, each at its place, to be edited there.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "file")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -92,7 +92,7 @@ pub(crate) struct Sample {
     /// Draw a scenario for each walk: module graphs, outcomes, actors, presets (--kernel and --kmod: only
     /// this one). With --only and --property: shrink it to the smallest that still violates.
     #[arg(long, conflicts_with_all = [
-        "subject", "modules", "env", "naming", "with", "without", "alias_map", "limit", "timeouts", "callers",
+        "subject", "modules", "env", "naming", "with", "without", "alias_map", "limit", "timeouts", "callers", "patch", "text",
     ])]
     pub generated: bool,
 

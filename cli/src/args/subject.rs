@@ -111,6 +111,17 @@ pub(crate) struct Changes {
     /// given several times.
     #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]
     pub patch: Vec<PathBuf>,
+
+    /// The texts as this directory has them, in the place of those that are shipped (`kmodcheck text --out`).
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub text: Option<PathBuf>,
+}
+
+impl Changes {
+    /// Whether texts are others than those that are shipped.
+    pub(crate) fn patches(&self) -> bool {
+        !self.patch.is_empty() || self.text.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -94,7 +94,7 @@ struct RunJson {
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failure> {
-    let bare = Changes { patch: Vec::new(), ..asked.changes.clone() };
+    let bare = Changes { patch: Vec::new(), text: None, ..asked.changes.clone() };
     let sides = sides(asked, &bare)?;
     let [before, after] = sides.map(|side| Subject::load(&side));
     let subjects = [before?, after?];
@@ -141,7 +141,7 @@ fn sides<'a>(asked: &'a Compare, bare: &'a Changes) -> Result<[Asked<'a>; 2], Fa
         changes: &asked.changes,
         callers: asked.callers.callers,
     };
-    if !asked.changes.patch.is_empty() {
+    if asked.changes.patches() {
         if asked.kernel.len() > 1 || asked.kmod.len() > 1 {
             let found = "found --patch beside two releases";
             return Err(

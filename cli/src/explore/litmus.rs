@@ -88,6 +88,7 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
         ("--limit", changes.limit.is_some()),
         ("--timeouts", changes.timeouts),
         ("--patch", !changes.patch.is_empty()),
+        ("--text", changes.text.is_some()),
         ("--callers", asked.subject.callers.callers.is_some()),
         ("--engine", engine.engine != Engine::Exhaustive),
         ("--processes", engine.processes.is_some()),

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
+use kmodcheck_model::text::TEXTS;
 use kmodcheck_sim::patch::Texts;
 use tempfile::NamedTempFile;
 
@@ -30,13 +31,38 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// The texts of the kernel's functions with patches applied, one after the other.
-pub(crate) fn patched(patches: &[PathBuf]) -> Result<Texts, Failure> {
+/// The texts of the kernel's functions and kmod's: as they are shipped, or as a directory has them; with patches applied,
+/// one after the other.
+pub(crate) fn texts(directory: Option<&Path>, patches: &[PathBuf]) -> Result<Texts, Failure> {
     let mut texts = Texts::default();
+    if let Some(directory) = directory {
+        let mut found = false;
+        for (path, _) in TEXTS {
+            let file = directory.join(path);
+            if file.exists() {
+                texts.set(path, read(&file)?);
+                found = true;
+            }
+        }
+        if !found {
+            let known = TEXTS.map(|(path, _)| path).join(", ");
+            return Err(format!(
+                "{}: found no text in it, expected one or more of {known} (`kmodcheck text --out DIR` writes them)",
+                directory.display()
+            )
+            .into());
+        }
+    }
     for path in patches {
         texts.apply(&path.display().to_string(), &read(path)?)?;
     }
     Ok(texts)
+}
+
+/// What texts are called that are not those that are shipped.
+pub(crate) fn named(directory: Option<&Path>, patches: &[PathBuf]) -> String {
+    let all = directory.into_iter().chain(patches.iter().map(PathBuf::as_path));
+    all.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads the module indexes in a directory.

@@ -2,7 +2,7 @@
 //! content, a built-in system by its name, the indexes of a real kernel, or a cell of the grand matrix;
 //! and what is changed in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kmodcheck_explore::MAX_PROCESSES;
 use kmodcheck_model::Model;
@@ -11,7 +11,7 @@ use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::model::validate;
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
 use kmodcheck_model::scenario::{Init, Scenario};
-use kmodcheck_model::text::Decisions;
+use kmodcheck_model::text::{Decisions, Patched};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::matrix::{Cell, Kmod as CellKmod};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
 
     /// Without a system nothing can be changed in it.
     pub(crate) fn changes_nothing(&self) -> Result<(), Failure> {
-        let Changes { with, without, alias_map, limit, timeouts, patch } = self.changes;
+        let Changes { with, without, alias_map, limit, timeouts, patch, text } = self.changes;
         let given = [
             ("--with", !with.is_empty()),
             ("--without", !without.is_empty()),
@@ -73,6 +73,7 @@ impl<'a> Asked<'a> {
             ("--limit", limit.is_some()),
             ("--timeouts", *timeouts),
             ("--patch", !patch.is_empty()),
+            ("--text", text.is_some()),
             ("--callers", self.callers.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
@@ -142,7 +143,7 @@ impl Subject {
             false => Model::new(scenario.clone(), None).map_or(scenario, |m| m.scenario().clone()),
         };
         let (notes, expected, expected_of_asked) = (Vec::new(), Vec::new(), Vec::new());
-        let patched = scenario.listed.as_ref().map(|_| ", patched".to_owned());
+        let patched = (!scenario.patched.is_none()).then(|| ", patched".to_owned());
         let (judged, run) = (None, None);
         Self { from, scenario, choice, notes, judged, expected, expected_of_asked, run, patched }
     }
@@ -218,40 +219,52 @@ impl Subject {
             kmod.name.clone_into(&mut self.choice.kmod);
         }
         self.choice.changes.extend(switches(asked.changes));
-        let was = self.scenario.features.kernel.listed_name;
+        let was = self.scenario.features;
         self.scenario.features = self.choice.features()?;
-        // A release that is asked for takes the place of what a patch had made of another one.
-        if asked.kernel.is_some() || was != self.scenario.features.kernel.listed_name {
-            (self.scenario.listed, self.patched) = (None, None);
+        // A release, or a switch, that is asked for takes the place of what a patch had made of another one.
+        let (was, is) =
+            (Decisions::of_features(&was), Decisions::of_features(&self.scenario.features));
+        let Patched { listed, check, look } = &mut self.scenario.patched;
+        if asked.kernel.is_some() || was.listed != is.listed {
+            *listed = None;
         }
-        self.apply(&asked.changes.patch)?;
+        if asked.kernel.is_some() || was.check != is.check {
+            *check = None;
+        }
+        if asked.kmod.is_some() || was.look != is.look {
+            *look = None;
+        }
+        if self.scenario.patched.is_none() {
+            self.patched = None;
+        }
+        self.apply(asked.changes)?;
         self.scenario.timeouts |= asked.changes.timeouts;
         self.scenario.limit = asked.changes.limit.or(self.scenario.limit);
         Ok(())
     }
 
     /// Applies patches of the texts, one after the other.
-    fn apply(&mut self, patches: &[PathBuf]) -> Result<(), Failure> {
-        if patches.is_empty() {
+    fn apply(&mut self, changes: &Changes) -> Result<(), Failure> {
+        if !changes.patches() {
             return Ok(());
         }
-        if self.scenario.listed.is_some() {
+        if !self.scenario.patched.is_none() {
             return Err(format!(
                 "{}: found --patch beside a system that a patch has changed, expected one of a release",
                 self.from
             )
             .into());
         }
-        let texts = files::patched(patches)?;
-        let kernel = self.scenario.features.kernel;
-        let decisions = texts.decisions(&kernel)?;
+        let texts = files::texts(changes.text.as_deref(), &changes.patch)?;
+        let features = self.scenario.features;
+        let decisions = texts.decisions(&features)?;
         decisions.apply(&mut self.scenario);
-        let names: Vec<String> = patches.iter().map(|path| path.display().to_string()).collect();
-        let nothing = match decisions == Decisions::of_kernel(&kernel) {
+        let nothing = match decisions == Decisions::of_features(&features) {
             false => "",
-            true => " (which changes nothing that this kernel does here)",
+            true => " (which changes nothing that these releases do here)",
         };
-        self.patched = Some(format!(", with {}{nothing}", names.join(", ")));
+        let named = files::named(changes.text.as_deref(), &changes.patch);
+        self.patched = Some(format!(", with {named}{nothing}"));
         Ok(())
     }
 

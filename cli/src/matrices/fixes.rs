@@ -64,10 +64,10 @@ struct AskedOf {
 /// of callers, or more than releases is changed.
 fn built_in(asked: &Fixes, property: Property) -> Option<AskedOf> {
     let of = Asked::from(&asked.subject);
-    let Changes { with, without, alias_map, limit, timeouts, patch } = of.changes;
+    let Changes { with, without, alias_map, limit, timeouts, .. } = of.changes;
     let changed = !with.is_empty() || !without.is_empty() || alias_map.is_some();
     let elsewhere = of.name.is_some() || of.indexes.modules.is_some() || of.callers.is_some();
-    if elsewhere || changed || limit.is_some() || *timeouts || !patch.is_empty() {
+    if elsewhere || changed || limit.is_some() || *timeouts || of.changes.patches() {
         return None;
     }
     let kernel = of.kernel.map_or(DEFAULT_KERNEL, |kernel| kernel.name);
@@ -93,7 +93,7 @@ fn of_subject(asked: &Fixes) -> Result<AskedOf, Failure> {
     // Changes alone are changes of the built-in system.
     let of = if of.is_none() { Asked { env: Some(Environment::Ok), ..of } } else { of };
     let subject = Subject::load(&of)?;
-    if subject.scenario.listed.is_some() {
+    if !subject.scenario.patched.is_none() {
         let found = format!("{}: found a system that a patch has changed", subject.from);
         return Err(
             format!("{found}, expected one of a release: sets of switches are tried").into()

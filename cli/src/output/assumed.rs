@@ -79,8 +79,8 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         let name = &scenario.names[usize::from(name)].request;
         assumed.push(format!("exec of modprobe requests {name}, in vain"));
     }
-    if scenario.listed.is_some() {
-        assumed.push("add_unformed_module() and finished_loading() as a patch has them".to_owned());
+    if !scenario.patched.is_none() {
+        assumed.push(format!("as a patch has it: {}", scenario.patched.in_words()));
     }
     assumed.extend(helper(scenario));
     assumed.push(waits(scenario));

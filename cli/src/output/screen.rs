@@ -26,8 +26,9 @@ pub(crate) fn width_or(asked: Option<u16>) -> usize {
 
 /// `text` in lines of at most `width`; each but the first begins with `indent`.
 pub(crate) fn fold(text: &str, indent: &str, width: usize) -> Vec<String> {
-    // `wait-and-verify` is one word.
+    // `wait-and-verify` is one word, and a path that is wider than the screen is still one to be copied.
     let options = Options::new(width)
+        .break_words(false)
         .subsequent_indent(indent)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation);

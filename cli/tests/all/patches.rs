@@ -59,15 +59,15 @@ fn a_review_says_what_changes_and_in_a_mail_s_width() {
 
     let json = run(&["review", &patch, "--kernel", "v5.11", "--kmod", "v30", "--json"]);
     let json: Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((&json["format"], &json["version"]), (&"kmodcheck-review".into(), &1.into()));
+    assert_eq!((&json["format"], &json["version"]), (&"kmodcheck-review".into(), &2.into()));
     let change =
         json["changes"].as_array().unwrap().iter().find(|c| c["property"] == "no-false-failure");
     assert_eq!(change.unwrap()["steps"], 27);
-    assert_eq!(json["after"]["listed"]["claim"][4], "busy");
+    assert_eq!(json["decisions"][0]["after"]["listed"]["claim"][4], "busy");
 
     // On a kernel that has it, it is none, and nothing is worse.
     let none = run(&["review", &patch, "--kernel", "v6.2", "--kmod", "v30"]).exits(0);
-    assert!(none.out.contains("The patch changes nothing that this kernel does"), "{}", none.out);
+    none.says_words("The patch changes nothing that these releases do");
 }
 
 /// A patched system is explored, saved, taken again without the patch's file, and is a release's again where one is
@@ -83,12 +83,24 @@ fn a_patched_system_is_a_system() {
     let with = ["--patch", &patch, "--expect", "no-false-failure=violated", "--save-trace", &trace];
     let patched = run(&[&["check"], &words[..], &property, &with].concat()).exits(0);
     let patched = patched.says_words(&format!("kernel v5.11, kmod v30, with {patch}"));
-    patched.says_words("finished_loading() as a patch has them");
+    patched.says_words("no signals");
     run(&["replay", &trace]).exits(0);
     run(&["replay", &trace, "--kernel", "v6.2"]).exits(0);
     run(&["replay", &trace, "--kernel", "v5.11"]).exits(1);
-    run(&["replay", &trace, "--patch", &patch])
-        .refuses(&["beside a system that a patch has changed"]);
+    // What no release does is a table of its own, and no second patch is put onto it.
+    let own = diff(&directory, "own.diff", &live_is("-EBUSY"));
+    let with = ["--patch", &own, "--expect", "no-false-failure=violated", "--save-trace", &trace];
+    run(&[&["check"], &words[..], &property, &with].concat())
+        .exits(0)
+        .says_words("as a patch has it: add_unformed_module() and finished_loading()");
+    run(&["replay", &trace]).exits(0);
+    run(&["replay", &trace, "--kernel", "v5.11"]).exits(1);
+    for second in [&patch, &own] {
+        run(&["replay", &trace, "--patch", second])
+            .refuses(&["beside a system that a patch has changed"]);
+    }
+    run(&["fixes", "--env", "fail", "--kernel", "v5.11", "--patch", &own])
+        .refuses(&["found a system that a patch has changed"]);
     // For any number of callers, too, with a certificate that is believed without the prover.
     let certificates = directory.path().join("certificates").display().to_string();
     let file = diff(
@@ -106,7 +118,7 @@ fn a_patched_system_is_a_system() {
     }
     assert!(checked > 0);
     run(&["check", "--env", "fail", "--kernel", "v6.2", "--patch", &patch])
-        .says_words("(which changes nothing that this kernel does here)");
+        .says_words("(which changes nothing that these releases do here)");
 }
 
 #[test]
@@ -142,22 +154,105 @@ fn what_is_no_patch_of_the_texts_is_refused() {
     let two =
         ["compare", "--env", "fail", "--kernel", "v5.11", "--kernel", "v6.2", "--patch", &good];
     run(&two).refuses(&["found --patch beside two releases"]);
-    run(&["fixes", "--env", "fail", "--kernel", "v5.11", "--patch", &good])
-        .refuses(&["found a system that a patch has changed"]);
-    run(&["review", &good]).refuses(&["--kernel"]);
+    run(&["sample", "--generated", "--patch", &good]).refuses(&["--patch"]);
+    run(&["review"]).refuses(&["<DIFF>"]);
+    run(&["review", &shipped("rfc-verify"), "--kernel", "v4.9+verify"])
+        .refuses(&["kernel/module/kmod.c:", "a kernel with a check that is in no text"]);
 }
 
 #[test]
 fn the_text_is_printed_as_it_is_patched_and_as_a_release_has_it() {
-    let plain = run(&["text"]).exits(0);
+    let plain = run(&["text", "kernel/module/main.c"]).exits(0);
     assert!(
         plain.out.contains("if (!since(\"0254127ab977\"))\n\t\t\tgoto again;"),
         "{}",
         plain.out
     );
-    let release = run(&["text", "--kernel", "v5.11"]);
+    let release = run(&["text", "kernel/module/main.c", "--kernel", "v5.11"]);
     assert!(release.out.contains("if (!false)\n\t\t\tgoto again;"), "{}", release.out);
     assert!(!release.out.contains("!since("), "{}", release.out);
     let patched = run(&["text", "--patch", &shipped("0254127ab977")]);
     assert!(!patched.out.contains("goto again"), "{}", patched.out);
+    for path in ["kernel/module/kmod.c", "libkmod/libkmod-module.c", "tools/modprobe.c"] {
+        assert!(patched.out.contains(&format!("==> {path} <==")), "{}", patched.out);
+    }
+    let kmod = run(&["text", "tools/modprobe.c", "--kmod", "v30"]).says("if (!true)");
+    assert!(!kmod.out.contains("since(\"e2719b32cc5c\")"), "{}", kmod.out);
+    run(&["text", "kernel/kmod.c"]).refuses(&["found text 'kernel/kmod.c'", "tools/modprobe.c"]);
+}
+
+/// The texts are written, edited in place and read again: the same as a diff of them; what is not there is as shipped.
+#[test]
+fn texts_are_edited_where_they_were_written() {
+    let directory = TempDir::new().unwrap();
+    let text = directory.path().display().to_string();
+    run(&["text", "--out", &text]).exits(0);
+    let words = ["--env", "fail", "--naming", "plain", "--kernel", "v5.11", "--kmod", "v30"];
+    let nothing = run(&[&["check", "--text", &text], &words[..]].concat());
+    nothing.says_words("(which changes nothing that these releases do here)");
+    let main = directory.path().join("kernel/module/main.c");
+    let shipped_text = std::fs::read_to_string(&main).unwrap();
+    let edited = run(&["text", "kernel/module/main.c", "--patch", &shipped("0254127ab977")]);
+    std::fs::write(&main, &edited.out).unwrap();
+    for other in ["kernel/module/kmod.c", "libkmod/libkmod-module.c"] {
+        std::fs::remove_file(directory.path().join(other)).unwrap();
+    }
+    let by_text = run(&[&["compare", "--text", &text], &words[..]].concat()).exits(1);
+    let by_patch = run(&[&["compare", "--patch", &shipped("0254127ab977")], &words[..]].concat());
+    let verdicts = |run: &crate::common::Run| run.out.split("verdicts:").nth(1).unwrap().to_owned();
+    assert_eq!(verdicts(&by_text), verdicts(&by_patch));
+    // What cannot be read is said of the text, by line and column.
+    let broken = shipped_text.replacen("goto again", "goto agian", 1);
+    std::fs::write(&main, broken).unwrap();
+    run(&[&["check", "--text", &text], &words[..]].concat())
+        .refuses(&["found goto 'agian'", "kernel/module/main.c:"]);
+    let empty = TempDir::new().unwrap();
+    let empty = empty.path().display().to_string();
+    run(&[&["check", "--text", &empty], &words[..]].concat())
+        .refuses(&["found no text in it", "kernel/module/main.c"]);
+    run(&["prove", "--text", &text]).refuses(&["found --text and no SUBJECT"]);
+}
+
+/// Without a release it is asked of all; what gets worse comes first; the page for a browser says the same.
+#[test]
+fn a_review_of_every_release_with_what_calls_come_to() {
+    let directory = TempDir::new().unwrap();
+    let html = directory.path().join("review.html").display().to_string();
+    let patch = shipped("rfc-verify");
+    let found = run(&["review", &patch, "--kmod", "v19", "--html", &html]).exits(1);
+    let worse = found.out.find("What is violated with the patch and was not:").unwrap();
+    let better = found.out.find("What was violated and is not with the patch:").unwrap();
+    let results = found.out.find("What calls can come to:").unwrap();
+    assert!(worse < better && better < results, "{}", found.out);
+    let found = found.says_words("request_module comes to: -EBUSY: never -> possible");
+    let found = found.says_words("no-false-failure: holds -> violated");
+    let found = found.says("look: GOING                 -                    -EBUSY");
+    let page = std::fs::read_to_string(&html).unwrap();
+    for part in [
+        "<h1>What the patch changes</h1>",
+        "never -&gt; possible",
+        "<h2 id=\"run1\">",
+        "violates no-false",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(
+        page.matches("<li>").count(),
+        found.out.lines().filter(|l| l.starts_with('[') && l.contains(" -> ")).count()
+    );
+    let json = run(&["review", &patch, "--kmod", "v19", "--json"]);
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    let result = |c: &&Value| c["call"] == "request_module" && c["result"] == "-EBUSY";
+    let result = json["changes"].as_array().unwrap().iter().find(result).unwrap();
+    assert_eq!((&result["before"], &result["after"]), (&"never".into(), &"possible".into()));
+    assert!(result["steps"].as_u64().is_some_and(|steps| steps > 10));
+    // A reading of the RFC is in no text: none of those that have one is asked of itself.
+    assert!(
+        json["kernels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|k| !k.as_str().unwrap().contains('+') || k == "v6.5+dup")
+    );
+    run(&["review", &patch, "--html", "/nowhere/page.html"]).refuses(&["/nowhere/page.html"]);
 }

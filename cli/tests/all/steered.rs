@@ -98,7 +98,7 @@ impl Finding {
             helper: Helper::Present,
             lsm_refuses: false,
             exec_requests: None,
-            listed: None,
+            patched: Default::default(),
             modprobe_killable: false,
             programs: kmodcheck_model::scenario::Programs::default(),
             asks: Vec::new(),

@@ -1,22 +1,43 @@
-//! The RFC's check after modprobe returned 0, in each of its readings
-//! ([`SanityCheck`]). Each look at the list is one critical section under module_mutex.
+//! The check after modprobe returned 0, as the RFC's readings ([`crate::features::SanityCheck`]) or a patch have it:
+//! [`crate::text::CheckRules`]. Each look at the list is one critical section under module_mutex.
 
 use crate::event::{Event, Judgement};
-use crate::features::SanityCheck;
-use crate::kernel::kmod::{checked_name, limit, waits};
+use crate::kernel::kmod::{checked_name, limit};
 use crate::model::{Step, Who};
 use crate::mutant::Mutant;
-use crate::state::{ModuleState, Pc, Ret, Task};
+use crate::state::{Pc, Ret, Task};
+use crate::text::{OfCaller, Then};
 
 /// The check's first place for the name at `task.index`; `None` where there is no check.
 pub(crate) fn begin(who: &Who<'_>, task: Task) -> Option<Task> {
-    let pc = match who.kernel().sanity_check {
-        SanityCheck::None | SanityCheck::WarnOnly => return None,
-        SanityCheck::AuthorTree | SanityCheck::AuthorMail => Pc::CheckExists,
-        SanityCheck::Verify | SanityCheck::ExactBuiltin => Pc::CheckLook,
-        SanityCheck::WaitAndVerify => Pc::CheckFinished,
-    };
-    Some(Task { pc, ..task })
+    let first = rules(who, &task).first?;
+    Some(Task { pc: place(first).expect("it begins with a look or a wait"), ..task })
+}
+
+/// What is done about the name at `task.index`.
+fn rules<'a>(who: &Who<'a>, task: &Task) -> &'a OfCaller {
+    let waits = task.depth > 0 || who.role.waits_for_modprobe();
+    let built_in = who.name_model(task).checked[usize::from(task.index)].built_in;
+    who.model.check.of(waits, built_in)
+}
+
+/// Where it goes on.
+fn place(then: Then) -> Option<Pc> {
+    match then {
+        Then::Exists => Some(Pc::CheckExists),
+        Then::Waits => Some(Pc::CheckFinished),
+        Then::Looks => Some(Pc::CheckLook),
+        Then::Accept | Then::Error(_) => None,
+    }
+}
+
+/// What a look comes to.
+fn then(step: &Step<'_>, then: Then) -> (Judgement, Task) {
+    match then {
+        Then::Accept => accept(step),
+        Then::Error(ret) => reject(step, ret),
+        _ => (Judgement::GoOn, step.at(place(then).expect("it is a place"))),
+    }
 }
 
 /// The name at hand is accepted: on to the next, or out with 0.
@@ -50,55 +71,40 @@ fn decided(step: &Step<'_>, ret: Ret) -> Task {
     if step.nested() { task } else { Task { live_since_exit: false, ..task } }
 }
 
-/// `finished_kmod_load()`: `kmod_exists()`. UNFORMED counts as listed.
+/// A look that a wait may follow: `kmod_exists()` of `finished_kmod_load()`.
 pub(crate) fn exists(mut step: Step<'_>) {
     let name = checked_name(&step);
     let state = step.listed_state(name);
-    let mail = step.who.kernel().sanity_check == SanityCheck::AuthorMail;
-    let (judgement, task) = match state {
-        ModuleState::Absent if mail => accept(&step),
-        ModuleState::Absent => reject(&step, Ret::Enoent),
-        _ => (Judgement::GoOn, step.at(Pc::CheckFinished)),
-    };
+    let (judgement, task) = then(&step, rules(&step.who, &step.task).exists[state.place()]);
     step.to(Event::Check { name, state, judgement }, task);
 }
 
-/// `wait_event(module_wq, finished_loading(name))`: the author's readings then return 0 without
-/// another look, [`SanityCheck::WaitAndVerify`] looks.
+/// `wait_event(module_wq, finished_loading(name))`, or `finished_loading()` of a request that does not wait.
 pub(crate) fn finished(mut step: Step<'_>) {
     let name = checked_name(&step);
     let state = step.listed_state(name);
-    let verifies = step.who.kernel().sanity_check == SanityCheck::WaitAndVerify;
-    let (judgement, task) = if !step.model().listed.finished(state) {
-        if step.model().mutant == Some(Mutant::CheckAcceptsForming) {
-            accept(&step)
-        } else if waits(&step) {
-            let slept = !step.nested() || step.task.slept;
-            (Judgement::GoOn, Task { slept, ..step.at(Pc::CheckAsleep) })
-        } else {
-            reject(&step, Ret::Einprogress)
-        }
-    } else if verifies {
-        (Judgement::GoOn, step.at(Pc::CheckLook))
-    } else {
+    let rules = rules(&step.who, &step.task);
+    let (judgement, task) = if step.model().listed.finished(state) {
+        then(&step, rules.over)
+    } else if step.model().mutant == Some(Mutant::CheckAcceptsForming) {
         accept(&step)
+    } else if let Some(forming) = rules.forming {
+        then(&step, forming)
+    } else {
+        let slept = !step.nested() || step.task.slept;
+        (Judgement::GoOn, Task { slept, ..step.at(Pc::CheckAsleep) })
     };
     step.to(Event::CheckFinished { name, state, judgement }, task);
 }
 
-/// One look: LIVE is accepted, absent is taken for built in, anything else is an error.
+/// A look that no wait follows.
 pub(crate) fn look(mut step: Step<'_>) {
     let name = checked_name(&step);
     let state = step.listed_state(name);
-    let exact = step.who.kernel().sanity_check == SanityCheck::ExactBuiltin;
-    let built_in = step.who.name_model(&step.task).checked[usize::from(step.task.index)].built_in;
     let accepts_forming = step.model().mutant == Some(Mutant::CheckAcceptsForming);
     let (judgement, task) = match state {
-        ModuleState::Live => accept(&step),
-        ModuleState::Absent if !exact || built_in => accept(&step),
-        ModuleState::Absent => reject(&step, Ret::Enoent),
         state if accepts_forming && state.forming() => accept(&step),
-        _ => reject(&step, Ret::Ebusy),
+        state => then(&step, rules(&step.who, &step.task).looks[state.place()]),
     };
     step.to(Event::Check { name, state, judgement }, task);
 }

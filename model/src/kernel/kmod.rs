@@ -2,7 +2,7 @@
 //! check after it is in [`crate::kernel::check`].
 
 use crate::event::{Event, Listed};
-use crate::features::{RequestLimit, SanityCheck};
+use crate::features::RequestLimit;
 use crate::kernel::module::finit_module;
 use crate::kernel::{check, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
@@ -96,10 +96,7 @@ fn after_shortcut(who: &Who<'_>, task: Task) -> Task {
     if who.model.mutant == Some(Mutant::ShortcutBlind) {
         return limit(who, task);
     }
-    match who.kernel().sanity_check {
-        SanityCheck::AuthorTree | SanityCheck::AuthorMail => Task { pc: Pc::PreExists, ..task },
-        _ => limit(who, task),
-    }
+    if who.model.check.before { Task { pc: Pc::PreExists, ..task } } else { limit(who, task) }
 }
 
 /// `finished_kmod_load()` before modprobe: `kmod_exists()`. Not listed: `-ENOENT`, so on to modprobe.
@@ -418,13 +415,10 @@ pub(crate) fn helper_return(mut step: Step<'_>) {
     step.to(Event::HelperReturn { status }, task);
 }
 
-/// After `call_modprobe()`: the check, or out. The readings of the mail that look at the list once
-/// modprobe is done act on requests that wait for it; the author's tree looks in any case.
+/// After `call_modprobe()`: the check, or out.
 pub(crate) fn helper_returned(step: &Step<'_>, task: Task) -> Task {
-    let author =
-        matches!(step.who.kernel().sanity_check, SanityCheck::AuthorTree | SanityCheck::AuthorMail);
     let checked_already = step.model().mutant == Some(Mutant::CheckBeforeModprobe);
-    if task.ret == Ret::Zero && !checked_already && (author || waits(step)) {
+    if task.ret == Ret::Zero && !checked_already {
         check::begin(&step.who, task).unwrap_or_else(|| finishing(&step.who, task))
     } else {
         finishing(&step.who, Task { index: 0, ..task })

@@ -157,7 +157,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
 
 /// Whether what a patch says of listed names lists none a second time.
 fn listed(scenario: &Scenario) -> Result<(), String> {
-    let Some(rules) = &scenario.listed else { return Ok(()) };
+    let Some(rules) = &scenario.patched.listed else { return Ok(()) };
     for (at, state) in STATES.into_iter().enumerate().filter(|(_, s)| *s != ModuleState::Absent) {
         let again = rules.again.map(|again| again[at]);
         if rules.claim[at] == Claim::Free || again == Some(Claim::Free) {

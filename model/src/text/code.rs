@@ -1,7 +1,7 @@
 //! A function of a text as operations one after the other, with jumps, and which variables are read later.
 
 use kmodcheck_lang::text::syntax::{
-    Expr, ExprKind, Function, Initial, Name, Span, Statement, StatementKind,
+    Base, Expr, ExprKind, Function, Initial, Name, Span, Statement, StatementKind,
 };
 
 /// What is wrong with a text: where, what was found, what was expected.
@@ -52,6 +52,10 @@ pub(super) enum Op {
 /// A function.
 pub(super) struct Code {
     pub name: String,
+    /// Its name in the text.
+    pub span: Span,
+    /// Whether it returns nothing.
+    pub is_void: bool,
     pub ops: Vec<(Op, Span)>,
     /// What its variables are called, the parameters first.
     pub variables: Vec<String>,
@@ -72,15 +76,18 @@ struct Builder {
     gotos: Vec<(usize, Name)>,
     /// Where `break` and `continue` are to be put in.
     loops: Vec<(Vec<usize>, Vec<usize>)>,
+    /// Whether no call is more than that.
+    plain: bool,
 }
 
 impl Code {
-    pub fn of(function: &Function) -> Made<Self> {
+    /// `plain`: no call is an operation of its own kind.
+    pub fn of(function: &Function, plain: bool) -> Made<Self> {
         let variables: Vec<String> =
             function.parameters.iter().map(|parameter| parameter.name.text.clone()).collect();
         let (parameters, loops) = (variables.len(), Vec::new());
         let (labels, gotos) = (Vec::new(), Vec::new());
-        let mut builder = Builder { ops: Vec::new(), variables, labels, gotos, loops };
+        let mut builder = Builder { ops: Vec::new(), variables, labels, gotos, loops, plain };
         for statement in &function.body {
             builder.statement(statement)?;
         }
@@ -101,7 +108,11 @@ impl Code {
         }
         let live = live(&ops, &variables);
         let name = function.name.text.clone();
-        Ok(Self { name, ops, variables, parameters, live })
+        let (span, is_void) = (
+            function.name.span,
+            matches!(function.returns.base, Base::Void) && function.returns.pointers == 0,
+        );
+        Ok(Self { name, span, is_void, ops, variables, parameters, live })
     }
 }
 
@@ -209,7 +220,7 @@ impl Builder {
             }
             StatementKind::Expression(of) => self.expression(of)?,
             StatementKind::If(condition, then, other) => {
-                let test = self.push(Op::Test(condition.clone(), 0), condition.span);
+                let test = self.test(condition)?;
                 self.statement(then)?;
                 if let Some(other) = other {
                     let over = self.push(Op::Jump(0), span);
@@ -222,7 +233,7 @@ impl Builder {
             }
             StatementKind::While(condition, body) => {
                 let begin = self.ops.len();
-                let test = self.push(Op::Test(condition.clone(), 0), condition.span);
+                let test = self.test(condition)?;
                 self.looped(body, begin, Some(test))?;
             }
             StatementKind::DoWhile(body, condition) => {
@@ -233,7 +244,7 @@ impl Builder {
                 for at in continues {
                     self.land(at);
                 }
-                let test = self.push(Op::Test(condition.clone(), 0), condition.span);
+                let test = self.test(condition)?;
                 self.push(Op::Jump(begin), span);
                 self.land(test);
                 for at in breaks {
@@ -245,9 +256,7 @@ impl Builder {
                     self.statement(first)?;
                 }
                 let begin = self.ops.len();
-                let test = condition
-                    .as_ref()
-                    .map(|condition| self.push(Op::Test(condition.clone(), 0), condition.span));
+                let test = condition.as_ref().map(|condition| self.test(condition)).transpose()?;
                 self.looped(body, begin, test)?;
             }
             StatementKind::Break | StatementKind::Continue => {
@@ -281,6 +290,18 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// A test; a condition that assigns does that first.
+    fn test(&mut self, condition: &Expr) -> Made<usize> {
+        let tested = match &condition.kind {
+            ExprKind::Assign(None, place, _) if matches!(place.kind, ExprKind::Name(_)) => {
+                self.expression(condition)?;
+                place
+            }
+            _ => condition,
+        };
+        Ok(self.push(Op::Test(tested.clone(), 0), condition.span))
     }
 
     fn looped(&mut self, body: &Statement, begin: usize, test: Option<usize>) -> Made<()> {
@@ -328,29 +349,31 @@ impl Builder {
     /// What has an effect is an operation of its own.
     fn assign(&mut self, to: Option<usize>, value: &Expr, span: Span) -> Made<()> {
         let op = match &value.kind {
-            ExprKind::Call(name, arguments) => match (name.text.as_str(), &arguments[..], to) {
-                ("mutex_lock", [lock], None) if names(lock, LOCK) => Op::Lock,
-                ("mutex_unlock", [lock], None) if names(lock, LOCK) => Op::Unlock,
-                ("list_add_rcu", [_], None) => Op::List,
-                ("do_one_initcall", [_], Some(to)) => Op::Init(to),
-                ("free_module", [_], None) => Op::Free,
-                ("wake_up_all", [queue], None) if names(queue, QUEUE) => Op::Wake,
-                ("wait_event_interruptible", [queue, condition], _) if names(queue, QUEUE) => {
-                    match &condition.kind {
-                        ExprKind::Call(called, _) if called.text == "finished_loading" => {
-                            Op::Wait(to)
-                        }
-                        _ => {
-                            return Err(Wrong::new(
-                                condition.span,
-                                "found another condition",
-                                "expected finished_loading(mod->name)",
-                            ));
+            ExprKind::Call(name, arguments) if !self.plain => {
+                match (name.text.as_str(), &arguments[..], to) {
+                    ("mutex_lock", [lock], None) if names(lock, LOCK) => Op::Lock,
+                    ("mutex_unlock", [lock], None) if names(lock, LOCK) => Op::Unlock,
+                    ("list_add_rcu", [_], None) => Op::List,
+                    ("do_one_initcall", [_], Some(to)) => Op::Init(to),
+                    ("free_module", [_], None) => Op::Free,
+                    ("wake_up_all", [queue], None) if names(queue, QUEUE) => Op::Wake,
+                    ("wait_event_interruptible", [queue, condition], _) if names(queue, QUEUE) => {
+                        match &condition.kind {
+                            ExprKind::Call(called, _) if called.text == "finished_loading" => {
+                                Op::Wait(to)
+                            }
+                            _ => {
+                                return Err(Wrong::new(
+                                    condition.span,
+                                    "found another condition",
+                                    "expected finished_loading(mod->name)",
+                                ));
+                            }
                         }
                     }
+                    _ => Op::Do(to, value.clone()),
                 }
-                _ => Op::Do(to, value.clone()),
-            },
+            }
             _ => Op::Do(to, value.clone()),
         };
         self.push(op, span);

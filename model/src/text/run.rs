@@ -1,13 +1,13 @@
 //! What a function of a text does, from one look at the list of modules to the next.
 
-use kmodcheck_lang::text::syntax::{Binary, Expr, ExprKind, Span, Unary};
+use kmodcheck_lang::text::syntax::{Expr, ExprKind, Span};
 
 use super::Since;
 use super::code::{Code, Made, Op, Wrong};
+use super::value::{NULL, evaluate, null, number, unlocked, unset};
 use crate::state::ModuleState;
 
-/// The values of pointers: none, the module that is listed, the one that is loaded.
-const NULL: i64 = 0;
+/// The values of pointers: the module that is listed, the one that is loaded.
 const LISTED: i64 = 1;
 const OWN: i64 = 2;
 
@@ -276,68 +276,28 @@ impl Run<'_> {
     }
 
     fn value(&self, at: &At, of: &Expr, state: Option<ModuleState>) -> Made<i64> {
+        evaluate(of, &mut |of| self.leaf(at, of, state))
+    }
+
+    /// What an expression is that names something, looks at something or calls something.
+    fn leaf(&self, at: &At, of: &Expr, state: Option<ModuleState>) -> Made<Option<i64>> {
         let value = |of: &Expr| self.value(at, of, state);
         match &of.kind {
-            ExprKind::Number(number) => Ok(*number),
             ExprKind::Name(name) => {
-                if let Some(variable) = self.code.variables.iter().position(|v| v == name) {
-                    return at.variables[variable].ok_or_else(|| {
-                        let found = format!("found '{name}', which has no value here");
-                        Wrong::new(of.span, found, "expected an assignment before")
-                    });
-                }
-                constant(name).ok_or_else(|| {
-                    let found = format!("found '{name}'");
-                    Wrong::new(of.span, found, "expected a variable, a state, or an error's name")
-                })
-            }
-            ExprKind::Unary(Unary::Minus, inner) => Ok(-value(inner)?),
-            ExprKind::Unary(Unary::Not, inner) => Ok(i64::from(value(inner)? == 0)),
-            ExprKind::Binary(Binary::AndThen, left, right) => {
-                Ok(i64::from(value(left)? != 0 && value(right)? != 0))
-            }
-            ExprKind::Binary(Binary::OrElse, left, right) => {
-                Ok(i64::from(value(left)? != 0 || value(right)? != 0))
-            }
-            ExprKind::Binary(operator, left, right) => {
-                let (left, right) = (value(left)?, value(right)?);
-                Ok(i64::from(match operator {
-                    Binary::Equal => left == right,
-                    Binary::NotEqual => left != right,
-                    Binary::Less => left < right,
-                    Binary::LessOrEqual => left <= right,
-                    Binary::Greater => left > right,
-                    Binary::GreaterOrEqual => left >= right,
-                    _ => {
-                        return Err(Wrong::new(
-                            of.span,
-                            "found arithmetic",
-                            "expected a comparison",
-                        ));
-                    }
-                }))
-            }
-            ExprKind::Conditional(condition, then, other) => {
-                let tested = value(condition)?;
-                match (tested != 0, then) {
-                    (true, Some(then)) => value(then),
-                    (true, None) => Ok(tested),
-                    (false, _) => value(other),
-                }
+                let Some(variable) = self.code.variables.iter().position(|v| v == name) else {
+                    return Ok(None);
+                };
+                at.variables[variable].map(Some).ok_or_else(|| unset(of.span, name))
             }
             ExprKind::Arrow(pointer, field) if field.text == "name" => match value(pointer)? {
                 NULL => Err(null(pointer.span)),
-                _ => Ok(OWN),
+                _ => Ok(Some(OWN)),
             },
             ExprKind::Arrow(pointer, field) if field.text == "state" => {
                 match (value(pointer)?, state) {
                     (NULL, _) => Err(null(pointer.span)),
-                    (LISTED, Some(state)) => Ok(number(state)),
-                    (LISTED, None) => Err(Wrong::new(
-                        of.span,
-                        "found a look at a listed module without module_mutex",
-                        "expected it under the lock: without it is another step, for which the model has no place",
-                    )),
+                    (LISTED, Some(state)) => Ok(Some(number(state))),
+                    (LISTED, None) => Err(unlocked(of.span)),
                     _ => Err(Wrong::new(
                         of.span,
                         "found a look at its own module",
@@ -346,16 +306,10 @@ impl Run<'_> {
                 }
             }
             ExprKind::Call(name, arguments) => match (name.text.as_str(), &arguments[..]) {
-                ("since", [Expr { kind: ExprKind::Text(commit), span }]) => {
-                    (self.since)(commit).map(i64::from).ok_or_else(|| {
-                        let found = format!("found commit '{commit}'");
-                        let known = super::COMMITS.map(|(commit, _)| commit).join(", ");
-                        Wrong::new(*span, found, format!("expected one of {known}"))
-                    })
-                }
+                ("since", [commit]) => (self.since)(commit).map(Some),
                 ("find_module_all" | "find_module", [_, ..]) => match state {
-                    Some(ModuleState::Absent) => Ok(NULL),
-                    Some(_) => Ok(LISTED),
+                    Some(ModuleState::Absent) => Ok(Some(NULL)),
+                    Some(_) => Ok(Some(LISTED)),
                     None => Err(Wrong::new(
                         of.span,
                         "found a look at the list without module_mutex",
@@ -369,40 +323,7 @@ impl Run<'_> {
                      wait_event_interruptible(module_wq, finished_loading(...))",
                 )),
             },
-            _ => Err(Wrong::new(
-                of.span,
-                "found what the texts do not know",
-                "expected variables, comparisons, states and errors",
-            )),
+            _ => Ok(None),
         }
-    }
-}
-
-fn null(span: Span) -> Wrong {
-    Wrong::new(
-        span,
-        "found NULL here, of a name that is not listed",
-        "expected a look whether it is NULL before",
-    )
-}
-
-/// `enum module_state`, by its numbers; a name that is not listed has none.
-fn number(state: ModuleState) -> i64 {
-    match state {
-        ModuleState::Live | ModuleState::Absent => 0,
-        ModuleState::Coming => 1,
-        ModuleState::Going => 2,
-        ModuleState::Unformed | ModuleState::UnformedAgain => 3,
-    }
-}
-
-fn constant(name: &str) -> Option<i64> {
-    match name {
-        "NULL" => Some(NULL),
-        "MODULE_STATE_LIVE" => Some(number(ModuleState::Live)),
-        "MODULE_STATE_COMING" => Some(number(ModuleState::Coming)),
-        "MODULE_STATE_GOING" => Some(number(ModuleState::Going)),
-        "MODULE_STATE_UNFORMED" => Some(number(ModuleState::Unformed)),
-        _ => kmodcheck_lang::constant(name),
     }
 }

@@ -11,6 +11,7 @@ use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution, number};
 use crate::state::{ModuleState, Pc, Ret, Task};
+use crate::text::Looked;
 
 /// One look (and, for a probe, the insertion that may follow it).
 #[derive(Clone, Copy, Debug)]
@@ -141,29 +142,14 @@ fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
     }
 }
 
-/// What a look came to (`kmod_module_get_initstate()`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looked {
-    /// KMOD_MODULE_BUILTIN.
-    Builtin,
-    /// KMOD_MODULE_LIVE.
-    Live,
-    /// KMOD_MODULE_COMING.
-    Coming,
-    /// KMOD_MODULE_GOING, or anything else that initstate may say.
-    Other,
-    /// An error: not there.
-    Nothing,
-}
-
 /// The look is done.
 fn looked(who: &Who<'_>, looked: Looked, task: Task) -> Task {
+    came_to(who, looked, who.model.look.in_kernel(looked), task)
+}
+
+/// The same, with whether it counts as in the kernel.
+fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
     let entry = who.entry(&task);
-    let in_kernel = match looked {
-        Looked::Builtin | Looked::Live => true,
-        Looked::Coming => who.model.scenario.features.kmod.coming_is_loaded,
-        Looked::Other | Looked::Nothing => false,
-    };
     let task = Task { stale: false, ..task };
     match entry.purpose {
         // This target is done.
@@ -183,7 +169,7 @@ fn looked(who: &Who<'_>, looked: Looked, task: Task) -> Task {
         Purpose::Remove => match looked {
             Looked::Builtin => removal_failed(who, task),
             Looked::Nothing => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
-            Looked::Live | Looked::Coming | Looked::Other => Task { pc: Pc::DeleteModule, ..task },
+            Looked::Live | Looked::Coming | Looked::Going => Task { pc: Pc::DeleteModule, ..task },
         },
     }
 }
@@ -243,11 +229,7 @@ pub(crate) fn stat(mut step: Step<'_>) {
     let module = step.module();
     let taken = step.spec().name_taken;
     let found = step.world.directory(module) || taken;
-    let result = match (found, step.model().bare_directory_is_builtin()) {
-        (true, true) => Looked::Builtin,
-        (true, false) => Looked::Coming,
-        (false, _) => Looked::Nothing,
-    };
+    let result = if found { step.model().look.bare } else { Looked::Nothing };
     let task = looked(&step.who, result, step.task);
     step.to(Event::Stat { module, found }, task);
 }
@@ -259,12 +241,14 @@ pub(crate) fn read(mut step: Step<'_>) {
     // What `stale` remembers is the attribute's life, so a read depends on that.
     step.world.initstate(module);
     let content = if step.task.stale { None } else { Some(step.world.state(module)) };
-    let task = match content {
-        Some(ModuleState::Live) => step.at(Pc::ReadEnd),
-        Some(ModuleState::Coming)
-            if step.model().scenario.features.kmod.coming_is_loaded && !removing(&step) =>
-        {
-            step.at(Pc::ReadEnd)
+    let says = |state| match state {
+        ModuleState::Live => Looked::Live,
+        ModuleState::Coming => Looked::Coming,
+        _ => Looked::Going,
+    };
+    let task = match content.map(says) {
+        Some(says) if says == Looked::Live || !removing(&step) => {
+            step.at(if step.model().look.in_kernel(says) { Pc::ReadEnd } else { Pc::ReadEndOther })
         }
         Some(_) => step.at(Pc::ReadEndOther),
         None => looked(&step.who, Looked::Nothing, step.task),
@@ -276,14 +260,22 @@ fn removing(step: &Step<'_>) -> bool {
     matches!(step.who.role, Role::Actor { action: Action::ModprobeRemove(_), .. }) && !step.nested()
 }
 
+/// What follows when the file has been read, and whether what it said counts as in the kernel; `None`: it could not be
+/// read to its end.
+fn read_to_the_end(step: &Step<'_>, in_kernel: Option<bool>) -> Task {
+    match in_kernel {
+        Some(in_kernel) => came_to(&step.who, Looked::Live, in_kernel, step.task),
+        None => looked(&step.who, Looked::Nothing, step.task),
+    }
+}
+
 /// `read()` until the end, after `live` (or what else counts as that): in the kernel, unless this
 /// read fails.
 pub(crate) fn read_end(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
-    let result = if ok { Looked::Live } else { Looked::Nothing };
-    let task = looked(&step.who, result, step.task);
+    let task = read_to_the_end(&step, ok.then_some(true));
     step.to(Event::ReadEnd { module, ok }, task);
 }
 
@@ -292,8 +284,7 @@ pub(crate) fn read_end_other(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
-    let result = if ok { Looked::Other } else { Looked::Nothing };
-    let task = looked(&step.who, result, step.task);
+    let task = read_to_the_end(&step, ok.then_some(false));
     step.to(Event::ReadEnd { module, ok }, task);
 }
 
@@ -309,7 +300,7 @@ pub(crate) fn open_unknown(mut step: Step<'_>) {
 pub(crate) fn stat_unknown(mut step: Step<'_>) {
     let name = step.name();
     let found = step.model().names[usize::from(name)].unknown_directory;
-    let builtin = found && step.model().bare_directory_is_builtin();
+    let builtin = found && step.model().look.bare == Looked::Builtin;
     let ret = if builtin { Ret::Zero } else { Ret::Status256 };
     let task = Task { ret, ..step.at(Pc::Exit) };
     step.to(Event::StatUnknown { name, found }, task);

@@ -71,7 +71,7 @@ fn run(case: &Case<'_>, kmod: &str) -> (Vec<String>, Option<Ret>) {
             helper: Helper::Present,
             lsm_refuses: false,
             exec_requests: None,
-            listed: None,
+            patched: Default::default(),
             modprobe_killable: false,
             programs: kmodcheck_model::scenario::Programs::default(),
             asks: Vec::new(),

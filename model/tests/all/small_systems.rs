@@ -140,7 +140,7 @@ fn system(
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
-        listed: None,
+        patched: Default::default(),
         modprobe_killable: false,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),

@@ -77,6 +77,8 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
     let empty_path = scenario.helper == Helper::EmptyPath;
     let (listens, unloads, limit) = (scenario.listens(), scenario.unloads(), scenario.limit);
+    let rules = scenario.check_rules();
+    let looks_at_the_list = rules.checks() || rules.before;
     let Features { kernel, kmod } = &mut scenario.features;
     kernel.empty_path_fails &= empty_path;
     if limit.is_none() {
@@ -94,8 +96,6 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     if kernel.sanity_check == SanityCheck::WarnOnly && !looks_up {
         kernel.sanity_check = SanityCheck::None;
     }
-    let looks_at_the_list =
-        !matches!(kernel.sanity_check, SanityCheck::None | SanityCheck::WarnOnly);
     if !looks_at_the_list && !kernel.already_live {
         kernel.alias_map = AliasMap::None;
     }

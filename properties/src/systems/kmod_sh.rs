@@ -148,7 +148,7 @@ impl Case {
             helper: self.helper,
             lsm_refuses: false,
             exec_requests: None,
-            listed: None,
+            patched: Default::default(),
             modprobe_killable: false,
             programs: Programs::default(),
             asks: Vec::new(),

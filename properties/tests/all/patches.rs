@@ -7,7 +7,7 @@ use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_model::features::KernelFeatures;
+use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::text::Decisions;
@@ -17,36 +17,66 @@ use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
 
-/// A commit, the release that it is applied on, and the one that it makes of it.
-const COMMITS: [(&str, &str, &str); 2] =
-    [("6e6de3dee51a", "v4.13", "v5.3"), ("0254127ab977", "v5.11", "v6.2")];
+/// Diffs, the release that they are applied on, and the one that they make of it: a kernel, or a kmod.
+const DIFFS: [(&[&str], &str, &str); 8] = [
+    (&["6e6de3dee51a"], "v4.13", "v5.3"),
+    (&["0254127ab977"], "v5.11", "v6.2"),
+    (&["rfc-author-tree"], "v4.9", "v4.9+author-tree"),
+    (&["rfc-author-mail"], "v4.9", "v4.9+author-mail"),
+    (&["rfc-verify"], "v4.9", "v4.9+verify"),
+    (&["rfc-wait-and-verify"], "v4.9", "v4.9+wait-and-verify"),
+    (&["rfc-exact-builtin"], "v4.9", "v4.9+exact-builtin"),
+    (&["fd44a98ae2eb", "e2719b32cc5c"], "v19", "v20"),
+];
 
-fn patched(commit: &str) -> Texts {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/patches/{commit}.diff"));
+fn patched(diffs: &[&str]) -> Texts {
     let mut texts = Texts::default();
-    texts.apply(commit, &std::fs::read_to_string(file).unwrap()).unwrap();
+    for name in diffs {
+        let path = format!("../docs/patches/{name}.diff");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        texts.apply(name, &std::fs::read_to_string(file).unwrap()).unwrap();
+    }
     texts
+}
+
+/// That release's kernel, or that kmod's, in the place of a system's.
+fn with(features: &Features, release: &str) -> Features {
+    match presets::kmod(release) {
+        Some(kmod) => Features { kmod, ..*features },
+        None => Features { kernel: presets::kernel(release).unwrap(), ..*features },
+    }
 }
 
 #[test]
 fn a_commit_makes_the_next_release_of_the_one_before() {
     let mut systems = Vec::new();
-    for (commit, before, after) in COMMITS {
-        let kernel = presets::kernel(before).unwrap();
-        let decided = |kernel| patched(commit).decisions(kernel).unwrap_or_else(|e| panic!("{e}"));
-        let decisions = decided(&kernel);
-        let next = presets::kernel(after).unwrap();
-        assert_ne!(decisions, Decisions::of_kernel(&kernel), "{commit} changes {before}");
-        assert_eq!(decisions, Decisions::of_kernel(&next), "{commit}");
-        assert_eq!(decided(&next), Decisions::of_kernel(&next), "{commit} is in {after}");
+    for (diffs, before, after) in DIFFS {
+        let mut changes = false;
         for system in System::of(&GrandCell::all()) {
-            let Some(cell) = system.cells.iter().find(|cell| cell.kernel == after) else {
+            let Some(cell) =
+                system.cells.iter().find(|cell| cell.kernel == after || cell.kmod == after)
+            else {
                 continue;
             };
-            let mut scenario = GrandCell { kernel: before, ..*cell }.scenario();
+            let next = cell.features();
+            let was = with(&next, before);
+            let texts = patched(diffs);
+            let decisions = texts.decisions(&was).unwrap_or_else(|e| panic!("{e}"));
+            changes |= decisions != Decisions::of_features(&was);
+            assert_eq!(decisions, Decisions::of_features(&next), "{diffs:?}");
+            // An RFC's check is not in the texts, so it is put into none that has it.
+            if !next.kernel.already_live {
+                let again = texts.decisions(&next).unwrap_or_else(|e| panic!("{e}"));
+                assert_eq!(again, decisions, "{diffs:?} is in {after}");
+            }
+            let mut scenario = match presets::kmod(before) {
+                Some(_) => GrandCell { kmod: before, ..*cell }.scenario(),
+                None => GrandCell { kernel: before, ..*cell }.scenario(),
+            };
             decisions.apply(&mut scenario);
             systems.push((system.clone(), scenario));
         }
+        assert!(changes, "{diffs:?} changes {before}");
     }
     for_all(&some_of(60, systems), |(system, scenario)| {
         let model = Model::new(scenario.clone(), None).unwrap();
@@ -72,9 +102,10 @@ fn an_init_s_eexist_is_no_success_any_more() {
     texts.apply("743f8cae549a", diff).unwrap();
     for name in presets::KERNELS {
         let kernel = presets::kernel(name).unwrap();
-        let decisions = texts.decisions(&kernel).unwrap();
-        let with = KernelFeatures { eexist_safety_net: true, ..kernel };
-        assert_eq!(decisions, Decisions::of_kernel(&with), "{name}");
+        let features = Features { kernel, kmod: KmodFeatures::V30 };
+        let decisions = texts.decisions(&features).unwrap();
+        let kernel = KernelFeatures { eexist_safety_net: true, ..kernel };
+        assert_eq!(decisions, Decisions::of_features(&Features { kernel, ..features }), "{name}");
     }
     for naming in Naming::ALL {
         let environment = Environment::InitEexist;
@@ -87,18 +118,32 @@ fn an_init_s_eexist_is_no_success_any_more() {
             matches!(answer.verdict, Verdict::Violated(_))
         };
         assert!(violated(&scenario), "{naming:?}");
-        texts.decisions(&scenario.features.kernel).unwrap().apply(&mut scenario);
+        texts.decisions(&scenario.features).unwrap().apply(&mut scenario);
         assert!(!violated(&scenario), "{naming:?}");
     }
 }
 
-/// No patch here only says that a commit is there: each changes the lines that do something.
+/// No patch here only says that a commit is there: each changes the lines that do something; and each file there is one
+/// that is tested.
 #[test]
 fn a_patch_changes_code() {
-    for commit in ["6e6de3dee51a", "0254127ab977"] {
+    let all = DIFFS.iter().flat_map(|(diffs, ..)| diffs.iter().copied());
+    for name in all.clone() {
         let shipped = Texts::default();
-        let texts = patched(commit);
-        let asks = |text: &str| text.matches(&format!("since(\"{commit}\")")).count();
-        assert!(asks(texts.main()) < asks(shipped.main()), "{commit}: asks for itself");
+        let texts = patched(&[name]);
+        let asks = |texts: &Texts| {
+            let since = format!("since(\"{name}\")");
+            texts.all().map(|(_, text)| text.matches(&since).count()).sum::<usize>()
+        };
+        assert!(
+            asks(&texts) < asks(&shipped) || name.starts_with("rfc-"),
+            "{name}: asks for itself"
+        );
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/patches");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(all.clone().any(|tested| tested == name), "{name} is tested");
     }
 }

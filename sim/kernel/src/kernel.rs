@@ -273,7 +273,7 @@ pub fn run<R: Runtime>(
 ) {
     let actors = scenario.processes();
     assert!(
-        scenario.listed.is_none(),
+        scenario.patched.is_none(),
         "a patch is of the other description, and this one is of releases"
     );
     if let Some(most) = R::SPAWNS {

@@ -144,7 +144,7 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
-        listed: None,
+        patched: Default::default(),
         modprobe_killable: false,
         programs: Programs::default(),
         asks: Vec::new(),

@@ -832,7 +832,7 @@ impl<'f> Names<'f> {
                 .as_ref()
                 .and_then(|request| name_id(request.get_ref())),
             limit,
-            listed: None,
+            patched: Default::default(),
             modprobe_killable: self.file.environment.modprobe_killable,
             timeouts: self.file.environment.timeouts,
             programs: written.programs(),

@@ -32,7 +32,7 @@ fn scenario(kernel: &str) -> Scenario {
         helper: Helper::Present,
         lsm_refuses: false,
         exec_requests: None,
-        listed: None,
+        patched: Default::default(),
         modprobe_killable: false,
         programs: kmodcheck_model::scenario::Programs::default(),
         asks: Vec::new(),

@@ -97,8 +97,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Reproduce) -> Result<Ended, Fai
     let out = asked.out.clone().unwrap_or_else(|| temporary.path().join("out"));
     let kernel = presets::kernel(series.preset).expect("it is a preset");
     let planned_for = planned.model.scenario();
-    if planned_for.features.kernel != kernel || planned_for.listed.is_some() {
-        let patched = if planned_for.listed.is_some() { "patched, or " } else { "" };
+    if planned_for.features.kernel != kernel || !planned_for.patched.is_none() {
+        let patched = if !planned_for.patched.is_none() { "patched, or " } else { "" };
         output::note!(
             "kmodcheck: {name}: is of a kernel {patched}with other switches than {}, which this one has",
             series.preset

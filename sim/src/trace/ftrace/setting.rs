@@ -218,7 +218,7 @@ pub(super) fn setting(
         helper,
         lsm_refuses: false,
         exec_requests: None,
-        listed: None,
+        patched: Default::default(),
         modprobe_killable: false,
         programs: Programs::default(),
         asks: Vec::new(),
