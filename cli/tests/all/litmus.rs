@@ -97,6 +97,7 @@ fn what_is_no_program_is_refused() {
 /// What says nothing of a litmus test.
 const REFUSED: [&[&str]; 19] = [
     &["--patch", "x"],
+    &["--text", "x"],
     &["--faults"],
     &["--kernel", "v4.9"],
     &["--kmod", "v19"],

@@ -171,7 +171,9 @@ fn lines_are_as_wide_as_told() {
         let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
         for width in [60, 72, 80, 120] {
             let text = at(&width.to_string());
-            let wide = text.lines().find(|line| line.chars().count() > width);
+            // A path is not broken: whoever copies it has to find the file.
+            let several = |line: &&str| line.trim().contains(' ');
+            let wide = text.lines().filter(several).find(|line| line.chars().count() > width);
             assert_eq!(wide, None, "{command:?} {width}");
         }
         assert!(widest(&at("120")) > 80, "{command:?}");
