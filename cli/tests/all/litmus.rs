@@ -95,7 +95,7 @@ fn what_is_no_program_is_refused() {
 }
 
 /// What says nothing of a litmus test.
-const REFUSED: [&[&str]; 19] = [
+const REFUSED: [&[&str]; 20] = [
     &["--patch", "x"],
     &["--text", "x"],
     &["--faults"],
