@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::text::{CheckRules, ListedRules, LookRules, Patched};
+use crate::text::{CheckRules, ListedRules, LookRules, OrderRules, Patched};
 
 /// A module, by its place in [`Scenario::modules`].
 pub type ModuleId = u8;
@@ -542,6 +542,11 @@ impl Scenario {
     /// What the kernel looks at before and after modprobe, likewise.
     pub fn check_rules(&self) -> CheckRules {
         self.patched.check.unwrap_or_else(|| self.features.kernel.sanity_check.rules())
+    }
+
+    /// In which order modules are loaded and freed, likewise.
+    pub fn order_rules(&self) -> OrderRules {
+        self.patched.orders.clone().unwrap_or_else(|| self.features.kernel.order_rules())
     }
 
     /// How modprobe looks, likewise.

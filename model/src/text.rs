@@ -11,6 +11,7 @@ mod graph;
 mod known;
 mod listed;
 mod look;
+mod orders;
 mod request;
 mod rules;
 mod run;
@@ -30,24 +31,26 @@ use crate::features::{
 use crate::scenario::Scenario;
 
 pub use self::rules::{
-    CheckRules, ListedRules, LookRules, Looked, OfCaller, Patched, STATES, Then,
+    CheckRules, ListedRules, LookRules, Looked, OfCaller, OrderRules, Part, Patched, STATES, Then,
 };
 
 /// Whether a kernel has the commit that an expression names.
 type Since<'k> = dyn Fn(&Expr) -> Made<i64> + 'k;
 
 /// The texts: where each stands in the kernel or in kmod, and what it is.
-pub const TEXTS: [(&str, &str); 4] = [
+pub const TEXTS: [(&str, &str); 5] = [
     ("kernel/module/main.c", include_str!("../text/kernel/module/main.c")),
     ("kernel/module/kmod.c", include_str!("../text/kernel/module/kmod.c")),
+    ("fs/filesystems.c", include_str!("../text/fs/filesystems.c")),
     ("libkmod/libkmod-module.c", include_str!("../text/libkmod/libkmod-module.c")),
     ("tools/modprobe.c", include_str!("../text/tools/modprobe.c")),
 ];
 
 const MAIN: usize = 0;
 const KMOD: usize = 1;
-const LIBKMOD: usize = 2;
-const MODPROBE: usize = 3;
+const FILESYSTEMS: usize = 2;
+const LIBKMOD: usize = 3;
+const MODPROBE: usize = 4;
 
 /// The function that requests a module.
 const REQUEST: &str = "__request_module";
@@ -66,11 +69,19 @@ const READINGS: [SanityCheck; 6] = [
 type Has = fn(&Features) -> Option<bool>;
 
 /// The commits of which a text may ask.
-const COMMITS: [(&str, Has); 10] = [
+const COMMITS: [(&str, Has); 18] = [
     ("6e6de3dee51a", |f| Some(f.kernel.listed_name != ListedName::GoingExists)),
     ("0254127ab977", |f| Some(f.kernel.listed_name == ListedName::WaitsOnce)),
     ("743f8cae549a", |f| Some(f.kernel.eexist_safety_net)),
+    ("885a78d4a5b3", |f| Some(f.kernel.failure_sets_going)),
+    ("5d603311615f", |f| Some(f.kernel.delete_module_wakes)),
+    ("38dc717e9715", |f| Some(f.kernel.uevent_after_init)),
+    ("064f4536d139", |f| Some(f.kernel.early_mod_check)),
+    ("9828ed3f695a", |f| Some(f.kernel.exclusive_finit)),
+    ("9b9879fc0327", |f| Some(f.kernel.idempotent_finit)),
+    ("2124d84db293", |f| Some(f.kernel.join_interruptible)),
     ("d7d27cfc5cf0", |f| Some(f.kernel.empty_path_fails)),
+    ("41124db869b7", |f| Some(f.kernel.sanity_check == SanityCheck::WarnOnly)),
     ("6d7964a722af", |f| Some(f.kernel.request_limit != RequestLimit::FailsAtOnce)),
     ("25a1b5b518f4", |f| Some(f.kernel.request_limit == RequestLimit::Semaphore)),
     ("8660484ed1cf", |f| Some(f.kernel.duplicate_requests)),
@@ -122,6 +133,8 @@ pub struct Decisions {
     pub check: CheckRules,
     /// How modprobe looks.
     pub look: LookRules,
+    /// In which order modules are loaded and freed.
+    pub orders: OrderRules,
 }
 
 impl Decisions {
@@ -132,6 +145,7 @@ impl Decisions {
             listed: features.kernel.listed_name.rules(),
             check: features.kernel.sanity_check.rules(),
             look: features.kmod.look_rules(),
+            orders: features.kernel.order_rules(),
         }
     }
 
@@ -164,18 +178,39 @@ impl Decisions {
         let since = |commit: &Expr| since(own, commit);
         let parsed = Parsed::of(texts, &since)?;
         let shipped = TEXTS.map(|(_, text)| text.to_owned());
-        let Self { mut features, mut listed, mut check, mut look } = Self::of_features(own);
+        let Self { mut features, mut listed, mut check, mut look, mut orders } =
+            Self::of_features(own);
         if wanted(MAIN) {
             let code = |name: &str| parsed.code(MAIN, name);
-            let (found, net) = parsed.told(MAIN, || {
+            let found = parsed.told(MAIN, || {
                 let (adds, finished) = (code("add_unformed_module")?, code("finished_loading")?);
-                let init = code("do_init_module")?;
                 let finished = listed::finished_loading(&Run { code: &finished, since: &since })?;
                 let (claim, again) =
                     listed::add_unformed_module(&Run { code: &adds, since: &since })?;
-                let net = listed::do_init_module(&Run { code: &init, since: &since })?;
-                Ok((ListedRules { claim, again, finished }, net))
+                Ok(ListedRules { claim, again, finished })
             })?;
+            let (kernel, order, like) = parsed.told(MAIN, || {
+                let file = parsed.plain(MAIN, orders::WORDS)?;
+                let known = |kernel: &KernelFeatures, name: &str| {
+                    let features = Features { kernel: *kernel, ..*own };
+                    let arguments = &[None, None][..if name == "load_module" { 2 } else { 1 }];
+                    known::graph(&shipped, MAIN, orders::WORDS, &features, name, arguments)
+                };
+                let (kernel, order) = orders::orders(&own.kernel, &file, &known)?;
+                let all = finit_modules(own);
+                let function = ("idempotent_init_module", &[None][..]);
+                let like = known::like(&shipped, MAIN, orders::WORDS, &file, function, own, &all)?;
+                Ok((kernel, order, like.kernel))
+            })?;
+            orders = order;
+            features.kernel.early_mod_check = kernel.early_mod_check;
+            features.kernel.failure_sets_going = kernel.failure_sets_going;
+            features.kernel.eexist_safety_net = kernel.eexist_safety_net;
+            features.kernel.delete_module_wakes = kernel.delete_module_wakes;
+            features.kernel.uevent_after_init = kernel.uevent_after_init;
+            features.kernel.idempotent_finit = like.idempotent_finit;
+            features.kernel.exclusive_finit = like.exclusive_finit;
+            features.kernel.join_interruptible = like.join_interruptible;
             // What is a release's is that switch.
             if found != listed {
                 let names =
@@ -183,7 +218,7 @@ impl Decisions {
                 let is = names.into_iter().find(|name| name.rules() == found);
                 features.kernel.listed_name = is.unwrap_or(features.kernel.listed_name);
             }
-            (listed, features.kernel.eexist_safety_net) = (found, net);
+            listed = found;
         }
         if wanted(KMOD) {
             let request = parsed.told(KMOD, || {
@@ -216,6 +251,22 @@ impl Decisions {
             }
             check = request.check;
         }
+        if wanted(FILESYSTEMS) {
+            let warning = |sanity_check| Features {
+                kernel: KernelFeatures { sanity_check, ..own.kernel },
+                ..*own
+            };
+            let all = [SanityCheck::None, SanityCheck::WarnOnly].map(warning);
+            let like = parsed.told(FILESYSTEMS, || {
+                let file = parsed.plain(FILESYSTEMS, look::FILESYSTEMS)?;
+                let function = ("get_fs_type", &[None][..]);
+                known::like(&shipped, FILESYSTEMS, look::FILESYSTEMS, &file, function, own, &all)
+            })?;
+            let check = &mut features.kernel.sanity_check;
+            if matches!(check, SanityCheck::None | SanityCheck::WarnOnly) {
+                *check = like.kernel.sanity_check;
+            }
+        }
         if wanted(LIBKMOD) {
             let file = || parsed.plain(LIBKMOD, look::LIBKMOD);
             (features.kmod, look) = parsed.told(LIBKMOD, || look::look(&own.kmod, &file()?))?;
@@ -231,7 +282,7 @@ impl Decisions {
             })?;
             features.kmod.failed_lookup = like.kmod.failed_lookup;
         }
-        Ok(Self { features, listed, check, look })
+        Ok(Self { features, listed, check, look, orders })
     }
 
     /// Makes a scenario of a system that decides so of one that does not.
@@ -243,19 +294,36 @@ impl Decisions {
             listed: (self.listed != own.listed).then(|| self.listed.clone()),
             check: (self.check != own.check).then_some(self.check),
             look: (self.look != own.look).then_some(self.look),
+            orders: (self.orders != own.orders).then(|| self.orders.clone()),
         };
     }
 }
 
+/// A system with each way to take several `finit_module()` of one file.
+fn finit_modules(own: &Features) -> Vec<Features> {
+    let ways =
+        [(false, false, false), (false, true, false), (true, false, false), (true, false, true)];
+    let of = |(idempotent_finit, exclusive_finit, join_interruptible)| Features {
+        kernel: KernelFeatures {
+            idempotent_finit,
+            exclusive_finit,
+            join_interruptible,
+            ..own.kernel
+        },
+        ..*own
+    };
+    ways.into_iter().map(of).collect()
+}
+
 /// Texts that can be read.
 struct Parsed<'t> {
-    texts: &'t [String; 4],
+    texts: &'t [String; TEXTS.len()],
     functions: Vec<Vec<kmodcheck_lang::text::syntax::Function>>,
     since: &'t Since<'t>,
 }
 
 impl<'t> Parsed<'t> {
-    fn of(texts: &'t [String; 4], since: &'t Since<'t>) -> Result<Self, Box<TextError>> {
+    fn of(texts: &'t [String; TEXTS.len()], since: &'t Since<'t>) -> Result<Self, Box<TextError>> {
         let read = |((file, _), text): ((&str, &str), &String)| {
             kmodcheck_lang::text::functions(file, text)
         };

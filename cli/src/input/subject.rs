@@ -224,12 +224,15 @@ impl Subject {
         // A release, or a switch, that is asked for takes the place of what a patch had made of another one.
         let (was, is) =
             (Decisions::of_features(&was), Decisions::of_features(&self.scenario.features));
-        let Patched { listed, check, look } = &mut self.scenario.patched;
+        let Patched { listed, check, look, orders } = &mut self.scenario.patched;
         if asked.kernel.is_some() || was.listed != is.listed {
             *listed = None;
         }
         if asked.kernel.is_some() || was.check != is.check {
             *check = None;
+        }
+        if asked.kernel.is_some() || was.orders != is.orders {
+            *orders = None;
         }
         if asked.kmod.is_some() || was.look != is.look {
             *look = None;

@@ -13,7 +13,7 @@ pub(crate) fn error_name(value: i64) -> Option<&'static str> {
 
 /// Numbers of errors as in include/uapi/asm-generic/errno-base.h, errno.h and include/linux/errno.h; what only
 /// says how memory is had or how long a jiffy is has no meaning here.
-const CONSTANTS: [(&str, i64); 29] = [
+const CONSTANTS: [(&str, i64); 30] = [
     ("false", 0),
     ("true", 1),
     ("EPERM", 1),
@@ -21,6 +21,7 @@ const CONSTANTS: [(&str, i64); 29] = [
     ("EINTR", 4),
     ("EIO", 5),
     ("EAGAIN", 11),
+    ("EWOULDBLOCK", 11),
     ("ENOMEM", 12),
     ("EACCES", 13),
     ("EFAULT", 14),

@@ -13,6 +13,7 @@ use crate::model::Step;
 use crate::mutant::Mutant;
 use crate::scenario::Scenario;
 use crate::state::Pc;
+use crate::text::{OrderRules, Part};
 use crate::userspace::modprobe;
 
 /// The order of loading, as others can see it (`load_module()`, `do_init_module()`). Where the
@@ -44,40 +45,62 @@ pub const FREE_ORDER: [Pc; 6] = [
 pub(crate) struct Orders {
     pub load: Vec<Pc>,
     pub free: Vec<Pc>,
+    /// Whether freeing after an init that has failed wakes.
+    pub failure_wakes: bool,
 }
 
 impl Orders {
     pub fn new(scenario: &Scenario, mutant: Option<Mutant>) -> Self {
-        let (mut load, mut free) = (LOAD_ORDER.to_vec(), FREE_ORDER.to_vec());
-        match mutant {
-            Some(Mutant::SwapLoad(i)) => load.swap(usize::from(i), usize::from(i) + 1),
-            Some(Mutant::SwapFree(i)) => free.swap(usize::from(i), usize::from(i) + 1),
-            _ => {}
-        }
-        let put_before = |order: &mut Vec<Pc>, place: Pc, new: Pc| {
-            let at = order.iter().position(|p| *p == place).expect("the place is in its order");
-            order.insert(at, new);
+        let OrderRules { load, free, failure_wakes } = scenario.order_rules();
+        let swapped = |at: u8, order: &[Pc]| (order[usize::from(at)], order[usize::from(at) + 1]);
+        let (in_load, in_free) = match mutant {
+            Some(Mutant::SwapLoad(at)) => (Some(swapped(at, &LOAD_ORDER)), None),
+            Some(Mutant::SwapFree(at)) => (None, Some(swapped(at, &FREE_ORDER))),
+            _ => (None, None),
         };
-        if scenario.listens() {
-            let after_init = scenario.features.kernel.uevent_after_init;
-            put_before(&mut load, if after_init { Pc::WakeLive } else { Pc::Init }, Pc::Uevent);
-        }
-        if scenario.nests() {
-            put_before(&mut load, Pc::Init, Pc::InitRequest);
-        }
-        if scenario.unloads() {
-            put_before(&mut load, Pc::WakeLive, Pc::DropInitial);
-            put_before(&mut free, Pc::ListDel, Pc::UnloadFree);
+        let (mut load, mut free) =
+            (order(&load, scenario, in_load), order(&free, scenario, in_free));
+        if scenario.nests()
+            && let Some(at) = load.iter().position(|p| *p == Pc::Init)
+        {
+            load.insert(at, Pc::InitRequest);
         }
         if let Some(Mutant::Swap(a, b)) = mutant {
-            for order in [&mut load, &mut free] {
-                let place = |pc: Pc| order.iter().position(|p| *p == pc);
-                if let (Some(i), Some(j)) = (place(a), place(b)) {
-                    order.swap(i, j);
-                }
-            }
+            swap(&mut load, a, b);
+            swap(&mut free, a, b);
         }
-        Self { load, free }
+        Self { load, free, failure_wakes }
+    }
+}
+
+/// The steps that every scenario has, two of them exchanged by a fault, and before what follows them those that this
+/// one needs.
+fn order(parts: &[Part], scenario: &Scenario, swapped: Option<(Pc, Pc)>) -> Vec<Pc> {
+    let extra = |part: &Part| [Part::Uevent, Part::DropInitial, Part::UnloadFree].contains(part);
+    let mut order: Vec<Pc> =
+        parts.iter().filter(|part| !extra(part)).map(|part| part.pc()).collect();
+    if let Some((a, b)) = swapped {
+        swap(&mut order, a, b);
+    }
+    for (at, part) in parts.iter().enumerate().filter(|(_, part)| extra(part)) {
+        let needed = match part {
+            Part::Uevent => scenario.listens(),
+            _ => scenario.unloads(),
+        };
+        if needed {
+            let next = parts[at..].iter().find(|part| !extra(part)).map(|part| part.pc());
+            let place = next.and_then(|next| order.iter().position(|pc| *pc == next));
+            order.insert(place.unwrap_or(order.len()), part.pc());
+        }
+    }
+    order
+}
+
+/// Exchanges two steps, where both are.
+fn swap(order: &mut [Pc], a: Pc, b: Pc) {
+    let place = |pc: Pc| order.iter().position(|p| *p == pc);
+    if let (Some(i), Some(j)) = (place(a), place(b)) {
+        order.swap(i, j);
     }
 }
 

@@ -121,11 +121,22 @@ fn load_done(who: &Who<'_>, pc: Pc, task: Task) -> Task {
 /// to whoever unloads.
 fn free_done(who: &Who<'_>, pc: Pc, task: Task) -> Task {
     let unloads = removes(who, &task);
-    let next = match after(&who.model.orders.free, pc) {
+    let order = &who.model.orders.free;
+    // A module that is unloaded has become GOING before.
+    let next = match pc {
+        Pc::SetGoing if !order.contains(&pc) => order.first().copied(),
+        pc => after(order, pc),
+    };
+    let next = match next {
         Some(Pc::UnloadFree) if dependencies(who, &task).is_empty() => {
             return free_done(who, Pc::UnloadFree, task);
         }
-        Some(Pc::WakeFreed) if unloads && !who.kernel().delete_module_wakes => None,
+        Some(Pc::WakeFreed) if unloads && !who.kernel().delete_module_wakes => {
+            return free_done(who, Pc::WakeFreed, task);
+        }
+        Some(Pc::WakeFreed) if !unloads && !who.model.orders.failure_wakes => {
+            return free_done(who, Pc::WakeFreed, task);
+        }
         next => next,
     };
     match next {

@@ -35,12 +35,6 @@ pub(super) enum Op {
     Do(Option<usize>, Expr),
     /// `mod->state = VALUE`
     OwnState(Expr),
-    /// `do_one_initcall(mod->init)`, and the variable that it is assigned to.
-    Init(usize),
-    /// `free_module(mod)`
-    Free,
-    /// `wake_up_all(&module_wq)`
-    Wake,
     /// Goes on elsewhere if it is 0.
     Test(Expr, usize),
     /// Goes on elsewhere.
@@ -129,7 +123,7 @@ fn live(ops: &[(Op, Span)], variables: &[String]) -> Vec<u64> {
                 _ => live[at + 1],
             };
             let writes = match op {
-                Op::Wait(Some(to)) | Op::Do(Some(to), _) | Op::Init(to) => 1 << to,
+                Op::Wait(Some(to)) | Op::Do(Some(to), _) => 1 << to,
                 _ => 0,
             };
             let reads = match op {
@@ -155,7 +149,7 @@ fn reads(of: &Expr, variables: &[String]) -> u64 {
             variables.iter().position(|v| v == name).map_or(0, |variable| 1 << variable)
         }
         ExprKind::Unary(_, a) | ExprKind::Arrow(a, _) | ExprKind::Address(a) => all(&[a]),
-        ExprKind::Binary(_, a, b) => all(&[a, b]),
+        ExprKind::Binary(_, a, b) | ExprKind::Assign(_, a, b) => all(&[a, b]),
         ExprKind::Conditional(a, b, c) => {
             all(&[a, c]) | b.as_ref().map_or(0, |b| reads(b, variables))
         }
@@ -333,7 +327,11 @@ impl Builder {
                     self.assign(Some(to), value, of.span)
                 }
                 ExprKind::Arrow(_, field) if field.text == "state" => {
-                    self.push(Op::OwnState((**value).clone()), of.span);
+                    let op = match self.plain {
+                        true => Op::Do(None, of.clone()),
+                        false => Op::OwnState((**value).clone()),
+                    };
+                    self.push(op, of.span);
                     Ok(())
                 }
                 _ => Err(Wrong::new(
@@ -354,9 +352,6 @@ impl Builder {
                     ("mutex_lock", [lock], None) if names(lock, LOCK) => Op::Lock,
                     ("mutex_unlock", [lock], None) if names(lock, LOCK) => Op::Unlock,
                     ("list_add_rcu", [_], None) => Op::List,
-                    ("do_one_initcall", [_], Some(to)) => Op::Init(to),
-                    ("free_module", [_], None) => Op::Free,
-                    ("wake_up_all", [queue], None) if names(queue, QUEUE) => Op::Wake,
                     ("wait_event_interruptible", [queue, condition], _) if names(queue, QUEUE) => {
                         match &condition.kind {
                             ExprKind::Call(called, _) if called.text == "finished_loading" => {

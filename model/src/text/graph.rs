@@ -367,7 +367,7 @@ impl Run<'_, '_> {
             "mutex_unlock(&module_mutex)" if !self.locked => {
                 return wrong("found module_mutex given back", "expected it taken");
             }
-            "find_module_all(_)" if !self.locked => {
+            "find_module_all(_)" | "find_module(_)" if !self.locked => {
                 return wrong(
                     "found a look at the list without module_mutex",
                     "expected it under the lock",
@@ -413,11 +413,16 @@ fn matches<'e>(pattern: &Expr, of: &'e Expr, arguments: &mut Vec<&'e Expr>) -> b
         }
         (ExprKind::Name(a), ExprKind::Name(b)) => a == b,
         (ExprKind::Number(a), ExprKind::Number(b)) => a == b,
+        (ExprKind::Text(a), ExprKind::Text(b)) => a == b,
         (ExprKind::Address(a), ExprKind::Address(b)) => both(a, b),
         (ExprKind::Binary(one, a, b), ExprKind::Binary(other, c, d)) => {
             one == other && both(a, c) && both(b, d)
         }
         (ExprKind::Index(a, b), ExprKind::Index(c, d)) => both(a, c) && both(b, d),
+        (ExprKind::Assign(None, a, b), ExprKind::Assign(None, c, d)) => both(a, c) && both(b, d),
+        (ExprKind::Field(a, one), ExprKind::Field(b, other)) => {
+            one.text == other.text && both(a, b)
+        }
         (ExprKind::Arrow(a, one), ExprKind::Arrow(b, other)) => {
             one.text == other.text && both(a, b)
         }

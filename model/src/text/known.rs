@@ -3,12 +3,12 @@
 
 use super::code::{Made, Wrong};
 use super::graph::{File, Graph, Parted, Word};
-use super::{Parsed, since};
+use super::{Parsed, TEXTS, since};
 use crate::features::Features;
 
 /// A function of the texts as they are shipped, of a system.
 pub(super) fn graph(
-    shipped: &[String; 4],
+    shipped: &[String; TEXTS.len()],
     file: usize,
     words: &[Word],
     features: &Features,
@@ -22,7 +22,7 @@ pub(super) fn graph(
 
 /// Which of these systems does in a function what a text has there, the system's own first.
 pub(super) fn like(
-    shipped: &[String; 4],
+    shipped: &[String; TEXTS.len()],
     number: usize,
     words: &[Word],
     file: &File<'_>,

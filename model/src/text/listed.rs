@@ -2,9 +2,8 @@
 
 use super::code::{Made, Wrong};
 use super::rules::STATES;
-use super::run::{At, Done, Run, Stop};
+use super::run::{At, Run, Stop};
 use crate::event::Claim;
-use crate::state::ModuleState;
 
 /// What it says of each state.
 pub(super) fn finished_loading(run: &Run<'_>) -> Made<[bool; 5]> {
@@ -160,33 +159,4 @@ fn returned(run: &Run<'_>, at: &At, value: i64, listed: bool) -> Made<Claim> {
             "expected 0 with the module listed, or an error without",
         )),
     }
-}
-
-/// Whether `-EEXIST` of an init is another error in the end; all else has to be what the model does.
-pub(super) fn do_init_module(run: &Run<'_>) -> Made<bool> {
-    let live = [Done::Init, Done::State(ModuleState::Live), Done::Woken];
-    let freed = [Done::Init, Done::State(ModuleState::Going), Done::Freed, Done::Woken];
-    let mut eexist_is_error = false;
-    // 0, -EEXIST, and any other error.
-    for returned in [0, -17, -19] {
-        let (done, value) = run.init(returned)?;
-        let as_known = match returned {
-            0 => done == live && value == 0,
-            _ => done == freed && value < 0 && (value == -17) <= (returned == -17),
-        };
-        if !as_known {
-            let at = run.code.ops[0].1;
-            return Err(Wrong::new(
-                at,
-                format!(
-                    "found that of an init that returns {returned} comes {value}, by {}",
-                    done.into_iter().map(Done::in_words).collect::<Vec<_>>().join(", ")
-                ),
-                "expected LIVE, a wake-up and 0 of one that succeeds; GOING, free_module(), a wake-up and an error \
-                 of one that fails: the model has no place for another order, or another end",
-            ));
-        }
-        eexist_is_error |= returned == -17 && value != -17;
-    }
-    Ok(eexist_is_error)
 }

@@ -3,7 +3,7 @@
 use kmodcheck_lang::text::syntax::Span;
 
 use super::code::{Made, Wrong};
-use super::graph::{File, Graph, Next, Word};
+use super::graph::{File, Graph, Next, OBJECT, Word};
 use super::rules::{LookRules, Looked};
 use crate::features::{BareDirectory, BuiltinIndex, KmodFeatures};
 
@@ -24,6 +24,16 @@ pub(super) const LIBKMOD: &[Word] = &[
     Word { pattern: OPEN, answers: &[3, ENOENT] },
     Word { pattern: STAT, answers: &[0, ENOENT] },
     Word { pattern: READ, answers: &[1, 2, 3, ENODEV] },
+];
+
+/// What `get_fs_type()` may do and ask.
+pub(super) const FILESYSTEMS: &[Word] = &[
+    Word { pattern: "__get_fs_type(_)", answers: &[0, OBJECT + 100] },
+    Word { pattern: "request_module(\"fs-%.*s\", _)", answers: &[0, 256, ENOENT] },
+    Word {
+        pattern: "WARN_ONCE(1, \"request_module fs-%.*s succeeded, but still no fs?\")",
+        answers: &[0],
+    },
 ];
 
 /// What `insmod()` of modprobe may ask.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Claim;
-use crate::features::{BareDirectory, KmodFeatures, ListedName, SanityCheck};
-use crate::state::{ModuleState, Ret};
+use crate::features::{BareDirectory, KernelFeatures, KmodFeatures, ListedName, SanityCheck};
+use crate::state::{ModuleState, Pc, Ret};
 
 /// The states of a name that tables go by, in this order.
 pub const STATES: [ModuleState; 5] = [
@@ -224,6 +224,100 @@ impl KmodFeatures {
     }
 }
 
+/// A step of loading a module, or of freeing one (from [`Part::SetGoing`] on), in the words of [`Pc`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each is the place of that name")]
+pub enum Part {
+    AddUnformed,
+    Resolve,
+    CompleteFormation,
+    SysfsInit,
+    AddModinfoAttrs,
+    Uevent,
+    Init,
+    SetLive,
+    DropInitial,
+    WakeLive,
+    SetGoing,
+    RemoveModinfoAttrs,
+    SysfsFini,
+    SetUnformed,
+    UnloadFree,
+    ListDel,
+    WakeFreed,
+}
+
+impl Part {
+    /// Whether it is a step of freeing.
+    pub fn frees(self) -> bool {
+        self >= Self::SetGoing
+    }
+
+    /// The step.
+    pub fn pc(self) -> Pc {
+        match self {
+            Self::AddUnformed => Pc::AddUnformed,
+            Self::Resolve => Pc::Resolve,
+            Self::CompleteFormation => Pc::CompleteFormation,
+            Self::SysfsInit => Pc::SysfsInit,
+            Self::AddModinfoAttrs => Pc::AddModinfoAttrs,
+            Self::Uevent => Pc::Uevent,
+            Self::Init => Pc::Init,
+            Self::SetLive => Pc::SetLive,
+            Self::DropInitial => Pc::DropInitial,
+            Self::WakeLive => Pc::WakeLive,
+            Self::SetGoing => Pc::SetGoing,
+            Self::RemoveModinfoAttrs => Pc::RemoveModinfoAttrs,
+            Self::SysfsFini => Pc::SysfsFini,
+            Self::SetUnformed => Pc::SetUnformed,
+            Self::UnloadFree => Pc::UnloadFree,
+            Self::ListDel => Pc::ListDel,
+            Self::WakeFreed => Pc::WakeFreed,
+        }
+    }
+}
+
+/// In which order a module is loaded and freed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OrderRules {
+    /// Loading; what a scenario does not need (uevents, references) is left out there.
+    pub load: Vec<Part>,
+    /// Freeing, after an init that has failed. Unloading begins after [`Part::SetGoing`], and wakes if the switch
+    /// `delete-module-wakes` is on.
+    pub free: Vec<Part>,
+    /// Whether freeing after an init that has failed wakes those who wait.
+    pub failure_wakes: bool,
+}
+
+impl KernelFeatures {
+    /// The same of a release, written here once more: a test holds the text against it.
+    pub fn order_rules(&self) -> OrderRules {
+        use Part::{
+            AddModinfoAttrs, AddUnformed, CompleteFormation, DropInitial, Init, ListDel,
+            RemoveModinfoAttrs, Resolve, SetGoing, SetLive, SetUnformed, SysfsFini, SysfsInit,
+            Uevent, UnloadFree, WakeFreed, WakeLive,
+        };
+        let mut load = vec![AddUnformed, Resolve, CompleteFormation, SysfsInit, AddModinfoAttrs];
+        load.extend(match self.uevent_after_init {
+            true => [Init, SetLive, Uevent],
+            false => [Uevent, Init, SetLive],
+        });
+        load.extend([DropInitial, WakeLive]);
+        let free = vec![
+            SetGoing,
+            RemoveModinfoAttrs,
+            SysfsFini,
+            SetUnformed,
+            UnloadFree,
+            ListDel,
+            WakeFreed,
+        ];
+        OrderRules { load, free, failure_wakes: true }
+    }
+}
+
 /// What texts come to where no switch says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -237,6 +331,9 @@ pub struct Patched {
     /// How modprobe looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<LookRules>,
+    /// In which order modules are loaded and freed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<OrderRules>,
 }
 
 impl Patched {
@@ -247,11 +344,12 @@ impl Patched {
 
     /// Which functions are as a patch has them.
     pub fn in_words(&self) -> String {
-        let Self { listed, check, look } = self;
+        let Self { listed, check, look, orders } = self;
         let all = [
             (listed.is_some(), "add_unformed_module() and finished_loading()"),
             (check.is_some(), "__request_module()"),
             (look.is_some(), "modprobe's look at /sys/module"),
+            (orders.is_some(), "the order in which a module is loaded and freed"),
         ];
         let which: Vec<&str> =
             all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();

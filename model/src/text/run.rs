@@ -31,31 +31,6 @@ pub(super) enum Stop {
     Returns { value: i64, listed: bool },
 }
 
-/// What a function does to its own module and to others, in its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Done {
-    /// Its init runs.
-    Init,
-    /// It is in that state.
-    State(ModuleState),
-    /// It is freed.
-    Freed,
-    /// Whoever waits is woken.
-    Woken,
-}
-
-impl Done {
-    /// In the text's words.
-    pub fn in_words(self) -> String {
-        match self {
-            Self::Init => "its init".to_owned(),
-            Self::State(state) => state.to_string(),
-            Self::Freed => "free_module()".to_owned(),
-            Self::Woken => "wake_up_all()".to_owned(),
-        }
-    }
-}
-
 /// A function, of one kernel.
 pub(super) struct Run<'c> {
     pub code: &'c Code,
@@ -80,52 +55,6 @@ impl Run<'_> {
             at.variables[to] = Some(result);
         }
         self.go(at, None)
-    }
-
-    /// The whole of a function that never looks at the list, if the init returns that: what it does, in its order,
-    /// and what it returns.
-    pub fn init(&self, returned: i64) -> Made<(Vec<Done>, i64)> {
-        let mut done = Vec::new();
-        let mut at = self.beginning();
-        for _ in 0..MOST {
-            let (op, span) = &self.code.ops[at.op];
-            match op {
-                Op::Init(to) => {
-                    at.variables[*to] = Some(returned);
-                    done.push(Done::Init);
-                }
-                Op::OwnState(value) => {
-                    let state = self.value(&at, value, None)?;
-                    let known = [ModuleState::Live, ModuleState::Going];
-                    let Some(state) = known.into_iter().find(|known| number(*known) == state)
-                    else {
-                        return Err(Wrong::new(
-                            *span,
-                            "found another state of its own module",
-                            "expected MODULE_STATE_LIVE or MODULE_STATE_GOING",
-                        ));
-                    };
-                    done.push(Done::State(state));
-                }
-                Op::Free => done.push(Done::Freed),
-                Op::Wake => done.push(Done::Woken),
-                Op::Lock | Op::Unlock | Op::List | Op::Wait(_) => {
-                    return Err(Wrong::new(
-                        *span,
-                        "found a look at the list of modules",
-                        "expected none here: the model has no place for it",
-                    ));
-                }
-                Op::Do(..) | Op::Test(..) | Op::Jump(_) | Op::Return(_) => {
-                    if let Some(value) = self.local(&mut at, None)? {
-                        return Ok((done, value));
-                    }
-                    continue;
-                }
-            }
-            at.op += 1;
-        }
-        Err(self.endless(&at))
     }
 
     /// Before its first operation.
@@ -248,13 +177,6 @@ impl Run<'_> {
                             "expected MODULE_STATE_UNFORMED, before it is listed",
                         ));
                     }
-                }
-                Op::Init(_) | Op::Free | Op::Wake => {
-                    return Err(Wrong::new(
-                        *span,
-                        "found what changes a module or wakes who waits",
-                        "expected looks at the list, and what is returned: the model has no place for it here",
-                    ));
                 }
                 Op::Return(_) if inside => {
                     return Err(Wrong::new(

@@ -7,7 +7,7 @@ use crate::sample::{for_all, some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
+use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::text::Decisions;
@@ -18,14 +18,20 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
 
 /// Diffs, the release that they are applied on, and the one that they make of it: a kernel, or a kmod.
-const DIFFS: [(&[&str], &str, &str); 8] = [
+const DIFFS: [(&[&str], &str, &str); 14] = [
+    (&["6d7964a722af", "885a78d4a5b3", "41124db869b7"], "v4.9", "v4.13"),
     (&["6e6de3dee51a"], "v4.13", "v5.3"),
+    (&["5d603311615f"], "v5.3", "v5.5"),
+    (&["d7d27cfc5cf0"], "v5.5", "v5.7"),
+    (&["38dc717e9715"], "v5.7", "v5.11"),
     (&["0254127ab977"], "v5.11", "v6.2"),
+    (&["064f4536d139", "25a1b5b518f4", "9b9879fc0327"], "v6.2", "v6.5"),
     (&["rfc-author-tree"], "v4.9", "v4.9+author-tree"),
     (&["rfc-author-mail"], "v4.9", "v4.9+author-mail"),
     (&["rfc-verify"], "v4.9", "v4.9+verify"),
     (&["rfc-wait-and-verify"], "v4.9", "v4.9+wait-and-verify"),
     (&["rfc-exact-builtin"], "v4.9", "v4.9+exact-builtin"),
+    (&["7cd664fbaead"], "v5", "v19"),
     (&["fd44a98ae2eb", "e2719b32cc5c"], "v19", "v20"),
 ];
 
@@ -52,6 +58,8 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
     let mut systems = Vec::new();
     for (diffs, before, after) in DIFFS {
         let mut changes = false;
+        let texts = patched(diffs);
+        let mut known: Vec<(Features, Decisions)> = Vec::new();
         for system in System::of(&GrandCell::all()) {
             let Some(cell) =
                 system.cells.iter().find(|cell| cell.kernel == after || cell.kmod == after)
@@ -60,8 +68,11 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
             };
             let next = cell.features();
             let was = with(&next, before);
-            let texts = patched(diffs);
-            let decisions = texts.decisions(&was).unwrap_or_else(|e| panic!("{e}"));
+            let decisions = match known.iter().find(|(of, _)| *of == was) {
+                Some((_, decisions)) => decisions.clone(),
+                None => texts.decisions(&was).unwrap_or_else(|e| panic!("{e}")),
+            };
+            known.push((was, decisions.clone()));
             changes |= decisions != Decisions::of_features(&was);
             assert_eq!(decisions, Decisions::of_features(&next), "{diffs:?}");
             // An RFC's check is not in the texts, so it is put into none that has it.
@@ -87,26 +98,31 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
     });
 }
 
-/// 743f8cae549a (v7.1) as whoever has read it writes it, as one that asks for no commit. It is in no preset: it makes its switch
-/// of any kernel, and what it is for holds with it.
+/// Diffs of which no preset has what they make, the release that they are applied on, and the switch.
+const SWITCHES: [(&str, &str, &str); 2] =
+    [("743f8cae549a", "v6.5", "eexist-safety-net"), ("2124d84db293", "v6.5", "join-interruptible")];
+
+#[test]
+fn a_commit_of_no_preset_makes_its_switch() {
+    for (commit, before, switch) in SWITCHES {
+        for kmod in presets::KMODS {
+            let features = Features {
+                kernel: presets::kernel(before).unwrap(),
+                kmod: presets::kmod(kmod).unwrap(),
+            };
+            let mut with = features;
+            presets::with(&mut with, switch).unwrap();
+            let decisions = patched(&[commit]).decisions(&features).unwrap();
+            assert_ne!(decisions, Decisions::of_features(&features), "{commit}");
+            assert_eq!(decisions, Decisions::of_features(&with), "{commit}");
+        }
+    }
+}
+
+/// What 743f8cae549a (v7.1) is for holds with it.
 #[test]
 fn an_init_s_eexist_is_no_success_any_more() {
-    let diff = "--- a/kernel/module/main.c\n+++ b/kernel/module/main.c\n@@ -81,5 +81,5 @@\n\
-                \x20\tif (ret < 0) {\n\
-                \x20\t\t/* To modprobe -EEXIST would be success. */\n\
-                -\t\tif (ret == -EEXIST && since(\"743f8cae549a\"))\n\
-                +\t\tif (ret == -EEXIST)\n\
-                \x20\t\t\tret = -EBUSY;\n\
-                \x20\t\tgoto fail;\n";
-    let mut texts = Texts::default();
-    texts.apply("743f8cae549a", diff).unwrap();
-    for name in presets::KERNELS {
-        let kernel = presets::kernel(name).unwrap();
-        let features = Features { kernel, kmod: KmodFeatures::V30 };
-        let decisions = texts.decisions(&features).unwrap();
-        let kernel = KernelFeatures { eexist_safety_net: true, ..kernel };
-        assert_eq!(decisions, Decisions::of_features(&Features { kernel, ..features }), "{name}");
-    }
+    let texts = patched(&["743f8cae549a"]);
     for naming in Naming::ALL {
         let environment = Environment::InitEexist;
         let cell = GrandCell { environment, naming, kernel: "v6.5", kmod: "v34.2" };
@@ -128,6 +144,7 @@ fn an_init_s_eexist_is_no_success_any_more() {
 #[test]
 fn a_patch_changes_code() {
     let all = DIFFS.iter().flat_map(|(diffs, ..)| diffs.iter().copied());
+    let all = all.chain(SWITCHES.iter().map(|(commit, ..)| *commit));
     for name in all.clone() {
         let shipped = Texts::default();
         let texts = patched(&[name]);

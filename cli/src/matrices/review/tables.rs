@@ -2,7 +2,7 @@
 
 use kmodcheck_model::event::Claim;
 use kmodcheck_model::presets::SWITCHES;
-use kmodcheck_model::text::{Decisions, Looked, OfCaller, STATES, Then};
+use kmodcheck_model::text::{Decisions, Looked, OfCaller, Part, STATES, Then};
 
 /// A table of what is decided otherwise.
 pub(super) fn decided(before: &Decisions, after: &Decisions) -> String {
@@ -15,6 +15,7 @@ pub(super) fn decided(before: &Decisions, after: &Decisions) -> String {
     listed(before, after, &mut row);
     check(before, after, &mut row);
     look(before, after, &mut row);
+    orders(before, after, &mut row);
     for switch in SWITCHES {
         let of = |decisions: &Decisions| switch.get(&decisions.features).to_owned();
         row(switch.name.to_owned(), of(before), of(after));
@@ -132,4 +133,24 @@ fn look(before: &Decisions, after: &Decisions, row: &mut Row<'_>) {
         };
         row(format!("to modprobe: {}", word(looked)), of(before), of(after));
     }
+}
+
+fn orders(before: &Decisions, after: &Decisions, row: &mut Row<'_>) {
+    // Each step with the one before it, where that is another one.
+    let follows = |order: &[Part], part: Part| match order.iter().position(|p| *p == part) {
+        None => "never".to_owned(),
+        Some(0) => "first".to_owned(),
+        Some(at) => format!("after {}", order[at - 1].pc()),
+    };
+    let lists = |of: &Decisions| [of.orders.load.clone(), of.orders.free.clone()];
+    for (was, is) in lists(before).iter().zip(&lists(after)) {
+        let mut parts = was.clone();
+        parts.extend(is.iter().filter(|part| !was.contains(part)));
+        for part in parts {
+            row(format!("{}", part.pc()), follows(was, part), follows(is, part));
+        }
+    }
+    let wakes =
+        |of: &Decisions| if of.orders.failure_wakes { "wakes" } else { "wakes nobody" }.to_owned();
+    row("an init that fails".to_owned(), wakes(before), wakes(after));
 }

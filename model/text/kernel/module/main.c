@@ -1,7 +1,6 @@
 /*
- * What the model takes from kernel/module/main.c (kernel/module.c before v5.18), written from reading it: what the kernel
- * does about a name that is on the list of modules already, and what it makes of what an init returns. since("COMMIT") is
- * whether the kernel at hand has that commit.
+ * What the model takes from kernel/module/main.c (kernel/module.c before v5.18), written from reading it: how a module is
+ * loaded and unloaded, as far as others can see it. since("COMMIT") is whether the kernel at hand has that commit.
  *
  * A step of the model is what is between mutex_lock() and mutex_unlock(): nobody else sees it half done. What is not here
  * has no effect that another CPU could see: allocation, the other checks, the log.
@@ -72,8 +71,8 @@ again:
 }
 
 /*
- * An init runs, and what it returns decides. The order of what is done here is the model's own, and so are the uevent and
- * the reference that a module is born with: a patch can change what is returned, and to whom it is an error.
+ * An init runs, and what it returns decides. What the model has of it is in which order what others can see is done, and
+ * what is returned: to modprobe -EEXIST would be success.
  */
 static int do_init_module(struct module *mod)
 {
@@ -81,12 +80,15 @@ static int do_init_module(struct module *mod)
 
 	ret = do_one_initcall(mod->init);
 	if (ret < 0) {
-		/* To modprobe -EEXIST would be success. */
 		if (ret == -EEXIST && since("743f8cae549a"))
 			ret = -EBUSY;
 		goto fail;
 	}
 	mod->state = MODULE_STATE_LIVE;
+	if (since("38dc717e9715"))
+		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
+	/* The reference that a module is born with: until here it cannot be unloaded. */
+	module_put(mod);
 	wake_up_all(&module_wq);
 	return 0;
 
@@ -95,4 +97,158 @@ fail:
 	free_module(mod);
 	wake_up_all(&module_wq);
 	return ret;
+}
+
+/* From here on it is seen by those who look for symbols, and by those who wait for it. */
+static int complete_formation(struct module *mod, struct load_info *info)
+{
+	mutex_lock(&module_mutex);
+	mod->state = MODULE_STATE_COMING;
+	mutex_unlock(&module_mutex);
+	return 0;
+}
+
+/* The directory is there before initstate is in it (kernel/module/sysfs.c): what modprobe finds in between is the race. */
+static int mod_sysfs_setup(struct module *mod, struct load_info *info)
+{
+	int err;
+
+	err = mod_sysfs_init(mod);
+	if (err)
+		return err;
+	err = module_add_modinfo_attrs(mod);
+	if (err) {
+		mod_sysfs_fini(mod);
+		return err;
+	}
+	if (!since("38dc717e9715"))
+		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
+	return 0;
+}
+
+/*
+ * A module is loaded. simplify_symbols() waits for a module that it needs and that is COMING, and takes a reference on it,
+ * as the model's steps have it; so do early_mod_check() and add_unformed_module() as the function above says.
+ */
+static int load_module(struct load_info *info, struct module *mod)
+{
+	int err;
+
+	if (since("064f4536d139")) {
+		err = early_mod_check(info);
+		if (err)
+			return err;
+	}
+	err = add_unformed_module(mod);
+	if (err)
+		return err;
+	err = simplify_symbols(mod, info);
+	if (err)
+		goto free_module;
+	err = complete_formation(mod, info);
+	if (err)
+		goto free_module;
+	err = mod_sysfs_setup(mod, info);
+	if (err) {
+		if (since("885a78d4a5b3"))
+			mod->state = MODULE_STATE_GOING;
+		goto free_module;
+	}
+	return do_init_module(mod);
+
+free_module:
+	module_unload_free(mod);
+	mutex_lock(&module_mutex);
+	list_del_rcu(&mod->list);
+	wake_up_all(&module_wq);
+	mutex_unlock(&module_mutex);
+	return err;
+}
+
+/*
+ * What a load and an unload have in common at their end. sysfs first (mod_sysfs_teardown(): the attributes, then the
+ * directory); the name stays on the list until all is gone.
+ */
+static void free_module(struct module *mod)
+{
+	module_remove_modinfo_attrs(mod);
+	mod_sysfs_fini(mod);
+	mutex_lock(&module_mutex);
+	mod->state = MODULE_STATE_UNFORMED;
+	mutex_unlock(&module_mutex);
+	module_unload_free(mod);
+	mutex_lock(&module_mutex);
+	list_del_rcu(&mod->list);
+	mutex_unlock(&module_mutex);
+}
+
+/*
+ * finit_module() of one file: 9828ed3f695a (v6.4-rc4, reverted before v6.4) lets only one in, 9b9879fc0327 makes of those
+ * who come meanwhile one call with one result.
+ */
+static int idempotent_init_module(struct file *f)
+{
+	int ret;
+
+	if (since("9b9879fc0327")) {
+		if (idempotent(&idem, f)) {
+			if (!since("2124d84db293")) {
+				wait_for_completion(&idem.complete);
+				return idem.ret;
+			}
+			if (wait_for_completion_interruptible(&idem.complete))
+				return -EINTR;
+			return idem.ret;
+		}
+		ret = init_module_from_file(f);
+		idempotent_complete(&idem, ret);
+		return ret;
+	}
+	if (since("9828ed3f695a")) {
+		if (exclusive_deny_write_access(f))
+			return -ETXTBSY;
+		ret = init_module_from_file(f);
+		allow_write_access(f);
+		return ret;
+	}
+	return init_module_from_file(f);
+}
+
+/*
+ * A module is unloaded. try_stop_module() makes it GOING if nobody has a reference. module_exit() is its own exit: until
+ * that has run, what it has registered is there.
+ */
+static int delete_module(const char *name)
+{
+	struct module *mod;
+
+	mutex_lock(&module_mutex);
+	/* One that is UNFORMED is not found. */
+	mod = find_module(name);
+	if (!mod) {
+		mutex_unlock(&module_mutex);
+		return -ENOENT;
+	}
+	if (!list_empty(&mod->source_list)) {
+		mutex_unlock(&module_mutex);
+		return -EWOULDBLOCK;
+	}
+	if (mod->state != MODULE_STATE_LIVE) {
+		mutex_unlock(&module_mutex);
+		return -EBUSY;
+	}
+	if (!mod->exit) {
+		mutex_unlock(&module_mutex);
+		return -EBUSY;
+	}
+	if (try_stop_module(mod)) {
+		mutex_unlock(&module_mutex);
+		return -EWOULDBLOCK;
+	}
+	mutex_unlock(&module_mutex);
+	module_exit(mod);
+	free_module(mod);
+	if (since("5d603311615f"))
+		wake_up_all(&module_wq);
+	return 0;
 }

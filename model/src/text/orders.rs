@@ -1,0 +1,310 @@
+//! The order in which a module is loaded, freed and unloaded: kernel/module/main.c as lists of steps.
+
+use kmodcheck_lang::text::syntax::Span;
+
+use super::code::{Made, Wrong};
+use super::graph::{File, Graph, Next, Node, Word};
+use super::rules::{OrderRules, Part};
+use super::value::number;
+use crate::features::KernelFeatures;
+use crate::state::ModuleState;
+
+const INIT: &str = "do_one_initcall(mod->init)";
+const STATE: &str = "mod->state = _";
+const LOCK: &str = "mutex_lock(&module_mutex)";
+const UNLOCK: &str = "mutex_unlock(&module_mutex)";
+const EARLY: &str = "early_mod_check(_)";
+const STOP: &str = "try_stop_module(_)";
+const EXIT: &str = "module_exit(_)";
+const WAKE: &str = "wake_up_all(&module_wq)";
+const DELETE: &str = "list_del_rcu(&mod->list)";
+
+const EEXIST: i64 = -17;
+/// Any other error of an init.
+const OTHER: i64 = -19;
+
+/// What loading and unloading do and ask.
+pub(super) const WORDS: &[Word] = &[
+    Word { pattern: EARLY, answers: &[0, -16] },
+    Word { pattern: "add_unformed_module(_)", answers: &[0, -16] },
+    Word { pattern: "simplify_symbols(_, _)", answers: &[0, -2] },
+    Word { pattern: "mod_sysfs_init(_)", answers: &[0, -22] },
+    Word { pattern: "module_add_modinfo_attrs(_)", answers: &[0, -12] },
+    Word { pattern: "kobject_uevent(_, KOBJ_ADD)", answers: &[0] },
+    Word { pattern: INIT, answers: &[0, EEXIST, OTHER] },
+    Word { pattern: STATE, answers: &[0] },
+    Word { pattern: "module_put(_)", answers: &[0] },
+    Word { pattern: WAKE, answers: &[0] },
+    Word { pattern: "module_remove_modinfo_attrs(_)", answers: &[0] },
+    Word { pattern: "mod_sysfs_fini(_)", answers: &[0] },
+    Word { pattern: "module_unload_free(_)", answers: &[0] },
+    Word { pattern: DELETE, answers: &[0] },
+    Word { pattern: LOCK, answers: &[0] },
+    Word { pattern: UNLOCK, answers: &[0] },
+    // delete_module()
+    Word { pattern: "find_module(_)", answers: &[0, (1 << 41) + 1, 1 << 41, (1 << 41) + 2] },
+    Word { pattern: "list_empty(&mod->source_list)", answers: &[1, 0] },
+    Word { pattern: "mod->exit", answers: &[1, 0] },
+    Word { pattern: STOP, answers: &[0, -11] },
+    Word { pattern: EXIT, answers: &[0] },
+    // finit_module()
+    Word { pattern: "idempotent(_, _)", answers: &[0, 1] },
+    Word { pattern: "wait_for_completion(&idem.complete)", answers: &[0] },
+    Word { pattern: "wait_for_completion_interruptible(&idem.complete)", answers: &[0, -512] },
+    Word { pattern: "idem.ret", answers: &[0, EEXIST, OTHER] },
+    Word { pattern: "init_module_from_file(_)", answers: &[0, EEXIST, OTHER] },
+    Word { pattern: "idempotent_complete(_, _)", answers: &[0] },
+    Word { pattern: "exclusive_deny_write_access(_)", answers: &[0, -26] },
+    Word { pattern: "allow_write_access(_)", answers: &[0] },
+];
+
+/// What is done from somewhere on, one thing after the other, and what is returned.
+struct Course<'g> {
+    done: Vec<(&'g Node, bool)>,
+    returned: i64,
+}
+
+/// Follows a graph, each answer the first one, but for what `answer` says.
+fn follow<'g>(graph: &'g Graph, from: Next, answer: &dyn Fn(&Node) -> i64) -> Made<Course<'g>> {
+    let (mut next, mut locked, mut done) = (from, false, Vec::new());
+    loop {
+        let node = match next {
+            Next::Returns(returned) => return Ok(Course { done, returned }),
+            Next::Node(node) => &graph.nodes[node],
+        };
+        match node.pattern {
+            LOCK => locked = true,
+            UNLOCK => locked = false,
+            _ => done.push((node, locked)),
+        }
+        if done.len() > 100 {
+            return Err(Wrong::new(node.span, "found a loop", "expected an end"));
+        }
+        let wanted = answer(node);
+        next = node.next.iter().find(|(of, _)| *of == wanted).unwrap_or(&node.next[0]).1;
+    }
+}
+
+fn wrong(node: &Node, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
+    Wrong::new(node.span, found, expected)
+}
+
+/// What the model calls it, where it is a step of loading (`frees`: of freeing) a module.
+fn part(node: &Node, locked: bool, frees: bool) -> Made<Part> {
+    let state = |state: ModuleState| node.arguments == [number(state)];
+    let (part, under_lock) = match node.pattern {
+        "add_unformed_module(_)" => (Part::AddUnformed, false),
+        "simplify_symbols(_, _)" => (Part::Resolve, false),
+        STATE if state(ModuleState::Coming) => (Part::CompleteFormation, true),
+        "mod_sysfs_init(_)" => (Part::SysfsInit, false),
+        "module_add_modinfo_attrs(_)" => (Part::AddModinfoAttrs, false),
+        "kobject_uevent(_, KOBJ_ADD)" => (Part::Uevent, false),
+        INIT => (Part::Init, false),
+        STATE if state(ModuleState::Live) => (Part::SetLive, false),
+        "module_put(_)" => (Part::DropInitial, false),
+        WAKE if frees => (Part::WakeFreed, false),
+        WAKE => (Part::WakeLive, false),
+        STATE if state(ModuleState::Going) => (Part::SetGoing, false),
+        "module_remove_modinfo_attrs(_)" => (Part::RemoveModinfoAttrs, false),
+        "mod_sysfs_fini(_)" => (Part::SysfsFini, false),
+        STATE if state(ModuleState::Unformed) => (Part::SetUnformed, true),
+        "module_unload_free(_)" => (Part::UnloadFree, false),
+        DELETE => (Part::ListDel, true),
+        _ => {
+            let expected = "expected a step of loading or freeing a module, as the text has them";
+            return Err(wrong(node, format!("found {}", node.pattern), expected));
+        }
+    };
+    if part.frees() != frees {
+        let when = if frees { "while it is freed" } else { "while it is loaded" };
+        return Err(wrong(
+            node,
+            format!("found {} {when}", node.pattern),
+            "expected it the other way round",
+        ));
+    }
+    if locked != under_lock {
+        let (is, should) = match locked {
+            true => ("under module_mutex", "expected it without"),
+            false => ("without module_mutex", "expected it under the lock"),
+        };
+        return Err(wrong(
+            node,
+            format!("found {} {is}", node.pattern),
+            format!("{should}, as a step of its own"),
+        ));
+    }
+    Ok(part)
+}
+
+fn parts(course: &[(&Node, bool)], frees: bool) -> Made<Vec<Part>> {
+    let mut all = Vec::new();
+    for (node, locked) in course {
+        let part = part(node, *locked, frees)?;
+        if all.contains(&part) {
+            return Err(wrong(node, format!("found {} twice", node.pattern), "expected it once"));
+        }
+        all.push(part);
+    }
+    Ok(all)
+}
+
+/// What a text makes of the order in which modules are loaded, freed and unloaded.
+pub(super) fn orders(
+    own: &KernelFeatures,
+    file: &File<'_>,
+    known: &dyn Fn(&KernelFeatures, &str) -> Made<Graph>,
+) -> Made<(KernelFeatures, OrderRules)> {
+    let mut kernel = *own;
+    let load = file.graph("load_module", &[None, None])?;
+    let at = load.node(load.first).map_or(Span::default(), |node| node.span);
+    kernel.early_mod_check = load.node(load.first).is_some_and(|node| node.pattern == EARLY);
+    let first = |_: &Node| 0;
+    let all = follow(&load, load.first, &first)?;
+    let rest = &all.done[usize::from(kernel.early_mod_check)..];
+    let loads = parts(rest, false)?;
+    if all.returned != 0 {
+        return Err(Wrong::new(
+            at,
+            format!("found {} of a load in which all goes well", all.returned),
+            "expected 0",
+        ));
+    }
+    for needed in [Part::AddUnformed, Part::Init] {
+        if !loads.contains(&needed) {
+            return Err(Wrong::new(
+                at,
+                format!("found no {needed:?} on the way to 0"),
+                "expected a load that claims its name and runs its init",
+            ));
+        }
+    }
+    let (init, _) = *rest.iter().find(|(node, _)| node.pattern == INIT).expect("it is there");
+    if loads.iter().position(|part| *part == Part::AddUnformed)
+        > loads.iter().position(|part| *part == Part::Init)
+    {
+        return Err(wrong(
+            init,
+            "found an init before its name is claimed",
+            "expected the other way round",
+        ));
+    }
+    // A name that cannot be claimed, or symbols or sysfs that fail: as some release does it.
+    let mut last = None;
+    for failure_sets_going in [own.failure_sets_going, !own.failure_sets_going] {
+        let like = KernelFeatures { failure_sets_going, ..*own };
+        let shipped = known(&like, "load_module")?;
+        let mut differs = None;
+        for (node, _) in &all.done {
+            for (answer, next) in
+                node.next.iter().filter(|(answer, _)| *answer < 0 && node.pattern != INIT)
+            {
+                let theirs = shipped.nodes.iter().find(|other| other.pattern == node.pattern);
+                let theirs =
+                    theirs.and_then(|other| other.next.iter().find(|(of, _)| of == answer));
+                if let Some((_, other)) = theirs {
+                    let never = |_: &Node, _| false;
+                    differs = differs.or(load.parts(*next, &shipped, *other, &never));
+                }
+            }
+        }
+        match differs {
+            None => {
+                kernel.failure_sets_going = failure_sets_going;
+                last = None;
+                break;
+            }
+            differs => last = last.or(differs),
+        }
+    }
+    if let Some(parted) = last {
+        return Err(Wrong::new(
+            parted.span,
+            format!("found that a load that fails comes to {}", parted.found),
+            format!("expected {}, as this kernel's or another release's", parted.expected),
+        ));
+    }
+    // An init that fails.
+    let mut failures = Vec::new();
+    for returned in [EEXIST, OTHER] {
+        let next =
+            init.next.iter().find(|(answer, _)| *answer == returned).expect("it is an answer").1;
+        let course = follow(&load, next, &first)?;
+        if course.returned >= 0 || course.returned == EEXIST && returned != EEXIST {
+            return Err(wrong(
+                init,
+                format!("found {} of an init that returns {returned}", course.returned),
+                "expected an error, and -EEXIST only of -EEXIST",
+            ));
+        }
+        if returned == EEXIST {
+            kernel.eexist_safety_net = course.returned != EEXIST;
+        }
+        failures.push(parts(&course.done, true)?);
+    }
+    if failures[0] != failures[1] {
+        return Err(wrong(
+            init,
+            "found another order after an init that returns -EEXIST",
+            "expected the same after any error",
+        ));
+    }
+    let frees = failures.remove(0);
+    if !frees.contains(&Part::ListDel) {
+        return Err(wrong(
+            init,
+            "found that a module whose init has failed stays on the list",
+            "expected list_del_rcu()",
+        ));
+    }
+    // Unloading: up to GOING as every release does it, then as a load that has failed is taken back.
+    let delete = file.graph("delete_module", &[None])?;
+    let shipped = known(own, "delete_module")?;
+    let stopped = |node: &Node, answer| node.pattern == STOP && answer == 0;
+    if let Some(parted) = delete.parts(delete.first, &shipped, shipped.first, &stopped) {
+        return Err(Wrong::new(
+            parted.span,
+            format!("found that delete_module() comes to {}", parted.found),
+            format!("expected {}", parted.expected),
+        ));
+    }
+    let stop =
+        delete.nodes.iter().find(|node| node.pattern == STOP).expect("it is as every release's");
+    let course = follow(&delete, stop.next[0].1, &first)?;
+    let Some(((exit, false), rest)) =
+        course.done.split_first().filter(|((node, _), _)| node.pattern == EXIT)
+    else {
+        return Err(wrong(
+            stop,
+            "found another step before module_exit()",
+            "expected module_exit() first, without the lock",
+        ));
+    };
+    if course.returned != 0 {
+        return Err(wrong(
+            exit,
+            format!("found {} of a module that is gone", course.returned),
+            "expected 0",
+        ));
+    }
+    let unloads = parts(rest, true)?;
+    kernel.delete_module_wakes = unloads.contains(&Part::WakeFreed);
+    let failure_wakes = frees.contains(&Part::WakeFreed);
+    let mut free = frees.clone();
+    if !failure_wakes && kernel.delete_module_wakes {
+        free.push(Part::WakeFreed);
+    }
+    let wanted = free.iter().copied().filter(|part| {
+        *part != Part::SetGoing && (*part != Part::WakeFreed || kernel.delete_module_wakes)
+    });
+    if unloads != wanted.collect::<Vec<_>>() {
+        return Err(wrong(
+            exit,
+            "found another order of freeing than after an init that fails",
+            "expected the same: the model has one",
+        ));
+    }
+    kernel.uevent_after_init = loads.iter().position(|part| *part == Part::Uevent)
+        > loads.iter().position(|part| *part == Part::Init);
+    Ok((kernel, OrderRules { load: loads, free, failure_wakes }))
+}
