@@ -23,7 +23,7 @@ use about::{aliases, completions, features, new, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, sample};
-use matrices::{fixes, kmod_sh, main_job, matrix, progress, prove, review, verify};
+use matrices::{fixes, kmod_sh, main_job, matrix, mutants, progress, prove, review, verify};
 use output::{Ended, Failure};
 use pages::{evidence, report};
 use traces::{accept, replay, reproduce, serve, steer, step, trace};
@@ -57,6 +57,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::New(asked) => new::run(asked),
         Command::Features(_) => features::run(arguments),
         Command::Review(asked) => review::run(arguments, asked),
+        Command::Mutants(asked) => mutants::run(arguments, asked),
         Command::Text(asked) => text::run(asked),
         Command::Fixes(asked) => fixes::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),

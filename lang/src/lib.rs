@@ -64,6 +64,7 @@ mod host;
 mod litmus;
 mod lower;
 mod machine;
+mod mutations;
 mod predicate;
 pub mod text;
 
@@ -93,5 +94,6 @@ pub use embedded::{
 pub use host::{External, Host, NoHost, Outcome as HostOutcome};
 pub use litmus::{Agreement, Answer, Blocked, Failing, Line, Observation, Outcome, Program};
 pub use machine::Label;
+pub use mutations::{Mutation, Operator, mutations};
 pub use predicate::{Naming, Predicate};
 pub use text::Macro;

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 28] = [
+const EXAMPLES: [(&str, &[Example]); 29] = [
     (
         "",
         &[
@@ -43,6 +43,19 @@ const EXAMPLES: [(&str, &[Example]); 28] = [
             "kmodcheck review fix.diff --kernel v6.2",
             "what a patch changes, as a page for a mail",
         )],
+    ),
+    (
+        "mutants",
+        &[
+            (
+                "kmodcheck mutants",
+                "what the properties see of each statement of the functions that are texts",
+            ),
+            (
+                "kmodcheck mutants tools/modprobe.c --kmod v19",
+                "of one text, as another release has it",
+            ),
+        ],
     ),
     (
         "text",

@@ -62,6 +62,7 @@ impl CommandLine {
             Command::Compare(asked) => asked.flags.into(),
             Command::Matrix(asked) => asked.flags.into(),
             Command::Review(asked) => asked.flags.into(),
+            Command::Mutants(asked) => asked.flags.into(),
             Command::Prove(asked) => asked.matrix.flags.into(),
             Command::Progress(asked) => asked.flags.into(),
             Command::Fixes(asked) => asked.flags.into(),
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     Text(Text),
     /// Say what a patch of the kernel's functions changes in the built-in systems, as a page for a mail.
     Review(Review),
+    /// Put every fault that a machine can make into the functions that are texts: which verdicts of the built-in systems
+    /// change by it, and what nobody sees.
+    Mutants(Mutants),
     /// Explore every kernel preset, kmod preset and environment, on every property.
     Matrix(Matrix),
     /// Prove or refute every safety property for any number of callers.
@@ -487,6 +491,28 @@ pub(crate) struct Review {
     /// Write it as a page of HTML, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mutants {
+    /// Only of this text, such as kernel/module/main.c.
+    #[arg(value_name = "TEXT")]
+    pub file: Option<String>,
+
+    /// The kernel whose functions these are. May be given several times; v6.2 and v6.5 unless given.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Vec<Kernel>,
+
+    /// The kmod. May be given several times; v34.2 unless given.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Vec<Kmod>,
+
+    /// List those that are refused, and those that decide what was decided, too.
+    #[arg(long, conflicts_with = "json")]
+    pub every: bool,
 
     #[command(flatten)]
     pub flags: All,

@@ -5,6 +5,7 @@ pub(crate) mod fixes;
 pub(crate) mod kmod_sh;
 pub(crate) mod main_job;
 pub(crate) mod matrix;
+pub(crate) mod mutants;
 pub(crate) mod progress;
 pub(crate) mod prove;
 pub(crate) mod review;

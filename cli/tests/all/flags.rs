@@ -15,13 +15,14 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 30] = [
+const COMMANDS: [(&str, &str); 31] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
     ("new", "-----"),
     ("features", "x----"),
     ("review", "xxxxx"),
+    ("mutants", "xxxxx"),
     ("text", "-----"),
     ("matrix", "xxxxx"),
     ("prove", "xxxxx"),

@@ -272,6 +272,7 @@ fn no_command_is_forgotten() {
         "man",
         "matrix",
         "merge",
+        "mutants",
         "new",
         "report",
         "review",

@@ -256,3 +256,50 @@ fn a_review_of_every_release_with_what_calls_come_to() {
     );
     run(&["review", &patch, "--html", "/nowhere/page.html"]).refuses(&["/nowhere/page.html"]);
 }
+
+/// Faults that a machine makes: a wake-up that is left out is seen, what is no place of the model's is refused, and what
+/// nobody sees is listed as such.
+#[test]
+fn faults_of_the_texts_by_machine() {
+    let words = ["mutants", "kernel/module/main.c", "--kernel", "v6.2", "--kmod", "v30", "--json"];
+    let json = run(&words).exits(0);
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    let all = json["mutants"].as_array().unwrap();
+    assert_eq!(json["tried"], all.len());
+    assert_eq!(json["faults"], all.len());
+    let of = |what: &str, how: &str| {
+        let is = |m: &&Value| m["how"] == how && m["what"].as_str().unwrap().starts_with(what);
+        all.iter().filter(is).collect::<Vec<_>>()
+    };
+    // The second one is that of an init that fails.
+    let woken = of("wake_up_all", "left out");
+    let hangs = |m: &&Value| {
+        let changes = m["changes"].as_array().unwrap();
+        changes.iter().any(|c| {
+            (&c["property"], &c["after"]) == (&"nobody-sleeps-for-ever".into(), &"violated".into())
+        })
+    };
+    assert!(woken.iter().filter(|m| hangs(m)).count() >= 2, "{woken:#?}");
+    assert!(of("mutex_unlock", "left out").iter().all(|m| m["outcome"] == "refused"));
+    assert!(
+        of("mutex_unlock", "left out")
+            .iter()
+            .all(|m| m["refused"].as_str().unwrap().contains("module_mutex"))
+    );
+    let same = of("mod->state = MODULE_STATE_UNFORMED", "left out");
+    assert!(same.iter().any(|m| m["outcome"] == "same"), "{same:#?}");
+    // A text whose release it is not decides what another one does.
+    let going = of("since(\"0254127ab977\")", "never");
+    assert!(going.iter().any(|m| m["outcome"] == "seen"), "{going:#?}");
+    let text =
+        run(&["mutants", "tools/modprobe.c", "--kernel", "v4.9", "--kmod", "v19", "--every"]);
+    let text = text.exits(0).says_words("cells: kernel v4.9, kmod v19");
+    assert!(text.out.contains("refused: "), "{}", text.out);
+    let brief = run(&["mutants", "tools/modprobe.c", "--kernel", "v4.9", "--kmod", "v19"]);
+    assert!(
+        !brief.out.contains("refused: ") && brief.out.contains("none of these"),
+        "{}",
+        brief.out
+    );
+    run(&["mutants", "kernel/kmod.c"]).refuses(&["found text 'kernel/kmod.c'"]);
+}

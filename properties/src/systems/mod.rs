@@ -7,5 +7,6 @@ pub mod grand;
 pub mod hard_cases;
 pub mod kmod_sh;
 pub mod matrix;
+pub mod mutants;
 pub mod programs;
 pub mod review;
