@@ -30,6 +30,7 @@ use crate::features::{
 };
 use crate::scenario::Scenario;
 
+pub use self::graph::{Graph, Next, Node, OBJECT};
 pub use self::rules::{
     CheckRules, ListedRules, LookRules, Looked, OfCaller, OrderRules, Part, Patched, STATES, Then,
 };
@@ -297,6 +298,19 @@ impl Decisions {
             orders: (self.orders != own.orders).then(|| self.orders.clone()),
         };
     }
+}
+
+/// A function of the texts as they are shipped, of a system, as a graph of what it does and asks. `arguments`: `None` is one
+/// of which only is known that it is there.
+///
+/// # Panics
+/// If there is no such text, or no such function in it.
+pub fn graph(path: &str, function: &str, arguments: &[Option<i64>], features: &Features) -> Graph {
+    let words = [orders::WORDS, request::WORDS, look::FILESYSTEMS, look::LIBKMOD, look::MODPROBE];
+    let file = TEXTS.iter().position(|(known, _)| *known == path).expect("there is such a text");
+    let shipped = TEXTS.map(|(_, text)| text.to_owned());
+    known::graph(&shipped, file, words[file], features, function, arguments)
+        .unwrap_or_else(|wrong| panic!("{path}: {function}(): {}, {}", wrong.found, wrong.expected))
 }
 
 /// A system with each way to take several `finit_module()` of one file.

@@ -12,7 +12,7 @@ use super::value::{NULL, evaluate, null, number, unlocked, unset};
 use crate::state::ModuleState;
 
 /// A value of which only is known that it is there; several are told from each other by what is added.
-pub(super) const OBJECT: i64 = 1 << 40;
+pub const OBJECT: i64 = 1 << 40;
 /// A pointer to a module that is listed; its state, as a number, is added.
 const LISTED: i64 = 1 << 41;
 /// More operations are a loop, more calls in each other a recursion.
@@ -43,7 +43,7 @@ pub(super) struct File<'c> {
 
 /// Where something leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Next {
+pub enum Next {
     /// To that node.
     Node(usize),
     /// Out of the function, with that value.
@@ -52,17 +52,23 @@ pub(super) enum Next {
 
 /// A call, with its arguments' values.
 #[derive(Debug)]
-pub(super) struct Node {
+pub struct Node {
+    /// The call, as the vocabulary has it: `_` is an argument whose value is told.
     pub pattern: &'static str,
+    /// Those values, in their order.
     pub arguments: Vec<i64>,
-    pub span: Span,
+    /// Where it is in the text.
+    pub(super) span: Span,
+    /// What it may be answered, and where that leads.
     pub next: Vec<(i64, Next)>,
 }
 
 /// A function.
 #[derive(Debug)]
-pub(super) struct Graph {
+pub struct Graph {
+    /// Its nodes, by number.
     pub nodes: Vec<Node>,
+    /// Where it begins.
     pub first: Next,
 }
 
@@ -434,6 +440,7 @@ fn matches<'e>(pattern: &Expr, of: &'e Expr, arguments: &mut Vec<&'e Expr>) -> b
 }
 
 impl Graph {
+    /// What is there; `None`: it has returned.
     pub fn node(&self, next: Next) -> Option<&Node> {
         match next {
             Next::Node(node) => Some(&self.nodes[node]),
@@ -443,7 +450,7 @@ impl Graph {
 
     /// Where the answers lead on which two graphs part, from there and from there on; `None`: they do the same. `ends`:
     /// where, after that node and that answer, nobody looks any more.
-    pub fn parts(
+    pub(super) fn parts(
         &self,
         from: Next,
         other: &Self,
@@ -479,7 +486,7 @@ impl Graph {
     }
 
     /// What stands there, in words.
-    pub fn in_words(&self, next: Next) -> String {
+    pub(super) fn in_words(&self, next: Next) -> String {
         match next {
             Next::Returns(value) if value >= OBJECT => {
                 "a return of a value that is not known".to_owned()

@@ -13,6 +13,8 @@ const OPEN: &str = "open_initstate(_)";
 const STAT: &str = "stat_directory(_)";
 const READ: &str = "read_initstate(_)";
 
+/// An error that is not told from others.
+const OTHER: i64 = -1;
 const ENOENT: i64 = -2;
 /// What a read of an attribute that is gone gives.
 const ENODEV: i64 = -19;
@@ -29,7 +31,7 @@ pub(super) const LIBKMOD: &[Word] = &[
 /// What `get_fs_type()` may do and ask.
 pub(super) const FILESYSTEMS: &[Word] = &[
     Word { pattern: "__get_fs_type(_)", answers: &[0, OBJECT + 100] },
-    Word { pattern: "request_module(\"fs-%.*s\", _)", answers: &[0, 256, ENOENT] },
+    Word { pattern: "request_module(\"fs-%.*s\", _)", answers: &[0, 256, OTHER] },
     Word {
         pattern: "WARN_ONCE(1, \"request_module fs-%.*s succeeded, but still no fs?\")",
         answers: &[0],

@@ -33,3 +33,4 @@ mod switches;
 mod theorems;
 mod told;
 mod traces;
+mod twins;
