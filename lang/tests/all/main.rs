@@ -5,6 +5,9 @@
 mod sample;
 
 mod constructs;
+#[path = "../../examples/cost.rs"]
+#[allow(dead_code, missing_docs)]
+mod cost;
 mod engines;
 mod errors;
 mod generate;

@@ -7,6 +7,8 @@ use kmodcheck_explore::{
 };
 use kmodcheck_lang::{Answer, Label, Program};
 
+use crate::cost::two_phase_commit;
+
 /// What each process does at each place: the places and shared states that may follow.
 struct ByHand {
     processes: u8,
@@ -376,67 +378,6 @@ fn readers_and_writers() {
             .failure
             .is_some()
     );
-}
-
-fn two_phase_commit(resources: usize) -> String {
-    format!(
-        "C two-phase-commit
-{{}}
-enum {{ RESOURCES = {resources} }};
-enum decision {{ OPEN, COMMIT, ABORT }};
-enum place {{ WORKING, PREPARED, COMMITTED, ABORTED }};
-DEFINE_SPINLOCK(lock);
-enum decision decision;
-int __range(0, RESOURCES) prepared;
-P0()
-{{
-        while (1) {{
-                spin_lock(&lock);
-                if (decision == OPEN) {{
-                        if (choose(0, 1))
-                                decision = ABORT;
-                        else if (prepared == RESOURCES)
-                                decision = COMMIT;
-                }}
-                spin_unlock(&lock);
-        }}
-}}
-P1 ... P{resources}()
-{{
-        enum place at = WORKING;
-        bool sent;
-        bool received;
-        while (1) {{
-                spin_lock(&lock);
-                switch (choose(0, 1, 2, 3)) {{
-                case 0:
-                        if (decision == OPEN && sent) {{
-                                if (!received)
-                                        prepared++;
-                                received = true;
-                        }}
-                        break;
-                case 1:
-                        if (at == WORKING) {{
-                                at = PREPARED;
-                                sent = true;
-                        }}
-                        break;
-                case 2:
-                        if (at == WORKING)
-                                at = ABORTED;
-                        break;
-                default:
-                        if (decision == COMMIT)
-                                at = COMMITTED;
-                        else if (decision == ABORT)
-                                at = ABORTED;
-                }}
-                spin_unlock(&lock);
-        }}
-}}
-"
-    )
 }
 
 /// Two-phase commit, as in the explorer's example: a critical section is one step, and then there are as many
