@@ -123,7 +123,10 @@ pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Fa
     check_args.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;
     let checked = Checked::new(check_args)?;
     let mut model = checked.subject.model()?;
-    if checked.judged.iter().any(|property| property.reads_failures()) {
+    // What is asked for is remembered, too.
+    let premise = check_args.witness.as_deref().and_then(|witness| witness.split_once(':'));
+    let premise = premise.and_then(|(name, _)| Property::from_name(name.trim()));
+    if checked.judged.iter().chain(&premise).any(|property| property.reads_failures()) {
         model = model.remembering(History::Both)?;
     }
     let limits = session::limits(arguments);

@@ -129,9 +129,9 @@ fn what_is_no_patch_of_the_texts_is_refused() {
     let review = |patch: &str| run(&["review", patch, "--kernel", "v6.2"]);
     review(&at("words", "a mail without a diff\n"))
         .refuses(&["no valid patches found, expected a unified diff"]);
-    review(&at("other", "--- a/fs/filesystems.c\n+++ b/fs/filesystems.c\n@@ -1 +1 @@\n-a\n+b\n"))
+    review(&at("other", "--- a/fs/super.c\n+++ b/fs/super.c\n@@ -1 +1 @@\n-a\n+b\n"))
         .refuses(&[
-            "found a patch of 'b/fs/filesystems.c'",
+            "found a patch of 'b/fs/super.c'",
             "expected one of kernel/module/main.c",
         ]);
     let text = std::fs::read_to_string(&good).unwrap();
@@ -302,4 +302,34 @@ fn faults_of_the_texts_by_machine() {
         brief.out
     );
     run(&["mutants", "kernel/kmod.c"]).refuses(&["found text 'kernel/kmod.c'"]);
+}
+
+/// The worked example of docs/modelling.md says what the commands say.
+#[test]
+fn the_worked_example_is_as_the_page_has_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/modelling.md")).unwrap();
+    let (_, example) = page.split_once("### From the kernel's diff to the verdict").unwrap();
+    let (example, _) = example.split_once("\n### ").unwrap();
+    let (mut shown, mut quoted) = (0, 0);
+    let mut out = String::new();
+    for line in example.lines() {
+        if let Some(command) = line.trim_start().strip_prefix("kmodcheck ") {
+            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+            program.args(command.split_whitespace()).current_dir(&root);
+            out = crate::common::Run::of(program.output().unwrap()).out;
+            shown += 1;
+        } else if let Some(line) = line.trim_start().strip_prefix("> ") {
+            let line = line.trim();
+            assert!(out.lines().any(|of| of.trim() == line), "'{line}' is not in: {out}");
+            quoted += 1;
+        }
+    }
+    assert!(shown == 2 && quoted == 7, "{shown} commands, {quoted} lines");
+    // And what has been compared has a run: also to a premise that only another exploration remembers.
+    assert!(!out.contains("Out of budget"), "{out}");
+    let premise = ["--witness", "no-false-failure:an attempt failed"];
+    run(&[&["check", "--env", "fail", "--kernel", "v6.2"], &premise[..]].concat())
+        .exits(1)
+        .says_words("the premise of no-false-failure is met, 'an attempt failed'");
 }

@@ -3,6 +3,8 @@
 //! Results are read off the steps by which a process becomes done, in the same exhaustive search that
 //! gives the verdicts; how long a call can sleep that no ordinary step wakes is [`kmodcheck_explore::Sleep`].
 
+use std::borrow::Cow;
+
 use kmodcheck_explore::{
     Asks, Choice, End, Kind, Monitor, Options, Step, System, Unexplorable, WayOut, concrete,
     explore,
@@ -121,6 +123,14 @@ impl Witness {
         }
     }
 
+    /// A model that remembers what is asked for.
+    fn remembering(self, model: &Model) -> Cow<'_, Model> {
+        match self {
+            Self::Branch { property, .. } => property.remembering(model),
+            Self::Result { .. } | Self::Asked(_) => Cow::Borrowed(model),
+        }
+    }
+
     /// A shortest run to it, by an exhaustive search within the limits of `options`; `None`: it found
     /// none. `report`: of the same model.
     ///
@@ -144,6 +154,7 @@ impl Witness {
             return Ok(Some(Trace::new()));
         }
         let options = Options { stop_when_violated: 1, ..*options };
+        let model = &*self.remembering(model);
         let looking = Looking::new(model, self);
         let found = explore(&Processes { model }, &looking, &options)?;
         Ok(found.violations.into_iter().next().map(|violation| violation.trace))
@@ -154,6 +165,7 @@ impl Witness {
     /// # Errors
     /// See [`Unconfirmed`].
     pub fn confirm(self, model: &Model, trace: &Trace) -> Result<(), Unconfirmed> {
+        let model = &*self.remembering(model);
         let system = Processes { model };
         let looking = Looking::new(model, self);
         let mut last = looking.asked.as_ref().is_some_and(|asked| asked.shows_at_first(model));
