@@ -488,6 +488,10 @@ pub(crate) struct Review {
     #[arg(long, value_parser = kmod())]
     pub kmod: Vec<Kmod>,
 
+    /// Prove or refute it for any number of callers, too.
+    #[arg(long)]
+    pub any_number: bool,
+
     /// Write it as a page of HTML, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,

@@ -7,10 +7,11 @@ use kmodcheck_model::builtin::Environment;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::text::Decisions;
+use kmodcheck_properties::any_number::{AnyNumber, Effort};
 use kmodcheck_properties::compare::Side;
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::results::{CallResult, call};
-use kmodcheck_properties::review::{Pair, Reviewed, review};
+use kmodcheck_properties::review::{Pair, Proved, Reviewed, any_number, review};
 use kmodcheck_properties::verdict::Trace;
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Verdict};
@@ -64,6 +65,21 @@ struct ReviewJson<'a> {
     changes: Vec<ChangeJson<'a>>,
     /// Properties that are undecided in some system, a search having been cut.
     undecided: Vec<&'static str>,
+    /// The same for any number of callers, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    any_number: Option<Vec<ForAnyJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct ForAnyJson<'a> {
+    property: &'static str,
+    before: &'static str,
+    after: &'static str,
+    /// Environment, way to ask, kernel and kmod of each cell.
+    cells: Vec<[&'a str; 4]>,
+    /// The least number of callers that violates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callers: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -134,6 +150,20 @@ pub(crate) fn run(arguments: &Arguments, asked: &Review) -> Result<Ended, Failur
     }
     let worse = changes.iter().any(|change| change.words[1] == "violated");
     let partly = reviewed.len() < pairs.len() || !undecided.is_empty();
+    let mut proved = Vec::new();
+    let mut undecided_for_any = false;
+    if asked.any_number {
+        let effort = Effort { options: search, callers: 3, certificate: false };
+        let bar = bars::bar(2 * pairs.len(), "proofs");
+        bars::announce("review --any-number", 2 * pairs.len(), threads);
+        let all = any_number(&pairs, threads, &effort, &|| bar.inc(1))?;
+        bar.finish_and_clear();
+        undecided_for_any = all.len() < pairs.len()
+            || all.iter().flat_map(|of| of.answers.iter().flatten()).any(AnyNumber::is_cut);
+        proved = of_any_number(&all);
+    }
+    let worse = worse || proved.iter().any(|change| change.words[1] == "violated");
+    let partly = partly || undecided_for_any;
     let page = Page {
         names,
         releases,
@@ -142,6 +172,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Review) -> Result<Ended, Failur
         explored: reviewed.len(),
         changes,
         undecided,
+        any_number: asked.any_number.then_some(proved),
     };
     if let Some(html) = &asked.html {
         files::write(html, &page.html())?;
@@ -230,6 +261,59 @@ struct Page<'r> {
     explored: usize,
     changes: Vec<Change<'r>>,
     undecided: Vec<&'static str>,
+    /// What changes for any number of callers, if that was asked.
+    any_number: Option<Vec<ForAny>>,
+}
+
+/// A verdict for any number of callers that changes in the same way in some systems.
+struct ForAny {
+    property: Property,
+    words: [&'static str; 2],
+    cells: Vec<GrandCell>,
+    /// The least number that violates it, on the side on which it is.
+    callers: Option<u8>,
+}
+
+impl ForAny {
+    fn line(&self) -> String {
+        let [was, is] = self.words;
+        let callers =
+            self.callers.map_or(String::new(), |callers| format!(" (from {callers} callers)"));
+        format!("{}: {was} -> {is}{callers}", self.property.name())
+    }
+}
+
+/// What is proved otherwise with the patch than without.
+fn of_any_number(all: &[Proved]) -> Vec<ForAny> {
+    let word = |answer: &AnyNumber| match answer {
+        AnyNumber::NotApplicable => Some(("not applicable", None)),
+        AnyNumber::Holds { premise_met: true } => Some(("holds", None)),
+        AnyNumber::Holds { premise_met: false } => Some(("vacuous", None)),
+        AnyNumber::Violated { callers, .. } => Some(("violated", Some(*callers))),
+        // That is what is said of two callers.
+        AnyNumber::Bounded { .. } | AnyNumber::NotDecided(_) => None,
+    };
+    let mut changes: Vec<ForAny> = Vec::new();
+    for property in Property::ALL {
+        for of in all {
+            let answers = of.answers.each_ref().map(|answers| word(&answers[property as usize]));
+            let [Some((was, least)), Some((is, least_with))] = answers else { continue };
+            let words = [was, is];
+            if was == is {
+                continue;
+            }
+            let callers = least.or(least_with);
+            match changes.iter_mut().find(|c| c.property == property && c.words == words) {
+                Some(change) => {
+                    change.cells.extend(&of.cells);
+                    change.callers = change.callers.min(callers);
+                }
+                None => changes.push(ForAny { property, words, cells: of.cells.clone(), callers }),
+            }
+        }
+    }
+    changes.sort_by_key(|change| Rank::of(change.words));
+    changes
 }
 
 impl Page<'_> {
@@ -262,6 +346,17 @@ impl Page<'_> {
                 .collect(),
             changes: self.changes.iter().map(Change::json).collect(),
             undecided: self.undecided.clone(),
+            any_number: self.any_number.as_ref().map(|all| {
+                all.iter()
+                    .map(|change| ForAnyJson {
+                        property: change.property.name(),
+                        before: change.words[0],
+                        after: change.words[1],
+                        cells: change.cells.iter().map(names).collect(),
+                        callers: change.callers,
+                    })
+                    .collect()
+            }),
         }
     }
 
@@ -344,6 +439,15 @@ impl Page<'_> {
         }
     }
 
+    /// What stands over what is proved.
+    fn for_any(&self, all: &[ForAny]) -> String {
+        if all.is_empty() {
+            "For any number of callers: what is proved or refuted is what it was.".to_owned()
+        } else {
+            "For any number of callers:".to_owned()
+        }
+    }
+
     fn text(&self) -> String {
         let fold = |text: &str| screen::fold(text, "  ", WIDTH).join("\n") + "\n";
         let mut page = fold(&self.head()) + "\n";
@@ -367,6 +471,18 @@ impl Page<'_> {
         }
         if !self.undecided.is_empty() {
             page += &fold(&format!("undecided, a search was cut: {}", self.undecided.join(", ")));
+        }
+        if let Some(all) = &self.any_number {
+            page += &fold(&self.for_any(all));
+            let mut rank = None;
+            for change in all {
+                let of = Rank::of(change.words);
+                if rank.replace(of) != Some(of) {
+                    page += &format!("{}:\n", of.in_words().replacen('W', "w", 1));
+                }
+                page += &fold(&format!("  {}", change.line()));
+                page += &fold(&format!("    {}", places(&change.cells)));
+            }
         }
         for (number, change) in (1..).zip(&self.changes) {
             let Some((when, cell, drawn)) = change.shown() else { continue };
@@ -415,6 +531,14 @@ impl Page<'_> {
             }
             page += "</ol>\n";
         }
+        if let Some(all) = &self.any_number {
+            page += &format!("<h2>{}</h2>\n<ul>\n", escaped(&self.for_any(all)));
+            for change in all {
+                page +=
+                    &format!("<li>{}<br>{}</li>\n", escaped(&change.line()), places(&change.cells));
+            }
+            page += "</ul>\n";
+        }
         if !self.undecided.is_empty() {
             page += &format!("<p>Undecided, a search was cut: {}</p>\n", self.undecided.join(", "));
         }
@@ -445,6 +569,24 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1a1
                      pre{background:#222}a{color:#8cc0ff}}\
                      @media print{pre{white-space:pre-wrap;background:none;border:1px solid #999}}";
 
+/// Environment, way to ask, kernel and kmod.
+fn names(cell: &GrandCell) -> [&'static str; 4] {
+    [cell.environment.name(), cell.naming.name(), cell.kernel, cell.kmod]
+}
+
+/// Cells by environment.
+fn places(cells: &[GrandCell]) -> String {
+    let all: Vec<String> = Environment::ALL
+        .into_iter()
+        .filter_map(|environment| {
+            let of = cells.iter().filter(|cell| cell.environment == environment).count();
+            let word = if of == 1 { "cell" } else { "cells" };
+            (of > 0).then(|| format!("{} ({of} {word})", environment.name()))
+        })
+        .collect();
+    all.join(", ")
+}
+
 /// How a change is to be taken, what is to be read first before the rest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -455,6 +597,15 @@ enum Rank {
 }
 
 impl Rank {
+    /// Of what is said without the patch and with it.
+    fn of(words: [&str; 2]) -> Self {
+        match words {
+            [_, "violated"] => Self::Worse,
+            ["violated", _] => Self::Better,
+            _ => Self::Other,
+        }
+    }
+
     fn in_words(self) -> &'static str {
         match self {
             Self::Worse => "What is violated with the patch and was not",
@@ -467,11 +618,9 @@ impl Rank {
 
 impl<'r> Change<'r> {
     fn rank(&self) -> Rank {
-        match (&self.what, self.words) {
-            (What::Result(..), _) => Rank::Results,
-            (_, [_, "violated"]) => Rank::Worse,
-            (_, ["violated", _]) => Rank::Better,
-            _ => Rank::Other,
+        match self.what {
+            What::Result(..) => Rank::Results,
+            What::Property(_) => Rank::of(self.words),
         }
     }
 
@@ -486,15 +635,7 @@ impl<'r> Change<'r> {
 
     /// In which cells, by environment.
     fn places(&self) -> String {
-        let all: Vec<String> = Environment::ALL
-            .into_iter()
-            .filter_map(|environment| {
-                let of = self.cells().filter(|cell| cell.environment == environment).count();
-                let cells = if of == 1 { "cell" } else { "cells" };
-                (of > 0).then(|| format!("{} ({of} {cells})", environment.name()))
-            })
-            .collect();
-        all.join(", ")
+        places(&self.cells().copied().collect::<Vec<_>>())
     }
 
     /// Looks for a shortest run that shows it: of a verdict, the violation, with the patch if there is one.
@@ -556,7 +697,7 @@ impl<'r> Change<'r> {
 
     fn json(&self) -> ChangeJson<'_> {
         let [before, after] = self.words;
-        let cells = self.cells().map(|c| [c.environment.name(), c.naming.name(), c.kernel, c.kmod]);
+        let cells = self.cells().map(names);
         let (property, call, result) = match &self.what {
             What::Property(property) => (Some(property.name()), None, None),
             What::Result(call, result, _) => (None, Some(call.as_str()), Some(result.as_str())),

@@ -130,10 +130,7 @@ fn what_is_no_patch_of_the_texts_is_refused() {
     review(&at("words", "a mail without a diff\n"))
         .refuses(&["no valid patches found, expected a unified diff"]);
     review(&at("other", "--- a/fs/super.c\n+++ b/fs/super.c\n@@ -1 +1 @@\n-a\n+b\n"))
-        .refuses(&[
-            "found a patch of 'b/fs/super.c'",
-            "expected one of kernel/module/main.c",
-        ]);
+        .refuses(&["found a patch of 'b/fs/super.c'", "expected one of kernel/module/main.c"]);
     let text = std::fs::read_to_string(&good).unwrap();
     let broken = text.replace("-again:", "-once_more:");
     let line = 1 + text.lines().position(|line| line.starts_with("@@ -36")).unwrap();
@@ -146,7 +143,7 @@ fn what_is_no_patch_of_the_texts_is_refused() {
     .refuses(&["expected a unified diff"]);
     // What the texts then say is read as they are: by file, line and what was expected.
     review(&at("look", &live_is("old->state")))
-        .refuses(&["kernel/module/main.c:71:", "without module_mutex"]);
+        .refuses(&["kernel/module/main.c:70:", "without module_mutex"]);
     review(&at("zero", &live_is("0"))).refuses(&["returns 0 from here, the module not listed"]);
     review(&at("name", &live_is("-EWHAT"))).refuses(&["found 'EWHAT'"]);
     // Where it is not heeded it is refused.
@@ -302,6 +299,27 @@ fn faults_of_the_texts_by_machine() {
         brief.out
     );
     run(&["mutants", "kernel/kmod.c"]).refuses(&["found text 'kernel/kmod.c'"]);
+}
+
+/// For any number of callers, too: what holds without the patch and not with it, and the other way round.
+#[test]
+fn a_review_for_any_number_of_callers() {
+    let patch = shipped("0254127ab977");
+    let words = ["review", &patch, "--kernel", "v5.11", "--kmod", "v30"];
+    let found = run(&[&words[..], &["--any-number"]].concat()).exits(1);
+    let found = found.says_words(
+        "For any number of callers: what is violated with the patch and was not: no-false-failure: holds -> violated",
+    );
+    found.says_words("init-runs-once-per-request: violated -> holds");
+    let json = run(&[&words[..], &["--any-number", "--json"]].concat());
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    let all = json["any_number"].as_array().unwrap();
+    let worse = all.iter().find(|c| c["property"] == "no-false-failure").unwrap();
+    assert_eq!((&worse["before"], &worse["after"]), (&"holds".into(), &"violated".into()));
+    assert_eq!(worse["callers"], 2);
+    assert!(worse["cells"].as_array().unwrap().len() > 5);
+    let without = run(&[&words[..], &["--json"]].concat());
+    assert!(!without.out.contains("any_number"), "{}", without.out);
 }
 
 /// The worked example of docs/modelling.md says what the commands say.

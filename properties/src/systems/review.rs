@@ -9,6 +9,7 @@ use kmodcheck_model::text::Decisions;
 use kmodcheck_model::{Model, ModelError};
 
 use super::grand::{GrandCell, System, normal};
+use crate::judge::any_number::{self, AnyNumber, Effort, Unprovable, prove_all};
 use crate::judge::compare::{Judged, Side};
 use crate::judge::results::CallResult;
 use crate::property::Property;
@@ -120,4 +121,45 @@ impl Reviewed {
         }
         changes
     }
+}
+
+/// The same for any number of callers: what is proved of each pair, without the patch and with it. What was not begun when
+/// the interrupt of `effort` was set is left out.
+///
+/// # Errors
+/// See [`Unprovable`].
+pub fn any_number(
+    pairs: &[Pair],
+    threads: usize,
+    effort: &Effort<'_>,
+    done: &(dyn Fn() + Sync),
+) -> Result<Vec<Proved>, Unprovable> {
+    let both = |pair: &Pair| [pair.system.scenario.clone(), pair.patched.clone()];
+    let scenarios: Vec<Scenario> = pairs.iter().flat_map(both).collect();
+    let reports = prove_all(&scenarios, threads, effort, &|_| done());
+    let mut proved = Vec::new();
+    for (pair, reports) in pairs.iter().zip(reports.chunks(2)) {
+        let [Some(before), Some(after)] = reports else { continue };
+        // What went wrong is told once.
+        let taken = |report: &Result<any_number::Report, Unprovable>| match report {
+            Ok(report) => Ok(report.answers.clone()),
+            Err(why) => {
+                Err(Unprovable::Unexplorable { scenario: pair.system.name(), why: why.to_string() })
+            }
+        };
+        proved.push(Proved {
+            cells: pair.system.cells.clone(),
+            answers: [taken(before)?, taken(after)?],
+        });
+    }
+    Ok(proved)
+}
+
+/// What is proved of one system without the patch and with it.
+#[derive(Debug)]
+pub struct Proved {
+    /// The cells that it is.
+    pub cells: Vec<GrandCell>,
+    /// By property, in order.
+    pub answers: [Vec<AnyNumber>; 2],
 }
