@@ -463,6 +463,15 @@ pub(crate) struct KmodSh {
     #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
     pub limit: u8,
 
+    /// Apply a unified diff to the texts of the functions (`kmodcheck text` prints them). May be given several
+    /// times.
+    #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]
+    pub patch: Vec<PathBuf>,
+
+    /// The texts as this directory has them, in the place of those that are shipped (`kmodcheck text --out`).
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub text: Option<PathBuf>,
+
     #[command(flatten)]
     pub layout: Wide,
 

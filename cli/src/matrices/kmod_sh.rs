@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use kmodcheck_explore::{Options, map_on_threads};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::text::Decisions;
 use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
 use serde::Serialize;
 
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::args::{Arguments, KmodSh};
-use crate::input::session;
+use crate::input::{files, session};
 use crate::output::layout::{Layout, coloured};
 use crate::output::{self, Ended, Failure, bars, presets_table};
 
@@ -20,11 +21,16 @@ const EFFORT: u64 = 20_000;
 
 struct Job {
     case: usize,
-    features: Features,
+    does: Decisions,
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failure> {
-    let kernels = asked.kernel.map_or_else(kernels, |kernel| vec![kernel]);
+    let texts = files::texts(asked.text.as_deref(), &asked.patch)?;
+    let patched = !asked.patch.is_empty() || asked.text.is_some();
+    // A reading of the RFC is in no text that could be patched.
+    let unpatched = |kernel: &Kernel| !(patched && kernel.features.already_live);
+    let all = || kernels().into_iter().filter(unpatched).collect();
+    let kernels = asked.kernel.map_or_else(all, |kernel| vec![kernel]);
     let kmods = asked.kmod.map_or_else(kmods, |kmod| vec![kmod]);
     let cases: Vec<usize> = (0..CASES.len())
         .filter(|case| asked.case.is_none_or(|number| number == CASES[*case].number))
@@ -36,10 +42,11 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     for kernel in &kernels {
         for kmod in &kmods {
             let features = Features { kernel: kernel.features, kmod: kmod.features };
+            let does = texts.decisions(&features)?;
             for &case in &cases {
-                let key = (case, kmod_sh::key(&CASES[case], features, asked.limit));
+                let key = (case, kmod_sh::key(&CASES[case], &does, asked.limit));
                 let job = *known.entry(key).or_insert_with(|| {
-                    jobs.push(Job { case, features });
+                    jobs.push(Job { case, does: does.clone() });
                     jobs.len() - 1
                 });
                 cells.insert((kernel.name, kmod.name, case), job);
@@ -59,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     let outcomes = map_on_threads(session::threads(arguments), &jobs, over, |_, job| {
         let options = Options { interrupt: Some(interrupt), ..Options::default() };
         let case = &CASES[job.case];
-        let outcome = kmod_sh::run(case, job.features, asked.limit, effort, None, &options);
+        let outcome = kmod_sh::run(case, &job.does, asked.limit, effort, None, &options);
         bar.inc(1);
         outcome
     });
@@ -101,6 +108,12 @@ fn short(case: &Case, outcome: &Outcome) -> String {
     }
 }
 
+/// What the texts are called, if they are others than those that are shipped.
+fn with(asked: &KmodSh) -> Option<String> {
+    let named = files::named(asked.text.as_deref(), &asked.patch);
+    (!named.is_empty()).then_some(named)
+}
+
 fn print<'o>(
     asked: &KmodSh,
     kernels: &[Kernel],
@@ -119,6 +132,9 @@ fn print<'o>(
          Assumed: every init succeeds, no wait lasts 5 s, nothing is unloaded during a round.\n",
         asked.limit, effort.directed
     ));
+    if let Some(with) = with(asked) {
+        layout.print(&format!("With {with}.\n"));
+    }
     for &case in cases {
         let case = &CASES[case];
         layout.print(&format!(
@@ -157,7 +173,10 @@ fn print<'o>(
                 outcome
             {
                 let scenario = CASES[case].scenario(
-                    Features { kernel: kernel.features, kmod: kmod.features },
+                    &Decisions::of_features(&Features {
+                        kernel: kernel.features,
+                        kmod: kmod.features,
+                    }),
                     *threads,
                     asked.limit,
                 );
@@ -223,6 +242,9 @@ struct KmodShJson {
     format: &'static str,
     version: u32,
     limit: u8,
+    /// The patches, or the directory of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<String>,
     results: Vec<ResultJson>,
 }
 
@@ -291,5 +313,11 @@ fn json<'o>(
             }
         }
     }
-    KmodShJson { format: "kmodcheck-kmod-sh", version: 1, limit: asked.limit, results }
+    KmodShJson {
+        format: "kmodcheck-kmod-sh",
+        version: 1,
+        limit: asked.limit,
+        with: with(asked),
+        results,
+    }
 }

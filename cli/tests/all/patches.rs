@@ -301,6 +301,40 @@ fn faults_of_the_texts_by_machine() {
     run(&["mutants", "kernel/kmod.c"]).refuses(&["found text 'kernel/kmod.c'"]);
 }
 
+/// The kernel's own stress cases with a patch: at the limit v4.9 fails at once, and with 6d7964a722af a request waits.
+#[test]
+fn the_kernel_s_own_cases_with_a_patch() {
+    let words = ["kmod-sh", "--kernel", "v4.9", "--kmod", "v19", "--case", "0001", "--json"];
+    let outcomes = |words: &[&str]| {
+        let json: Value = serde_json::from_str(&run(words).out).unwrap();
+        (json["with"].clone(), json["results"].clone())
+    };
+    let (none, without) = outcomes(&words);
+    assert_eq!(none, Value::Null);
+    let patch = shipped("6d7964a722af");
+    let limit = [
+        "kmod-sh",
+        "--kernel",
+        "v4.9",
+        "--kmod",
+        "v19",
+        "--case",
+        "0008",
+        "--states-limit",
+        "2000",
+        "--json",
+    ];
+    let (_, fails) = outcomes(&limit);
+    let (with, waits) = outcomes(&[&limit[..], &["--patch", &patch]].concat());
+    assert_eq!(with, patch.as_str());
+    assert_ne!(fails, waits, "at the limit a request waits and does not fail");
+    let nothing = shipped("0254127ab977");
+    let (_, same) = outcomes(&[&words[..], &["--patch", &nothing]].concat());
+    assert_eq!(same, without, "in this case nobody waits for a name that is listed");
+    run(&["kmod-sh", "--kernel", "v4.9+verify", "--patch", &shipped("rfc-verify")])
+        .refuses(&["a kernel with a check that is in no text"]);
+}
+
 /// For any number of callers, too: what holds without the patch and not with it, and the other way round.
 #[test]
 fn a_review_for_any_number_of_callers() {

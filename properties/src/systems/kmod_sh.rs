@@ -11,10 +11,10 @@ use kmodcheck_explore::concrete::replay;
 use kmodcheck_explore::{
     Asks, End, Limits, Monitor, Options, Step, explore_counted, explore_directed,
 };
-use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{
     Action, Actor, Helper, Insert, Module, Name, Probe, Programs, Resolution, Scenario, Target,
 };
+use kmodcheck_model::text::Decisions;
 use kmodcheck_model::{Event, Model, Mutant, Pc, Ret};
 use kmodcheck_sim::Processes;
 
@@ -116,8 +116,8 @@ impl Case {
         self.may_fail && trace.iter().any(|step| step.label == Event::LimitBack)
     }
 
-    /// The case with that many threads and that limit.
-    pub fn scenario(&self, features: Features, threads: u8, limit: u8) -> Scenario {
+    /// The case with that many threads and that limit. `does`: what kernel and kmod do.
+    pub fn scenario(&self, does: &Decisions, threads: u8, limit: u8) -> Scenario {
         let fs = self.call == Call::FileSystem;
         let request = match (self.number, self.served, fs) {
             ("0001", _, false) => "",
@@ -136,7 +136,7 @@ impl Case {
         let target = Target { module: 0, probe, blacklisted: false };
         let resolution =
             if self.served { Resolution::Modules(vec![target]) } else { Resolution::NotFound };
-        Scenario {
+        let mut scenario = Scenario {
             name: format!("kmod.sh {}", self.number),
             modules: if self.served { vec![module] } else { Vec::new() },
             names: vec![Name { request: request.to_owned(), resolution, builtin: None }],
@@ -154,8 +154,10 @@ impl Case {
             asks: Vec::new(),
             limit: Some(limit),
             timeouts: false,
-            features,
-        }
+            features: does.features,
+        };
+        does.apply(&mut scenario);
+        scenario
     }
 }
 
@@ -230,15 +232,14 @@ pub enum Outcome {
 /// If a found trace does not replay: a fault of an explorer, never of the input.
 pub fn run(
     case: &Case,
-    features: Features,
+    does: &Decisions,
     limit: u8,
     effort: Effort,
     mutant: Option<Mutant>,
     options: &Options<'_>,
 ) -> Outcome {
     let model = |threads| {
-        Model::new(case.scenario(features, threads, limit), mutant)
-            .expect("the cases are well formed")
+        Model::new(case.scenario(does, threads, limit), mutant).expect("the cases are well formed")
     };
     let (mut exhaustive_to, mut largest) = (0, 0);
     for threads in 1..=case.threads {
@@ -283,8 +284,8 @@ pub fn run(
 
 /// The case's system with every switch that no step of it reads at its oldest value: two presets with
 /// the same are one system.
-pub fn key(case: &Case, features: Features, limit: u8) -> Scenario {
-    normal(&case.scenario(features, case.threads, limit))
+pub fn key(case: &Case, does: &Decisions, limit: u8) -> Scenario {
+    normal(&case.scenario(does, case.threads, limit))
 }
 
 /// Takes every step of `trace` in the exact model.

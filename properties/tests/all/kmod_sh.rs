@@ -2,6 +2,7 @@
 
 use kmodcheck_explore::Options;
 use kmodcheck_model::features::Features;
+use kmodcheck_model::text::Decisions;
 use kmodcheck_model::{Mutant, Pc, presets};
 use kmodcheck_properties::kmod_sh::{CASES, Call, Case, Effort, LIMIT, Outcome, run};
 
@@ -22,7 +23,8 @@ fn outcome(
     mutant: Option<Mutant>,
 ) -> Outcome {
     let effort = Effort { exhaustive: states, directed: states, time: None, bytes: None };
-    run(case, features(kernel, kmod), limit, effort, mutant, &Options::default())
+    let does = Decisions::of_features(&features(kernel, kmod));
+    run(case, &does, limit, effort, mutant, &Options::default())
 }
 
 #[test]
