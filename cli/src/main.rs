@@ -55,7 +55,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Compare(asked) => compare::run(arguments, asked),
         Command::Export(asked) => export::run(arguments, asked),
         Command::New(asked) => new::run(asked),
-        Command::Features(_) => features::run(arguments),
+        Command::Features(asked) => features::run(arguments, asked),
         Command::Review(asked) => review::run(arguments, asked),
         Command::Mutants(asked) => mutants::run(arguments, asked),
         Command::Text(asked) => text::run(asked),

@@ -24,6 +24,7 @@ pub mod model;
 pub mod mutant;
 pub mod presets;
 pub mod program;
+pub mod releases;
 pub mod scenario;
 pub mod state;
 pub mod text;

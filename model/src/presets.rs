@@ -5,6 +5,7 @@ use crate::features::{
     AliasMap, BareDirectory, BuiltinIndex, FailedLookup, Features, KernelFeatures, KmodFeatures,
     ListedName, RequestLimit, SanityCheck,
 };
+use crate::releases::Release;
 
 /// The kernel presets, oldest first; `v4.9+...` is v4.9 with a reading of the RFC's patch.
 pub const KERNELS: [&str; 15] = [
@@ -28,7 +29,7 @@ pub const KERNELS: [&str; 15] = [
 /// The kmod presets, oldest first.
 pub const KMODS: [&str; 5] = ["v5", "v19", "v20", "v30", "v34.2"];
 
-/// The switches of a kernel preset.
+/// The switches of a kernel preset, or of any other release ([`crate::releases`]).
 pub fn kernel(name: &str) -> Option<KernelFeatures> {
     let v4_9 = KernelFeatures::V4_9;
     let patched = |sanity_check| KernelFeatures {
@@ -70,11 +71,11 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v6.2" | "6.1-debian" => v6_2,
         "v6.5" => v6_5,
         "v6.5+dup" => KernelFeatures { duplicate_requests: true, ..v6_5 },
-        _ => return None,
+        other => Release::kernel(other).ok()?.kernel_features(),
     })
 }
 
-/// The switches of a kmod preset.
+/// The switches of a kmod preset, or of any other release.
 pub fn kmod(name: &str) -> Option<KmodFeatures> {
     Some(match name {
         "v5" => KmodFeatures::V5,
@@ -82,7 +83,7 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v20" => KmodFeatures::V20,
         "v30" => KmodFeatures::V30,
         "v34.2" => KmodFeatures::V34_2,
-        _ => return None,
+        other => Release::kmod(other).ok()?.kmod_features(),
     })
 }
 

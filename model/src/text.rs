@@ -30,6 +30,8 @@ use crate::features::{
 };
 use crate::scenario::Scenario;
 
+pub use kmodcheck_lang::{Mutation, Operator};
+
 pub use self::graph::{Graph, Next, Node, OBJECT};
 pub use self::rules::{
     CheckRules, ListedRules, LookRules, Looked, OfCaller, OrderRules, Part, Patched, STATES, Then,
@@ -311,6 +313,16 @@ pub fn graph(path: &str, function: &str, arguments: &[Option<i64>], features: &F
     let shipped = TEXTS.map(|(_, text)| text.to_owned());
     known::graph(&shipped, file, words[file], features, function, arguments)
         .unwrap_or_else(|wrong| panic!("{path}: {function}(): {}, {}", wrong.found, wrong.expected))
+}
+
+/// Every fault that a machine puts into a text, by its place among [`TEXTS`].
+///
+/// # Panics
+/// Never: the texts that are shipped can be read.
+pub fn mutations(number: usize) -> Vec<Mutation> {
+    let (path, text) = TEXTS[number];
+    let functions = kmodcheck_lang::text::functions(path, text).unwrap_or_else(|e| panic!("{e}"));
+    kmodcheck_lang::mutations(text, &functions)
 }
 
 /// A system with each way to take several `finit_module()` of one file.

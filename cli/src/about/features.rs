@@ -1,11 +1,14 @@
 //! `kmodcheck features`: every switch, and which releases have which of its values.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{ContentArrangement, Table, presets as styles};
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, kmod};
+use kmodcheck_model::releases::{Has, Release};
 use serde::Serialize;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Features as Asked};
 use crate::output::layout::Layout;
 use crate::output::{self, Ended, Failure, presets_table, screen};
 
@@ -38,7 +41,14 @@ struct ValueJson {
     presets: Vec<&'static str>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+pub(crate) fn run(arguments: &Arguments, asked: &Asked) -> Result<Ended, Failure> {
+    let kernel = asked.kernel.as_deref().map(Release::kernel).transpose()?;
+    let kmod = asked.kmod.as_deref().map(Release::kmod).transpose()?;
+    let releases: Vec<Release> = kernel.into_iter().chain(kmod).collect();
+    if !releases.is_empty() {
+        of_releases(arguments, &releases);
+        return Ok(Ended::AsExpected);
+    }
     if arguments.json {
         output::print_json(&json());
         return Ok(Ended::AsExpected);
@@ -73,6 +83,69 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         output::print(&format!("\n{title}\n{table}"));
     }
     Ok(Ended::AsExpected)
+}
+
+#[derive(Serialize)]
+struct ReleasesJson {
+    format: &'static str,
+    version: u32,
+    releases: Vec<ReleaseJson>,
+}
+
+#[derive(Serialize)]
+struct ReleaseJson {
+    release: String,
+    notes: Vec<String>,
+    commits: Vec<CommitJson>,
+}
+
+#[derive(Serialize)]
+struct CommitJson {
+    commit: &'static str,
+    /// Whether it is in that release, and since when.
+    has: String,
+    /// The switches that it sets; none: the model does not have it.
+    sets: BTreeMap<&'static str, &'static str>,
+    meaning: &'static str,
+}
+
+/// What is in releases, commit by commit.
+fn of_releases(arguments: &Arguments, releases: &[Release]) {
+    if arguments.json {
+        let of = |release: &Release| ReleaseJson {
+            release: release.to_string(),
+            notes: release.notes(),
+            commits: release
+                .commits()
+                .map(|(commit, has)| CommitJson {
+                    commit: commit.id,
+                    has: has.to_string(),
+                    sets: commit.sets.iter().copied().collect(),
+                    meaning: commit.meaning,
+                })
+                .collect(),
+        };
+        let releases = releases.iter().map(of).collect();
+        output::print_json(&ReleasesJson { format: "kmodcheck-releases", version: 1, releases });
+        return;
+    }
+    let width = screen::size().0.min(WIDTH);
+    for release in releases {
+        output::print(&format!("{release}"));
+        for note in release.notes() {
+            output::print(&screen::fold(&format!("  {note}"), "    ", width).join("\n"));
+        }
+        for (commit, has) in release.commits() {
+            let sets: Vec<String> =
+                commit.sets.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let sets =
+                if sets.is_empty() { "not in the model".to_owned() } else { sets.join(", ") };
+            let since = if has == Has::Mainline { String::new() } else { format!(" ({has})") };
+            let line = format!("  {}{since}: {}: {sets}", commit.id, commit.meaning);
+            output::print(&screen::fold(&line, "    ", width).join("\n"));
+        }
+        output::print("");
+    }
 }
 
 /// The presets of the switch's side, oldest first.

@@ -4,7 +4,7 @@ use clap::{Args, ValueHint};
 
 use super::flags::{All, Width};
 use super::subject::{Callers, Cell, Changes, Indexes};
-use super::values::{Kernel, Kmod, kernel, kmod};
+use super::values::{Kernel, Kmod, any_kernel, any_kmod};
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
@@ -23,11 +23,11 @@ pub(crate) struct Compare {
     pub callers: Callers,
 
     /// Kernel; given twice, before and after; once with --patch.
-    #[arg(long, value_parser = kernel())]
+    #[arg(long, value_name = "RELEASE", value_parser = any_kernel())]
     pub kernel: Vec<Kernel>,
 
     /// kmod release; given twice, before and after.
-    #[arg(long, value_parser = kmod())]
+    #[arg(long, value_name = "RELEASE", value_parser = any_kmod())]
     pub kmod: Vec<Kmod>,
 
     #[command(flatten)]

@@ -70,7 +70,7 @@ impl CommandLine {
             Command::Accept(asked) => asked.flags.into(),
             Command::Reproduce(asked) => asked.flags.into(),
             Command::Export(asked) => asked.flags.into(),
-            Command::Features(flags) => (*flags).into(),
+            Command::Features(asked) => asked.flags.into(),
             Command::Verify(asked) => asked.flags.into(),
             Command::Aliases(asked) => asked.flags.into(),
             Command::Replay(asked) => asked.flags.into(),
@@ -101,8 +101,8 @@ pub(crate) enum Command {
     Export(Box<Export>),
     /// Write a commented scenario file to begin with.
     New(New),
-    /// List every switch: its commit, meaning and values, and which releases have them.
-    Features(Json),
+    /// List every switch: its commit, meaning and values, and which releases have them; or what is in a release.
+    Features(Features),
     /// Print the kernel's functions that are texts, as a release has them, or as a patch changes them.
     Text(Text),
     /// Say what a patch of the kernel's functions changes in the built-in systems, as a page for a mail.
@@ -477,6 +477,20 @@ pub(crate) struct KmodSh {
 
     #[command(flatten)]
     pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Features {
+    /// What is in this kernel, commit by commit: as people write it, or as `uname -r` says it.
+    #[arg(long, value_name = "RELEASE")]
+    pub kernel: Option<String>,
+
+    /// The same of this kmod.
+    #[arg(long, value_name = "RELEASE")]
+    pub kmod: Option<String>,
+
+    #[command(flatten)]
+    pub flags: Json,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use kmodcheck_model::builtin::{Environment, Naming};
 
-use super::values::{Kernel, Kmod, environment, kernel, kmod, naming, setting, switch};
+use super::values::{Kernel, Kmod, any_kernel, any_kmod, environment, naming, setting, switch};
 
 /// A system, or a run of one, and what is changed in it.
 #[derive(Debug, Args)]
@@ -74,12 +74,13 @@ pub(crate) struct Cell {
 /// The releases in place of the subject's own.
 #[derive(Debug, Args)]
 pub(crate) struct Releases {
-    /// Kernel: the subject's, or v4.9, unless given.
-    #[arg(long, value_parser = kernel())]
+    /// Kernel: a preset, or any release, as people write it or `uname -r` says it; the subject's, or v4.9, unless
+    /// given.
+    #[arg(long, value_name = "RELEASE", value_parser = any_kernel())]
     pub kernel: Option<Kernel>,
 
-    /// kmod release: the subject's, or v19, unless given.
-    #[arg(long, value_parser = kmod())]
+    /// kmod: a preset, or any release; the subject's, or v19, unless given.
+    #[arg(long, value_name = "RELEASE", value_parser = any_kmod())]
     pub kmod: Option<Kmod>,
 }
 

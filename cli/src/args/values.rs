@@ -137,6 +137,48 @@ pub(crate) fn kmod() -> impl TypedValueParser<Value = Kmod> {
     OneOf { meant: |found, _| suggest::kmod(found), ..OneOf::new(values) }
 }
 
+/// A preset, or any release.
+#[derive(Clone)]
+struct Any<P, F> {
+    presets: P,
+    features: fn(&str) -> Option<F>,
+}
+
+impl<F: Clone + Send + Sync + 'static, P: TypedValueParser<Value = Preset<F>>> TypedValueParser
+    for Any<P, F>
+{
+    type Value = Preset<F>;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Preset<F>, clap::Error> {
+        let presets = self.presets.parse_ref(command, argument, value);
+        let name = value.to_str().unwrap_or_default();
+        match (presets, (self.features)(name)) {
+            // As long as the process: what a command line says.
+            (Err(_), Some(features)) => Ok(Preset { name: name.to_owned().leak(), features }),
+            (presets, _) => presets,
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.presets.possible_values()
+    }
+}
+
+/// A kernel: a preset, or whatever release `uname -r` says.
+pub(crate) fn any_kernel() -> impl TypedValueParser<Value = Kernel> {
+    Any { presets: kernel(), features: presets::kernel }
+}
+
+/// A kmod: a preset, or any release.
+pub(crate) fn any_kmod() -> impl TypedValueParser<Value = Kmod> {
+    Any { presets: kmod(), features: presets::kmod }
+}
+
 pub(crate) fn environment() -> impl TypedValueParser<Value = Environment> {
     OneOf::new(Environment::ALL.map(|environment| (environment.name(), environment)))
 }

@@ -9,7 +9,9 @@ use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::model::validate;
+use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
+use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::{Init, Scenario};
 use kmodcheck_model::text::{Decisions, Patched};
 use kmodcheck_properties::Property;
@@ -190,7 +192,25 @@ impl Subject {
                 Change::Without(name) => format!(", without {name}"),
             };
         }
-        words + self.patched.as_deref().unwrap_or_default()
+        words += self.patched.as_deref().unwrap_or_default();
+        // Of a preset its page says everything.
+        let mut all = Vec::new();
+        let mut missing = 0;
+        let kernels = (KERNELS.contains(&kernel.as_str()), Release::kernel(kernel));
+        let kmods = (KMODS.contains(&kmod.as_str()), Release::kmod(kmod));
+        for (is_preset, release) in [kernels, kmods] {
+            if let (false, Ok(release)) = (is_preset, release) {
+                all.extend(release.notes());
+                missing += release.missing().len();
+            }
+        }
+        if missing > 0 {
+            let of = if missing == 1 { "commit is" } else { "commits are" };
+            all.push(format!(
+                "{missing} of their {of} not in the model: `kmodcheck features --kernel {kernel} --kmod {kmod}`"
+            ));
+        }
+        if all.is_empty() { words } else { format!("{words} ({})", all.join("; ")) }
     }
 
     /// Reads, or makes, it as it is.
@@ -399,7 +419,7 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
             .into());
         }
     };
-    let choice = oldest();
+    let (choice, note) = of_machine(asked, directory)?;
     let setting = Setting {
         get_fs_type,
         request,
@@ -411,7 +431,50 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
     let index = files::read_index(directory)?;
     let scenario =
         closure::scenario(&index, &setting).map_err(|error| format!("{from}: {error}"))?;
-    Ok(Subject::new(from, scenario, choice))
+    let mut subject = Subject::new(from, scenario, choice);
+    subject.notes.extend(note);
+    Ok(subject)
+}
+
+/// The releases of a machine whose indexes these are: what is asked for; or else the kernel by the directory's name, as
+/// in /lib/modules, and the kmod that is installed; and what a reader should know of that.
+fn of_machine(asked: &Asked<'_>, directory: &Path) -> Result<(Choice, Option<String>), Failure> {
+    let mut choice = oldest();
+    if asked.kernel.is_some() {
+        return Ok((choice, None));
+    }
+    let whole = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let name = whole.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if Release::kernel(name).is_err() {
+        let kmod =
+            if asked.kmod.is_some() { String::new() } else { format!(", kmod {}", choice.kmod) };
+        let note = format!(
+            "taken for kernel {}{kmod}: none is said, and '{name}' is no release",
+            choice.kernel
+        );
+        return Ok((choice, Some(note)));
+    }
+    name.clone_into(&mut choice.kernel);
+    if asked.kmod.is_some() {
+        return Ok((choice, Some(format!("kernel {name}, as the directory is called"))));
+    }
+    let version = std::process::Command::new("modprobe").arg("--version").output();
+    let version = version.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    let kmod = version
+        .as_deref()
+        .and_then(|text| text.split_whitespace().nth(2))
+        .filter(|text| Release::kmod(text).is_ok());
+    let Some(kmod) = kmod else {
+        return Err(format!(
+            "{}: found no kmod that is installed, expected --kmod RELEASE",
+            directory.display()
+        )
+        .into());
+    };
+    kmod.clone_into(&mut choice.kmod);
+    let note =
+        format!("kernel {name}, as the directory is called; kmod {kmod}, which is installed");
+    Ok((choice, Some(note)))
 }
 
 fn from_cell(asked: &Asked<'_>) -> Result<Subject, Failure> {

@@ -232,7 +232,7 @@ fn bad_arguments() {
     check(&["--fs", "ext4", "--module", "ext4"]).refuses(&["--fs", "--module"]);
     for (arguments, parts) in [
         (["--kernel", "v4.8"], ["v4.8", "v4.9"]),
-        (["--kmod", "v21"], ["v21", "v20"]),
+        (["--kmod", "v3"], ["v3", "v5"]),
         (["--callers", "0"], ["0", "1..=255"]),
         (["--callers", "17"], ["17", "at most 16"]),
         (["--callers", "two"], ["two", "--callers"]),
@@ -261,4 +261,80 @@ fn a_trace_that_cannot_be_saved() {
     let run = run.exits(0);
     assert!(run.err.contains("no violation to save"), "{}", run.err);
     assert!(!path.exists());
+}
+
+/// Whatever release is said is answered for: what of it is not its mainline release's is told, and what the model has not.
+#[test]
+fn any_release_is_taken() {
+    let of = |kernel: &str| run(&["check", "race", "--kernel", kernel, "--kmod", "29"]).out;
+    let stable = run(&["check", "race", "--kernel", "5.15.131", "--kmod", "v30"]);
+    let stable = stable.says_words(
+        "kernel 5.15.131, kmod v30 (listed-name=waits-once: 0254127ab977 is in 5.15.91;",
+    );
+    stable.says_words("3 of their commits are not in the model: `kmodcheck features --kernel 5.15.131 --kmod v30`");
+    assert!(
+        of("6.1.0-50-amd64")
+            .replace("\n  ", " ")
+            .contains("not known whether listed-name=waits-once")
+    );
+    assert!(!of("v6.2").contains("commit is in"), "of a preset its page says everything");
+    // The same switches, the same answers.
+    let from = |out: &str| out.split_once("\ncomplete:").unwrap().1.to_owned();
+    let words = ["check", "race", "--kmod", "v30", "--kernel"];
+    let both = ["6.1.192", "6.1-debian"].map(|kernel| run(&[&words[..], &[kernel]].concat()).out);
+    assert_eq!(from(&both[0]), from(&both[1]));
+    run(&["check", "race", "--kernel", "6.4-rc4"]).refuses(&["6.4-rc4"]);
+    // In a file, too; and what is in it, commit by commit.
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("one.toml");
+    let text = "[features]\nkernel = '6.12.117+deb12-amd64'\nkmod = '31'\n[[module]]\nname = 'm'\n[[actor]]\ncall = 'modprobe'\nname = 'm'\n";
+    std::fs::write(&file, text).unwrap();
+    run(&["check", &file.display().to_string()]).says_words("kernel 6.12.117+deb12-amd64, kmod 31");
+    std::fs::write(&file, text.replace("6.12.117+deb12-amd64", "6.4-rc4")).unwrap();
+    run(&["check", &file.display().to_string()]).refuses(&["a release candidate", "one.toml:2"]);
+    let listed = run(&["features", "--kernel", "6.12.117+deb12-amd64"]).exits(0);
+    let listed = listed.says_words("2124d84db293: a signal ends the wait");
+    listed.says_words("d258ed8a86bb (since 6.12.110): of duplicate requests the first result counts: not in the model");
+    let json = run(&["features", "--kmod", "29", "--json"]).exits(0).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["releases"][0]["commits"][1]["sets"]["bare-directory"], "coming");
+    run(&["features", "--kernel", "bla"]).refuses(&["found kernel 'bla'"]);
+}
+
+/// A machine's indexes lie in a directory that is called as its kernel; its kmod is the one that is installed.
+#[test]
+fn a_machine_s_releases_are_found() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = TempDir::new().unwrap();
+    let modules = directory.path().join("6.1.192-amd64");
+    std::fs::create_dir(&modules).unwrap();
+    for entry in std::fs::read_dir(fixture()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, modules.join(path.file_name().unwrap())).unwrap();
+    }
+    let check = |path: &std::path::Path, more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+        command.args(["check", "--fs", "vfat", "--modules"]).arg(&modules).args(more);
+        crate::common::Run::of(command.env("PATH", path).output().unwrap())
+    };
+    let nothing = directory.path().join("nothing");
+    check(&nothing, &[]).refuses(&["found no kmod that is installed", "--kmod RELEASE"]);
+    let programs = directory.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let modprobe = programs.join("modprobe");
+    std::fs::write(&modprobe, "#!/bin/sh\necho kmod version 30\n").unwrap();
+    std::fs::set_permissions(&modprobe, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let found = check(&programs, &[]).exits(0);
+    let found = found.says_words(
+        "kernel 6.1.192-amd64, as the directory is called; kmod 30, which is installed",
+    );
+    found.says_words("listed-name=waits-once: 0254127ab977 is in 6.1.9");
+    check(&nothing, &["--kmod", "v34.2"]).exits(0).says_words("kernel 6.1.192-amd64, kmod v34.2");
+    let other = check(&nothing, &["--kernel", "v4.9"]);
+    assert!(!other.out.contains("as the directory is called"), "{}", other.out);
+    // Another directory's name says nothing, and that is said.
+    let fixture = fixture().display().to_string();
+    run(&["check", "--modules", &fixture, "--fs", "vfat"]).says_words(
+        "taken for kernel v4.9, kmod v19: none is said, and 'debian-6.1' is no release",
+    );
 }

@@ -12,5 +12,6 @@ mod engines;
 mod errors;
 mod generate;
 mod generated;
+mod mutations;
 mod naive;
 mod textbook;

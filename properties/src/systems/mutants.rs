@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use kmodcheck_explore::{Options, map_on_threads};
-use kmodcheck_lang::{Operator, mutations};
 use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
-use kmodcheck_model::text::{Decisions, TEXTS};
+use kmodcheck_model::text::{Decisions, Operator, TEXTS, mutations};
 use kmodcheck_sim::scenario_file::Expected;
 
 use super::grand::GrandCell;
@@ -64,9 +63,7 @@ pub struct Changed {
 pub fn faults() -> Vec<Fault> {
     let mut all = Vec::new();
     for (number, (path, text)) in TEXTS.into_iter().enumerate() {
-        let functions =
-            kmodcheck_lang::text::functions(path, text).unwrap_or_else(|e| panic!("{e}"));
-        for mutation in mutations(text, &functions) {
+        for mutation in mutations(number) {
             let mut texts = TEXTS.map(|(_, text)| text.to_owned());
             let words = text[mutation.span.start..mutation.span.end].split_whitespace();
             let what = words.collect::<Vec<_>>().join(" ");

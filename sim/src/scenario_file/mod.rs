@@ -20,6 +20,7 @@ mod schema;
 
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{self, Switch};
+use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::Scenario;
 
 use crate::suggest;
@@ -107,14 +108,19 @@ impl Choice {
 fn kernel(name: &str) -> Result<kmodcheck_model::features::KernelFeatures, String> {
     presets::kernel(name).ok_or_else(|| {
         let expected = presets::KERNELS.join(", ");
-        format!("found kernel '{name}', expected one of {expected}{}", also(suggest::kernel(name)))
+        let why =
+            Release::kernel(name).err().filter(|_| name.contains(|c: char| c.is_ascii_digit()));
+        let why = why.unwrap_or_else(|| format!("found kernel '{name}', expected a release"));
+        format!("{why}; or one of {expected}{}", also(suggest::kernel(name)))
     })
 }
 
 fn kmod(name: &str) -> Result<kmodcheck_model::features::KmodFeatures, String> {
     presets::kmod(name).ok_or_else(|| {
         let expected = presets::KMODS.join(", ");
-        format!("found kmod '{name}', expected one of {expected}{}", also(suggest::kmod(name)))
+        let why = Release::kmod(name).err().filter(|_| name.contains(|c: char| c.is_ascii_digit()));
+        let why = why.unwrap_or_else(|| format!("found kmod '{name}', expected a release"));
+        format!("{why}; or one of {expected}{}", also(suggest::kmod(name)))
     })
 }
 

@@ -8,6 +8,7 @@ use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::model::{MAX_ACTORS, MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
 use kmodcheck_model::presets::{self, Switch};
+use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Init, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario,
     Target,
@@ -80,9 +81,14 @@ pub(super) fn resolve(
 fn choice(features: &schema::Features, findings: &mut Vec<Finding>) -> Choice {
     let mut preset = |key: &Option<Spanned<String>>, default: &str, names: &[&str], what: &str| {
         let Some(name) = key else { return default.to_owned() };
-        if !names.contains(&name.get_ref().as_str()) {
-            let title = format!("found {what} '{}'", name.get_ref());
-            let expected = format!("expected one of {}", names.join(", "));
+        let release = match what {
+            "kernel" => Release::kernel(name.get_ref()),
+            _ => Release::kmod(name.get_ref()),
+        };
+        if let (false, Err(why)) = (names.contains(&name.get_ref().as_str()), release) {
+            let (found, release) = why.rsplit_once(", expected").unwrap_or((&why, " a release"));
+            let title = found.to_owned();
+            let expected = format!("expected{release}, or one of {}", names.join(", "));
             let meant = match what {
                 "kernel" => suggest::kernel(name.get_ref()),
                 _ => suggest::kmod(name.get_ref()),

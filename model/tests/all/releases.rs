@@ -1,0 +1,147 @@
+//! Releases that are no preset: which commits are in them, and the switches that come of it.
+
+use kmodcheck_model::presets::{self, Switch};
+use kmodcheck_model::releases::{COMMITS, Has, Release};
+
+fn kernel(text: &str) -> Release {
+    Release::kernel(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the presets say by hand the table of commits says, too.
+#[test]
+fn the_presets_are_what_their_commits_make_of_them() {
+    let of = [
+        ("v4.9", "4.9"),
+        ("v4.13", "v4.13"),
+        ("v5.3", "5.3"),
+        ("v5.5", "5.5.0"),
+        ("v5.7", "5.7"),
+        ("v5.11", "5.11"),
+        ("v6.2", "6.2"),
+        ("v6.5", "6.5"),
+        ("v6.5+dup", "6.5+dup"),
+        ("6.1-debian", "6.1.192"),
+    ];
+    for (preset, release) in of {
+        assert_eq!(presets::kernel(preset).unwrap(), kernel(release).kernel_features(), "{preset}");
+    }
+    for preset in presets::KMODS {
+        let release = Release::kmod(preset).unwrap();
+        assert_eq!(presets::kmod(preset).unwrap(), release.kmod_features(), "{preset}");
+    }
+    // Of the presets that are releases none is left out.
+    let releases = presets::KERNELS.into_iter().filter(|name| !name.starts_with("v4.9+"));
+    assert_eq!(releases.count(), of.len());
+}
+
+#[test]
+fn every_switch_that_a_commit_sets_is_one() {
+    let mut features = kmodcheck_model::features::Features {
+        kernel: presets::kernel("v4.9").unwrap(),
+        kmod: presets::kmod("v5").unwrap(),
+    };
+    for commit in COMMITS {
+        for (name, value) in commit.sets {
+            let switch = Switch::find(name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(switch.side, commit.side, "{name}");
+            assert!(switch.set(&mut features, value), "{name}={value}");
+            assert!(
+                switch.commit.contains(commit.id),
+                "{name} is of {}, not {}",
+                switch.commit,
+                commit.id
+            );
+        }
+        // A stable release is older than the first that has it anyway, and each series is there once.
+        let all: Vec<[u32; 2]> =
+            commit.stable.iter().chain(commit.unsure).map(|of| [of[0], of[1]]).collect();
+        for (at, series) in all.iter().enumerate() {
+            assert!(
+                *series < commit.since && !all[..at].contains(series),
+                "{} in {series:?}",
+                commit.id
+            );
+        }
+    }
+    // Oldest first: what comes later counts.
+    for pair in COMMITS.windows(2) {
+        assert!(pair[0].side != pair[1].side || pair[0].since <= pair[1].since, "{}", pair[1].id);
+    }
+}
+
+#[test]
+fn stable_releases_have_what_was_taken_back_into_them() {
+    let has = |release: &str, id: &str| {
+        let commit = COMMITS.iter().find(|commit| commit.id == id).unwrap();
+        kernel(release).has(commit)
+    };
+    let waits_once = "0254127ab977";
+    assert_eq!(has("5.15.90", waits_once), Has::Not);
+    assert_eq!(has("5.15.91", waits_once), Has::Stable([5, 15, 91]));
+    assert_eq!(has("v5.16", waits_once), Has::Not);
+    assert_eq!(has("6.1", waits_once), Has::Not);
+    assert_eq!(has("6.2.0-rt1", waits_once), Has::Mainline);
+    assert_eq!(has("6.12.115+deb12-amd64", "d258ed8a86bb"), Has::Stable([6, 12, 110]));
+    assert_eq!(has("4.9.250", "38dc717e9715"), Has::Unsure([4, 9, 250]));
+    // A distribution's name says nothing of what it is based on.
+    assert_eq!(has("6.1.0-50-amd64", waits_once), Has::Hidden([6, 1, 9]));
+    assert_eq!(has("5.15.0-91-generic", waits_once), Has::Hidden([5, 15, 91]));
+    assert_eq!(has("5.15.0", waits_once), Has::Not);
+    let hidden = kernel("6.1.0-50-amd64");
+    assert_eq!(hidden.kernel_features(), presets::kernel("v5.11").unwrap());
+    assert!(
+        hidden.notes()[0].starts_with("not known whether listed-name=waits-once"),
+        "{:?}",
+        hidden.notes()
+    );
+    assert_eq!(kernel("5.15.131").notes(), ["listed-name=waits-once: 0254127ab977 is in 5.15.91"]);
+    assert!(kernel("v6.8").notes().is_empty());
+    assert!(kernel("7.9").notes()[0].contains("newer than v7.3"));
+    let missing: Vec<&str> = kernel("6.12").missing().iter().map(|commit| commit.id).collect();
+    assert!(missing.contains(&"ce47f7cbbcad") && !missing.contains(&"110b1e070f1d"), "{missing:?}");
+    // v6.4 is neither v6.2 nor v6.5.
+    let between = kernel("6.4.16").kernel_features();
+    assert!(between.early_mod_check && !between.idempotent_finit);
+    assert!(kernel("7.1").kernel_features().eexist_safety_net);
+    assert!(Release::kmod("29").unwrap().kmod_features().builtin_aliases);
+    assert_eq!(presets::kmod("v21"), presets::kmod("v20"));
+    assert_eq!(presets::kernel("6.12.117").unwrap(), kernel("6.11").kernel_features());
+}
+
+#[test]
+fn what_is_no_release_is_refused() {
+    for (text, expected) in [
+        ("6.4-rc4", "a release candidate"),
+        ("4.4.302", "expected v4.9 or a later one"),
+        ("linux", "expected a release such as 6.12"),
+        ("6", "expected a release such as 6.12"),
+        ("6.", "expected a release such as 6.12"),
+        ("6.12x", "expected a release such as 6.12"),
+        ("v4.9+verfy", "expected a release such as 6.12"),
+        ("", "expected a release such as 6.12"),
+        ("99999999999.1", "expected a release such as 6.12"),
+    ] {
+        let error = Release::kernel(text).unwrap_err();
+        assert!(error.contains(expected) && error.contains(&format!("'{text}'")), "{error}");
+    }
+    for (text, expected) in [
+        ("4", "expected v5"),
+        ("new", "such as 29"),
+        ("30.1.2", "such as 29"),
+        ("30x", "such as 29"),
+    ] {
+        let error = Release::kmod(text).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    for text in [
+        "6.12",
+        "v6.12",
+        "6.12.1",
+        "6.12.1-gentoo",
+        "6.12.0-160000.5-default",
+        "4.18.0-553.el8_10.x86_64",
+        "6.5+dup",
+    ] {
+        kernel(text);
+    }
+}
