@@ -99,7 +99,7 @@ pub const COMMITS: &[Commit] = &[
         kernel(
             "d7d27cfc5cf0",
             [5, 7],
-            &[[4, 19, 116]],
+            &[[5, 6, 5], [4, 19, 116]],
             &[("empty-path-fails", "on")],
             "an empty modprobe_path is an error",
         ),

@@ -23,11 +23,11 @@ pub(crate) struct Compare {
     pub callers: Callers,
 
     /// Kernel; given twice, before and after; once with --patch.
-    #[arg(long, value_name = "RELEASE", value_parser = any_kernel())]
+    #[arg(long, value_parser = any_kernel())]
     pub kernel: Vec<Kernel>,
 
     /// kmod release; given twice, before and after.
-    #[arg(long, value_name = "RELEASE", value_parser = any_kmod())]
+    #[arg(long, value_parser = any_kmod())]
     pub kmod: Vec<Kmod>,
 
     #[command(flatten)]

@@ -76,11 +76,11 @@ pub(crate) struct Cell {
 pub(crate) struct Releases {
     /// Kernel: a preset, or any release, as people write it or `uname -r` says it; the subject's, or v4.9, unless
     /// given.
-    #[arg(long, value_name = "RELEASE", value_parser = any_kernel())]
+    #[arg(long, value_parser = any_kernel())]
     pub kernel: Option<Kernel>,
 
     /// kmod: a preset, or any release; the subject's, or v19, unless given.
-    #[arg(long, value_name = "RELEASE", value_parser = any_kmod())]
+    #[arg(long, value_parser = any_kmod())]
     pub kmod: Option<Kmod>,
 }
 

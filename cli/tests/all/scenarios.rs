@@ -159,13 +159,13 @@ fn a_saved_trace_replays() {
 #[test]
 fn a_wrong_file_is_refused_where_it_is_wrong() {
     let directory = TempDir::new().unwrap();
-    let path = written(&directory, "[features]\nkernel = 'v4.10'\n");
+    let path = written(&directory, "[features]\nkernel = 'v4.8'\n");
     let path = path.to_str().unwrap();
     run(&["check", path]).refuses(&[
         &format!("{path}:2:10"),
-        "found kernel 'v4.10'",
-        "kernel = 'v4.10'",
-        "^^^^^^^ expected one of v4.9",
+        "found kernel 'v4.8'",
+        "kernel = 'v4.8'",
+        "^^^^^^ expected v4.9 or a later one",
         "found no [[actor]]",
     ]);
     let missing = directory.path().join("missing.toml");
