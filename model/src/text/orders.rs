@@ -31,7 +31,7 @@ pub(super) const WORDS: &[Word] = &[
     Word { pattern: "mod_sysfs_init(_)", answers: &[0, -22] },
     Word { pattern: "module_add_modinfo_attrs(_)", answers: &[0, -12] },
     Word { pattern: "kobject_uevent(_, KOBJ_ADD)", answers: &[0] },
-    Word { pattern: INIT, answers: &[0, EEXIST, OTHER] },
+    Word { pattern: INIT, answers: &[0, EEXIST, OTHER, 1] },
     Word { pattern: STATE, answers: &[0] },
     Word { pattern: "module_put(_)", answers: &[0] },
     Word { pattern: WAKE, answers: &[0] },
@@ -58,31 +58,40 @@ pub(super) const WORDS: &[Word] = &[
     Word { pattern: "allow_write_access(_)", answers: &[0] },
 ];
 
+/// One thing that is done.
+struct Done<'g> {
+    node: &'g Node,
+    /// In which critical section, by number; `None`: in none.
+    section: Option<usize>,
+}
+
 /// What is done from somewhere on, one thing after the other, and what is returned.
 struct Course<'g> {
-    done: Vec<(&'g Node, bool)>,
+    done: Vec<Done<'g>>,
     returned: i64,
 }
 
-/// Follows a graph, each answer the first one, but for what `answer` says.
-fn follow<'g>(graph: &'g Graph, from: Next, answer: &dyn Fn(&Node) -> i64) -> Made<Course<'g>> {
-    let (mut next, mut locked, mut done) = (from, false, Vec::new());
-    loop {
+/// Follows a graph, each answer the first one, which is that all goes well. `locked`: module_mutex is held at first.
+fn follow(graph: &Graph, from: Next, locked: bool) -> Made<Course<'_>> {
+    let (mut next, mut section, mut sections, mut done) =
+        (from, locked.then_some(0), 1, Vec::new());
+    for _ in 0..=graph.nodes.len() {
         let node = match next {
             Next::Returns(returned) => return Ok(Course { done, returned }),
             Next::Node(node) => &graph.nodes[node],
         };
         match node.pattern {
-            LOCK => locked = true,
-            UNLOCK => locked = false,
-            _ => done.push((node, locked)),
+            LOCK => {
+                section = Some(sections);
+                sections += 1;
+            }
+            UNLOCK => section = None,
+            _ => done.push(Done { node, section }),
         }
-        if done.len() > 100 {
-            return Err(Wrong::new(node.span, "found a loop", "expected an end"));
-        }
-        let wanted = answer(node);
-        next = node.next.iter().find(|(of, _)| *of == wanted).unwrap_or(&node.next[0]).1;
+        next = node.next[0].1;
     }
+    let span = graph.node(from).map_or(Span::default(), |node| node.span);
+    Err(Wrong::new(span, "found a loop", "expected an end"))
 }
 
 fn wrong(node: &Node, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
@@ -137,13 +146,22 @@ fn part(node: &Node, locked: bool, frees: bool) -> Made<Part> {
     Ok(part)
 }
 
-fn parts(course: &[(&Node, bool)], frees: bool) -> Made<Vec<Part>> {
+fn parts(course: &[Done<'_>], frees: bool) -> Made<Vec<Part>> {
     let mut all = Vec::new();
-    for (node, locked) in course {
-        let part = part(node, *locked, frees)?;
+    let mut last = None;
+    for Done { node, section } in course {
+        let part = part(node, section.is_some(), frees)?;
         if all.contains(&part) {
             return Err(wrong(node, format!("found {} twice", node.pattern), "expected it once"));
         }
+        if section.is_some() && *section == last {
+            return Err(wrong(
+                node,
+                "found two steps in one critical section",
+                "expected module_mutex given back between them: together they are a step that the model does not have",
+            ));
+        }
+        last = *section;
         all.push(part);
     }
     Ok(all)
@@ -159,8 +177,7 @@ pub(super) fn orders(
     let load = file.graph("load_module", &[None, None])?;
     let at = load.node(load.first).map_or(Span::default(), |node| node.span);
     kernel.early_mod_check = load.node(load.first).is_some_and(|node| node.pattern == EARLY);
-    let first = |_: &Node| 0;
-    let all = follow(&load, load.first, &first)?;
+    let all = follow(&load, load.first, false)?;
     let rest = &all.done[usize::from(kernel.early_mod_check)..];
     let loads = parts(rest, false)?;
     if all.returned != 0 {
@@ -179,7 +196,7 @@ pub(super) fn orders(
             ));
         }
     }
-    let (init, _) = *rest.iter().find(|(node, _)| node.pattern == INIT).expect("it is there");
+    let init = rest.iter().find(|done| done.node.pattern == INIT).expect("it is there").node;
     if loads.iter().position(|part| *part == Part::AddUnformed)
         > loads.iter().position(|part| *part == Part::Init)
     {
@@ -189,22 +206,41 @@ pub(super) fn orders(
             "expected the other way round",
         ));
     }
+    // What is more than 0 is success, too.
+    if init.next[3].1 != init.next[0].1 {
+        return Err(wrong(
+            init,
+            "found that an init that returns 1 is none that has succeeded",
+            "expected that only what is below 0 is an error",
+        ));
+    }
     // A name that cannot be claimed, or symbols or sysfs that fail: as some release does it.
     let mut last = None;
     for failure_sets_going in [own.failure_sets_going, !own.failure_sets_going] {
         let like = KernelFeatures { failure_sets_going, ..*own };
         let shipped = known(&like, "load_module")?;
         let mut differs = None;
-        for (node, _) in &all.done {
+        for Done { node, .. } in &all.done {
             for (answer, next) in
                 node.next.iter().filter(|(answer, _)| *answer < 0 && node.pattern != INIT)
             {
                 let theirs = shipped.nodes.iter().find(|other| other.pattern == node.pattern);
                 let theirs =
                     theirs.and_then(|other| other.next.iter().find(|(of, _)| of == answer));
-                if let Some((_, other)) = theirs {
-                    let never = |_: &Node, _| false;
-                    differs = differs.or(load.parts(*next, &shipped, *other, &never));
+                let never = |_: &Node, _| false;
+                match (theirs, next) {
+                    (Some((_, other)), _) => {
+                        differs = differs.or(load.parts(*next, &shipped, *other, &never));
+                    }
+                    // What this release does not ask can only be an error.
+                    (None, Next::Returns(value)) if value == answer => {}
+                    (None, _) => {
+                        return Err(wrong(
+                            node,
+                            format!("found another end after {} has failed", node.pattern),
+                            "expected that its error is returned",
+                        ));
+                    }
                 }
             }
         }
@@ -229,7 +265,7 @@ pub(super) fn orders(
     for returned in [EEXIST, OTHER] {
         let next =
             init.next.iter().find(|(answer, _)| *answer == returned).expect("it is an answer").1;
-        let course = follow(&load, next, &first)?;
+        let course = follow(&load, next, false)?;
         if course.returned >= 0 || course.returned == EEXIST && returned != EEXIST {
             return Err(wrong(
                 init,
@@ -270,9 +306,9 @@ pub(super) fn orders(
     }
     let stop =
         delete.nodes.iter().find(|node| node.pattern == STOP).expect("it is as every release's");
-    let course = follow(&delete, stop.next[0].1, &first)?;
-    let Some(((exit, false), rest)) =
-        course.done.split_first().filter(|((node, _), _)| node.pattern == EXIT)
+    let course = follow(&delete, stop.next[0].1, true)?;
+    let Some((Done { node: exit, section: None }, rest)) =
+        course.done.split_first().filter(|(done, _)| done.node.pattern == EXIT)
     else {
         return Err(wrong(
             stop,

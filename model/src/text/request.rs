@@ -127,7 +127,7 @@ pub(super) fn request(
             ),
         ));
     };
-    let before = [heads[0].before()?, heads[1].before()?];
+    let before = [heads[0].before(false)?, heads[1].before(true)?];
     if before[0] != before[1] {
         return Err(wrong(
             &both[1],
@@ -142,26 +142,21 @@ pub(super) fn request(
         let released = released(like.request_limit);
         for built_in in [false, true] {
             let tail = Tail { graph, built_in, released };
-            let (rules, mapped) = tail.rules()?;
+            let (rules, looks) = tail.rules()?;
             of[2 * waits + usize::from(built_in)] = rules;
-            if let Some(mapped) = mapped
-                && *map.get_or_insert(mapped) != mapped
-            {
-                return Err(wrong(
-                    graph,
-                    graph.first,
-                    "found two ways to map a name",
-                    "expected one",
-                ));
+            if let Some(looks) = looks {
+                let mapped = looks.mapped();
+                if *map.get_or_insert(mapped) != mapped {
+                    return Err(two_maps(&looks));
+                }
             }
         }
     }
     let (already_live, author, _) = before[0];
     let check = CheckRules { before: author, of };
-    let kernel =
-        KernelFeatures { already_live, alias_map: map.unwrap_or(kernel.alias_map), ..like };
-    // Where nothing looks at the list, no map is used.
-    Ok(Request { kernel, check })
+    // Where nothing looks at the list no map is used.
+    let alias_map = map.unwrap_or(kernel.alias_map);
+    Ok(Request { kernel: KernelFeatures { already_live, alias_map, ..like }, check })
 }
 
 fn wrong(graph: &Graph, at: Next, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
@@ -219,6 +214,40 @@ impl<'g> Looks<'g> {
         Ok(Self { graph, first, map })
     }
 
+    /// How it maps the requested name: not at all, or by which map.
+    fn mapped(&self) -> AliasMap {
+        self.map.map_or(AliasMap::None, |(_, map)| map)
+    }
+
+    /// The name that it is about.
+    fn name(&self) -> i64 {
+        if self.map.is_some() { MODULE } else { REQUESTED }
+    }
+
+    /// Whether whatever it asks about names is asked about that one.
+    fn is_about_its_name(&self) -> Made<()> {
+        let (mut seen, mut left) = (Vec::new(), vec![self.begins()]);
+        while let Some(next) = left.pop() {
+            let Some(node) = self.graph.node(next).filter(|node| checks(node)) else { continue };
+            if seen.contains(&next) || self.map.is_some_and(|(at, _)| next == Next::Node(at)) {
+                continue;
+            }
+            seen.push(next);
+            if [FIND, FINISHED, WAIT, BUILT_IN].contains(&node.pattern)
+                && node.arguments != [self.name()]
+            {
+                return Err(wrong(
+                    self.graph,
+                    next,
+                    format!("found {} for another name", node.pattern),
+                    "expected the name that the map gives, or without one the requested name",
+                ));
+            }
+            left.extend(node.next.iter().map(|(_, next)| *next));
+        }
+        Ok(())
+    }
+
     /// Where it looks first, of the first name.
     fn begins(&self) -> Next {
         match self.map {
@@ -244,10 +273,6 @@ impl<'g> Looks<'g> {
 
     /// A look of a name in that state: where it leads. Also of `finished_loading()`, which is one.
     fn look(&self, at: Next, state: ModuleState, built_in: bool) -> Made<Next> {
-        let about = |node: &Node| {
-            let name = if self.map.is_some() { MODULE } else { REQUESTED };
-            node.arguments == [name]
-        };
         let mut next = at;
         for expected in [LOCK, FIND, UNLOCK] {
             next = self.past(next, built_in);
@@ -260,14 +285,6 @@ impl<'g> Looks<'g> {
                     format!("expected {expected}: a look is the list under module_mutex, no more"),
                 ));
             };
-            if expected == FIND && !about(node) {
-                return Err(wrong(
-                    self.graph,
-                    next,
-                    "found a look for another name",
-                    "expected the name that the map gives, or without one the requested name",
-                ));
-            }
             let answer = if expected == FIND { found(state) } else { 0 };
             next =
                 node.next.iter().find(|(of, _)| *of == answer).expect("every state is an answer").1;
@@ -300,6 +317,7 @@ impl<'g> Head<'g> {
                 ));
             }
             let looks = Looks::of(graph, next)?;
+            looks.is_about_its_name()?;
             next = leaves(&looks)?;
             segments.push(looks);
         }
@@ -307,10 +325,10 @@ impl<'g> Head<'g> {
     }
 
     /// Whether there is the shortcut, whether there is `finished_kmod_load()`, and the map.
-    fn before(&self) -> Made<(bool, bool, Option<AliasMap>)> {
+    fn before(&self, request_waits: bool) -> Made<(bool, bool, Option<AliasMap>)> {
         let (mut already_live, mut author, mut map) = (false, false, None);
         for looks in &self.segments {
-            let kind = kind(looks)?;
+            let kind = kind(looks, request_waits)?;
             match kind {
                 Kind::AlreadyLive if !already_live && !author => already_live = true,
                 Kind::Author if !author => author = true,
@@ -323,15 +341,9 @@ impl<'g> Head<'g> {
                     ));
                 }
             }
-            if let Some((_, of)) = looks.map
-                && *map.get_or_insert(of) != of
-            {
-                return Err(wrong(
-                    looks.graph,
-                    looks.first,
-                    "found two ways to map a name",
-                    "expected one",
-                ));
+            let of = looks.mapped();
+            if *map.get_or_insert(of) != of {
+                return Err(two_maps(looks));
             }
         }
         Ok((already_live, author, map))
@@ -358,8 +370,8 @@ fn leaves(looks: &Looks<'_>) -> Made<Next> {
     }
 }
 
-/// Whether it is one of those that the model has.
-fn kind(looks: &Looks<'_>) -> Made<Kind> {
+/// Whether it is one of those that the model has. `request_waits`: a request that waits sleeps, another one asks once.
+fn kind(looks: &Looks<'_>, request_waits: bool) -> Made<Kind> {
     let graph = looks.graph;
     let on = leaves(looks)?;
     let over = |next: Next| {
@@ -368,6 +380,14 @@ fn kind(looks: &Looks<'_>) -> Made<Kind> {
             || looks.map.is_none() && next == Next::Returns(0)
     };
     let begins = looks.begins();
+    if looks.past(begins, true) != looks.past(begins, false) {
+        return Err(built_in_before(looks));
+    }
+    for state in STATES {
+        if looks.look(begins, state, false)? != looks.look(begins, state, true)? {
+            return Err(built_in_before(looks));
+        }
+    }
     let all: Vec<Next> =
         STATES.into_iter().map(|state| looks.look(begins, state, false)).collect::<Made<_>>()?;
     let listed = all[1];
@@ -375,8 +395,8 @@ fn kind(looks: &Looks<'_>) -> Made<Kind> {
         return Ok(Kind::AlreadyLive);
     }
     let waits = graph.node(listed).is_some_and(|node| match node.pattern {
-        WAIT => over(node.next[0].1),
-        FINISHED => over(node.next[0].1) && node.next[1].1 == on,
+        WAIT => request_waits && over(node.next[0].1),
+        FINISHED => !request_waits && over(node.next[0].1) && node.next[1].1 == on,
         _ => false,
     });
     if all[0] == on && all[1..].iter().all(|next| *next == listed) && waits {
@@ -390,6 +410,19 @@ fn kind(looks: &Looks<'_>) -> Made<Kind> {
     ))
 }
 
+fn two_maps(looks: &Looks<'_>) -> Wrong {
+    wrong(looks.graph, looks.first, "found two ways to map a name", "expected one")
+}
+
+fn built_in_before(looks: &Looks<'_>) -> Wrong {
+    wrong(
+        looks.graph,
+        looks.first,
+        "found that it matters before modprobe whether the name is built in",
+        "expected that only after modprobe",
+    )
+}
+
 /// What follows modprobe's 0.
 struct Tail<'g> {
     graph: &'g Graph,
@@ -397,8 +430,8 @@ struct Tail<'g> {
     released: &'static [&'static str],
 }
 
-impl Tail<'_> {
-    fn rules(&self) -> Made<(OfCaller, Option<AliasMap>)> {
+impl<'g> Tail<'g> {
+    fn rules(&self) -> Made<(OfCaller, Option<Looks<'g>>)> {
         let graph = self.graph;
         let modprobe = graph.nodes.iter().find(|node| node.pattern == MODPROBE);
         let Some(modprobe) = modprobe else {
@@ -434,6 +467,7 @@ impl Tail<'_> {
             };
         }
         let looks = Looks::of(graph, first)?;
+        looks.is_about_its_name()?;
         let mut places =
             Places { tail: self, looks: &looks, exists: None, waits: None, looks_at: None };
         let begins = looks.past(looks.begins(), self.built_in);
@@ -450,7 +484,7 @@ impl Tail<'_> {
             ));
         }
         places.fill(&mut rules)?;
-        Ok((rules, looks.map.map(|(_, map)| map)))
+        Ok((rules, Some(looks)))
     }
 
     /// Past the announcement to those who request the same.
@@ -572,15 +606,6 @@ impl Places<'_> {
                 }
             }
             if let Some(node) = self.waits.and_then(|at| self.looks.graph.node(at)) {
-                let name = if self.looks.map.is_some() { MODULE } else { REQUESTED };
-                if node.arguments != [name] {
-                    return Err(wrong(
-                        self.looks.graph,
-                        self.looks.first,
-                        "found a wait for another name",
-                        "expected the name that is looked at",
-                    ));
-                }
                 rules.over = self.then(node.next[0].1)?;
                 rules.forming = match node.pattern {
                     FINISHED => Some(self.then(node.next[1].1)?),

@@ -47,9 +47,9 @@ fn patched(diffs: &[&str]) -> Texts {
 
 /// That release's kernel, or that kmod's, in the place of a system's.
 fn with(features: &Features, release: &str) -> Features {
-    match presets::kmod(release) {
-        Some(kmod) => Features { kmod, ..*features },
-        None => Features { kernel: presets::kernel(release).unwrap(), ..*features },
+    match presets::KMODS.contains(&release) {
+        true => Features { kmod: presets::kmod(release).unwrap(), ..*features },
+        false => Features { kernel: presets::kernel(release).unwrap(), ..*features },
     }
 }
 
@@ -80,9 +80,9 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
                 let again = texts.decisions(&next).unwrap_or_else(|e| panic!("{e}"));
                 assert_eq!(again, decisions, "{diffs:?} is in {after}");
             }
-            let mut scenario = match presets::kmod(before) {
-                Some(_) => GrandCell { kmod: before, ..*cell }.scenario(),
-                None => GrandCell { kernel: before, ..*cell }.scenario(),
+            let mut scenario = match presets::KMODS.contains(&before) {
+                true => GrandCell { kmod: before, ..*cell }.scenario(),
+                false => GrandCell { kernel: before, ..*cell }.scenario(),
             };
             decisions.apply(&mut scenario);
             systems.push((system.clone(), scenario));
