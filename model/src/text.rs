@@ -179,8 +179,7 @@ impl Decisions {
         wanted: &dyn Fn(usize) -> bool,
     ) -> Result<Self, Box<TextError>> {
         let since = |commit: &Expr| since(own, commit);
-        let parsed = Parsed::of(texts, &since)?;
-        let shipped = TEXTS.map(|(_, text)| text.to_owned());
+        let parsed = Parsed::of(texts, &since, wanted)?;
         let Self { mut features, mut listed, mut check, mut look, mut orders } =
             Self::of_features(own);
         if wanted(MAIN) {
@@ -197,12 +196,12 @@ impl Decisions {
                 let known = |kernel: &KernelFeatures, name: &str| {
                     let features = Features { kernel: *kernel, ..*own };
                     let arguments = &[None, None][..if name == "load_module" { 2 } else { 1 }];
-                    known::graph(&shipped, MAIN, orders::WORDS, &features, name, arguments)
+                    known::graph(MAIN, orders::WORDS, &features, name, arguments)
                 };
                 let (kernel, order) = orders::orders(&own.kernel, &file, &known)?;
                 let all = finit_modules(own);
                 let function = ("idempotent_init_module", &[None][..]);
-                let like = known::like(&shipped, MAIN, orders::WORDS, &file, function, own, &all)?;
+                let like = known::like(MAIN, orders::WORDS, &file, function, own, &all)?;
                 Ok((kernel, order, like.kernel))
             })?;
             orders = order;
@@ -237,7 +236,7 @@ impl Decisions {
                 let graph = |waits| file.graph(REQUEST, &arguments(waits));
                 let known = |kernel: &KernelFeatures, waits| {
                     let features = Features { kernel: *kernel, ..*own };
-                    known::graph(&shipped, KMOD, request::WORDS, &features, REQUEST, &arguments(waits))
+                    known::graph(KMOD, request::WORDS, &features, REQUEST, &arguments(waits))
                 };
                 request::request(&own.kernel, &graph, &known)
             })?;
@@ -263,7 +262,7 @@ impl Decisions {
             let like = parsed.told(FILESYSTEMS, || {
                 let file = parsed.plain(FILESYSTEMS, look::FILESYSTEMS)?;
                 let function = ("get_fs_type", &[None][..]);
-                known::like(&shipped, FILESYSTEMS, look::FILESYSTEMS, &file, function, own, &all)
+                known::like(FILESYSTEMS, look::FILESYSTEMS, &file, function, own, &all)
             })?;
             let check = &mut features.kernel.sanity_check;
             if matches!(check, SanityCheck::None | SanityCheck::WarnOnly) {
@@ -281,7 +280,7 @@ impl Decisions {
             let like = parsed.told(MODPROBE, || {
                 let file = parsed.plain(MODPROBE, look::MODPROBE)?;
                 let function = ("insmod", &[None, None][..]);
-                known::like(&shipped, MODPROBE, look::MODPROBE, &file, function, own, &all)
+                known::like(MODPROBE, look::MODPROBE, &file, function, own, &all)
             })?;
             features.kmod.failed_lookup = like.kmod.failed_lookup;
         }
@@ -310,8 +309,7 @@ impl Decisions {
 pub fn graph(path: &str, function: &str, arguments: &[Option<i64>], features: &Features) -> Graph {
     let words = [orders::WORDS, request::WORDS, look::FILESYSTEMS, look::LIBKMOD, look::MODPROBE];
     let file = TEXTS.iter().position(|(known, _)| *known == path).expect("there is such a text");
-    let shipped = TEXTS.map(|(_, text)| text.to_owned());
-    known::graph(&shipped, file, words[file], features, function, arguments)
+    known::graph(file, words[file], features, function, arguments)
         .unwrap_or_else(|wrong| panic!("{path}: {function}(): {}, {}", wrong.found, wrong.expected))
 }
 
@@ -349,11 +347,17 @@ struct Parsed<'t> {
 }
 
 impl<'t> Parsed<'t> {
-    fn of(texts: &'t [String; TEXTS.len()], since: &'t Since<'t>) -> Result<Self, Box<TextError>> {
-        let read = |((file, _), text): ((&str, &str), &String)| {
-            kmodcheck_lang::text::functions(file, text)
+    /// Those that are wanted.
+    fn of(
+        texts: &'t [String; TEXTS.len()],
+        since: &'t Since<'t>,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> Result<Self, Box<TextError>> {
+        let read = |file: usize| match wanted(file) {
+            true => kmodcheck_lang::text::functions(TEXTS[file].0, &texts[file]),
+            false => Ok(Vec::new()),
         };
-        let functions = TEXTS.into_iter().zip(texts).map(read).collect::<Result<_, _>>()?;
+        let functions = (0..TEXTS.len()).map(read).collect::<Result<_, _>>()?;
         Ok(Self { texts, functions, since })
     }
 

@@ -44,6 +44,7 @@ pub(super) enum Op {
 }
 
 /// A function.
+#[derive(Clone)]
 pub(super) struct Code {
     pub name: String,
     /// Its name in the text.

@@ -2,6 +2,7 @@
 //! it lead the answers that it may get, to the next node or to what is returned. Functions of the same file are part of
 //! whoever calls them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kmodcheck_lang::text::syntax::{Expr, ExprKind, Name, Span, StatementKind};
@@ -37,7 +38,7 @@ pub(super) struct Word {
 /// The words of a file, and its functions.
 pub(super) struct File<'c> {
     words: Vec<(&'c Word, Expr)>,
-    functions: Vec<Code>,
+    functions: Cow<'c, [Code]>,
     since: &'c Since<'c>,
 }
 
@@ -114,7 +115,7 @@ struct Run<'f, 'c> {
 }
 
 impl<'c> File<'c> {
-    pub fn of(words: &'c [Word], functions: Vec<Code>, since: &'c Since<'c>) -> Self {
+    pub fn of(words: &'c [Word], functions: Cow<'c, [Code]>, since: &'c Since<'c>) -> Self {
         let parsed = |word: &'c Word| {
             let text = format!("void f(void) {{ {}; }}", word.pattern);
             let mut functions = kmodcheck_lang::text::functions(word.pattern, &text)

@@ -1,14 +1,27 @@
 //! Functions of which the model has only what some release does: a text is one of these, each a value of switches, or is
 //! refused.
 
-use super::code::{Made, Wrong};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use super::code::{Code, Made, Wrong};
 use super::graph::{File, Graph, Parted, Word};
-use super::{Parsed, TEXTS, since};
+use super::{TEXTS, since};
 use crate::features::Features;
+
+/// The functions of the texts as they are shipped, read once.
+static SHIPPED: LazyLock<Vec<Vec<Code>>> = LazyLock::new(|| {
+    let read = |(path, text)| {
+        let functions =
+            kmodcheck_lang::text::functions(path, text).unwrap_or_else(|error| panic!("{error}"));
+        let codes = functions.iter().map(|function| Code::of(function, true));
+        codes.collect::<Made<_>>().unwrap_or_else(|wrong| panic!("{path}: {}", wrong.found))
+    };
+    TEXTS.into_iter().map(read).collect()
+});
 
 /// A function of the texts as they are shipped, of a system.
 pub(super) fn graph(
-    shipped: &[String; TEXTS.len()],
     file: usize,
     words: &[Word],
     features: &Features,
@@ -16,13 +29,11 @@ pub(super) fn graph(
     arguments: &[Option<i64>],
 ) -> Made<Graph> {
     let since = |commit: &_| since(features, commit);
-    let parsed = Parsed::of(shipped, &since).unwrap_or_else(|error| panic!("{error}"));
-    parsed.plain(file, words)?.graph(name, arguments)
+    File::of(words, Cow::Borrowed(&SHIPPED[file]), &since).graph(name, arguments)
 }
 
 /// Which of these systems does in a function what a text has there, the system's own first.
 pub(super) fn like(
-    shipped: &[String; TEXTS.len()],
     number: usize,
     words: &[Word],
     file: &File<'_>,
@@ -33,7 +44,7 @@ pub(super) fn like(
     let text = file.graph(name, arguments)?;
     let mut parted = None;
     for features in std::iter::once(own).chain(all) {
-        let known = graph(shipped, number, words, features, name, arguments)?;
+        let known = graph(number, words, features, name, arguments)?;
         match text.parts(text.first, &known, known.first, &|_, _| false) {
             None => return Ok(*features),
             Some(other) => parted.get_or_insert(other),
