@@ -431,13 +431,19 @@ impl Release {
                 "{self} is newer than {newest}, the newest of which anything is known"
             ));
         }
+        if self.hidden {
+            notes.push(format!("a distribution's own, taken as {self}: its name says neither what it is based on nor what was put into it"));
+        }
         for (commit, has) in self.commits().filter(|(commit, _)| !commit.sets.is_empty()) {
             let (sets, id) = (sets(commit), commit.id);
             match has {
                 Has::Stable(first) => notes.push(format!("{sets}: {id} is in {}", dotted(first))),
-                Has::Unsure(first) => notes.push(format!("{sets}: {id} is in {} (seen as a release candidate only)", dotted(first))),
+                Has::Unsure(first) => notes.push(format!(
+                    "{sets}: {id} is in {} (seen as a release candidate only)",
+                    dotted(first)
+                )),
                 Has::Hidden(first) => notes.push(format!(
-                    "not known whether {sets}: {id} is in {}, and the name does not say what it is based on; --with says it",
+                    "not known whether {sets}: {id} is in {}; --with says it",
                     dotted(first)
                 )),
                 Has::Mainline | Has::Not => {}

@@ -34,7 +34,8 @@ pub use kmodcheck_lang::{Mutation, Operator};
 
 pub use self::graph::{Graph, Next, Node, OBJECT};
 pub use self::rules::{
-    CheckRules, ListedRules, LookRules, Looked, OfCaller, OrderRules, Part, Patched, STATES, Then,
+    CHECK_ERRORS, CheckRules, ListedRules, LookRules, Looked, OfCaller, OrderRules, Part, Patched,
+    STATES, Then,
 };
 
 /// Whether a kernel has the commit that an expression names.

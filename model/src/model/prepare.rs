@@ -12,7 +12,7 @@ use crate::features::AliasMap;
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
 use crate::state::{MAX_DEPTH, ModuleState};
-use crate::text::STATES;
+use crate::text::{CHECK_ERRORS, OrderRules, Part, STATES, Then};
 use crate::userspace::modprobe;
 
 /// Whether a scenario can be modelled, whatever it was read from: that it is within the model's limits,
@@ -118,6 +118,8 @@ fn references(scenario: &Scenario) -> Result<(), String> {
     programs(scenario)?;
     exec_requests(scenario, &known_name)?;
     listed(scenario)?;
+    checked(scenario)?;
+    ordered(scenario)?;
     let actors = scenario.actors.len();
     if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
         return Err(format!(
@@ -165,6 +167,57 @@ fn listed(scenario: &Scenario) -> Result<(), String> {
                 "a name that is {state} is listed once more, expected 'free' only of one that is absent"
             ));
         }
+    }
+    Ok(())
+}
+
+/// Whether what a patch looks at after modprobe begins with a look or a wait, and ends with 0 or an error.
+fn checked(scenario: &Scenario) -> Result<(), String> {
+    let Some(rules) = &scenario.patched.check else { return Ok(()) };
+    for of in &rules.of {
+        if let Some(first @ (Then::Accept | Then::Error(_))) = of.first {
+            return Err(format!("a check begins with {first:?}, expected exists, waits or looks"));
+        }
+        let all = of.exists.iter().chain(&of.looks).chain([&of.over]).chain(&of.forming);
+        for then in all {
+            if let Then::Error(ret) = then
+                && !CHECK_ERRORS.contains(ret)
+            {
+                let known: Vec<String> = CHECK_ERRORS.iter().map(ToString::to_string).collect();
+                return Err(format!("a check returns {ret}, expected one of {}", known.join(", ")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether in the order that a patch has a name is claimed before an init runs, each step is there once, and what is freed
+/// leaves the list.
+fn ordered(scenario: &Scenario) -> Result<(), String> {
+    let Some(OrderRules { load, free, .. }) = &scenario.patched.orders else { return Ok(()) };
+    for (parts, frees, what) in [(load, false, "loading"), (free, true, "freeing")] {
+        for (at, part) in parts.iter().enumerate() {
+            if part.frees() != frees {
+                return Err(format!(
+                    "{} is a step of {what}, expected one of the other order",
+                    part.pc()
+                ));
+            }
+            if parts[..at].contains(part) {
+                return Err(format!("{} is there twice in {what}, expected it once", part.pc()));
+            }
+        }
+    }
+    let place = |part: Part| load.iter().position(|p| *p == part);
+    match (place(Part::AddUnformed), place(Part::Init)) {
+        (Some(claimed), Some(init)) if claimed < init => {}
+        _ => {
+            let (claim, init) = (Part::AddUnformed.pc(), Part::Init.pc());
+            return Err(format!("loading has no {claim} with {init} after it, expected both"));
+        }
+    }
+    if !free.contains(&Part::ListDel) {
+        return Err(format!("freeing has no {}, expected it", Part::ListDel.pc()));
     }
     Ok(())
 }

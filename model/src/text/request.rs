@@ -4,7 +4,7 @@ use kmodcheck_lang::text::syntax::Span;
 
 use super::code::{Made, Wrong};
 use super::graph::{Graph, Next, Node, OBJECT, Parted, Word, found};
-use super::{CheckRules, OfCaller, STATES, Then};
+use super::{CHECK_ERRORS, CheckRules, OfCaller, STATES, Then};
 use crate::features::{AliasMap, KernelFeatures, RequestLimit};
 use crate::state::{ModuleState, Ret};
 
@@ -618,14 +618,7 @@ impl Places<'_> {
 }
 
 fn error(value: i64) -> Option<Ret> {
-    Some(match value {
-        -2 => Ret::Enoent,
-        -16 => Ret::Ebusy,
-        -115 => Ret::Einprogress,
-        -1 => Ret::Eperm,
-        -12 => Ret::Enomem,
-        -13 => Ret::Eacces,
-        -62 => Ret::Etime,
-        _ => return None,
-    })
+    CHECK_ERRORS
+        .into_iter()
+        .find(|ret| kmodcheck_lang::constant(&ret.to_string()[1..]) == Some(-value))
 }

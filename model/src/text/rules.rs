@@ -86,6 +86,10 @@ pub enum Then {
     Looks,
 }
 
+/// The errors of a check that the model tells from each other.
+pub const CHECK_ERRORS: [Ret; 7] =
+    [Ret::Enoent, Ret::Ebusy, Ret::Einprogress, Ret::Eperm, Ret::Enomem, Ret::Eacces, Ret::Etime];
+
 /// What is done about each name once modprobe has returned 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

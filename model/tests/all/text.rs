@@ -182,6 +182,38 @@ fn no_name_is_listed_twice() {
     }
 }
 
+/// Rules by hand that no text comes to are refused as such, and none makes a step panic.
+#[test]
+fn rules_by_hand_are_looked_at() {
+    use kmodcheck_model::state::Ret;
+    use kmodcheck_model::text::{Part, Patched, Then};
+    let features = Features { kernel: KernelFeatures::V4_9, kmod: KmodFeatures::V30 };
+    let own = Decisions::of_features(&features);
+    let refused = |change: &dyn Fn(&mut Decisions), expected: &str| {
+        let mut rules = own.clone();
+        change(&mut rules);
+        let mut scenario = scenario(Naming::Plain, Environment::Fail, features, 2);
+        scenario.patched = Patched {
+            listed: None,
+            check: (rules.check != own.check).then_some(rules.check),
+            look: None,
+            orders: (rules.orders != own.orders).then_some(rules.orders),
+        };
+        let error = Model::new(scenario, None).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    };
+    refused(&|r| r.check.of[2].first = Some(Then::Accept), "a check begins with Accept");
+    refused(
+        &|r| r.check.of[3].looks[1] = Then::Error(Ret::Found),
+        "a check returns the file system",
+    );
+    refused(&|r| r.orders.load.retain(|part| *part != Part::Init), "expected both");
+    refused(&|r| r.orders.load.reverse(), "expected both");
+    refused(&|r| r.orders.free.clear(), "expected it");
+    refused(&|r| r.orders.free.push(Part::Uevent), "expected one of the other order");
+    refused(&|r| r.orders.free.push(Part::ListDel), "expected it once");
+}
+
 /// What has no place in the model, and what the kernel would crash of, with the words that are pointed at.
 #[test]
 fn what_is_refused() {

@@ -9,7 +9,7 @@ use kmodcheck_explore::Sleep;
 use kmodcheck_explore::{Kind, Limits, Options};
 use kmodcheck_model::{Model, Pc};
 use kmodcheck_properties::results::CallResult;
-use kmodcheck_properties::verdict::Unconfirmed;
+use kmodcheck_properties::verdict::{Unconfirmed, check_all};
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, check};
 use kmodcheck_sim::{Processes, scenario_file};
@@ -114,7 +114,7 @@ fn a_branch_is_shown_if_it_is_met() {
     let (mut met, mut asleep) = (0, 0);
     let options = Options { symmetry: true, ..Options::default() };
     for (name, model) in models() {
-        let report = check(&model, &options).unwrap();
+        let report = check_all(&model, &options).unwrap();
         for property in Property::ALL.into_iter().filter(|p| p.applies(&model)) {
             for (branch, times) in report.answer(property).branches.iter().enumerate() {
                 let witness = Witness::Branch { property, branch };
