@@ -24,8 +24,8 @@ use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
-    Kernel, Kmod, Series, case, environment, expectation, kernel, kmod, naming, property,
-    property_or_own, series,
+    Kernel, Kmod, Series, any_kernel, any_kmod, case, environment, expectation, kernel, kmod,
+    naming, property, property_or_own, series,
 };
 
 /// Model checker for the Linux module loading race.
@@ -503,12 +503,12 @@ pub(crate) struct Review {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub text: Option<PathBuf>,
 
-    /// The kernel that is patched. May be given several times; all releases unless given.
-    #[arg(long, value_parser = kernel())]
+    /// The kernel that is patched, a preset or any release. May be given several times; all presets unless given.
+    #[arg(long, value_parser = any_kernel())]
     pub kernel: Vec<Kernel>,
 
     /// Only this kmod release. May be given several times; all unless given.
-    #[arg(long, value_parser = kmod())]
+    #[arg(long, value_parser = any_kmod())]
     pub kmod: Vec<Kmod>,
 
     /// Prove or refute it for any number of callers, too.

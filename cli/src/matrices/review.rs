@@ -3,9 +3,8 @@
 mod tables;
 
 use kmodcheck_explore::Options;
-use kmodcheck_model::builtin::Environment;
+use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::text::Decisions;
 use kmodcheck_properties::any_number::{AnyNumber, Effort};
 use kmodcheck_properties::compare::Side;
@@ -18,6 +17,7 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
 use serde::Serialize;
 
+use crate::args::values::{kernels, kmods};
 use crate::args::{Arguments, Review};
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, bars, screen, word};
@@ -121,15 +121,17 @@ pub(crate) fn run(arguments: &Arguments, asked: &Review) -> Result<Ended, Failur
     let texts = files::texts(asked.text.as_deref(), &asked.patch)?;
     let names = files::named(asked.text.as_deref(), &asked.patch);
     let releases = releases(asked, &texts)?;
-    let is = |cell: &&GrandCell, of: &Release| (cell.kernel, cell.kmod) == (of.kernel, of.kmod);
-    let cells: Vec<GrandCell> = GrandCell::all()
-        .iter()
-        .filter(|cell| releases.iter().any(|of| is(cell, of)))
-        .copied()
-        .collect();
+    let mut cells = Vec::new();
+    for environment in Environment::ALL {
+        for naming in Naming::ALL {
+            for Release { kernel, kmod, .. } in &releases {
+                cells.push(GrandCell { environment, naming, kernel, kmod });
+            }
+        }
+    }
     let pairs = Pair::of(&cells, &|cell| {
-        let of = releases.iter().find(|of| is(&cell, of)).expect("its releases are asked for");
-        of.after.clone()
+        let is = |of: &&Release| (of.kernel, of.kmod) == (cell.kernel, cell.kmod);
+        releases.iter().find(is).expect("its releases are asked for").after.clone()
     });
     let bar = bars::bar(pairs.len(), "systems");
     let search = Options {
@@ -187,25 +189,23 @@ pub(crate) fn run(arguments: &Arguments, asked: &Review) -> Result<Ended, Failur
 
 /// The releases that are asked for; of those that have a reading of the RFC, which no text has, only if they are.
 fn releases(asked: &Review, texts: &Texts) -> Result<Vec<Release>, Failure> {
-    let wants = |names: &[&'static str], name: &str| names.is_empty() || names.contains(&name);
-    let kernels: Vec<&str> = asked.kernel.iter().map(|kernel| kernel.name).collect();
-    let kmods: Vec<&str> = asked.kmod.iter().map(|kmod| kmod.name).collect();
-    let mut releases = Vec::new();
-    for kernel in KERNELS.into_iter().filter(|name| wants(&kernels, name)) {
-        let features = presets::kernel(kernel).expect("it is a preset");
-        if kernels.is_empty() && features.already_live {
-            continue;
-        }
-        for kmod in KMODS.into_iter().filter(|name| wants(&kmods, name)) {
-            let features =
-                Features { kernel: features, kmod: presets::kmod(kmod).expect("it is a preset") };
-            let after = texts.decisions(&features)?;
-            releases.push(Release {
-                kernel,
-                kmod,
-                before: Decisions::of_features(&features),
-                after,
-            });
+    let kernels = match &asked.kernel[..] {
+        [] => kernels().into_iter().filter(|kernel| !kernel.features.already_live).collect(),
+        asked => asked.to_vec(),
+    };
+    let kmods = match &asked.kmod[..] {
+        [] => kmods(),
+        asked => asked.to_vec(),
+    };
+    let mut releases: Vec<Release> = Vec::new();
+    for kernel in &kernels {
+        for kmod in &kmods {
+            if releases.iter().any(|of| (of.kernel, of.kmod) == (kernel.name, kmod.name)) {
+                continue;
+            }
+            let features = Features { kernel: kernel.features, kmod: kmod.features };
+            let (before, after) = (Decisions::of_features(&features), texts.decisions(&features)?);
+            releases.push(Release { kernel: kernel.name, kmod: kmod.name, before, after });
         }
     }
     Ok(releases)
@@ -324,7 +324,13 @@ impl Page<'_> {
     }
 
     fn kmods(&self) -> Vec<&str> {
-        KMODS.into_iter().filter(|name| self.releases.iter().any(|of| of.kmod == *name)).collect()
+        let mut names: Vec<&str> = Vec::new();
+        for of in &self.releases {
+            if !names.contains(&of.kmod) {
+                names.push(of.kmod);
+            }
+        }
+        names
     }
 
     fn json(&self) -> ReviewJson<'_> {

@@ -149,7 +149,7 @@ fn what_was_likely_meant_is_said() {
         (&["matrix", "--kernel", "v6.12"], &["nearest older preset is 'v6.5'", "v5.11, v6.2"]),
         (&["matrix", "--kmod", "v29"], &["'v20'; 'v30', the next, differs", "v5, v19, v20"]),
         (&["matrix", "--kernel", "v4.14"], &["'v4.13'"]),
-        (&["review", "x", "--kernel", "6.12"], &["'v6.5'"]),
+        (&["mutants", "--kernel", "6.12"], &["'v6.5'"]),
         (&["fixes", "--pin", "v29"], &["'v20'"]),
         (&["fixes", "--env", "fial"], &["did you mean 'fail'?", "limit-2"]),
         (&["matrix", "--naming", "fs-modul"], &["did you mean 'fs-module'?"]),

@@ -252,6 +252,16 @@ fn a_review_of_every_release_with_what_calls_come_to() {
             .all(|k| !k.as_str().unwrap().contains('+') || k == "v6.5+dup")
     );
     run(&["review", &patch, "--html", "/nowhere/page.html"]).refuses(&["/nowhere/page.html"]);
+    // Of any release, each once.
+    let net = shipped("743f8cae549a");
+    let any =
+        ["--kernel", "6.12.117+deb12-amd64", "--kernel", "6.12.117+deb12-amd64", "--kmod", "31"];
+    let found = run(&[&["review", &net], &any[..]].concat()).exits(1);
+    let found = found.says_words("on kernel 6.12.117+deb12-amd64: 42 of 42 systems");
+    let found = found.says_words("42 cells, kmod 31");
+    let found = found.says_words("no-false-success: violated -> holds");
+    found.says_words("--kernel 6.12.117+deb12-amd64 --kmod 31");
+    run(&["review", &net, "--kernel", "7.1"]).exits(0).says_words("The patch changes nothing");
 }
 
 /// Faults that a machine makes: a wake-up that is left out is seen, what is no place of the model's is refused, and what
