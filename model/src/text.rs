@@ -265,9 +265,10 @@ impl Decisions {
                 let function = ("get_fs_type", &[None][..]);
                 known::like(FILESYSTEMS, look::FILESYSTEMS, &file, function, own, &all)
             })?;
-            let check = &mut features.kernel.sanity_check;
-            if matches!(check, SanityCheck::None | SanityCheck::WarnOnly) {
-                *check = like.kernel.sanity_check;
+            // The warning is a switch beside which a check is a table of its own.
+            let (warns, check) = (like.kernel.sanity_check, &mut features.kernel.sanity_check);
+            if warns == SanityCheck::WarnOnly || *check == SanityCheck::WarnOnly {
+                *check = warns;
             }
         }
         if wanted(LIBKMOD) {

@@ -226,8 +226,7 @@ fn json<'a>(fault: &'a Fault, outcome: &'a Outcome) -> MutantJson<'a> {
     };
     let changes = changes.iter().map(|changed| {
         let [before, after] = changed.fared.map(word);
-        let cells =
-            changed.cells.iter().map(|c| [c.environment.name(), c.naming.name(), c.kernel, c.kmod]);
+        let cells = changed.cells.iter().map(GrandCell::names);
         ChangeJson {
             property: changed.property.name(),
             before,

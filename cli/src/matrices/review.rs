@@ -358,7 +358,7 @@ impl Page<'_> {
                         property: change.property.name(),
                         before: change.words[0],
                         after: change.words[1],
-                        cells: change.cells.iter().map(names).collect(),
+                        cells: change.cells.iter().map(GrandCell::names).collect(),
                         callers: change.callers,
                     })
                     .collect()
@@ -575,11 +575,6 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1a1
                      pre{background:#222}a{color:#8cc0ff}}\
                      @media print{pre{white-space:pre-wrap;background:none;border:1px solid #999}}";
 
-/// Environment, way to ask, kernel and kmod.
-fn names(cell: &GrandCell) -> [&'static str; 4] {
-    [cell.environment.name(), cell.naming.name(), cell.kernel, cell.kmod]
-}
-
 /// Cells by environment.
 fn places(cells: &[GrandCell]) -> String {
     let all: Vec<String> = Environment::ALL
@@ -703,7 +698,7 @@ impl<'r> Change<'r> {
 
     fn json(&self) -> ChangeJson<'_> {
         let [before, after] = self.words;
-        let cells = self.cells().map(names);
+        let cells = self.cells().map(GrandCell::names);
         let (property, call, result) = match &self.what {
             What::Property(property) => (Some(property.name()), None, None),
             What::Result(call, result, _) => (None, Some(call.as_str()), Some(result.as_str())),

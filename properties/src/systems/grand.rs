@@ -57,6 +57,11 @@ impl GrandCell {
         }
     }
 
+    /// Environment, way to ask, kernel and kmod, by their names.
+    pub fn names(&self) -> [&'static str; 4] {
+        [self.environment.name(), self.naming.name(), self.kernel, self.kmod]
+    }
+
     /// Its scenario.
     pub fn scenario(&self) -> Scenario {
         scenario(self.naming, self.environment, self.features(), self.environment.callers())

@@ -119,6 +119,19 @@ fn a_commit_of_no_preset_makes_its_switch() {
     }
 }
 
+/// A reading of the RFC beside the warning of get_fs_type(), which is a value of the same switch: neither is lost, in
+/// whichever order they are applied.
+#[test]
+fn a_check_and_the_warning_stand_beside_each_other() {
+    use kmodcheck_model::features::SanityCheck;
+    let (kernel, kmod) = (presets::kernel("v4.9").unwrap(), presets::kmod("v30").unwrap());
+    for diffs in [["rfc-verify", "41124db869b7"], ["41124db869b7", "rfc-verify"]] {
+        let decisions = patched(&diffs).decisions(&Features { kernel, kmod }).unwrap();
+        assert_eq!(decisions.features.kernel.sanity_check, SanityCheck::WarnOnly);
+        assert_eq!(decisions.check, SanityCheck::Verify.rules());
+    }
+}
+
 /// What 743f8cae549a (v7.1) is for holds with it.
 #[test]
 fn an_init_s_eexist_is_no_success_any_more() {
