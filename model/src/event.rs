@@ -5,7 +5,7 @@ use std::fmt;
 
 pub use kmodcheck_lang::Came;
 
-use crate::scenario::{Action, ModuleId, NameId, Scenario};
+use crate::scenario::{Action, FailsAt, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
 /// What init does in this attempt.
@@ -330,6 +330,20 @@ pub enum Event {
         /// The module.
         module: ModuleId,
     },
+    /// A place at which the load may fail, of a module for which it may: whether it does.
+    MayFail {
+        /// The module.
+        module: ModuleId,
+        /// Where.
+        at: FailsAt,
+        /// It fails.
+        failed: bool,
+    },
+    /// `kmod_dup_request_announce()`: in 60 s the name's entry is deleted.
+    QueueDelete {
+        /// The name.
+        name: NameId,
+    },
     /// `mod_sysfs_setup()` failed after the directory was made: it disappears.
     SysfsUndo {
         /// The module.
@@ -519,7 +533,8 @@ impl Event {
             | Self::WakeSlot
             | Self::RequestReturn { .. } => "__request_module",
             Self::Duplicate { .. } | Self::DuplicateResult { .. } => "kmod_dup_request_exists_wait",
-            Self::Announce { .. } => "kmod_dup_request_announce",
+            Self::Announce { .. } | Self::QueueDelete { .. } => "kmod_dup_request_announce",
+            Self::MayFail { at, .. } => at.function(),
             Self::DuplicateComplete { .. } => "kmod_dup_request_complete",
             Self::DuplicateDelete { .. } => "kmod_dup_request_delete",
             Self::Killed => "SIGKILL",
@@ -649,6 +664,20 @@ impl fmt::Display for Described<'_> {
             }
             Event::DuplicateResult { ret, .. } => write!(f, "the first request's result: {ret}"),
             Event::Announce { ret, found: true, .. } => write!(f, "stores {ret} for duplicates"),
+            Event::QueueDelete { name } => {
+                write!(f, "\"{}\" is forgotten 60 s from now", self.request(*name))
+            }
+            Event::MayFail { module, failed: false, .. } => write!(f, "{}: succeeds", m(module)),
+            Event::MayFail { module, at, failed: true } => {
+                let eexist = self.scenario.modules[usize::from(*module)]
+                    .failure
+                    .is_some_and(|failure| failure.eexist && failure.at == *at);
+                let error = if eexist { "-EEXIST" } else { "an error" };
+                write!(f, "{}: {error}", m(module))
+            }
+            Event::Announce { .. } if self.scenario.features.kernel.first_result_counts => {
+                write!(f, "no entry that waits for a result")
+            }
             Event::Announce { .. } => write!(f, "no entry"),
             Event::DuplicateComplete { name } => {
                 write!(f, "complete_all for \"{}\"", self.request(*name))

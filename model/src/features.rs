@@ -167,9 +167,8 @@ pub struct KernelFeatures {
     /// An empty `modprobe_path` makes a request fail with `-ENOENT`; before that it returned 0.
     /// d7d27cfc5cf0, in v5.7.
     pub empty_path_fails: bool,
-    /// A load whose `mod_sysfs_setup()` fails sets GOING, without a lock, before it leaves the list:
-    /// 885a78d4a5b3, in v4.10 (`coming_cleanup:`). 5e8ed280dab9, in v5.11, does the same where
-    /// `prepare_coming_module()` fails (`bug_cleanup:`), which no scenario here does.
+    /// A load that fails once its notifiers were called sets GOING, without a lock, before it leaves the list:
+    /// 885a78d4a5b3, in v4.10 (`coming_cleanup:`).
     pub failure_sets_going: bool,
     /// The ADD uevent goes out after init. 38dc717e9715, in v5.11.
     pub uevent_after_init: bool,
@@ -190,6 +189,46 @@ pub struct KernelFeatures {
     /// Who has joined a `finit_module()` waits interruptibly: 2124d84db293, in v6.11.
     #[serde(default, skip_serializing_if = "is_off")]
     pub join_interruptible: bool,
+    /// A sysfs set-up that fails after initstate was made takes initstate away before the directory; before, the
+    /// two went together. bc6f2a757d52, in v5.3.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub undo_removes_attributes: bool,
+    /// A notifier of COMING can fail a load; before, what it returned was ignored. 59cc8e0a906e, in v5.10.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub notifier_can_fail: bool,
+    /// A load that a notifier of COMING has failed sets GOING, without a lock, before it leaves the list
+    /// (`bug_cleanup:`). 5e8ed280dab9, in v5.11.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub notifier_failure_sets_going: bool,
+    /// A load fails if `sections/` or `notes/` cannot be made; before, it went on without. ce47f7cbbcad, in v6.12.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub sections_can_fail: bool,
+    /// A load fails if its init data cannot be made read-only, which is after LIVE and after the initial reference was
+    /// dropped. d1909c022173, in v6.9, until 110b1e070f1d, in v6.14.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub fails_after_live: bool,
+    /// A load that `codetag_load_module()` refuses is torn down, and returns 0, for nothing sets the error. 044d2aee6c57,
+    /// in v6.16.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub codetag_can_fail: bool,
+    /// Of duplicate requests the first result that is announced counts, and whoever announces it completes who waits;
+    /// before, each overwrote the one before, and a kworker completed. d258ed8a86bb, in v7.3.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub first_result_counts: bool,
+    /// What `codetag_load_module()` says is what `load_module()` returns. Proposed here: in no kernel.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub codetag_error_counts: bool,
+    /// A load that fails with `-EEXIST` when its name was claimed already returns `-EBUSY`, as a failing init does from
+    /// 743f8cae549a on. Proposed here: in no kernel.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub load_eexist_is_busy: bool,
+    /// Who has joined a `finit_module()` does not take its result over, but begins again when it is done. Proposed here:
+    /// in no kernel.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub joiners_try_again: bool,
+    /// A request that does not wait announces nothing to duplicates. Proposed here: in no kernel.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub nowait_announces_nothing: bool,
 }
 
 /// A switch that came when there were files that do not say it: off is not written, so that these stay what they are.
@@ -216,6 +255,17 @@ impl KernelFeatures {
         eexist_safety_net: false,
         exclusive_finit: false,
         join_interruptible: false,
+        undo_removes_attributes: false,
+        notifier_can_fail: false,
+        notifier_failure_sets_going: false,
+        sections_can_fail: false,
+        fails_after_live: false,
+        codetag_can_fail: false,
+        first_result_counts: false,
+        codetag_error_counts: false,
+        load_eexist_is_busy: false,
+        joiners_try_again: false,
+        nowait_announces_nothing: false,
     };
 }
 

@@ -326,10 +326,15 @@ impl Model {
                 layout.local_bits, layout.shared_bits
             )));
         }
+        let own_entries = scenario.features.kernel.first_result_counts;
         let reasons = names.iter().flat_map(|n| &n.concerned).filter(|_| history.failures());
         let states = names.iter().flat_map(|n| &n.targets).chain(reasons);
         let remembered = layout.modules.iter().fold(0, |mask, m| mask | m.initstate.mask())
-            | states.fold(0, |mask, t| mask | layout.modules[usize::from(*t)].state.mask());
+            | states.fold(0, |mask, t| mask | layout.modules[usize::from(*t)].state.mask())
+            | layout.names.iter().fold(0, |mask, name| match own_entries {
+                true => mask | name.dup_listed.mask(),
+                false => mask,
+            });
         let mut roles: Vec<Role> = scenario
             .actors
             .iter()
@@ -734,6 +739,14 @@ impl Model {
             let stale = old.initstate(module) && !new.initstate(module);
             layout.stale.raise(&mut word, u64::from(stale));
         }
+        if pc == Pc::DuplicateRead && self.scenario.features.kernel.first_result_counts {
+            let name = Who { model: self, role }.name(&layout.unpack(local));
+            let (was, is) = (old.name(name), new.name(name));
+            if old.flag(was.dup_listed) && !new.flag(is.dup_listed) {
+                layout.ret.put(&mut word, old.get(was.dup_ret));
+                layout.stale.raise(&mut word, 1);
+            }
+        }
         if pc == Pc::PutFilesystem {
             let target =
                 self.targets(name).iter().zip(0..).find(|(_, i)| *i == layout.index.of(local));
@@ -828,6 +841,9 @@ impl Model {
                 let task = self.layout.unpack(local);
                 if who().module(&task) != module {
                     return None;
+                }
+                if self.scenario.features.kernel.joiners_try_again {
+                    return Some(self.layout.with_pc(local, Pc::Idempotent));
                 }
                 let error_of = match result {
                     Finit::Failed => ErrorOf::Another,

@@ -8,7 +8,7 @@ use crate::features::{
 use crate::releases::Release;
 
 /// The kernel presets, oldest first; `v4.9+...` is v4.9 with a reading of the RFC's patch.
-pub const KERNELS: [&str; 15] = [
+pub const KERNELS: [&str; 27] = [
     "v4.9",
     "v4.9+author-tree",
     "v4.9+author-mail",
@@ -19,15 +19,27 @@ pub const KERNELS: [&str; 15] = [
     "v5.3",
     "v5.5",
     "v5.7",
+    "v5.10",
     "v5.11",
     "v6.2",
     "v6.5",
     "v6.5+dup",
+    "v6.11",
+    "v6.11+dup",
+    "v6.12",
+    "v6.12+dup",
+    "v6.16",
+    "v6.16+dup",
+    "v7.1",
+    "v7.1+dup",
+    "v7.3",
+    "v7.3+dup",
     "6.1-debian",
+    "6.12-debian",
 ];
 
 /// The kmod presets, oldest first.
-pub const KMODS: [&str; 5] = ["v5", "v19", "v20", "v30", "v34.2"];
+pub const KMODS: [&str; 7] = ["v5", "v19", "v20", "v27", "v30", "v31", "v34.2"];
 
 /// The switches of a kernel preset, or of any other release ([`crate::releases`]).
 pub fn kernel(name: &str) -> Option<KernelFeatures> {
@@ -44,10 +56,16 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         failure_sets_going: true,
         ..v4_9
     };
-    let v5_3 = KernelFeatures { listed_name: ListedName::WaitsForGoing, ..v4_13 };
+    let v5_3 = KernelFeatures {
+        listed_name: ListedName::WaitsForGoing,
+        undo_removes_attributes: true,
+        ..v4_13
+    };
     let v5_5 = KernelFeatures { delete_module_wakes: true, ..v5_3 };
     let v5_7 = KernelFeatures { empty_path_fails: true, ..v5_5 };
-    let v5_11 = KernelFeatures { uevent_after_init: true, ..v5_7 };
+    let v5_10 = KernelFeatures { notifier_can_fail: true, ..v5_7 };
+    let v5_11 =
+        KernelFeatures { uevent_after_init: true, notifier_failure_sets_going: true, ..v5_10 };
     let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_11 };
     let v6_5 = KernelFeatures {
         request_limit: RequestLimit::Semaphore,
@@ -55,6 +73,12 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         idempotent_finit: true,
         ..v6_2
     };
+    let v6_11 = KernelFeatures { join_interruptible: true, fails_after_live: true, ..v6_5 };
+    let v6_12 = KernelFeatures { sections_can_fail: true, ..v6_11 };
+    let v6_16 = KernelFeatures { fails_after_live: false, codetag_can_fail: true, ..v6_12 };
+    let v7_1 = KernelFeatures { eexist_safety_net: true, ..v6_16 };
+    let v7_3 = KernelFeatures { first_result_counts: true, ..v7_1 };
+    let with_duplicates = |kernel| KernelFeatures { duplicate_requests: true, ..kernel };
     Some(match name {
         "v4.9" => v4_9,
         "v4.9+author-tree" => patched(SanityCheck::AuthorTree),
@@ -66,11 +90,27 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v5.3" => v5_3,
         "v5.5" => v5_5,
         "v5.7" => v5_7,
+        "v5.10" => v5_10,
         "v5.11" => v5_11,
         // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9; the rest is as in v6.2.
         "v6.2" | "6.1-debian" => v6_2,
         "v6.5" => v6_5,
-        "v6.5+dup" => KernelFeatures { duplicate_requests: true, ..v6_5 },
+        "v6.5+dup" => with_duplicates(v6_5),
+        "v6.11" => v6_11,
+        "v6.11+dup" => with_duplicates(v6_11),
+        "v6.12" => v6_12,
+        "v6.12+dup" => with_duplicates(v6_12),
+        "v6.16" => v6_16,
+        "v6.16+dup" => with_duplicates(v6_16),
+        "v7.1" => v7_1,
+        "v7.1+dup" => with_duplicates(v7_1),
+        "v7.3" => v7_3,
+        "v7.3+dup" => with_duplicates(v7_3),
+        // Debian's 6.12.117-1: 110b1e070f1d came with stable 6.12.13, d258ed8a86bb with 6.12.110; it does not have
+        // CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS.
+        "6.12-debian" => {
+            KernelFeatures { fails_after_live: false, first_result_counts: true, ..v6_12 }
+        }
         other => Release::kernel(other).ok()?.kernel_features(),
     })
 }
@@ -81,8 +121,8 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v5" => KmodFeatures::V5,
         "v19" => KmodFeatures::V19,
         "v20" => KmodFeatures::V20,
-        "v30" => KmodFeatures::V30,
-        "v34.2" => KmodFeatures::V34_2,
+        "v27" | "v30" => KmodFeatures::V30,
+        "v31" | "v34.2" => KmodFeatures::V34_2,
         other => Release::kmod(other).ok()?.kmod_features(),
     })
 }
@@ -267,6 +307,83 @@ pub const SWITCHES: &[Switch] = &[
         kernel.join_interruptible,
         "2124d84db293 (v6.11, stable 6.10.5, 6.6.46)",
         "a signal ends the wait for a finit_module() that was joined"
+    ),
+    on_off!(
+        "undo-removes-attributes",
+        Kernel,
+        kernel.undo_removes_attributes,
+        "bc6f2a757d52 (v5.3, stable 5.2.16)",
+        "a sysfs set-up that fails late takes initstate away before the directory"
+    ),
+    on_off!(
+        "notifier-can-fail",
+        Kernel,
+        kernel.notifier_can_fail,
+        "59cc8e0a906e (v5.10)",
+        "a notifier of COMING can fail a load"
+    ),
+    on_off!(
+        "notifier-failure-sets-going",
+        Kernel,
+        kernel.notifier_failure_sets_going,
+        "5e8ed280dab9 (v5.11, stable 5.10.5)",
+        "a load that a notifier of COMING has failed sets GOING before it is unlinked"
+    ),
+    on_off!(
+        "sections-can-fail",
+        Kernel,
+        kernel.sections_can_fail,
+        "ce47f7cbbcad (v6.12)",
+        "a load fails if sections/ or notes/ cannot be made, after initstate was"
+    ),
+    on_off!(
+        "fails-after-live",
+        Kernel,
+        kernel.fails_after_live,
+        "d1909c022173 (v6.9), ended by 110b1e070f1d (v6.14, stable 6.13.2, 6.12.13)",
+        "a load fails after LIVE if its data cannot be made read-only"
+    ),
+    on_off!(
+        "codetag-can-fail",
+        Kernel,
+        kernel.codetag_can_fail,
+        "044d2aee6c57 (v6.16, stable 6.15.4)",
+        "a load that codetag_load_module() refuses is torn down and returns 0"
+    ),
+    on_off!(
+        "first-result-counts",
+        Kernel,
+        kernel.first_result_counts,
+        "d258ed8a86bb (v7.3, stable 6.12.110)",
+        "of duplicate requests the first result counts, and completes who waits at once"
+    ),
+    on_off!(
+        "codetag-error-counts",
+        Kernel,
+        kernel.codetag_error_counts,
+        "proposed here",
+        "a load that codetag_load_module() refuses returns its error"
+    ),
+    on_off!(
+        "load-eexist-is-busy",
+        Kernel,
+        kernel.load_eexist_is_busy,
+        "proposed here",
+        "a load that fails with -EEXIST after its name was claimed returns -EBUSY"
+    ),
+    on_off!(
+        "joiners-try-again",
+        Kernel,
+        kernel.joiners_try_again,
+        "proposed here",
+        "who has joined a finit_module() begins again when it is done"
+    ),
+    on_off!(
+        "nowait-announces-nothing",
+        Kernel,
+        kernel.nowait_announces_nothing,
+        "proposed here",
+        "a request that does not wait announces nothing to duplicates"
     ),
     one_of!("bare-directory", Kmod, kmod.bare_directory:
         "builtin" = BareDirectory::Builtin, "coming" = BareDirectory::Coming;

@@ -85,7 +85,7 @@ pub const COMMITS: &[Commit] = &[
         "bc6f2a757d52",
         [5, 3],
         &[[5, 2, 16]],
-        &[],
+        &[("undo-removes-attributes", "on")],
         "a failed sysfs set-up removes initstate before the directory",
     ),
     kernel(
@@ -105,7 +105,20 @@ pub const COMMITS: &[Commit] = &[
         ),
         &[[5, 5, 18], [4, 9, 220]],
     ),
-    kernel("59cc8e0a906e", [5, 10], &[], &[], "a notifier of COMING can fail a load"),
+    kernel(
+        "59cc8e0a906e",
+        [5, 10],
+        &[],
+        &[("notifier-can-fail", "on")],
+        "a notifier of COMING can fail a load",
+    ),
+    kernel(
+        "5e8ed280dab9",
+        [5, 11],
+        &[[5, 10, 5], [5, 4, 87], [4, 19, 165], [4, 9, 250]],
+        &[("notifier-failure-sets-going", "on")],
+        "a load that a notifier of COMING has failed sets GOING first",
+    ),
     unsure(
         kernel(
             "38dc717e9715",
@@ -161,7 +174,13 @@ pub const COMMITS: &[Commit] = &[
         &[("idempotent-finit", "on")],
         "several finit_module() of one file share one result",
     ),
-    kernel("d1909c022173", [6, 9], &[], &[], "a load can fail after LIVE (until 110b1e070f1d)"),
+    kernel(
+        "d1909c022173",
+        [6, 9],
+        &[],
+        &[("fails-after-live", "on")],
+        "a load can fail after LIVE (until 110b1e070f1d)",
+    ),
     kernel(
         "2124d84db293",
         [6, 11],
@@ -173,14 +192,14 @@ pub const COMMITS: &[Commit] = &[
         "ce47f7cbbcad",
         [6, 12],
         &[],
-        &[],
+        &[("sections-can-fail", "on")],
         "a load fails, also with -EEXIST, if sections/ or notes/ cannot be made, after initstate said 'coming'",
     ),
     kernel(
         "110b1e070f1d",
         [6, 14],
         &[[6, 13, 2], [6, 12, 13]],
-        &[],
+        &[("fails-after-live", "off")],
         "no load fails after LIVE any more",
     ),
     kernel(
@@ -194,7 +213,7 @@ pub const COMMITS: &[Commit] = &[
         "044d2aee6c57",
         [6, 16],
         &[[6, 15, 4]],
-        &[],
+        &[("codetag-can-fail", "on")],
         "a load that codetag refuses is torn down and returns 0",
     ),
     kernel(
@@ -208,7 +227,7 @@ pub const COMMITS: &[Commit] = &[
         "d258ed8a86bb",
         [7, 3],
         &[[6, 12, 110]],
-        &[],
+        &[("first-result-counts", "on")],
         "of duplicate requests the first result counts",
     ),
     kmod(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::Features;
+use crate::features::{Features, KernelFeatures};
 use crate::text::{CheckRules, ListedRules, LookRules, OrderRules, Patched};
 
 /// A module, by its place in [`Scenario::modules`].
@@ -28,6 +28,80 @@ pub enum Init {
     MayReturnEexist,
     /// It always returns an error.
     Fails,
+}
+
+/// Where a load may fail that is neither its init nor its symbols: a call of `load_module()`, of
+/// `mod_sysfs_setup()` or of `do_init_module()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailsAt {
+    /// `prepare_coming_module()`: a notifier of COMING.
+    ComingNotifier,
+    /// `parse_args()`: a parameter's `set()`, before the directory is made.
+    Arguments,
+    /// `module_param_sysfs_setup()`: after the directory was made, before initstate.
+    Parameters,
+    /// `add_usage_links()`, or an attribute that comes after initstate.
+    UsageLinks,
+    /// `add_sect_attrs()`, `add_notes_attrs()`: after initstate.
+    Sections,
+    /// `codetag_load_module()`: after all of sysfs.
+    Codetag,
+    /// `module_enable_rodata_ro()`: after LIVE.
+    ReadOnly,
+}
+
+impl FailsAt {
+    /// Every place, in the kernel's order, by the name that scenario files have for it.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("coming-notifier", Self::ComingNotifier),
+        ("arguments", Self::Arguments),
+        ("parameters", Self::Parameters),
+        ("usage-links", Self::UsageLinks),
+        ("sections", Self::Sections),
+        ("codetag", Self::Codetag),
+        ("read-only", Self::ReadOnly),
+    ];
+
+    /// The function that fails.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::ComingNotifier => "prepare_coming_module",
+            Self::Arguments => "parse_args",
+            Self::Parameters => "module_param_sysfs_setup",
+            Self::UsageLinks => "add_usage_links",
+            Self::Sections => "add_sect_attrs",
+            Self::Codetag => "codetag_load_module",
+            Self::ReadOnly => "module_enable_rodata_ro",
+        }
+    }
+
+    /// Whether its error can be `-EEXIST`: of what is registered or made under a name that is there.
+    pub fn may_say_eexist(self) -> bool {
+        !matches!(self, Self::Codetag | Self::ReadOnly)
+    }
+
+    /// Whether a kernel heeds it: where it does not, the load goes on.
+    pub fn is_heeded(self, kernel: &KernelFeatures) -> bool {
+        match self {
+            Self::Arguments | Self::Parameters | Self::UsageLinks => true,
+            Self::ComingNotifier => kernel.notifier_can_fail,
+            Self::Sections => kernel.sections_can_fail,
+            Self::Codetag => kernel.codetag_can_fail,
+            Self::ReadOnly => kernel.fails_after_live,
+        }
+    }
+}
+
+/// A load that may fail before or after its init; whether it does is chosen anew at every attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Failure {
+    /// Where.
+    pub at: FailsAt,
+    /// Whether its error is `-EEXIST`, not another one.
+    #[serde(default)]
+    pub eexist: bool,
 }
 
 /// A loadable module.
@@ -63,6 +137,9 @@ pub struct Module {
     /// Whether setting up its sysfs entries may fail after the directory was made.
     #[serde(default)]
     pub sysfs_may_fail: bool,
+    /// Where else its load may fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// Whether its file is compressed.
     #[serde(default)]
     pub compressed: bool,
@@ -286,7 +363,7 @@ impl Programs {
     }
 
     /// Whether a program calls that function with a text in quotes.
-    pub(crate) fn call(&self, function: &str) -> bool {
+    pub fn call(&self, function: &str) -> bool {
         self.calls(|call| call.function == function)
     }
 
@@ -552,6 +629,12 @@ impl Scenario {
     /// How modprobe looks, likewise.
     pub fn look_rules(&self) -> LookRules {
         self.patched.look.unwrap_or_else(|| self.features.kmod.look_rules())
+    }
+
+    /// Whether the load of some module may fail there, and this kernel heeds it.
+    pub fn may_fail_at(&self, place: FailsAt) -> bool {
+        place.is_heeded(&self.features.kernel)
+            && self.modules.iter().any(|m| m.failure.is_some_and(|f| f.at == place))
     }
 
     /// Whether somebody unloads a module, so that references matter.

@@ -341,28 +341,57 @@ places! {
     Done = "done",
     /// At a statement of its program.
     Program = "program",
+    // Later ones come last, so that saved certificates keep their words.
+    /// `prepare_coming_module()`, of a module whose notifier may fail.
+    ComingNotifier = "coming-notifier",
+    /// `parse_args()`, of a module whose parameters may be refused.
+    ParseArgs = "parse-args",
+    /// `add_usage_links()`, of a module for which that may fail.
+    UsageLinks = "usage-links",
+    /// `add_sect_attrs()`, of a module for which that may fail.
+    SectAttrs = "sect-attrs",
+    /// `codetag_load_module()`, of a module that it may refuse.
+    Codetag = "codetag",
+    /// `load_module()`'s error path: initstate goes, the directory is still there.
+    FailRemoveAttrs = "fail-remove-attrs",
+    /// `module_enable_rodata_ro()`, of a module for which that may fail.
+    ReadOnly = "read-only",
+    /// `queue_delayed_work()` of the deletion, by whoever has announced (from d258ed8a86bb on).
+    DuplicateQueue = "duplicate-queue",
 }
 
 impl Pc {
+    /// A place of the same call, by which those that came later are found between others.
+    fn beside(self) -> Self {
+        if self <= Self::Program {
+            return self;
+        }
+        if self == Self::DuplicateQueue { Self::Announce } else { Self::CompleteFormation }
+    }
+
     /// In the interval from `__request_module()`'s beginning to its return, of a request that is not
     /// nested.
     pub fn in_request(self) -> bool {
-        self > Self::RequestModule && self <= Self::RequestReturn
+        let here = self.beside();
+        here > Self::RequestModule && here <= Self::RequestReturn
     }
 
     /// In the interval from modprobe's exec to its exit, of a modprobe that is not nested.
     pub fn in_modprobe(self) -> bool {
-        self >= Self::Open && self <= Self::Exit
+        let here = self.beside();
+        here >= Self::Open && here <= Self::Exit
     }
 
     /// While the caller waits for the helper in `call_usermodehelper_exec()`.
     pub fn in_helper(self) -> bool {
-        self >= Self::Exec && self <= Self::Exit
+        let here = self.beside();
+        here >= Self::Exec && here <= Self::Exit
     }
 
     /// From the call of `finit_module()` to its return.
     pub fn in_finit_module(self) -> bool {
-        self >= Self::Idempotent && self <= Self::IdempotentComplete
+        let here = self.beside();
+        here >= Self::Idempotent && here <= Self::IdempotentComplete
     }
 
     /// In a `finit_module()` that waits for what another's does to the same module.

@@ -72,13 +72,23 @@ const READINGS: [SanityCheck; 6] = [
 /// Whether a system has a commit; `None`: it has a part of it.
 type Has = fn(&Features) -> Option<bool>;
 
-/// The commits of which a text may ask.
-const COMMITS: [(&str, Has); 18] = [
+/// The commits of which a text may ask; and what no commit does yet, by the name of its switch.
+const COMMITS: [(&str, Has); 28] = [
     ("6e6de3dee51a", |f| Some(f.kernel.listed_name != ListedName::GoingExists)),
     ("0254127ab977", |f| Some(f.kernel.listed_name == ListedName::WaitsOnce)),
     ("743f8cae549a", |f| Some(f.kernel.eexist_safety_net)),
     ("885a78d4a5b3", |f| Some(f.kernel.failure_sets_going)),
     ("5d603311615f", |f| Some(f.kernel.delete_module_wakes)),
+    ("bc6f2a757d52", |f| Some(f.kernel.undo_removes_attributes)),
+    ("59cc8e0a906e", |f| Some(f.kernel.notifier_can_fail)),
+    ("5e8ed280dab9", |f| Some(f.kernel.notifier_failure_sets_going)),
+    ("d1909c022173", |f| Some(f.kernel.fails_after_live)),
+    ("ce47f7cbbcad", |f| Some(f.kernel.sections_can_fail)),
+    ("044d2aee6c57", |f| Some(f.kernel.codetag_can_fail)),
+    ("codetag-error-counts", |f| Some(f.kernel.codetag_error_counts)),
+    ("load-eexist-is-busy", |f| Some(f.kernel.load_eexist_is_busy)),
+    ("joiners-try-again", |f| Some(f.kernel.joiners_try_again)),
+    ("nowait-announces-nothing", |f| Some(f.kernel.nowait_announces_nothing)),
     ("38dc717e9715", |f| Some(f.kernel.uevent_after_init)),
     ("064f4536d139", |f| Some(f.kernel.early_mod_check)),
     ("9828ed3f695a", |f| Some(f.kernel.exclusive_finit)),
@@ -208,12 +218,21 @@ impl Decisions {
             orders = order;
             features.kernel.early_mod_check = kernel.early_mod_check;
             features.kernel.failure_sets_going = kernel.failure_sets_going;
+            features.kernel.notifier_can_fail = kernel.notifier_can_fail;
+            features.kernel.notifier_failure_sets_going = kernel.notifier_failure_sets_going;
+            features.kernel.undo_removes_attributes = kernel.undo_removes_attributes;
+            features.kernel.sections_can_fail = kernel.sections_can_fail;
+            features.kernel.fails_after_live = kernel.fails_after_live;
+            features.kernel.codetag_can_fail = kernel.codetag_can_fail;
+            features.kernel.codetag_error_counts = kernel.codetag_error_counts;
+            features.kernel.load_eexist_is_busy = kernel.load_eexist_is_busy;
             features.kernel.eexist_safety_net = kernel.eexist_safety_net;
             features.kernel.delete_module_wakes = kernel.delete_module_wakes;
             features.kernel.uevent_after_init = kernel.uevent_after_init;
             features.kernel.idempotent_finit = like.idempotent_finit;
             features.kernel.exclusive_finit = like.exclusive_finit;
             features.kernel.join_interruptible = like.join_interruptible;
+            features.kernel.joiners_try_again = like.joiners_try_again;
             // What is a release's is that switch.
             if found != listed {
                 let names =
@@ -245,6 +264,7 @@ impl Decisions {
             kernel.empty_path_fails = request.kernel.empty_path_fails;
             kernel.request_limit = request.kernel.request_limit;
             kernel.duplicate_requests = request.kernel.duplicate_requests;
+            kernel.nowait_announces_nothing = request.kernel.nowait_announces_nothing;
             kernel.already_live = request.kernel.already_live;
             kernel.alias_map = request.kernel.alias_map;
             // A reading of the RFC that is a switch is that switch; beside the warning of get_fs_type() it is none.
@@ -327,13 +347,20 @@ pub fn mutations(number: usize) -> Vec<Mutation> {
 
 /// A system with each way to take several `finit_module()` of one file.
 fn finit_modules(own: &Features) -> Vec<Features> {
-    let ways =
-        [(false, false, false), (false, true, false), (true, false, false), (true, false, true)];
-    let of = |(idempotent_finit, exclusive_finit, join_interruptible)| Features {
+    let ways = [
+        (false, false, false, false),
+        (false, true, false, false),
+        (true, false, false, false),
+        (true, false, true, false),
+        (true, false, false, true),
+        (true, false, true, true),
+    ];
+    let of = |(idempotent_finit, exclusive_finit, join_interruptible, again)| Features {
         kernel: KernelFeatures {
             idempotent_finit,
             exclusive_finit,
             join_interruptible,
+            joiners_try_again: again,
             ..own.kernel
         },
         ..*own

@@ -69,10 +69,11 @@ fn release(
     let of_side = SWITCHES.iter().filter(|switch| switch.side == side);
     let differs = of_side.filter(|switch| switch.get(&before) != switch.get(&after));
     let differs: Vec<&str> = differs.map(|switch| switch.name).collect();
-    Some(format!(
-        "the nearest older preset is '{older}'; '{next}', the next, differs from it in {}",
-        differs.join(", ")
-    ))
+    let differs = match &differs[..] {
+        [] => "does the same".to_owned(),
+        differs => format!("differs from it in {}", differs.join(", ")),
+    };
+    Some(format!("the nearest older preset is '{older}'; '{next}', the next, {differs}"))
 }
 
 /// The numbers of a release, and what follows them: of `v6.5+dup` 6, 5 and `+dup`.

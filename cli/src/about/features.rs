@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{ContentArrangement, Table, presets as styles};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets as styles};
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, kmod};
 use kmodcheck_model::releases::{Has, Release};
@@ -71,6 +71,10 @@ pub(crate) fn run(arguments: &Arguments, asked: &Asked) -> Result<Ended, Failure
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
         table.set_header(["switch", "commit", "meaning", "value", "presets"]);
+        // A name is there to be copied.
+        if let Some(names) = table.column_mut(0) {
+            names.set_constraint(ColumnConstraint::ContentWidth);
+        }
         for switch in SWITCHES.iter().filter(|s| s.side == side) {
             for (number, value) in switch.values.iter().enumerate() {
                 let (name, commit, meaning) = match number {

@@ -205,7 +205,7 @@ impl Subject {
             }
         }
         if missing > 0 {
-            let of = if missing == 1 { "commit is" } else { "commits are" };
+            let of = if missing == 1 { "commits is" } else { "commits are" };
             all.push(format!(
                 "{missing} of their {of} not in the model: `kmodcheck features --kernel {kernel} --kmod {kmod}`"
             ));

@@ -169,7 +169,8 @@ fn the_text_is_printed_as_it_is_patched_and_as_a_release_has_it() {
     assert!(release.out.contains("if (!false)\n\t\t\tgoto again;"), "{}", release.out);
     assert!(!release.out.contains("!since("), "{}", release.out);
     let patched = run(&["text", "--patch", &shipped("0254127ab977")]);
-    assert!(!patched.out.contains("goto again"), "{}", patched.out);
+    // The other is that of the finit_module() that was joined.
+    assert_eq!(patched.out.matches("goto again").count(), 1, "{}", patched.out);
     for path in ["kernel/module/kmod.c", "libkmod/libkmod-module.c", "tools/modprobe.c"] {
         assert!(patched.out.contains(&format!("==> {path} <==")), "{}", patched.out);
     }
@@ -249,7 +250,7 @@ fn a_review_of_every_release_with_what_calls_come_to() {
             .as_array()
             .unwrap()
             .iter()
-            .all(|k| !k.as_str().unwrap().contains('+') || k == "v6.5+dup")
+            .all(|k| !k.as_str().unwrap().contains('+') || k.as_str().unwrap().ends_with("+dup"))
     );
     run(&["review", &patch, "--html", "/nowhere/page.html"]).refuses(&["/nowhere/page.html"]);
     // Of any release, each once.

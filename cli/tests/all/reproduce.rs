@@ -346,7 +346,8 @@ fn the_recorder_finds_the_model_s_kernel() {
     let end = begin + text[begin..].find("\n}\n").unwrap() + 3;
     for (version, preset) in [
         ("6.1.0-56-amd64", "6.1-debian"),
-        ("6.12.117+deb12-amd64", "v6.5"),
+        ("6.12.117+deb12-amd64", "6.12-debian"),
+        ("6.11.2-amd64", "v6.11"),
         ("4.19.0-27-amd64", "v4.13"),
     ] {
         let script = format!(

@@ -1,5 +1,6 @@
 //! kernel/module/dups.c (8660484ed1cf, v6.4; CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS): requests of one name
-//! share the first waiting one's result, also for 60 s after it.
+//! share the first waiting one's result, also for 60 s after it. From d258ed8a86bb (v7.3) on the first result that is
+//! announced counts, whoever announces it completes who waits, and an entry lives as long as somebody reads it.
 
 use crate::event::Event;
 use crate::kernel::kmod;
@@ -38,10 +39,15 @@ pub(crate) fn asleep(mut step: Step<'_>) {
     }
 }
 
-/// `*dup_ret = kmod_req->dup_ret`.
+/// `*dup_ret = kmod_req->dup_ret`. What is read of an entry that is counted is its own, also when another has taken its
+/// place on the list: `stale` then, and its result was kept.
 pub(crate) fn read(mut step: Step<'_>) {
     let name = step.name();
-    let ret = dup_ret(&mut step);
+    let ret = match step.task.stale {
+        true => step.task.ret,
+        false => dup_ret(&mut step),
+    };
+    step.task.stale = false;
     let task = step.finishing(ret);
     step.to(Event::DuplicateResult { name, ret }, task);
 }
@@ -58,6 +64,9 @@ pub(crate) fn announce(mut step: Step<'_>) {
     let name = step.name();
     let fields = step.world.name(name);
     let ret = step.task.ret;
+    if step.who.kernel().first_result_counts {
+        return announce_first(step);
+    }
     let found = step.world.flag(fields.dup_listed);
     let mut effect = Effect::None;
     if found {
@@ -73,6 +82,37 @@ pub(crate) fn announce(mut step: Step<'_>) {
     }
     let task = kmod::helper_returned(&step, step.task);
     step.with(effect, Event::Announce { name, ret, found }, task);
+}
+
+/// The same from d258ed8a86bb on: under `kmod_dup_mutex`, the first result is stored and `complete_all()` called; a later
+/// one finds that `completion_done()`.
+fn announce_first(mut step: Step<'_>) {
+    let name = step.name();
+    let fields = step.world.name(name);
+    let ret = step.task.ret;
+    let found = step.world.flag(fields.dup_listed) && !step.world.flag(fields.dup_done);
+    if !found {
+        let task = kmod::helper_returned(&step, step.task);
+        return step.to(Event::Announce { name, ret, found }, task);
+    }
+    step.world.set(fields.dup_ret, ret as u64);
+    step.world.set_flag(fields.dup_done, true);
+    let task = match step.model().scenario.timeouts {
+        true => step.at(Pc::DuplicateQueue),
+        false => kmod::helper_returned(&step, step.task),
+    };
+    let wake = Effect::WakeAll(WaitQueue::Duplicate(name));
+    step.with(wake, Event::Announce { name, ret, found }, task);
+}
+
+/// `kmod_dup_request_announce()`, after it has given the mutex back: `queue_delayed_work()` of the deletion.
+pub(crate) fn queue_delete(mut step: Step<'_>) {
+    let name = step.name();
+    let model = step.model();
+    let worker = Task { pc: Pc::DuplicateDelete, ..Task::IDLE };
+    let spawn = Effect::Spawn(model.kworker(name), model.layout.pack(&worker));
+    let task = kmod::helper_returned(&step, step.task);
+    step.with(spawn, Event::QueueDelete { name }, task);
 }
 
 /// `kmod_dup_request_complete()`: `complete_all()`, then the deletion is queued for 60 s later.

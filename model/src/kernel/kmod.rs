@@ -407,11 +407,10 @@ pub(crate) fn killed(mut step: Step<'_>) {
 /// `call_usermodehelper_exec()` returns modprobe's wait status.
 pub(crate) fn helper_return(mut step: Step<'_>) {
     let status = step.task.ret;
-    let task = if step.who.kernel().duplicate_requests {
-        step.at(Pc::Announce)
-    } else {
-        helper_returned(&step, step.task)
-    };
+    let kernel = step.who.kernel();
+    let waits = step.nested() || step.who.role.waits_for_modprobe();
+    let announces = kernel.duplicate_requests && (waits || !kernel.nowait_announces_nothing);
+    let task = if announces { step.at(Pc::Announce) } else { helper_returned(&step, step.task) };
     step.to(Event::HelperReturn { status }, task);
 }
 

@@ -76,16 +76,20 @@ impl Orders {
 /// The steps that every scenario has, two of them exchanged by a fault, and before what follows them those that this
 /// one needs.
 fn order(parts: &[Part], scenario: &Scenario, swapped: Option<(Pc, Pc)>) -> Vec<Pc> {
-    let extra = |part: &Part| [Part::Uevent, Part::DropInitial, Part::UnloadFree].contains(part);
+    let extra = |part: &Part| {
+        [Part::Uevent, Part::DropInitial, Part::UnloadFree].contains(part)
+            || part.fails_at().is_some()
+    };
     let mut order: Vec<Pc> =
         parts.iter().filter(|part| !extra(part)).map(|part| part.pc()).collect();
     if let Some((a, b)) = swapped {
         swap(&mut order, a, b);
     }
     for (at, part) in parts.iter().enumerate().filter(|(_, part)| extra(part)) {
-        let needed = match part {
-            Part::Uevent => scenario.listens(),
-            _ => scenario.unloads(),
+        let needed = match (part, part.fails_at()) {
+            (_, Some(place)) => scenario.may_fail_at(place),
+            (Part::Uevent, None) => scenario.listens(),
+            (_, None) => scenario.unloads(),
         };
         if needed {
             let next = parts[at..].iter().find(|part| !extra(part)).map(|part| part.pc());
@@ -134,6 +138,7 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::DuplicateAsleep => dups::asleep(step),
         Pc::DuplicateRead => dups::read(step),
         Pc::Announce => dups::announce(step),
+        Pc::DuplicateQueue => dups::queue_delete(step),
         Pc::DuplicateComplete => dups::complete(step),
         Pc::DuplicateDelete => dups::delete(step),
         Pc::Exec => kmod::exec(step),
@@ -159,6 +164,11 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::FailUnloadFree => module::fail_unload_free(step),
         Pc::Unlink => module::unlink_mod(step),
         Pc::CompleteFormation => module::complete_formation(step),
+        Pc::ComingNotifier | Pc::ParseArgs | Pc::UsageLinks | Pc::SectAttrs | Pc::Codetag => {
+            module::may_fail(step)
+        }
+        Pc::FailRemoveAttrs => module::fail_remove_attrs(step),
+        Pc::ReadOnly => module::module_enable_rodata_ro(step),
         Pc::SysfsInit => module::mod_sysfs_init(step),
         Pc::AddModinfoAttrs => module::module_add_modinfo_attrs(step),
         Pc::SysfsUndo => module::mod_sysfs_undo(step),

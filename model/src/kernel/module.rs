@@ -5,7 +5,7 @@ use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
 use crate::kernel::{after, kmod, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Init, MODULE_NAME_LEN, ModuleId, NameId};
+use crate::scenario::{Action, FailsAt, Failure, Init, MODULE_NAME_LEN, ModuleId, NameId};
 use crate::state::{ErrorOf, ModuleState, Pc, Ret, Task};
 use crate::userspace::modprobe;
 
@@ -101,7 +101,14 @@ fn load_module(who: &Who<'_>, task: Task) -> Task {
 fn enter_load(who: &Who<'_>, pc: Pc, task: Task) -> Task {
     let module = who.module(&task);
     let spec = &who.model.scenario.modules[usize::from(module)];
+    let place = |part: FailsAt| spec.failure.is_some_and(|failure| failure.at == part);
     let nothing = match pc {
+        Pc::ComingNotifier => !place(FailsAt::ComingNotifier),
+        Pc::ParseArgs => !place(FailsAt::Arguments),
+        Pc::UsageLinks => !place(FailsAt::UsageLinks),
+        Pc::SectAttrs => !place(FailsAt::Sections),
+        Pc::Codetag => !place(FailsAt::Codetag),
+        Pc::ReadOnly => !place(FailsAt::ReadOnly),
         Pc::Resolve => spec.dependencies.is_empty(),
         Pc::InitRequest => spec.requests.is_none(),
         _ => false,
@@ -307,17 +314,15 @@ fn resolved(step: &Step<'_>, unresolved: bool) -> Task {
     if usize::from(index) < step.spec().dependencies.len() {
         Task { index, unresolved, ..step.at(Pc::Resolve) }
     } else if unresolved {
-        failed_to_load(&step.who, false, Task { unresolved: false, ..step.task })
+        failed_to_load(&step.who, Task { unresolved: false, ..step.task })
     } else {
         load_done(&step.who, Pc::Resolve, Task { unresolved: false, ..step.task })
     }
 }
 
-/// `load_module()`'s error path, from before (`formed`: after) `complete_formation()`.
-fn failed_to_load(who: &Who<'_>, formed: bool, task: Task) -> Task {
-    let pc = if formed && who.kernel().failure_sets_going {
-        Pc::FailGoing
-    } else if who.model.scenario.unloads() && !dependencies(who, &task).is_empty() {
+/// `load_module()`'s error path, `free_unload:`.
+fn failed_to_load(who: &Who<'_>, task: Task) -> Task {
+    let pc = if who.model.scenario.unloads() && !dependencies(who, &task).is_empty() {
         Pc::FailUnloadFree
     } else {
         Pc::Unlink
@@ -325,12 +330,85 @@ fn failed_to_load(who: &Who<'_>, formed: bool, task: Task) -> Task {
     Task { pc, index: 0, ..task }
 }
 
+/// `load_module()`'s error path after `complete_formation()`: from 885a78d4a5b3 on it sets GOING (`coming_cleanup:`).
+fn failed_to_set_up(who: &Who<'_>, task: Task) -> Task {
+    match who.kernel().failure_sets_going {
+        true => Task { pc: Pc::FailGoing, index: 0, ..task },
+        false => failed_to_load(who, task),
+    }
+}
+
+/// What is remembered on the error path of what `load_module()` will return, where it can be more than an error: of a
+/// codetag's refusal nothing sets `err`, so it is 0.
+const RETURNS_0: u8 = 3;
+
+/// What `load_module()` returns at the end of its error path.
+fn failure_of(who: &Who<'_>, result: u8) -> Finit {
+    match result {
+        1 if who.kernel().load_eexist_is_busy => Finit::Failed,
+        1 => Finit::Exists,
+        RETURNS_0 => Finit::Loaded,
+        _ => Finit::Failed,
+    }
+}
+
+/// A place at which a load may fail, and that does nothing else which others can see: goes on, or into the error path
+/// of that place.
+pub(crate) fn may_fail(mut step: Step<'_>) {
+    let module = step.module();
+    let pc = step.task.pc;
+    let failure = step.spec().failure.expect("only such a module comes here");
+    let at = failure.at;
+    let task = load_done(&step.who, pc, step.task);
+    step.to(Event::MayFail { module, at, failed: false }, task);
+    let result = match at {
+        FailsAt::Codetag if step.who.kernel().codetag_error_counts => 0,
+        FailsAt::Codetag => RETURNS_0,
+        _ => u8::from(failure.eexist),
+    };
+    let task = Task { result, index: 0, ..step.task };
+    let kernel = step.who.kernel();
+    let task = match at {
+        // bug_cleanup:
+        FailsAt::ComingNotifier if kernel.notifier_failure_sets_going => {
+            Task { pc: Pc::FailGoing, ..task }
+        }
+        FailsAt::ComingNotifier => failed_to_load(&step.who, task),
+        FailsAt::Arguments => failed_to_set_up(&step.who, task),
+        // sysfs_cleanup: mod_sysfs_teardown(); and out_unreg_modinfo_attrs:, where there is such a label.
+        FailsAt::Codetag => Task { pc: Pc::FailRemoveAttrs, ..task },
+        _ if kernel.undo_removes_attributes => Task { pc: Pc::FailRemoveAttrs, ..task },
+        _ => Task { pc: Pc::SysfsUndo, ..task },
+    };
+    step.to(Event::MayFail { module, at, failed: true }, task);
+}
+
+/// `module_remove_modinfo_attrs()` on `load_module()`'s error path.
+pub(crate) fn fail_remove_attrs(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.set_initstate(module, false);
+    let task = step.at(Pc::SysfsUndo);
+    step.to(Event::RemoveModinfoAttrs { module }, task);
+}
+
+/// `module_enable_rodata_ro()`, in one critical section with the `module_put()` of the reference that a module is born
+/// with: where it fails, the module is freed as if its init had failed.
+pub(crate) fn module_enable_rodata_ro(mut step: Step<'_>) {
+    let module = step.module();
+    let at = FailsAt::ReadOnly;
+    let task = load_done(&step.who, Pc::ReadOnly, step.task);
+    step.to(Event::MayFail { module, at, failed: false }, task);
+    let free = step.model().orders.free[0];
+    let task = Task { result: error(&step, Finit::Failed), ..step.at(free) };
+    step.to(Event::MayFail { module, at, failed: true }, task);
+}
+
 /// `load_module()`'s error path after `complete_formation()`, from 885a78d4a5b3 on: GOING, without a
 /// lock, waking nobody.
 pub(crate) fn fail_going(mut step: Step<'_>) {
     let module = step.module();
     step.world.set_state(module, ModuleState::Going);
-    let task = failed_to_load(&step.who, false, step.task);
+    let task = failed_to_load(&step.who, step.task);
     step.to(Event::FailGoing { module }, task);
 }
 
@@ -346,7 +424,7 @@ pub(crate) fn fail_unload_free(mut step: Step<'_>) {
 pub(crate) fn unlink_mod(mut step: Step<'_>) {
     let module = step.module();
     unlist(&mut step, module);
-    let task = returned(&step.who, Finit::Failed, step.task);
+    let task = returned(&step.who, failure_of(&step.who, step.task.result), step.task);
     step.wake_up_all(Event::Unlink { module }, task);
 }
 
@@ -378,7 +456,7 @@ pub(crate) fn mod_sysfs_init(mut step: Step<'_>) {
         step.world.set_directory(module, true);
         load_done(&step.who, Pc::SysfsInit, step.task)
     } else {
-        failed_to_load(&step.who, true, step.task)
+        failed_to_set_up(&step.who, step.task)
     };
     step.to(Event::SysfsInit { module, made }, task);
 }
@@ -391,6 +469,10 @@ pub(crate) fn module_add_modinfo_attrs(mut step: Step<'_>) {
         let task = step.at(Pc::SysfsUndo);
         step.to(Event::AddModinfoAttrs { module, made: false }, task);
     }
+    if let Some(Failure { at: at @ FailsAt::Parameters, eexist }) = step.spec().failure {
+        let task = Task { result: u8::from(eexist), ..step.at(Pc::SysfsUndo) };
+        step.to(Event::MayFail { module, at, failed: true }, task);
+    }
     step.world.set_initstate(module, true);
     let task = load_done(&step.who, Pc::AddModinfoAttrs, step.task);
     step.to(Event::AddModinfoAttrs { module, made: true }, task);
@@ -399,8 +481,12 @@ pub(crate) fn module_add_modinfo_attrs(mut step: Step<'_>) {
 /// `mod_sysfs_setup()`'s error path: the directory goes again.
 pub(crate) fn mod_sysfs_undo(mut step: Step<'_>) {
     let module = step.module();
+    if step.spec().failure.is_some() {
+        // What is in it goes with it.
+        step.world.set_initstate(module, false);
+    }
     step.world.set_directory(module, false);
-    let task = failed_to_load(&step.who, true, step.task);
+    let task = failed_to_set_up(&step.who, step.task);
     step.to(Event::SysfsUndo { module }, task);
 }
 

@@ -10,7 +10,10 @@ use super::{
 use crate::event::{Claim, Listed};
 use crate::features::AliasMap;
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Insert, ModuleId, Name, NameId, ProgramId, Resolution, Scenario};
+use crate::scenario::{
+    Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, ProgramId, Resolution,
+    Scenario,
+};
 use crate::state::{MAX_DEPTH, ModuleState};
 use crate::text::{CHECK_ERRORS, OrderRules, Part, STATES, Then};
 use crate::userspace::modprobe;
@@ -79,6 +82,27 @@ fn within_limits(scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether it is a failure that can be, and whose end the model has.
+fn failure(scenario: &Scenario, module: &Module) -> Result<(), String> {
+    let Some(Failure { at, eexist }) = module.failure else { return Ok(()) };
+    let (name, function) = (&module.name, at.function());
+    if eexist && !at.may_say_eexist() {
+        return Err(format!(
+            "module '{name}': -EEXIST of {function}(), expected one whose error it can be: not codetag, not read-only"
+        ));
+    }
+    // Who unloads it may come between LIVE and the failure, and both free it; and what its init has registered stays
+    // registered: from there on the kernel reads freed memory.
+    if at == FailsAt::ReadOnly && (scenario.unloads() || module.registers) {
+        let what = if module.registers { "of a file system" } else { "beside an unload" };
+        return Err(format!(
+            "module '{name}': {function}() fails {what}, expected neither: the kernel then uses freed memory, \
+             which the model does not have"
+        ));
+    }
+    Ok(())
+}
+
 /// Whether what has a number of a module or a name has the number of one.
 fn references(scenario: &Scenario) -> Result<(), String> {
     let modules = scenario.modules.len();
@@ -91,6 +115,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
                 module.name
             ));
         }
+        failure(scenario, module)?;
         if let Some(id) = module.requests.filter(|id| !known_name(*id)) {
             return Err(format!(
                 "module '{}' requests name number {id}, expected a number below {}",

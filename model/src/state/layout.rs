@@ -1,7 +1,7 @@
 //! Where each field of a packed word is, in one scenario.
 
 use super::{ErrorOf, History, Pc, Ret, Task};
-use crate::scenario::{Init, Scenario, number};
+use crate::scenario::{FailsAt, Init, Scenario, number};
 
 /// One field of a packed word.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +57,7 @@ impl Field {
     }
 
     /// Puts a value into a process's word that has nothing there yet.
-    fn put(self, word: &mut u64, value: u64) {
+    pub fn put(self, word: &mut u64, value: u64) {
         debug_assert!(value < 1 << self.bits, "{value} does not fit {} bits", self.bits);
         *word |= value << self.at;
     }
@@ -209,7 +209,7 @@ pub(crate) struct Layout {
     pc: Field,
     pos: Field,
     pub index: Field,
-    ret: Field,
+    pub ret: Field,
     /// How deep requests of inits can nest.
     pub deep: usize,
     pub depth: Field,
@@ -333,7 +333,10 @@ impl Layout {
         let programs_shared = shared.next(programs.shared);
         let targets = scenario.names.iter().map(|n| n.targets().len()).max().unwrap_or(0);
         let dependencies = scenario.modules.iter().map(|m| m.dependencies.len()).max();
-        let eexist = scenario.modules.iter().any(|m| m.init == Init::MayReturnEexist);
+        let eexist = scenario.modules.iter().any(|m| {
+            m.init == Init::MayReturnEexist
+                || m.failure.is_some_and(|f| f.eexist || f.at == FailsAt::Codetag)
+        });
         let pos = bits_for(plan);
         let loads = u32::from(remembers.loads());
         let failures = u32::from(remembers.failures());

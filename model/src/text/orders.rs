@@ -17,6 +17,10 @@ const EARLY: &str = "early_mod_check(_)";
 const STOP: &str = "try_stop_module(_)";
 const EXIT: &str = "module_exit(_)";
 const WAKE: &str = "wake_up_all(&module_wq)";
+const NOTIFIER: &str = "prepare_coming_module(_)";
+const SECTIONS: &str = "add_sect_attrs(_, _)";
+const CODETAG: &str = "codetag_load_module(_)";
+const READ_ONLY: &str = "module_enable_rodata_ro(_)";
 const DELETE: &str = "list_del_rcu(&mod->list)";
 
 const EEXIST: i64 = -17;
@@ -29,7 +33,13 @@ pub(super) const WORDS: &[Word] = &[
     Word { pattern: "add_unformed_module(_)", answers: &[0, -16] },
     Word { pattern: "simplify_symbols(_, _)", answers: &[0, -2] },
     Word { pattern: "mod_sysfs_init(_)", answers: &[0, -22] },
-    Word { pattern: "module_add_modinfo_attrs(_)", answers: &[0, -12] },
+    Word { pattern: "module_add_modinfo_attrs(_)", answers: &[0, EEXIST, -12] },
+    Word { pattern: NOTIFIER, answers: &[0, EEXIST, -12] },
+    Word { pattern: "parse_args(_)", answers: &[0, EEXIST, -12] },
+    Word { pattern: "add_usage_links(_)", answers: &[0, EEXIST, -12] },
+    Word { pattern: SECTIONS, answers: &[0, EEXIST, -12] },
+    Word { pattern: CODETAG, answers: &[0, -12] },
+    Word { pattern: READ_ONLY, answers: &[0, OTHER] },
     Word { pattern: "kobject_uevent(_, KOBJ_ADD)", answers: &[0] },
     Word { pattern: INIT, answers: &[0, EEXIST, OTHER, 1] },
     Word { pattern: STATE, answers: &[0] },
@@ -94,6 +104,25 @@ fn follow(graph: &Graph, from: Next, locked: bool) -> Made<Course<'_>> {
     Err(Wrong::new(span, "found a loop", "expected an end"))
 }
 
+/// A kernel with each way to take back a load that has failed, its own first.
+fn failures_like(own: &KernelFeatures) -> Vec<KernelFeatures> {
+    const BITS: [fn(&mut KernelFeatures) -> &mut bool; 5] = [
+        |kernel| &mut kernel.failure_sets_going,
+        |kernel| &mut kernel.undo_removes_attributes,
+        |kernel| &mut kernel.notifier_failure_sets_going,
+        |kernel| &mut kernel.codetag_error_counts,
+        |kernel| &mut kernel.load_eexist_is_busy,
+    ];
+    let with = |mask: usize| {
+        let mut kernel = *own;
+        for (number, bit) in BITS.iter().enumerate() {
+            *bit(&mut kernel) ^= mask >> number & 1 == 1;
+        }
+        kernel
+    };
+    (0..1 << BITS.len()).map(with).collect()
+}
+
 fn wrong(node: &Node, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
     Wrong::new(node.span, found, expected)
 }
@@ -107,6 +136,12 @@ fn part(node: &Node, locked: bool, frees: bool) -> Made<Part> {
         STATE if state(ModuleState::Coming) => (Part::CompleteFormation, true),
         "mod_sysfs_init(_)" => (Part::SysfsInit, false),
         "module_add_modinfo_attrs(_)" => (Part::AddModinfoAttrs, false),
+        NOTIFIER => (Part::ComingNotifier, false),
+        "parse_args(_)" => (Part::ParseArgs, false),
+        "add_usage_links(_)" => (Part::UsageLinks, false),
+        SECTIONS => (Part::SectAttrs, false),
+        CODETAG => (Part::Codetag, false),
+        READ_ONLY => (Part::ReadOnly, false),
         "kobject_uevent(_, KOBJ_ADD)" => (Part::Uevent, false),
         INIT => (Part::Init, false),
         STATE if state(ModuleState::Live) => (Part::SetLive, false),
@@ -214,10 +249,13 @@ pub(super) fn orders(
             "expected that only what is below 0 is an error",
         ));
     }
-    // A name that cannot be claimed, or symbols or sysfs that fail: as some release does it.
+    kernel.notifier_can_fail = loads.contains(&Part::ComingNotifier);
+    kernel.sections_can_fail = loads.contains(&Part::SectAttrs);
+    kernel.codetag_can_fail = loads.contains(&Part::Codetag);
+    kernel.fails_after_live = loads.contains(&Part::ReadOnly);
+    // A name that cannot be claimed, or anything else that fails before init: as some release does it.
     let mut last = None;
-    for failure_sets_going in [own.failure_sets_going, !own.failure_sets_going] {
-        let like = KernelFeatures { failure_sets_going, ..*own };
+    for like in failures_like(&kernel) {
         let shipped = known(&like, "load_module")?;
         let mut differs = None;
         for Done { node, .. } in &all.done {
@@ -246,7 +284,7 @@ pub(super) fn orders(
         }
         match differs {
             None => {
-                kernel.failure_sets_going = failure_sets_going;
+                kernel = like;
                 last = None;
                 break;
             }

@@ -72,15 +72,17 @@ pub(super) struct Request {
 /// A kernel like that one as far as the text has its say: by how it begins, limits and ends requests.
 fn variants(kernel: &KernelFeatures) -> impl Iterator<Item = KernelFeatures> + '_ {
     let limits = [RequestLimit::FailsAtOnce, RequestLimit::AllWaitersRace, RequestLimit::Semaphore];
-    let all = limits.into_iter().flat_map(|request_limit| {
-        [(false, false), (false, true), (true, false), (true, true)].map(|(path, duplicates)| {
-            KernelFeatures {
+    let all = limits.into_iter().flat_map(move |request_limit| {
+        let ends = [(false, false), (true, false), (true, true)];
+        [false, true].into_iter().flat_map(move |path| ends.map(|ends| (path, ends))).map(
+            move |(path, (duplicates, quiet))| KernelFeatures {
                 request_limit,
                 empty_path_fails: path,
                 duplicate_requests: duplicates,
+                nowait_announces_nothing: quiet,
                 ..*kernel
-            }
-        })
+            },
+        )
     });
     std::iter::once(*kernel).chain(all)
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Claim;
 use crate::features::{BareDirectory, KernelFeatures, KmodFeatures, ListedName, SanityCheck};
+use crate::scenario::FailsAt;
 use crate::state::{ModuleState, Pc, Ret};
 
 /// The states of a name that tables go by, in this order.
@@ -236,12 +237,18 @@ pub enum Part {
     AddUnformed,
     Resolve,
     CompleteFormation,
+    ComingNotifier,
+    ParseArgs,
     SysfsInit,
     AddModinfoAttrs,
+    UsageLinks,
+    SectAttrs,
+    Codetag,
     Uevent,
     Init,
     SetLive,
     DropInitial,
+    ReadOnly,
     WakeLive,
     SetGoing,
     RemoveModinfoAttrs,
@@ -258,9 +265,28 @@ impl Part {
         self >= Self::SetGoing
     }
 
+    /// The place at which a load may fail that it is, if it is only that.
+    pub fn fails_at(self) -> Option<FailsAt> {
+        Some(match self {
+            Self::ComingNotifier => FailsAt::ComingNotifier,
+            Self::ParseArgs => FailsAt::Arguments,
+            Self::UsageLinks => FailsAt::UsageLinks,
+            Self::SectAttrs => FailsAt::Sections,
+            Self::Codetag => FailsAt::Codetag,
+            Self::ReadOnly => FailsAt::ReadOnly,
+            _ => return None,
+        })
+    }
+
     /// The step.
     pub fn pc(self) -> Pc {
         match self {
+            Self::ComingNotifier => Pc::ComingNotifier,
+            Self::ParseArgs => Pc::ParseArgs,
+            Self::UsageLinks => Pc::UsageLinks,
+            Self::SectAttrs => Pc::SectAttrs,
+            Self::Codetag => Pc::Codetag,
+            Self::ReadOnly => Pc::ReadOnly,
             Self::AddUnformed => Pc::AddUnformed,
             Self::Resolve => Pc::Resolve,
             Self::CompleteFormation => Pc::CompleteFormation,
@@ -299,16 +325,23 @@ impl KernelFeatures {
     /// The same of a release, written here once more: a test holds the text against it.
     pub fn order_rules(&self) -> OrderRules {
         use Part::{
-            AddModinfoAttrs, AddUnformed, CompleteFormation, DropInitial, Init, ListDel,
-            RemoveModinfoAttrs, Resolve, SetGoing, SetLive, SetUnformed, SysfsFini, SysfsInit,
-            Uevent, UnloadFree, WakeFreed, WakeLive,
+            AddModinfoAttrs, AddUnformed, Codetag, ComingNotifier, CompleteFormation, DropInitial,
+            Init, ListDel, ParseArgs, ReadOnly, RemoveModinfoAttrs, Resolve, SectAttrs, SetGoing,
+            SetLive, SetUnformed, SysfsFini, SysfsInit, Uevent, UnloadFree, UsageLinks, WakeFreed,
+            WakeLive,
         };
-        let mut load = vec![AddUnformed, Resolve, CompleteFormation, SysfsInit, AddModinfoAttrs];
-        load.extend(match self.uevent_after_init {
-            true => [Init, SetLive, Uevent],
-            false => [Uevent, Init, SetLive],
-        });
-        load.extend([DropInitial, WakeLive]);
+        let only = |is: bool, part| is.then_some(part);
+        let mut load = vec![AddUnformed, Resolve, CompleteFormation];
+        load.extend(only(self.notifier_can_fail, ComingNotifier));
+        load.extend([ParseArgs, SysfsInit, AddModinfoAttrs, UsageLinks]);
+        load.extend(only(self.sections_can_fail, SectAttrs));
+        load.extend(only(!self.uevent_after_init, Uevent));
+        load.extend(only(self.codetag_can_fail, Codetag));
+        load.extend([Init, SetLive]);
+        load.extend(only(self.uevent_after_init, Uevent));
+        load.push(DropInitial);
+        load.extend(only(self.fails_after_live, ReadOnly));
+        load.push(WakeLive);
         let free = vec![
             SetGoing,
             RemoveModinfoAttrs,

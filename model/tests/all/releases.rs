@@ -16,11 +16,23 @@ fn the_presets_are_what_their_commits_make_of_them() {
         ("v5.3", "5.3"),
         ("v5.5", "5.5.0"),
         ("v5.7", "5.7"),
+        ("v5.10", "5.10"),
         ("v5.11", "5.11"),
         ("v6.2", "6.2"),
         ("v6.5", "6.5"),
         ("v6.5+dup", "6.5+dup"),
+        ("v6.11", "6.11"),
+        ("v6.11+dup", "6.11+dup"),
+        ("v6.12", "6.12"),
+        ("v6.12+dup", "6.12+dup"),
+        ("v6.16", "6.16"),
+        ("v6.16+dup", "6.16+dup"),
+        ("v7.1", "7.1"),
+        ("v7.1+dup", "7.1+dup"),
+        ("v7.3", "7.3"),
+        ("v7.3+dup", "7.3+dup"),
         ("6.1-debian", "6.1.192"),
+        ("6.12-debian", "6.12.117+deb12-amd64"),
     ];
     for (preset, release) in of {
         assert_eq!(presets::kernel(preset).unwrap(), kernel(release).kernel_features(), "{preset}");
@@ -101,14 +113,17 @@ fn stable_releases_have_what_was_taken_back_into_them() {
     assert!(kernel("v6.8").notes().is_empty());
     assert!(kernel("7.9").notes()[0].contains("newer than v7.3"));
     let missing: Vec<&str> = kernel("6.12").missing().iter().map(|commit| commit.id).collect();
-    assert!(missing.contains(&"ce47f7cbbcad") && !missing.contains(&"110b1e070f1d"), "{missing:?}");
+    assert!(missing.contains(&"67d6212afda2") && !missing.contains(&"f95bbfe18512"), "{missing:?}");
     // v6.4 is neither v6.2 nor v6.5.
     let between = kernel("6.4.16").kernel_features();
     assert!(between.early_mod_check && !between.idempotent_finit);
     assert!(kernel("7.1").kernel_features().eexist_safety_net);
     assert!(Release::kmod("29").unwrap().kmod_features().builtin_aliases);
     assert_eq!(presets::kmod("v21"), presets::kmod("v20"));
-    assert_eq!(presets::kernel("6.12.117").unwrap(), kernel("6.11").kernel_features());
+    assert_eq!(presets::kernel("6.12.117"), presets::kernel("6.12-debian"));
+    assert!(presets::kernel("6.12.12").unwrap().fails_after_live);
+    assert!(!presets::kernel("6.12.13").unwrap().fails_after_live);
+    assert!(!presets::kernel("6.8").unwrap().fails_after_live, "d1909c022173 is in v6.9");
 }
 
 #[test]

@@ -73,6 +73,11 @@ fn releases() -> Vec<Features> {
         ("v5.7", "v20"),
         ("v6.2", "v30"),
         ("v6.5+dup", "v30"),
+        ("v5.10", "v30"),
+        ("v5.11", "v30"),
+        ("v6.12", "v30"),
+        ("v7.1", "v30"),
+        ("v7.3+dup", "v34.2"),
     ];
     let of = |(kernel, kmod)| Features {
         kernel: presets::kernel(kernel).unwrap(),
@@ -80,10 +85,13 @@ fn releases() -> Vec<Features> {
     };
     let mut all: Vec<Features> = pairs.into_iter().map(of).collect();
     all[5].kernel.eexist_safety_net = true;
-    let [exclusive, interruptible] = [all[4], all[5]];
-    all.extend([exclusive, interruptible]);
-    all[6].kernel.exclusive_finit = true;
-    all[7].kernel.join_interruptible = true;
+    let (mut exclusive, mut interruptible, mut proposed) = (all[4], all[5], all[10]);
+    exclusive.kernel.exclusive_finit = true;
+    interruptible.kernel.join_interruptible = true;
+    for proposal in presets::SWITCHES.iter().filter(|switch| switch.commit == "proposed here") {
+        assert!(proposal.set(&mut proposed, "on"), "{}", proposal.name);
+    }
+    all.extend([exclusive, interruptible, proposed]);
     all
 }
 
@@ -483,14 +491,14 @@ fn other_orders() {
         "	mod->state = MODULE_STATE_LIVE;\n",
         "	wake_up_all(&module_wq);\n	mod->state = MODULE_STATE_LIVE;\n",
     )
-    .replacen("	module_put(mod);\n	wake_up_all(&module_wq);\n", "	module_put(mod);\n", 1);
+    .replacen("	}\n	wake_up_all(&module_wq);\n	return 0;\n", "	}\n	return 0;\n", 1);
     let (rules, _) = orders(&early, &old).unwrap();
     let at = |part: Part| rules.load.iter().position(|p| *p == part).unwrap();
     assert!(at(Part::WakeLive) < at(Part::SetLive), "{rules:?}");
     // The directory goes before initstate.
     let other = with(
-        "	module_remove_modinfo_attrs(mod);\n	mod_sysfs_fini(mod);\n",
-        "	mod_sysfs_fini(mod);\n	module_remove_modinfo_attrs(mod);\n",
+        "	module_remove_modinfo_attrs(mod);\n	mod_sysfs_fini(mod);\n	mutex_lock",
+        "	mod_sysfs_fini(mod);\n	module_remove_modinfo_attrs(mod);\n	mutex_lock",
     );
     let (rules, features) = orders(&other, &old).unwrap();
     assert_eq!(features, old);
@@ -560,8 +568,8 @@ fn other_orders() {
         ),
         (
             with(
-                "	module_remove_modinfo_attrs(mod);\n",
-                "	for (;;) {\n		mutex_lock(&module_mutex);\n		mutex_unlock(&module_mutex);\n	}\n",
+                "{\n	module_remove_modinfo_attrs(mod);\n",
+                "{\n	for (;;) {\n		mutex_lock(&module_mutex);\n		mutex_unlock(&module_mutex);\n	}\n",
             ),
             "found a loop",
         ),

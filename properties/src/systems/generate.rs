@@ -11,6 +11,7 @@ use std::fmt::Write;
 use kmodcheck_explore::MAX_PROCESSES;
 use kmodcheck_model::Scenario;
 use kmodcheck_model::presets::{self, SWITCHES, Side};
+use kmodcheck_model::scenario::{FailsAt, Failure};
 use kmodcheck_sim::scenario_file;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -104,6 +105,11 @@ struct System {
     fs: bool,
     actors: Vec<Actor>,
     environment: Environment,
+}
+
+/// The number of a place at which a load may fail.
+fn place_of(at: FailsAt) -> usize {
+    FailsAt::ALL.iter().position(|(_, place)| *place == at).expect("all are listed")
 }
 
 fn rarely() -> impl Strategy<Value = bool> {
@@ -283,6 +289,8 @@ impl System {
             aliases.push("al-*");
         }
         let Module { init, sysfs_may_fail, name_taken, listed_builtin, .. } = module;
+        let failure = self.failure(place);
+        let sysfs_may_fail = *sysfs_may_fail && (failure.is_none() || *init == "may-fail");
         let Module { blacklisted, compressed, no_exit, .. } = module;
         let mut out = format!(
             "[[module]]\nname = \"m{place}\"\nbuilt-in = false\ninit = {init:?}\n\
@@ -291,6 +299,11 @@ impl System {
              compressed = {compressed}\nno-exit = {no_exit}\ndependencies = {needs:?}\n\
              aliases = {aliases:?}\n"
         );
+        if let Some(failure) = failure {
+            let error = if failure.eexist { "-EEXIST" } else { "another error" };
+            let (at, _) = FailsAt::ALL[place_of(failure.at)];
+            writeln!(out, "fails-at = {at:?}\nfails-with = {error:?}").expect(TAKES);
+        }
         let softdep = |by: Option<usize>| by.and_then(later).map(|other| format!("m{other}"));
         let words = [("pre", softdep(module.pre)), ("post", softdep(module.post))];
         let words = words.into_iter().filter_map(|(when, name)| Some((when, name?)));
@@ -316,6 +329,28 @@ impl System {
             }
         }
         out
+    }
+
+    /// Where a load may fail, of a module whose set-up of sysfs may: chosen by what was drawn already, so that the draws
+    /// of a seed stay what they were.
+    fn failure(&self, place: usize) -> Option<Failure> {
+        let module = &self.modules[place];
+        if !module.sysfs_may_fail {
+            return None;
+        }
+        let bit = |set: bool, value: usize| if set { value } else { 0 };
+        let drawn = usize::from(module.needs)
+            + bit(module.compressed, 4)
+            + bit(module.wildcard, 8)
+            + bit(self.environment.timeouts, 16);
+        let (_, at) = *FailsAt::ALL.get(drawn % 9)?;
+        let unloads =
+            self.actors.iter().any(|a| matches!(a.call, Call::Rmmod | Call::ModprobeRemove));
+        if at == FailsAt::ReadOnly && (unloads || self.serves(place)) {
+            return None;
+        }
+        let eexist = at.may_say_eexist() && (module.pre.is_some() || drawn % 2 == 0);
+        Some(Failure { at, eexist })
     }
 
     fn serves(&self, place: usize) -> bool {

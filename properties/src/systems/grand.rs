@@ -12,7 +12,7 @@ use kmodcheck_model::features::{
     AliasMap, BuiltinIndex, FailedLookup, Features, RequestLimit, SanityCheck,
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
-use kmodcheck_model::scenario::{Action, Helper, Init, Resolution, Scenario};
+use kmodcheck_model::scenario::{Action, FailsAt, Helper, Init, Resolution, Scenario};
 use kmodcheck_model::{Model, Mutant};
 
 use crate::judge::verdict::{Report, check_all};
@@ -74,7 +74,18 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let any_module =
         |f: fn(&kmodcheck_model::scenario::Module) -> bool| scenario.modules.iter().any(f);
     let calls = |f: fn(&Action) -> bool| scenario.actors.iter().any(|a| f(&a.action));
-    let sysfs_fails = any_module(|m| m.sysfs_may_fail || m.name_taken);
+    let at = |f: fn(FailsAt) -> bool| {
+        scenario.modules.iter().any(|m| m.failure.is_some_and(|failure| f(failure.at)))
+    };
+    let sysfs_fails = any_module(|m| m.sysfs_may_fail || m.name_taken)
+        || at(|at| !matches!(at, FailsAt::ComingNotifier | FailsAt::ReadOnly));
+    let fails_late = at(|at| matches!(at, FailsAt::UsageLinks | FailsAt::Sections));
+    let fails = FailsAt::ALL.map(|(_, place)| {
+        scenario.modules.iter().any(|m| m.failure.is_some_and(|failure| failure.at == place))
+    });
+    let load_eexist = any_module(|m| m.failure.is_some_and(|failure| failure.eexist));
+    let nowait = calls(|a| matches!(a, Action::RequestModuleNowait(_)))
+        || scenario.programs.call("request_module_nowait");
     let eexist = any_module(|m| m.init == Init::MayReturnEexist);
     let compressed = any_module(|m| m.compressed);
     let listed_builtin = any_module(|m| m.listed_builtin);
@@ -93,6 +104,18 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     kernel.failure_sets_going &= sysfs_fails;
     kernel.uevent_after_init &= listens;
     kernel.eexist_safety_net &= eexist;
+    kernel.undo_removes_attributes &= fails_late;
+    let [notifier, _, _, _, sections, codetag, read_only] = fails;
+    kernel.notifier_can_fail &= notifier;
+    kernel.notifier_failure_sets_going &= kernel.notifier_can_fail;
+    kernel.sections_can_fail &= sections;
+    kernel.codetag_can_fail &= codetag;
+    kernel.codetag_error_counts &= kernel.codetag_can_fail;
+    kernel.fails_after_live &= read_only;
+    kernel.first_result_counts &= kernel.duplicate_requests;
+    kernel.nowait_announces_nothing &= kernel.duplicate_requests && nowait;
+    kernel.joiners_try_again &= kernel.idempotent_finit;
+    kernel.load_eexist_is_busy &= load_eexist;
     kernel.join_interruptible &= kernel.idempotent_finit
         && (scenario.modprobe_killable
             || scenario.actors.iter().any(|actor| {

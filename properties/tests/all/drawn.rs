@@ -174,7 +174,7 @@ impl Counts {
 }
 
 /// Keys of a module that can be loaded, and of no built-in code.
-const LOADABLE: [&str; 12] = [
+const LOADABLE: [&str; 14] = [
     "name-taken",
     "init",
     "dependencies",
@@ -185,6 +185,8 @@ const LOADABLE: [&str; 12] = [
     "install",
     "requests",
     "sysfs-may-fail",
+    "fails-at",
+    "fails-with",
     "compressed",
     "no-exit",
 ];

@@ -97,7 +97,7 @@ fn compare(name: &str, model: &Model, met: &mut Met) {
 
 #[test]
 fn engines_agree_on_generated_systems() {
-    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 330, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let met = std::cell::RefCell::new(Met::default());
     let systems = generate::scenarios(3);

@@ -18,14 +18,19 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
 
 /// Diffs, the release that they are applied on, and the one that they make of it: a kernel, or a kmod.
-const DIFFS: [(&[&str], &str, &str); 14] = [
+const DIFFS: [(&[&str], &str, &str); 19] = [
     (&["6d7964a722af", "885a78d4a5b3", "41124db869b7"], "v4.9", "v4.13"),
-    (&["6e6de3dee51a"], "v4.13", "v5.3"),
+    (&["6e6de3dee51a", "bc6f2a757d52"], "v4.13", "v5.3"),
     (&["5d603311615f"], "v5.3", "v5.5"),
     (&["d7d27cfc5cf0"], "v5.5", "v5.7"),
-    (&["38dc717e9715"], "v5.7", "v5.11"),
+    (&["59cc8e0a906e"], "v5.7", "v5.10"),
+    (&["38dc717e9715", "5e8ed280dab9"], "v5.10", "v5.11"),
     (&["0254127ab977"], "v5.11", "v6.2"),
     (&["064f4536d139", "25a1b5b518f4", "9b9879fc0327"], "v6.2", "v6.5"),
+    (&["2124d84db293", "d1909c022173"], "v6.5", "v6.11"),
+    (&["ce47f7cbbcad"], "v6.11", "v6.12"),
+    (&["110b1e070f1d", "044d2aee6c57"], "v6.12", "v6.16"),
+    (&["743f8cae549a"], "v6.16", "v7.1"),
     (&["rfc-author-tree"], "v4.9", "v4.9+author-tree"),
     (&["rfc-author-mail"], "v4.9", "v4.9+author-mail"),
     (&["rfc-verify"], "v4.9", "v4.9+verify"),
@@ -99,8 +104,14 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
 }
 
 /// Diffs of which no preset has what they make, the release that they are applied on, and the switch.
-const SWITCHES: [(&str, &str, &str); 2] =
-    [("743f8cae549a", "v6.5", "eexist-safety-net"), ("2124d84db293", "v6.5", "join-interruptible")];
+const SWITCHES: [(&str, &str, &str); 6] = [
+    ("743f8cae549a", "v6.5", "eexist-safety-net"),
+    ("2124d84db293", "v6.5", "join-interruptible"),
+    ("codetag-error-counts", "v6.16", "codetag-error-counts"),
+    ("load-eexist-is-busy", "v7.3", "load-eexist-is-busy"),
+    ("joiners-try-again", "v7.3", "joiners-try-again"),
+    ("nowait-announces-nothing", "v7.3+dup", "nowait-announces-nothing"),
+];
 
 #[test]
 fn a_commit_of_no_preset_makes_its_switch() {
@@ -162,7 +173,9 @@ fn a_patch_changes_code() {
         let shipped = Texts::default();
         let texts = patched(&[name]);
         let asks = |texts: &Texts| {
-            let since = format!("since(\"{name}\")");
+            // What ends another is asked for by that one's name.
+            let of = if name == "110b1e070f1d" { "d1909c022173" } else { name };
+            let since = format!("since(\"{of}\")");
             texts.all().map(|(_, text)| text.matches(&since).count()).sum::<usize>()
         };
         assert!(

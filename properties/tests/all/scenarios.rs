@@ -13,12 +13,13 @@ use kmodcheck_sim::scenario_file::{self, Change, Expected, Loaded};
 /// All scenario files, those of reports among them.
 pub fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let reports = directory.join("reports");
+    let (reports, candidates) = (directory.join("reports"), directory.join("candidates"));
     let all = |of: &Path| std::fs::read_dir(of).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = all(&directory).chain(all(&reports)).collect();
-    files.retain(|file| *file != reports);
+    let mut files: Vec<PathBuf> =
+        [&directory, &reports, &candidates].into_iter().flat_map(|of| all(of)).collect();
+    files.retain(|file| *file != reports && *file != candidates);
     files.sort();
-    assert!(files.len() >= 21 && files.iter().all(|f| f.extension().is_some_and(|e| e == "toml")));
+    assert!(files.len() >= 44 && files.iter().all(|f| f.extension().is_some_and(|e| e == "toml")));
     files
 }
 

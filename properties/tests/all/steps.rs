@@ -17,7 +17,7 @@ use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{End, Limits, Options, Step, explore};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::AliasMap;
-use kmodcheck_model::scenario::Scenario;
+use kmodcheck_model::scenario::{FailsAt, Failure, Scenario};
 use kmodcheck_model::{Event, Model, Mutant, Pc};
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::matrix::{CHECKS, Cell, Kmod};
@@ -155,6 +155,21 @@ fn systems() -> Vec<Tried> {
             scenarios.push((format!("{} {kernel} {kmod}", scenario.name), scenario));
         }
     }
+    // Each place at which a load may fail, with an error that is success to modprobe where that can be.
+    for (word, at) in FailsAt::ALL {
+        let kernel = if at == FailsAt::ReadOnly { "v6.12" } else { "v7.3" };
+        let cell = GrandCell { environment: Environment::Ok, naming, kernel, kmod: "v20" };
+        let mut scenario = cell.scenario();
+        scenario.modules[0].registers &= at != FailsAt::ReadOnly;
+        scenario.modules[0].failure = Some(Failure { at, eexist: at.may_say_eexist() });
+        scenarios.push((format!("fails at {word} {kernel} v20"), scenario));
+    }
+    // The entry of a request is forgotten 60 s after whoever has announced first.
+    let cell =
+        GrandCell { environment: Environment::Fail, naming, kernel: "v7.3+dup", kmod: "v20" };
+    let mut scenario = cell.scenario();
+    scenario.timeouts = true;
+    scenarios.push((format!("{} and time-outs v7.3+dup v20", scenario.name), scenario));
     for_all(&scenarios, Tried::of)
 }
 
@@ -164,7 +179,9 @@ const STEPLESS: [Pc; 5] = [Pc::PreAsleep, Pc::CheckAsleep, Pc::UdevIdle, Pc::Don
 
 /// Faults that show nowhere: a merge with nothing. What follows is no step of the same process, or a
 /// time-out or a kill, which is never part of another step.
-const INVISIBLE: [Mutant; 6] = [
+const INVISIBLE: [Mutant; 7] = [
+    // What is in the directory goes with it.
+    Mutant::Skip(Pc::FailRemoveAttrs),
     // Ends by a kill only; the modprobe that gets the error exits with it either way.
     Mutant::Merge(Pc::IdempotentAsleep),
     Mutant::Merge(Pc::EarlyAsleep),
@@ -218,6 +235,8 @@ const CHANGING: &[Pc] = &[
     Pc::GiveSlot,
     Pc::WakeSlot,
     Pc::Announce,
+    Pc::FailRemoveAttrs,
+    Pc::DuplicateQueue,
     Pc::DuplicateComplete,
     Pc::DuplicateDelete,
     Pc::IdempotentComplete,

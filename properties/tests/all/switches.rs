@@ -183,6 +183,84 @@ call = 'request_module'
 name = 'x'
 ";
 
+const LINKS_FAIL: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'usage-links'
+fails-with = 'another error'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const NOTIFIER_SAYS_EEXIST: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'coming-notifier'
+fails-with = '-EEXIST'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const NOTIFIER_FAILS: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'coming-notifier'
+fails-with = 'another error'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const SECTIONS_SAY_EEXIST: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'sections'
+fails-with = '-EEXIST'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const CODETAG_REFUSES: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'codetag'
+fails-with = 'another error'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const READ_ONLY_FAILS: &str = "
+[[module]]
+name = 'driver'
+fails-at = 'read-only'
+fails-with = 'another error'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
+const NOWAIT_AND_DUPLICATES: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'request_module_nowait'
+name = 'driver'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+count = 2
+";
+
 const CASES: &[Case] = &[
     Case {
         switch: "sanity-check",
@@ -328,6 +406,88 @@ const CASES: &[Case] = &[
         base: ("v6.5", "v20", &[]),
         looks: &[Does("ends the wait")],
         shows: &[("off", "n"), ("on", "y")],
+    },
+    Case {
+        switch: "undo-removes-attributes",
+        file: LINKS_FAIL,
+        base: ("v4.9", "v20", &[]),
+        looks: &[Does("driver/initstate disappears"), Does("/sys/module/driver disappears")],
+        shows: &[("off", "ny"), ("on", "yy")],
+    },
+    Case {
+        switch: "notifier-can-fail",
+        file: NOTIFIER_SAYS_EEXIST,
+        base: ("v5.7", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("prepare_coming_module: driver: -EEXIST")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    // v4.9's -EEXIST for GOING is what makes it matter.
+    Case {
+        switch: "notifier-failure-sets-going",
+        file: NOTIFIER_FAILS,
+        base: ("v4.9", "v20", &["notifier-can-fail"]),
+        looks: &[Says(NoFalseSuccess), Does("driver failed to load: GOING")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "sections-can-fail",
+        file: SECTIONS_SAY_EEXIST,
+        base: ("v6.11", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("add_sect_attrs: driver: -EEXIST")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "fails-after-live",
+        file: READ_ONLY_FAILS,
+        base: ("v6.5", "v20", &[]),
+        looks: &[
+            Says(NoFalseSuccess),
+            Does("module_enable_rodata_ro: driver: an error"),
+            Does("do_init_module: driver is GOING"),
+        ],
+        shows: &[("off", "Hnn"), ("on", "Hyy")],
+    },
+    Case {
+        switch: "codetag-can-fail",
+        file: CODETAG_REFUSES,
+        base: ("v6.12", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("codetag_load_module: driver: an error")],
+        shows: &[("off", "Hn"), ("on", "Vy")],
+    },
+    Case {
+        switch: "first-result-counts",
+        file: NOWAIT_AND_DUPLICATES,
+        base: ("v6.5+dup", "v20", &[]),
+        looks: &[Does("complete_all for"), Does("no entry that waits for a result")],
+        shows: &[("off", "yn"), ("on", "ny")],
+    },
+    Case {
+        switch: "codetag-error-counts",
+        file: CODETAG_REFUSES,
+        base: ("v6.16", "v20", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("off", "V"), ("on", "H")],
+    },
+    Case {
+        switch: "load-eexist-is-busy",
+        file: SECTIONS_SAY_EEXIST,
+        base: ("v6.12", "v20", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("off", "V"), ("on", "H")],
+    },
+    Case {
+        switch: "joiners-try-again",
+        file: TWO_REQUESTS_AND_RMMOD,
+        base: ("v6.5", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("finit_module(driver) runs already: joins it")],
+        shows: &[("off", "Vy"), ("on", "Hy")],
+    },
+    Case {
+        switch: "nowait-announces-nothing",
+        file: NOWAIT_AND_DUPLICATES,
+        base: ("v6.5+dup", "v20", &[]),
+        looks: &[Says(NoFalseSuccess)],
+        shows: &[("off", "V"), ("on", "H")],
     },
     Case {
         switch: "bare-directory",

@@ -9,7 +9,7 @@ use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::event::{Finit, InitOutcome};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
-use kmodcheck_model::scenario::{Action, Helper, MODULE_NAME_LEN, Scenario};
+use kmodcheck_model::scenario::{Action, FailsAt, Failure, Helper, MODULE_NAME_LEN, Scenario};
 use kmodcheck_model::state::{Ret, Task};
 use kmodcheck_model::text::{Graph, Next, Node, OBJECT, graph};
 use kmodcheck_model::{Event, Model, Pc, model::Role};
@@ -94,6 +94,12 @@ fn loading(pc: Pc) -> Option<(&'static str, Option<i64>)> {
         }
         Pc::Resolve | Pc::ResolveAsleep => ("simplify_symbols(_, _)", None),
         Pc::CompleteFormation => (STATE, Some(1)),
+        Pc::ComingNotifier => ("prepare_coming_module(_)", None),
+        Pc::ParseArgs => ("parse_args(_)", None),
+        Pc::UsageLinks => ("add_usage_links(_)", None),
+        Pc::SectAttrs => ("add_sect_attrs(_, _)", None),
+        Pc::Codetag => ("codetag_load_module(_)", None),
+        Pc::ReadOnly => ("module_enable_rodata_ro(_)", None),
         Pc::SysfsInit => ("mod_sysfs_init(_)", None),
         Pc::AddModinfoAttrs => ("module_add_modinfo_attrs(_)", None),
         Pc::SysfsUndo | Pc::SysfsFini => ("mod_sysfs_fini(_)", None),
@@ -105,7 +111,7 @@ fn loading(pc: Pc) -> Option<(&'static str, Option<i64>)> {
         Pc::SetLive => (STATE, Some(0)),
         Pc::DropInitial => ("module_put(_)", None),
         Pc::WakeLive | Pc::WakeFreed => ("wake_up_all(&module_wq)", None),
-        Pc::RemoveModinfoAttrs => ("module_remove_modinfo_attrs(_)", None),
+        Pc::RemoveModinfoAttrs | Pc::FailRemoveAttrs => ("module_remove_modinfo_attrs(_)", None),
         Pc::SetUnformed => (STATE, Some(3)),
         _ => return None,
     })
@@ -147,7 +153,7 @@ fn requesting(pc: Pc, features: &Features) -> Option<&'static str> {
             "kmod_dup_request_exists_wait(_, _, _)"
         }
         Pc::Exec | Pc::HelperReturn => "call_modprobe(_, _)",
-        Pc::Announce => "kmod_dup_request_announce(_, _)",
+        Pc::Announce | Pc::DuplicateQueue => "kmod_dup_request_announce(_, _)",
         Pc::GiveSlot => match limit {
             FailsAtOnce => "atomic_dec(&kmod_concurrent)",
             AllWaitersRace => "atomic_inc(&kmod_concurrent_max)",
@@ -172,6 +178,12 @@ fn absorbed(node: &Node, scenario: &Scenario, frees: bool) -> bool {
         "WARN_ONCE(1, \"request_module fs-%.*s succeeded, but still no fs?\")" | "idem.ret" => true,
         "kobject_uevent(_, KOBJ_ADD)" => !scenario.listens(),
         "module_put(_)" => !scenario.unloads(),
+        "prepare_coming_module(_)" => !scenario.may_fail_at(FailsAt::ComingNotifier),
+        "parse_args(_)" => !scenario.may_fail_at(FailsAt::Arguments),
+        "add_usage_links(_)" => !scenario.may_fail_at(FailsAt::UsageLinks),
+        "add_sect_attrs(_, _)" => !scenario.may_fail_at(FailsAt::Sections),
+        "codetag_load_module(_)" => !scenario.may_fail_at(FailsAt::Codetag),
+        "module_enable_rodata_ro(_)" => !scenario.may_fail_at(FailsAt::ReadOnly),
         // A module without dependencies holds none, and one whose exit does nothing has none.
         "module_unload_free(_)" | "module_exit(_)" | "simplify_symbols(_, _)" => true,
         // One step with list_del_rcu().
@@ -374,7 +386,7 @@ fn moves(
     if before.depth == after.depth && !matches!(event, Event::InitRequests { .. }) && !left {
         let unloads =
             matches!(action, Action::Rmmod(_) | Action::ModprobeRemove(_)) && before.depth == 0;
-        loads(before, event, after, unloads, features, &mut moves);
+        loads(before, event, after, unloads, model.scenario(), &mut moves);
     }
     moves
 }
@@ -392,9 +404,10 @@ fn loads(
     event: &Event,
     after: &Task,
     unloads: bool,
-    features: &Features,
+    scenario: &Scenario,
     moves: &mut Vec<(At, Option<i64>, To)>,
 ) {
+    let features = &scenario.features;
     let result = |finit: Finit| match finit {
         Finit::Loaded => 0,
         Finit::Exists => -17,
@@ -464,6 +477,12 @@ fn loads(
     }
     let answer = match *event {
         Event::SysfsInit { made, .. } => Some(if made { 0 } else { -22 }),
+        Event::MayFail { failed: false, .. } => Some(0),
+        Event::MayFail { at: FailsAt::ReadOnly, .. } => Some(-19),
+        Event::MayFail { module, .. } => {
+            let eexist = scenario.modules[usize::from(module)].failure.is_some_and(|f| f.eexist);
+            Some(if eexist { -17 } else { -12 })
+        }
         Event::AddModinfoAttrs { made, .. } => Some(if made { 0 } else { -12 }),
         Event::Init { outcome: InitOutcome::Succeeds, .. } => Some(0),
         Event::Init { outcome: InitOutcome::Eexist, .. } => Some(-17),
@@ -474,6 +493,12 @@ fn loads(
         (Event::DeleteModule { ret, .. }, To::Leaves) if ret != Ret::Zero => {
             To::Returns(number(ret))
         }
+        // What a load that has failed returns.
+        (Event::Unlink { .. }, _) if after.pc == Pc::IdempotentComplete => match after.result {
+            0 => To::Returns(0),
+            1 => To::Returns(-17),
+            _ => To::Leaves,
+        },
         (_, to) => to,
     };
     moves.push((At { function, call, over_the_limit: false }, answer, to));
@@ -501,6 +526,24 @@ fn others() -> Vec<Scenario> {
             s.limit = Some(1);
             s.actors.iter_mut().for_each(|actor| actor.killable = true);
         }));
+    }
+    all.push(of("v6.11", Naming::Plain, |s| s.modprobe_killable = true));
+    // Each place at which a load may fail, and each change that nobody has made yet.
+    for kernel in ["v4.9", "v5.10", "v6.5", "v6.12", "v6.16", "v7.3+dup"] {
+        for (at, eexist) in FailsAt::ALL.into_iter().flat_map(|(_, at)| [(at, false), (at, true)]) {
+            for proposed in [false, true] {
+                let mut scenario = of(kernel, Naming::Plain, |_| {});
+                scenario.modules[0].registers &= at != FailsAt::ReadOnly;
+                scenario.modules[0].failure =
+                    Some(Failure { at, eexist: eexist && at.may_say_eexist() });
+                let changes =
+                    presets::SWITCHES.iter().filter(|switch| switch.commit == "proposed here");
+                for change in changes.filter(|_| proposed) {
+                    assert!(change.set(&mut scenario.features, "on"), "{}", change.name);
+                }
+                all.push(scenario);
+            }
+        }
     }
     all
 }
@@ -533,10 +576,14 @@ fn every_step_is_an_edge_and_every_edge_a_step() {
                         if was == Pc::IdempotentAsleep && is != was {
                             let call = finit(was, &scenario.features).map(|call| (call, None));
                             let result = [0, -17, -19][result as usize];
+                            let to = match is {
+                                Pc::Idempotent => To::Call("idempotent(_, _)", None),
+                                _ => To::Returns(result),
+                            };
                             all.push((
                                 At { function: Function::FinitModule, call, over_the_limit: false },
                                 Some(0),
-                                To::Returns(result),
+                                to,
                             ));
                         }
                     }

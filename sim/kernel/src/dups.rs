@@ -11,10 +11,47 @@ use crate::fault::Fault;
 use crate::kernel::{Current, Waited, WaysOut};
 use crate::log::Who;
 
+/// `kmod_dup_request_announce()` since d258ed8a86bb: the first result counts and completes.
+fn announce_first<R: Runtime>(current: &Current<R>, name: NameId, ret: Ret) {
+    let complete = {
+        let mut reqs = current.kernel.dup_kmod_reqs.lock();
+        let req = reqs.lookup(name).filter(|req| !req.done);
+        let found = req.is_some();
+        let complete = req.map(|req| {
+            req.dup_ret = ret;
+            req.done = true;
+            req.number
+        });
+        let event = Event::Announce { name, ret, found };
+        match complete {
+            Some(_) => current.kernel.sched.wake_up_all(first_req_done(current, name), || {
+                current.emit(event);
+            }),
+            None => {
+                current.emit(event);
+            }
+        }
+        complete
+    };
+    if complete.is_some() && current.scenario().timeouts {
+        current.emit(Event::QueueDelete { name });
+        let kernel = Arc::clone(&current.kernel);
+        let task = kernel.sched.add_task();
+        let worker = current.kernel.rt.spawn(move || {
+            let worker = Current::new(&kernel, Who::Kworker(name), task);
+            may_delete(&worker, name);
+            kernel.sched.exit();
+        });
+        current.helpers.borrow_mut().push(worker);
+    }
+}
+
 /// `struct kmod_dup_req`, and what is known of its work.
 #[derive(Debug)]
 struct KmodDupReq {
     name: NameId,
+    /// Its own, so that who counts on it can tell it from a later one of that name.
+    number: usize,
     dup_ret: Ret,
     /// `complete_work` was queued.
     queued: bool,
@@ -29,6 +66,7 @@ struct KmodDupReq {
 #[derive(Debug, Default)]
 pub(crate) struct DupKmodReqs {
     list: Vec<KmodDupReq>,
+    made: usize,
 }
 
 impl DupKmodReqs {
@@ -42,15 +80,22 @@ impl DupKmodReqs {
     }
 
     /// `kzalloc()` and `list_add_rcu()`.
-    fn add(&mut self, name: NameId) {
-        self.list.retain(|req| req.name != name);
+    fn add(&mut self, name: NameId, counted: bool) {
+        // What is counted is not freed while somebody has it.
+        self.list.retain(|req| counted || req.name != name);
         let (queued, done, freed) = (false, false, false);
-        self.list.push(KmodDupReq { name, dup_ret: Ret::Zero, queued, done, freed });
+        let number = self.made;
+        self.made += 1;
+        self.list.push(KmodDupReq { name, number, dup_ret: Ret::Zero, queued, done, freed });
     }
 
-    /// `kmod_req->dup_ret`, of a waiter's pointer.
-    fn dup_ret(&self, name: NameId) -> Ret {
-        self.list.iter().find(|req| req.name == name).expect("it was there").dup_ret
+    /// `kmod_req->dup_ret`, of a waiter's pointer: to that entry (`counted`), or to what is there now.
+    fn dup_ret(&self, name: NameId, number: usize, counted: bool) -> Ret {
+        let is = |req: &&KmodDupReq| match counted {
+            true => req.number == number,
+            false => req.name == name,
+        };
+        self.list.iter().find(is).expect("it was there").dup_ret
     }
 }
 
@@ -67,24 +112,27 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
     name: NameId,
     wait: bool,
 ) -> Result<Option<Ret>, Stuck> {
-    let done = {
+    let counted = current.scenario().features.kernel.first_result_counts;
+    let found = {
         let mut reqs = current.kernel.dup_kmod_reqs.lock();
-        let done = reqs.lookup(name).map(|req| req.done);
-        current.emit(Event::Duplicate { name, found: done.is_some() });
-        if done.is_none() && wait {
-            reqs.add(name);
-        } else if done == Some(false) && wait {
-            current.kernel.sched.prepare_to_wait(first_req_done(current, name), current.task);
+        let found = reqs.lookup(name).map(|req| (req.number, req.done));
+        current.emit(Event::Duplicate { name, found: found.is_some() });
+        match found {
+            None if wait => reqs.add(name, counted),
+            Some((_, false)) if wait => {
+                current.kernel.sched.prepare_to_wait(first_req_done(current, name), current.task);
+            }
+            _ => {}
         }
-        done
+        found
     };
+    let Some((number, done)) = found else { return Ok(None) };
     match done {
-        None => return Ok(None),
         // There is no way to know.
-        Some(_) if !wait => return Ok(Some(Ret::Zero)),
-        Some(true) => {}
+        _ if !wait => return Ok(Some(Ret::Zero)),
+        true => {}
         // wait_for_completion_state(..., TASK_KILLABLE)
-        Some(false) => {
+        false => {
             let ways = WaysOut { killable: current.killable(), time_limit: None };
             if current.sleep(first_req_done(current, name), ways)? == Waited::Killed {
                 return Ok(Some(Ret::Erestartsys));
@@ -92,13 +140,16 @@ pub(crate) fn kmod_dup_request_exists_wait<R: Runtime>(
         }
     }
     let reqs = current.kernel.dup_kmod_reqs.lock();
-    let ret = reqs.dup_ret(name);
+    let ret = reqs.dup_ret(name, number, counted);
     current.emit(Event::DuplicateResult { name, ret });
     Ok(Some(ret))
 }
 
 /// `kmod_dup_request_announce()`: stores the result in the name's entry and queues its completion.
 pub(crate) fn kmod_dup_request_announce<R: Runtime>(current: &Current<R>, name: NameId, ret: Ret) {
+    if current.scenario().features.kernel.first_result_counts {
+        return announce_first(current, name, ret);
+    }
     let mut reqs = current.kernel.dup_kmod_reqs.lock();
     let req = reqs.lookup(name);
     let found = req.is_some();
@@ -130,6 +181,11 @@ fn kmod_dup_request_complete<R: Runtime>(current: &Current<R>, name: NameId) {
             current.emit(Event::DuplicateComplete { name });
         });
     }
+    may_delete(current, name);
+}
+
+/// `kmod_dup_request_delete()`, 60 s later, where the scenario has time-outs.
+fn may_delete<R: Runtime>(current: &Current<R>, name: NameId) {
     if current.scenario().timeouts && current.choose(2) == 1 {
         let mut reqs = current.kernel.dup_kmod_reqs.lock();
         reqs.delete(name);

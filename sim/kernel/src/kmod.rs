@@ -83,7 +83,7 @@ fn request<R: Runtime>(current: &Current<R>, wait: bool, id: NameId) -> Result<R
         None => {
             // call_modprobe()
             let ended = call_usermodehelper_exec(current, id, wait)?;
-            if features.duplicate_requests {
+            if features.duplicate_requests && (wait || !features.nowait_announces_nothing) {
                 let ret = match ended {
                     Ended::Killed => Ret::Erestartsys,
                     Ended::Status(ret) => ret,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kmodcheck_model::event::{Claim, Finit, InitOutcome, Woken};
 use kmodcheck_model::features::ListedName;
-use kmodcheck_model::scenario::{Init, ModuleId};
+use kmodcheck_model::scenario::{FailsAt, Init, ModuleId};
 use kmodcheck_model::{Event, ModuleState};
 use kmodcheck_runtime::{Queue, Runtime, Stuck};
 
@@ -14,7 +14,7 @@ use crate::filesystems::{FileSystemType, register_filesystems, unregister_filesy
 use crate::kernel::{COMPLETIONS, Current, MODULE_WQ, Waited, WaysOut, uevents};
 use crate::kmod::__request_module;
 use crate::log::Place;
-use crate::sysfs::{mod_sysfs_setup, mod_sysfs_teardown};
+use crate::sysfs::{mod_sysfs_setup, mod_sysfs_teardown, mod_sysfs_teardown_unloaded};
 
 /// `enum module_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -434,12 +434,15 @@ fn do_init_module<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>) -> Int {
     if current.faulty(Fault::LiveBeforeInit) {
         set_state(State::Live, Event::SetLive { module });
     }
-    let ret = do_one_initcall(current, mod_)?;
-    if ret.is_err() {
+    let fail = |ret| {
         set_state(State::Going, Event::SetGoing { module });
         free_module(current, mod_);
         wake_up_all(current, module, Woken::Failed);
-        return Ok(ret);
+        Ok(ret)
+    };
+    let ret = do_one_initcall(current, mod_)?;
+    if ret.is_err() {
+        return fail(ret);
     }
 
     // Now it's a first class citizen!
@@ -451,6 +454,9 @@ fn do_init_module<R: Runtime>(current: &Current<R>, mod_: &Arc<Module>) -> Int {
     }
     // Drop initial reference.
     module_put(current, mod_, Event::DropInitial { module });
+    if let Err(err) = may_fail(current, mod_, FailsAt::ReadOnly) {
+        return fail(Err(err));
+    }
     if !current.faulty(Fault::NoWakeWhenLive) {
         wake_up_all(current, module, Woken::Loaded);
     }
@@ -527,6 +533,34 @@ fn layout_and_allocate<R: Runtime>(current: &Current<R>, id: ModuleId) -> Arc<Mo
     Arc::new(Module { id, name })
 }
 
+/// A call that may fail for some modules, and that some kernels do not heed.
+pub(crate) fn may_fail<R: Runtime>(
+    current: &Current<R>,
+    mod_: &Module,
+    at: FailsAt,
+) -> Result<(), Errno> {
+    let scenario = current.scenario();
+    let kernel = &scenario.features.kernel;
+    let heeded = match at {
+        FailsAt::ComingNotifier => kernel.notifier_can_fail,
+        FailsAt::Arguments | FailsAt::Parameters | FailsAt::UsageLinks => true,
+        FailsAt::Sections => kernel.sections_can_fail,
+        FailsAt::Codetag => kernel.codetag_can_fail,
+        FailsAt::ReadOnly => kernel.fails_after_live,
+    };
+    let failure = scenario.modules[usize::from(mod_.id)].failure;
+    let Some(failure) = failure.filter(|failure| heeded && failure.at == at) else {
+        return Ok(());
+    };
+    let failed = current.choose(2) == 1;
+    current.emit(Event::MayFail { module: mod_.id, at, failed });
+    match (failed, failure.eexist) {
+        (false, _) => Ok(()),
+        (true, true) => Err(Errno::EEXIST),
+        (true, false) => Err(Errno::EINVAL),
+    }
+}
+
 /// `load_module()`.
 fn load_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> Int {
     let features = current.scenario().features.kernel;
@@ -552,16 +586,40 @@ fn load_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> Int {
     // Finally it's fully formed, ready to start executing.
     complete_formation(current, &mod_);
 
-    // Link in to sysfs.
-    if let Err(err) = mod_sysfs_setup(current, &mod_) {
-        // coming_cleanup
-        if features.failure_sets_going {
+    let told = |err| match err {
+        Errno::EEXIST if features.load_eexist_is_busy => Errno::EBUSY,
+        err => err,
+    };
+    let cleanup = |going: bool| {
+        if going {
             let mut modules = current.kernel.module_mutex.lock();
             modules.set_state(&mod_, State::Going);
             current.emit(Event::FailGoing { module: id });
         }
         unlink_mod(current, &mod_);
-        return Ok(Err(err));
+    };
+
+    // prepare_coming_module()
+    if let Err(err) = may_fail(current, &mod_, FailsAt::ComingNotifier) {
+        // bug_cleanup
+        cleanup(features.notifier_failure_sets_going);
+        return Ok(Err(told(err)));
+    }
+
+    // Module is ready to execute: parsing args may do that. Then: link in to sysfs.
+    let set_up =
+        may_fail(current, &mod_, FailsAt::Arguments).and_then(|()| mod_sysfs_setup(current, &mod_));
+    if let Err(err) = set_up {
+        // coming_cleanup
+        cleanup(features.failure_sets_going);
+        return Ok(Err(told(err)));
+    }
+
+    if let Err(err) = may_fail(current, &mod_, FailsAt::Codetag) {
+        // sysfs_cleanup, and err is still 0
+        mod_sysfs_teardown_unloaded(current, &mod_);
+        cleanup(features.failure_sets_going);
+        return Ok(if features.codetag_error_counts { Err(err) } else { Ok(()) });
     }
 
     do_init_module(current, &mod_)
@@ -603,32 +661,38 @@ pub(crate) fn finit_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> In
 
     let joins = current.scenario().features.kernel.idempotent_finit;
     // idempotent(), or exclusive_deny_write_access()
-    let mut idem = current.kernel.idempotents.lock();
-    let running = idem.running.iter().find(|(module, _)| *module == id).map(|(_, queue)| *queue);
-    current.emit(match joins {
-        true => Event::Idempotent { module: id, joined: running.is_some() },
-        false => Event::DenyWrite { module: id, busy: running.is_some() },
-    });
-    if let Some(complete) = running {
-        if !joins {
-            return Ok(Err(Errno::ETXTBSY));
+    let complete = loop {
+        let mut idem = current.kernel.idempotents.lock();
+        let running =
+            idem.running.iter().find(|(module, _)| *module == id).map(|(_, queue)| *queue);
+        current.emit(match joins {
+            true => Event::Idempotent { module: id, joined: running.is_some() },
+            false => Event::DenyWrite { module: id, busy: running.is_some() },
+        });
+        if let Some(complete) = running {
+            if !joins {
+                return Ok(Err(Errno::ETXTBSY));
+            }
+            current.kernel.sched.prepare_to_wait(complete, current.task);
+            drop(idem);
+            // wait_for_completion(), or wait_for_completion_interruptible()
+            let killable =
+                current.scenario().features.kernel.join_interruptible && current.loader_killable();
+            if current.sleep(complete, WaysOut { killable, time_limit: None })? == Waited::Killed {
+                return Ok(Err(Errno::EINTR));
+            }
+            if current.scenario().features.kernel.joiners_try_again {
+                continue;
+            }
+            let idem = current.kernel.idempotents.lock();
+            let (_, ret) = idem.results.iter().find(|(queue, _)| *queue == complete).expect("done");
+            return Ok(*ret);
         }
-        current.kernel.sched.prepare_to_wait(complete, current.task);
-        drop(idem);
-        // wait_for_completion(), or wait_for_completion_interruptible()
-        let killable =
-            current.scenario().features.kernel.join_interruptible && current.loader_killable();
-        if current.sleep(complete, WaysOut { killable, time_limit: None })? == Waited::Killed {
-            return Ok(Err(Errno::EINTR));
-        }
-        let idem = current.kernel.idempotents.lock();
-        let (_, ret) = idem.results.iter().find(|(queue, _)| *queue == complete).expect("done");
-        return Ok(*ret);
-    }
-    // Its number is that of a task and a load, so that a later load has another.
-    let complete = Queue(COMPLETIONS.0 + 1000 * (1 + current.task.0) + idem.results.len());
-    idem.running.push((id, complete));
-    drop(idem);
+        // Its number is that of a task and a load, so that a later load has another.
+        let complete = Queue(COMPLETIONS.0 + 1000 * (1 + current.task.0) + idem.results.len());
+        idem.running.push((id, complete));
+        break complete;
+    };
 
     let ret = load_module(current, id)?;
 

@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use kmodcheck_model::scenario::{ModuleId, Scenario};
+use kmodcheck_model::scenario::{FailsAt, ModuleId, Scenario};
 use kmodcheck_model::{Event, ModuleState};
 use kmodcheck_runtime::{Runtime, RwLock};
 
 use crate::errno::Errno;
 use crate::kernel::Current;
-use crate::module::{Module, kobject_uevent};
+use crate::module::{Module, kobject_uevent, may_fail};
 
 /// What may be at one name in /sys/module/.
 struct Place<R: Runtime> {
@@ -84,10 +84,22 @@ fn module_add_modinfo_attrs<R: Runtime>(
     mod_: &Arc<Module>,
 ) -> Result<(), Errno> {
     let module = mod_.id;
-    let may_fail = current.scenario().modules[usize::from(module)].sysfs_may_fail;
-    if may_fail && current.choose(2) == 1 {
-        current.emit(Event::AddModinfoAttrs { module, made: false });
-        return Err(Errno::EINVAL);
+    let spec = &current.scenario().modules[usize::from(module)];
+    // module_param_sysfs_setup(), just before
+    let own = spec.failure.filter(|failure| failure.at == FailsAt::Parameters);
+    let mut outcomes = vec![None];
+    outcomes.extend(spec.sysfs_may_fail.then_some(Some(None)));
+    outcomes.extend(own.map(|failure| Some(Some(failure.eexist))));
+    match outcomes[current.choose(outcomes.len())] {
+        None => {}
+        Some(None) => {
+            current.emit(Event::AddModinfoAttrs { module, made: false });
+            return Err(Errno::EINVAL);
+        }
+        Some(Some(eexist)) => {
+            current.emit(Event::MayFail { module, at: FailsAt::Parameters, failed: true });
+            return Err(if eexist { Errno::EEXIST } else { Errno::EINVAL });
+        }
     }
     let mut initstate = current.kernel.module_kset.of(module).initstate.write();
     *initstate = Some(Arc::clone(mod_));
@@ -102,16 +114,40 @@ pub(crate) fn mod_sysfs_setup<R: Runtime>(
 ) -> Result<(), Errno> {
     mod_sysfs_init(current, mod_)?;
     if let Err(err) = module_add_modinfo_attrs(current, mod_) {
-        // out_unreg: mod_kobject_put()
-        let mut directory = current.kernel.module_kset.of(mod_.id).directory.write();
-        *directory = false;
-        current.emit(Event::SysfsUndo { module: mod_.id });
+        undo(current, mod_);
         return Err(err);
+    }
+    for place in [FailsAt::UsageLinks, FailsAt::Sections] {
+        if let Err(err) = may_fail(current, mod_, place) {
+            // out_unreg_modinfo_attrs: (bc6f2a757d52)
+            if current.scenario().features.kernel.undo_removes_attributes {
+                module_remove_modinfo_attrs(current, mod_);
+            }
+            undo(current, mod_);
+            return Err(err);
+        }
     }
     if !current.scenario().features.kernel.uevent_after_init {
         kobject_uevent(current, mod_.id);
     }
     Ok(())
+}
+
+/// `out_unreg:`, `mod_kobject_put()`: the directory goes, with what is in it.
+fn undo<R: Runtime>(current: &Current<R>, mod_: &Module) {
+    let place = current.kernel.module_kset.of(mod_.id);
+    let mut directory = place.directory.write();
+    *directory = false;
+    if current.scenario().modules[usize::from(mod_.id)].failure.is_some() {
+        *place.initstate.write() = None;
+    }
+    current.emit(Event::SysfsUndo { module: mod_.id });
+}
+
+/// `mod_sysfs_teardown()` of a module whose code tags are refused.
+pub(crate) fn mod_sysfs_teardown_unloaded<R: Runtime>(current: &Current<R>, mod_: &Module) {
+    module_remove_modinfo_attrs(current, mod_);
+    undo(current, mod_);
 }
 
 /// `module_remove_modinfo_attrs()`. `kernfs_drain()` lets reads that have begun end; none begins

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::Finding;
 use super::index::Entry;
-use super::schema;
+use super::schema::{self, FailsWith};
 use crate::suggest;
 
 /// Most modules in a file, those that nobody touches included.
@@ -115,9 +115,29 @@ pub(super) fn modules<'f>(file: &'f schema::File, findings: &mut Vec<Finding>) -
 /// A key, and where its value is, if it is there.
 type Key = (&'static str, Option<Range<usize>>);
 
+/// An error needs a place, and not each place can have it.
+fn failing_with(spec: &schema::Module, findings: &mut Vec<Finding>) {
+    let Some(error) = &spec.fails_with else { return };
+    match &spec.fails_at {
+        None => findings.push(Finding::new(
+            error.span(),
+            "found 'fails-with' without 'fails-at'",
+            "expected where the load fails, too",
+        )),
+        Some(at) if *error.get_ref() == FailsWith::Eexist && !at.get_ref().may_say_eexist() => {
+            findings.push(Finding::new(
+                error.span(),
+                format!("found -EEXIST of {}()", at.get_ref().function()),
+                "expected another error, or a place whose error it can be",
+            ));
+        }
+        Some(_) => {}
+    }
+}
+
 /// What can be seen to be wrong with a module by looking at it alone.
 fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
-    let loadable_only: [Key; 11] = [
+    let loadable_only: [Key; 13] = [
         ("name-taken", spec.name_taken.as_ref().map(Spanned::span)),
         ("init", spec.init.as_ref().map(Spanned::span)),
         ("exit", spec.exit.as_ref().map(Spanned::span)),
@@ -127,6 +147,8 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         ("install", spec.install.as_ref().map(Spanned::span)),
         ("requests", spec.requests.as_ref().map(Spanned::span)),
         ("sysfs-may-fail", spec.sysfs_may_fail.as_ref().map(Spanned::span)),
+        ("fails-at", spec.fails_at.as_ref().map(Spanned::span)),
+        ("fails-with", spec.fails_with.as_ref().map(Spanned::span)),
         ("compressed", spec.compressed.as_ref().map(Spanned::span)),
         ("no-exit", spec.no_exit.as_ref().map(Spanned::span)),
     ];
@@ -149,6 +171,7 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(span.clone(), title, expected));
         }
     }
+    failing_with(spec, findings);
     for alias in &spec.aliases {
         let pattern = alias.get_ref();
         let printable = |c: char| c.is_ascii_graphic();

@@ -10,8 +10,8 @@ use kmodcheck_model::model::{MAX_ACTORS, MAX_MODULES, MAX_NAMES, MAX_TARGETS, ne
 use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::{
-    Action, Actor, BuiltIn, Init, Insert, ModuleId, Name, NameId, Probe, Resolution, Scenario,
-    Target,
+    Action, Actor, BuiltIn, Failure, Init, Insert, ModuleId, Name, NameId, Probe, Resolution,
+    Scenario, Target,
 };
 use kmodcheck_model::state::MAX_DEPTH;
 use toml::Spanned;
@@ -792,6 +792,11 @@ impl<'f> Names<'f> {
                 name_taken: on(&spec.name_taken),
                 requests: spec.requests.as_ref().and_then(|r| name_id(r.get_ref())),
                 sysfs_may_fail: on(&spec.sysfs_may_fail),
+                failure: spec.fails_at.as_ref().map(|at| Failure {
+                    at: *at.get_ref(),
+                    eexist: spec.fails_with.as_ref().map(Spanned::get_ref)
+                        == Some(&schema::FailsWith::Eexist),
+                }),
                 compressed: on(&spec.compressed),
                 no_exit: on(&spec.no_exit),
                 blocked: on(&spec.blacklisted) || spec.install.is_some(),

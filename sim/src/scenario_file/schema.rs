@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kmodcheck_model::scenario::{Helper, Init};
+use kmodcheck_model::scenario::{FailsAt, Helper, Init};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use toml::Spanned;
@@ -80,8 +80,19 @@ pub(super) struct Module {
     pub install: Option<Spanned<String>>,
     pub requests: Option<Spanned<String>>,
     pub sysfs_may_fail: Option<Spanned<bool>>,
+    pub fails_at: Option<Spanned<FailsAt>>,
+    pub fails_with: Option<Spanned<FailsWith>>,
     pub compressed: Option<Spanned<bool>>,
     pub no_exit: Option<Spanned<bool>>,
+}
+
+/// `fails-with` of a `[[module]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum FailsWith {
+    #[serde(rename = "-EEXIST")]
+    Eexist,
+    #[serde(rename = "another error")]
+    Another,
 }
 
 /// `softdeps` of a `[[module]]`.

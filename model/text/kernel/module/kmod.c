@@ -53,8 +53,10 @@ int __request_module(bool wait, const char *name)
 	if (since("8660484ed1cf") && kmod_dup_request_exists_wait(name, wait, &ret))
 		goto out;
 	ret = call_modprobe(name, wait ? UMH_WAIT_PROC : UMH_WAIT_EXEC);
-	if (since("8660484ed1cf"))
-		kmod_dup_request_announce(name, ret);
+	if (since("8660484ed1cf")) {
+		if (wait || !since("nowait-announces-nothing"))
+			kmod_dup_request_announce(name, ret);
+	}
 out:
 	if (!since("6d7964a722af")) {
 		atomic_dec(&kmod_concurrent);

@@ -89,6 +89,12 @@ static int do_init_module(struct module *mod)
 		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
 	/* The reference that a module is born with: until here it cannot be unloaded. */
 	module_put(mod);
+	if (since("d1909c022173")) {
+		/* Until 110b1e070f1d: the module is LIVE, and its load fails. */
+		ret = module_enable_rodata_ro(mod);
+		if (ret)
+			goto fail;
+	}
 	wake_up_all(&module_wq);
 	return 0;
 
@@ -121,14 +127,31 @@ static int mod_sysfs_setup(struct module *mod, struct load_info *info)
 		mod_sysfs_fini(mod);
 		return err;
 	}
+	/* From here on initstate says coming. */
+	err = add_usage_links(mod);
+	if (err)
+		goto out_unreg_modinfo_attrs;
+	if (since("ce47f7cbbcad")) {
+		err = add_sect_attrs(mod, info);
+		if (err)
+			goto out_unreg_modinfo_attrs;
+	}
 	if (!since("38dc717e9715"))
 		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
 	return 0;
+
+out_unreg_modinfo_attrs:
+	/* Before, they went with the directory. */
+	if (since("bc6f2a757d52"))
+		module_remove_modinfo_attrs(mod);
+	mod_sysfs_fini(mod);
+	return err;
 }
 
 /*
  * A module is loaded. simplify_symbols() waits for a module that it needs and that is COMING, and takes a reference on it,
- * as the model's steps have it; so do early_mod_check() and add_unformed_module() as the function above says.
+ * as the model's steps have it; so do early_mod_check() and add_unformed_module() as the function above says. A notifier of
+ * COMING, a parameter, a part of sysfs and the code tags fail only where a scenario says that they may.
  */
 static int load_module(struct load_info *info, struct module *mod)
 {
@@ -148,20 +171,44 @@ static int load_module(struct load_info *info, struct module *mod)
 	err = complete_formation(mod, info);
 	if (err)
 		goto free_module;
+	if (since("59cc8e0a906e")) {
+		err = prepare_coming_module(mod);
+		if (err) {
+			if (since("5e8ed280dab9"))
+				mod->state = MODULE_STATE_GOING;
+			goto free_module;
+		}
+	}
+	err = parse_args(mod);
+	if (err)
+		goto coming_cleanup;
 	err = mod_sysfs_setup(mod, info);
-	if (err) {
-		if (since("885a78d4a5b3"))
-			mod->state = MODULE_STATE_GOING;
-		goto free_module;
+	if (err)
+		goto coming_cleanup;
+	if (since("044d2aee6c57")) {
+		/* Nothing but a proposal sets err: modprobe is told 0. */
+		if (codetag_load_module(mod)) {
+			if (since("codetag-error-counts"))
+				err = -ENOMEM;
+			goto sysfs_cleanup;
+		}
 	}
 	return do_init_module(mod);
 
+sysfs_cleanup:
+	module_remove_modinfo_attrs(mod);
+	mod_sysfs_fini(mod);
+coming_cleanup:
+	if (since("885a78d4a5b3"))
+		mod->state = MODULE_STATE_GOING;
 free_module:
 	module_unload_free(mod);
 	mutex_lock(&module_mutex);
 	list_del_rcu(&mod->list);
 	wake_up_all(&module_wq);
 	mutex_unlock(&module_mutex);
+	if (err == -EEXIST && since("load-eexist-is-busy"))
+		err = -EBUSY;
 	return err;
 }
 
@@ -190,14 +237,17 @@ static int idempotent_init_module(struct file *f)
 {
 	int ret;
 
+again:
 	if (since("9b9879fc0327")) {
 		if (idempotent(&idem, f)) {
 			if (!since("2124d84db293")) {
 				wait_for_completion(&idem.complete);
-				return idem.ret;
+			} else {
+				if (wait_for_completion_interruptible(&idem.complete))
+					return -EINTR;
 			}
-			if (wait_for_completion_interruptible(&idem.complete))
-				return -EINTR;
+			if (since("joiners-try-again"))
+				goto again;
 			return idem.ret;
 		}
 		ret = init_module_from_file(f);

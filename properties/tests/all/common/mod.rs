@@ -15,7 +15,7 @@ use kmodcheck_model::{Model, Mutant, Pc};
 use kmodcheck_properties::matrix::{self, Cell, CellReport, Kmod};
 
 /// Tried in this order: the first that violates is recorded.
-pub const CANDIDATES: [Mutant; 17] = [
+pub const CANDIDATES: [Mutant; 18] = [
     Mutant::OldRule,
     Mutant::CheckBeforeModprobe,
     Mutant::CheckAcceptsForming,
@@ -33,6 +33,7 @@ pub const CANDIDATES: [Mutant; 17] = [
     Mutant::ModprobeExitsOne,
     Mutant::ConfigurationIgnored,
     Mutant::LoadsAfterWait,
+    Mutant::Skip(Pc::Announce),
 ];
 
 /// Whether the records are to be rewritten.
