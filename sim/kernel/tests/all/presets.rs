@@ -8,7 +8,7 @@ use crate::common::{Outcome, follow, outcomes};
 use crate::sample::{for_all, some_of};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::scenario::{Action, Actor, Name, Resolution};
+use kmodcheck_model::scenario::{Action, Actor, FailsAt, Failure, Name, Resolution};
 use kmodcheck_model::{Model, Scenario, presets};
 use kmodcheck_runtime::{Scheduler, draw};
 use kmodcheck_sim_kernel::run;
@@ -179,6 +179,73 @@ fn claims_of_a_file_come_to_what_the_model_says() {
                 );
                 reached.compare(&scenario, 60);
             }
+        }
+    }
+    reached.print();
+}
+
+/// A load that may fail elsewhere than in its init, on each kernel that has steps of its own there, with each change that is
+/// proposed and without: of one caller the code comes to all that the model comes to.
+#[test]
+fn places_at_which_a_load_may_fail_come_to_what_the_model_says() {
+    let mut reached = Reached::default();
+    for kernel in ["v4.9", "v4.13", "v5.3", "v5.10", "v5.11", "v6.12", "v7.3"] {
+        for (word, at) in FailsAt::ALL {
+            for (eexist, proposed) in [(false, false), (true, false), (true, true), (false, true)] {
+                let proposed_here = ["v4.13", "v6.12", "v7.3"].contains(&kernel);
+                if eexist && !at.may_say_eexist() || proposed && !proposed_here {
+                    continue;
+                }
+                let mut features = Features {
+                    kernel: presets::kernel(kernel).unwrap(),
+                    kmod: presets::kmod("v30").unwrap(),
+                };
+                features.kernel.codetag_error_counts = proposed;
+                features.kernel.load_eexist_is_busy = proposed;
+                features.kernel.joiners_try_again = proposed;
+                for callers in [1, 2] {
+                    let mut scenario =
+                        scenario(Naming::FsAndModule, Environment::SysfsFails, features, callers);
+                    let module = &mut scenario.modules[0];
+                    module.failure = Some(Failure { at, eexist });
+                    module.registers = at != FailsAt::ReadOnly;
+                    module.sysfs_may_fail = at == FailsAt::Parameters;
+                    scenario.name = format!("{word}, {eexist}, {proposed}, on {kernel}");
+                    let [found, all] = compared(&scenario, 30);
+                    assert!(callers > 1 || found == all, "{}: {found} of {all}", scenario.name);
+                    reached.0 = [reached.0[0] + found, reached.0[1] + all];
+                }
+            }
+        }
+    }
+    reached.print();
+}
+
+/// Duplicate requests before and since d258ed8a86bb, one that does not wait among them, with and without time-outs and
+/// kills.
+#[test]
+fn duplicate_requests_come_to_what_the_model_says() {
+    let mut reached = Reached::default();
+    for kernel in ["v6.5+dup", "v7.3+dup"] {
+        for (timeouts, killable, quiet) in [
+            (false, false, false),
+            (true, false, false),
+            (true, true, false),
+            (false, false, true),
+            (true, true, true),
+        ] {
+            let mut features = Features {
+                kernel: presets::kernel(kernel).unwrap(),
+                kmod: presets::kmod("v30").unwrap(),
+            };
+            features.kernel.nowait_announces_nothing = quiet;
+            let mut scenario = scenario(Naming::Plain, Environment::Fail, features, 2);
+            let action = Action::RequestModuleNowait(0);
+            scenario.actors.push(Actor { action, count: 1, killable: false });
+            scenario.actors[0].killable = killable;
+            scenario.timeouts = timeouts;
+            scenario.name = format!("{timeouts}, {killable}, {quiet}, on {kernel}");
+            reached.compare(&scenario, 120);
         }
     }
     reached.print();
