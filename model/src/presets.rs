@@ -7,7 +7,8 @@ use crate::features::{
 };
 use crate::releases::Release;
 
-/// The kernel presets, oldest first; `v4.9+...` is v4.9 with a reading of the RFC's patch.
+/// The kernel presets, oldest first, then a distribution's, then those with CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS; `v4.9+...` is
+/// v4.9 with a reading of the RFC's patch.
 pub const KERNELS: [&str; 27] = [
     "v4.9",
     "v4.9+author-tree",
@@ -23,19 +24,19 @@ pub const KERNELS: [&str; 27] = [
     "v5.11",
     "v6.2",
     "v6.5",
-    "v6.5+dup",
     "v6.11",
-    "v6.11+dup",
     "v6.12",
-    "v6.12+dup",
     "v6.16",
-    "v6.16+dup",
     "v7.1",
-    "v7.1+dup",
     "v7.3",
-    "v7.3+dup",
     "6.1-debian",
     "6.12-debian",
+    "v6.5+dup",
+    "v6.11+dup",
+    "v6.12+dup",
+    "v6.16+dup",
+    "v7.1+dup",
+    "v7.3+dup",
 ];
 
 /// The kmod presets, oldest first.

@@ -38,7 +38,8 @@ fn the_log_of_the_race_is_accepted_with_v19_and_refused_with_v20() {
 fn a_joined_mount_is_a_false_success() {
     let log = recorded("6.12-kmod30/joined-mount.log");
     let modules = recorded("6.12-modules");
-    let arguments = ["accept", &log, "--format", "ftrace", "--kernel", "v6.5", "--kmod", "v30"];
+    let arguments =
+        ["accept", &log, "--format", "ftrace", "--kernel", "6.12-debian", "--kmod", "v30"];
     for more in [&["--json"][..], &["--json", "--modules", &modules]] {
         let json: Value =
             serde_json::from_str(&run(&[&arguments[..], more].concat()).exits(0).out).unwrap();

@@ -40,4 +40,5 @@ mod serve;
 mod steered;
 mod story;
 mod subjects;
+mod upstream;
 mod workspace;

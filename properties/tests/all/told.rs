@@ -263,6 +263,12 @@ const NEEDED: &str = "[[module]]\nname = \"m\"\nblacklisted = true\n\
                       [[module]]\nname = \"top\"\ndependencies = [\"m\"]\n\
                       [[actor]]\ncall = \"request_module\"\nname = \"top\"\n";
 
+const CODETAG: &str = "[features]\nkernel = \"v7.3\"\n[[module]]\nname = \"m\"\nfails-at = \"codetag\"\n\
+                       [[actor]]\ncall = \"request_module\"\nname = \"m\"\n";
+
+const SECTIONS: &str = "[features]\nkernel = \"v7.3\"\n[[module]]\nname = \"m\"\nfails-at = \"sections\"\n\
+                        fails-with = \"-EEXIST\"\n[[actor]]\ncall = \"request_module\"\nname = \"m\"\n";
+
 /// What has no kept trace: scenarios, one of them with a fault in the model.
 #[test]
 fn other_violations_are_told() {
@@ -328,6 +334,20 @@ fn other_violations_are_told() {
             InitRunsOncePerRequest,
             "CPU1's finit_module(m) had waited for CPU0's until the init of m was over, and then ran that init \
              again.",
+        ),
+        (
+            CODETAG,
+            None,
+            NoFalseSuccess,
+            "CPU0's modprobe got 0 from finit_module(m), which codetag_load_module() had made fail, and exited 0; \
+             __request_module() returned 0, after CPU0 had failed to load m.",
+        ),
+        (
+            SECTIONS,
+            None,
+            NoFalseSuccess,
+            "CPU0's modprobe got the -EEXIST of add_sect_attrs(), by which m failed to load, and which it takes \
+             for success, and exited 0; __request_module() returned 0, after CPU0 had failed to load m.",
         ),
         (
             BLOCKED,

@@ -23,7 +23,13 @@ struct Folder {
 const FOLDERS: [Folder; 4] = [
     Folder { name: "v4.9-kmod19", modules: "v4.9-modules", kernel: "v4.9", kmod: "v19", logs: 12 },
     Folder { name: "v4.9-kmod20", modules: "v4.9-modules", kernel: "v4.9", kmod: "v20", logs: 8 },
-    Folder { name: "6.12-kmod30", modules: "6.12-modules", kernel: "v6.5", kmod: "v30", logs: 14 },
+    Folder {
+        name: "6.12-kmod30",
+        modules: "6.12-modules",
+        kernel: "6.12-debian",
+        kmod: "v30",
+        logs: 14,
+    },
     Folder {
         name: "6.1-kmod30",
         modules: "6.1-modules",
@@ -118,7 +124,7 @@ fn every_log_is_accepted_with_its_kernel_and_kmod() {
 }
 
 /// What each log is as other kernels and kmods, where it tells them apart: accepted or not.
-const ELSEWHERE: [(&str, &str, &str, bool); 17] = [
+const ELSEWHERE: [(&str, &str, &str, bool); 18] = [
     // The race is kmod v19's.
     ("v4.9-kmod19/delay-vfat-1.log", "v4.9", "v19", true),
     ("v4.9-kmod19/delay-vfat-1.log", "v4.9", "v20", false),
@@ -139,6 +145,7 @@ const ELSEWHERE: [(&str, &str, &str, bool); 17] = [
     ("v4.9-kmod20/unload-lost-and-woken.log", "v5.3", "v20", true),
     ("v4.9-kmod20/unload-lost-and-woken.log", "6.1-debian", "v20", false),
     // Joining another finit_module() came with v6.5.
+    ("6.12-kmod30/joined-mount.log", "6.12-debian", "v30", true),
     ("6.12-kmod30/joined-mount.log", "v6.5", "v30", true),
     ("6.12-kmod30/joined-mount.log", "6.1-debian", "v30", false),
     ("6.12-kmod30/eexist2.log", "6.1-debian", "v30", false),
@@ -231,7 +238,7 @@ fn a_log_without_some_event_is_read_or_its_event_is_named() {
         "sys_mount",
     ];
     let load = ("kernel-6.1-kmod-30-parmount4-vfat.log", features("6.1-debian", "v30"));
-    let unload = ("6.12-kmod30/unload-beside-load.log", features("v6.5", "v30"));
+    let unload = ("6.12-kmod30/unload-beside-load.log", features("6.12-debian", "v30"));
     let without = |path: &str, word: &str| {
         let text = read(path);
         let kept: Vec<&str> = text.lines().filter(|line| !line.contains(word)).collect();
@@ -316,7 +323,7 @@ fn dependencies_come_in_the_order_of_the_symbol_table_and_from_the_index() {
 fn a_joined_call_of_a_shell_is_of_the_one_that_it_overlaps() {
     let path = "6.12-kmod30/joined-modprobe.log";
     let text = read(path);
-    let kernel = features("v6.5", "v30");
+    let kernel = features("6.12-debian", "v30");
     // Another module is loaded at the same time.
     let joiner = line_with(path, &["modprobe-172", "sys_finit_module("]);
     let other = [

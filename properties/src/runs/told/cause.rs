@@ -2,7 +2,7 @@
 
 use kmodcheck_model::event::{Claim, Finit, InitOutcome, Judgement, Listed};
 use kmodcheck_model::features::BareDirectory;
-use kmodcheck_model::scenario::{ModuleId, NameId};
+use kmodcheck_model::scenario::{FailsAt, Init, ModuleId, NameId};
 use kmodcheck_model::{Event, ModuleState, Ret};
 
 use super::run::{Moment, Run, cpu};
@@ -223,12 +223,30 @@ fn modprobe(run: &Run<'_>, actor: usize, exit: usize, module: Option<ModuleId>) 
             Event::Init { module: of, outcome: InitOutcome::Eexist } if about(of) => {
                 format!("got the -EEXIST of {}'s init, which it takes for success", run.module(of))
             }
+            Event::MayFail { module: of, at: FailsAt::Codetag, failed: true } if about(of) => {
+                let name = run.module(of);
+                format!(
+                    "got 0 from finit_module({name}), which codetag_load_module() had made fail"
+                )
+            }
+            Event::MayFail { module: of, at: place, failed: true } if about(of) => {
+                let failure = run.model.scenario().modules[usize::from(of)].failure;
+                let name = run.module(of);
+                if !failure.is_some_and(|failure| failure.eexist) {
+                    return format!(
+                        "failed to load {name}, went on to the next module, and exited 0"
+                    );
+                }
+                format!(
+                    "got the -EEXIST of {}(), by which {name} failed to load, and which it takes for success",
+                    place.function()
+                )
+            }
             Event::WakeUpAll { module: of, .. } | Event::Unlink { module: of } if about(of) => {
                 match run.removal(of, at) {
                     Some((who, "failed to load")) if who == actor => {
-                        if run.model.scenario().modules[usize::from(of)].init
-                            == kmodcheck_model::scenario::Init::MayReturnEexist
-                        {
+                        let module = &run.model.scenario().modules[usize::from(of)];
+                        if module.init == Init::MayReturnEexist || module.failure.is_some() {
                             continue;
                         }
                         format!("failed to load {}, went on to the next module", run.module(of))
