@@ -339,6 +339,16 @@ pub enum Event {
         /// It fails.
         failed: bool,
     },
+    /// busybox's modprobe reads /proc/modules.
+    ProcModules {
+        /// One bit for each module that is in it.
+        listed: u32,
+    },
+    /// busybox's modprobe: `init_module()` follows a `finit_module()` that has failed.
+    InitModule {
+        /// The module.
+        module: ModuleId,
+    },
     /// `kmod_dup_request_announce()`: in 60 s the name's entry is deleted.
     QueueDelete {
         /// The name.
@@ -544,6 +554,8 @@ impl Event {
             Self::ExecRequests { .. } => "search_binary_handler",
             Self::ExecFailed { .. } => "call_usermodehelper_exec",
             Self::InstallCommand { .. }
+            | Self::ProcModules { .. }
+            | Self::InitModule { .. }
             | Self::Open { .. }
             | Self::Stat { .. }
             | Self::Read { .. }
@@ -664,6 +676,14 @@ impl fmt::Display for Described<'_> {
             }
             Event::DuplicateResult { ret, .. } => write!(f, "the first request's result: {ret}"),
             Event::Announce { ret, found: true, .. } => write!(f, "stores {ret} for duplicates"),
+            Event::ProcModules { listed: 0 } => write!(f, "read /proc/modules: nothing"),
+            Event::ProcModules { listed } => {
+                let all = (0..).zip(&self.scenario.modules);
+                let found = all.filter(|(id, _)| listed >> id & 1 == 1);
+                let names: Vec<&str> = found.map(|(_, module)| module.name.as_str()).collect();
+                write!(f, "read /proc/modules: {}", names.join(", "))
+            }
+            Event::InitModule { module } => write!(f, "tries init_module({})", m(module)),
             Event::QueueDelete { name } => {
                 write!(f, "\"{}\" is forgotten 60 s from now", self.request(*name))
             }

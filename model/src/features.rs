@@ -37,6 +37,21 @@ pub enum FailedLookup {
     Fails,
 }
 
+/// Which program modprobe is.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    /// kmod's.
+    #[default]
+    Kmod,
+    /// busybox's (modutils/modprobe.c, modutils/modutils.c; read in 1.35.0, not its small variant): it reads
+    /// /proc/modules once, takes every module in it for loaded, whatever its state, and after any error of
+    /// `finit_module()` calls `init_module()`. It knows no softdeps and no `install` commands.
+    Busybox,
+}
+
 /// The switches of userspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +69,14 @@ pub struct KmodFeatures {
     pub unpacks_itself: bool,
     /// Aliases of built-in code are looked up, too (`modules.builtin.alias`): from kmod v27 on.
     pub builtin_aliases: bool,
+    /// Which program it is: the other switches are kmod's.
+    #[serde(default, skip_serializing_if = "is_kmod")]
+    pub modprobe: Program,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_kmod(modprobe: &Program) -> bool {
+    *modprobe == Program::Kmod
 }
 
 impl KmodFeatures {
@@ -65,6 +88,7 @@ impl KmodFeatures {
         coming_is_loaded: false,
         unpacks_itself: true,
         builtin_aliases: false,
+        modprobe: Program::Kmod,
     };
     /// kmod v5, the last release that took `coming` for loaded (the parent of 7cd664fbaead).
     pub const V5: Self = Self { coming_is_loaded: true, ..Self::V19 };
@@ -79,6 +103,8 @@ impl KmodFeatures {
     pub const V30: Self = Self { builtin_aliases: true, ..Self::V20 };
     /// kmod v34.2.
     pub const V34_2: Self = Self { unpacks_itself: false, ..Self::V30 };
+    /// busybox: what kmod's switches say is not read.
+    pub const BUSYBOX: Self = Self { modprobe: Program::Busybox, ..Self::V34_2 };
 }
 
 /// How the kernel would map a requested name to module names (RFC 'kmod: add a sanity check on

@@ -5,7 +5,7 @@ mod programs;
 mod step;
 
 use crate::event::{Event, Finit, Listed};
-use crate::features::BuiltinIndex;
+use crate::features::{BuiltinIndex, Program};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
@@ -637,12 +637,20 @@ impl Model {
             && self.scenario.features.kmod.builtin_index == BuiltinIndex::BeforeSysfs
     }
 
+    /// Whether busybox's modprobe unpacks the module's file itself, because `finit_module()` refuses it at once.
+    pub(crate) fn reads_file_itself(&self, module: ModuleId) -> bool {
+        self.scenario.modules[usize::from(module)].compressed
+            && self.scenario.features.kmod.modprobe == Program::Busybox
+    }
+
     /// Whether `finit_module()` of this module asks first whether another loads the file: by `idempotent()`, or by
     /// `exclusive_deny_write_access()`. `init_module()` knows no file.
     pub(crate) fn claims_file(&self, module: ModuleId) -> bool {
         let crate::features::Features { kernel, kmod } = &self.scenario.features;
         let compressed = self.scenario.modules[usize::from(module)].compressed;
-        (kernel.idempotent_finit || kernel.exclusive_finit) && !(compressed && kmod.unpacks_itself)
+        // busybox passes no MODULE_INIT_COMPRESSED_FILE: of such a file finit_module() says -ENOEXEC, and init_module() follows.
+        let unpacked = kmod.unpacks_itself || kmod.modprobe == Program::Busybox;
+        (kernel.idempotent_finit || kernel.exclusive_finit) && !(compressed && unpacked)
     }
 
     /// Appends every way in which a process of that kind in state `local` can step.

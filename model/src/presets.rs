@@ -3,7 +3,7 @@
 
 use crate::features::{
     AliasMap, BareDirectory, BuiltinIndex, FailedLookup, Features, KernelFeatures, KmodFeatures,
-    ListedName, RequestLimit, SanityCheck,
+    ListedName, Program, RequestLimit, SanityCheck,
 };
 use crate::releases::Release;
 
@@ -39,8 +39,8 @@ pub const KERNELS: [&str; 27] = [
     "v7.3+dup",
 ];
 
-/// The kmod presets, oldest first.
-pub const KMODS: [&str; 7] = ["v5", "v19", "v20", "v27", "v30", "v31", "v34.2"];
+/// The kmod presets, oldest first, then other modprobes.
+pub const KMODS: [&str; 8] = ["v5", "v19", "v20", "v27", "v30", "v31", "v34.2", "busybox"];
 
 /// The switches of a kernel preset, or of any other release ([`crate::releases`]).
 pub fn kernel(name: &str) -> Option<KernelFeatures> {
@@ -124,6 +124,7 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v20" => KmodFeatures::V20,
         "v27" | "v30" => KmodFeatures::V30,
         "v31" | "v34.2" => KmodFeatures::V34_2,
+        "busybox" => KmodFeatures::BUSYBOX,
         other => Release::kmod(other).ok()?.kmod_features(),
     })
 }
@@ -416,6 +417,9 @@ pub const SWITCHES: &[Switch] = &[
         "b866b2165ae6 (v27), a965641625da (v30)",
         "aliases of built-in code are looked up, too"
     ),
+    one_of!("modprobe", Kmod, kmod.modprobe:
+        "kmod" = Program::Kmod, "busybox" = Program::Busybox;
+        "busybox 1.35.0, modutils/modprobe.c", "which program modprobe is; the other switches are kmod's"),
 ];
 
 /// Applies `--with NAME`, `--with NAME=VALUE`: sets a switch.

@@ -356,6 +356,10 @@ places! {
     FailRemoveAttrs = "fail-remove-attrs",
     /// `module_enable_rodata_ro()`, of a module for which that may fail.
     ReadOnly = "read-only",
+    /// busybox's modprobe reads /proc/modules.
+    ProcModules = "proc-modules",
+    /// busybox's modprobe calls `init_module()` after `finit_module()` has failed.
+    InitModule = "init-module",
     /// `queue_delayed_work()` of the deletion, by whoever has announced (from d258ed8a86bb on).
     DuplicateQueue = "duplicate-queue",
 }
@@ -366,7 +370,11 @@ impl Pc {
         if self <= Self::Program {
             return self;
         }
-        if self == Self::DuplicateQueue { Self::Announce } else { Self::CompleteFormation }
+        match self {
+            Self::DuplicateQueue => Self::Announce,
+            Self::ProcModules | Self::InitModule => Self::Open,
+            _ => Self::CompleteFormation,
+        }
     }
 
     /// In the interval from `__request_module()`'s beginning to its return, of a request that is not

@@ -177,7 +177,7 @@ fn next(width: usize) -> Vec<String> {
 /// Commands, and what they show.
 fn commands() -> [(&'static str, String); 5] {
     let (kernels, kmods, environments) = (KERNELS.len(), KMODS.len(), Environment::ALL.len());
-    let all = format!("{kernels} kernels, {kmods} releases of kmod, {environments} environments");
+    let all = format!("{kernels} kernels, {kmods} modprobes, {environments} environments");
     [
         ("kmodcheck check race", "the whole race in columns, and every property".to_owned()),
         ("kmodcheck --all", "every table, and a trace for each assumption".to_owned()),

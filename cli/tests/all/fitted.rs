@@ -108,7 +108,9 @@ fn entries(text: &str) -> Entries {
                 let names: Vec<&str> =
                     cell.iter().map(String::as_str).filter(|n| !n.is_empty()).collect();
                 // One a line, or ranges that were folded.
-                let folded = names.iter().any(|name| name.ends_with(',') || name.ends_with(".."));
+                let folded = names.iter().any(|name| {
+                    name.ends_with(',') || name.ends_with("..") || name.starts_with("..")
+                });
                 names.join(if folded { " " } else { ", " })
             };
             for kernel in presets(&join(&row[0]), &KERNELS) {

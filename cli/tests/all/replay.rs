@@ -167,7 +167,7 @@ fn no_switch_is_guessed() {
             switches += 1;
         }
     }
-    // Off, these are not said: there were files before there were they.
+    // At their first value, these are not said: there were files before there were they.
     let later = [
         "exclusive-finit",
         "join-interruptible",
@@ -182,6 +182,7 @@ fn no_switch_is_guessed() {
         "load-eexist-is-busy",
         "joiners-try-again",
         "nowait-announces-nothing",
+        "modprobe",
     ];
     let said = |switch: &&kmodcheck_model::presets::Switch| !later.contains(&switch.name);
     assert_eq!(switches, kmodcheck_model::presets::SWITCHES.iter().filter(said).count());

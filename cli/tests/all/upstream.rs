@@ -31,7 +31,10 @@ fn what_is_quoted_is_what_the_commands_say() {
                 fenced = !fenced;
             } else if fenced {
                 let line = line.trim();
-                assert!(out.lines().any(|of| of.trim() == line), "{name}: '{line}' is not in: {out}");
+                assert!(
+                    out.lines().any(|of| of.trim() == line),
+                    "{name}: '{line}' is not in: {out}"
+                );
                 quoted += 1;
             }
         }

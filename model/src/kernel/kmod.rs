@@ -387,6 +387,8 @@ pub(crate) fn killed(mut step: Step<'_>) {
         depth: 0,
         execs: 0,
         outer: Task::IDLE.outer,
+        marks: 0,
+        outer_marks: Task::IDLE.outer_marks,
         result: 0,
         stale: false,
         unresolved: false,
@@ -435,7 +437,10 @@ pub(crate) fn request_return(mut step: Step<'_>) {
         let depth = step.task.depth - 1;
         let mut outer = step.task.outer;
         let pos = std::mem::take(&mut outer[usize::from(depth)]);
-        let task = Task { pc: Pc::Init, depth, outer, pos, index: 0, ret: Ret::Zero, ..step.task };
+        let mut outer_marks = step.task.outer_marks;
+        let marks = std::mem::take(&mut outer_marks[usize::from(depth)]);
+        let outer_modprobe = Task { outer, outer_marks, pos, marks, ..step.task };
+        let task = Task { pc: Pc::Init, depth, index: 0, ret: Ret::Zero, ..outer_modprobe };
         program::request_returned(&step, task, ret)
     } else {
         match step.who.role {

@@ -149,6 +149,8 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::ReadEndOther => modprobe::read_end_other(step),
         Pc::OpenUnknown => modprobe::open_unknown(step),
         Pc::StatUnknown => modprobe::stat_unknown(step),
+        Pc::ProcModules => modprobe::proc_modules(step),
+        Pc::InitModule => modprobe::init_module(step),
         Pc::Install => modprobe::install_command(step),
         Pc::Idempotent => module::idempotent(step),
         Pc::IdempotentAsleep => module::idempotent_asleep(step),

@@ -15,11 +15,16 @@ const _: () = assert!(MODULE_NAME_LEN == 56);
 /// effect that another CPU can see.
 pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
     let task = Task { waited_for_init: false, error_of: ErrorOf::Itself, ..task };
-    if who.model.claims_file(who.module(&task)) {
+    if claims_file(who, &task) {
         Task { pc: Pc::Idempotent, index: 0, ..task }
     } else {
         load_module(who, task)
     }
+}
+
+/// Whether the call at hand asks first whether another loads the file: no `init_module()` does.
+fn claims_file(who: &Who<'_>, task: &Task) -> bool {
+    !modprobe::calls_init_module(task) && who.model.claims_file(who.module(task))
 }
 
 /// `idempotent()` (9b9879fc0327): under `idem_lock`, the first call for an inode goes on, the others
@@ -80,7 +85,7 @@ fn finit_from(result: u8) -> Finit {
 
 /// `load_module()` comes to `result`: back to modprobe, by way of those who joined.
 fn returned(who: &Who<'_>, result: Finit, task: Task) -> Task {
-    if who.model.claims_file(who.module(&task)) {
+    if claims_file(who, &task) {
         Task { pc: Pc::IdempotentComplete, index: 0, result: result as u8, ..task }
     } else {
         modprobe::finit_result(who, result, Task { result: 0, ..task })
@@ -523,10 +528,14 @@ pub(crate) fn nested_request(mut step: Step<'_>, name: NameId) {
         return;
     };
     *here = step.task.pos;
+    let mut outer_marks = step.task.outer_marks;
+    outer_marks[usize::from(step.task.depth)] = step.task.marks;
     let task = Task {
         pc: Pc::RequestModule,
         depth: step.task.depth + 1,
         outer,
+        outer_marks,
+        marks: 0,
         pos: 0,
         index: 0,
         ret: Ret::Zero,

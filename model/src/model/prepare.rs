@@ -8,7 +8,7 @@ use super::{
     MAX_NAMES, MAX_PROGRAMS, MAX_TARGETS, NameModel,
 };
 use crate::event::{Claim, Listed};
-use crate::features::AliasMap;
+use crate::features::{AliasMap, Program};
 use crate::mutant::Mutant;
 use crate::scenario::{
     Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, ProgramId, Resolution,
@@ -145,6 +145,11 @@ fn references(scenario: &Scenario) -> Result<(), String> {
     listed(scenario)?;
     checked(scenario)?;
     ordered(scenario)?;
+    if scenario.patched.look.is_some() && scenario.features.kmod.modprobe != Program::Kmod {
+        return Err(
+            "another modprobe than kmod's, whose look is patched, expected kmod's".to_owned()
+        );
+    }
     let actors = scenario.actors.len();
     if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
         return Err(format!(
@@ -399,9 +404,10 @@ pub(super) fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
 
 pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
+    let program = scenario.features.kmod.modprobe;
     let plan = match mutant {
-        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name)),
-        _ => modprobe::plan(name),
+        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name), program),
+        _ => modprobe::plan(name, program),
     };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
     let unknown_directory = name.request.is_empty()

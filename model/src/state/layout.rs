@@ -215,6 +215,8 @@ pub(crate) struct Layout {
     pub depth: Field,
     pub execs: Field,
     outer: [Field; MAX_DEPTH],
+    marks: Field,
+    outer_marks: [Field; MAX_DEPTH],
     program: Field,
     inner: [Field; MAX_DEPTH + 1],
     pub stale: Field,
@@ -266,7 +268,7 @@ impl Layout {
         programs: &Frames,
         nesting: usize,
     ) -> Self {
-        use crate::features::RequestLimit;
+        use crate::features::{Program, RequestLimit};
         let mut shared = Fields::default();
         let unloads = u32::from(scenario.unloads());
         let listens = u32::from(scenario.listens());
@@ -338,6 +340,10 @@ impl Layout {
                 || m.failure.is_some_and(|f| f.eexist || f.at == FailsAt::Codetag)
         });
         let pos = bits_for(plan);
+        let marks = match scenario.features.kmod.modprobe {
+            Program::Kmod => 0,
+            Program::Busybox => 1 + u32::from(number(scenario.modules.len())),
+        };
         let loads = u32::from(remembers.loads());
         let failures = u32::from(remembers.failures());
         let target_bits = u32::from(number(targets));
@@ -361,6 +367,10 @@ impl Layout {
             execs: local
                 .next(scenario.exec_requests.map_or(0, |_| bits_for(limit.unwrap_or(0) + 1))),
             outer: std::array::from_fn(|level| local.next(if level < deep { pos } else { 0 })),
+            marks: local.next(marks),
+            outer_marks: std::array::from_fn(|level| {
+                local.next(if level < deep { marks } else { 0 })
+            }),
             program: local.next(programs.own),
             inner: std::array::from_fn(|depth| local.next(programs.inner[depth])),
             stale: local.next(1),
@@ -458,11 +468,11 @@ impl Layout {
         let flag = |field: Field| field.of(local) != 0;
         let byte =
             |field: Field| u8::try_from(field.of(local)).expect("a field of 8 bits or fewer");
+        let wide =
+            |field: Field| u32::try_from(field.of(local)).expect("a field of 32 bits or fewer");
         let (mut program, mut inner) = (0, [0; MAX_DEPTH + 1]);
         if self.programs_run {
-            let state =
-                |field: Field| u32::try_from(field.of(local)).expect("a field of 32 bits or fewer");
-            (program, inner) = (state(self.program), self.inner.map(state));
+            (program, inner) = (wide(self.program), self.inner.map(wide));
         }
         Task {
             pc: Pc::from_bits(self.pc.of(local)),
@@ -472,6 +482,12 @@ impl Layout {
             depth: byte(self.depth),
             execs: byte(self.execs),
             outer: if self.deep > 0 { self.outer.map(byte) } else { [0; MAX_DEPTH] },
+            marks: if self.marks.exists() { wide(self.marks) } else { 0 },
+            outer_marks: if self.marks.exists() && self.deep > 0 {
+                self.outer_marks.map(wide)
+            } else {
+                [0; MAX_DEPTH]
+            },
             program,
             inner,
             result: byte(self.result),
@@ -503,6 +519,12 @@ impl Layout {
         self.execs.put(&mut word, u64::from(task.execs));
         for (field, pos) in self.outer[..self.deep].iter().zip(task.outer) {
             field.put(&mut word, u64::from(pos));
+        }
+        if self.marks.exists() {
+            self.marks.put(&mut word, u64::from(task.marks));
+            for (field, marks) in self.outer_marks[..self.deep].iter().zip(task.outer_marks) {
+                field.put(&mut word, u64::from(marks));
+            }
         }
         if self.programs_run {
             self.program.put(&mut word, u64::from(task.program));

@@ -21,6 +21,11 @@ pub struct Task {
     pub execs: u8,
     /// Where the modprobes are whose `finit_module()` runs those inits.
     pub outer: [u8; MAX_DEPTH],
+    /// What a modprobe that is not kmod's remembers: bit 0: it has tried `finit_module()` and calls `init_module()` now; then
+    /// one bit for each module that it has found in /proc/modules or loaded itself.
+    pub marks: u32,
+    /// The same of the modprobes whose `finit_module()` runs those inits.
+    pub outer_marks: [u32; MAX_DEPTH],
     /// Its own program, in the state in which it is; 0: it has none.
     pub program: u32,
     /// By depth, the program of an init or exit that runs there; 0: none has begun.
@@ -97,6 +102,8 @@ impl Task {
         depth: 0,
         execs: 0,
         outer: [0; MAX_DEPTH],
+        marks: 0,
+        outer_marks: [0; MAX_DEPTH],
         program: 0,
         inner: [0; MAX_DEPTH + 1],
         result: 0,

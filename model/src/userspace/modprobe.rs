@@ -5,11 +5,11 @@
 //! open initstate; if that fails, stat the directory; else read the file, to its end.
 
 use crate::event::{Event, Finit};
-use crate::features::FailedLookup;
+use crate::features::{FailedLookup, Program};
 use crate::kernel::module::finit_module;
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution, number};
+use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution, Target, number};
 use crate::state::{ModuleState, Pc, Ret, Task};
 use crate::text::Looked;
 
@@ -52,9 +52,19 @@ enum Purpose {
 
 /// Everything modprobe does for the requested name, in order: for each target (`insmod()`), the
 /// first look, then each entry of its probe list.
-pub(crate) fn plan(name: &Name) -> Vec<PlanEntry> {
+///
+/// busybox's puts each alias in front of those before it (`config_file_action()`), and knows neither softdeps nor commands.
+pub(crate) fn plan(name: &Name, program: Program) -> Vec<PlanEntry> {
     let mut plan = Vec::new();
-    for target in name.targets() {
+    let mut targets: Vec<Target> = name.targets().to_vec();
+    if program == Program::Busybox {
+        targets.reverse();
+        for target in &mut targets {
+            target.probe.retain(|probe| probe.required);
+            target.probe.iter_mut().for_each(|probe| probe.insert = Insert::Finit);
+        }
+    }
+    for target in &targets {
         let next_target = number(plan.len() + 1 + target.probe.len());
         let entry = |module, purpose, required, insert| PlanEntry {
             module,
@@ -90,7 +100,7 @@ pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
 
 /// What `insmod` does with the first module behind the name: it hands its file to the kernel.
 pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
-    let file = |target: &crate::scenario::Target| PlanEntry {
+    let file = |target: &Target| PlanEntry {
         module: target.module,
         purpose: Purpose::Probe,
         required: true,
@@ -108,7 +118,11 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
     // own name is none.
     let own = |builtin: &BuiltIn| builtin.name == name.request.replace('-', "_");
     let builtin_alias = kmod.builtin_aliases && name.builtin.as_ref().is_some_and(|b| !own(b));
+    let busybox = kmod.modprobe == Program::Busybox;
     match name.resolution {
+        Resolution::Modules(_) if busybox => Task { pc: Pc::ProcModules, ret: Ret::Zero, ..task },
+        // Not in modules.dep, and no alias of built-in code is in modules.alias.
+        Resolution::NotFound if busybox => Task { pc: Pc::Exit, ret: Ret::Status256, ..task },
         Resolution::Modules(_) => look(who, 0, Task { ret: Ret::Zero, ..task }),
         // `kmod_module_is_builtin()`, or v19's `mod->builtin`: in the kernel without a look.
         Resolution::Builtin => Task { pc: Pc::Exit, ret: Ret::Zero, ..task },
@@ -124,17 +138,61 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
 pub(crate) fn begin_removal(who: &Who<'_>, task: Task) -> Task {
     if who.model.targets(who.name(&task)).is_empty() {
         Task { pc: Pc::Exit, ret: Ret::Status256, ..task }
+    } else if who.model.scenario.features.kmod.modprobe == Program::Busybox {
+        Task { pc: Pc::ProcModules, ret: Ret::Zero, ..task }
     } else {
         look(who, 0, Task { ret: Ret::Zero, ..task })
     }
 }
 
+/// busybox's modprobe reads /proc/modules, all of it, before anything else: what is in it is loaded to it, whatever its
+/// state. `m_show()` leaves out what is UNFORMED. The list is taken to be read at once, as one of a page or less is.
+pub(crate) fn proc_modules(mut step: Step<'_>) {
+    let mut listed = 0;
+    for module in step.model().scenario.module_ids() {
+        let state = step.world.state(module);
+        let shown = matches!(state, ModuleState::Coming | ModuleState::Live | ModuleState::Going);
+        listed |= u32::from(shown) << module;
+    }
+    let task = Task { marks: listed << 1, ..step.task };
+    let task = look(&step.who, 0, task);
+    step.to(Event::ProcModules { listed }, task);
+}
+
+/// The bit of `Task::marks` that says that busybox's `finit_module()` has failed.
+const SECOND: u32 = 1;
+
+/// Whether the load at hand is that of an `init_module()`, which knows no file.
+pub(crate) fn calls_init_module(task: &Task) -> bool {
+    task.marks & SECOND != 0
+}
+
+/// `bb_init_module()` after `finit_module()` has failed, whatever it said: `init_module()`.
+pub(crate) fn init_module(mut step: Step<'_>) {
+    let module = step.module();
+    let task = finit_module(&step.who, step.task);
+    step.to(Event::InitModule { module }, task);
+}
+
+/// `init_module()` is what follows; it has a step of its own, so that a trace shows it.
+fn tries_again(task: Task) -> Task {
+    Task { pc: Pc::InitModule, marks: task.marks | SECOND, result: 0, index: 0, ..task }
+}
+
 /// Goes to plan entry `pos`: `kmod_module_get_initstate()` begins, unless the index answers for it.
 fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
     let Some(entry) = who.plan(&task).get(usize::from(pos)) else {
-        return Task { pc: Pc::Exit, pos: 0, stale: false, ..task };
+        return Task { pc: Pc::Exit, pos: 0, stale: false, marks: 0, ..task };
     };
     let task = Task { pc: Pc::Open, pos, stale: false, index: 0, ..task };
+    if who.model.scenario.features.kmod.modprobe == Program::Busybox {
+        let marked = task.marks >> (entry.module + 1) & 1 == 1;
+        // `add_probe()`: of built-in code there is nothing to do; a dependency is one only if modules.dep has it.
+        let builtin = matches!(entry.purpose, Purpose::First { .. })
+            && who.model.scenario.modules[usize::from(entry.module)].listed_builtin;
+        let says = if marked || builtin { Looked::Live } else { Looked::Nothing };
+        return came_to(who, says, marked || builtin, task);
+    }
     if who.model.index_says_builtin(entry.module) {
         looked(who, Looked::Builtin, task)
     } else {
@@ -153,16 +211,13 @@ fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
     let task = Task { stale: false, ..task };
     match entry.purpose {
         // This target is done.
-        Purpose::First { .. } if in_kernel => {
-            look(who, entry.next_target, Task { ret: Ret::Zero, ..task })
-        }
-        Purpose::First { blacklisted: true } => {
-            look(who, entry.next_target, Task { ret: Ret::Zero, ..task })
-        }
+        Purpose::First { .. } if in_kernel => look(who, entry.next_target, fine(who, task)),
+        Purpose::First { blacklisted: true } => look(who, entry.next_target, fine(who, task)),
         Purpose::First { blacklisted: false } => look(who, task.pos + 1, task),
         // `-EEXIST`, which is no error.
-        Purpose::Probe if in_kernel => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+        Purpose::Probe if in_kernel => look(who, task.pos + 1, fine(who, task)),
         Purpose::Probe => match entry.insert {
+            Insert::Finit if who.model.reads_file_itself(entry.module) => tries_again(task),
             Insert::Finit => finit_module(who, task),
             Insert::NoopCommand | Insert::FailingCommand => Task { pc: Pc::Install, ..task },
         },
@@ -171,6 +226,14 @@ fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
             Looked::Nothing => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
             Looked::Live | Looked::Coming | Looked::Going => Task { pc: Pc::DeleteModule, ..task },
         },
+    }
+}
+
+/// Nothing has failed just now: to kmod the last of several targets counts, to busybox each.
+fn fine(who: &Who<'_>, task: Task) -> Task {
+    match who.model.scenario.features.kmod.modprobe {
+        Program::Kmod => Task { ret: Ret::Zero, ..task },
+        Program::Busybox => task,
     }
 }
 
@@ -200,17 +263,24 @@ pub(crate) fn install_command(mut step: Step<'_>) {
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
 /// there are several targets, the last one's counts.
 pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
+    let busybox = who.model.scenario.features.kmod.modprobe == Program::Busybox;
+    let first = !calls_init_module(&task) && !who.model.reads_file_itself(who.module(&task));
+    if busybox && result != Finit::Loaded && first {
+        return tries_again(task);
+    }
+    let task = Task { marks: task.marks & !SECOND, ..task };
     // tools/insmod.c: to insmod, that it is there already is an error, too.
     if let (Role::Actor { action: Action::Insmod(_), .. }, 0) = (who.role, task.depth) {
         let ret = if result == Finit::Loaded { Ret::Zero } else { Ret::Status256 };
-        return Task { pc: Pc::Exit, pos: 0, stale: false, ret, ..task };
+        return Task { pc: Pc::Exit, pos: 0, stale: false, marks: 0, ret, ..task };
     }
     let entry = who.entry(&task);
     let forgiven = result != Finit::Failed
         || !entry.required
         || who.model.mutant == Some(Mutant::ModprobeExitsZero);
     if forgiven {
-        look(who, task.pos + 1, Task { ret: Ret::Zero, ..task })
+        let loaded = if busybox { 1 << (entry.module + 1) } else { 0 };
+        look(who, task.pos + 1, fine(who, Task { marks: task.marks | loaded, ..task }))
     } else {
         look(who, entry.next_target, Task { ret: Ret::Status256, ..task })
     }

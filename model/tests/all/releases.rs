@@ -37,7 +37,7 @@ fn the_presets_are_what_their_commits_make_of_them() {
     for (preset, release) in of {
         assert_eq!(presets::kernel(preset).unwrap(), kernel(release).kernel_features(), "{preset}");
     }
-    for preset in presets::KMODS {
+    for preset in presets::KMODS.into_iter().filter(|name| *name != "busybox") {
         let release = Release::kmod(preset).unwrap();
         assert_eq!(presets::kmod(preset).unwrap(), release.kmod_features(), "{preset}");
     }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kmodcheck_explore::{Limits, Options, map_on_threads};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{
-    AliasMap, BuiltinIndex, FailedLookup, Features, RequestLimit, SanityCheck,
+    AliasMap, BuiltinIndex, FailedLookup, Features, KmodFeatures, Program, RequestLimit,
+    SanityCheck,
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
 use kmodcheck_model::scenario::{Action, FailsAt, Helper, Init, Resolution, Scenario};
@@ -126,6 +127,9 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     }
     if !looks_at_the_list && !kernel.already_live {
         kernel.alias_map = AliasMap::None;
+    }
+    if kmod.modprobe != Program::Kmod {
+        *kmod = KmodFeatures::BUSYBOX;
     }
     kmod.unpacks_itself &= kernel.idempotent_finit && compressed;
     kmod.builtin_aliases &= not_found;

@@ -164,6 +164,11 @@ fn systems() -> Vec<Tried> {
         scenario.modules[0].failure = Some(Failure { at, eexist: at.may_say_eexist() });
         scenarios.push((format!("fails at {word} {kernel} v20"), scenario));
     }
+    // busybox looks elsewhere, and calls init_module() after finit_module().
+    let cell =
+        GrandCell { environment: Environment::Fail, naming, kernel: "v6.5", kmod: "busybox" };
+    let scenario = cell.scenario();
+    scenarios.push((format!("{} v6.5 busybox", scenario.name), scenario));
     // The entry of a request is forgotten 60 s after whoever has announced first.
     let cell =
         GrandCell { environment: Environment::Fail, naming, kernel: "v7.3+dup", kmod: "v20" };

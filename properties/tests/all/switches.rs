@@ -525,6 +525,13 @@ const CASES: &[Case] = &[
         shows: &[("off", "y"), ("on", "n")],
     },
     Case {
+        switch: "modprobe",
+        file: TWO_REQUESTS,
+        base: ("v6.2", "v34.2", &[]),
+        looks: &[Says(NoFalseSuccess), Does("modprobe: read /proc/modules: driver")],
+        shows: &[("kmod", "Hn"), ("busybox", "Vy")],
+    },
+    Case {
         switch: "builtin-aliases",
         file: ALIAS_OF_BUILT_IN,
         base: ("v4.9", "v20", &[]),

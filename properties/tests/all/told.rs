@@ -263,6 +263,9 @@ const NEEDED: &str = "[[module]]\nname = \"m\"\nblacklisted = true\n\
                       [[module]]\nname = \"top\"\ndependencies = [\"m\"]\n\
                       [[actor]]\ncall = \"request_module\"\nname = \"top\"\n";
 
+const BUSYBOX: &str = "[features]\nkernel = \"v7.3\"\nkmod = \"busybox\"\n[[module]]\nname = \"m\"\n\
+                       [[actor]]\ncall = \"request_module\"\nname = \"m\"\ncount = 2\n";
+
 const CODETAG: &str = "[features]\nkernel = \"v7.3\"\n[[module]]\nname = \"m\"\nfails-at = \"codetag\"\n\
                        [[actor]]\ncall = \"request_module\"\nname = \"m\"\n";
 
@@ -348,6 +351,13 @@ fn other_violations_are_told() {
             NoFalseSuccess,
             "CPU0's modprobe got the -EEXIST of add_sect_attrs(), by which m failed to load, and which it takes \
              for success, and exited 0; __request_module() returned 0, after CPU0 had failed to load m.",
+        ),
+        (
+            BUSYBOX,
+            None,
+            NoFalseSuccess,
+            "CPU1's modprobe found m in /proc/modules, COMING there, and exited 0; __request_module() returned 0, \
+             while CPU0 was still loading m (COMING).",
         ),
         (
             BLOCKED,

@@ -459,6 +459,8 @@ fn loads(
     let function = if unloads { Function::DeleteModule } else { Function::LoadModule };
     let to = match loading(after.pc) {
         _ if after.pc == Pc::ModuleExit => Some(To::Call("module_exit(_)", None)),
+        // busybox goes on to its next module without a look.
+        Some(_) if before.pos != after.pos => Some(To::Leaves),
         Some((call, argument)) => Some(To::Call(call, argument)),
         None => Some(To::Leaves),
     };

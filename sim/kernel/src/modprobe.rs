@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kmodcheck_model::features::{BareDirectory, BuiltinIndex, FailedLookup};
+use kmodcheck_model::features::{BareDirectory, BuiltinIndex, FailedLookup, Program};
 use kmodcheck_model::scenario::{Insert, ModuleId, Name, NameId, Resolution, Target};
 use kmodcheck_model::{Event, ModuleState, Ret};
 use kmodcheck_runtime::{Runtime, Stuck};
@@ -10,7 +10,7 @@ use kmodcheck_runtime::{Runtime, Stuck};
 use crate::errno::{Errno, Int};
 use crate::fault::Fault;
 use crate::kernel::Current;
-use crate::module::{delete_module, finit_module};
+use crate::module::{delete_module, finit_module, init_module, proc_modules};
 use crate::sysfs::{open_initstate, read_initstate, stat_directory};
 
 /// `enum kmod_module_initstate`.
@@ -157,9 +157,65 @@ fn insmod<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
     Ok(err)
 }
 
+fn is_busybox<R: Runtime>(current: &Current<R>) -> bool {
+    current.scenario().features.kmod.modprobe == Program::Busybox
+}
+
+/// busybox's `bb_init_module()`: `finit_module()`, and after any error of it `init_module()`. Flags are 0, so of a
+/// compressed file the first is -ENOEXEC.
+fn bb_init_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Int {
+    if !current.scenario().modules[usize::from(module)].compressed {
+        let first = finit_module(current, module)?;
+        if first.is_ok() {
+            return Ok(first);
+        }
+    }
+    current.emit(Event::InitModule { module });
+    init_module(current, module)
+}
+
+/// busybox's `modprobe_main()`: what /proc/modules had at its start, and what it has loaded itself, is loaded to it.
+fn busybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
+    let scenario = Arc::clone(&current.kernel.scenario);
+    let name = &scenario.names[usize::from(id)];
+    let targets = match &name.resolution {
+        Resolution::NotFound => return Ok(Err(Errno::ENOENT)),
+        Resolution::Builtin => return Ok(Ok(())),
+        Resolution::Modules(targets) => targets,
+    };
+    let mut loaded = proc_modules(current);
+    let mut rc = Ok(());
+    // Each alias is put in front of those before it.
+    for target in targets.iter().rev() {
+        let builtin = scenario.modules[usize::from(target.module)].listed_builtin;
+        if loaded.contains(&target.module) || builtin || target.blacklisted {
+            continue;
+        }
+        // do_modprobe()
+        for m in target.probe.iter().filter(|m| m.required) {
+            if loaded.contains(&m.module) {
+                continue;
+            }
+            match bb_init_module(current, m.module)? {
+                Ok(()) | Err(Errno::EEXIST) => {
+                    loaded.insert(m.module);
+                }
+                Err(err) => {
+                    rc = Err(err);
+                    break;
+                }
+            }
+        }
+    }
+    Ok(rc)
+}
+
 /// `do_modprobe()`: the wait status.
 pub(crate) fn main<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
-    let err = insmod(current, name)?;
+    let err = match is_busybox(current) {
+        true => busybox_modprobe(current, name)?,
+        false => insmod(current, name)?,
+    };
     Ok(exit(current, err))
 }
 
@@ -172,7 +228,11 @@ fn exit<R: Runtime>(current: &Current<R>, err: Result<(), Errno>) -> Ret {
 /// `insmod FILE`: `kmod_module_insert_module()`, of which every error is one.
 pub(crate) fn main_insmod<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
     let target = current.name(name).targets().first().map(|target| target.module);
-    let err = finit_module(current, target.expect("it is the name of a module"))?;
+    let target = target.expect("it is the name of a module");
+    let err = match is_busybox(current) {
+        true => bb_init_module(current, target)?,
+        false => finit_module(current, target)?,
+    };
     Ok(exit(current, err))
 }
 
@@ -191,8 +251,13 @@ fn rmmod_do_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Result
 pub(crate) fn main_remove<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
     let targets = current.name(name).targets();
     let mut err = if targets.is_empty() { Err(Errno::ENOENT) } else { Ok(()) };
+    let listed = (is_busybox(current) && !targets.is_empty()).then(|| proc_modules(current));
     for target in targets {
-        err = rmmod_do_module(current, target.module);
+        err = match &listed {
+            Some(listed) if !listed.contains(&target.module) => Ok(()),
+            Some(_) => delete_module(current, target.module),
+            None => rmmod_do_module(current, target.module),
+        };
         if err.is_err() {
             break;
         }

@@ -1,5 +1,6 @@
 //! kernel/module.c of v4.9 (kernel/module/main.c from v5.18 on).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kmodcheck_model::event::{Claim, Finit, InitOutcome, Woken};
@@ -650,6 +651,21 @@ fn claims_file<R: Runtime>(current: &Current<R>, id: ModuleId) -> bool {
     let unpacked = compressed && scenario.features.kmod.unpacks_itself;
     let kernel = &scenario.features.kernel;
     (kernel.idempotent_finit || kernel.exclusive_finit) && !unpacked
+}
+
+/// /proc/modules, `m_show()`: what is not UNFORMED, by number; read at once.
+pub(crate) fn proc_modules<R: Runtime>(current: &Current<R>) -> BTreeSet<ModuleId> {
+    let modules = current.kernel.module_mutex.lock();
+    let shown = modules.list.iter().filter(|listed| listed.state != State::Unformed);
+    let all: BTreeSet<ModuleId> = shown.map(|listed| listed.mod_.id).collect();
+    let listed = all.iter().fold(0, |mask, id| mask | 1 << id);
+    current.emit(Event::ProcModules { listed });
+    all
+}
+
+/// `init_module()`: it knows no file, so it joins nobody.
+pub(crate) fn init_module<R: Runtime>(current: &Current<R>, id: ModuleId) -> Int {
+    load_module(current, id)
 }
 
 /// `finit_module()` (from v6.5 on `idempotent_init_module()`), or `init_module()` where libkmod

@@ -203,6 +203,10 @@ fn modprobe(run: &Run<'_>, actor: usize, exit: usize, module: Option<ModuleId>) 
                 let shown = content.to_string().to_lowercase();
                 format!("read '{shown}' in /sys/module/{}/initstate", run.module(of))
             }
+            Event::ProcModules { listed } if module.is_some_and(|of| listed >> of & 1 == 1) => {
+                let of = module.expect("it is listed");
+                format!("found {} in /proc/modules, {} there", run.module(of), state(of))
+            }
             Event::InstallCommand { module: of, .. } if about(of) => {
                 format!("ran the install command of {}, which loads nothing", run.module(of))
             }
