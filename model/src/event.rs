@@ -729,7 +729,7 @@ impl fmt::Display for Described<'_> {
                 write!(f, "{}: runs its install command", m(module))
             }
             Event::InstallCommand { module, .. } => {
-                write!(f, "{}: runs its install command, which exits 1", m(module))
+                write!(f, "{}: runs its install command, which fails", m(module))
             }
             Event::Idempotent { module, joined: true } => {
                 write!(f, "finit_module({}) runs already: joins it", m(module))

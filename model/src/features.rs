@@ -69,6 +69,10 @@ pub struct KmodFeatures {
     pub unpacks_itself: bool,
     /// Aliases of built-in code are looked up, too (`modules.builtin.alias`): from kmod v27 on.
     pub builtin_aliases: bool,
+    /// An `install` command that exits 17 makes modprobe fail; before, its exit status was taken for an error number, and that
+    /// one for 'there already'. 81dbf2bee644, in v27.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub exit_17_fails: bool,
     /// Which program it is: the other switches are kmod's.
     #[serde(default, skip_serializing_if = "is_kmod")]
     pub modprobe: Program,
@@ -88,6 +92,7 @@ impl KmodFeatures {
         coming_is_loaded: false,
         unpacks_itself: true,
         builtin_aliases: false,
+        exit_17_fails: false,
         modprobe: Program::Kmod,
     };
     /// kmod v5, the last release that took `coming` for loaded (the parent of 7cd664fbaead).
@@ -100,7 +105,7 @@ impl KmodFeatures {
         ..Self::V19
     };
     /// kmod v30.
-    pub const V30: Self = Self { builtin_aliases: true, ..Self::V20 };
+    pub const V30: Self = Self { builtin_aliases: true, exit_17_fails: true, ..Self::V20 };
     /// kmod v34.2.
     pub const V34_2: Self = Self { unpacks_itself: false, ..Self::V30 };
     /// busybox: what kmod's switches say is not read.

@@ -417,6 +417,13 @@ pub const SWITCHES: &[Switch] = &[
         "b866b2165ae6 (v27), a965641625da (v30)",
         "aliases of built-in code are looked up, too"
     ),
+    on_off!(
+        "exit-17-fails",
+        Kmod,
+        kmod.exit_17_fails,
+        "81dbf2bee644 (v27)",
+        "an install command that exits 17 is an error, not 'there already'"
+    ),
     one_of!("modprobe", Kmod, kmod.modprobe:
         "kmod" = Program::Kmod, "busybox" = Program::Busybox;
         "busybox 1.35.0, modutils/modprobe.c", "which program modprobe is; the other switches are kmod's"),

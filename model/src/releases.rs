@@ -254,7 +254,12 @@ pub const COMMITS: &[Commit] = &[
         &[("builtin-aliases", "on")],
         "aliases of built-in code are looked up",
     ),
-    kmod("81dbf2bee644", 27, &[], "an install command that exits 17 is no success any more"),
+    kmod(
+        "81dbf2bee644",
+        27,
+        &[("exit-17-fails", "on")],
+        "an install command that exits 17 is no success any more",
+    ),
     kmod("42b32d30c38e", 30, &[], "what modprobe -r removes besides, in which order"),
     kmod(
         "09c9f8c5df04",

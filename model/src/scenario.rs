@@ -166,6 +166,10 @@ pub enum Insert {
     NoopCommand,
     /// Runs an `install` command that does nothing and exits 1, as `/bin/false`.
     FailingCommand,
+    /// Runs an `install` command that does nothing and exits 17, which is EEXIST: see
+    /// [`crate::features::KmodFeatures::exit_17_fails`].
+    #[serde(rename = "exit-17-command")]
+    Exit17Command,
 }
 
 impl Insert {

@@ -64,9 +64,11 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         }
     }
     let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
-    for (insert, command) in
-        [(Insert::NoopCommand, "/bin/true"), (Insert::FailingCommand, "/bin/false")]
-    {
+    for (insert, command) in [
+        (Insert::NoopCommand, "/bin/true"),
+        (Insert::FailingCommand, "/bin/false"),
+        (Insert::Exit17Command, "'exit 17'"),
+    ] {
         let installed = probes.clone().filter(|p| p.insert == insert);
         let mut installed: Vec<&str> = installed.map(|p| scenario.module_name(p.module)).collect();
         installed.dedup();

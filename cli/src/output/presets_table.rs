@@ -1,7 +1,7 @@
 //! The tables of systems that are made of presets: a row for each class of presets that come to the same, a
 //! column for each environment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::presets::{KERNELS, KMODS};
@@ -41,7 +41,10 @@ pub(crate) fn environments<'a>(
         layout.print(&format!("  {name:13} {callers}{assumes}"));
     }
     if layout != Layout::Wide {
-        layout.print("\nIn the tables 'a .. b' is every preset from a to b, as `kmodcheck features` lists them.");
+        layout.print(
+            "\nIn the tables 'a .. b' is every preset from a to b, as `kmodcheck features` lists them. What is the \
+             same everywhere is in no table; --wide prints all.",
+        );
     }
     environments
 }
@@ -78,12 +81,51 @@ pub(crate) fn of_naming(
                 vec![table(rows, &names, one_a_line, usize::MAX)]
             }
         }
-        Layout::Fitted(width) => fitted(&entry, &names, width),
+        Layout::Fitted(width) => {
+            let (lines, columns) = everywhere(&entry, &names, width);
+            let names: Vec<&str> = columns.iter().map(|column| names[*column]).collect();
+            let entry = |kernel, kmod, column: usize| entry(kernel, kmod, columns[column]);
+            let mut tables = fitted(&entry, &names, width);
+            tables.extend(lines);
+            tables
+        }
     };
     // Where there are several tables it is seen which go together.
     let before = if layout == Layout::Wide { "" } else { "\n" };
     let call = output::call(naming);
     (!tables.is_empty()).then(|| format!("{before}{call}\n{}", tables.join("\n\n")))
+}
+
+/// Of the columns that say one thing whatever the presets, that, in lines; and the others, which are worth a table. What is
+/// asked of one kernel with one kmod is told in a table.
+fn everywhere(
+    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
+    names: &[&str],
+    width: usize,
+) -> (Option<String>, Vec<usize>) {
+    let pairs = || KERNELS.into_iter().flat_map(|kernel| KMODS.map(|kmod| (kernel, kmod)));
+    let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for (column, name) in names.iter().enumerate() {
+        let mut said: Vec<String> = Vec::new();
+        let mut asked = 0;
+        for says in pairs().filter_map(|(kernel, kmod)| entry(kernel, kmod, column)) {
+            asked += 1;
+            if !said.contains(&says) {
+                said.push(says);
+            }
+        }
+        match (&said[..], asked) {
+            ([one], 2..) => same.entry(one.clone()).or_default().push(name),
+            _ => rest.push(column),
+        }
+    }
+    let line = |(says, names): (&String, &Vec<&str>)| {
+        let line = format!("everywhere '{says}': {}", names.join(", "));
+        screen::fold(&line, "  ", width).join("\n")
+    };
+    let lines: Vec<String> = same.iter().map(line).collect();
+    ((!lines.is_empty()).then(|| lines.join("\n")), rest)
 }
 
 /// As many tables as it takes so that each has room on the screen: some columns each, in which presets that come

@@ -95,6 +95,39 @@ fn presets(cell: &str, all: &[&'static str]) -> Vec<&'static str> {
     found
 }
 
+/// Below which headings, in which column, the same is said of all presets.
+type Everywhere = Vec<(String, String, String)>;
+
+/// What is said to be the same everywhere.
+fn everywhere(text: &str) -> Everywhere {
+    let (mut above, mut found) = (Vec::new(), Vec::new());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        heading(&mut above, line);
+        let Some(rest) = line.strip_prefix("everywhere '") else { continue };
+        let mut line = rest.to_owned();
+        while let Some(more) = lines.next_if(|next| next.starts_with("  ")) {
+            line += " ";
+            line += more.trim();
+        }
+        let (says, names) = line.split_once("': ").expect(rest);
+        let of = |name: &str| (above.join("; "), name.to_owned(), says.to_owned());
+        found.extend(names.split(", ").map(of));
+    }
+    found
+}
+
+/// What stands before tables, as far as its first word tells it apart.
+fn heading(above: &mut Vec<String>, line: &str) {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    if kmodcheck_properties::Property::from_name(word.trim_end_matches(':')).is_some() {
+        *above = vec![word.to_owned()];
+    } else if word.starts_with("request_module(\"") || word.starts_with("get_fs_type(\"") {
+        above.truncate(1);
+        above.push(word.to_owned());
+    }
+}
+
 /// Every entry of every table. Headings are what stands before tables, as far as its first word tells it apart.
 fn entries(text: &str) -> Entries {
     let (mut above, mut found) = (Vec::new(), Entries::new());
@@ -131,13 +164,7 @@ fn entries(text: &str) -> Entries {
     for line in text.lines() {
         let Some(inside) = line.strip_prefix('|') else {
             take(&above, &columns, &mut rows);
-            let word = line.split_whitespace().next().unwrap_or_default();
-            if kmodcheck_properties::Property::from_name(word.trim_end_matches(':')).is_some() {
-                above = vec![word.to_owned()];
-            } else if word.starts_with("request_module(\"") || word.starts_with("get_fs_type(\"") {
-                above.truncate(1);
-                above.push(word.to_owned());
-            }
+            heading(&mut above, line);
             continue;
         };
         let cells: Vec<String> =
@@ -173,7 +200,15 @@ fn fitted_tables_say_what_the_wide_ones_say() {
         assert!(expected.len() > 13, "{command}: {wide}");
         for columns in [80, 120, 200] {
             let text = plain(&said(in_terminal(columns, "", command)));
-            let found = entries(&text);
+            let mut found = entries(&text);
+            for (above, column, says) in everywhere(&text) {
+                let of = |key: &&(String, [String; 3])| key.0 == above && key.1[2] == column;
+                let all: Vec<_> = expected.keys().filter(of).cloned().collect();
+                assert!(all.len() > 1, "{columns}: {command}: {above}, {column}");
+                for key in all {
+                    assert_eq!(found.insert(key.clone(), says.clone()), None, "{key:?} twice");
+                }
+            }
             assert!(found == expected, "{columns}: {command}: {text}\n{wide}");
         }
     }

@@ -182,6 +182,7 @@ fn no_switch_is_guessed() {
         "load-eexist-is-busy",
         "joiners-try-again",
         "nowait-announces-nothing",
+        "exit-17-fails",
         "modprobe",
     ];
     let said = |switch: &&kmodcheck_model::presets::Switch| !later.contains(&switch.name);

@@ -404,10 +404,10 @@ pub(super) fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
 
 pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
-    let program = scenario.features.kmod.modprobe;
+    let kmod = &scenario.features.kmod;
     let plan = match mutant {
-        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name), program),
-        _ => modprobe::plan(name, program),
+        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name), kmod),
+        _ => modprobe::plan(name, kmod),
     };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
     let unknown_directory = name.request.is_empty()

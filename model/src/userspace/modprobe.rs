@@ -5,7 +5,7 @@
 //! open initstate; if that fails, stat the directory; else read the file, to its end.
 
 use crate::event::{Event, Finit};
-use crate::features::{FailedLookup, Program};
+use crate::features::{FailedLookup, KmodFeatures, Program};
 use crate::kernel::module::finit_module;
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
@@ -54,10 +54,16 @@ enum Purpose {
 /// first look, then each entry of its probe list.
 ///
 /// busybox's puts each alias in front of those before it (`config_file_action()`), and knows neither softdeps nor commands.
-pub(crate) fn plan(name: &Name, program: Program) -> Vec<PlanEntry> {
+pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
     let mut plan = Vec::new();
     let mut targets: Vec<Target> = name.targets().to_vec();
-    if program == Program::Busybox {
+    let exit_17 = match kmod.exit_17_fails {
+        true => Insert::FailingCommand,
+        false => Insert::NoopCommand,
+    };
+    let probes = targets.iter_mut().flat_map(|target| &mut target.probe);
+    probes.filter(|p| p.insert == Insert::Exit17Command).for_each(|p| p.insert = exit_17);
+    if kmod.modprobe == Program::Busybox {
         targets.reverse();
         for target in &mut targets {
             target.probe.retain(|probe| probe.required);
@@ -219,7 +225,10 @@ fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
         Purpose::Probe => match entry.insert {
             Insert::Finit if who.model.reads_file_itself(entry.module) => tries_again(task),
             Insert::Finit => finit_module(who, task),
-            Insert::NoopCommand | Insert::FailingCommand => Task { pc: Pc::Install, ..task },
+            // `plan()` has made one of the others of the last.
+            Insert::NoopCommand | Insert::FailingCommand | Insert::Exit17Command => {
+                Task { pc: Pc::Install, ..task }
+            }
         },
         Purpose::Remove => match looked {
             Looked::Builtin => removal_failed(who, task),

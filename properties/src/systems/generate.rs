@@ -314,7 +314,11 @@ impl System {
         }
         if module.install {
             // One of the two, by what was drawn already: the draws of a seed stay what they were.
-            let command = if module.compressed { "/bin/false" } else { "/bin/true" };
+            let command = match (module.compressed, module.no_exit || module.wildcard) {
+                (true, _) => "/bin/false",
+                (false, true) => "exit 17",
+                (false, false) => "/bin/true",
+            };
             out.push_str(&format!("install = \"{command}\"\n"));
         }
         if let Some(registers) = module.registers {

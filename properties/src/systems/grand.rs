@@ -13,7 +13,7 @@ use kmodcheck_model::features::{
     SanityCheck,
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
-use kmodcheck_model::scenario::{Action, FailsAt, Helper, Init, Resolution, Scenario};
+use kmodcheck_model::scenario::{Action, FailsAt, Helper, Init, Insert, Resolution, Scenario};
 use kmodcheck_model::{Model, Mutant};
 
 use crate::judge::verdict::{Report, check_all};
@@ -89,6 +89,8 @@ pub fn normal(scenario: &Scenario) -> Scenario {
         || scenario.programs.call("request_module_nowait");
     let eexist = any_module(|m| m.init == Init::MayReturnEexist);
     let compressed = any_module(|m| m.compressed);
+    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
+    let exit_17 = probes.into_iter().any(|p| p.insert == Insert::Exit17Command);
     let listed_builtin = any_module(|m| m.listed_builtin);
     let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
@@ -131,6 +133,7 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     if kmod.modprobe != Program::Kmod {
         *kmod = KmodFeatures::BUSYBOX;
     }
+    kmod.exit_17_fails &= exit_17;
     kmod.unpacks_itself &= kernel.idempotent_finit && compressed;
     kmod.builtin_aliases &= not_found;
     if !listed_builtin {

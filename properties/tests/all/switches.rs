@@ -261,6 +261,15 @@ name = 'driver'
 count = 2
 ";
 
+const EXITS_17: &str = "
+[[module]]
+name = 'driver'
+install = 'exit 17'
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
 const CASES: &[Case] = &[
     Case {
         switch: "sanity-check",
@@ -523,6 +532,13 @@ const CASES: &[Case] = &[
         base: ("v6.5", "v20", &[]),
         looks: &[Does("finit_module(driver) runs already: joins it")],
         shows: &[("off", "y"), ("on", "n")],
+    },
+    Case {
+        switch: "exit-17-fails",
+        file: EXITS_17,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Says(NoFalseSuccess), Does("__request_module: returns 256")],
+        shows: &[("off", "Vn"), ("on", "0y")],
     },
     Case {
         switch: "modprobe",

@@ -101,6 +101,12 @@ fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Ta
                     current.emit(Event::InstallCommand { module: m.module, fails: true });
                     Err(Errno::EPERM)
                 }
+                // Since 81dbf2bee644 -EINVAL, whatever the status was.
+                Insert::Exit17Command => {
+                    let fails = current.scenario().features.kmod.exit_17_fails;
+                    current.emit(Event::InstallCommand { module: m.module, fails });
+                    Err(if fails { Errno::EINVAL } else { Errno::EEXIST })
+                }
                 // kmod_module_insert_module()
                 Insert::Finit => finit_module(current, m.module)?,
             }

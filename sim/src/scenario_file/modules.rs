@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use kmodcheck_model::scenario::MODULE_NAME_LEN;
+use kmodcheck_model::scenario::{Insert, MODULE_NAME_LEN};
 use toml::Spanned;
 
 use super::error::Finding;
@@ -184,23 +184,24 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         }
     }
     if let Some(command) = &spec.install
-        && !SUCCEED.contains(&command.get_ref().as_str())
-        && !fails(command.get_ref())
+        && self::command(command.get_ref()).is_none()
     {
         findings.push(Finding::new(
             command.span(),
             format!("found install command '{}'", command.get_ref()),
-            "expected '/bin/true' or '/bin/false': a command that does more than exit is not modelled",
+            "expected '/bin/true', '/bin/false' or 'exit 17': a command that does more than exit is not modelled",
         ));
     }
 }
 
-/// Install commands that exit 0, and do nothing else.
-const SUCCEED: [&str; 5] = ["/bin/true", "/usr/bin/true", "true", ":", "exit 0"];
-
-/// Whether an install command exits 1, and does nothing else.
-pub(super) fn fails(command: &str) -> bool {
-    ["/bin/false", "/usr/bin/false", "false", "exit 1"].contains(&command)
+/// What an install command comes to that only exits; `None`: it does more, or exits with another status.
+pub(super) fn command(command: &str) -> Option<Insert> {
+    Some(match command {
+        "/bin/true" | "/usr/bin/true" | "true" | ":" | "exit 0" => Insert::NoopCommand,
+        "/bin/false" | "/usr/bin/false" | "false" | "exit 1" => Insert::FailingCommand,
+        "exit 17" => Insert::Exit17Command,
+        _ => return None,
+    })
 }
 
 /// As `alias_normalize()` sees it.

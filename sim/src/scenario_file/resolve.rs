@@ -467,10 +467,7 @@ impl<'f> Names<'f> {
         let spec = self.modules[module].spec;
         match &spec.install {
             Some(command) if !self.has_softdeps(module) => {
-                match super::modules::fails(command.get_ref()) {
-                    true => Insert::FailingCommand,
-                    false => Insert::NoopCommand,
-                }
+                super::modules::command(command.get_ref()).unwrap_or_default()
             }
             _ => Insert::Finit,
         }
