@@ -11,6 +11,17 @@ use crate::fault::Fault;
 use crate::kernel::{Current, Waited, WaysOut};
 use crate::log::Who;
 
+/// `queue_work()`: a kworker does it.
+fn queue_work<R: Runtime>(current: &Current<R>, name: NameId, work: fn(&Current<R>, NameId)) {
+    let kernel = Arc::clone(&current.kernel);
+    let task = kernel.sched.add_task();
+    let worker = current.kernel.rt.spawn(move || {
+        work(&Current::new(&kernel, Who::Kworker(name), task), name);
+        kernel.sched.exit();
+    });
+    current.helpers.borrow_mut().push(worker);
+}
+
 /// `kmod_dup_request_announce()` since d258ed8a86bb: the first result counts and completes.
 fn announce_first<R: Runtime>(current: &Current<R>, name: NameId, ret: Ret) {
     let complete = {
@@ -35,14 +46,7 @@ fn announce_first<R: Runtime>(current: &Current<R>, name: NameId, ret: Ret) {
     };
     if complete.is_some() && current.scenario().timeouts {
         current.emit(Event::QueueDelete { name });
-        let kernel = Arc::clone(&current.kernel);
-        let task = kernel.sched.add_task();
-        let worker = current.kernel.rt.spawn(move || {
-            let worker = Current::new(&kernel, Who::Kworker(name), task);
-            may_delete(&worker, name);
-            kernel.sched.exit();
-        });
-        current.helpers.borrow_mut().push(worker);
+        queue_work(current, name, may_delete);
     }
 }
 
@@ -153,22 +157,15 @@ pub(crate) fn kmod_dup_request_announce<R: Runtime>(current: &Current<R>, name: 
     let mut reqs = current.kernel.dup_kmod_reqs.lock();
     let req = reqs.lookup(name);
     let found = req.is_some();
-    let mut queue_work = false;
+    let mut queues = false;
     if let Some(req) = req {
         req.dup_ret = ret;
-        queue_work = !std::mem::replace(&mut req.queued, true);
+        queues = !std::mem::replace(&mut req.queued, true);
     }
     current.emit(Event::Announce { name, ret, found });
     drop(reqs);
-    if queue_work {
-        let kernel = Arc::clone(&current.kernel);
-        let task = kernel.sched.add_task();
-        let worker = current.kernel.rt.spawn(move || {
-            let worker = Current::new(&kernel, Who::Kworker(name), task);
-            kmod_dup_request_complete(&worker, name);
-            kernel.sched.exit();
-        });
-        current.helpers.borrow_mut().push(worker);
+    if queues {
+        queue_work(current, name, kmod_dup_request_complete);
     }
 }
 
