@@ -5,24 +5,21 @@
 //! writes together with the text from one array of modules; here the text is read.
 //! `modules.softdep` is read as text by kmod too.
 //!
-//! `kmod_module_new_from_lookup()` asks, until one of them answers:
+//! [`Modprobe`](crate::Modprobe) makes of a name what kmod makes of it; here is what it asks of the indexes:
 //!
-//! | | source | here |
-//! |---|---|---|
-//! | 1 | `alias` lines of the configuration | not modelled |
-//! | 2 | `modules.dep`: the module's own name | yes |
-//! | 3 | `modules.symbols`, for names that begin with `symbol:` | not read |
-//! | 4 | `install` and `remove` commands of the configuration | not modelled |
-//! | 5 | `modules.alias` | yes |
-//! | 6 | `modules.builtin`: the name itself | yes |
-//! | 7 | `modules.builtin.alias.bin`: aliases of built-in modules, kmod v27 on | not read |
+//! | source | what for |
+//! |---|---|
+//! | `modules.dep` | the module's own name, and what it needs |
+//! | `modules.symbols` | names that begin with `symbol:`, if it was given |
+//! | `modules.alias` | patterns |
+//! | `modules.builtin` | the name of built-in code |
+//! | `modules.builtin.modinfo` | aliases of built-in code, if it was given (kmod v27 on) |
 //!
 //! v19 and v20 ask in the same order. They differ in what they take for built in: in v19 only a
-//! module that step 6 found carries the mark, so a name that is in `modules.dep` and in
+//! module that `modules.builtin` was asked for carries the mark, so a name that is in `modules.dep` and in
 //! `modules.builtin` is an ordinary module; from v20 on (fd44a98ae2eb) every module is looked up in
-//! `modules.builtin` when its state is asked for ([`ModuleIndex::is_builtin`]). Not modelled
-//! either: blacklists, `softdep` lines of the configuration, and `modules.weakdep` (v33 on;
-//! modprobe does not load those).
+//! `modules.builtin` when its state is asked for ([`ModuleIndex::is_builtin`]). `modules.weakdep` (v33 on) is not read:
+//! modprobe does not load those.
 
 mod parse;
 
@@ -31,6 +28,7 @@ use std::ops::Range;
 
 use crate::glob;
 
+pub(crate) use parse::softdep_words;
 pub use parse::{IndexError, IndexText, SourceFile};
 
 /// A module that has a line in `modules.dep`, by the number of that line among the modules: the
@@ -65,16 +63,6 @@ pub enum Lookup {
     Served(Vec<ModuleId>),
 }
 
-/// One step of inserting a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProbeEntry {
-    /// What to insert unless it is in the kernel.
-    pub module: ModuleId,
-    /// Whether its failure ends the whole list: so for the module that was asked for and its
-    /// dependencies. The error of any other entry is forgotten.
-    pub required: bool,
-}
-
 /// The parsed indexes of one kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleIndex {
@@ -89,6 +77,8 @@ pub struct ModuleIndex {
     softdeps: HashMap<ModuleId, Softdep>,
     /// Normalised names, sorted.
     builtin: Vec<Range<usize>>,
+    /// Aliases of built-in code: the pattern, and the name of the code.
+    builtin_aliases: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +185,7 @@ impl ModuleIndex {
         self.listed_builtin(&name.replace('-', "_"))
     }
 
-    /// What a name stands for: `kmod_module_new_from_lookup()`, as far as the table above goes.
+    /// What a name stands for in the indexes: `kmod_module_new_from_lookup()` without a configuration.
     ///
     /// Wildcards belong to the aliases. A name that itself contains `*`, `?` or `[` is no name
     /// that the kernel asks for; kmod may then list a match twice.
@@ -212,37 +202,24 @@ impl ModuleIndex {
         if self.listed_builtin(&name) { Lookup::Builtin(name) } else { Lookup::NotFound }
     }
 
-    /// What modprobe goes through to insert a module that was asked for by its own name:
-    /// `kmod_module_get_probe_list()`.
-    ///
-    /// Dependencies come first, in the reverse order of [`Self::dependencies`]
-    /// (`kmod_module_parse_depline()` prepends); around each entry stand the modules that its
-    /// softdeps name. A softdep word is resolved like any name: it may be served by several
-    /// modules, one that nothing serves is ignored, and one that is built in has no entry here,
-    /// for kmod does nothing with it. The dependencies of a softdep are listed even if they were
-    /// listed before.
-    ///
-    /// # Panics
-    ///
-    /// If `module` is of another index.
+    /// The built-in code that has the name as an alias, the first one.
     #[must_use]
-    pub fn probe_list(&self, module: ModuleId) -> Vec<ProbeEntry> {
-        Probe::new(self).list(Object { module, alias: String::new() })
+    pub fn builtin_alias(&self, name: &str) -> Option<&str> {
+        let name = normalised(name)?;
+        let mut aliases = self.builtin_aliases.iter();
+        let matches = |(p, _): &&(String, String)| glob::matches(p.as_bytes(), name.as_bytes());
+        aliases.find(matches).map(|(_, code)| code.as_str())
     }
 
-    /// [`Self::probe_list`] for a module that was found through an alias.
-    ///
-    /// This makes a difference only where the list leads back to the module: kmod keeps the module
-    /// by name and the module by alias as two objects (`kmod_module_new_from_alias()`), of which
-    /// each can be visited once.
+    /// What `modules.softdep` says of the module: the names of what comes before it and after it.
     ///
     /// # Panics
     ///
     /// If `module` is of another index.
     #[must_use]
-    pub fn probe_list_via(&self, module: ModuleId, alias: &str) -> Vec<ProbeEntry> {
-        let alias = normalised(alias).unwrap_or_default();
-        Probe::new(self).list(Object { module, alias })
+    pub fn softdep(&self, module: ModuleId) -> Option<[Vec<&str>; 2]> {
+        let Softdep { pre, post } = self.softdeps.get(&module)?;
+        Some([pre, post].map(|words| words.iter().map(|w| &self.text[w.clone()]).collect()))
     }
 
     fn find(&self, normalised: &str) -> Option<ModuleId> {
@@ -294,13 +271,13 @@ impl ModuleIndex {
 
 /// `alias_normalize()`: dashes become underscores, but not between brackets; `None` for an
 /// unmatched bracket.
-fn normalised(name: &str) -> Option<String> {
+pub(crate) fn normalised(name: &str) -> Option<String> {
     let mut normalised = String::with_capacity(name.len());
     push_normalised(&mut normalised, name).then_some(normalised)
 }
 
 /// Appends the normalised name, or nothing and returns false for an unmatched bracket.
-fn push_normalised(text: &mut String, name: &str) -> bool {
+pub(crate) fn push_normalised(text: &mut String, name: &str) -> bool {
     let start = text.len();
     let mut in_brackets = false;
     for character in name.chars() {
@@ -326,124 +303,6 @@ fn push_normalised(text: &mut String, name: &str) -> bool {
         text.truncate(start);
     }
     !in_brackets
-}
-
-/// What kmod's pool of modules has one object of: a module as found by its name (no alias), or as
-/// found by one alias.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Object {
-    module: ModuleId,
-    alias: String,
-}
-
-/// One run of `kmod_module_get_probe_list()`.
-struct Probe<'a> {
-    index: &'a ModuleIndex,
-    pool: HashMap<Object, usize>,
-    objects: Vec<ObjectState>,
-    /// What the softdeps of a module stand for, before and after it.
-    softdeps: HashMap<ModuleId, [Vec<usize>; 2]>,
-}
-
-struct ObjectState {
-    module: ModuleId,
-    visited: bool,
-    required: bool,
-}
-
-/// What is left to do. kmod recurses; a stack of our own has no depth that an index could exceed.
-enum Todo {
-    /// `__kmod_module_get_probe_list()`: dependencies and module, unless visited.
-    Visit(usize),
-    /// `__kmod_module_fill_softdep()`: the module between its softdeps, visited or not.
-    Surround(usize),
-    Append(usize),
-}
-
-impl<'a> Probe<'a> {
-    fn new(index: &'a ModuleIndex) -> Self {
-        Self { index, pool: HashMap::new(), objects: Vec::new(), softdeps: HashMap::new() }
-    }
-
-    fn list(mut self, target: Object) -> Vec<ProbeEntry> {
-        let mut list = Vec::new();
-        let needed = self.index.dependencies(target.module);
-        let target = self.object(target);
-        self.objects[target].required = true;
-        for &module in needed {
-            let dependency = self.object(Object { module, alias: String::new() });
-            self.objects[dependency].required = true;
-        }
-        // A stack: what is to be done first is pushed last.
-        let mut todo = vec![Todo::Visit(target)];
-        while let Some(next) = todo.pop() {
-            match next {
-                Todo::Visit(object) => {
-                    if std::mem::replace(&mut self.objects[object].visited, true) {
-                        continue;
-                    }
-                    todo.push(Todo::Surround(object));
-                    // The first of the line is the last of kmod's list, so it is pushed first.
-                    for &module in self.index.dependencies(self.objects[object].module) {
-                        let dependency = self.object(Object { module, alias: String::new() });
-                        todo.push(Todo::Surround(dependency));
-                    }
-                }
-                Todo::Surround(object) => {
-                    let [pre, post] = self.softdeps(self.objects[object].module);
-                    todo.extend(post.iter().rev().map(|&object| Todo::Visit(object)));
-                    todo.push(Todo::Append(object));
-                    todo.extend(pre.iter().rev().map(|&object| Todo::Visit(object)));
-                }
-                Todo::Append(object) => {
-                    let ObjectState { module, required, .. } = self.objects[object];
-                    list.push(ProbeEntry { module, required });
-                }
-            }
-        }
-        list
-    }
-
-    fn object(&mut self, object: Object) -> usize {
-        let module = object.module;
-        *self.pool.entry(object).or_insert_with(|| {
-            self.objects.push(ObjectState { module, visited: false, required: false });
-            self.objects.len() - 1
-        })
-    }
-
-    /// `kmod_module_get_softdeps()`.
-    fn softdeps(&mut self, module: ModuleId) -> &[Vec<usize>; 2] {
-        if !self.softdeps.contains_key(&module) {
-            let found = match self.index.softdeps.get(&module) {
-                Some(Softdep { pre, post }) => [pre, post].map(|words| self.looked_up(words)),
-                None => Default::default(),
-            };
-            self.softdeps.insert(module, found);
-        }
-        &self.softdeps[&module]
-    }
-
-    /// `lookup_softdep()`.
-    fn looked_up(&mut self, words: &[Range<usize>]) -> Vec<usize> {
-        let mut objects = Vec::new();
-        for word in words {
-            let word = &self.index.text[word.clone()];
-            match self.index.lookup(word) {
-                Lookup::NotFound | Lookup::Builtin(_) => {}
-                Lookup::Module(module) => {
-                    objects.push(self.object(Object { module, alias: String::new() }));
-                }
-                Lookup::Served(modules) => {
-                    let alias = normalised(word).unwrap_or_default();
-                    for module in modules {
-                        objects.push(self.object(Object { module, alias: alias.clone() }));
-                    }
-                }
-            }
-        }
-        objects
-    }
 }
 
 #[cfg(test)]

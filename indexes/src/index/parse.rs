@@ -25,6 +25,10 @@ pub struct IndexText<'a> {
     pub softdep: SourceFile<'a>,
     /// `modules.builtin`
     pub builtin: SourceFile<'a>,
+    /// `modules.symbols`, whose lines are those of `modules.alias`.
+    pub symbols: Option<SourceFile<'a>>,
+    /// `modules.builtin.modinfo`: `MODULE.KEY=VALUE`, each with a final NUL.
+    pub builtin_modinfo: Option<SourceFile<'a>>,
 }
 
 /// What is wrong with an index file, and where.
@@ -109,11 +113,19 @@ pub(super) fn parse(source: &IndexText<'_>) -> Result<ModuleIndex, IndexError> {
         by_prefix: Vec::new(),
         softdeps: HashMap::new(),
         builtin: Vec::new(),
+        builtin_aliases: Vec::new(),
     };
     let ids = dep(&mut index, source.dep)?;
     alias(&mut index, source.alias, &ids)?;
+    if let Some(symbols) = source.symbols {
+        alias(&mut index, symbols, &ids)?;
+    }
+    sort_aliases(&mut index);
     softdep(&mut index, source.softdep, &ids)?;
     builtin(&mut index, source.builtin)?;
+    if let Some(modinfo) = source.builtin_modinfo {
+        builtin_modinfo(&mut index, modinfo.text);
+    }
     Ok(index)
 }
 
@@ -174,11 +186,25 @@ fn alias(index: &mut ModuleIndex, source: SourceFile<'_>, ids: &Ids) -> Result<(
             index.text[start..].find(['*', '?', '[']).map_or(end, |length| start + length);
         index.aliases.push(Alias { pattern: start..end, literal_end: literal, module });
     }
+    Ok(())
+}
+
+fn sort_aliases(index: &mut ModuleIndex) {
     let mut by_prefix: Vec<_> =
         (0..u32::try_from(index.aliases.len()).unwrap_or(u32::MAX)).collect();
     by_prefix.sort_unstable_by_key(|&alias| index.literal(alias));
     index.by_prefix = by_prefix;
-    Ok(())
+}
+
+/// What depmod makes `modules.builtin.alias.bin` of: the alias lines (`output_builtin_alias_bin()`).
+fn builtin_modinfo(index: &mut ModuleIndex, text: &str) {
+    for entry in text.split('\0') {
+        let Some((code, alias)) = entry.split_once(".alias=") else { continue };
+        let mut pattern = String::new();
+        if !code.contains('=') && push_normalised(&mut pattern, alias) {
+            index.builtin_aliases.push((pattern, code.replace('-', "_")));
+        }
+    }
 }
 
 fn softdep(index: &mut ModuleIndex, source: SourceFile<'_>, ids: &Ids) -> Result<(), IndexError> {
@@ -197,24 +223,33 @@ fn softdep(index: &mut ModuleIndex, source: SourceFile<'_>, ids: &Ids) -> Result
         if !seen.insert(id) {
             continue;
         }
-        let rest = &line.text[at + module.len() + 1..];
-        let mut softdep = Softdep::default();
-        let mut list: Option<&mut Vec<_>> = None;
-        for (number, word) in rest.split(is_space).filter(|word| !word.is_empty()).enumerate() {
-            // kmod_config_add_softdep() leaves a single leading blank in the first word, which so
-            // is no keyword. (Up to v26 such a line overruns a buffer if it ends in a blank:
-            // f975f6bfcc88.)
-            let keyword = number > 0 || !begins_with_one_space(rest);
-            match (word, &mut list) {
-                ("pre:", _) if keyword => list = Some(&mut softdep.pre),
-                ("post:", _) if keyword => list = Some(&mut softdep.post),
-                (_, Some(list)) => list.push(pushed(index, word)),
-                (_, None) => {}
-            }
-        }
+        let [pre, post] = softdep_words(&line.text[at + module.len() + 1..]);
+        let softdep = Softdep {
+            pre: pre.into_iter().map(|word| pushed(index, word)).collect(),
+            post: post.into_iter().map(|word| pushed(index, word)).collect(),
+        };
         index.softdeps.insert(id, softdep);
     }
     Ok(())
+}
+
+/// What follows the module's name in a `softdep` line: the words after `pre:` and those after `post:`.
+pub(crate) fn softdep_words(rest: &str) -> [Vec<&str>; 2] {
+    let mut words = [Vec::new(), Vec::new()];
+    let mut list = None;
+    for (number, word) in rest.split(is_space).filter(|word| !word.is_empty()).enumerate() {
+        // kmod_config_add_softdep() leaves a single leading blank in the first word, which so
+        // is no keyword. (Up to v26 such a line overruns a buffer if it ends in a blank:
+        // f975f6bfcc88.)
+        let keyword = number > 0 || !begins_with_one_space(rest);
+        match (word, list) {
+            ("pre:", _) if keyword => list = Some(0),
+            ("post:", _) if keyword => list = Some(1),
+            (_, Some(list)) => words[list].push(word),
+            (_, None) => {}
+        }
+    }
+    words
 }
 
 /// `isspace()` in the C locale.

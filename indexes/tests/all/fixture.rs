@@ -8,7 +8,9 @@
 
 use std::sync::LazyLock;
 
-use kmodcheck_indexes::{IndexText, Lookup, ModuleId, ModuleIndex, ProbeEntry, SourceFile};
+use kmodcheck_indexes::{
+    Found, IndexText, Lookup, Modprobe, ModuleId, ModuleIndex, SourceFile, Step, config,
+};
 use proptest::prelude::*;
 
 const FILES: [(&str, &str); 4] = [
@@ -23,15 +25,32 @@ static DEBIAN: LazyLock<ModuleIndex> =
 
 fn source<'a>(texts: &[&'a str; 4]) -> IndexText<'a> {
     let file = |at: usize| SourceFile { name: FILES[at].0, text: texts[at] };
-    IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) }
+    IndexText {
+        dep: file(0),
+        alias: file(1),
+        softdep: file(2),
+        builtin: file(3),
+        symbols: None,
+        builtin_modinfo: None,
+    }
 }
 
 /// A `?` stands after a module whose failure is ignored; `--show-depends` does not tell those.
-fn shown(list: &[ProbeEntry]) -> String {
-    let entry = |entry: &ProbeEntry| {
-        format!("{}{}", DEBIAN.name(entry.module), if entry.required { "" } else { "?" })
-    };
+fn shown(list: &[Step]) -> String {
+    let entry =
+        |step: &Step| format!("{}{}", step.found.name, if step.required { "" } else { "?" });
     list.iter().map(entry).collect::<Vec<_>>().join(" ")
+}
+
+/// What modprobe goes through for a module, found by its name or by an alias, with no configuration.
+fn probe_list(module: ModuleId, alias: Option<&str>) -> Vec<Step> {
+    let name = DEBIAN.name(module).to_owned();
+    let found = Found { name, module: Some(module), alias: alias.map(|a| a.replace('-', "_")) };
+    Modprobe { index: &DEBIAN, config: &config::NONE }.probe_list(&found, false)
+}
+
+fn is_required(step: &Step, module: ModuleId) -> bool {
+    step.required && step.found.module == Some(module)
 }
 
 fn served(name: &str) -> Vec<ModuleId> {
@@ -53,7 +72,7 @@ fn modules_are_found_by_their_names() {
         ("dummy", "dummy"),
     ] {
         let Lookup::Module(module) = DEBIAN.lookup(name) else { panic!("{name}") };
-        assert_eq!(shown(&DEBIAN.probe_list(module)), expected, "{name}");
+        assert_eq!(shown(&probe_list(module, None)), expected, "{name}");
     }
 }
 
@@ -80,7 +99,7 @@ fn file_systems_are_found_by_their_aliases() {
     ] {
         let modules = served(name);
         assert_eq!(modules.len(), 1, "{name}");
-        assert_eq!(shown(&DEBIAN.probe_list_via(modules[0], name)), expected, "{name}");
+        assert_eq!(shown(&probe_list(modules[0], Some(name))), expected, "{name}");
     }
 }
 
@@ -98,10 +117,8 @@ fn several_modules_are_tried_in_the_order_of_modules_dep() {
             "cryptd crypto_simd serpent_generic serpent_sse2_x86_64 | cryptd crypto_simd serpent_generic serpent_avx_x86_64 | cryptd crypto_simd serpent_generic serpent_avx_x86_64 serpent_avx2 | serpent_generic",
         ),
     ] {
-        let lists: Vec<_> = served(name)
-            .into_iter()
-            .map(|module| shown(&DEBIAN.probe_list_via(module, name)))
-            .collect();
+        let lists: Vec<_> =
+            served(name).into_iter().map(|module| shown(&probe_list(module, Some(name)))).collect();
         assert_eq!(lists.join(" | "), expected, "{name}");
     }
 }
@@ -119,10 +136,10 @@ fn built_in_and_unknown_names() {
 #[test]
 fn without_post_softdeps_the_list_ends_with_what_was_asked_for() {
     for module in DEBIAN.modules() {
-        let list = DEBIAN.probe_list(module);
-        assert_eq!(list.last(), Some(&ProbeEntry { module, required: true }));
+        let list = probe_list(module, None);
+        assert!(list.last().is_some_and(|last| is_required(last, module)));
         for dependency in DEBIAN.dependencies(module) {
-            assert!(list.contains(&ProbeEntry { module: *dependency, required: true }));
+            assert!(list.iter().any(|step| is_required(step, *dependency)));
         }
     }
 }
@@ -146,7 +163,9 @@ proptest! {
         match ModuleIndex::parse(&source(&texts)) {
             Ok(index) => {
                 for module in index.modules() {
-                    prop_assert!(!index.probe_list(module).is_empty());
+                    let found = Found { name: index.name(module).to_owned(), module: Some(module), alias: None };
+                    let modprobe = Modprobe { index: &index, config: &config::NONE };
+                    prop_assert!(!modprobe.probe_list(&found, false).is_empty());
                     prop_assert_eq!(index.lookup(index.name(module)), Lookup::Module(module));
                 }
             }
