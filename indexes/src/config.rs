@@ -94,15 +94,14 @@ pub static NONE: Configuration = Configuration {
     refused: Vec::new(),
 };
 
-/// Where kmod looks for its configuration: of files of one name only the first is read.
-/// `default_config_paths` of `libkmod.c`; /usr/local/lib came with v29, a distribution's own directory, as a rule
-/// /usr/lib, with v32.
-pub const DIRECTORIES: [&str; 5] = [
-    "etc/modprobe.d",
-    "run/modprobe.d",
-    "usr/local/lib/modprobe.d",
-    "usr/lib/modprobe.d",
-    "lib/modprobe.d",
+/// Where kmod looks for its configuration, below the root, and since which release: of files of one name only the first is
+/// read. `default_config_paths` of `libkmod.c`; a distribution's own directory is, as a rule, /usr/lib.
+pub const DIRECTORIES: [(&str, u32); 5] = [
+    ("etc/modprobe.d", 5),
+    ("run/modprobe.d", 5),
+    ("usr/local/lib/modprobe.d", 29),
+    ("usr/lib/modprobe.d", 32),
+    ("lib/modprobe.d", 5),
 ];
 
 /// Whether kmod reads a file of that name in one of its directories (`conf_files_filter_out()`).

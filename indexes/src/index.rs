@@ -21,6 +21,7 @@
 //! `modules.builtin` when its state is asked for ([`ModuleIndex::is_builtin`]). `modules.weakdep` (v33 on) is not read:
 //! modprobe does not load those.
 
+pub mod binary;
 mod parse;
 
 use std::collections::HashMap;

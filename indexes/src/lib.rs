@@ -13,6 +13,7 @@ mod modprobe;
 
 pub use command::Command;
 pub use config::Configuration;
+pub use index::binary;
 pub use index::{IndexError, IndexText, Lookup, ModuleId, ModuleIndex, SourceFile};
 pub use modprobe::{Found, Modprobe, Resolved, Step, Target};
 

@@ -14,6 +14,8 @@ pub struct Modprobe<'a> {
     pub index: &'a ModuleIndex,
     /// What its administrator says.
     pub config: &'a Configuration,
+    /// Whether it looks up aliases of built-in code: kmod v27 on (`kmod_lookup_alias_from_kernel_builtin_file()`).
+    pub builtin_aliases: bool,
 }
 
 /// What kmod's pool of modules has one object of: a module as found by its name, or as found by one alias.
@@ -99,6 +101,13 @@ impl<'a> Modprobe<'a> {
         Probe::new(*self).list(found, ignores_command)
     }
 
+    /// Whether the softdeps of a module stand for anything: such a one is inserted whatever an `install` line says
+    /// (`ignorecmd`, which `__kmod_module_fill_softdep()` sets).
+    #[must_use]
+    pub fn has_softdeps(&self, name: &str) -> bool {
+        Probe::new(*self).softdeps(name).any
+    }
+
     /// The `softdep` lines about a module that kmod does not heed, because another one comes first; by their place.
     #[must_use]
     pub fn unheeded_softdeps(&self, name: &str) -> Vec<&'a crate::config::Place> {
@@ -144,8 +153,8 @@ impl<'a> Modprobe<'a> {
             }
             Lookup::Builtin(name) => Looked::Builtin(name),
             Lookup::NotFound => match self.index.builtin_alias(&name) {
-                Some(code) => Looked::BuiltinAlias(code.to_owned()),
-                None => Looked::Nothing,
+                Some(code) if self.builtin_aliases => Looked::BuiltinAlias(code.to_owned()),
+                _ => Looked::Nothing,
             },
             Lookup::Module(_) => unreachable!("modules.dep was asked before"),
         }
@@ -282,7 +291,7 @@ impl<'a> Probe<'a> {
     /// file among the files of the configuration.
     fn softdeps(&mut self, name: &str) -> &Surroundings {
         if !self.softdeps.contains_key(name) {
-            let Modprobe { index, config } = self.modprobe;
+            let Modprobe { index, config, .. } = self.modprobe;
             let by_config = |before: bool| {
                 let mut lines = config.softdeps.iter().filter(|line| line.before_index == before);
                 lines.find(|line| is_about(line, name)).map(|l| [strings(&l.pre), strings(&l.post)])

@@ -188,11 +188,8 @@ pub fn scenario(
     }
     let mut module =
         Module { name: "ext4".to_owned(), registers: naming != Naming::Plain, ..Module::default() };
-    let mut target = Target {
-        module: 0,
-        probe: vec![Probe { module: 0, required: true, insert: Insert::Finit }],
-        blacklisted: false,
-    };
+    let mut target =
+        Target { module: 0, probe: vec![Probe::new(0, true, Insert::Finit)], blacklisted: false };
     let mut dependency = None;
     let rmmod = Actor { action: Action::Rmmod(0), count: 1, killable: false };
     match environment {
@@ -208,7 +205,7 @@ pub fn scenario(
             module.dependencies.push(1);
             let init = Init::MayFail;
             dependency = Some(Module { name: "jbd2".to_owned(), init, ..Module::default() });
-            target.probe.insert(0, Probe { module: 1, required: true, insert: Insert::Finit });
+            target.probe.insert(0, Probe::new(1, true, Insert::Finit));
             scenario.timeouts = true;
         }
         Environment::Killed => scenario.actors[0].killable = true,

@@ -244,6 +244,28 @@ pub enum Event {
         /// It exits 1, not 0.
         fails: bool,
     },
+    /// That command runs `modprobe --ignore-install` of the module.
+    CommandRunsModprobe {
+        /// The module.
+        module: ModuleId,
+    },
+    /// A command of which nothing is known ends after that modprobe.
+    CommandEnds {
+        /// The module.
+        module: ModuleId,
+        /// It exits with another status than 0.
+        fails: bool,
+    },
+    /// There is no file of the module: `-ENOENT`.
+    NoFile {
+        /// The module.
+        module: ModuleId,
+    },
+    /// `blacklisted()`: the kernel refuses the module by its command line, `-EPERM`.
+    LoadRefused {
+        /// The module.
+        module: ModuleId,
+    },
     /// `idempotent()`: joins a `finit_module()` of the same file, or is the first.
     Idempotent {
         /// The module.
@@ -557,7 +579,11 @@ impl Event {
             Self::Exec { .. } => "call_usermodehelper_exec_async",
             Self::ExecRequests { .. } => "search_binary_handler",
             Self::ExecFailed { .. } => "call_usermodehelper_exec",
+            Self::LoadRefused { .. } => "blacklisted",
             Self::InstallCommand { .. }
+            | Self::CommandRunsModprobe { .. }
+            | Self::CommandEnds { .. }
+            | Self::NoFile { .. }
             | Self::ProcModules { .. }
             | Self::InitModule { .. }
             | Self::Open { .. }

@@ -8,7 +8,7 @@ use crate::event::{Event, Finit, Listed};
 use crate::features::{BuiltinIndex, Program};
 use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, Insert, ModuleId, NameId, Scenario, number};
+use crate::scenario::{Action, ModuleId, NameId, Scenario, number};
 use crate::state::{
     COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
 };
@@ -557,17 +557,17 @@ impl Model {
         &self.names[usize::from(name)].targets
     }
 
-    /// Whether what is configured makes modprobe fail: a command that fails stands in for a module.
+    /// Whether what is configured may make modprobe fail: a command that fails stands in for a module, there is no file
+    /// of it, or the kernel refuses it by its command line.
     pub fn made_to_fail(&self, name: NameId) -> bool {
-        self.names[usize::from(name)].plan.iter().any(PlanEntry::fails_by_command)
+        self.names[usize::from(name)].plan.iter().any(PlanEntry::fails_by_configuration)
     }
 
-    /// Whether what is configured keeps modprobe, which exits 0, from loading what the name resolves
+    /// Whether what is configured may keep modprobe, which exits 0, from loading what the name resolves
     /// to: a target is blacklisted, or a command stands in for it.
     pub fn kept_away(&self, name: NameId) -> bool {
-        let command = |p: &PlanEntry| p.insert == Insert::NoopCommand;
         self.scenario.names[usize::from(name)].targets().iter().any(|t| t.blacklisted)
-            || self.names[usize::from(name)].plan.iter().any(command)
+            || self.names[usize::from(name)].plan.iter().any(PlanEntry::keeps_away)
     }
 
     /// Whether modprobe, asked for the name, hands `module` to the kernel unless that has it.

@@ -376,6 +376,11 @@ impl Release {
         Ok(Self { side: Side::Kmod, version: [major, minor, 0], hidden: false, duplicates: false })
     }
 
+    /// Whether it is that release or a later one.
+    pub fn is_since(&self, [major, minor]: [u32; 2]) -> bool {
+        self.version >= [major, minor, 0]
+    }
+
     /// Whether it has a commit.
     pub fn has(&self, commit: &Commit) -> Has {
         let [major, minor, patch] = self.version;

@@ -170,17 +170,35 @@ pub enum Insert {
     /// [`crate::features::KmodFeatures::exit_17_fails`].
     #[serde(rename = "exit-17-command")]
     Exit17Command,
+    /// Runs an `install` command that runs `modprobe --ignore-install` of the module and exits as that does. What that
+    /// goes through, the entry says ([`Probe::nested`]).
+    ModprobeCommand,
+    /// The same, but that it exits 0 whatever that modprobe comes to.
+    ModprobeForgiven,
+    /// Runs an `install` command of which nothing is known: it may do nothing or run `modprobe --ignore-install` of the
+    /// module, and exit with 0 or not.
+    UnknownCommand,
+    /// Finds no file of it, which is `-ENOENT`: an alias of the configuration names no module that there is.
+    NoFile,
+    /// Hands it to the kernel, which refuses it by its command line, before anything else: `-EPERM`
+    /// (`module_blacklist=`, `blacklisted()` of `kernel/module/main.c`).
+    Refused,
 }
 
 impl Insert {
     /// Whether a command runs in the module's stead.
     pub fn is_a_command(self) -> bool {
-        self != Self::Finit
+        !matches!(self, Self::Finit | Self::NoFile | Self::Refused)
+    }
+
+    /// Whether that command may run a modprobe that ignores it.
+    pub fn runs_modprobe(self) -> bool {
+        matches!(self, Self::ModprobeCommand | Self::ModprobeForgiven | Self::UnknownCommand)
     }
 }
 
 /// One entry of the list that `kmod_module_probe_insert_module()` goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The module.
@@ -190,6 +208,42 @@ pub struct Probe {
     /// How it is inserted.
     #[serde(default)]
     pub insert: Insert,
+    /// What the modprobe goes through that its `install` command runs, if it runs one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nested: Vec<Probe>,
+}
+
+impl Probe {
+    /// An entry that runs no other modprobe.
+    pub fn new(module: ModuleId, required: bool, insert: Insert) -> Self {
+        Self { module, required, insert, nested: Vec::new() }
+    }
+
+    /// The modules that are looked at because of it, in order: it, and what its command goes through.
+    pub fn modules(&self) -> Vec<ModuleId> {
+        let mut modules = vec![self.module];
+        modules.extend(self.nested.iter().flat_map(Self::modules));
+        modules
+    }
+
+    /// Does something with it and with every entry that its command goes through.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut Self)) {
+        let mut open = vec![self];
+        while let Some(probe) = open.pop() {
+            change(probe);
+            open.extend(&mut probe.nested);
+        }
+    }
+
+    /// How often modprobe, and what its command runs, looks because of it; that a command ends of which nothing is known
+    /// counts as a look.
+    pub fn looks(&self) -> usize {
+        if !self.insert.runs_modprobe() {
+            return 1;
+        }
+        let ends = usize::from(self.insert == Insert::UnknownCommand);
+        2 + self.nested.iter().map(Self::looks).sum::<usize>() + ends
+    }
 }
 
 /// One of the modules that a name resolves to.
@@ -204,6 +258,24 @@ pub struct Target {
     /// modprobe leaves it alone and takes that for success.
     #[serde(default)]
     pub blacklisted: bool,
+}
+
+impl Target {
+    /// The modules that modprobe looks at for it, after its first look.
+    pub fn probed(&self) -> Vec<ModuleId> {
+        self.probe.iter().flat_map(Probe::modules).collect()
+    }
+
+    /// Every entry, with those that commands go through.
+    pub fn entries(&self) -> Vec<&Probe> {
+        let mut entries = Vec::new();
+        let mut open: Vec<&Probe> = self.probe.iter().rev().collect();
+        while let Some(probe) = open.pop() {
+            entries.push(probe);
+            open.extend(probe.nested.iter().rev());
+        }
+        entries
+    }
 }
 
 /// What modprobe finds in the indexes under a requested name (`kmod_module_new_from_lookup()`).

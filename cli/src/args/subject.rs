@@ -57,6 +57,27 @@ pub(crate) struct Indexes {
     /// Every init may fail, at every attempt.
     #[arg(long, requires = "modules", conflicts_with = "subject")]
     pub init_may_fail: bool,
+
+    #[command(flatten)]
+    pub configured: Configured,
+}
+
+/// What modprobe's administrator says.
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
+    /// modprobe's configuration, as `modprobe -C` takes it. Unless given, that of the root which --modules is in
+    /// (/etc/modprobe.d and the others of ROOT, of ROOT/lib/modules/RELEASE).
+    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, requires = "modules")]
+    pub config: Option<PathBuf>,
+
+    /// No configuration, whatever the root of --modules has.
+    #[arg(long, requires = "modules", conflicts_with_all = ["config", "cmdline"])]
+    pub no_config: bool,
+
+    /// The kernel's command line, for modprobe.blacklist= and module_blacklist=. Unless given, that of the kernel that
+    /// runs, if --modules is its own.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "modules")]
+    pub cmdline: Option<PathBuf>,
 }
 
 /// A cell of the grand matrix, with its releases.

@@ -116,7 +116,7 @@ impl Text<'_> {
             for target in name.targets() {
                 self.fold(&format!(
                     "modprobe tries, in order: {}",
-                    names(&mut target.probe.iter().map(|p| p.module))
+                    names(&mut target.probed().into_iter())
                 ));
             }
         }

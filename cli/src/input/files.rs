@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use kmodcheck_indexes::binary::{self, Kind};
 use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
 use kmodcheck_model::text::TEXTS;
 use kmodcheck_sim::patch::Texts;
@@ -65,19 +66,66 @@ pub(crate) fn named(directory: Option<&Path>, patches: &[PathBuf]) -> String {
     all.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads the module indexes in a directory.
+/// Reads the module indexes in a directory: the binary ones, which are what kmod asks, where they are, or else the texts.
+/// Only `modules.dep` has to be there; without one of the others kmod finds nothing in it.
 pub(crate) fn read_index(modules: &Path) -> Result<ModuleIndex, Failure> {
-    let files: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .into_iter()
-            .map(|name| {
-                let path = modules.join(name);
-                Ok((path.display().to_string(), read(&path)?))
-            })
-            .collect::<Result<_, Failure>>()?;
-    let file = |i: usize| SourceFile { name: &files[i].0, text: &files[i].1 };
-    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for (name, binary) in [
+        ("modules.dep", Some(Kind::Dep)),
+        ("modules.alias", Some(Kind::Alias)),
+        ("modules.softdep", None),
+        ("modules.builtin", Some(Kind::Builtin)),
+        ("modules.symbols", Some(Kind::Alias)),
+    ] {
+        texts.push(index_text(modules, name, name, binary)?);
+    }
+    texts.push(index_text(
+        modules,
+        "modules.builtin.modinfo",
+        "modules.builtin.alias",
+        Some(Kind::BuiltinAlias),
+    )?);
+    let file = |i: usize| SourceFile { name: &texts[i].0, text: &texts[i].1 };
+    let text = IndexText {
+        dep: file(0),
+        alias: file(1),
+        softdep: file(2),
+        builtin: file(3),
+        symbols: Some(file(4)),
+        builtin_modinfo: Some(file(5)),
+    };
     Ok(ModuleIndex::parse(&text)?)
+}
+
+/// An index, and what it was read from.
+fn index_text(
+    modules: &Path,
+    text: &str,
+    binary: &str,
+    kind: Option<Kind>,
+) -> Result<(String, String), Failure> {
+    let path = modules.join(format!("{binary}.bin"));
+    if let Some(kind) = kind.filter(|_| path.exists()) {
+        let named = path.display().to_string();
+        let bytes = fs::read(&path).map_err(|error| format!("{named}: {error}"))?;
+        let text = binary::as_text(&bytes, kind).map_err(|error| format!("{named}: {error}"))?;
+        return Ok((named, text));
+    }
+    let path = modules.join(text);
+    if path.exists() {
+        return Ok((path.display().to_string(), read(&path)?));
+    }
+    if text == "modules.dep" && modules.is_dir() {
+        let modules = modules.display();
+        return Err(format!(
+            "{modules}: found neither modules.dep nor modules.dep.bin, expected one: depmod writes them"
+        )
+        .into());
+    }
+    if text == "modules.dep" {
+        return Ok((path.display().to_string(), read(&path)?));
+    }
+    Ok((path.display().to_string(), String::new()))
 }
 
 /// Writes a file whole or not at all, with the permissions that it has or that new files get. What is no

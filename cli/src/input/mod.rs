@@ -1,8 +1,10 @@
 //! What is read: a session's limits, files, the system or run that a command is about.
 
+pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod kind;
 
+mod root;
 pub(crate) mod session;
 pub(crate) mod subject;
 pub(crate) mod trace;

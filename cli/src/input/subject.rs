@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use kmodcheck_explore::MAX_PROCESSES;
+use kmodcheck_indexes::Modprobe;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
@@ -23,7 +24,7 @@ use kmodcheck_sim::suggest;
 use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::input::trace::{Run, Taken};
-use crate::input::{files, kind};
+use crate::input::{config, files, kind};
 use crate::output::Failure;
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
@@ -419,21 +420,50 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
             .into());
         }
     };
-    let (choice, note) = of_machine(asked, directory)?;
+    let (mut choice, note) = of_machine(asked, directory)?;
+    if let Some(kmod) = asked.kmod {
+        kmod.name.clone_into(&mut choice.kmod);
+    }
+    let features = choice.features()?;
     let setting = Setting {
         get_fs_type,
         request,
         callers: asked.callers.unwrap_or(CALLERS),
         init: if *init_may_fail { Init::MayFail } else { Init::Succeeds },
         timeouts: asked.changes.timeouts,
-        features: choice.features()?,
+        features,
     };
     let index = files::read_index(directory)?;
+    let config::Read { config, notes } =
+        config::read(&asked.indexes.configured, directory, &choice.kmod)?;
+    let builtin_aliases = features.kmod.builtin_aliases;
+    let modprobe = Modprobe { index: &index, config: &config, builtin_aliases };
     let scenario =
-        closure::scenario(&index, &setting).map_err(|error| format!("{from}: {error}"))?;
+        closure::scenario(modprobe, &setting).map_err(|error| format!("{from}: {error}"))?;
+    let ignored = unheeded(modprobe, &scenario);
     let mut subject = Subject::new(from, scenario, choice);
-    subject.notes.extend(note);
+    subject.notes.extend(note.into_iter().chain(notes).chain(ignored));
     Ok(subject)
+}
+
+/// What of the configuration modprobe does not heed for these modules.
+fn unheeded(modprobe: Modprobe<'_>, scenario: &Scenario) -> Vec<String> {
+    let mut notes = Vec::new();
+    for module in &scenario.modules {
+        let name = &module.name;
+        for place in modprobe.unheeded_softdeps(name) {
+            notes.push(format!("{place}: kmod heeds only the first softdep line about {name}"));
+        }
+        if let Some(line) = modprobe.config.install_command(name)
+            && modprobe.has_softdeps(name)
+        {
+            notes.push(format!(
+                "{}: kmod ignores the install command of {name}, because it has softdeps",
+                line.place
+            ));
+        }
+    }
+    notes
 }
 
 /// The releases of a machine whose indexes these are: what is asked for; or else the kernel by the directory's name, as

@@ -1,15 +1,16 @@
 //! What a verdict assumed, in words: read off the scenario, so that it cannot say anything else.
 
 use kmodcheck_model::features::RequestLimit;
-use kmodcheck_model::scenario::{Actor, Helper, Init, Insert, Module, Scenario};
+use std::collections::BTreeSet;
+
+use kmodcheck_model::scenario::{Actor, Helper, Init, Insert, Module, Scenario, Target};
 
 /// What no scenario can have.
 pub(crate) const NOT_MODELLED: [&str; 6] = [
     "weak memory (steps are sequentially consistent)",
-    "loads that fail before the name is claimed (signature, ELF, blacklist=, memory) or in \
-     notifiers and parameters",
+    "loads that fail before the name is claimed for other reasons than module_blacklist= (signature, ELF, memory)",
     "signals other than a kill of those who are said to be killable",
-    "modprobe's configuration beyond aliases, softdeps, blacklist and `install NAME /bin/true` or /bin/false",
+    "what install commands do that is more than to exit or to run modprobe --ignore-install; options of modules",
     "asynchronous probes and what waits for them",
     "files and indexes that change while somebody reads them",
 ];
@@ -63,18 +64,35 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
             ));
         }
     }
-    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
-    for (insert, command) in [
-        (Insert::NoopCommand, "/bin/true"),
-        (Insert::FailingCommand, "/bin/false"),
-        (Insert::Exit17Command, "'exit 17'"),
+    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(Target::entries);
+    for (insert, what) in [
+        (Insert::NoopCommand, "an `install` command that only exits 0 runs in its place"),
+        (Insert::FailingCommand, "an `install` command that only fails runs in its place"),
+        (Insert::Exit17Command, "an `install` command that only exits 17 runs in its place"),
+        (
+            Insert::ModprobeCommand,
+            "its `install` command runs modprobe --ignore-install, and exits as that does",
+        ),
+        (
+            Insert::ModprobeForgiven,
+            "its `install` command runs modprobe --ignore-install, and exits 0 in any case",
+        ),
+        (
+            Insert::UnknownCommand,
+            "its `install` command is not known: it may load it or not, and exit 0 or not; what else it does is not \
+             in the model",
+        ),
+        (Insert::NoFile, "there is no file of it"),
+        (Insert::Refused, "the kernel refuses it (module_blacklist=)"),
     ] {
-        let installed = probes.clone().filter(|p| p.insert == insert);
-        let mut installed: Vec<&str> = installed.map(|p| scenario.module_name(p.module)).collect();
-        installed.dedup();
-        if !installed.is_empty() {
-            let of = installed.join(", ");
-            assumed.push(format!("{of}: `install` runs {command} in its place"));
+        let so: BTreeSet<&str> = probes
+            .clone()
+            .filter(|p| p.insert == insert)
+            .map(|p| scenario.module_name(p.module))
+            .collect();
+        if !so.is_empty() {
+            let of = so.into_iter().collect::<Vec<_>>().join(", ");
+            assumed.push(format!("{of}: {what}"));
         }
     }
     if let Some(name) = scenario.exec_requests {

@@ -39,7 +39,7 @@ fn bad() -> Vec<Bad> {
     };
     let probes = |s: &mut Scenario, n: usize| {
         let Resolution::Modules(targets) = &mut s.names[0].resolution else { unreachable!() };
-        targets[0].probe = vec![Probe { required: false, ..targets[0].probe[0] }; n];
+        targets[0].probe = vec![Probe { required: false, ..targets[0].probe[0].clone() }; n];
     };
     vec![
         of(

@@ -75,7 +75,7 @@ impl Finding {
     }
 
     fn scenario(&self) -> Scenario {
-        let probe = vec![Probe { module: 0, required: true, insert: Insert::Finit }];
+        let probe = vec![Probe::new(0, true, Insert::Finit)];
         let target = Target { module: 0, probe, blacklisted: self.blacklisted };
         Scenario {
             name: self.name.to_owned(),

@@ -51,7 +51,8 @@ fn probe_list(index: &ModuleIndex, module: ModuleId, alias: Option<&str>) -> Vec
         module: Some(module),
         alias: alias.and_then(normalised),
     };
-    let list = Modprobe { index, config: &config::NONE }.probe_list(&found, false);
+    let list =
+        Modprobe { index, config: &config::NONE, builtin_aliases: false }.probe_list(&found, false);
     let entry = |step: &Step| ProbeEntry {
         module: step.found.module.expect("an index names modules"),
         required: step.required,

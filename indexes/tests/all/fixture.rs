@@ -46,7 +46,8 @@ fn shown(list: &[Step]) -> String {
 fn probe_list(module: ModuleId, alias: Option<&str>) -> Vec<Step> {
     let name = DEBIAN.name(module).to_owned();
     let found = Found { name, module: Some(module), alias: alias.map(|a| a.replace('-', "_")) };
-    Modprobe { index: &DEBIAN, config: &config::NONE }.probe_list(&found, false)
+    Modprobe { index: &DEBIAN, config: &config::NONE, builtin_aliases: false }
+        .probe_list(&found, false)
 }
 
 fn is_required(step: &Step, module: ModuleId) -> bool {
@@ -164,7 +165,7 @@ proptest! {
             Ok(index) => {
                 for module in index.modules() {
                     let found = Found { name: index.name(module).to_owned(), module: Some(module), alias: None };
-                    let modprobe = Modprobe { index: &index, config: &config::NONE };
+                    let modprobe = Modprobe { index: &index, config: &config::NONE, builtin_aliases: false };
                     prop_assert!(!modprobe.probe_list(&found, false).is_empty());
                     prop_assert_eq!(index.lookup(index.name(module)), Lookup::Module(module));
                 }

@@ -1,3 +1,4 @@
 //! The tests of this crate, as one program: what they share is compiled and linked once.
 
+mod binary;
 mod fixture;

@@ -133,6 +133,19 @@ impl fmt::Display for Described<'_> {
             Event::InstallCommand { module, .. } => {
                 write!(f, "{}: runs its install command, which fails", m(module))
             }
+            Event::CommandRunsModprobe { module } => {
+                write!(f, "{}: its install command runs modprobe --ignore-install", m(module))
+            }
+            Event::CommandEnds { module, fails: false } => {
+                write!(f, "{}: its install command exits 0", m(module))
+            }
+            Event::CommandEnds { module, .. } => {
+                write!(f, "{}: its install command fails", m(module))
+            }
+            Event::NoFile { module } => write!(f, "{}: there is no file of it, -ENOENT", m(module)),
+            Event::LoadRefused { module } => {
+                write!(f, "finit_module({}): module_blacklist= names it, -EPERM", m(module))
+            }
             Event::Idempotent { module, joined: true } => {
                 write!(f, "finit_module({}) runs already: joins it", m(module))
             }

@@ -11,8 +11,8 @@ use crate::event::{Claim, Listed};
 use crate::features::{AliasMap, Program};
 use crate::mutant::Mutant;
 use crate::scenario::{
-    Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, ProgramId, Resolution,
-    Scenario,
+    Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, Probe, ProgramId, Resolution,
+    Scenario, Target,
 };
 use crate::state::{MAX_DEPTH, ModuleState};
 use crate::text::{CHECK_ERRORS, OrderRules, Part, STATES, Then};
@@ -61,7 +61,11 @@ fn within_limits(scenario: &Scenario) -> Result<(), String> {
         at_most(found, MAX_TARGETS, &|| {
             format!("'{}' is served by {found} modules", name.request)
         })?;
-        let looks = name.targets().iter().map(|t| 1 + t.probe.len()).sum();
+        let looks = name
+            .targets()
+            .iter()
+            .map(|t| 1 + t.probe.iter().map(Probe::looks).sum::<usize>())
+            .sum();
         at_most(looks, MAX_LOOKS, &|| {
             format!("modprobe looks {looks} times for '{}'", name.request)
         })?;
@@ -125,7 +129,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
     }
     for name in &scenario.names {
-        let probes = name.targets().iter().flat_map(|t| &t.probe).map(|p| p.module);
+        let probes = name.targets().iter().flat_map(Target::probed);
         let targets = name.targets().iter().map(|t| t.module);
         if let Some(id) = probes.chain(targets).find(|id| !known(*id)) {
             return Err(format!(
@@ -138,6 +142,24 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         }
         if name.targets().iter().any(|t| t.probe.is_empty()) {
             return Err("a target's probe list is empty".to_owned());
+        }
+        let of_kmod = |p: &&Probe| matches!(p.insert, Insert::NoFile | Insert::Refused);
+        let is_kmod = scenario.features.kmod.modprobe == Program::Kmod;
+        if !is_kmod && name.targets().iter().flat_map(Target::entries).any(|p| of_kmod(&p)) {
+            return Err(format!(
+                "'{}': a configuration as kmod reads it beside busybox's modprobe, which reads it another way; \
+                 expected kmod's",
+                name.request
+            ));
+        }
+        let runs_another = |p: &&Probe| p.nested.is_empty() == p.insert.runs_modprobe();
+        let entries = name.targets().iter().flat_map(Target::entries);
+        if let Some(entry) = entries.clone().find(runs_another) {
+            return Err(format!(
+                "'{}': an entry of module number {} that lists what its command's modprobe goes through, or does not, \
+                 expected it just where the command runs one",
+                name.request, entry.module
+            ));
         }
     }
     programs(scenario)?;
@@ -365,8 +387,7 @@ pub fn nesting(scenario: &Scenario) -> usize {
         deepest
     }
     let of = |name: &Name| {
-        let probed: BTreeSet<ModuleId> =
-            name.targets().iter().flat_map(|t| &t.probe).map(|p| p.module).collect();
+        let probed: BTreeSet<ModuleId> = name.targets().iter().flat_map(Target::probed).collect();
         let requests = |id: &ModuleId| {
             let id = *id;
             scenario.init_requests(id).into_iter().map(move |name| (id, name))
@@ -431,7 +452,9 @@ fn unblocked(name: &Name) -> Name {
     if let Resolution::Modules(targets) = &mut name.resolution {
         for target in targets {
             target.blacklisted = false;
-            target.probe.iter_mut().for_each(|probe| probe.insert = Insert::Finit);
+            for probe in &mut target.probe {
+                *probe = Probe::new(probe.module, probe.required, Insert::Finit);
+            }
         }
     }
     name
@@ -442,7 +465,7 @@ fn unblocked(name: &Name) -> Name {
 fn concerned(scenario: &Scenario, id: NameId) -> Vec<ModuleId> {
     let of_name = |id: NameId| {
         let targets = scenario.names[usize::from(id)].targets().iter();
-        targets.flat_map(|t| t.probe.iter().map(|p| p.module).chain([t.module]))
+        targets.flat_map(|t| t.probed().into_iter().chain([t.module]))
     };
     let mut found: Vec<ModuleId> = Vec::new();
     let mut open: Vec<ModuleId> = of_name(id).collect();

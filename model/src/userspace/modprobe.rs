@@ -9,7 +9,7 @@ use crate::features::{FailedLookup, KmodFeatures, Program};
 use crate::kernel::module::finit_module;
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Resolution, Target, number};
+use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Probe, Resolution, Target, number};
 use crate::state::{ModuleState, Pc, Ret, Task};
 use crate::text::Looked;
 
@@ -18,10 +18,14 @@ use crate::text::Looked;
 pub(crate) struct PlanEntry {
     pub module: ModuleId,
     purpose: Purpose,
-    required: bool,
     pub insert: Insert,
-    /// Where the next target begins, or the plan's end.
-    next_target: u8,
+    /// Where modprobe goes on when it is done with the entry, and with what its command runs: of a first look, where its
+    /// target ends.
+    next: u8,
+    /// Where it goes on after an error.
+    on_error: u8,
+    /// Whether that error is modprobe's own; a softdep's is forgotten, as is one of a modprobe that nobody heeds.
+    error_counts: bool,
 }
 
 impl PlanEntry {
@@ -30,9 +34,17 @@ impl PlanEntry {
         self.purpose == Purpose::Probe && self.insert == Insert::Finit
     }
 
-    /// Whether a command in its module's stead makes modprobe fail; of a softdep it does not.
-    pub fn fails_by_command(&self) -> bool {
-        self.required && self.insert == Insert::FailingCommand
+    /// Whether what is configured in its module's stead may make modprobe fail; of a softdep it does not.
+    pub fn fails_by_configuration(&self) -> bool {
+        use Insert::{FailingCommand, NoFile, Refused, UnknownCommand};
+        self.error_counts
+            && matches!(self.insert, FailingCommand | NoFile | Refused | UnknownCommand)
+    }
+
+    /// Whether what is configured may keep its module away, and modprobe exits 0.
+    pub fn keeps_away(&self) -> bool {
+        use Insert::{ModprobeForgiven, NoopCommand, UnknownCommand};
+        matches!(self.insert, NoopCommand | UnknownCommand | ModprobeForgiven)
     }
 }
 
@@ -46,6 +58,8 @@ enum Purpose {
     },
     /// The look in its turn in the probe list.
     Probe,
+    /// No look: the command ends that ran another modprobe.
+    CommandEnds,
     /// The look of `modprobe -r` (`rmmod_do_module()`).
     Remove,
 }
@@ -61,31 +75,68 @@ pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
         true => Insert::FailingCommand,
         false => Insert::NoopCommand,
     };
-    let probes = targets.iter_mut().flat_map(|target| &mut target.probe);
-    probes.filter(|p| p.insert == Insert::Exit17Command).for_each(|p| p.insert = exit_17);
+    for probe in targets.iter_mut().flat_map(|target| &mut target.probe) {
+        probe.for_each(|probe| {
+            if probe.insert == Insert::Exit17Command {
+                probe.insert = exit_17;
+            }
+        });
+    }
     if kmod.modprobe == Program::Busybox {
         targets.reverse();
         for target in &mut targets {
             target.probe.retain(|probe| probe.required);
-            target.probe.iter_mut().for_each(|probe| probe.insert = Insert::Finit);
+            for probe in &mut target.probe {
+                probe.nested.clear();
+                if probe.insert.is_a_command() {
+                    probe.insert = Insert::Finit;
+                }
+            }
         }
     }
     for target in &targets {
-        let next_target = number(plan.len() + 1 + target.probe.len());
-        let entry = |module, purpose, required, insert| PlanEntry {
-            module,
-            purpose,
-            required,
-            insert,
-            next_target,
-        };
-        let first = Purpose::First { blacklisted: target.blacklisted };
-        plan.push(entry(target.module, first, true, Insert::Finit));
-        for probe in &target.probe {
-            plan.push(entry(probe.module, Purpose::Probe, probe.required, probe.insert));
-        }
+        let looks: usize = target.probe.iter().map(Probe::looks).sum();
+        let end = number(plan.len() + 1 + looks);
+        let purpose = Purpose::First { blacklisted: target.blacklisted };
+        plan.push(first(target.module, purpose, end));
+        entries(&mut plan, &target.probe, (end, true));
     }
     plan
+}
+
+/// The first look at a target, or at the module of a modprobe that a command runs.
+fn first(module: ModuleId, purpose: Purpose, end: u8) -> PlanEntry {
+    let insert = Insert::Finit;
+    PlanEntry { module, purpose, insert, next: end, on_error: end, error_counts: true }
+}
+
+/// A list, and what its commands run in the place where they run it. `on_error`: where an error of what is required leads,
+/// and whether it counts.
+fn entries(plan: &mut Vec<PlanEntry>, list: &[Probe], on_error: (u8, bool)) {
+    for probe in list {
+        let next = number(plan.len() + probe.looks());
+        let on_error = if probe.required { on_error } else { (next, false) };
+        let entry = |purpose| PlanEntry {
+            module: probe.module,
+            purpose,
+            insert: probe.insert,
+            next,
+            on_error: on_error.0,
+            error_counts: on_error.1,
+        };
+        plan.push(entry(Purpose::Probe));
+        if !probe.insert.runs_modprobe() {
+            continue;
+        }
+        let ends = probe.insert == Insert::UnknownCommand;
+        let exit = if ends { next - 1 } else { next };
+        plan.push(first(probe.module, Purpose::First { blacklisted: false }, exit));
+        let failed = if probe.insert == Insert::ModprobeCommand { on_error } else { (exit, false) };
+        entries(plan, &probe.nested, failed);
+        if ends {
+            plan.push(entry(Purpose::CommandEnds));
+        }
+    }
 }
 
 /// What `modprobe -r` does for the name: each target, the first error ends it (`rmmod()`). Modules
@@ -97,9 +148,10 @@ pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
         .map(|target| PlanEntry {
             module: target.module,
             purpose: Purpose::Remove,
-            required: true,
             insert: Insert::Finit,
-            next_target: end,
+            next: end,
+            on_error: end,
+            error_counts: true,
         })
         .collect()
 }
@@ -109,9 +161,10 @@ pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
     let file = |target: &Target| PlanEntry {
         module: target.module,
         purpose: Purpose::Probe,
-        required: true,
         insert: Insert::Finit,
-        next_target: 1,
+        next: 1,
+        on_error: 1,
+        error_counts: true,
     };
     name.targets().first().map(file).into_iter().collect()
 }
@@ -191,6 +244,9 @@ fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
         return Task { pc: Pc::Exit, pos: 0, stale: false, marks: 0, ..task };
     };
     let task = Task { pc: Pc::Open, pos, stale: false, index: 0, ..task };
+    if entry.purpose == Purpose::CommandEnds {
+        return Task { pc: Pc::Install, ..task };
+    }
     if who.model.scenario.features.kmod.modprobe == Program::Busybox {
         let marked = task.marks >> (entry.module + 1) & 1 == 1;
         // `add_probe()`: of built-in code there is nothing to do; a dependency is one only if modules.dep has it.
@@ -217,19 +273,17 @@ fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
     let task = Task { stale: false, ..task };
     match entry.purpose {
         // This target is done.
-        Purpose::First { .. } if in_kernel => look(who, entry.next_target, fine(who, task)),
-        Purpose::First { blacklisted: true } => look(who, entry.next_target, fine(who, task)),
+        Purpose::First { .. } if in_kernel => look(who, entry.next, fine(who, task)),
+        Purpose::First { blacklisted: true } => look(who, entry.next, fine(who, task)),
         Purpose::First { blacklisted: false } => look(who, task.pos + 1, task),
         // `-EEXIST`, which is no error.
-        Purpose::Probe if in_kernel => look(who, task.pos + 1, fine(who, task)),
+        Purpose::Probe if in_kernel => look(who, entry.next, fine(who, task)),
         Purpose::Probe => match entry.insert {
             Insert::Finit if who.model.reads_file_itself(entry.module) => tries_again(task),
             Insert::Finit => finit_module(who, task),
-            // `plan()` has made one of the others of the last.
-            Insert::NoopCommand | Insert::FailingCommand | Insert::Exit17Command => {
-                Task { pc: Pc::Install, ..task }
-            }
+            _ => Task { pc: Pc::Install, ..task },
         },
+        Purpose::CommandEnds => unreachable!("it looks at nothing"),
         Purpose::Remove => match looked {
             Looked::Builtin => removal_failed(who, task),
             Looked::Nothing => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
@@ -247,7 +301,7 @@ fn fine(who: &Who<'_>, task: Task) -> Task {
 }
 
 fn removal_failed(who: &Who<'_>, task: Task) -> Task {
-    let end = who.entry(&task).next_target;
+    let end = who.entry(&task).on_error;
     look(who, end, Task { ret: Ret::Status256, ..task })
 }
 
@@ -259,14 +313,45 @@ pub(crate) fn delete_returned(who: &Who<'_>, ret: Ret, task: Task) -> Task {
     }
 }
 
-/// An `install` command that does nothing runs in place of the insertion (`module_do_install_commands()`): its exit status
-/// 1 is an error like the kernel's.
+/// What takes the place of the insertion: an `install` command runs (`module_do_install_commands()`), whose exit status
+/// other than 0 is an error like the kernel's; or there is no file, or the kernel refuses it.
 pub(crate) fn install_command(mut step: Step<'_>) {
     let module = step.module();
-    let fails = step.who.entry(&step.task).insert == Insert::FailingCommand;
-    let result = if fails { Finit::Failed } else { Finit::Loaded };
-    let task = finit_result(&step.who, result, step.task);
-    step.to(Event::InstallCommand { module, fails }, task);
+    let entry = step.who.entry(&step.task);
+    let after = |step: &Step<'_>, fails: bool| {
+        let result = if fails { Finit::Failed } else { Finit::Loaded };
+        finit_result(&step.who, result, step.task)
+    };
+    if entry.purpose == Purpose::CommandEnds {
+        for fails in [false, true] {
+            let task = after(&step, fails);
+            step.to(Event::CommandEnds { module, fails }, task);
+        }
+        return;
+    }
+    let does_nothing = match entry.insert {
+        Insert::NoFile => {
+            let task = after(&step, true);
+            return step.to(Event::NoFile { module }, task);
+        }
+        Insert::Refused => {
+            let task = after(&step, true);
+            return step.to(Event::LoadRefused { module }, task);
+        }
+        Insert::NoopCommand => &[false][..],
+        Insert::FailingCommand => &[true],
+        Insert::UnknownCommand => &[false, true],
+        Insert::ModprobeCommand | Insert::ModprobeForgiven => &[],
+        Insert::Finit | Insert::Exit17Command => unreachable!("plan() has made another of it"),
+    };
+    for &fails in does_nothing {
+        let task = after(&step, fails);
+        step.to(Event::InstallCommand { module, fails }, task);
+    }
+    if entry.insert.runs_modprobe() {
+        let task = look(&step.who, step.task.pos + 1, step.task);
+        step.to(Event::CommandRunsModprobe { module }, task);
+    }
 }
 
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
@@ -284,14 +369,13 @@ pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
         return Task { pc: Pc::Exit, pos: 0, stale: false, marks: 0, ret, ..task };
     }
     let entry = who.entry(&task);
-    let forgiven = result != Finit::Failed
-        || !entry.required
-        || who.model.mutant == Some(Mutant::ModprobeExitsZero);
-    if forgiven {
+    if result != Finit::Failed || who.model.mutant == Some(Mutant::ModprobeExitsZero) {
         let loaded = if busybox { 1 << (entry.module + 1) } else { 0 };
-        look(who, task.pos + 1, fine(who, Task { marks: task.marks | loaded, ..task }))
+        look(who, entry.next, fine(who, Task { marks: task.marks | loaded, ..task }))
+    } else if entry.error_counts {
+        look(who, entry.on_error, Task { ret: Ret::Status256, ..task })
     } else {
-        look(who, entry.next_target, Task { ret: Ret::Status256, ..task })
+        look(who, entry.on_error, fine(who, task))
     }
 }
 

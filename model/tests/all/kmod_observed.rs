@@ -137,9 +137,7 @@ fn run(case: &Case<'_>, kmod: &str) -> (Vec<String>, Option<Ret>) {
 
 /// A target whose probe list is all modules, in order, itself last.
 fn target(modules: usize) -> Resolution {
-    let probe = (0..modules as u8)
-        .map(|module| Probe { module, required: true, insert: Insert::Finit })
-        .collect();
+    let probe = (0..modules as u8).map(|module| Probe::new(module, true, Insert::Finit)).collect();
     Resolution::Modules(vec![Target { module: modules as u8 - 1, probe, blacklisted: false }])
 }
 
@@ -348,7 +346,7 @@ fn what_busybox_does() {
     for (blacklisted, insert, calls) in
         [(true, Insert::Finit, &[][..]), (false, Insert::NoopCommand, &["finit vfat"])]
     {
-        let probe = vec![Probe { module: 0, required: true, insert }];
+        let probe = vec![Probe::new(0, true, insert)];
         let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
         let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
         expect(&case, BUSYBOX, 0, calls);

@@ -109,7 +109,7 @@ fn module(name: &str, dependencies: &[u8]) -> Module {
 
 /// A name whose targets are tried one after the other, each after these.
 fn name(request: &str, targets: &[(u8, &[u8])]) -> Name {
-    let probe = |module: &u8| Probe { module: *module, required: true, insert: Insert::Finit };
+    let probe = |module: &u8| Probe::new(*module, true, Insert::Finit);
     let target = |(module, before): &(u8, &[u8])| Target {
         module: *module,
         probe: before.iter().chain([module]).map(probe).collect(),

@@ -14,7 +14,7 @@ fn scenario(modules: u8) -> Scenario {
         request: format!("m{id}"),
         resolution: Resolution::Modules(vec![Target {
             module: id,
-            probe: vec![Probe { module: id, required: true, insert: Insert::Finit }],
+            probe: vec![Probe::new(id, true, Insert::Finit)],
             blacklisted: false,
         }]),
         builtin: None,

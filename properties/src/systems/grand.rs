@@ -13,7 +13,9 @@ use kmodcheck_model::features::{
     SanityCheck,
 };
 use kmodcheck_model::presets::{self, KERNELS, KMODS};
-use kmodcheck_model::scenario::{Action, FailsAt, Helper, Init, Insert, Resolution, Scenario};
+use kmodcheck_model::scenario::{
+    Action, FailsAt, Helper, Init, Insert, Resolution, Scenario, Target,
+};
 use kmodcheck_model::{Model, Mutant};
 
 use crate::judge::verdict::{Report, check_all};
@@ -89,7 +91,7 @@ pub fn normal(scenario: &Scenario) -> Scenario {
         || scenario.programs.call("request_module_nowait");
     let eexist = any_module(|m| m.init == Init::MayReturnEexist);
     let compressed = any_module(|m| m.compressed);
-    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(|t| &t.probe);
+    let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(Target::entries);
     let exit_17 = probes.into_iter().any(|p| p.insert == Insert::Exit17Command);
     let listed_builtin = any_module(|m| m.listed_builtin);
     let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));

@@ -132,7 +132,7 @@ impl Case {
             registers: fs,
             ..Module::default()
         };
-        let probe = vec![Probe { module: 0, required: true, insert: Insert::Finit }];
+        let probe = vec![Probe::new(0, true, Insert::Finit)];
         let target = Target { module: 0, probe, blacklisted: false };
         let resolution =
             if self.served { Resolution::Modules(vec![target]) } else { Resolution::NotFound };

@@ -375,7 +375,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
                 .into_iter()
                 .map(|(module, required)| {
                     let insert = Insert::Finit;
-                    Probe { module: module % n, required, insert }
+                    Probe::new(module % n, required, insert)
                 })
                 .collect(),
             blacklisted,

@@ -143,6 +143,35 @@ fn a_killed_callers_error_is_handed_to_others() {
     assert!(!handed(&text.replace("killable = true", "killable = false")));
 }
 
+/// A command that only runs `modprobe --ignore-install` changes no verdict; one that may do anything may load nothing and
+/// exit 0, or fail, which is then its own doing.
+#[test]
+fn what_commands_do_decides_verdicts() {
+    let verdicts = |kmod: &str, install: &str| {
+        let text = format!(
+            "[features]\nkernel = 'v4.9'\nkmod = '{kmod}'\n\
+             [[module]]\nname = 'vfat'\ndependencies = ['fat']\naliases = ['fs-vfat']\n{install}\n\
+             [[module]]\nname = 'fat'\n\
+             [[actor]]\ncall = 'get_fs_type'\nname = 'vfat'\ncount = 2\n"
+        );
+        let model = Model::new(load("commands", &text).scenario, None).unwrap();
+        let report = check_all(&model, &Options::default()).unwrap();
+        let violated = |p: Property| found(&report.answer(p).verdict) == Expected::Violated;
+        [Property::NoFalseSuccess, Property::NoFalseFailure, Property::NobodySleepsForEver]
+            .map(violated)
+    };
+    for kmod in ["v19", "v20"] {
+        let plain = verdicts(kmod, "");
+        // With v19 get_fs_type() returns NULL though nothing fails.
+        assert_eq!(plain, [kmod == "v19", kmod == "v19", false]);
+        assert_eq!(verdicts(kmod, "install = '/sbin/modprobe --ignore-install vfat'"), plain);
+        assert_eq!(verdicts(kmod, "install = '/sbin/modprobe -i vfat || true'"), plain);
+        // Neither fails without a reason: what is configured is one.
+        assert_eq!(verdicts(kmod, "install = '/sbin/set-up'"), [true, false, false]);
+        assert_eq!(verdicts(kmod, "install = '/bin/true'"), [true, false, false]);
+    }
+}
+
 /// A command that fails in a module's stead is a reason to fail; in a softdep's stead it is none.
 #[test]
 fn only_a_command_of_what_is_required_is_made_to_fail() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kmodcheck_model::features::{BareDirectory, BuiltinIndex, FailedLookup, Program};
-use kmodcheck_model::scenario::{Insert, ModuleId, Name, NameId, Resolution, Target};
+use kmodcheck_model::scenario::{Insert, ModuleId, Name, NameId, Probe, Resolution, Target};
 use kmodcheck_model::{Event, ModuleState, Ret};
 use kmodcheck_runtime::{Runtime, Stuck};
 
@@ -86,29 +86,29 @@ fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Ta
     if target.blacklisted {
         return Ok(Ok(()));
     }
-    for m in &target.probe {
+    insert_list(current, &target.probe)
+}
+
+/// The loop of `kmod_module_probe_insert_module()`.
+fn insert_list<R: Runtime>(current: &Current<R>, list: &[Probe]) -> Int {
+    for m in list {
         let mut err = if module_is_inkernel(current, m.module) {
             Err(Errno::EEXIST)
         } else {
             match m.insert {
-                // module_do_install_commands()
-                Insert::NoopCommand => {
-                    current.emit(Event::InstallCommand { module: m.module, fails: false });
-                    Ok(())
+                // kmod_module_get_path() has none.
+                Insert::NoFile => {
+                    current.emit(Event::NoFile { module: m.module });
+                    Err(Errno::ENOENT)
                 }
-                // -WEXITSTATUS
-                Insert::FailingCommand => {
-                    current.emit(Event::InstallCommand { module: m.module, fails: true });
+                // blacklisted(), before the kernel has made anything of it.
+                Insert::Refused => {
+                    current.emit(Event::LoadRefused { module: m.module });
                     Err(Errno::EPERM)
-                }
-                // Since 81dbf2bee644 -EINVAL, whatever the status was.
-                Insert::Exit17Command => {
-                    let fails = current.scenario().features.kmod.exit_17_fails;
-                    current.emit(Event::InstallCommand { module: m.module, fails });
-                    Err(if fails { Errno::EINVAL } else { Errno::EEXIST })
                 }
                 // kmod_module_insert_module()
                 Insert::Finit => finit_module(current, m.module)?,
+                _ => install_command(current, m)?,
             }
         };
         // Loaded already is no error, and a softdep's error is none.
@@ -120,6 +120,63 @@ fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Ta
         }
     }
     Ok(Ok(()))
+}
+
+/// `module_do_install_commands()`.
+fn install_command<R: Runtime>(current: &Current<R>, m: &Probe) -> Int {
+    let module = m.module;
+    let exits = |fails: bool| if fails { Err(Errno::EPERM) } else { Ok(()) };
+    Ok(match m.insert {
+        Insert::NoopCommand => {
+            current.emit(Event::InstallCommand { module, fails: false });
+            Ok(())
+        }
+        // -WEXITSTATUS
+        Insert::FailingCommand => {
+            current.emit(Event::InstallCommand { module, fails: true });
+            Err(Errno::EPERM)
+        }
+        // Since 81dbf2bee644 -EINVAL, whatever the status was.
+        Insert::Exit17Command => {
+            let fails = current.scenario().features.kmod.exit_17_fails;
+            current.emit(Event::InstallCommand { module, fails });
+            Err(if fails { Errno::EINVAL } else { Errno::EEXIST })
+        }
+        Insert::ModprobeCommand => ignoring_install(current, m)?,
+        Insert::ModprobeForgiven => {
+            let _ = ignoring_install(current, m)?;
+            Ok(())
+        }
+        // Whatever a shell script may do about its module.
+        Insert::UnknownCommand => match current.choose(3) {
+            0 => {
+                current.emit(Event::InstallCommand { module, fails: false });
+                Ok(())
+            }
+            1 => {
+                current.emit(Event::InstallCommand { module, fails: true });
+                exits(true)
+            }
+            _ => {
+                let _ = ignoring_install(current, m)?;
+                let fails = current.choose(2) == 1;
+                current.emit(Event::CommandEnds { module, fails });
+                exits(fails)
+            }
+        },
+        Insert::Finit | Insert::NoFile | Insert::Refused => {
+            unreachable!("no command takes its place")
+        }
+    })
+}
+
+/// `modprobe --ignore-install MODULE`, as a process of its own: with KMOD_PROBE_IGNORE_COMMAND.
+fn ignoring_install<R: Runtime>(current: &Current<R>, m: &Probe) -> Int {
+    current.emit(Event::CommandRunsModprobe { module: m.module });
+    if module_is_inkernel(current, m.module) {
+        return Ok(Ok(()));
+    }
+    insert_list(current, &m.nested)
 }
 
 /// `handle_failed_lookup()`, up to kmod v19.

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use kmodcheck_indexes::{self as index, Lookup, ModuleIndex};
-use kmodcheck_model::features::Features;
+use kmodcheck_indexes::{Found, Lookup, Modprobe, ModuleId as Indexed, ModuleIndex, Resolved};
+use kmodcheck_model::features::{Features, Program};
 use kmodcheck_model::model::MAX_MODULES;
 use kmodcheck_model::scenario::{
-    self, Action, Actor, BuiltIn, Helper, Init, Insert, Module, Name, Probe, Programs, Resolution,
-    Scenario, Target,
+    Action, Actor, BuiltIn, Helper, Init, Module, ModuleId, Name, Programs, Resolution, Scenario,
+    Target,
 };
+
+use super::targets::{self, Recursion};
 
 /// What a scenario needs besides the index.
 #[derive(Clone, Debug)]
@@ -45,9 +47,48 @@ pub enum ClosureError {
         /// How many the model takes.
         limit: usize,
     },
+    /// A configuration that does not come to an end.
+    #[error(transparent)]
+    Recursion(#[from] Recursion),
+    /// A configuration of kmod's, and another modprobe.
+    #[error(
+        "found a configuration of kmod beside busybox's modprobe, which reads it another way; expected kmod's, or none"
+    )]
+    NotKmods,
 }
 
-/// The scenario of `setting` on a system with this index.
+/// Numbers for modules, by their names, in the order in which they are met.
+struct Numbers<'a> {
+    index: &'a ModuleIndex,
+    by_name: BTreeMap<String, ModuleId>,
+    order: Vec<(String, Option<Indexed>)>,
+}
+
+impl Numbers<'_> {
+    /// The number of a module; `None`: there are more than a number counts.
+    fn of(&mut self, name: &str, module: Option<Indexed>) -> Option<ModuleId> {
+        if let Some(&number) = self.by_name.get(name) {
+            return Some(number);
+        }
+        let number = u8::try_from(self.order.len()).ok()?;
+        self.order.push((name.to_owned(), module));
+        self.by_name.insert(name.to_owned(), number);
+        Some(number)
+    }
+
+    /// What those need that have numbers. depmod lists indirect dependencies, too, so this adds none to those that are
+    /// probed; it does where somebody else wrote the index, or where a command stands in for what would need them.
+    fn with_dependencies(&mut self) {
+        // What those need in turn is never loaded, so it is no dependency here either.
+        for (_, module) in self.order.clone() {
+            for &id in module.map_or(&[][..], |id| self.index.dependencies(id)) {
+                self.of(self.index.name(id), Some(id));
+            }
+        }
+    }
+}
+
+/// The scenario of `setting` on a system with these indexes and this configuration.
 ///
 /// A module's dependencies are all that modules.dep lists for it, indirect ones included: the index
 /// does not say which are direct. In the order in which modprobe loads them an indirect dependency
@@ -56,28 +97,20 @@ pub enum ClosureError {
 ///
 /// # Errors
 /// A name that the indexes do not know, or more modules than the model takes.
-pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, ClosureError> {
-    let lists: Vec<(index::ModuleId, Vec<index::ProbeEntry>)> = match index.lookup(&setting.request)
-    {
-        Lookup::NotFound | Lookup::Builtin(_) => Vec::new(),
-        Lookup::Module(id) => vec![(id, index.probe_list(id))],
-        Lookup::Served(ids) => {
-            ids.into_iter().map(|id| (id, index.probe_list_via(id, &setting.request))).collect()
-        }
-    };
-    let mut numbers = BTreeMap::new();
-    let mut order: Vec<index::ModuleId> = Vec::new();
-    let probed = lists.iter().flat_map(|(_, list)| list).map(|entry| entry.module);
-    // depmod lists indirect dependencies, too, so this adds none to those that are probed; it does
-    // where somebody else wrote the index.
-    let needed = probed.clone().flat_map(|id| index.dependencies(id).iter().copied());
-    for id in probed.chain(needed) {
-        numbers.entry(id).or_insert_with(|| {
-            order.push(id);
-            order.len() - 1
-        });
+pub fn scenario(modprobe: Modprobe<'_>, setting: &Setting) -> Result<Scenario, ClosureError> {
+    let Modprobe { index, config, .. } = modprobe;
+    if !config.is_empty() && setting.features.kmod.modprobe != Program::Kmod {
+        return Err(ClosureError::NotKmods);
     }
-    // What those need in turn is never loaded, so it is no dependency here either.
+    let resolved = modprobe.resolve(&setting.request);
+    let mut numbers = Numbers { index, by_name: BTreeMap::new(), order: Vec::new() };
+    let mut number = |found: &Found| numbers.of(&found.name, found.module).unwrap_or(u8::MAX);
+    let targets: Vec<Target> = match &resolved {
+        Resolved::Modules(targets) => targets::targets(modprobe, targets, &mut number)?,
+        _ => Vec::new(),
+    };
+    numbers.with_dependencies();
+    let Numbers { by_name, order, .. } = numbers;
     if order.len() > MAX_MODULES {
         return Err(ClosureError::TooLarge {
             name: setting.request.clone(),
@@ -85,46 +118,30 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
             limit: MAX_MODULES,
         });
     }
-    let number = |id: &index::ModuleId| scenario::number(numbers[id]);
-    let targets: Vec<Target> = lists
-        .iter()
-        .map(|(id, list)| Target {
-            module: number(id),
-            probe: list
-                .iter()
-                .map(|e| Probe {
-                    module: number(&e.module),
-                    required: e.required,
-                    insert: Insert::Finit,
-                })
-                .collect(),
-            blacklisted: false,
-        })
-        .collect();
     let modules = order
         .iter()
-        .map(|id| {
-            let is_target = targets.iter().any(|t| t.module == number(id));
+        .map(|(name, module)| {
+            let is_target = targets.iter().any(|t| Some(&t.module) == by_name.get(name));
+            let dependencies = module.map_or(&[][..], |id| index.dependencies(id));
             Module {
-                name: index.name(*id).to_owned(),
+                name: name.clone(),
                 // The order of a module's symbols is not in the index; modprobe's order stands for it.
-                dependencies: index
-                    .dependencies(*id)
+                dependencies: dependencies
                     .iter()
                     .rev()
-                    .filter(|id| numbers.contains_key(id))
-                    .map(number)
+                    .filter_map(|id| by_name.get(index.name(*id)).copied())
                     .collect(),
                 init: setting.init,
-                registers: is_target && setting.get_fs_type,
-                listed_builtin: index.is_builtin(index.name(*id)),
-                compressed: !index.path(*id).ends_with(".ko"),
+                registers: is_target && module.is_some() && setting.get_fs_type,
+                listed_builtin: index.is_builtin(name),
+                compressed: module.is_some_and(|id| !index.path(id).ends_with(".ko")),
+                blocked: targets::is_blocked(modprobe, name),
                 ..Module::default()
             }
         })
         .collect();
     let (resolution, builtin) = if targets.is_empty() {
-        built_in(index, setting)?
+        built_in(index, &resolved, setting)?
     } else {
         (Resolution::Modules(targets), None)
     };
@@ -154,19 +171,23 @@ pub fn scenario(index: &ModuleIndex, setting: &Setting) -> Result<Scenario, Clos
     })
 }
 
-/// A name that no module serves: built-in code of that name, or (a file system) of the name without
-/// `fs-`. Assumed to have parameters or a version, and so a directory: v19 looks at that.
+/// A name that no module serves: built-in code of that name, or that has it as an alias, or (a file system) of the name
+/// without `fs-`. Assumed to have parameters or a version, and so a directory: v19 looks at that.
 fn built_in(
     index: &ModuleIndex,
+    resolved: &Resolved,
     setting: &Setting,
 ) -> Result<(Resolution, Option<BuiltIn>), ClosureError> {
-    let built_in = |name: String| Some(BuiltIn { name, directory: true });
-    if let Lookup::Builtin(name) = index.lookup(&setting.request) {
-        return Ok((Resolution::Builtin, built_in(name)));
+    let built_in = |name: &str| Some(BuiltIn { name: name.to_owned(), directory: true });
+    match (resolved, index.builtin_alias(&setting.request)) {
+        (Resolved::Builtin(name), _) => return Ok((Resolution::Builtin, built_in(name))),
+        // Whether its modprobe looks for that, the switches say.
+        (_, Some(code)) => return Ok((Resolution::NotFound, built_in(code))),
+        _ => {}
     }
     let file_system = setting.request.strip_prefix("fs-").unwrap_or(&setting.request);
     match index.lookup(file_system) {
-        Lookup::Builtin(name) => Ok((Resolution::NotFound, built_in(name))),
+        Lookup::Builtin(name) => Ok((Resolution::NotFound, built_in(&name))),
         _ => Err(ClosureError::NotFound(setting.request.clone())),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use kmodcheck_indexes::{IndexError, IndexText, ModuleIndex, SourceFile};
+use kmodcheck_indexes::config::Reader;
+use kmodcheck_indexes::{Configuration, IndexError, IndexText, ModuleIndex, SourceFile};
 
 /// A module as `depmod` sees it; names are normalised.
 pub(super) struct Entry<'a> {
@@ -51,5 +52,24 @@ pub(super) fn index(modules: &[Entry<'_>], builtin: &[&str]) -> Result<ModuleInd
         alias: SourceFile { name: "modules.alias", text: &alias },
         softdep: SourceFile { name: "modules.softdep", text: &softdep },
         builtin: SourceFile { name: "modules.builtin", text: &builtin },
+        symbols: None,
+        builtin_modinfo: None,
     })
+}
+
+/// What a machine's configuration would say of the modules: `(name, whether it is blacklisted, its install command)`.
+pub(super) fn configuration<'a>(
+    modules: impl Iterator<Item = (&'a str, bool, Option<&'a str>)>,
+) -> Configuration {
+    let mut text = String::new();
+    for (name, blacklisted, command) in modules {
+        if blacklisted {
+            writeln!(text, "blacklist {name}").expect("a string takes everything");
+        }
+        if let Some(command) = command {
+            writeln!(text, "install {name} {command}").expect("a string takes everything");
+        }
+    }
+    let file = SourceFile { name: "scenario.conf", text: &text };
+    Configuration::read(&[vec![file]], None, Reader::default())
 }

@@ -17,6 +17,7 @@ mod parse;
 mod programs;
 mod resolve;
 mod schema;
+mod targets;
 
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{self, Switch};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use kmodcheck_model::scenario::{Insert, MODULE_NAME_LEN};
+use kmodcheck_model::scenario::MODULE_NAME_LEN;
 use toml::Spanned;
 
 use super::error::Finding;
@@ -184,24 +184,19 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         }
     }
     if let Some(command) = &spec.install
-        && self::command(command.get_ref()).is_none()
+        && !is_a_line(command.get_ref())
     {
         findings.push(Finding::new(
             command.span(),
-            format!("found install command '{}'", command.get_ref()),
-            "expected '/bin/true', '/bin/false' or 'exit 17': a command that does more than exit is not modelled",
+            format!("found install command '{}'", command.get_ref().escape_debug()),
+            "expected what may follow the name in one line of modprobe.d, without a backslash",
         ));
     }
 }
 
-/// What an install command comes to that only exits; `None`: it does more, or exits with another status.
-pub(super) fn command(command: &str) -> Option<Insert> {
-    Some(match command {
-        "/bin/true" | "/usr/bin/true" | "true" | ":" | "exit 0" => Insert::NoopCommand,
-        "/bin/false" | "/usr/bin/false" | "false" | "exit 1" => Insert::FailingCommand,
-        "exit 17" => Insert::Exit17Command,
-        _ => return None,
-    })
+/// Whether a command is one that a line of a configuration can have.
+fn is_a_line(command: &str) -> bool {
+    !command.trim().is_empty() && !command.contains(['\n', '\\'])
 }
 
 /// As `alias_normalize()` sees it.

@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use kmodcheck_indexes::{Lookup, ModuleIndex};
+use kmodcheck_indexes::{Configuration, Found, Lookup, Modprobe, ModuleIndex, Resolved};
 use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::model::{MAX_ACTORS, MAX_MODULES, MAX_NAMES, MAX_TARGETS, nesting};
 use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::{
-    Action, Actor, BuiltIn, Failure, Init, Insert, ModuleId, Name, NameId, Probe, Resolution,
-    Scenario, Target,
+    Action, Actor, BuiltIn, Failure, Init, ModuleId, Name, NameId, Resolution, Scenario, Target,
 };
 use kmodcheck_model::state::MAX_DEPTH;
 use toml::Spanned;
 
 use super::error::Finding;
-use super::index::index;
+use super::index::{configuration, index};
 use super::modules::{Module, UNDEFINED, entries, load_order, modules, normalised, on, undefined};
 use super::schema::{self, Call};
+use super::targets;
 use super::{
     Change, Choice, DEFAULT_KERNEL, DEFAULT_KMOD, Expected, Loaded, asks, meant, programs,
 };
@@ -266,6 +266,8 @@ struct Names<'f> {
     file: &'f schema::File,
     modules: &'f [Module<'f>],
     index: ModuleIndex,
+    /// What modules say of blacklists and commands.
+    config: Configuration,
     /// The built-in code, as if it could be loaded: which aliases it has.
     builtin: ModuleIndex,
     /// Each with where it was first requested.
@@ -290,6 +292,10 @@ impl<'f> Names<'f> {
             file,
             modules,
             index: index(&entries(modules, false), &listed).map_err(wrong)?,
+            config: configuration(modules.iter().map(|module| {
+                let install = module.spec.install.as_ref().map(|command| command.get_ref().trim());
+                (module.name.as_str(), on(&module.spec.blacklisted), install)
+            })),
             builtin: index(&entries(modules, true), &[]).map_err(wrong)?,
             names: Vec::new(),
             direct: Vec::new(),
@@ -318,6 +324,11 @@ impl<'f> Names<'f> {
             }
         }
         self
+    }
+
+    /// modprobe, with what it reads. Aliases of built-in code are in an index of their own here.
+    fn modprobe(&self) -> Modprobe<'_> {
+        Modprobe { index: &self.index, config: &self.config, builtin_aliases: false }
     }
 
     fn module(&self, name: &str) -> Option<usize> {
@@ -414,13 +425,10 @@ impl<'f> Names<'f> {
 
     /// What modprobe finds under a name, as numbers of the file's modules.
     fn resolved(&mut self, request: &str, word: &Spanned<String>) -> Option<Name> {
-        let targets = match self.index.lookup(request) {
-            Lookup::Module(id) => vec![(id, self.index.probe_list(id), false)],
-            Lookup::Served(ids) => {
-                let list = |id| (id, self.index.probe_list_via(id, request), true);
-                ids.into_iter().map(list).collect()
-            }
-            Lookup::Builtin(name) => {
+        let modprobe = self.modprobe();
+        let targets = match modprobe.resolve(request) {
+            Resolved::Modules(targets) => targets,
+            Resolved::Builtin(name) => {
                 let directory = self.module(&name).is_some_and(|m| self.modules[m].directory());
                 return Some(Name {
                     request: request.to_owned(),
@@ -428,7 +436,9 @@ impl<'f> Names<'f> {
                     builtin: Some(BuiltIn { name, directory }),
                 });
             }
-            Lookup::NotFound => return self.not_found(request, word),
+            Resolved::NotFound | Resolved::BuiltinAlias(_) => {
+                return self.not_found(request, word);
+            }
         };
         if let Some(module) = self.builtin_behind(request) {
             self.findings.push(Finding::new(
@@ -441,43 +451,24 @@ impl<'f> Names<'f> {
             ));
             return None;
         }
-        let targets = targets
-            .into_iter()
-            .map(|(id, list, by_alias)| {
-                let module = self.module(self.index.name(id))?;
-                let probe = list.iter().map(|entry| {
-                    let module = self.module(self.index.name(entry.module))?;
-                    let insert = self.insert(module);
-                    Some(Probe { module: number(module), required: entry.required, insert })
-                });
-                Some(Target {
-                    module: number(module),
-                    probe: probe.collect::<Option<_>>()?,
-                    blacklisted: by_alias && on(&self.modules[module].spec.blacklisted),
-                })
-            })
-            .collect::<Option<_>>()?;
-        let resolution = Resolution::Modules(targets);
-        Some(Name { request: request.to_owned(), resolution, builtin: None })
-    }
-
-    /// `kmod_module_probe_insert_module()` runs a module's install command, but not of one that has
-    /// softdeps (`ignorecmd`, set by `__kmod_module_fill_softdep()`).
-    fn insert(&self, module: usize) -> Insert {
-        let spec = self.modules[module].spec;
-        match &spec.install {
-            Some(command) if !self.has_softdeps(module) => {
-                super::modules::command(command.get_ref()).unwrap_or_default()
+        let mut number = |found: &Found| {
+            number(self.module(&found.name).expect("the file's index names its modules"))
+        };
+        match targets::targets(modprobe, &targets, &mut number) {
+            Ok(targets) => Some(Name {
+                request: request.to_owned(),
+                resolution: Resolution::Modules(targets),
+                builtin: None,
+            }),
+            Err(error) => {
+                self.findings.push(Finding::new(
+                    word.span(),
+                    format!("found '{request}': {error}"),
+                    "expected commands without such a circle",
+                ));
+                None
             }
-            _ => Insert::Finit,
         }
-    }
-
-    fn has_softdeps(&self, module: usize) -> bool {
-        let softdeps = self.modules[module].spec.softdeps.iter().map(Spanned::get_ref);
-        softdeps
-            .flat_map(|s| s.pre.iter().chain(&s.post))
-            .any(|word| self.index.lookup(word.get_ref()) != Lookup::NotFound)
     }
 
     /// Built-in code of that name or with an alias that matches it.
@@ -627,9 +618,9 @@ impl<'f> Names<'f> {
     /// Every module that somebody may touch, or is asked about, in the order of the file.
     fn included(&self) -> Vec<usize> {
         let mut included = vec![false; self.modules.len()];
-        let probed = self.names.iter().flat_map(|(n, _)| n.targets()).flat_map(|t| &t.probe);
+        let probed = self.names.iter().flat_map(|(n, _)| n.targets()).flat_map(Target::probed);
         let targets = self.names.iter().flat_map(|(n, _)| n.targets()).map(|t| t.module);
-        let named = probed.map(|p| p.module).chain(targets).map(usize::from);
+        let named = probed.chain(targets).map(usize::from);
         for module in named.chain(self.direct.iter().copied()) {
             included[module] = true;
             for needed in load_order(self.modules, module) {
@@ -715,9 +706,10 @@ impl<'f> Names<'f> {
         if !left_out.is_empty() {
             notes.push(format!("left out, because nobody asks for it: {}", left_out.join(", ")));
         }
+        let modprobe = self.modprobe();
         for module in included {
             let Module { name, spec, .. } = &self.modules[module];
-            if spec.install.is_some() && self.has_softdeps(module) {
+            if spec.install.is_some() && modprobe.has_softdeps(name) {
                 notes.push(format!(
                     "{name}: kmod ignores the install command of a module that has softdeps"
                 ));
@@ -728,10 +720,9 @@ impl<'f> Names<'f> {
             _ => None,
         };
         let removed = actors.iter().filter_map(|(a, _)| removes(a)).flat_map(Name::targets);
-        if removed
-            .map(|t| usize::from(t.module))
-            .any(|m| self.has_softdeps(m) || !self.modules[m].needs.is_empty())
-        {
+        if removed.map(|t| usize::from(t.module)).any(|m| {
+            modprobe.has_softdeps(&self.modules[m].name) || !self.modules[m].needs.is_empty()
+        }) {
             notes.push(
                 "modprobe -r removes the modules that the name stands for; their dependencies and \
                  softdeps it leaves alone"
@@ -796,7 +787,7 @@ impl<'f> Names<'f> {
                 }),
                 compressed: on(&spec.compressed),
                 no_exit: on(&spec.no_exit),
-                blocked: on(&spec.blacklisted) || spec.install.is_some(),
+                blocked: targets::is_blocked(self.modprobe(), name),
                 symbols: (self.symbols.iter())
                     .filter(|symbol| spec.aliases.iter().any(|a| a.get_ref() == *symbol))
                     .cloned()
@@ -812,7 +803,7 @@ impl<'f> Names<'f> {
                 for target in targets {
                     target.module = renumber(target.module);
                     for probe in &mut target.probe {
-                        probe.module = renumber(probe.module);
+                        probe.for_each(|probe| probe.module = renumber(probe.module));
                     }
                 }
             }

@@ -53,7 +53,14 @@ fn index(name: &str) -> ModuleIndex {
             })
             .collect();
     let file = |at: usize| SourceFile { name: &files[at].0, text: &files[at].1 };
-    let text = IndexText { dep: file(0), alias: file(1), softdep: file(2), builtin: file(3) };
+    let text = IndexText {
+        dep: file(0),
+        alias: file(1),
+        softdep: file(2),
+        builtin: file(3),
+        symbols: None,
+        builtin_modinfo: None,
+    };
     ModuleIndex::parse(&text).unwrap()
 }
 

@@ -100,6 +100,41 @@ fn names_resolve_as_modprobe_resolves_them() {
     assert!(notes[0].contains("nobody_asks") && notes[1].contains("top"), "{notes:?}");
 }
 
+/// A command runs a modprobe that goes through the module's dependencies, with their own commands, and not its softdeps.
+#[test]
+fn commands_run_modprobes_of_their_own() {
+    let file = |command: &str| {
+        format!(
+            "[[module]]\nname = 'top'\ndependencies = ['mid']\ninstall = '{command}'\n\
+             [[module]]\nname = 'mid'\ninstall = '/bin/true'\n\
+             [[actor]]\ncall = 'request_module'\nname = 'top'\n"
+        )
+    };
+    for (command, insert, nested) in [
+        ("modprobe -i top", Insert::ModprobeCommand, &[Insert::NoopCommand, Insert::Finit][..]),
+        (
+            "modprobe -i top; exit 0",
+            Insert::ModprobeForgiven,
+            &[Insert::NoopCommand, Insert::Finit],
+        ),
+        ("/usr/sbin/set-up top", Insert::UnknownCommand, &[Insert::NoopCommand, Insert::Finit]),
+        ("exit 2", Insert::FailingCommand, &[]),
+    ] {
+        let Loaded { scenario, .. } = loaded(&file(command));
+        let [mid, top] = &scenario.names[0].targets()[0].probe[..] else { panic!("{command}") };
+        assert_eq!((mid.insert, top.insert), (Insert::NoopCommand, insert), "{command}");
+        let inserts: Vec<Insert> = top.nested.iter().map(|p| p.insert).collect();
+        assert_eq!(inserts, nested, "{command}");
+        assert_eq!(scenario.modules[0].blocked, insert == Insert::FailingCommand, "{command}");
+    }
+    // c's modprobe wants d, whose softdep is a, whose modprobe wants c.
+    let circle = "[[module]]\nname = 'a'\ndependencies = ['c']\ninstall = 'modprobe -i a'\n\
+                  [[module]]\nname = 'c'\ndependencies = ['d']\ninstall = 'modprobe -i c'\n\
+                  [[module]]\nname = 'd'\nsoftdeps = { pre = ['a'] }\n\
+                  [[actor]]\ncall = 'request_module'\nname = 'a'\n";
+    assert!(refused(circle).0.contains("runs a modprobe that runs it again"));
+}
+
 #[test]
 fn a_blacklist_counts_for_aliases_only() {
     let text = |name: &str| {
@@ -202,7 +237,8 @@ fn what_is_wrong_is_refused_where_it_stands() {
         (all("softdeps = { pre = ['b c'] }\n"), "softdep 'b c'", "'b c'"),
         (all("aliases = ['b c']\n"), "alias 'b c'", "'b c'"),
         (all("aliases = ['b[']\n"), "alias 'b['", "'b['"),
-        (all("install = '/sbin/other'\n"), "install command", "'/sbin/other'"),
+        (all("install = '/sbin/a \\b'\n"), "install command", "'/sbin/a \\b'"),
+        (all("install = ' '\n"), "install command", "' '"),
         (all("requests = 'b'\n"), "found 'b'", "'b'"),
         (all("parameters = true\n"), "'parameters' of a module that can", "true"),
         (all("built-in = true\ninit = 'fails'\n"), "'init' of built-in code", "'fails'"),

@@ -15,7 +15,7 @@ use kmodcheck_sim::trace::steer::{SteerError, gather, plan};
 
 /// Two processes mount minix, and one unloads it.
 fn scenario(kernel: &str) -> Scenario {
-    let probe = vec![Probe { module: 0, required: true, insert: Insert::Finit }];
+    let probe = vec![Probe::new(0, true, Insert::Finit)];
     let target = Target { module: 0, probe, blacklisted: false };
     Scenario {
         name: "steered".to_owned(),

@@ -2,7 +2,7 @@
 
 use kmodcheck_model::event::{Claim, Finit, InitOutcome, Judgement, Listed};
 use kmodcheck_model::features::BareDirectory;
-use kmodcheck_model::scenario::{FailsAt, Init, ModuleId, NameId};
+use kmodcheck_model::scenario::{FailsAt, Init, ModuleId, NameId, Target};
 use kmodcheck_model::{Event, ModuleState, Ret};
 
 use super::run::{Moment, Run, cpu};
@@ -41,7 +41,7 @@ fn blocked(run: &Run<'_>, last: usize) -> Option<String> {
     let (me, module) = (cpu(run.moments[last].actor), init_of(run, last)?);
     let name = run.module(module);
     let scenario = run.model.scenario();
-    let probes = scenario.names.iter().flat_map(|name| name.targets()).flat_map(|t| &t.probe);
+    let probes = scenario.names.iter().flat_map(|name| name.targets()).flat_map(Target::entries);
     let replaced = probes.clone().any(|p| p.module == module && p.insert.is_a_command());
     let why = match run.acts_as(last).name() {
         Some(asked) if run.model.targets(asked).contains(&module) => {
@@ -209,6 +209,9 @@ fn modprobe(run: &Run<'_>, actor: usize, exit: usize, module: Option<ModuleId>) 
             }
             Event::InstallCommand { module: of, .. } if about(of) => {
                 format!("ran the install command of {}, which loads nothing", run.module(of))
+            }
+            Event::CommandEnds { module: of, .. } if about(of) => {
+                format!("ran the install command of {}, which exited 0", run.module(of))
             }
             Event::AddUnformed { module: of, state, then: Claim::Exists, .. } if about(of) => {
                 let name = run.module(of);

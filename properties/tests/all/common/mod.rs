@@ -107,7 +107,7 @@ impl Special {
         callers: u8,
     ) -> Scenario {
         let mut s = scenario(naming, environment, features, callers);
-        let probe = |module| Probe { module, required: true, insert: Insert::Finit };
+        let probe = |module| Probe::new(module, true, Insert::Finit);
         let target = |module, probe| Target { module, probe, blacklisted: false };
         let actor = |action| Actor { action, count: 1, killable: false };
         match self {

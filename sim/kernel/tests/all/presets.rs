@@ -8,7 +8,9 @@ use crate::common::{Outcome, follow, outcomes};
 use crate::sample::{for_all, some_of};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::Features;
-use kmodcheck_model::scenario::{Action, Actor, FailsAt, Failure, Name, Resolution};
+use kmodcheck_model::scenario::{
+    Action, Actor, FailsAt, Failure, Init, Insert, Module, Name, Probe, Resolution,
+};
 use kmodcheck_model::{Model, Scenario, presets};
 use kmodcheck_runtime::{Scheduler, draw};
 use kmodcheck_sim_kernel::run;
@@ -215,6 +217,71 @@ fn places_at_which_a_load_may_fail_come_to_what_the_model_says() {
                     assert!(callers > 1 || found == all, "{}: {found} of {all}", scenario.name);
                     reached.0 = [reached.0[0] + found, reached.0[1] + all];
                 }
+            }
+        }
+    }
+    reached.print();
+}
+
+/// What stands in a module's stead, of the module that is asked for, of one that it needs and of a softdep: of one caller the
+/// code comes to all that the model comes to.
+#[test]
+fn commands_in_a_modules_stead_come_to_what_the_model_says() {
+    use Insert::{
+        Exit17Command, FailingCommand, Finit, ModprobeCommand, ModprobeForgiven, NoFile,
+        NoopCommand, Refused, UnknownCommand,
+    };
+    let mut reached = Reached::default();
+    let all = [
+        NoopCommand,
+        FailingCommand,
+        Exit17Command,
+        ModprobeCommand,
+        ModprobeForgiven,
+        UnknownCommand,
+        NoFile,
+        Refused,
+    ];
+    for (insert, kmod) in
+        all.into_iter().flat_map(|insert| ["v19", "v30"].map(|kmod| (insert, kmod)))
+    {
+        for (of, required) in [(0, true), (1, true), (1, false)] {
+            let features = Features {
+                kernel: presets::kernel("v6.12").unwrap(),
+                kmod: presets::kmod(kmod).unwrap(),
+            };
+            for callers in [1, 2] {
+                let mut scenario =
+                    scenario(Naming::FsAndModule, Environment::Fail, features, callers);
+                let second =
+                    Module { name: "lib".into(), init: Init::MayFail, ..Module::default() };
+                scenario.modules.push(second);
+                let list = |first: Insert, second: Insert| {
+                    vec![Probe::new(1, required, second), Probe::new(0, true, first)]
+                };
+                let Resolution::Modules(targets) = &mut scenario.names[0].resolution else {
+                    panic!("a module serves it")
+                };
+                targets[0].probe = match of {
+                    0 => list(insert, Finit),
+                    _ => list(Finit, insert),
+                };
+                if insert.runs_modprobe() {
+                    // A command of the dependency is run by the modprobe that the first one runs, too.
+                    let inner = |probe: &mut Probe| probe.nested = vec![Probe::new(1, true, Finit)];
+                    match of {
+                        0 => {
+                            targets[0].probe[1].nested = list(Finit, Finit);
+                            targets[0].probe[1].nested[0].insert = ModprobeForgiven;
+                            inner(&mut targets[0].probe[1].nested[0]);
+                        }
+                        _ => inner(&mut targets[0].probe[0]),
+                    }
+                }
+                scenario.name = format!("{insert:?} of {of}, {required}, {kmod}");
+                let [found, all] = compared(&scenario, 60);
+                assert!(callers > 1 || found == all, "{}: {found} of {all}", scenario.name);
+                reached.0 = [reached.0[0] + found, reached.0[1] + all];
             }
         }
     }

@@ -235,7 +235,10 @@ impl<'a> Play<'a> {
             | Event::ReadEnd { .. }
             | Event::OpenUnknown { .. }
             | Event::StatUnknown { .. }
-            | Event::InstallCommand { .. } => hidden(inside.call == Call::None),
+            | Event::InstallCommand { .. }
+            | Event::CommandRunsModprobe { .. }
+            | Event::CommandEnds { .. }
+            | Event::NoFile { .. } => hidden(inside.call == Call::None),
             Event::Exit { .. } => match inside.call {
                 Call::None => seen(Meaning::Exit),
                 _ => None,

@@ -1,7 +1,7 @@
 //! The scenario of a log: its modules, names and actors, and what was loaded before it begins.
 
 use crate::scenario_file::closure;
-use kmodcheck_indexes::ModuleIndex;
+use kmodcheck_indexes::{Modprobe, ModuleIndex, config};
 use kmodcheck_model::features::{Features, RequestLimit};
 use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES};
 use kmodcheck_model::scenario::{
@@ -263,13 +263,16 @@ fn of_index(
         timeouts: false,
         features,
     };
-    let scenario = match closure::scenario(index, &setting) {
+    let builtin_aliases = features.kmod.builtin_aliases;
+    let modprobe = Modprobe { index, config: &config::NONE, builtin_aliases };
+    let scenario = match closure::scenario(modprobe, &setting) {
         Ok(scenario) => scenario,
         Err(closure::ClosureError::NotFound(_)) => {
             let request = request.to_owned();
             return Ok(Some(Name { request, resolution: Resolution::NotFound, builtin: None }));
         }
-        Err(closure::ClosureError::TooLarge { .. }) => return Ok(None),
+        // The others are of a configuration, and there is none.
+        Err(_) => return Ok(None),
     };
     let numbers: Vec<ModuleId> =
         scenario.modules.iter().map(|m| modules.number(&m.name)).collect::<Result<_, _>>()?;
@@ -285,7 +288,9 @@ fn of_index(
     if let Resolution::Modules(targets) = &mut name.resolution {
         for target in targets {
             target.module = map(target.module);
-            target.probe.iter_mut().for_each(|probe| probe.module = map(probe.module));
+            for probe in &mut target.probe {
+                probe.for_each(|probe| probe.module = map(probe.module));
+            }
         }
     }
     Ok(Some(name))
@@ -334,7 +339,7 @@ fn of_log(
     let mut probe = Vec::new();
     for name in &list {
         let module = modules.number(name)?;
-        probe.push(Probe { module, required: true, insert: Insert::Finit });
+        probe.push(Probe::new(module, true, Insert::Finit));
     }
     let module = modules.number(&target)?;
     modules.list[usize::from(module)].registers |= matches!(call.does, Does::GetFsType(_));
@@ -414,7 +419,7 @@ fn loaded(story: &Story, modules: &[Module], names: &[Name], features: Features)
         modules.iter().any(|m| formed(m) && m.dependencies.contains(&id))
             || names.iter().any(|name| {
                 let wanted = name.targets().iter().filter(|t| !t.blacklisted);
-                let mut probes = wanted.flat_map(|t| &t.probe).filter(|p| p.module == id);
+                let mut probes = wanted.flat_map(Target::entries).filter(|p| p.module == id);
                 // modprobe passes over a softdep in silence if it is there; if it were not, somebody
                 // would be seen to load it.
                 let passed = |call: &Call| {
