@@ -23,7 +23,9 @@ use about::{aliases, completions, features, new, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, sample};
-use matrices::{fixes, kmod_sh, main_job, matrix, mutants, progress, prove, review, verify};
+use matrices::{
+    fixes, kmod_sh, machine, main_job, matrix, mutants, progress, prove, review, verify,
+};
 use output::{Ended, Failure};
 use pages::{evidence, report};
 use traces::{accept, replay, reproduce, serve, steer, step, trace};
@@ -62,6 +64,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Fixes(asked) => fixes::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),
         Command::KmodSh(asked) => kmod_sh::run(arguments, asked),
+        Command::Machine(asked) => machine::run(arguments, asked),
         Command::Matrix(asked) => matrix::run(arguments, asked),
         Command::Prove(asked) => prove::run(arguments, asked),
         Command::Verify(asked) => verify::run(arguments, asked),

@@ -212,6 +212,11 @@ impl ModuleIndex {
         aliases.find(matches).map(|(_, code)| code.as_str())
     }
 
+    /// The aliases of built-in code: patterns, normalised.
+    pub fn builtin_aliases(&self) -> impl Iterator<Item = &str> {
+        self.builtin_aliases.iter().map(|(pattern, _)| pattern.as_str())
+    }
+
     /// What `modules.softdep` says of the module: the names of what comes before it and after it.
     ///
     /// # Panics

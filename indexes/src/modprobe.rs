@@ -1,7 +1,7 @@
 //! What modprobe makes of a name: `kmod_module_new_from_lookup()` and `kmod_module_get_probe_list()`, over the indexes of a
 //! kernel and the configuration of its machine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::config::{Configuration, Line, Softdep};
 use crate::glob;
@@ -89,6 +89,19 @@ impl<'a> Modprobe<'a> {
         }
     }
 
+    /// Every name without a wildcard that stands for something here: modules, their aliases, those of built-in code, and what
+    /// the configuration names; in order.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&'a str> {
+        let Self { index, config, .. } = *self;
+        let modules = index.modules().map(|id| index.name(id));
+        let aliases = index.aliases().map(|(pattern, _)| pattern);
+        let aliases = aliases.chain(index.builtin_aliases());
+        let lines = config.aliases.iter().chain(&config.install).map(|line| line.name.as_str());
+        let all = modules.chain(aliases).chain(lines);
+        all.filter(|name| !name.contains(['*', '?', '['])).collect()
+    }
+
     /// What modprobe goes through for a module: `kmod_module_get_probe_list()`.
     ///
     /// Dependencies come first, in the reverse order of [`ModuleIndex::dependencies`] (`kmod_module_parse_depline()`
@@ -99,6 +112,15 @@ impl<'a> Modprobe<'a> {
     #[must_use]
     pub fn probe_list(&self, found: &Found, ignores_command: bool) -> Vec<Step> {
         Probe::new(*self).list(found, ignores_command)
+    }
+
+    /// The options with which it is loaded: `kmod_module_get_options()`, one for each line about its name or its alias.
+    #[must_use]
+    pub fn options(&self, found: &Found) -> Vec<&'a str> {
+        let lines = self.config.options.iter();
+        let about =
+            |line: &&Line| line.name == found.name || Some(&line.name) == found.alias.as_ref();
+        lines.filter(about).map(|line| line.value.as_str()).collect()
     }
 
     /// Whether the softdeps of a module stand for anything: such a one is inserted whatever an `install` line says
@@ -261,8 +283,13 @@ impl<'a> Probe<'a> {
         let config = self.modprobe.config;
         let step = |object: usize| {
             let Object { found, required, ignores_command, .. } = &self.objects[object];
-            let command = config.install_command(&found.name).filter(|_| !ignores_command);
-            Step { found: found.clone(), required: *required, command: command.cloned() }
+            // What an `install` line made known by its very name has that line's command, although a pattern may come
+            // first (`kmod_lookup_alias_from_commands()`).
+            let known_by_it = found.module.is_none() && found.alias.is_none();
+            let its_own = config.install.iter().find(|line| known_by_it && line.name == found.name);
+            let command = its_own.or_else(|| config.install_command(&found.name));
+            let command = command.filter(|_| !ignores_command).cloned();
+            Step { found: found.clone(), required: *required, command }
         };
         list.into_iter().map(step).collect()
     }

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 29] = [
+const EXAMPLES: [(&str, &[Example]); 30] = [
     (
         "",
         &[
@@ -27,6 +27,13 @@ const EXAMPLES: [(&str, &[Example]); 29] = [
                 "the modules of this machine",
             ),
             ("kmodcheck check my.toml --save-trace trace.json", "and keep the shortest trace"),
+        ],
+    ),
+    (
+        "machine",
+        &[
+            ("kmodcheck machine", "which requests can go wrong on this machine, and why"),
+            ("kmodcheck machine --root image --all", "every name of an unpacked image"),
         ],
     ),
     (

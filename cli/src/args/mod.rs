@@ -67,6 +67,7 @@ impl CommandLine {
             Command::Progress(asked) => asked.flags.into(),
             Command::Fixes(asked) => asked.flags.into(),
             Command::KmodSh(asked) => asked.flags.into(),
+            Command::Machine(asked) => asked.flags.into(),
             Command::Accept(asked) => asked.flags.into(),
             Command::Reproduce(asked) => asked.flags.into(),
             Command::Export(asked) => asked.flags.into(),
@@ -125,6 +126,9 @@ pub(crate) enum Command {
     Fixes(Fixes),
     /// Run the kernel's own stress cases, kmod.sh 0001 to 0011, over the presets.
     KmodSh(KmodSh),
+    /// Say which requests can go wrong on a machine, and why: every name that its kernel may ask for, on its releases, with
+    /// its indexes and its configuration.
+    Machine(Machine),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
     Aliases(Aliases),
     /// Take every step of a saved trace again and look whether the violation is there.
@@ -437,6 +441,60 @@ pub(crate) struct Fixes {
     /// Most changes in a set.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
     pub max_size: usize,
+
+    #[command(flatten)]
+    pub layout: Wide,
+
+    #[command(flatten)]
+    pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Machine {
+    /// The machine's root: this machine's, or an unpacked image, container or initramfs. Nothing of it is executed.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "/")]
+    pub root: PathBuf,
+
+    /// Which of several kernels, as its directory in lib/modules is called; or, where there is one, which release it is.
+    #[arg(long, value_parser = any_kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// kmod: a preset, or any release; that of the root unless given.
+    #[arg(long, value_parser = any_kmod())]
+    pub kmod: Option<Kmod>,
+
+    /// modprobe's configuration, as `modprobe -C` takes it, in place of the root's own: etc/modprobe.d and the others.
+    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    pub config: Option<PathBuf>,
+
+    /// No configuration, whatever the root has.
+    #[arg(long, conflicts_with_all = ["config", "cmdline"])]
+    pub no_config: bool,
+
+    /// The kernel's command line, for modprobe.blacklist= and module_blacklist=. Unless given, that of the kernel that
+    /// runs, if the modules are its own.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cmdline: Option<PathBuf>,
+
+    /// Only names that begin so, as fs-; several may be given. Those that the kernel requests by itself unless given.
+    #[arg(long, value_name = "PREFIX")]
+    pub family: Vec<String>,
+
+    /// Every name without a wildcard: modules' own, and all aliases.
+    #[arg(long, conflicts_with = "family")]
+    pub all: bool,
+
+    /// How many ask for a name at once.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub callers: u8,
+
+    /// Every init may fail, at every attempt.
+    #[arg(long)]
+    pub init_may_fail: bool,
+
+    /// Waits with a time limit may end by it.
+    #[arg(long)]
+    pub timeouts: bool,
 
     #[command(flatten)]
     pub layout: Wide,

@@ -47,15 +47,15 @@ pub(crate) struct Indexes {
     pub modules: Option<PathBuf>,
 
     /// Callers call get_fs_type(FS), which requests fs-FS.
-    #[arg(long, value_name = "FS", requires = "modules", conflicts_with_all = ["module", "subject"])]
+    #[arg(long, value_name = "FS", requires = "modules", conflicts_with_all = ["module", "subject", "env", "naming"])]
     pub fs: Option<String>,
 
     /// Callers call request_module(NAME).
-    #[arg(long, value_name = "NAME", requires = "modules", conflicts_with = "subject")]
+    #[arg(long, value_name = "NAME", requires = "modules", conflicts_with_all = ["subject", "env", "naming"])]
     pub module: Option<String>,
 
     /// Every init may fail, at every attempt.
-    #[arg(long, requires = "modules", conflicts_with = "subject")]
+    #[arg(long, requires = "modules", conflicts_with_all = ["subject", "env", "naming"])]
     pub init_may_fail: bool,
 
     #[command(flatten)]
@@ -63,20 +63,20 @@ pub(crate) struct Indexes {
 }
 
 /// What modprobe's administrator says.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Configured {
-    /// modprobe's configuration, as `modprobe -C` takes it. Unless given, that of the root which --modules is in
-    /// (/etc/modprobe.d and the others of ROOT, of ROOT/lib/modules/RELEASE).
-    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, requires = "modules")]
+    /// modprobe's configuration, as `modprobe -C` takes it. Unless given, that of the root which the modules are of:
+    /// etc/modprobe.d and the others beside its lib/modules.
+    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, requires = "modules", conflicts_with_all = ["subject", "env", "naming"])]
     pub config: Option<PathBuf>,
 
-    /// No configuration, whatever the root of --modules has.
-    #[arg(long, requires = "modules", conflicts_with_all = ["config", "cmdline"])]
+    /// No configuration, whatever the root has.
+    #[arg(long, requires = "modules", conflicts_with_all = ["subject", "env", "naming", "config", "cmdline"])]
     pub no_config: bool,
 
     /// The kernel's command line, for modprobe.blacklist= and module_blacklist=. Unless given, that of the kernel that
-    /// runs, if --modules is its own.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "modules")]
+    /// runs, if the modules are its own.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "modules", conflicts_with_all = ["subject", "env", "naming"])]
     pub cmdline: Option<PathBuf>,
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod kind;
 
+pub(crate) mod of_root;
 mod root;
 pub(crate) mod session;
 pub(crate) mod subject;

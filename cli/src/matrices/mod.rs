@@ -3,6 +3,7 @@
 mod first_screen;
 pub(crate) mod fixes;
 pub(crate) mod kmod_sh;
+pub(crate) mod machine;
 pub(crate) mod main_job;
 pub(crate) mod matrix;
 pub(crate) mod mutants;

@@ -269,6 +269,7 @@ fn no_command_is_forgotten() {
         "features",
         "help",
         "kmod-sh",
+        "machine",
         "man",
         "matrix",
         "merge",

@@ -119,8 +119,11 @@ const REFUSED: [&[&str]; 20] = [
 ];
 
 /// What stands in place of a file, or beside something that is refused.
-const IN_PLACE: [&[&str]; 10] = [
+const IN_PLACE: [&[&str]; 13] = [
     &["--modules", "d"],
+    &["--config", "d"],
+    &["--no-config"],
+    &["--cmdline", "f"],
     &["--fs", "ext4"],
     &["--module", "ext4"],
     &["--init-may-fail"],

@@ -23,6 +23,7 @@ mod imports;
 mod layout;
 mod limits;
 mod litmus;
+mod machine;
 mod main_job;
 mod output;
 mod patches;

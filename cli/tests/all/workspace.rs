@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("runtime", &[]),
     ("sim-kernel", &["model", "runtime"]),
     ("sim", &["explore", "indexes", "lang", "model"]),
-    ("properties", &["explore", "model", "sim"]),
+    ("properties", &["explore", "indexes", "model", "sim"]),
     ("cli", &["explore", "indexes", "lang", "model", "properties", "sim"]),
     ("benches", &["explore", "model", "properties", "sim"]),
 ];

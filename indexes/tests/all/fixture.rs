@@ -20,7 +20,7 @@ const FILES: [(&str, &str); 4] = [
     ("modules.builtin", include_str!("../fixtures/debian-6.1/modules.builtin")),
 ];
 
-static DEBIAN: LazyLock<ModuleIndex> =
+pub static DEBIAN: LazyLock<ModuleIndex> =
     LazyLock::new(|| ModuleIndex::parse(&source(&FILES.map(|(_, text)| text))).unwrap());
 
 fn source<'a>(texts: &[&'a str; 4]) -> IndexText<'a> {

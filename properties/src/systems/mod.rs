@@ -6,6 +6,7 @@ pub mod generate;
 pub mod grand;
 pub mod hard_cases;
 pub mod kmod_sh;
+pub mod machine;
 pub mod matrix;
 pub mod mutants;
 pub mod programs;
