@@ -105,7 +105,7 @@ fn modules_directory(root: &Path, releases: &Path, named: &str) -> PathBuf {
 }
 
 /// The release of the root's modprobe, and the file that says it: kmod's programs have their version in them, busybox its own.
-fn modprobe(root: &Path) -> Option<(String, PathBuf)> {
+pub(crate) fn modprobe(root: &Path) -> Option<(String, PathBuf)> {
     for name in ["sbin/modprobe", "usr/sbin/modprobe", "bin/kmod", "usr/bin/kmod", "bin/busybox"] {
         let Some(file) = inside(root, Path::new(name)) else { continue };
         let Ok(bytes) = fs::read(&file) else { continue };

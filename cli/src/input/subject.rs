@@ -24,7 +24,7 @@ use kmodcheck_sim::suggest;
 use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::input::trace::{Run, Taken};
-use crate::input::{config, files, kind};
+use crate::input::{config, files, kind, of_root};
 use crate::output::Failure;
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
@@ -488,23 +488,40 @@ fn of_machine(asked: &Asked<'_>, directory: &Path) -> Result<(Choice, Option<Str
     if asked.kmod.is_some() {
         return Ok((choice, Some(format!("kernel {name}, as the directory is called"))));
     }
+    let (kmod, whose) = match config::root_of(&whole).filter(|root| root != Path::new("/")) {
+        Some(root) => match of_root::modprobe(&root) {
+            Some((kmod, file)) => (kmod, format!("as {} says", file.display())),
+            None => {
+                return Err(format!(
+                    "{}: found no modprobe whose release can be read, expected --kmod RELEASE",
+                    root.display()
+                )
+                .into());
+            }
+        },
+        None => (installed_kmod(directory)?, "which is installed".to_owned()),
+    };
+    let note = format!("kernel {name}, as the directory is called; kmod {kmod}, {whose}");
+    choice.kmod = kmod;
+    Ok((choice, Some(note)))
+}
+
+/// The release of this machine's kmod.
+fn installed_kmod(directory: &Path) -> Result<String, Failure> {
     let version = std::process::Command::new("modprobe").arg("--version").output();
     let version = version.ok().and_then(|output| String::from_utf8(output.stdout).ok());
     let kmod = version
         .as_deref()
         .and_then(|text| text.split_whitespace().nth(2))
         .filter(|text| Release::kmod(text).is_ok());
-    let Some(kmod) = kmod else {
-        return Err(format!(
+    match kmod {
+        Some(kmod) => Ok(kmod.to_owned()),
+        None => Err(format!(
             "{}: found no kmod that is installed, expected --kmod RELEASE",
             directory.display()
         )
-        .into());
-    };
-    kmod.clone_into(&mut choice.kmod);
-    let note =
-        format!("kernel {name}, as the directory is called; kmod {kmod}, which is installed");
-    Ok((choice, Some(note)))
+        .into()),
+    }
 }
 
 fn from_cell(asked: &Asked<'_>) -> Result<Subject, Failure> {

@@ -98,6 +98,12 @@ fn a_check_reads_the_configuration_of_the_modules_root() {
     root.check(&["--module", "net-pf-4"]).exits(0).says_all(&["off: there is no file of it"]);
     root.check(&["--module", "iso-fs"]).exits(1).says_all(&["is not known: it may load it or not"]);
     root.check(&["--fs", "udf", "--no-config"]).exits(0);
+    // The root's own kmod is asked for, not this machine's.
+    let modules = root.at(&format!("lib/modules/{RELEASE}"));
+    let asked = ["check", "--modules", modules.to_str().unwrap(), "--fs", "overlay"];
+    run(&asked).exits(0).says_all(&["kernel 6.1.0-56-amd64", "kmod 30, as ", "usr/bin/kmod says"]);
+    std::fs::write(root.at("usr/bin/kmod"), "kmod version 19").unwrap();
+    run(&asked).exits(1).says_all(&["kmod 19, as "]);
     let own = root.at("own.conf");
     root.write("own.conf", "blacklist vfat\n");
     root.check(&["--fs", "udf", "--config", own.to_str().unwrap()]).exits(0);

@@ -2,8 +2,8 @@
 //! on the model itself: states, transitions, depth, every verdict with the length of its shortest
 //! trace, every count of premises and decisions.
 
-
 use crate::common::{Special, cell};
+use crate::naive::{Graph, Naive};
 use kmodcheck_explore::Sleep;
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::builtin::{Environment, Naming};
@@ -13,13 +13,12 @@ use kmodcheck_model::scenario::{
     Action, Actor, Init, Insert, Module, Probe, Resolution, Scenario, Target,
 };
 use kmodcheck_model::{Event, History, Model, ModuleState, Mutant, Pc};
-use kmodcheck_properties::verdict::{Decisions, check_all};
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::matrix::{Cell, Kmod};
 use kmodcheck_properties::property::Says;
+use kmodcheck_properties::verdict::{Decisions, check_all};
 use kmodcheck_properties::{Property, Verdict, View, check};
 use kmodcheck_sim::Processes;
-use crate::naive::{Graph, Naive};
 use proptest::prelude::*;
 
 /// What either explorer says of one property.
@@ -251,7 +250,8 @@ fn exec_that_requests_a_module() {
             [(Environment::Ok, 1), (Environment::Ok, 3), (Environment::Killed, 2)]
         {
             let mut scenario =
-                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }.scenario();
+                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }
+                    .scenario();
             scenario.names.push(kmodcheck_model::scenario::Name {
                 request: "binfmt-464c".to_owned(),
                 resolution: Resolution::NotFound,
@@ -267,12 +267,16 @@ fn exec_that_requests_a_module() {
 /// Who loads a file that another loads is refused, or joins it, and may be killed while it waits.
 #[test]
 fn claims_of_a_file() {
-    for (kernel, exclusive, interruptible) in
-        [("v4.9", false, false), ("v6.2", true, false), ("v6.5", false, false), ("v6.5", false, true)]
-    {
+    for (kernel, exclusive, interruptible) in [
+        ("v4.9", false, false),
+        ("v6.2", true, false),
+        ("v6.5", false, false),
+        ("v6.5", false, true),
+    ] {
         for environment in [Environment::Ok, Environment::Fail, Environment::Rmmod] {
             let mut scenario =
-                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }.scenario();
+                GrandCell { environment, naming: Naming::FsAndModule, kernel, kmod: "v30" }
+                    .scenario();
             scenario.features.kernel.exclusive_finit = exclusive;
             scenario.features.kernel.join_interruptible = interruptible;
             scenario.modprobe_killable = true;
