@@ -376,6 +376,11 @@ impl Release {
         Ok(Self { side: Side::Kmod, version: [major, minor, 0], hidden: false, duplicates: false })
     }
 
+    /// Whether it is a distribution's whose name does not say what it is based on.
+    pub fn hides_its_base(&self) -> bool {
+        self.hidden
+    }
+
     /// Whether it is that release or a later one.
     pub fn is_since(&self, [major, minor]: [u32; 2]) -> bool {
         self.version >= [major, minor, 0]

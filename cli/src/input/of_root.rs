@@ -1,6 +1,7 @@
 //! What a root says of its machine: which kernel's modules it has, and which modprobe. Nothing of it is executed.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kmodcheck_model::releases::Release;
@@ -87,7 +88,14 @@ pub(crate) fn find(
         }
     };
     // What is asked of a kernel whose directory is called otherwise is what was asked for.
-    let release = kernel.unwrap_or(&named).to_owned();
+    let is_there = kernel.is_none_or(|kernel| kernel == named);
+    let release = match base(root, &named).filter(|_| is_there) {
+        Some((base, file)) => {
+            notes.push(format!("{named} is built from {base}, as {} says", file.display()));
+            base
+        }
+        None => kernel.unwrap_or(&named).to_owned(),
+    };
     let release = match duplicates(root, &named) {
         true if !release.contains("+dup") && Release::kernel(&format!("{release}+dup")).is_ok() => {
             notes.push("its configuration has CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS".to_owned());
@@ -131,6 +139,32 @@ fn word_after(bytes: &[u8], before: &[u8]) -> Option<String> {
         word.first()?.is_ascii_digit().then(|| String::from_utf8_lossy(&word).into_owned())
     })
 }
+
+/// The stable release that a distribution's kernel is built from, where its name does not say it, and the file that does:
+/// the image in /boot, which has its version in its header, `... #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (...)`
+/// (`kernel_version` of Documentation/arch/x86/boot.rst).
+pub(crate) fn base(root: &Path, release: &str) -> Option<(String, PathBuf)> {
+    if !Release::kernel(release).is_ok_and(|release| release.hides_its_base()) {
+        return None;
+    }
+    let file = inside(root, &Path::new("boot").join(format!("vmlinuz-{release}")))?;
+    let mut header = Vec::new();
+    fs::File::open(&file).ok()?.take(HEADER).read_to_end(&mut header).ok()?;
+    if header.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let at = usize::from(u16::from_le_bytes([header[0x20e], header[0x20f]])) + 0x200;
+    let text = header.get(at..)?.split(|byte| *byte == 0).next()?;
+    let text = String::from_utf8_lossy(text);
+    // The package's version begins with the release; a name that the image does not begin with is of another one.
+    let version = text.strip_prefix(release)?.split(" Debian ").nth(1)?;
+    let base = version.split('-').next()?;
+    let is_a_release = Release::kernel(base).is_ok_and(|base| !base.hides_its_base());
+    is_a_release.then(|| (base.to_owned(), file))
+}
+
+/// How much of an image holds its header and what that points to.
+const HEADER: u64 = 1 << 17;
 
 /// Whether the kernel was built with CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS, as the file in /boot says.
 fn duplicates(root: &Path, release: &str) -> bool {

@@ -484,11 +484,19 @@ fn of_machine(asked: &Asked<'_>, directory: &Path) -> Result<(Choice, Option<Str
         );
         return Ok((choice, Some(note)));
     }
-    name.clone_into(&mut choice.kernel);
+    let root = config::root_of(&whole);
+    let mut note = format!("kernel {name}, as the directory is called");
+    choice.kernel = match root.as_deref().and_then(|root| of_root::base(root, name)) {
+        Some((base, file)) => {
+            note += &format!(", built from {base}, as {} says", file.display());
+            base
+        }
+        None => name.to_owned(),
+    };
     if asked.kmod.is_some() {
-        return Ok((choice, Some(format!("kernel {name}, as the directory is called"))));
+        return Ok((choice, Some(note)));
     }
-    let (kmod, whose) = match config::root_of(&whole).filter(|root| root != Path::new("/")) {
+    let (kmod, whose) = match root.filter(|root| root != Path::new("/")) {
         Some(root) => match of_root::modprobe(&root) {
             Some((kmod, file)) => (kmod, format!("as {} says", file.display())),
             None => {
@@ -501,7 +509,7 @@ fn of_machine(asked: &Asked<'_>, directory: &Path) -> Result<(Choice, Option<Str
         },
         None => (installed_kmod(directory)?, "which is installed".to_owned()),
     };
-    let note = format!("kernel {name}, as the directory is called; kmod {kmod}, {whose}");
+    note += &format!("; kmod {kmod}, {whose}");
     choice.kmod = kmod;
     Ok((choice, Some(note)))
 }

@@ -280,6 +280,41 @@ fn a_root_that_says_too_little_is_refused() {
     root.machine(&["--family", "fs-ud"]).exits(0).says_all(&["kmod busybox"]);
 }
 
+/// A distribution's kernel says in its image what it is built from.
+#[test]
+fn a_kernels_image_says_what_it_is_built_from() {
+    let root = Root::new();
+    let image = |version: &str| {
+        let mut image = vec![0; 0x600];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x300_u16.to_le_bytes());
+        image[0x500..0x500 + version.len()].copy_from_slice(version.as_bytes());
+        std::fs::create_dir_all(root.at("boot")).unwrap();
+        std::fs::write(root.at(&format!("boot/vmlinuz-{RELEASE}")), image).unwrap();
+    };
+    image(&format!(
+        "{RELEASE} (debian-kernel@lists.debian.org) #1 SMP Debian 6.1.192-2 (2026-11-16)"
+    ));
+    root.machine(&["--family", "fs-ud"]).exits(1).says_all(&[
+        "kernel 6.1.192, kmod 30",
+        "6.1.0-56-amd64 is built from 6.1.192, as ",
+        "boot/vmlinuz",
+    ]);
+    root.check(&["--fs", "xfs"])
+        .exits(0)
+        .says_all(&["built from 6.1.192, as ", "listed-name=waits-once: 0254127ab977 is in 6.1.9"]);
+    root.check(&["--fs", "xfs", "--kernel", "6.1.3"])
+        .exits(0)
+        .says_all(&["kernel 6.1.3, kmod v30"]);
+    // Another's image, or one that does not say it.
+    for version in
+        [&format!("{RELEASE} (x@y) #101-Ubuntu SMP"), "6.1.0-55-amd64 (d) #1 Debian 6.1.190-1"]
+    {
+        image(version);
+        root.machine(&["--family", "fs-ud"]).exits(1).says_all(&["kernel 6.1.0-56-amd64, kmod 30"]);
+    }
+}
+
 /// What docs/your-machine.md shows.
 #[test]
 fn the_page_shows_what_is_said() {
