@@ -28,7 +28,7 @@ use matrices::{
 };
 use output::{Ended, Failure};
 use pages::{evidence, report};
-use traces::{accept, replay, reproduce, serve, steer, step, trace};
+use traces::{accept, covered, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
     let line = examples::typed();
@@ -71,6 +71,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Progress(asked) => progress::run(arguments, asked),
         Command::Replay(asked) => replay::run(arguments, asked),
         Command::Accept(asked) => accept::run(arguments, asked),
+        Command::Covered(asked) => covered::run(arguments, asked),
         Command::Steer(asked) => steer::run(asked),
         Command::Reproduce(asked) => reproduce::run(arguments, asked),
         Command::Trace(asked) => trace::run(arguments, asked),

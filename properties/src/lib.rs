@@ -17,7 +17,8 @@ pub use judge::{
 pub use record::{certified, recorded, regressions, theorem};
 pub use runs::{by_hand, minimal, sample, told};
 pub use systems::{
-    fixes, generate, grand, hard_cases, kmod_sh, machine, matrix, mutants, programs, review,
+    covered, fixes, generate, grand, hard_cases, kmod_sh, machine, matrix, mutants, programs,
+    review,
 };
 
 pub use judge::verdict::{Answer, Report, Verdict, check};

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 30] = [
+const EXAMPLES: [(&str, &[Example]); 31] = [
     (
         "",
         &[
@@ -28,6 +28,13 @@ const EXAMPLES: [(&str, &[Example]); 30] = [
             ),
             ("kmodcheck check my.toml --save-trace trace.json", "and keep the shortest trace"),
         ],
+    ),
+    (
+        "covered",
+        &[(
+            "kmodcheck covered *.log --kernel 6.1-debian --kmod v30",
+            "which steps of the model real kernels have shown",
+        )],
     ),
     (
         "machine",

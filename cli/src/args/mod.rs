@@ -69,6 +69,7 @@ impl CommandLine {
             Command::KmodSh(asked) => asked.flags.into(),
             Command::Machine(asked) => asked.flags.into(),
             Command::Accept(asked) => asked.flags.into(),
+            Command::Covered(asked) => asked.flags.into(),
             Command::Reproduce(asked) => asked.flags.into(),
             Command::Export(asked) => asked.flags.into(),
             Command::Features(asked) => asked.flags.into(),
@@ -139,6 +140,8 @@ pub(crate) enum Command {
     /// and --modules has the indexes of the recorded kernel: without them, what modprobe goes through is
     /// inferred from the log. Of events, they belong to --scenario, or stand in its place.
     Accept(Accept),
+    /// Say which steps of the model, and which ways out of them, logs of a real kernel have shown.
+    Covered(Covered),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
     /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
@@ -690,6 +693,31 @@ pub(crate) struct Accept {
 
     #[command(flatten)]
     pub flags: Accepting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Covered {
+    /// The logs, text of tracefs.
+    #[arg(required = true, value_name = "LOG", value_hint = ValueHint::FilePath)]
+    pub logs: Vec<PathBuf>,
+
+    /// The kernel that was recorded, a preset.
+    #[arg(long, value_parser = kernel())]
+    pub kernel: Kernel,
+
+    /// The kmod that was recorded, a preset.
+    #[arg(long, value_parser = kmod())]
+    pub kmod: Kmod,
+
+    /// The indexes of the recorded kernel; without them, what modprobe goes through is inferred from each log.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub modules: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub layout: Wide,
+
+    #[command(flatten)]
+    pub flags: All,
 }
 
 /// What a log is.

@@ -1,6 +1,7 @@
 //! The commands about one run.
 
 pub(crate) mod accept;
+pub(crate) mod covered;
 mod http;
 pub(crate) mod replay;
 pub(crate) mod reproduce;

@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 32] = [
+const COMMANDS: [(&str, &str); 33] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
@@ -34,6 +34,7 @@ const COMMANDS: [(&str, &str); 32] = [
     ("aliases", "x----"),
     ("replay", "x----"),
     ("accept", "x-x--"),
+    ("covered", "xxxxx"),
     ("steer", "-----"),
     ("reproduce", "xxx--"),
     ("trace", "x----"),

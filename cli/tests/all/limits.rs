@@ -265,6 +265,7 @@ fn no_command_is_forgotten() {
     let without = [
         "aliases",
         "completions",
+        "covered",
         "evidence",
         "features",
         "help",

@@ -1,6 +1,7 @@
 //! Which systems there are: the matrices, the kernel's own stress cases, changes of switches, and those
 //! that are drawn.
 
+pub mod covered;
 pub mod fixes;
 pub mod generate;
 pub mod grand;

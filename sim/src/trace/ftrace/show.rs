@@ -57,6 +57,12 @@ impl Answer {
         self.decided.run.iter().filter_map(|entry| recording.shown(entry)).collect()
     }
 
+    /// The steps of that run, each with whether a line of the log shows it.
+    pub fn steps(&self) -> impl Iterator<Item = (bool, &Event)> {
+        let steps = self.decided.run.iter();
+        steps.filter_map(|entry| Some((entry.observation.is_some(), entry.step.as_ref()?)))
+    }
+
     /// What the model allows where the log is refused, by process.
     pub fn allowed(&self, recording: &Recording) -> Vec<(String, String)> {
         let possible = self.decided.possible.iter();
