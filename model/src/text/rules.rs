@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Claim;
 use crate::features::{BareDirectory, KernelFeatures, KmodFeatures, ListedName, SanityCheck};
+use crate::learned::Learned;
 use crate::scenario::FailsAt;
 use crate::state::{ModuleState, Pc, Ret};
 
@@ -371,6 +372,9 @@ pub struct Patched {
     /// In which order modules are loaded and freed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<OrderRules>,
+    /// Programs that are called as modprobe, in place of the release's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub binaries: Vec<Learned>,
 }
 
 impl Patched {
@@ -381,15 +385,17 @@ impl Patched {
 
     /// Which functions are as a patch has them.
     pub fn in_words(&self) -> String {
-        let Self { listed, check, look, orders } = self;
+        let Self { listed, check, look, orders, binaries } = self;
+        let programs: Vec<String> =
+            binaries.iter().map(|binary| format!("modprobe ({})", binary.program)).collect();
         let all = [
             (listed.is_some(), "add_unformed_module() and finished_loading()"),
             (check.is_some(), "__request_module()"),
             (look.is_some(), "modprobe's look at /sys/module"),
             (orders.is_some(), "the order in which a module is loaded and freed"),
         ];
-        let which: Vec<&str> =
-            all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
+        let which = all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name);
+        let which: Vec<&str> = which.chain(programs.iter().map(String::as_str)).collect();
         which.join(", ")
     }
 }
