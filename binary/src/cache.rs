@@ -29,7 +29,8 @@ struct File {
 }
 
 const FORMAT: &str = "kmodcheck learned program";
-const VERSION: u32 = 1;
+/// The version of what is kept, and of how an automaton is written.
+pub const VERSION: u32 = 1;
 
 /// Under which name a behaviour is kept.
 fn key(program: &Program, system: &System) -> String {

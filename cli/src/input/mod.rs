@@ -1,7 +1,9 @@
 //! What is read: a session's limits, files, the system or run that a command is about.
 
+pub(crate) mod binary;
 pub(crate) mod files;
 pub(crate) mod kind;
+pub(crate) mod made_indexes;
 
 pub(crate) mod session;
 pub(crate) mod subject;

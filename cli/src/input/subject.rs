@@ -22,8 +22,9 @@ use kmodcheck_sim::suggest;
 
 use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
+use crate::input::binary::{self, Place};
 use crate::input::trace::{Run, Taken};
-use crate::input::{files, kind};
+use crate::input::{files, kind, made_indexes};
 use crate::output::Failure;
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
@@ -67,7 +68,8 @@ impl<'a> Asked<'a> {
 
     /// Without a system nothing can be changed in it.
     pub(crate) fn changes_nothing(&self) -> Result<(), Failure> {
-        let Changes { with, without, alias_map, limit, timeouts, patch, text } = self.changes;
+        let Changes { with, without, alias_map, limit, timeouts, patch, text, binary } =
+            self.changes;
         let given = [
             ("--with", !with.is_empty()),
             ("--without", !without.is_empty()),
@@ -76,6 +78,7 @@ impl<'a> Asked<'a> {
             ("--timeouts", *timeouts),
             ("--patch", !patch.is_empty()),
             ("--text", text.is_some()),
+            ("--modprobe", binary.modprobe.is_some()),
             ("--callers", self.callers.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
@@ -244,7 +247,10 @@ impl Subject {
         // A release, or a switch, that is asked for takes the place of what a patch had made of another one.
         let (was, is) =
             (Decisions::of_features(&was), Decisions::of_features(&self.scenario.features));
-        let Patched { listed, check, look, orders } = &mut self.scenario.patched;
+        let Patched { listed, check, look, orders, binaries } = &mut self.scenario.patched;
+        if asked.kmod.is_some() {
+            binaries.clear();
+        }
         if asked.kernel.is_some() || was.listed != is.listed {
             *listed = None;
         }
@@ -263,7 +269,50 @@ impl Subject {
         self.apply(asked.changes)?;
         self.scenario.timeouts |= asked.changes.timeouts;
         self.scenario.limit = asked.changes.limit.or(self.scenario.limit);
+        self.replace_modprobe(asked)
+    }
+
+    /// Learns the program that stands in for modprobe.
+    fn replace_modprobe(&mut self, asked: &Asked<'_>) -> Result<(), Failure> {
+        let Some(typed) = &asked.changes.binary.modprobe else { return Ok(()) };
+        let place = self.place(asked)?;
+        let mut binaries = Vec::new();
+        for id in self.scenario.name_ids() {
+            let request = &self.scenario.names[usize::from(id)].request;
+            let program = binary::program(typed, request)?;
+            let (learned, known) = binary::learn(&program, &place)?;
+            binaries.push(binary::for_model(&learned, &program, &self.scenario, id)?);
+            self.notes.push(format!(
+                "modprobe is {}: {} states{}, {} nodes",
+                program.called(),
+                learned.states,
+                if known { ", kept from an earlier run" } else { "" },
+                learned.automaton.nodes.len()
+            ));
+        }
+        self.patched = Some(format!(", with modprobe {typed}"));
+        self.scenario.patched.binaries = binaries;
         Ok(())
+    }
+
+    /// Where a program finds this system: on disk, or made for it.
+    pub(crate) fn place<'a>(&self, asked: &Asked<'a>) -> Result<Place<'a>, Failure> {
+        let root = asked.changes.binary.root.as_deref();
+        let modules = self.scenario.modules.iter().map(|module| module.name.clone()).collect();
+        let release = |directory: &Path| {
+            let whole = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+            let name = whole.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.unwrap_or_default()
+        };
+        let (indexes, configuration) = match &asked.indexes.modules {
+            Some(directory) => (directory.clone(), None),
+            None => {
+                let folder = binary::kept().unwrap_or_else(std::env::temp_dir);
+                made_indexes::made(&self.scenario, &folder)?
+            }
+        };
+        let release = release(&indexes);
+        Ok(Place { indexes, release, root, configuration, modules })
     }
 
     /// Applies patches of the texts, one after the other.

@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 31] = [
+const COMMANDS: [(&str, &str); 32] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
@@ -30,6 +30,7 @@ const COMMANDS: [(&str, &str); 31] = [
     ("progress", "xxxxx"),
     ("fixes", "xxxxx"),
     ("kmod-sh", "xxxxx"),
+    ("modprobe", "xxx--"),
     ("aliases", "x----"),
     ("replay", "x----"),
     ("accept", "x-x--"),

@@ -95,7 +95,8 @@ fn what_is_no_program_is_refused() {
 }
 
 /// What says nothing of a litmus test.
-const REFUSED: [&[&str]; 20] = [
+const REFUSED: [&[&str]; 21] = [
+    &["--modprobe", "x"],
     &["--patch", "x"],
     &["--text", "x"],
     &["--faults"],

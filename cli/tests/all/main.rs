@@ -24,6 +24,7 @@ mod layout;
 mod limits;
 mod litmus;
 mod main_job;
+mod modprobe;
 mod output;
 mod patches;
 mod programs;

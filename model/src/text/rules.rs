@@ -380,22 +380,20 @@ pub struct Patched {
 impl Patched {
     /// Whether switches say everything.
     pub fn is_none(&self) -> bool {
-        self.in_words().is_empty()
+        *self == Self::default()
     }
 
     /// Which functions are as a patch has them.
     pub fn in_words(&self) -> String {
-        let Self { listed, check, look, orders, binaries } = self;
-        let programs: Vec<String> =
-            binaries.iter().map(|binary| format!("modprobe ({})", binary.program)).collect();
+        let Self { listed, check, look, orders, binaries: _ } = self;
         let all = [
             (listed.is_some(), "add_unformed_module() and finished_loading()"),
             (check.is_some(), "__request_module()"),
             (look.is_some(), "modprobe's look at /sys/module"),
             (orders.is_some(), "the order in which a module is loaded and freed"),
         ];
-        let which = all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name);
-        let which: Vec<&str> = which.chain(programs.iter().map(String::as_str)).collect();
+        let which: Vec<&str> =
+            all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
         which.join(", ")
     }
 }
