@@ -176,9 +176,10 @@ impl Process {
         let mut process = Self { pid, memory: File::open("/dev/null")?, alive: true, patience };
         match process.wait(PATIENCE)? {
             Some(Stop::Signal(Signal::SIGTRAP)) => {}
-            Some(Stop::Ended(launch::FAILED)) => {
+            // What comes after an exec that has failed is not on the filter's list.
+            Some(Stop::Ended(launch::FAILED) | Stop::Died(Signal::SIGSYS)) => {
                 return Err(not(
-                    "found no program of x86-64 that can be started, expected one".into()
+                    "found nothing that can be executed, expected a program of x86-64".into(),
                 ));
             }
             found => return Err(not(format!("it did not start: {found:?}"))),

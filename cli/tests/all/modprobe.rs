@@ -61,9 +61,7 @@ fn check(more: &[&str]) -> Run {
 fn counted(run: &Run) -> Value {
     let mut report = json(run)["report"].take();
     // A process has more bits, no more states.
-    for key in ["words", "method", "seconds"] {
-        report.as_object_mut().unwrap().remove(key);
-    }
+    report.as_object_mut().unwrap().remove("words_per_state");
     report
 }
 
@@ -130,10 +128,13 @@ fn compare(words: &[&str]) -> Run {
 #[test]
 fn programs_and_modelled_releases_are_compared() {
     compare(&["v30", KMOD, "--fs", "vfat"]).exits(0).says("(19 pairs of states)");
-    compare(&["v19", &old_rule(), "--fs", "vfat"]).exits(0).says("equal for fs-vfat");
+    // It is not v19, and says so itself: it does not read to the end, and asks the index of built-in code nothing.
+    let parts = compare(&["v19", &old_rule(), "--fs", "vfat"]).exits(1);
+    parts.says("then the modelled v19: read /sys/module/vfat/initstate to its end");
     compare(&["busybox", BUSYBOX, "--fs", "vfat"]).exits(0).says("equal for fs-vfat");
     let parts = compare(&[&old_rule(), KMOD, "--fs", "vfat"]).exits(1);
-    parts.says("open /sys/module/vfat/initstate: ENOENT\n  stat /sys/module/vfat: yes\n");
+    let parts =
+        parts.says("open /sys/module/vfat/initstate: ENOENT\n  stat /sys/module/vfat: yes\n");
     parts.says(": exit 0\n").says("open /sys/module/fat/initstate\n");
     let parts = compare(&["v19", "v20", "--fs", "vfat", "--json"]).exits(1);
     let parts = json(&parts);
@@ -190,8 +191,8 @@ fn what_cannot_be_is_said() {
     };
     learn(&["/no/such/program"]).refuses(&["/no/such/program", "expected a program"]);
     learn(&[&fixture]).refuses(&["found no file, expected a program"]);
-    learn(&["/etc/passwd"]).refuses(&["found no program of x86-64"]);
-    learn(&["/bin/sh"]).refuses(&["which is refused"]);
+    learn(&["/etc/passwd"]).refuses(&["expected a program of x86-64"]);
+    learn(&["/bin/sh -c /bin/ls;/bin/ls"]).refuses(&["which is refused", "(another process)"]);
     learn(&[KMOD, KMOD]).refuses(&["found two programs to learn, expected one"]);
     compare(&[KMOD, "--fs", "vfat"]).refuses(&["found one program to compare"]);
     compare(&[KMOD, "v0", "--fs", "vfat"]).refuses(&["found 'v0', expected a program"]);
@@ -211,7 +212,7 @@ fn what_cannot_be_is_said() {
 fn every_system_takes_a_program() {
     let race = |modprobe: &str| with(&["check", "race", "--modprobe", modprobe]);
     race(KMOD).exits(0).says("with modprobe /usr/sbin/modprobe");
-    race(BUSYBOX).exits(0);
+    race(BUSYBOX).exits(1).says("found ext4 in /proc/modules, COMING there");
     let fixture = fixture().display().to_string();
     let vfat = ["--modules", &fixture, "--fs", "vfat", "--kernel", "v4.9"];
     let of = |command: &str, more: &[&str]| with(&[&[command], &vfat[..], more].concat());
