@@ -120,7 +120,8 @@ const REFUSED: [&[&str]; 21] = [
 ];
 
 /// What stands in place of a file, or beside something that is refused.
-const IN_PLACE: [&[&str]; 10] = [
+const IN_PLACE: [&[&str]; 11] = [
+    &["--root", "d"],
     &["--modules", "d"],
     &["--fs", "ext4"],
     &["--module", "ext4"],

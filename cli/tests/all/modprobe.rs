@@ -197,7 +197,11 @@ fn what_cannot_be_is_said() {
     compare(&[KMOD, "--fs", "vfat"]).refuses(&["found one program to compare"]);
     compare(&[KMOD, "v0", "--fs", "vfat"]).refuses(&["found 'v0', expected a program"]);
     check(&["--root", "/"]).refuses(&["--modprobe"]);
-    check(&["--modprobe", "/bin/true"]).refuses(&["/bin/true"]);
+    // Whoever does nothing at all is a modprobe, too: one that lies.
+    check(&["--modprobe", "/bin/true"])
+        .exits(1)
+        .says("CPU0's modprobe left vfat alone, and exited 0");
+    check(&["--modprobe", "/bin/sh -c /bin/ls;/bin/ls"]).refuses(&["(another process)"]);
     let none = TempDir::new().unwrap();
     for limit in [["--time-limit", "0"], ["--states-limit", "3"]] {
         let words = ["modprobe", "learn", KMOD, "--modules", &fixture, "--fs", "vfat"];
