@@ -16,13 +16,15 @@ mod traces;
 
 use std::process::ExitCode;
 
+use kmodcheck_binary::HeldError;
 use kmodcheck_lang::text::TextError;
 use kmodcheck_sim::scenario_file::ScenarioError;
 
 use about::{aliases, completions, features, new, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
-use explore::{check, compare, export, merge, sample};
+use explore::{check, compare, export, merge, modprobe, sample};
+use input::binary;
 use matrices::{
     fixes, kmod_sh, machine, main_job, matrix, mutants, progress, prove, review, verify,
 };
@@ -31,6 +33,11 @@ use pages::{evidence, report};
 use traces::{accept, covered, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
+    // In this process a program is about to be started that is held.
+    if std::env::args_os().nth(1).is_some_and(|word| word == binary::LAUNCH) {
+        let status = kmodcheck_binary::launch::launch(std::env::args_os().skip(2));
+        return ExitCode::from(u8::try_from(status).unwrap_or(2));
+    }
     let line = examples::typed();
     match run(&line.arguments(), &line) {
         Ok(_) if output::is_lost() => ExitCode::from(2),
@@ -44,6 +51,9 @@ fn main() -> ExitCode {
             }
             if let Some(line) = output::source_line::shown(&failure.to_string()) {
                 output::note!("{line}");
+            }
+            if let Some(HeldError::OutOfBudget { .. }) = failure.downcast_ref() {
+                return Ended::OutOfBudget.into();
             }
             ExitCode::from(2)
         }
@@ -62,6 +72,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Mutants(asked) => mutants::run(arguments, asked),
         Command::Text(asked) => text::run(asked),
         Command::Fixes(asked) => fixes::run(arguments, asked),
+        Command::Modprobe(asked) => modprobe::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),
         Command::KmodSh(asked) => kmod_sh::run(arguments, asked),
         Command::Machine(asked) => machine::run(arguments, asked),

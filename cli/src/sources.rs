@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 pub(crate) fn build() -> Build {
     let mut all = Sha256::new();
     for sources in [
+        kmodcheck_binary::SOURCES,
         kmodcheck_indexes::SOURCES,
         kmodcheck_lang::SOURCES,
         kmodcheck_model::SOURCES,

@@ -20,6 +20,7 @@ pub mod builtin;
 pub mod event;
 pub mod features;
 pub mod kernel;
+pub mod learned;
 pub mod model;
 pub mod mutant;
 pub mod presets;

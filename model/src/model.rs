@@ -15,6 +15,7 @@ use crate::state::{
 use crate::text::{CheckRules, ListedRules, LookRules, Looked};
 use crate::userspace::modprobe::{self, PlanEntry};
 
+use crate::learned::Learned;
 use prepare::{name_model, rivals};
 pub use prepare::{nesting, validate};
 use programs::{Known, frames};
@@ -228,6 +229,8 @@ fn failed_attempt(was: ModuleState, is: ModuleState) -> bool {
 pub(crate) struct NameModel {
     /// What modprobe does for it, looks and insertions in order.
     pub plan: Vec<PlanEntry>,
+    /// The program that does it in place of the release's; `plan` has an entry for each of its nodes.
+    pub learned: Option<Learned>,
     /// What `modprobe -r` does for it.
     pub removal: Vec<PlanEntry>,
     /// What `insmod` does with the file of the module of that name.

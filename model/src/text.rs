@@ -319,6 +319,7 @@ impl Decisions {
             check: (self.check != own.check).then_some(self.check),
             look: (self.look != own.look).then_some(self.look),
             orders: (self.orders != own.orders).then(|| self.orders.clone()),
+            binaries: std::mem::take(&mut scenario.patched.binaries),
         };
     }
 }

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 31] = [
+const EXAMPLES: [(&str, &[Example]); 32] = [
     (
         "",
         &[
@@ -125,6 +125,19 @@ const EXAMPLES: [(&str, &[Example]); 31] = [
     (
         "kmod-sh",
         &[("kmodcheck kmod-sh --kernel v4.9 --kmod v19 --case 0009", "one case, with its trace")],
+    ),
+    (
+        "modprobe",
+        &[
+            (
+                "kmodcheck modprobe learn /sbin/modprobe --modules /lib/modules/$(uname -r) --fs vfat",
+                "what this machine's modprobe asks and does",
+            ),
+            (
+                "kmodcheck modprobe compare v30 /sbin/modprobe --modules /lib/modules/$(uname -r) --fs vfat",
+                "whether it does what the modelled one does",
+            ),
+        ],
     ),
     (
         "aliases",

@@ -105,6 +105,21 @@ pub(crate) struct Accepting {
     pub states: StatesLimit,
 }
 
+/// Of `modprobe`, which learns programs.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Learning {
+    #[command(flatten)]
+    pub json: Json,
+
+    /// End after this many seconds, out of budget; 600 unless given.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub time_limit: Option<Duration>,
+
+    /// End beyond this many states of a program's process, out of budget; 200000 unless given.
+    #[arg(long, value_name = "N")]
+    pub states_limit: Option<u64>,
+}
+
 /// Of `reproduce`: as `accept`, and the recording takes time.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Reproducing {
@@ -171,6 +186,12 @@ impl From<Accepting> for Arguments {
 impl From<Reproducing> for Arguments {
     fn from(Reproducing { accepting, time_limit }: Reproducing) -> Self {
         Self { time_limit, ..accepting.into() }
+    }
+}
+
+impl From<Learning> for Arguments {
+    fn from(Learning { json, time_limit, states_limit }: Learning) -> Self {
+        Self { time_limit, states_limit, ..json.into() }
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod compare;
 pub(crate) mod evidence;
 pub(crate) mod examples;
 pub(crate) mod flags;
+pub(crate) mod modprobe;
 pub(crate) mod scale;
 pub(crate) mod subject;
 pub(crate) mod values;
@@ -21,6 +22,7 @@ use compare::Compare;
 use evidence::{Evidence, Report, Serve, Step, Trace};
 pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
+use modprobe::Modprobe;
 use scale::{EngineArguments, Merge, Sample};
 use subject::{Callers, Changes, Indexes, Subject, System};
 use values::{
@@ -75,6 +77,7 @@ impl CommandLine {
             Command::Features(asked) => asked.flags.into(),
             Command::Verify(asked) => asked.flags.into(),
             Command::Aliases(asked) => asked.flags.into(),
+            Command::Modprobe(asked) => asked.flags.into(),
             Command::Replay(asked) => asked.flags.into(),
             Command::Trace(asked) => asked.flags.into(),
             Command::Report(asked) => asked.flags.into(),
@@ -132,6 +135,9 @@ pub(crate) enum Command {
     Machine(Machine),
     /// Count how many aliases of real module indexes each alias map of the patch covers.
     Aliases(Aliases),
+    /// Run a modprobe as it is, whatever it is answered: print what it asks and does, or compare it with another one or
+    /// with a modelled release.
+    Modprobe(Modprobe),
     /// Take every step of a saved trace again and look whether the violation is there.
     Replay(Replay),
     /// Decide whether a log is a behaviour of the model; steps that it does not show are found.

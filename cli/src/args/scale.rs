@@ -93,6 +93,7 @@ pub(crate) struct Sample {
     /// this one). With --only and --property: shrink it to the smallest that still violates.
     #[arg(long, conflicts_with_all = [
         "subject", "modules", "env", "naming", "with", "without", "alias_map", "limit", "timeouts", "callers", "patch", "text",
+        "modprobe",
     ])]
     pub generated: bool,
 

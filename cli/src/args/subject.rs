@@ -137,6 +137,23 @@ pub(crate) struct Changes {
     /// The texts as this directory has them, in the place of those that are shipped (`kmodcheck text --out`).
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub text: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub binary: Binary,
+}
+
+/// A program in place of the release's modprobe.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Binary {
+    /// A program in place of the release's modprobe, as it is: it is run with its system calls held, for every answer.
+    /// Called as the kernel calls modprobe: PATH ARGS -q -- NAME. KEY=VALUE before PATH is of its environment.
+    #[arg(long, value_name = "'PATH ARGS'", value_hint = ValueHint::CommandString)]
+    pub modprobe: Option<String>,
+
+    /// What that program has for /: its libraries and its configuration. This machine's libraries and no configuration
+    /// unless given.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "modprobe")]
+    pub root: Option<PathBuf>,
 }
 
 impl Changes {

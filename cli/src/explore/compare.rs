@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::args::compare::Compare;
-use crate::args::subject::Changes;
+use crate::args::subject::{Binary, Changes};
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
 use crate::output::{self, Ended, Failure, assumed, bars, results as said, screen, word};
@@ -95,7 +95,9 @@ struct RunJson {
 
 pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failure> {
     let bare = Changes { patch: Vec::new(), text: None, ..asked.changes.clone() };
-    let sides = sides(asked, &bare)?;
+    let none = Binary { modprobe: None, root: None };
+    let released = Changes { binary: none, ..asked.changes.clone() };
+    let sides = sides(asked, &bare, &released)?;
     let [before, after] = sides.map(|side| Subject::load(&side));
     let subjects = [before?, after?];
     let spinner = bars::spinner();
@@ -129,8 +131,13 @@ pub(crate) fn run(arguments: &Arguments, asked: &Compare) -> Result<Ended, Failu
     Ok(found.ended())
 }
 
-/// The two systems: the same, but for one release, or for patches. `bare`: the changes without patches.
-fn sides<'a>(asked: &'a Compare, bare: &'a Changes) -> Result<[Asked<'a>; 2], Failure> {
+/// The two systems: the same, but for one release, for patches, or for the program that is modprobe. `bare`: the changes
+/// without patches; `released`: without a program.
+fn sides<'a>(
+    asked: &'a Compare,
+    bare: &'a Changes,
+    released: &'a Changes,
+) -> Result<[Asked<'a>; 2], Failure> {
     let one = Asked {
         name: asked.subject.as_deref(),
         indexes: &asked.indexes,
@@ -149,6 +156,17 @@ fn sides<'a>(asked: &'a Compare, bare: &'a Changes) -> Result<[Asked<'a>; 2], Fa
             );
         }
         return Ok([Asked { changes: bare, ..one }, one]);
+    }
+    if asked.changes.binary.modprobe.is_some() {
+        if asked.kmod.len() > 1 {
+            let found = "found --modprobe beside two releases of kmod";
+            return Err(
+                format!("{found}, expected the one that the program is compared with").into()
+            );
+        }
+        if asked.kernel.len() <= 1 {
+            return Ok([Asked { changes: released, ..one }, one]);
+        }
     }
     match (&asked.kernel[..], &asked.kmod[..]) {
         ([_, kernel], [] | [_]) => Ok([one, Asked { kernel: Some(*kernel), ..one }]),

@@ -89,6 +89,7 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
         ("--timeouts", changes.timeouts),
         ("--patch", !changes.patch.is_empty()),
         ("--text", changes.text.is_some()),
+        ("--modprobe", changes.binary.modprobe.is_some()),
         ("--callers", asked.subject.callers.callers.is_some()),
         ("--engine", engine.engine != Engine::Exhaustive),
         ("--processes", engine.processes.is_some()),

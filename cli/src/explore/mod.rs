@@ -8,5 +8,6 @@ mod engine;
 pub(crate) mod export;
 pub(crate) mod litmus;
 pub(crate) mod merge;
+pub(crate) mod modprobe;
 pub(crate) mod sample;
 mod sample_file;

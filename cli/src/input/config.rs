@@ -17,11 +17,16 @@ pub(crate) struct Read {
     pub notes: Vec<String>,
 }
 
-/// The configuration of what is asked for: as it is said; or else that of the root that `modules` is in, which is the
-/// directory of a release's modules.
-pub(crate) fn read(asked: &Configured, modules: &Path, kmod: &str) -> Result<Read, Failure> {
+/// The configuration of what is asked for: as it is said; or else that of `root`; or else that of the root that `modules`
+/// is in, which is the directory of a release's modules.
+pub(crate) fn read(
+    asked: &Configured,
+    root: Option<&Path>,
+    modules: &Path,
+    kmod: &str,
+) -> Result<Read, Failure> {
     let mut notes = Vec::new();
-    let root = root_of(modules);
+    let root = root.map(Path::to_owned).or_else(|| root_of(modules));
     let directories = match (&asked.config, &root) {
         _ if asked.no_config => Vec::new(),
         (None, _) if kmod == "busybox" => {

@@ -21,10 +21,11 @@ use kmodcheck_sim::scenario_file::closure::{self, Setting};
 use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
 use kmodcheck_sim::suggest;
 
-use crate::args::subject::{Changes, Indexes, Releases, Subject as Arguments, System};
+use crate::args::subject::{Changes, Configured, Indexes, Releases, Subject as Arguments, System};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
+use crate::input::binary::{self, Place};
 use crate::input::trace::{Run, Taken};
-use crate::input::{config, files, kind, of_root};
+use crate::input::{config, files, kind, made_indexes, of_root};
 use crate::output::Failure;
 
 /// The race itself: `get_fs_type()` on v4.9 with kmod v19.
@@ -68,7 +69,8 @@ impl<'a> Asked<'a> {
 
     /// Without a system nothing can be changed in it.
     pub(crate) fn changes_nothing(&self) -> Result<(), Failure> {
-        let Changes { with, without, alias_map, limit, timeouts, patch, text } = self.changes;
+        let Changes { with, without, alias_map, limit, timeouts, patch, text, binary } =
+            self.changes;
         let given = [
             ("--with", !with.is_empty()),
             ("--without", !without.is_empty()),
@@ -77,6 +79,7 @@ impl<'a> Asked<'a> {
             ("--timeouts", *timeouts),
             ("--patch", !patch.is_empty()),
             ("--text", text.is_some()),
+            ("--modprobe", binary.modprobe.is_some()),
             ("--callers", self.callers.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
@@ -245,7 +248,10 @@ impl Subject {
         // A release, or a switch, that is asked for takes the place of what a patch had made of another one.
         let (was, is) =
             (Decisions::of_features(&was), Decisions::of_features(&self.scenario.features));
-        let Patched { listed, check, look, orders } = &mut self.scenario.patched;
+        let Patched { listed, check, look, orders, binaries } = &mut self.scenario.patched;
+        if asked.kmod.is_some() {
+            binaries.clear();
+        }
         if asked.kernel.is_some() || was.listed != is.listed {
             *listed = None;
         }
@@ -264,7 +270,50 @@ impl Subject {
         self.apply(asked.changes)?;
         self.scenario.timeouts |= asked.changes.timeouts;
         self.scenario.limit = asked.changes.limit.or(self.scenario.limit);
+        self.replace_modprobe(asked)
+    }
+
+    /// Learns the program that stands in for modprobe.
+    fn replace_modprobe(&mut self, asked: &Asked<'_>) -> Result<(), Failure> {
+        let Some(typed) = &asked.changes.binary.modprobe else { return Ok(()) };
+        let place = self.place(asked)?;
+        let mut binaries = Vec::new();
+        for id in self.scenario.name_ids() {
+            let request = &self.scenario.names[usize::from(id)].request;
+            let program = binary::program(typed, request)?;
+            let (learned, known) = binary::learn(&program, &place)?;
+            binaries.push(binary::for_model(&learned, &program, &self.scenario, id)?);
+            self.notes.push(format!(
+                "modprobe is {}: {} states{}, {} nodes",
+                program.called(),
+                learned.states,
+                if known { ", kept from an earlier run" } else { "" },
+                learned.automaton.nodes.len()
+            ));
+        }
+        self.patched = Some(format!(", with modprobe {typed}"));
+        self.scenario.patched.binaries = binaries;
         Ok(())
+    }
+
+    /// Where a program finds this system: on disk, or made for it.
+    pub(crate) fn place<'a>(&self, asked: &Asked<'a>) -> Result<Place<'a>, Failure> {
+        let root = asked.changes.binary.root.as_deref();
+        let modules = self.scenario.modules.iter().map(|module| module.name.clone()).collect();
+        let release = |directory: &Path| {
+            let whole = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+            let name = whole.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.unwrap_or_default()
+        };
+        let (indexes, configuration) = match &asked.indexes.modules {
+            Some(directory) => (directory.clone(), asked.indexes.configured.config.clone()),
+            None => {
+                let folder = binary::kept().unwrap_or_else(std::env::temp_dir);
+                made_indexes::made(&self.scenario, &folder)?
+            }
+        };
+        let release = release(&indexes);
+        Ok(Place { indexes, release, root, configuration, modules })
     }
 
     /// Applies patches of the texts, one after the other.
@@ -434,8 +483,9 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
         features,
     };
     let index = files::read_index(directory)?;
-    let config::Read { config, notes } =
-        config::read(&asked.indexes.configured, directory, &choice.kmod)?;
+    let root = asked.changes.binary.root.as_deref();
+    let configured = beside_program(asked)?;
+    let config::Read { config, notes } = config::read(&configured, root, directory, &choice.kmod)?;
     let builtin_aliases = features.kmod.builtin_aliases;
     let modprobe = Modprobe { index: &index, config: &config, builtin_aliases };
     let scenario =
@@ -444,6 +494,34 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
     let mut subject = Subject::new(from, scenario, choice);
     subject.notes.extend(note.into_iter().chain(notes).chain(ignored));
     Ok(subject)
+}
+
+/// The configuration that is asked for. A program in modprobe's place has none unless it is said, and an empty command
+/// line; the model is of the same system.
+fn beside_program(asked: &Asked<'_>) -> Result<Configured, Failure> {
+    let mut configured = asked.indexes.configured.clone();
+    let binary = &asked.changes.binary;
+    if binary.modprobe.is_none() {
+        return Ok(configured);
+    }
+    if configured.cmdline.is_some() {
+        return Err("found --cmdline beside --modprobe, expected one of them: the program finds an empty command line".into());
+    }
+    match &configured.config {
+        Some(_) if binary.root.is_some() => {
+            Err("found --config beside --root, expected one of them: the program reads what is below --root".into())
+        }
+        Some(config) if !config.is_dir() => Err(format!(
+            "{}: found no directory, expected --config DIR beside --modprobe: the program finds it as /etc/modprobe.d",
+            config.display()
+        )
+        .into()),
+        Some(_) => Ok(configured),
+        None => {
+            configured.no_config |= binary.root.is_none();
+            Ok(configured)
+        }
+    }
 }
 
 /// What of the configuration modprobe does not heed for these modules.

@@ -67,7 +67,13 @@ fn built_in(asked: &Fixes, property: Property) -> Option<AskedOf> {
     let Changes { with, without, alias_map, limit, timeouts, .. } = of.changes;
     let changed = !with.is_empty() || !without.is_empty() || alias_map.is_some();
     let elsewhere = of.name.is_some() || of.indexes.modules.is_some() || of.callers.is_some();
-    if elsewhere || changed || limit.is_some() || *timeouts || of.changes.patches() {
+    if elsewhere
+        || changed
+        || limit.is_some()
+        || *timeouts
+        || of.changes.patches()
+        || of.changes.binary.modprobe.is_some()
+    {
         return None;
     }
     let kernel = of.kernel.map_or(DEFAULT_KERNEL, |kernel| kernel.name);

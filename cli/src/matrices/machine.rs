@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Machine) -> Result<Ended, Failu
     let Machine { config, no_config, cmdline, .. } = asked;
     let configured =
         Configured { config: config.clone(), no_config: *no_config, cmdline: cmdline.clone() };
-    let read = config::read(&configured, &modules, &choice.kmod)?;
+    let read = config::read(&configured, None, &modules, &choice.kmod)?;
     let modprobe = Modprobe {
         index: &index,
         config: &read.config,

@@ -99,8 +99,11 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         let name = &scenario.names[usize::from(name)].request;
         assumed.push(format!("exec of modprobe requests {name}, in vain"));
     }
-    if !scenario.patched.is_none() {
+    if !scenario.patched.in_words().is_empty() {
         assumed.push(format!("as a patch has it: {}", scenario.patched.in_words()));
+    }
+    for binary in &scenario.patched.binaries {
+        assumed.push(format!("modprobe is the program {}", binary.program));
     }
     assumed.extend(helper(scenario));
     assumed.push(waits(scenario));

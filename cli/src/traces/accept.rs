@@ -90,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments, accept: &Accept) -> Result<Ended, Failu
                 ("--naming", cell.naming.is_some()),
                 ("--limit", changes.limit.is_some()),
                 ("--timeouts", changes.timeouts),
+                ("--modprobe", changes.binary.modprobe.is_some()),
                 ("--callers", accept.callers.callers.is_some()),
             ];
             (events_only.to_vec(), "ftrace", "events")

@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 33] = [
+const COMMANDS: [(&str, &str); 34] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
@@ -31,6 +31,7 @@ const COMMANDS: [(&str, &str); 33] = [
     ("fixes", "xxxxx"),
     ("kmod-sh", "xxxxx"),
     ("machine", "xxxxx"),
+    ("modprobe", "xxx--"),
     ("aliases", "x----"),
     ("replay", "x----"),
     ("accept", "x-x--"),

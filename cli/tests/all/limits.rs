@@ -274,6 +274,7 @@ fn no_command_is_forgotten() {
         "man",
         "matrix",
         "merge",
+        "modprobe",
         "mutants",
         "new",
         "report",

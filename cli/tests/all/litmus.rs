@@ -95,7 +95,8 @@ fn what_is_no_program_is_refused() {
 }
 
 /// What says nothing of a litmus test.
-const REFUSED: [&[&str]; 20] = [
+const REFUSED: [&[&str]; 21] = [
+    &["--modprobe", "x"],
     &["--patch", "x"],
     &["--text", "x"],
     &["--faults"],
@@ -119,7 +120,8 @@ const REFUSED: [&[&str]; 20] = [
 ];
 
 /// What stands in place of a file, or beside something that is refused.
-const IN_PLACE: [&[&str]; 13] = [
+const IN_PLACE: [&[&str]; 14] = [
+    &["--root", "d"],
     &["--modules", "d"],
     &["--config", "d"],
     &["--no-config"],

@@ -11,7 +11,8 @@ use serde_json::Value;
 const ARCHITECTURE: &str = include_str!("../../../docs/architecture.md");
 
 /// The arrows of docs/architecture.md: what each crate may depend on of ours, tests included.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("binary", &[]),
     ("explore", &[]),
     ("indexes", &[]),
     ("lang", &["explore"]),
@@ -20,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("sim-kernel", &["model", "runtime"]),
     ("sim", &["explore", "indexes", "lang", "model"]),
     ("properties", &["explore", "indexes", "model", "sim"]),
-    ("cli", &["explore", "indexes", "lang", "model", "properties", "sim"]),
+    ("cli", &["binary", "explore", "indexes", "lang", "model", "properties", "sim"]),
     ("benches", &["explore", "model", "properties", "sim"]),
 ];
 

@@ -24,7 +24,7 @@ pub(crate) fn finit_module(who: &Who<'_>, task: Task) -> Task {
 
 /// Whether the call at hand asks first whether another loads the file: no `init_module()` does.
 fn claims_file(who: &Who<'_>, task: &Task) -> bool {
-    !modprobe::calls_init_module(task) && who.model.claims_file(who.module(task))
+    !modprobe::calls_init_module(who, task) && who.model.claims_file(who.module(task))
 }
 
 /// `idempotent()` (9b9879fc0327): under `idem_lock`, the first call for an inode goes on, the others

@@ -172,6 +172,15 @@ fn references(scenario: &Scenario) -> Result<(), String> {
             "another modprobe than kmod's, whose look is patched, expected kmod's".to_owned()
         );
     }
+    for (at, binary) in scenario.patched.binaries.iter().enumerate() {
+        binary.validate(scenario)?;
+        if scenario.patched.binaries[..at].iter().any(|other| other.name == binary.name) {
+            return Err(format!(
+                "{}: is the second program for one name, expected one",
+                binary.program
+            ));
+        }
+    }
     let actors = scenario.actors.len();
     if let Some(ask) = scenario.asks.iter().find(|ask| usize::from(ask.actor) >= actors) {
         return Err(format!(
@@ -426,9 +435,11 @@ pub(super) fn rivals(scenario: &Scenario) -> Vec<Vec<ModuleId>> {
 pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId) -> NameModel {
     let name = &scenario.names[usize::from(id)];
     let kmod = &scenario.features.kmod;
-    let plan = match mutant {
-        Some(Mutant::ConfigurationIgnored) => modprobe::plan(&unblocked(name), kmod),
-        _ => modprobe::plan(name, kmod),
+    let learned = scenario.patched.binaries.iter().find(|binary| binary.name == id).cloned();
+    let plan = match (&learned, mutant) {
+        (Some(learned), _) => modprobe::learned_plan(learned),
+        (None, Some(Mutant::ConfigurationIgnored)) => modprobe::plan(&unblocked(name), kmod),
+        (None, _) => modprobe::plan(name, kmod),
     };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
     let unknown_directory = name.request.is_empty()
@@ -437,6 +448,7 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
         });
     NameModel {
         plan,
+        learned,
         removal: modprobe::removal(name),
         insertion: modprobe::insertion(name),
         checked: checked_names(scenario, id),

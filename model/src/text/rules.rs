@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Claim;
 use crate::features::{BareDirectory, KernelFeatures, KmodFeatures, ListedName, SanityCheck};
+use crate::learned::Learned;
 use crate::scenario::FailsAt;
 use crate::state::{ModuleState, Pc, Ret};
 
@@ -371,17 +372,20 @@ pub struct Patched {
     /// In which order modules are loaded and freed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<OrderRules>,
+    /// Programs that are called as modprobe, in place of the release's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub binaries: Vec<Learned>,
 }
 
 impl Patched {
     /// Whether switches say everything.
     pub fn is_none(&self) -> bool {
-        self.in_words().is_empty()
+        *self == Self::default()
     }
 
     /// Which functions are as a patch has them.
     pub fn in_words(&self) -> String {
-        let Self { listed, check, look, orders } = self;
+        let Self { listed, check, look, orders, binaries: _ } = self;
         let all = [
             (listed.is_some(), "add_unformed_module() and finished_loading()"),
             (check.is_some(), "__request_module()"),

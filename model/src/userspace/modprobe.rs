@@ -7,6 +7,7 @@
 use crate::event::{Event, Finit};
 use crate::features::{FailedLookup, KmodFeatures, Program};
 use crate::kernel::module::finit_module;
+use crate::learned::{self, Learned};
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Probe, Resolution, Target, number};
@@ -139,6 +140,23 @@ fn entries(plan: &mut Vec<PlanEntry>, list: &[Probe], on_error: (u8, bool)) {
     }
 }
 
+/// The places of a program that was learned: where it hands a module to the kernel, and where it asks.
+pub(crate) fn learned_plan(learned: &Learned) -> Vec<PlanEntry> {
+    let end = number(learned.nodes.len());
+    let entry = |node: &learned::Node| PlanEntry {
+        module: node.ask.module().unwrap_or(0),
+        purpose: match node.ask.inserts() {
+            true => Purpose::Probe,
+            false => Purpose::First { blacklisted: false },
+        },
+        insert: Insert::Finit,
+        next: end,
+        on_error: end,
+        error_counts: true,
+    };
+    learned.nodes.iter().map(entry).collect()
+}
+
 /// What `modprobe -r` does for the name: each target, the first error ends it (`rmmod()`). Modules
 /// that become unused by it are left alone: removing those is an actor of its own.
 pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
@@ -171,6 +189,9 @@ pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
 
 /// modprobe has read its indexes.
 pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
+    if let Some(task) = learned::begin(who, task) {
+        return task;
+    }
     let name = &who.model.scenario.names[usize::from(who.name(&task))];
     let kmod = &who.model.scenario.features.kmod;
     // An alias of built-in code. Code that `modules.builtin` does not list has no alias line, and its
@@ -207,14 +228,18 @@ pub(crate) fn begin_removal(who: &Who<'_>, task: Task) -> Task {
 /// busybox's modprobe reads /proc/modules, all of it, before anything else: what is in it is loaded to it, whatever its
 /// state. `m_show()` leaves out what is UNFORMED. The list is taken to be read at once, as one of a page or less is.
 pub(crate) fn proc_modules(mut step: Step<'_>) {
-    let mut listed = 0;
+    let (mut listed, mut says) = (0, 0);
     for module in step.model().scenario.module_ids() {
         let state = step.world.state(module);
+        says = says << 2 | learned::listed(state);
         let shown = matches!(state, ModuleState::Coming | ModuleState::Live | ModuleState::Going);
         listed |= u32::from(shown) << module;
     }
     let task = Task { marks: listed << 1, ..step.task };
-    let task = look(&step.who, 0, task);
+    let task = match learned::after(&step.who, says, step.task) {
+        Some(task) => task,
+        None => look(&step.who, 0, task),
+    };
     step.to(Event::ProcModules { listed }, task);
 }
 
@@ -222,8 +247,8 @@ pub(crate) fn proc_modules(mut step: Step<'_>) {
 const SECOND: u32 = 1;
 
 /// Whether the load at hand is that of an `init_module()`, which knows no file.
-pub(crate) fn calls_init_module(task: &Task) -> bool {
-    task.marks & SECOND != 0
+pub(crate) fn calls_init_module(who: &Who<'_>, task: &Task) -> bool {
+    learned::calls_init_module(who, task).unwrap_or(task.marks & SECOND != 0)
 }
 
 /// `bb_init_module()` after `finit_module()` has failed, whatever it said: `init_module()`.
@@ -357,8 +382,11 @@ pub(crate) fn install_command(mut step: Step<'_>) {
 /// `finit_module()` has returned: a required module's error ends the target with exit status 1; if
 /// there are several targets, the last one's counts.
 pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
+    if let Some(task) = learned::after(who, learned::result(result), task) {
+        return task;
+    }
     let busybox = who.model.scenario.features.kmod.modprobe == Program::Busybox;
-    let first = !calls_init_module(&task) && !who.model.reads_file_itself(who.module(&task));
+    let first = !calls_init_module(who, &task) && !who.model.reads_file_itself(who.module(&task));
     if busybox && result != Finit::Loaded && first {
         return tries_again(task);
     }
@@ -383,7 +411,10 @@ pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
 pub(crate) fn open(mut step: Step<'_>) {
     let module = step.module();
     let found = step.world.initstate(module);
-    let task = step.at(if found { Pc::Read } else { Pc::Stat });
+    let task = match learned::after(&step.who, usize::from(found), step.task) {
+        Some(task) => task,
+        None => step.at(if found { Pc::Read } else { Pc::Stat }),
+    };
     step.to(Event::Open { module, found }, task);
 }
 
@@ -393,7 +424,10 @@ pub(crate) fn stat(mut step: Step<'_>) {
     let taken = step.spec().name_taken;
     let found = step.world.directory(module) || taken;
     let result = if found { step.model().look.bare } else { Looked::Nothing };
-    let task = looked(&step.who, result, step.task);
+    let task = match learned::after(&step.who, usize::from(found), step.task) {
+        Some(task) => task,
+        None => looked(&step.who, result, step.task),
+    };
     step.to(Event::Stat { module, found }, task);
 }
 
@@ -409,6 +443,15 @@ pub(crate) fn read(mut step: Step<'_>) {
         ModuleState::Coming => Looked::Coming,
         _ => Looked::Going,
     };
+    let answer = match content.map(says) {
+        Some(Looked::Live) => 0,
+        Some(Looked::Coming) => 1,
+        Some(_) => 2,
+        None => 3,
+    };
+    if let Some(task) = learned::after(&step.who, answer, step.task) {
+        return step.to(Event::Read { module, content }, task);
+    }
     let task = match content.map(says) {
         Some(says) if says == Looked::Live || !removing(&step) => {
             step.at(if step.model().look.in_kernel(says) { Pc::ReadEnd } else { Pc::ReadEndOther })
@@ -438,7 +481,10 @@ pub(crate) fn read_end(mut step: Step<'_>) {
     let module = step.module();
     step.world.initstate(module);
     let ok = !step.task.stale;
-    let task = read_to_the_end(&step, ok.then_some(true));
+    let task = match learned::after(&step.who, usize::from(!ok), step.task) {
+        Some(task) => task,
+        None => read_to_the_end(&step, ok.then_some(true)),
+    };
     step.to(Event::ReadEnd { module, ok }, task);
 }
 
@@ -455,7 +501,8 @@ pub(crate) fn read_end_other(mut step: Step<'_>) {
 /// initstate, because nothing of that name is ever listed.
 pub(crate) fn open_unknown(mut step: Step<'_>) {
     let name = step.name();
-    let task = step.at(Pc::StatUnknown);
+    let task = learned::after(&step.who, 0, step.task);
+    let task = task.unwrap_or_else(|| step.at(Pc::StatUnknown));
     step.to(Event::OpenUnknown { name }, task);
 }
 
@@ -465,7 +512,10 @@ pub(crate) fn stat_unknown(mut step: Step<'_>) {
     let found = step.model().names[usize::from(name)].unknown_directory;
     let builtin = found && step.model().look.bare == Looked::Builtin;
     let ret = if builtin { Ret::Zero } else { Ret::Status256 };
-    let task = Task { ret, ..step.at(Pc::Exit) };
+    let task = match learned::after(&step.who, usize::from(found), step.task) {
+        Some(task) => task,
+        None => Task { ret, ..step.at(Pc::Exit) },
+    };
     step.to(Event::StatUnknown { name, found }, task);
 }
 

@@ -206,6 +206,7 @@ fn rules_by_hand_are_looked_at() {
             check: (rules.check != own.check).then_some(rules.check),
             look: None,
             orders: (rules.orders != own.orders).then_some(rules.orders),
+            binaries: Vec::new(),
         };
         let error = Model::new(scenario, None).unwrap_err().to_string();
         assert!(error.contains(expected), "{expected}: {error}");

@@ -78,8 +78,8 @@ impl Monitor<Event> for Labels {
     }
 }
 
-/// Every way out of every step of the built-in systems of a kernel and a modprobe, each with a system that has it; `None`: a
-/// search was cut.
+/// Every way out of every step of the built-in systems of a kernel and a modprobe, each with the environment and the way to ask
+/// of a system that has it; `None`: a search was cut.
 ///
 /// # Panics
 /// If the states of a built-in system do not fit the explorer.
@@ -100,11 +100,13 @@ pub fn ways_out(
         &systems,
         || false,
         |_, system| {
+            let cell = system.cells.iter().find(|cell| wanted(cell)).expect("it is wanted");
+            let named = format!("{} {}", cell.environment.name(), cell.naming.name());
             let model = system.model(None);
             let found = explore(&Processes { model: &model }, &Labels, &options);
             let found = found.expect("the states of a built-in system fit");
             let whole = found.end == kmodcheck_explore::End::Complete;
-            whole.then(|| (system.name(), found.tally.0))
+            whole.then(|| (named, found.tally.0))
         },
     );
     let mut ways = BTreeMap::new();
@@ -115,20 +117,4 @@ pub fn ways_out(
         }
     }
     Some(ways)
-}
-
-#[cfg(test)]
-mod tests {
-    use kmodcheck_model::{Event, ModuleState};
-
-    use super::how;
-
-    #[test]
-    fn a_way_out_tells_how_and_not_about_whom() {
-        assert_eq!(how(&Event::Stat { module: 3, found: true }), "Stat: found: true");
-        let read = Event::Read { module: 0, content: Some(ModuleState::Live) };
-        assert_eq!(how(&read), "Read: content: Some(Live)");
-        assert_eq!(how(&Event::LimitCount), "LimitCount");
-        assert_eq!(how(&Event::NoFile { module: 12 }), "NoFile");
-    }
 }

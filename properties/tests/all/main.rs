@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod common;
+mod covered;
 mod drawn;
 mod engines;
 mod expectations;

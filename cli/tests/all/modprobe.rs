@@ -1,0 +1,228 @@
+//! Programs as they are: `modprobe`, and `--modprobe` of the commands that take a system. They need Debian's kmod and
+//! busybox, and fail without.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{Run, fixture, run};
+
+const KMOD: &str = "/usr/sbin/modprobe";
+const BUSYBOX: &str = "/usr/bin/busybox modprobe";
+
+/// What is learned here is kept here.
+static KEPT: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().unwrap());
+
+/// A command with what it keeps in a directory of its own.
+fn kept_in(directory: &Path, words: &[&str]) -> Run {
+    let mut program = assert_cmd::Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+    Run::of(program.args(words).env("XDG_CACHE_HOME", directory).output().unwrap())
+}
+
+fn with(words: &[&str]) -> Run {
+    kept_in(KEPT.path(), words)
+}
+
+fn json(run: &Run) -> Value {
+    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+/// `tools/real-kernel/guest/old-rule.c`, a program with the rule of kmod v19, for vfat of the fixture.
+static OLD_RULE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("old-rule");
+    let files =
+        ["fat", "vfat"].map(|name| format!("/lib/modules/debian-6.1/kernel/fs/fat/{name}.ko"));
+    let status = Command::new("gcc")
+        .args(["-O1", "-static", "-o"])
+        .arg(&path)
+        .arg(format!("-DDEPENDS=\"{}\\n\"", files.join("\\n")))
+        .arg(root.join("tools/real-kernel/guest/old-rule.c"))
+        .status()
+        .expect("gcc is needed");
+    assert!(status.success());
+    path
+});
+
+fn old_rule() -> String {
+    OLD_RULE.display().to_string()
+}
+
+fn check(more: &[&str]) -> Run {
+    let fixture = fixture().display().to_string();
+    let of = ["check", "--modules", &fixture, "--fs", "vfat", "--kernel", "v4.9"];
+    with(&[&of, more].concat())
+}
+
+/// What counts of a report: verdicts, states, steps.
+fn counted(run: &Run) -> Value {
+    let mut report = json(run)["report"].take();
+    // A process has more bits, no more states.
+    report.as_object_mut().unwrap().remove("words_per_state");
+    report
+}
+
+#[test]
+fn kmod_does_what_the_modelled_one_does() {
+    for more in [&[][..], &["--init-may-fail"], &["--callers", "3"]] {
+        let program = check(&[&["--json", "--modprobe", KMOD], more].concat());
+        let modelled = check(&[&["--json", "--kmod", "v30"], more].concat());
+        assert_eq!(program.status, modelled.status, "{program:?}");
+        assert_eq!(counted(&program), counted(&modelled), "{more:?}");
+    }
+    check(&["--modprobe", KMOD]).exits(0).says("modprobe is the program /usr/sbin/modprobe");
+}
+
+#[test]
+fn the_old_rule_shows_the_race() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (program, modelled) = (at("program.json"), at("modelled.json"));
+    check(&["--modprobe", &old_rule(), "--save-trace", &program]).exits(1);
+    check(&["--kmod", "v19", "--save-trace", &modelled]).exits(1);
+    let read = |path: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let (saved, expected) = (read(&program), read(&modelled));
+    assert_eq!(saved["steps"], expected["steps"]);
+    assert_eq!(saved["steps"].as_array().unwrap().len(), 30);
+    // The automaton is in the trace: nothing else is needed.
+    let none = TempDir::new().unwrap();
+    kept_in(none.path(), &["replay", &program]).exits(0).says("the violation is there");
+    // Another modprobe does not take these steps.
+    kept_in(none.path(), &["check", &program, "--kmod", "v20"]).exits(0);
+}
+
+#[test]
+fn an_automaton_that_is_none_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("trace.json");
+    let text = path.display().to_string();
+    check(&["--modprobe", &old_rule(), "--save-trace", &text]).exits(1);
+    let saved: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let nodes = "/scenario/patched/binaries/0/nodes";
+    let refused = |change: &dyn Fn(&mut Value), says: &str| {
+        let mut other = saved.clone();
+        change(other.pointer_mut(nodes).unwrap());
+        std::fs::write(&path, other.to_string()).unwrap();
+        run(&["replay", &text]).refuses(&[says]);
+    };
+    refused(&|nodes| nodes[0]["next"] = serde_json::json!([1]), "1 answers to Open(");
+    refused(&|nodes| nodes[0]["next"] = serde_json::json!([200, 1]), "goes on at node 200");
+    refused(&|nodes| nodes[0]["ask"] = serde_json::json!({"open": 9}), "module number 9");
+    refused(&|nodes| *nodes = serde_json::json!([]), "0 nodes, expected 1 to 255");
+    refused(
+        &|nodes| nodes[0] = serde_json::json!({"ask": {"read": 0}, "next": [0, 0, 0, 0]}),
+        "between opening an initstate and reading it",
+    );
+}
+
+fn compare(words: &[&str]) -> Run {
+    let fixture = fixture().display().to_string();
+    with(&[&["modprobe", "compare", "--modules", &fixture], words].concat())
+}
+
+#[test]
+fn programs_and_modelled_releases_are_compared() {
+    compare(&["v30", KMOD, "--fs", "vfat"]).exits(0).says("(19 pairs of states)");
+    // It is not v19, and says so itself: it does not read to the end, and asks the index of built-in code nothing.
+    let parts = compare(&["v19", &old_rule(), "--fs", "vfat"]).exits(1);
+    parts.says("then the modelled v19: read /sys/module/vfat/initstate to its end");
+    compare(&["busybox", BUSYBOX, "--fs", "vfat"]).exits(0).says("equal for fs-vfat");
+    let parts = compare(&[&old_rule(), KMOD, "--fs", "vfat"]).exits(1);
+    let parts =
+        parts.says("open /sys/module/vfat/initstate: ENOENT\n  stat /sys/module/vfat: yes\n");
+    parts.says(": exit 0\n").says("open /sys/module/fat/initstate\n");
+    let parts = compare(&["v19", "v20", "--fs", "vfat", "--json"]).exits(1);
+    let parts = json(&parts);
+    assert_eq!(
+        (&parts["format"], &parts["version"]),
+        (&"kmodcheck-modprobe-compared".into(), &1.into())
+    );
+    assert_eq!(parts["history"][1]["asks"], "stat /sys/module/vfat");
+    assert_eq!(parts["then"][0], "exit 0");
+    let equal = json(&compare(&[KMOD, KMOD, "--module", "vfat", "--json"]).exits(0));
+    assert_eq!((&equal["equal"], &equal["pairs"]), (&true.into(), &19.into()));
+}
+
+/// For every file system of the fixture; of those whose closure is large, only where everything is gone through.
+#[test]
+fn every_file_system_of_the_fixture() {
+    for fs in ["9p", "fuse", "fuseblk", "fusectl", "iso9660", "overlay", "udf", "vfat", "xfs"] {
+        compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
+        compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
+    }
+}
+
+#[test]
+fn what_was_learned_is_kept_until_something_changes() {
+    let (kept, directory) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    for name in ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"] {
+        std::fs::copy(fixture().join(name), directory.path().join(name)).unwrap();
+    }
+    let indexes = directory.path().display().to_string();
+    let learn = || {
+        let words = ["modprobe", "learn", KMOD, "--modules", &indexes, "--module", "fat"];
+        kept_in(kept.path(), &words).exits(0)
+    };
+    assert!(!learn().out.contains("kept from an earlier run"));
+    assert!(learn().out.contains("kept from an earlier run"));
+    let softdep = directory.path().join("modules.softdep");
+    std::fs::write(&softdep, "softdep fat pre: nls_cp437\n").unwrap();
+    let changed = learn();
+    assert!(!changed.out.contains("kept from an earlier run"));
+    changed.says("finit_module(nls_cp437)");
+    // What is not whole is learned anew.
+    for entry in std::fs::read_dir(kept.path().join("kmodcheck")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "{").unwrap();
+    }
+    assert!(!learn().out.contains("kept from an earlier run"));
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let fixture = fixture().display().to_string();
+    let learn = |words: &[&str]| {
+        let of = ["modprobe", "learn", "--modules", &fixture, "--fs", "vfat"];
+        with(&[&of, words].concat())
+    };
+    learn(&["/no/such/program"]).refuses(&["/no/such/program", "expected a program"]);
+    learn(&[&fixture]).refuses(&["found no file, expected a program"]);
+    learn(&["/etc/passwd"]).refuses(&["expected a program of x86-64"]);
+    learn(&["/bin/sh -c /bin/ls;/bin/ls"]).refuses(&["which is refused", "(another process)"]);
+    learn(&[KMOD, KMOD]).refuses(&["found two programs to learn, expected one"]);
+    compare(&[KMOD, "--fs", "vfat"]).refuses(&["found one program to compare"]);
+    compare(&[KMOD, "v0", "--fs", "vfat"]).refuses(&["found 'v0', expected a program"]);
+    check(&["--root", "/"]).refuses(&["--modprobe"]);
+    // Whoever does nothing at all is a modprobe, too: one that lies.
+    check(&["--modprobe", "/bin/true"])
+        .exits(1)
+        .says("CPU0's modprobe left vfat alone, and exited 0");
+    check(&["--modprobe", "/bin/sh -c /bin/ls;/bin/ls"]).refuses(&["(another process)"]);
+    let none = TempDir::new().unwrap();
+    for limit in [["--time-limit", "0"], ["--states-limit", "3"]] {
+        let words = ["modprobe", "learn", KMOD, "--modules", &fixture, "--fs", "vfat"];
+        let cut = kept_in(none.path(), &[&words[..], &limit].concat());
+        assert_eq!(cut.status, Some(3), "{cut:?}");
+        assert!(cut.err.contains("out of budget"), "{cut:?}");
+    }
+}
+
+/// Systems that no indexes describe get some that do; commands other than `check` take a program, too.
+#[test]
+fn every_system_takes_a_program() {
+    let race = |modprobe: &str| with(&["check", "race", "--modprobe", modprobe]);
+    race(KMOD).exits(0).says("with modprobe /usr/sbin/modprobe");
+    race(BUSYBOX).exits(1).says("found ext4 in /proc/modules, COMING there");
+    let fixture = fixture().display().to_string();
+    let vfat = ["--modules", &fixture, "--fs", "vfat", "--kernel", "v4.9"];
+    let of = |command: &str, more: &[&str]| with(&[&[command], &vfat[..], more].concat());
+    of("compare", &["--kmod", "v30", "--modprobe", KMOD]).exits(0);
+    of("compare", &["--kmod", "v30", "--modprobe", &old_rule()]).exits(1);
+    of("compare", &["--kmod", "v19", "--modprobe", &old_rule()]).exits(0);
+    of("prove", &["--modprobe", KMOD]).exits(0);
+    of("progress", &["--modprobe", KMOD]).exits(0);
+}
