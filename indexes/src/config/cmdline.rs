@@ -8,7 +8,10 @@ use crate::index::SourceFile;
 pub(super) fn read(config: &mut Configuration, file: SourceFile<'_>) {
     let place = Place { file: file.name.to_owned(), line: 1 };
     for word in words(file.text) {
-        if let Some(names) = word.strip_prefix("module_blacklist=") {
+        // To the kernel a dash in a parameter's name is an underscore (`parameq()`).
+        let refused =
+            word.split_once('=').filter(|(name, _)| name.replace('-', "_") == "module_blacklist");
+        if let Some((_, names)) = refused {
             // The last one counts: it is one string (`module_param(module_blacklist, charp, 0400)`).
             config.refused =
                 names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
