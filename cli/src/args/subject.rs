@@ -10,7 +10,7 @@ use super::values::{Kernel, Kmod, any_kernel, any_kmod, environment, naming, set
 /// A system, or a run of one, and what is changed in it.
 #[derive(Debug, Args)]
 pub(crate) struct Subject {
-    /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one or a witness; or `race`, or a cell of
+    /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one or a witness; `-` for standard input; or `race`, or a cell of
     /// the main matrix ('fs-ext4 ok v19 none none'). In its place: --modules DIR, or --env E.
     #[arg(value_name = "SUBJECT", value_hint = ValueHint::FilePath)]
     pub subject: Option<String>,

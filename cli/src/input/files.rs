@@ -17,18 +17,28 @@ const LONGEST_FILE: u64 = 1 << 30;
 
 /// Reads a text file; the error names it.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    let name = path.display().to_string();
+    let file = fs::File::open(path).map_err(|error| format!("{name}: {error}"))?;
+    read_text(&name, file)
+}
+
+/// Reads all of standard input.
+pub(crate) fn read_standard_input() -> Result<String, Failure> {
+    read_text("standard input", std::io::stdin().lock())
+}
+
+fn read_text(name: &str, from: impl Read) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    from.take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("{name}: {error}"))?;
     if bytes.len() as u64 > LONGEST_FILE {
-        let path = path.display();
-        return Err(format!("{path}: found more than {LONGEST_FILE} bytes, expected less").into());
+        return Err(format!("{name}: found more than {LONGEST_FILE} bytes, expected less").into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
-        format!("{}:{line}: expected UTF-8 text, found other bytes", path.display()).into()
+        format!("{name}:{line}: expected UTF-8 text, found other bytes").into()
     })
 }
 

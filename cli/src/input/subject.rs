@@ -373,7 +373,7 @@ pub(crate) fn switches(changes: &Changes) -> impl Iterator<Item = Change> {
 }
 
 /// What a SUBJECT may be.
-const EXPECTED: &str = "a file (a scenario in TOML or JSON, or a saved trace), 'race', or a cell of the \
+const EXPECTED: &str = "a file (a scenario in TOML or JSON, or a saved trace; - for standard input), 'race', or a cell of the \
                         matrix such as 'fs-ext4 ok v19 none none'";
 
 fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
@@ -390,6 +390,12 @@ fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
         let scenario = model.scenario().clone();
         let choice = derived(&scenario.features, asked);
         return Ok(Subject::new(name.to_owned(), scenario, choice));
+    }
+    if name == "-" {
+        if asked.callers.is_some() {
+            return Err("found --callers beside a file, which says who calls".into());
+        }
+        return from_text(asked, "standard input", &files::read_standard_input()?);
     }
     if !path.exists() && !name.contains(['.', '/']) {
         let cells: Vec<String> = Cell::all().iter().map(ToString::to_string).collect();

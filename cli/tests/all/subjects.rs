@@ -323,3 +323,28 @@ fn what_mends_a_system_does_not_depend_on_how_it_is_named() {
     let unread = |json: &Value| json["unread_switches"].as_array().map_or(0, Vec::len);
     assert!(unread(&by_name) == 0 && unread(&by_cell) > 0);
 }
+
+/// `-` is what standard input has.
+#[test]
+fn a_subject_is_read_from_standard_input() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let given = |text: &[u8], arguments: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kmodcheck"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text).unwrap();
+        Run::of(child.wait_with_output().unwrap())
+    };
+    let file = b"[[module]]\nname = 'ext4'\naliases = ['fs-ext4']\n\
+                 [[actor]]\ncall = 'get_fs_type'\nname = 'ext4'\ncount = 2\n";
+    given(file, &["check", "-"]).exits(1).says("standard input: ");
+    given(file, &["check", "-", "--kmod", "v20"]).exits(0);
+    given(b"[[module]]\nnome = 'x'\n", &["check", "-"]).refuses(&["standard input:2:1", "nome"]);
+    given(b"\n\xff", &["check", "-"]).refuses(&["standard input:2: expected UTF-8"]);
+    given(file, &["check", "-", "--callers", "2"]).refuses(&["--callers beside a file"]);
+}
