@@ -26,7 +26,7 @@ use explore::{check, compare, export, merge, sample};
 use matrices::{fixes, kmod_sh, main_job, matrix, mutants, progress, prove, review, verify};
 use output::{Ended, Failure};
 use pages::{evidence, report};
-use traces::{accept, replay, reproduce, serve, steer, step, trace};
+use traces::{accept, record, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
     let line = examples::typed();
@@ -68,6 +68,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Progress(asked) => progress::run(arguments, asked),
         Command::Replay(asked) => replay::run(arguments, asked),
         Command::Accept(asked) => accept::run(arguments, asked),
+        Command::Record(asked) => record::run(arguments, asked),
         Command::Steer(asked) => steer::run(asked),
         Command::Reproduce(asked) => reproduce::run(arguments, asked),
         Command::Trace(asked) => trace::run(arguments, asked),

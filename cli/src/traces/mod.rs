@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 mod http;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod reproduce;
 pub(crate) mod serve;

@@ -33,6 +33,7 @@ const COMMANDS: [(&str, &str); 31] = [
     ("aliases", "x----"),
     ("replay", "x----"),
     ("accept", "x-x--"),
+    ("record", "x-x--"),
     ("steer", "-----"),
     ("reproduce", "xxx--"),
     ("trace", "x----"),
@@ -112,7 +113,7 @@ const USES: [(&str, &str); 19] = [
     ("progress race", "progress race"),
 ];
 
-/// `-` refuses, and `x` is heeded: a search is cut, JSON is JSON. (`verify`, `merge` and `reproduce` have
+/// `-` refuses, and `x` is heeded: a search is cut, JSON is JSON. (`verify`, `merge`, `record` and `reproduce` have
 /// tests of their own for their flags, `serve` in [`a_server_heeds_its_limits`].)
 #[test]
 fn a_command_heeds_the_flags_that_it_has() {

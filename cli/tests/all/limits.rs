@@ -274,6 +274,7 @@ fn no_command_is_forgotten() {
         "merge",
         "mutants",
         "new",
+        "record",
         "report",
         "review",
         "text",
