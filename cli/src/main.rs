@@ -30,7 +30,7 @@ use matrices::{
 };
 use output::{Ended, Failure};
 use pages::{evidence, report};
-use traces::{accept, covered, replay, reproduce, serve, steer, step, trace};
+use traces::{accept, covered, record, replay, reproduce, serve, steer, step, trace};
 
 fn main() -> ExitCode {
     // In this process a program is about to be started that is held.
@@ -83,6 +83,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Replay(asked) => replay::run(arguments, asked),
         Command::Accept(asked) => accept::run(arguments, asked),
         Command::Covered(asked) => covered::run(arguments, asked),
+        Command::Record(asked) => record::run(arguments, asked),
         Command::Steer(asked) => steer::run(asked),
         Command::Reproduce(asked) => reproduce::run(arguments, asked),
         Command::Trace(asked) => trace::run(arguments, asked),

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 32] = [
+const EXAMPLES: [(&str, &[Example]); 33] = [
     (
         "",
         &[
@@ -150,6 +150,17 @@ const EXAMPLES: [(&str, &[Example]); 32] = [
             "kmodcheck accept trace.log --format ftrace --kernel v6.5 --kmod v30",
             "is what tracefs recorded a behaviour of the model?",
         )],
+    ),
+    (
+        "record",
+        &[
+            (
+                "kmodcheck record -- modprobe vfat",
+                "as root: what this kernel does, and is it a behaviour?",
+            ),
+            ("kmodcheck record --print", "a shell script that records, for another machine"),
+            ("kmodcheck record --clean", "takes away what a killed recorder has left behind"),
+        ],
     ),
     ("steer", &[("kmodcheck steer trace.json", "how to hold a real kernel up")]),
     (

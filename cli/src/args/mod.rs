@@ -9,6 +9,7 @@ pub(crate) mod scale;
 pub(crate) mod subject;
 pub(crate) mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
@@ -72,6 +73,7 @@ impl CommandLine {
             Command::Machine(asked) => asked.flags.into(),
             Command::Accept(asked) => asked.flags.into(),
             Command::Covered(asked) => asked.flags.into(),
+            Command::Record(asked) => asked.flags.into(),
             Command::Reproduce(asked) => asked.flags.into(),
             Command::Export(asked) => asked.flags.into(),
             Command::Features(asked) => asked.flags.into(),
@@ -148,6 +150,11 @@ pub(crate) enum Command {
     Accept(Accept),
     /// Say which steps of the model, and which ways out of them, logs of a real kernel have shown.
     Covered(Covered),
+    /// Record how this machine loads modules while a command runs, and decide whether that is a behaviour of the model.
+    ///
+    /// As root: sets probes in an instance of tracefs of its own, runs COMMAND (or waits for Ctrl-C), writes the log,
+    /// takes everything away again, and does with the log what `accept` does.
+    Record(Record),
     /// Make of a saved trace a plan by which a real kernel is held up until it does the same.
     Steer(Steer),
     /// Make a real kernel follow a saved trace, in an emulator, and say whether it did the same.
@@ -733,6 +740,57 @@ pub(crate) enum LogFormat {
     Ftrace,
     /// Events in the words of a trace.
     Events,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// What is run while recording, after `--`; without it, what others do is recorded until Ctrl-C.
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+
+    /// Where the log goes.
+    #[arg(long, value_name = "LOG", value_hint = ValueHint::FilePath, default_value = "kmodcheck-record.log")]
+    pub out: PathBuf,
+
+    /// The kernel's type information, which says where the members of its structures are.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "/sys/kernel/btf/vmlinux")]
+    pub btf: PathBuf,
+
+    /// The size of each CPU's buffer in KiB. What finds no room is lost, and the log ends before it.
+    #[arg(long, default_value_t = 4096, value_name = "KIB", value_parser = clap::value_parser!(u32).range(4..=1_048_576))]
+    pub buffer: u32,
+
+    /// Print a shell script that records with the same probes, for a machine on which this program does not run; nothing is
+    /// recorded.
+    #[arg(long, conflicts_with_all = ["command", "out", "json"])]
+    pub print: bool,
+
+    /// Take away what recorders have left behind that were killed; nothing is recorded.
+    #[arg(long, conflicts_with_all = ["command", "out", "print", "btf", "buffer", "json"])]
+    pub clean: bool,
+
+    /// Only write the log.
+    #[arg(long, conflicts_with_all = ["print", "clean", "json"])]
+    pub no_accept: bool,
+
+    /// The kernel of the model; the running one unless given.
+    #[arg(long, value_parser = any_kernel())]
+    pub kernel: Option<Kernel>,
+
+    /// The kmod of the model; the one that is installed unless given.
+    #[arg(long, value_parser = any_kmod())]
+    pub kmod: Option<Kmod>,
+
+    /// Directory with the module indexes; those of the running kernel, if there are any, unless given.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub modules: Option<PathBuf>,
+
+    /// Show every line of the log that was compared, with the hidden steps in their places.
+    #[arg(long)]
+    pub show: bool,
+
+    #[command(flatten)]
+    pub flags: Accepting,
 }
 
 #[derive(Debug, Args)]

@@ -24,11 +24,10 @@ pub(crate) struct Series {
     pub preset: &'static str,
 }
 
-/// Every kernel that can be booted. The switches of v6.5 are the newest that there are; that the wait for
-/// another finit_module() is interruptible since v6.11 (2124d84db293) is not in them.
+/// Every kernel that can be booted.
 pub(crate) const SERIES: [Series; 2] = [
     Series { name: "6.1", version: "6.1.0-56-amd64", preset: "6.1-debian" },
-    Series { name: "6.12", version: "6.12.117+deb12-amd64", preset: "v6.5" },
+    Series { name: "6.12", version: "6.12.117+deb12-amd64", preset: "6.12-debian" },
 ];
 
 /// A release, by its name among the presets.

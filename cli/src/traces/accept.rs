@@ -2,6 +2,7 @@
 
 use kmodcheck_explore::Step;
 use kmodcheck_model::Event;
+use kmodcheck_model::features::Features;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_sim::scenario_file::Choice;
@@ -132,6 +133,24 @@ fn ftrace(
         blacklist: &accept.blacklist,
         without: &accept.without_probe,
     };
+    let log = Log { name, text, features, about, show: accept.show };
+    decide(&log, limit, arguments.json)
+}
+
+/// A log of tracefs, and what is known of it.
+pub(crate) struct Log<'a> {
+    pub name: &'a str,
+    pub text: &'a str,
+    /// The releases that were recorded.
+    pub features: Features,
+    pub about: About<'a>,
+    /// Whether every line is shown.
+    pub show: bool,
+}
+
+/// Decides whether a log of tracefs is a behaviour of the model, and says so.
+pub(crate) fn decide(log: &Log<'_>, limit: u64, json: bool) -> Result<Ended, Failure> {
+    let Log { name, text, features, about, show } = *log;
     let recording = Recording::new(name, text, features, about)?;
     let watch = |step: &Step<Event>| {
         let model = recording.model();
@@ -150,7 +169,7 @@ fn ftrace(
         let in_bits = |p: &&Property| bits >> **p as u64 & 1 != 0;
         Property::ALL.iter().filter(in_bits).map(|p| p.name()).collect()
     };
-    if arguments.json {
+    if json {
         let entry = |shown| match shown {
             Shown::Line { number, step, .. } => EntryJson { line: Some(number), actor: None, step },
             Shown::Hidden { actor, step } => {
@@ -181,7 +200,7 @@ fn ftrace(
             run: answer.run(&recording).into_iter().map(entry).collect(),
         });
     } else {
-        output::print(answer.text(&recording, accept.show).trim_end());
+        output::print(answer.text(&recording, show).trim_end());
         if answer.is_accepted() && every != 0 {
             output::print(&format!("violated, however it was: {}", named(every).join(", ")));
         }

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod covered;
 mod http;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod reproduce;
 pub(crate) mod serve;

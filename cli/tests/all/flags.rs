@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 34] = [
+const COMMANDS: [(&str, &str); 35] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &str); 34] = [
     ("replay", "x----"),
     ("accept", "x-x--"),
     ("covered", "xxxxx"),
+    ("record", "x-x--"),
     ("steer", "-----"),
     ("reproduce", "xxx--"),
     ("trace", "x----"),
@@ -115,7 +116,7 @@ const USES: [(&str, &str); 19] = [
     ("progress race", "progress race"),
 ];
 
-/// `-` refuses, and `x` is heeded: a search is cut, JSON is JSON. (`verify`, `merge` and `reproduce` have
+/// `-` refuses, and `x` is heeded: a search is cut, JSON is JSON. (`verify`, `merge`, `record` and `reproduce` have
 /// tests of their own for their flags, `serve` in [`a_server_heeds_its_limits`].)
 #[test]
 fn a_command_heeds_the_flags_that_it_has() {

@@ -277,6 +277,7 @@ fn no_command_is_forgotten() {
         "modprobe",
         "mutants",
         "new",
+        "record",
         "report",
         "review",
         "text",

@@ -20,7 +20,7 @@ const NEEDED: [(&str, &str); 8] = [
     ("gcc", "gcc"),
     ("make", "make"),
     ("cpio", "cpio"),
-    ("busybox", "busybox-static"),
+    ("busybox", "busybox"),
     ("modprobe", "kmod"),
     ("dpkg-deb", "dpkg"),
 ];

@@ -269,6 +269,13 @@ fn parse_line(
     Ok(whole(command.trim(), pid, what))
 }
 
+/// The CPU of a line of tracefs; none of a comment, or of what is no such line.
+pub fn cpu_of(line: &str) -> Option<u32> {
+    let (before, _) = split_at_cpu(line)?;
+    let digits = line[before.len()..].trim_start_matches([' ', '[']);
+    if line.starts_with('#') { None } else { digits.split(']').next()?.parse().ok() }
+}
+
 fn split_at_cpu(line: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     while let Some(open) = line[from..].find(" [") {
