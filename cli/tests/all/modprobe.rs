@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{Run, fixture, run};
+use crate::sample::long_sample;
 
 const KMOD: &str = "/usr/sbin/modprobe";
 const BUSYBOX: &str = "/usr/bin/busybox modprobe";
@@ -155,6 +156,94 @@ fn every_file_system_of_the_fixture() {
         compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
         compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
     }
+}
+
+/// Indexes drawn at random: modules that need each other, names with dashes, aliases with wildcards, softdeps.
+fn drawn(seed: u64, directory: &Path) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    // Marsaglia's xorshift, of 64 bits.
+    let mut below = |most: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % most
+    };
+    let count = 1 + below(4) as usize;
+    let names: Vec<String> =
+        (0..count).map(|i| format!("m{i}{}", ["", "-x", "_y"][below(3) as usize])).collect();
+    let normal = |i: usize| names[i].replace('-', "_");
+    let mut needs: Vec<Vec<usize>> = Vec::new();
+    for i in 0..count {
+        let mut mine: Vec<usize> = Vec::new();
+        for j in (0..i).filter(|_| below(5) < 2) {
+            for k in std::iter::once(j).chain(needs[j].iter().copied()) {
+                mine.retain(|known| *known != k);
+                mine.push(k);
+            }
+        }
+        needs.push(mine);
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        order.swap(i, below(i as u64 + 1) as usize);
+    }
+    let [mut dep, mut alias, mut softdep] = [String::new(), String::new(), String::new()];
+    for i in order {
+        let needed: String = needs[i].iter().map(|j| format!(" kernel/{}.ko", names[*j])).collect();
+        dep += &format!("kernel/{}.ko:{needed}\n", names[i]);
+        if below(5) < 3 {
+            let pattern = ["fs-a", "fs-b", "fs-*", "pci:[ab]*", "x?y"][below(5) as usize];
+            alias += &format!("alias {pattern} {}\n", normal(i));
+        }
+        if below(5) < 2 {
+            let mut some = |most| -> String {
+                (0..below(most))
+                    .map(|_| format!(" {}", names[below(count as u64) as usize]))
+                    .collect()
+            };
+            let (pre, post) = (some(3), some(2));
+            softdep += &format!("softdep {} pre:{pre} post:{post}\n", normal(i));
+        }
+    }
+    let files = [
+        ("dep", dep),
+        ("alias", alias),
+        ("softdep", softdep),
+        ("builtin", "kernel/bi.ko\n".into()),
+    ];
+    for (name, text) in files {
+        std::fs::write(directory.join(format!("modules.{name}")), text).unwrap();
+    }
+    let asked = ["fs-a", "fs-b", "pci:bzz", "xzy", "bi"];
+    match below(2) {
+        0 => names[below(count as u64) as usize].clone(),
+        _ => asked[below(5) as usize].to_owned(),
+    }
+}
+
+#[test]
+fn indexes_that_are_drawn() {
+    let mut equal = 0;
+    let drawn_ones = long_sample(6, 15, 200);
+    for seed in drawn_ones.seeds() {
+        let directory = TempDir::new().unwrap();
+        let name = drawn(seed, directory.path());
+        let indexes = directory.path().display().to_string();
+        let compared = |first: &str, second: &str| {
+            with(&["modprobe", "compare", first, second, "--modules", &indexes, "--module", &name])
+        };
+        let found = compared("v30", KMOD);
+        if found.status == Some(2) && found.err.contains("found no module, alias") {
+            continue;
+        }
+        found.exits(0);
+        // It reads the list before it knows that a name is built in.
+        if name != "bi" {
+            compared("busybox", BUSYBOX).exits(0);
+        }
+        equal += 1;
+    }
+    assert!(drawn_ones.met_enough(equal, 120), "{equal}");
 }
 
 #[test]
