@@ -243,7 +243,8 @@ fn indexes_that_are_drawn() {
         }
         equal += 1;
     }
-    assert!(drawn_ones.met_enough(equal, 120), "{equal}");
+    // Of a third of the names no index says anything.
+    assert!(3 * equal > drawn_ones.seeds().end, "{equal}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod fixes;
 mod generated;
 mod grand;
 mod kmod_sh;
+mod learned;
 #[path = "../../../sim/explore/tests/common/naive.rs"]
 #[allow(dead_code)]
 mod naive;
