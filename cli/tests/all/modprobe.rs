@@ -9,7 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{Run, fixture, run};
-use crate::sample::long_sample;
+use crate::sample::{long_sample, some_of};
+use kmodcheck_model::builtin::Environment;
 
 const KMOD: &str = "/usr/sbin/modprobe";
 const BUSYBOX: &str = "/usr/bin/busybox modprobe";
@@ -75,6 +76,32 @@ fn kmod_does_what_the_modelled_one_does() {
         assert_eq!(counted(&program), counted(&modelled), "{more:?}");
     }
     check(&["--modprobe", KMOD]).exits(0).says("modprobe is the program /usr/sbin/modprobe");
+}
+
+/// Every environment of the matrix, but for the one in which a command runs: state by state as with the modelled one.
+#[test]
+fn every_environment_of_the_matrix() {
+    let environments = Environment::ALL.into_iter().filter(|e| *e != Environment::Install);
+    for environment in some_of(3, environments) {
+        for naming in ["plain", "fs-module", "fs-other"] {
+            for (kmod, program) in [("v30", KMOD), ("busybox", BUSYBOX)] {
+                let cell = ["--env", environment.name(), "--naming", naming, "--kernel", "v6.2"];
+                let of = |more: &[&str]| {
+                    with(&[&["check", "--json", "--kmod", kmod], &cell[..], more].concat())
+                };
+                let (modelled, program) = (of(&[]), of(&["--modprobe", program]));
+                assert_eq!(modelled.status, program.status, "{cell:?} {kmod}: {program:?}");
+                // It reads the list before it knows that a name is built in, and the modelled one does not.
+                let more =
+                    (kmod, naming, environment) == ("busybox", "plain", Environment::BuiltinDir);
+                if more {
+                    assert_ne!(counted(&modelled), counted(&program));
+                } else {
+                    assert_eq!(counted(&modelled), counted(&program), "{cell:?} {kmod}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
