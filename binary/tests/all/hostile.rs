@@ -121,6 +121,8 @@ fn who_draws_lots_is_named() {
     let error = learned(TEST, "fickle").unwrap_err();
     assert!(matches!(error, HeldError::Fickle { .. }), "{error}");
     assert!(error.to_string().contains("the second time"), "{error}");
+    let error = learned(TEST, "fickle-inside").unwrap_err();
+    assert!(error.to_string().contains("its process is another one"), "{error}");
 }
 
 #[test]

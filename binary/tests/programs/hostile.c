@@ -160,6 +160,13 @@ int main(int argc, char **argv)
 		snprintf(path, sizeof(path), "/sys/module/m%llx", drawn);
 		return !access(path, F_OK);
 	}
+	if (is(mode, "fickle-inside")) {
+		/* It asks the same each time, and is another one. */
+		static volatile unsigned long long drawn;
+
+		__asm__ volatile("rdrand %0" : "=r"(drawn));
+		return !access("/sys/module/fat", F_OK);
+	}
 	if (sscanf(mode, "random-%u", &seed) == 1) {
 		srandom(seed);
 		for (;;) {

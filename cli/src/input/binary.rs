@@ -190,12 +190,7 @@ impl Conversion<'_> {
     /// What the node asks, and where each answer of the model leads.
     fn node(&self, node: &Node) -> Result<(Ask, Vec<usize>), String> {
         let question = &node.question;
-        let after = |answers: &[Answer]| -> Result<Vec<usize>, String> {
-            let to = |answer: &Answer| {
-                node.after(answer).ok_or_else(|| format!("'{question}' has no answer '{answer}'"))
-            };
-            answers.iter().map(to).collect()
-        };
+        let after = |answers: &[Answer]| all_after(node, answers);
         let there = [Answer::Absent, Answer::Yes];
         let of_module = |name: &str| self.module(name);
         Ok(match question {
@@ -230,7 +225,7 @@ impl Conversion<'_> {
                         ));
                     }
                 };
-                (ask, self.results(node, &after)?)
+                (ask, results(node)?)
             }
             Question::Exit { status: status @ (0 | 1) } => {
                 (Ask::Exit { fails: *status == 1 }, Vec::new())
@@ -240,28 +235,6 @@ impl Conversion<'_> {
             }
             _ => return Err(format!("it asks '{question}', which the model has no answer to")),
         })
-    }
-
-    /// The three results of the model: every error but EEXIST has to come to the same.
-    fn results(
-        &self,
-        node: &Node,
-        after: &dyn Fn(&[Answer]) -> Result<Vec<usize>, String>,
-    ) -> Result<Vec<usize>, String> {
-        let errors: Vec<Answer> = INSERT_ERRORS.iter().map(|error| Answer::Error(*error)).collect();
-        let failed = after(&errors[1..])?;
-        if let Some(other) = failed.iter().position(|to| *to != failed[0]) {
-            return Err(format!(
-                "it goes on otherwise after '{}: {}' than after '{}', expected the same: the model \
-                 does not tell them apart",
-                node.question,
-                errors[1 + other],
-                errors[1]
-            ));
-        }
-        let mut all = after(&[Answer::Yes, Answer::Error(EEXIST)])?;
-        all.push(failed[0]);
-        Ok(all)
     }
 
     /// By what is listed, as [`Ask::List`] counts it.
@@ -298,6 +271,33 @@ impl Conversion<'_> {
         }
         Ok(found)
     }
+}
+
+/// Where each answer leads.
+fn all_after(node: &Node, answers: &[Answer]) -> Result<Vec<usize>, String> {
+    let to = |answer: &Answer| {
+        let to = node.after(answer);
+        to.ok_or_else(|| format!("'{}' has no answer '{answer}'", node.question))
+    };
+    answers.iter().map(to).collect()
+}
+
+/// The three results of the model: every error but EEXIST has to come to the same.
+fn results(node: &Node) -> Result<Vec<usize>, String> {
+    let errors: Vec<Answer> = INSERT_ERRORS.iter().map(|error| Answer::Error(*error)).collect();
+    let failed = all_after(node, &errors[1..])?;
+    if let Some(other) = failed.iter().position(|to| *to != failed[0]) {
+        return Err(format!(
+            "it goes on otherwise after '{}: {}' than after '{}', expected the same: the model \
+             does not tell them apart",
+            node.question,
+            errors[1 + other],
+            errors[1]
+        ));
+    }
+    let mut all = all_after(node, &[Answer::Yes, Answer::Error(EEXIST)])?;
+    all.push(failed[0]);
+    Ok(all)
 }
 
 /// What the modelled modprobe of that system asks for that name, as an automaton. It runs no programs.

@@ -281,13 +281,12 @@ impl Subject {
         for id in self.scenario.name_ids() {
             let request = &self.scenario.names[usize::from(id)].request;
             let program = binary::program(typed, request)?;
-            let (learned, known) = binary::learn(&program, &place)?;
+            let (learned, _) = binary::learn(&program, &place)?;
             binaries.push(binary::for_model(&learned, &program, &self.scenario, id)?);
             self.notes.push(format!(
-                "modprobe is {}: {} states{}, {} nodes",
+                "modprobe is {}: {} states, {} nodes",
                 program.called(),
                 learned.states,
-                if known { ", kept from an earlier run" } else { "" },
                 learned.automaton.nodes.len()
             ));
         }

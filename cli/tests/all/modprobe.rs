@@ -9,6 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{Run, fixture, run};
+use crate::sample::{long_sample, some_of};
+use kmodcheck_model::builtin::Environment;
 
 const KMOD: &str = "/usr/sbin/modprobe";
 const BUSYBOX: &str = "/usr/bin/busybox modprobe";
@@ -74,6 +76,33 @@ fn kmod_does_what_the_modelled_one_does() {
         assert_eq!(counted(&program), counted(&modelled), "{more:?}");
     }
     check(&["--modprobe", KMOD]).exits(0).says("modprobe is the program /usr/sbin/modprobe");
+}
+
+/// Every environment of the matrix, but for the one in which a command runs: state by state as with the modelled one.
+#[test]
+fn every_environment_of_the_matrix() {
+    let environments = Environment::ALL.into_iter().filter(|e| *e != Environment::Install);
+    for environment in some_of(3, environments) {
+        for naming in ["plain", "fs-module", "fs-other"] {
+            for (kmod, program) in [("v30", KMOD), ("busybox", BUSYBOX)] {
+                let cell = ["--env", environment.name(), "--naming", naming, "--kernel", "v6.2"];
+                let of = |more: &[&str]| {
+                    with(&[&["check", "--json", "--kmod", kmod], &cell[..], more].concat())
+                };
+                let (modelled, program) = (of(&[]), of(&["--modprobe", program]));
+                assert_eq!(modelled.status, program.status, "{cell:?} {kmod}: {program:?}");
+                // It reads the list before it knows that a name is built in, and the modelled one does not.
+                let built_in = [Environment::BuiltinDir, Environment::BuiltinNodir];
+                let more =
+                    (kmod, naming) == ("busybox", "plain") && built_in.contains(&environment);
+                if more {
+                    assert_ne!(counted(&modelled), counted(&program));
+                } else {
+                    assert_eq!(counted(&modelled), counted(&program), "{cell:?} {kmod}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -155,6 +184,95 @@ fn every_file_system_of_the_fixture() {
         compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
         compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
     }
+}
+
+/// Indexes drawn at random: modules that need each other, names with dashes, aliases with wildcards, softdeps.
+fn drawn(seed: u64, directory: &Path) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    // Marsaglia's xorshift, of 64 bits.
+    let mut below = |most: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % most
+    };
+    let count = 1 + below(4) as usize;
+    let names: Vec<String> =
+        (0..count).map(|i| format!("m{i}{}", ["", "-x", "_y"][below(3) as usize])).collect();
+    let normal = |i: usize| names[i].replace('-', "_");
+    let mut needs: Vec<Vec<usize>> = Vec::new();
+    for i in 0..count {
+        let mut mine: Vec<usize> = Vec::new();
+        for j in (0..i).filter(|_| below(5) < 2) {
+            for k in std::iter::once(j).chain(needs[j].iter().copied()) {
+                mine.retain(|known| *known != k);
+                mine.push(k);
+            }
+        }
+        needs.push(mine);
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        order.swap(i, below(i as u64 + 1) as usize);
+    }
+    let [mut dep, mut alias, mut softdep] = [String::new(), String::new(), String::new()];
+    for i in order {
+        let needed: String = needs[i].iter().map(|j| format!(" kernel/{}.ko", names[*j])).collect();
+        dep += &format!("kernel/{}.ko:{needed}\n", names[i]);
+        if below(5) < 3 {
+            let pattern = ["fs-a", "fs-b", "fs-*", "pci:[ab]*", "x?y"][below(5) as usize];
+            alias += &format!("alias {pattern} {}\n", normal(i));
+        }
+        if below(5) < 2 {
+            let mut some = |most| -> String {
+                (0..below(most))
+                    .map(|_| format!(" {}", names[below(count as u64) as usize]))
+                    .collect()
+            };
+            let (pre, post) = (some(3), some(2));
+            softdep += &format!("softdep {} pre:{pre} post:{post}\n", normal(i));
+        }
+    }
+    let files = [
+        ("dep", dep),
+        ("alias", alias),
+        ("softdep", softdep),
+        ("builtin", "kernel/bi.ko\n".into()),
+    ];
+    for (name, text) in files {
+        std::fs::write(directory.join(format!("modules.{name}")), text).unwrap();
+    }
+    let asked = ["fs-a", "fs-b", "pci:bzz", "xzy", "bi"];
+    match below(2) {
+        0 => names[below(count as u64) as usize].clone(),
+        _ => asked[below(5) as usize].to_owned(),
+    }
+}
+
+#[test]
+fn indexes_that_are_drawn() {
+    let mut equal = 0;
+    let drawn_ones = long_sample(6, 15, 200);
+    for seed in drawn_ones.seeds() {
+        let directory = TempDir::new().unwrap();
+        let name = drawn(seed, directory.path());
+        let indexes = directory.path().display().to_string();
+        let compared = |first: &str, second: &str| {
+            with(&["modprobe", "compare", first, second, "--modules", &indexes, "--module", &name])
+        };
+        let found = compared("v30", KMOD);
+        if found.status == Some(2) && found.err.contains("found no module, alias") {
+            continue;
+        }
+        found.exits(0);
+        // It reads the list before it knows that a name is built in.
+        if name != "bi" {
+            compared("busybox", BUSYBOX).exits(0);
+        }
+        equal += 1;
+    }
+    // Of a third of the names no index says anything.
+    assert!(3 * equal > drawn_ones.seeds().end, "{equal}");
 }
 
 #[test]

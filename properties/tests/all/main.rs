@@ -11,6 +11,7 @@ mod fixes;
 mod generated;
 mod grand;
 mod kmod_sh;
+mod learned;
 mod machine;
 #[path = "../../../sim/explore/tests/common/naive.rs"]
 #[allow(dead_code)]
