@@ -342,7 +342,7 @@ fn a_subject_is_read_from_standard_input() {
     };
     let file = b"[[module]]\nname = 'ext4'\naliases = ['fs-ext4']\n\
                  [[actor]]\ncall = 'get_fs_type'\nname = 'ext4'\ncount = 2\n";
-    given(file, &["check", "-"]).exits(1).says("standard input: ");
+    given(file, &["check", "-"]).exits(1).says("standard input\n");
     given(file, &["check", "-", "--kmod", "v20"]).exits(0);
     given(b"[[module]]\nnome = 'x'\n", &["check", "-"]).refuses(&["standard input:2:1", "nome"]);
     given(b"\n\xff", &["check", "-"]).refuses(&["standard input:2: expected UTF-8"]);
