@@ -63,6 +63,8 @@ pub struct Step {
     pub required: bool,
     /// The `install` line whose command runs in its stead.
     pub command: Option<Line>,
+    /// Whether it is known by the path of its file, as the dependency of something: `kmod_module_new_from_path()`.
+    pub by_path: bool,
 }
 
 impl<'a> Modprobe<'a> {
@@ -218,6 +220,7 @@ struct Object {
     visited: bool,
     required: bool,
     ignores_command: bool,
+    by_path: bool,
 }
 
 /// What is left to do. kmod recurses; a stack of our own has no depth that an index could exceed.
@@ -289,7 +292,8 @@ impl<'a> Probe<'a> {
             let its_own = config.install.iter().find(|line| known_by_it && line.name == found.name);
             let command = its_own.or_else(|| config.install_command(&found.name));
             let command = command.filter(|_| !ignores_command).cloned();
-            Step { found: found.clone(), required: *required, command }
+            let by_path = self.objects[object].by_path;
+            Step { found: found.clone(), required: *required, command, by_path }
         };
         list.into_iter().map(step).collect()
     }
@@ -302,13 +306,24 @@ impl<'a> Probe<'a> {
             module: Some(id),
             alias: None,
         };
-        index.dependencies(module).iter().map(|id| self.object(found(id))).collect()
+        let needed: Vec<usize> =
+            index.dependencies(module).iter().map(|id| self.object(found(id))).collect();
+        for &object in &needed {
+            self.objects[object].by_path = true;
+        }
+        needed
     }
 
     fn object(&mut self, found: Found) -> usize {
         let key = (found.name.clone(), found.alias.clone());
         *self.pool.entry(key).or_insert_with(|| {
-            let object = Object { found, visited: false, required: false, ignores_command: false };
+            let object = Object {
+                found,
+                visited: false,
+                required: false,
+                ignores_command: false,
+                by_path: false,
+            };
             self.objects.push(object);
             self.objects.len() - 1
         })

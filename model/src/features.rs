@@ -73,6 +73,10 @@ pub struct KmodFeatures {
     /// one for 'there already'. 81dbf2bee644, in v27.
     #[serde(default, skip_serializing_if = "is_off")]
     pub exit_17_fails: bool,
+    /// A dependency that `modules.builtin` lists, too, is looked at and inserted all the same, because it was found by the path of
+    /// its file. 4e391ac92d1b, in v30.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub dependencies_not_builtin: bool,
     /// Which program it is: the other switches are kmod's.
     #[serde(default, skip_serializing_if = "is_kmod")]
     pub modprobe: Program,
@@ -93,6 +97,7 @@ impl KmodFeatures {
         unpacks_itself: true,
         builtin_aliases: false,
         exit_17_fails: false,
+        dependencies_not_builtin: false,
         modprobe: Program::Kmod,
     };
     /// kmod v5, the last release that took `coming` for loaded (the parent of 7cd664fbaead).
@@ -104,8 +109,10 @@ impl KmodFeatures {
         failed_lookup: FailedLookup::Fails,
         ..Self::V19
     };
+    /// kmod v27.
+    pub const V27: Self = Self { builtin_aliases: true, exit_17_fails: true, ..Self::V20 };
     /// kmod v30.
-    pub const V30: Self = Self { builtin_aliases: true, exit_17_fails: true, ..Self::V20 };
+    pub const V30: Self = Self { dependencies_not_builtin: true, ..Self::V27 };
     /// kmod v34.2.
     pub const V34_2: Self = Self { unpacks_itself: false, ..Self::V30 };
     /// busybox: what kmod's switches say is not read.

@@ -122,7 +122,8 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v5" => KmodFeatures::V5,
         "v19" => KmodFeatures::V19,
         "v20" => KmodFeatures::V20,
-        "v27" | "v30" => KmodFeatures::V30,
+        "v27" => KmodFeatures::V27,
+        "v30" => KmodFeatures::V30,
         "v31" | "v34.2" => KmodFeatures::V34_2,
         "busybox" => KmodFeatures::BUSYBOX,
         other => Release::kmod(other).ok()?.kmod_features(),
@@ -423,6 +424,13 @@ pub const SWITCHES: &[Switch] = &[
         kmod.exit_17_fails,
         "81dbf2bee644 (v27)",
         "an install command that exits 17 is an error, not 'there already'"
+    ),
+    on_off!(
+        "dependencies-not-builtin",
+        Kmod,
+        kmod.dependencies_not_builtin,
+        "4e391ac92d1b (v30)",
+        "a dependency with a file is looked at whatever modules.builtin says"
     ),
     one_of!("modprobe", Kmod, kmod.modprobe:
         "kmod" = Program::Kmod, "busybox" = Program::Busybox;

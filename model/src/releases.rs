@@ -260,6 +260,12 @@ pub const COMMITS: &[Commit] = &[
         &[("exit-17-fails", "on")],
         "an install command that exits 17 is no success any more",
     ),
+    kmod(
+        "4e391ac92d1b",
+        30,
+        &[("dependencies-not-builtin", "on")],
+        "a dependency with a file is none of modules.builtin's",
+    ),
     kmod("42b32d30c38e", 30, &[], "what modprobe -r removes besides, in which order"),
     kmod(
         "09c9f8c5df04",

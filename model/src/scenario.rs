@@ -208,6 +208,10 @@ pub struct Probe {
     /// How it is inserted.
     #[serde(default)]
     pub insert: Insert,
+    /// Whether modprobe knows it by the path of its file, as a dependency, and `modules.builtin` lists it, too
+    /// ([`crate::features::KmodFeatures::dependencies_not_builtin`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_path: bool,
     /// What the modprobe goes through that its `install` command runs, if it runs one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nested: Vec<Probe>,
@@ -216,7 +220,7 @@ pub struct Probe {
 impl Probe {
     /// An entry that runs no other modprobe.
     pub fn new(module: ModuleId, required: bool, insert: Insert) -> Self {
-        Self { module, required, insert, nested: Vec::new() }
+        Self { module, required, insert, by_path: false, nested: Vec::new() }
     }
 
     /// The modules that are looked at because of it, in order: it, and what its command goes through.

@@ -186,8 +186,9 @@ fn every_file_system_of_the_fixture() {
     }
 }
 
-/// Indexes drawn at random: modules that need each other, names with dashes, aliases with wildcards, softdeps.
-fn drawn(seed: u64, directory: &Path) -> String {
+/// Indexes drawn at random: modules that need each other, names with dashes, aliases with wildcards, softdeps; and for half of
+/// them a configuration, and modules that are built in, too. The name that is asked for, and whether it is of the other half.
+fn drawn(seed: u64, directory: &Path) -> (String, bool) {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     // Marsaglia's xorshift, of 64 bits.
     let mut below = |most: u64| {
@@ -237,16 +238,38 @@ fn drawn(seed: u64, directory: &Path) -> String {
         ("dep", dep),
         ("alias", alias),
         ("softdep", softdep),
-        ("builtin", "kernel/bi.ko\n".into()),
+        ("builtin", "kernel/bi.ko\n".to_owned()),
     ];
     for (name, text) in files {
         std::fs::write(directory.join(format!("modules.{name}")), text).unwrap();
     }
+    // Half have a configuration, and modules with a file that are built in, too.
+    let plain = below(2) == 0;
+    let mut config = String::new();
+    if !plain {
+        let path = directory.join("modules.builtin");
+        let some = names.iter().filter(|_| below(4) == 0).map(|name| format!("kernel/{name}.ko\n"));
+        let listed: String = some.collect();
+        std::fs::write(path, format!("kernel/bi.ko\n{listed}")).unwrap();
+        for _ in 0..below(4) {
+            let mut one = || names[below(count as u64) as usize].clone();
+            let (first, second, third) = (one(), one(), one());
+            config += &match below(4) {
+                0 => format!("alias {} {first}\n", ["fs-a", "fs-*", "xzy"][below(3) as usize]),
+                1 => format!("blacklist {first}\n"),
+                2 => format!("softdep {first} pre: {second} post: {third}\n"),
+                _ => format!("softdep {}* post: {second}\n", &first[..1]),
+            };
+        }
+    }
+    std::fs::create_dir(directory.join("modprobe.d")).unwrap();
+    std::fs::write(directory.join("modprobe.d/a.conf"), config).unwrap();
     let asked = ["fs-a", "fs-b", "pci:bzz", "xzy", "bi"];
-    match below(2) {
+    let name = match below(2) {
         0 => names[below(count as u64) as usize].clone(),
         _ => asked[below(5) as usize].to_owned(),
-    }
+    };
+    (name, plain)
 }
 
 #[test]
@@ -255,18 +278,20 @@ fn indexes_that_are_drawn() {
     let drawn_ones = long_sample(6, 15, 200);
     for seed in drawn_ones.seeds() {
         let directory = TempDir::new().unwrap();
-        let name = drawn(seed, directory.path());
+        let (name, plain) = drawn(seed, directory.path());
         let indexes = directory.path().display().to_string();
+        let config = directory.path().join("modprobe.d").display().to_string();
         let compared = |first: &str, second: &str| {
-            with(&["modprobe", "compare", first, second, "--modules", &indexes, "--module", &name])
+            let words = ["modprobe", "compare", first, second, "--modules", &indexes];
+            with(&[&words[..], &["--module", &name, "--config", &config]].concat())
         };
         let found = compared("v30", KMOD);
         if found.status == Some(2) && found.err.contains("found no module, alias") {
             continue;
         }
         found.exits(0);
-        // It reads the list before it knows that a name is built in.
-        if name != "bi" {
+        // It reads the list before it knows that a name is built in, and a configuration in its own way.
+        if name != "bi" && plain {
             compared("busybox", BUSYBOX).exits(0);
         }
         equal += 1;

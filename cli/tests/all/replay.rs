@@ -183,6 +183,7 @@ fn no_switch_is_guessed() {
         "joiners-try-again",
         "nowait-announces-nothing",
         "exit-17-fails",
+        "dependencies-not-builtin",
         "modprobe",
     ];
     let said = |switch: &&kmodcheck_model::presets::Switch| !later.contains(&switch.name);

@@ -465,7 +465,8 @@ fn unblocked(name: &Name) -> Name {
         for target in targets {
             target.blacklisted = false;
             for probe in &mut target.probe {
-                *probe = Probe::new(probe.module, probe.required, Insert::Finit);
+                probe.insert = Insert::Finit;
+                probe.nested.clear();
             }
         }
     }

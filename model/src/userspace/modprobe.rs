@@ -20,6 +20,8 @@ pub(crate) struct PlanEntry {
     pub module: ModuleId,
     purpose: Purpose,
     pub insert: Insert,
+    /// Whether it is known by the path of its file, and so none of what `modules.builtin` lists.
+    by_path: bool,
     /// Where modprobe goes on when it is done with the entry, and with what its command runs: of a first look, where its
     /// target ends.
     next: u8,
@@ -108,7 +110,8 @@ pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
 /// The first look at a target, or at the module of a modprobe that a command runs.
 fn first(module: ModuleId, purpose: Purpose, end: u8) -> PlanEntry {
     let insert = Insert::Finit;
-    PlanEntry { module, purpose, insert, next: end, on_error: end, error_counts: true }
+    let by_path = false;
+    PlanEntry { module, purpose, insert, by_path, next: end, on_error: end, error_counts: true }
 }
 
 /// A list, and what its commands run in the place where they run it. `on_error`: where an error of what is required leads,
@@ -121,6 +124,7 @@ fn entries(plan: &mut Vec<PlanEntry>, list: &[Probe], on_error: (u8, bool)) {
             module: probe.module,
             purpose,
             insert: probe.insert,
+            by_path: probe.by_path,
             next,
             on_error: on_error.0,
             error_counts: on_error.1,
@@ -150,6 +154,7 @@ pub(crate) fn learned_plan(learned: &Learned) -> Vec<PlanEntry> {
             false => Purpose::First { blacklisted: false },
         },
         insert: Insert::Finit,
+        by_path: false,
         next: end,
         on_error: end,
         error_counts: true,
@@ -167,6 +172,7 @@ pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
             module: target.module,
             purpose: Purpose::Remove,
             insert: Insert::Finit,
+            by_path: false,
             next: end,
             on_error: end,
             error_counts: true,
@@ -180,6 +186,7 @@ pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
         module: target.module,
         purpose: Purpose::Probe,
         insert: Insert::Finit,
+        by_path: false,
         next: 1,
         on_error: 1,
         error_counts: true,
@@ -280,7 +287,9 @@ fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
         let says = if marked || builtin { Looked::Live } else { Looked::Nothing };
         return came_to(who, says, marked || builtin, task);
     }
-    if who.model.index_says_builtin(entry.module) {
+    let kmod = &who.model.scenario.features.kmod;
+    let by_path = entry.by_path && kmod.dependencies_not_builtin;
+    if !by_path && who.model.index_says_builtin(entry.module) {
         looked(who, Looked::Builtin, task)
     } else {
         task

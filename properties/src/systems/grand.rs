@@ -92,7 +92,8 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let eexist = any_module(|m| m.init == Init::MayReturnEexist);
     let compressed = any_module(|m| m.compressed);
     let probes = scenario.names.iter().flat_map(|n| n.targets()).flat_map(Target::entries);
-    let exit_17 = probes.into_iter().any(|p| p.insert == Insert::Exit17Command);
+    let exit_17 = probes.clone().any(|p| p.insert == Insert::Exit17Command);
+    let by_path = probes.into_iter().any(|p| p.by_path);
     let listed_builtin = any_module(|m| m.listed_builtin);
     let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
@@ -136,6 +137,7 @@ pub fn normal(scenario: &Scenario) -> Scenario {
         *kmod = KmodFeatures::BUSYBOX;
     }
     kmod.exit_17_fails &= exit_17;
+    kmod.dependencies_not_builtin &= by_path;
     kmod.unpacks_itself &= kernel.idempotent_finit && compressed;
     kmod.builtin_aliases &= not_found;
     if !listed_builtin {

@@ -60,6 +60,19 @@ name = 'ext3'
 count = 2
 ";
 
+/// Its dependency is in modules.builtin, too.
+const LISTED_DEPENDENCY: &str = "
+[[module]]
+name = 'driver'
+dependencies = ['lib']
+[[module]]
+name = 'lib'
+listed-builtin = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
 const TWO_REQUESTS: &str = "
 [[module]]
 name = 'driver'
@@ -539,6 +552,13 @@ const CASES: &[Case] = &[
         base: ("v6.2", "v20", &[]),
         looks: &[Says(NoFalseSuccess), Does("__request_module: returns 256")],
         shows: &[("off", "Vn"), ("on", "0y")],
+    },
+    Case {
+        switch: "dependencies-not-builtin",
+        file: LISTED_DEPENDENCY,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Does("modprobe: open lib/initstate: ENOENT")],
+        shows: &[("off", "n"), ("on", "y")],
     },
     Case {
         switch: "modprobe",

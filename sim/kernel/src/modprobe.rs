@@ -77,6 +77,22 @@ fn module_is_inkernel<R: Runtime>(current: &Current<R>, module: ModuleId) -> boo
     }
 }
 
+/// The same of an entry: what `kmod_module_new_from_path()` has made is not built in, since 4e391ac92d1b.
+fn entry_is_inkernel<R: Runtime>(current: &Current<R>, m: &Probe) -> bool {
+    if !(m.by_path && current.scenario().features.kmod.dependencies_not_builtin) {
+        return module_is_inkernel(current, m.module);
+    }
+    let module = m.module;
+    let name = &current.scenario().modules[usize::from(module)].name;
+    let open = |found| Event::Open { module, found };
+    let stat = |found| Event::Stat { module, found };
+    match look_into_sysfs(current, name, open, stat) {
+        Ok(Initstate::Live | Initstate::Builtin) => true,
+        Ok(Initstate::Coming) => current.scenario().features.kmod.coming_is_loaded,
+        Ok(Initstate::Going) | Err(_) => false,
+    }
+}
+
 /// `kmod_module_probe_insert_module()`.
 fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Target) -> Int {
     if !current.faulty(Fault::NoFirstLook) && module_is_inkernel(current, target.module) {
@@ -92,7 +108,7 @@ fn kmod_module_probe_insert_module<R: Runtime>(current: &Current<R>, target: &Ta
 /// The loop of `kmod_module_probe_insert_module()`.
 fn insert_list<R: Runtime>(current: &Current<R>, list: &[Probe]) -> Int {
     for m in list {
-        let mut err = if module_is_inkernel(current, m.module) {
+        let mut err = if entry_is_inkernel(current, m) {
             Err(Errno::EEXIST)
         } else {
             match m.insert {

@@ -40,6 +40,7 @@ fn entries(
     for step in list {
         let insert = insert(modprobe, step);
         let mut probe = Probe::new(number(&step.found), step.required, insert);
+        probe.by_path = step.by_path && modprobe.index.is_builtin(&step.found.name);
         if insert.runs_modprobe() {
             if outer.contains(&step.found.name) {
                 return Err(Recursion(step.found.name.clone()));
