@@ -282,7 +282,10 @@ fn split_at_cpu(line: &str) -> Option<(&str, &str, &str)> {
         let open = from + open;
         let close = open + line[open..].find(']')?;
         let inside = &line[open + 2..close];
-        if !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit()) {
+        // A command may be called so, too: before the CPU stands a process's number, or its leader's in parentheses.
+        let after_a_process =
+            line[..open].trim_end().ends_with(|c: char| c.is_ascii_digit() || c == ')');
+        if after_a_process && !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit()) {
             return Some((line[..open].trim(), inside, &line[close + 1..]));
         }
         from = open + 2;
