@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 31] = [
+const COMMANDS: [(&str, &str); 32] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),

@@ -240,7 +240,7 @@ fn parse_line(
     let shape = "a line of tracefs, 'TASK-PID [CPU] FLAGS TIME: EVENT: ...'";
     // The command may contain blanks, brackets and dashes; the first '[' with digits and ']' is the
     // CPU, and what comes right before it the process.
-    let (before, after) = split_at_cpu(line).ok_or_else(|| error(line, shape))?;
+    let (before, _, after) = split_at_cpu(line).ok_or_else(|| error(line, shape))?;
     // With the option record-tgid, the thread group's leader in parentheses comes in between.
     let before = match before.rfind('(') {
         Some(at) if before.ends_with(')') => before[..at].trim_end(),
@@ -271,19 +271,19 @@ fn parse_line(
 
 /// The CPU of a line of tracefs; none of a comment, or of what is no such line.
 pub fn cpu_of(line: &str) -> Option<u32> {
-    let (before, _) = split_at_cpu(line)?;
-    let digits = line[before.len()..].trim_start_matches([' ', '[']);
-    if line.starts_with('#') { None } else { digits.split(']').next()?.parse().ok() }
+    let (_, cpu, _) = split_at_cpu(line)?;
+    if line.starts_with('#') { None } else { cpu.parse().ok() }
 }
 
-fn split_at_cpu(line: &str) -> Option<(&str, &str)> {
+/// What comes before the CPU, the CPU, and what comes after it.
+fn split_at_cpu(line: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(open) = line[from..].find(" [") {
         let open = from + open;
         let close = open + line[open..].find(']')?;
         let inside = &line[open + 2..close];
         if !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit()) {
-            return Some((line[..open].trim(), &line[close + 1..]));
+            return Some((line[..open].trim(), inside, &line[close + 1..]));
         }
         from = open + 2;
     }
