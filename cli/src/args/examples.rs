@@ -130,7 +130,7 @@ const EXAMPLES: [(&str, &[Example]); 33] = [
         "modprobe",
         &[
             (
-                "kmodcheck modprobe learn /sbin/modprobe --modules /lib/modules/$(uname -r) --fs vfat",
+                "kmodcheck modprobe learn /sbin/modprobe --modules DIR --fs vfat",
                 "what this machine's modprobe asks and does",
             ),
             (

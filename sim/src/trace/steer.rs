@@ -17,7 +17,7 @@ use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::replay::replay;
 use kmodcheck_explore::{Configuration, Product};
 use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
-use kmodcheck_model::{Event, Model, Ret};
+use kmodcheck_model::{Event, Model, Ret, Role};
 
 use super::Trace;
 use crate::Processes;
@@ -38,6 +38,9 @@ pub enum Point {
     /// `finit_module()` of it, when `init_module_from_file()` has returned and those who joined have
     /// not been told.
     Returned,
+    /// `finished_loading()` of a module that somebody found on the list. The kernel calls it as often as it
+    /// likes, so only the first call can be told.
+    Finished,
     /// The notifier after a module became COMING.
     Coming,
     /// `sysfs_create_dir_ns()` of a module's directory.
@@ -52,6 +55,8 @@ pub enum Point {
     Going,
     /// `mod_sysfs_teardown()`.
     Teardown,
+    /// `module_arch_cleanup()`, after a module that is unloaded became UNFORMED again.
+    Unformed,
     /// `delete_module()`.
     Delete,
     /// `do_exit()` of a command.
@@ -68,6 +73,7 @@ impl Point {
             Self::Stat => "stat",
             Self::Finit => "finit",
             Self::Returned => "returned",
+            Self::Finished => "finished",
             Self::Coming => "coming",
             Self::Directory => "directory",
             Self::Initstate => "initstate",
@@ -75,6 +81,7 @@ impl Point {
             Self::Live => "live",
             Self::Going => "going",
             Self::Teardown => "teardown",
+            Self::Unformed => "unformed",
             Self::Delete => "delete",
             Self::Exit => "exit",
         }
@@ -127,8 +134,8 @@ pub struct Plan {
 pub enum SteerError {
     /// Nobody can be started who does this.
     #[error(
-        "cannot start what {actor} does: expected get_fs_type() or rmmod, which a process can be \
-         made to do"
+        "cannot start what {actor} does: expected get_fs_type(), insmod or rmmod, which a process can \
+         be made to do"
     )]
     Actor {
         /// What it does.
@@ -141,6 +148,19 @@ pub enum SteerError {
         step: usize,
         /// What happens.
         what: String,
+    },
+    /// Somebody would have to be held at a later call of a function that the kernel calls as often as it likes.
+    #[error(
+        "step {step}, '{what}', has to be told from other calls of finished_loading() for {module}, which \
+         the kernel calls as often as it likes"
+    )]
+    Uncounted {
+        /// From 1.
+        step: usize,
+        /// What happens.
+        what: String,
+        /// The module.
+        module: String,
     },
     /// Somebody would have to be held where nobody can be.
     #[error(
@@ -276,6 +296,8 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
                 | Event::Exec { .. }
                 | Event::Idempotent { .. }
                 | Event::IdempotentComplete { .. }
+                | Event::FinishedLoading { .. }
+                | Event::ListDel { .. }
                 | Event::Open { .. }
                 | Event::Stat { .. }
                 | Event::SysfsInit { .. }
@@ -318,14 +340,18 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
     }
 
     // Arrivals in the order in which they happen: a process arrives at a step as soon as the hold
-    // before it is over.
+    // before it is over, and where nobody is held, the fewer others it passes before, the sooner.
     let released = |at: usize| {
         let own = held.iter().map(|(held, _)| *held);
         let own = own.filter(|held| *held < at && passed[*held].actor == passed[at].actor);
         own.map(|held| passed[held].step + 1).max().unwrap_or(0)
     };
     let mut order: Vec<usize> = (0..passed.len()).collect();
-    order.sort_by_key(|at| (released(*at), *at));
+    let passes = |at: usize| {
+        let own = passed[..at].iter().filter(|p| p.actor == passed[at].actor);
+        own.filter(|p| p.step >= released(at)).count()
+    };
+    order.sort_by_key(|at| (released(*at), passes(*at), *at));
     let arrival = |at: usize| {
         let here = &passed[at];
         let same = |other: &&usize| {
@@ -338,10 +364,20 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
             hit: u32::try_from(hit).expect("a trace has fewer steps") + 1,
         }
     };
-    let holds = held
-        .iter()
-        .map(|(held, until)| Hold { held: arrival(*held), until: arrival(*until) })
-        .collect();
+    let mut holds = Vec::new();
+    for (held, until) in &held {
+        for at in [*held, *until] {
+            let Passed { step, point, .. } = passed[at];
+            if point == Point::Finished && arrival(at).hit > 1 {
+                return Err(SteerError::Uncounted {
+                    step: step + 1,
+                    what: trace[step].label.describe(scenario).to_string(),
+                    module: passed[at].name.clone(),
+                });
+            }
+        }
+        holds.push(Hold { held: arrival(*held), until: arrival(*until) });
+    }
     let starts = scenario
         .actors
         .iter()
@@ -445,6 +481,9 @@ fn start(scenario: &Scenario, action: Action) -> Result<String, SteerError> {
     match action {
         Action::GetFsType(id) => Ok(format!("mount {}", name(id).file_system())),
         Action::Rmmod(id) => Ok(format!("rmmod {}", module(scenario, id))),
+        Action::Insmod(id) if name(id).targets().len() == 1 => {
+            Ok(format!("insmod {}", module(scenario, name(id).targets()[0].module)))
+        }
         other => Err(SteerError::Actor {
             actor: match other.name() {
                 Some(id) => format!("the actor of '{}'", name(id).request),
@@ -473,6 +512,12 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
             }
             Event::Open { module, .. } => (true, Point::Open, of(module)),
             Event::Stat { module, .. } => (true, Point::Stat, of(module)),
+            // modprobe unpacks it, and calls init_module().
+            Event::AddUnformed { module, .. } | Event::Idempotent { module, .. }
+                if scenario.modules[usize::from(module)].compressed =>
+            {
+                continue;
+            }
             Event::Idempotent { module, .. } => (true, Point::Finit, of(module)),
             Event::IdempotentComplete { module, .. } => (true, Point::Returned, of(module)),
             Event::AddUnformed { module, .. } => {
@@ -483,6 +528,8 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
                 }
                 (true, Point::Finit, of(module))
             }
+            Event::FinishedLoading { module, .. } => (true, Point::Finished, of(module)),
+            Event::ListDel { module } => (true, Point::Unformed, of(module)),
             Event::CompleteFormation { module } => (false, Point::Coming, of(module)),
             Event::SysfsInit { module, made: true } => (true, Point::Directory, of(module)),
             Event::AddModinfoAttrs { module, made: true } => (true, Point::Initstate, of(module)),
@@ -503,7 +550,14 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
                 }
                 (false, Point::Going, of(module))
             }
-            Event::Exit { .. } => (true, Point::Exit, command.to_owned()),
+            Event::Exit { .. } => {
+                let insmod = matches!(
+                    model.role(kinds[taken.actor]),
+                    Role::Actor { action: Action::Insmod(_), .. }
+                );
+                let command = if insmod { "insmod" } else { command };
+                (true, Point::Exit, command.to_owned())
+            }
             Event::Killed
             | Event::ResolveTimedOut { .. }
             | Event::SlotTimedOut

@@ -49,6 +49,8 @@ fn logs() -> Vec<Log> {
             if name == "steered-blacklist.log" {
                 continue;
             }
+            let joins = name.starts_with("steered-joined");
+            let kernel = if joins { "6.12-debian" } else { kernel };
             let features = Features {
                 kernel: presets::kernel(kernel).unwrap(),
                 kmod: presets::kmod(kmod).unwrap(),

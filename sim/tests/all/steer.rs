@@ -81,7 +81,14 @@ impl Hand<'_, '_> {
 }
 
 fn by_hand(kernel: &str, run: &dyn Fn(&mut Hand<'_, '_>)) -> (Model, Vec<TraceStep<Event>>) {
-    let model = Model::new(scenario(kernel), None).unwrap();
+    by_hand_in(scenario(kernel), run)
+}
+
+fn by_hand_in(
+    scenario: Scenario,
+    run: &dyn Fn(&mut Hand<'_, '_>),
+) -> (Model, Vec<TraceStep<Event>>) {
+    let model = Model::new(scenario, None).unwrap();
     let trace = {
         let system = Processes { model: &model };
         let product = Product::new(&system).unwrap();
@@ -147,10 +154,91 @@ fn a_step_without_a_place_to_be_held_is_named() {
     }
 }
 
+/// modprobe unpacks what is compressed and calls init_module(), in which nobody can be held.
+#[test]
+fn a_compressed_module_is_not_held_in_finit_module() {
+    let never = |_: &Event| false;
+    let adds = |event: &Event| matches!(event, Event::AddUnformed { .. });
+    let plan_of = |compressed: bool| {
+        let mut scenario = scenario("6.1-debian");
+        scenario.modules[0].compressed = compressed;
+        let (model, trace) = by_hand_in(scenario, &|hand| {
+            hand.until(0, &adds);
+            hand.until(1, &never);
+            hand.until(0, &never);
+        });
+        plan(&model, &trace, 20_000)
+    };
+    let plain = plan_of(false).unwrap().to_string();
+    assert!(plain.contains("hold finit minix 1 20000 until"), "{plain}");
+    match plan_of(true) {
+        Err(SteerError::Unheld { what, .. }) => assert!(what.contains("minix"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A waiter that begins to wait before the module is off the list, and looks when it is; and one after it,
+/// whose calls of finished_loading() nobody can tell from the first one's.
+#[test]
+fn who_waits_beside_an_unload_is_held_once() {
+    let never = |_: &Event| false;
+    let off = |event: &Event| matches!(event, Event::ListDel { .. });
+    let looks = |event: &Event| matches!(event, Event::FinishedLoading { .. });
+    let (model, trace) = by_hand("6.1-debian", &|hand| {
+        hand.until(0, &never);
+        hand.until(2, &off);
+        hand.until(1, &looks);
+        hand.until(2, &never);
+        hand.until(1, &never);
+    });
+    let text = plan(&model, &trace, 20_000).unwrap().to_string();
+    for hold in [
+        "hold unformed minix 1 20000 until finished minix 1",
+        "hold finished minix 1 20000 until unformed minix 1",
+    ] {
+        assert!(text.contains(hold), "{text}");
+    }
+    let mut scenario = scenario("6.1-debian");
+    scenario.actors[0].count = 3;
+    let (model, trace) = by_hand_in(scenario, &|hand| {
+        hand.until(0, &never);
+        hand.until(3, &off);
+        hand.until(1, &looks);
+        hand.until(2, &looks);
+        hand.until(3, &never);
+        hand.until(1, &never);
+        hand.until(2, &never);
+    });
+    match plan(&model, &trace, 20_000) {
+        Err(SteerError::Uncounted { module, .. }) => assert_eq!(module, "minix"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Who has nothing to do first arrives first: an insmod is in finit_module() before a mount's modprobe is.
+#[test]
+fn arrivals_are_counted_in_the_order_in_which_they_come() {
+    let never = |_: &Event| false;
+    let completes = |event: &Event| matches!(event, Event::IdempotentComplete { .. });
+    let mut scenario = scenario("6.12-debian");
+    scenario.actors = vec![(Action::GetFsType(0), 1), (Action::Insmod(0), 1)]
+        .into_iter()
+        .map(|(action, count)| Actor { action, count, killable: false })
+        .collect();
+    let (model, trace) = by_hand_in(scenario, &|hand| {
+        hand.until(0, &never);
+        hand.until(1, &completes);
+        hand.until(1, &never);
+    });
+    let text = plan(&model, &trace, 20_000).unwrap().to_string();
+    assert!(text.contains("start 1 insmod minix\n"), "{text}");
+    assert!(text.contains("hold finit minix 1 20000 until lookup minix 2\n"), "{text}");
+}
+
 /// Plans that a kernel has followed are made of their traces still.
 #[test]
 fn the_plans_that_were_followed_are_made_again() {
-    for name in ["race", "eexist", "blacklist"] {
+    for name in ["race", "eexist", "blacklist", "joined", "joined-eexist", "busy"] {
         let path = format!("tests/fixtures/real-logs/steered-{name}");
         let read = |end: &str| std::fs::read_to_string(format!("{path}.{end}")).unwrap();
         let file = TraceFile::parse(name, &read("trace.json")).unwrap();

@@ -69,13 +69,14 @@ enum point {
 	P_EXIT,		/* do_exit: command */
 	P_DELETE,	/* delete_module(): module */
 	P_RETURNED,	/* after init_module_from_file: module, by its file's name */
+	P_UNFORMED,	/* module_arch_cleanup, after UNFORMED was set again: module */
 	POINTS
 };
 
 static const char *const point_names[POINTS] = {
 	"lookup", "request", "open", "stat", "finit", "finished", "coming", "directory",
 	"initstate", "init", "live", "going", "free", "teardown", "exit",
-	"delete", "returned",
+	"delete", "returned", "unformed",
 };
 
 struct arrival {
@@ -300,6 +301,15 @@ static void before_teardown(const long *a)
 	at(P_TEARDOWN, ((struct module *)a[0])->name);
 }
 
+static void before_cleanup(const long *a)
+{
+	const struct module *module = (void *)a[0];
+
+	/* load_module()'s error path comes by, too, with a module that is GOING. */
+	if (module->state == MODULE_STATE_UNFORMED)
+		at(P_UNFORMED, module->name);
+}
+
 static void before_delete(const long *a)
 {
 	const struct pt_regs *regs = (void *)a[0];
@@ -362,6 +372,8 @@ static noinline long wrapper_13(long a, long b, long c, long d, long e, long f)
 	return ret;
 }
 
+WRAPPER(14)
+
 static struct hook hooks[] = {
 	{ "__get_fs_type", before_lookup, wrapper_0 },
 	{ "call_usermodehelper_exec", before_request, wrapper_1 },
@@ -377,6 +389,7 @@ static struct hook hooks[] = {
 	{ "do_exit", before_exit, wrapper_11 },
 	{ "__x64_sys_delete_module", before_delete, wrapper_12 },
 	{ "init_module_from_file", NULL, wrapper_13, .optional = true },
+	{ "module_arch_cleanup", before_cleanup, wrapper_14, .optional = true },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
@@ -393,9 +406,13 @@ static int notified(struct notifier_block *block, unsigned long state, void *dat
 {
 	const struct module *module = data;
 
-	if (state == MODULE_STATE_COMING)
+	if (state == MODULE_STATE_COMING) {
 		at(P_COMING, module->name);
-	else if (state == MODULE_STATE_LIVE)
+		/* Its own: a notifier may refuse a module, with any error. */
+		if (!strcmp(module->name, "kmodcheck_notifier"))
+			return notifier_from_errno(-EEXIST);
+	}
+	if (state == MODULE_STATE_LIVE)
 		at(P_LIVE, module->name);
 	else if (state == MODULE_STATE_GOING)
 		at(P_GOING, module->name);

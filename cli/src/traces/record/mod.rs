@@ -201,23 +201,28 @@ impl Machine {
         let version = text("/proc/sys/kernel/version");
         let signature = text("/proc/version_signature");
         let base = debian(&version).or_else(|| ubuntu(&signature)).unwrap_or(&release).to_owned();
-        let modprobe = |flag: &str| -> String {
-            // Where Debian has modprobe an ordinary user's PATH does not lead.
-            let mut programs = ["modprobe", "/sbin/modprobe"].into_iter();
-            let output = programs.find_map(|program| Command::new(program).arg(flag).output().ok());
+        let said = |program: &str, flag: &str| -> String {
+            let output = Command::new(program).arg(flag).output();
             output.map_or(String::new(), |output| {
                 String::from_utf8_lossy(&output.stdout).into_owned()
             })
         };
-        let said = modprobe("--version");
-        let kmod =
-            said.strip_prefix("kmod version ").and_then(|rest| rest.split_whitespace().next());
-        let blacklist = modprobe("--showconfig")
+        // Where Debian has modprobe not every PATH leads, and busybox has one that says no version.
+        let version = |program| {
+            let said = said(program, "--version");
+            let version = said.strip_prefix("kmod version ")?.split_whitespace().next()?;
+            Some((program, version.to_owned()))
+        };
+        let found =
+            ["modprobe", "/sbin/modprobe", "/usr/sbin/modprobe"].into_iter().find_map(version);
+        let (modprobe, kmod) = found.unzip();
+        let config = modprobe.map_or(String::new(), |program| said(program, "--showconfig"));
+        let blacklist = config
             .lines()
             .filter_map(|line| line.strip_prefix("blacklist "))
             .map(|module| module.trim().replace('-', "_"))
             .collect();
-        Ok(Self { release, base, kmod: kmod.map(str::to_owned), blacklist })
+        Ok(Self { release, base, kmod, blacklist })
     }
 
     /// The switches of what runs here, said where they are not given.
