@@ -134,7 +134,7 @@ const EXAMPLES: [(&str, &[Example]); 33] = [
                 "what this machine's modprobe asks and does",
             ),
             (
-                "kmodcheck modprobe compare v30 /sbin/modprobe --modules /lib/modules/$(uname -r) --fs vfat",
+                "kmodcheck modprobe compare v30 /sbin/modprobe --modules DIR --fs vfat",
                 "whether it does what the modelled one does",
             ),
         ],

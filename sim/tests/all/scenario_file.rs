@@ -423,7 +423,10 @@ fn what_was_likely_meant_is_said() {
         assert!(said.contains(meant), "{found}: {said}");
     }
     let kmods = [
-        ("v29", "the nearest older preset is 'v27'; 'v30', the next, does the same"),
+        (
+            "v29",
+            "the nearest older preset is 'v27'; 'v30', the next, differs from it in dependencies-not-builtin",
+        ),
         ("26", "'v20'; 'v27', the next, differs from it in builtin-aliases"),
         ("v32", "'v31'; 'v34.2', the next, does the same"),
         ("v35", "the nearest older preset is 'v34.2', the newest there is"),
