@@ -147,7 +147,13 @@ fn an_error_begins_with_what_is_wrong() {
 fn what_was_likely_meant_is_said() {
     let slips: [(&[&str], &[&str]); 14] = [
         (&["matrix", "--kernel", "v6.13"], &["nearest older preset is 'v6.12'", "v5.11, v6.2"]),
-        (&["matrix", "--kmod", "v29"], &["'v27'; 'v30', the next, does the same", "v5, v19, v20"]),
+        (
+            &["matrix", "--kmod", "v29"],
+            &[
+                "'v27'; 'v30', the next, differs from it in dependencies-not-builtin",
+                "v5, v19, v20",
+            ],
+        ),
         (&["matrix", "--kernel", "v4.14"], &["'v4.13'"]),
         (&["mutants", "--kernel", "6.13"], &["'v6.12'"]),
         (&["fixes", "--pin", "v29"], &["'v27'"]),
