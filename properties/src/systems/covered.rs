@@ -106,7 +106,7 @@ pub fn ways_out(
             let found = explore(&Processes { model: &model }, &Labels, &options);
             let found = found.expect("the states of a built-in system fit");
             let whole = found.end == kmodcheck_explore::End::Complete;
-            whole.then(|| (named, found.tally.0))
+            whole.then_some((named, found.tally.0))
         },
     );
     let mut ways = BTreeMap::new();

@@ -313,15 +313,11 @@ impl System {
             writeln!(out, "softdeps = {{ {} }}", softdeps.join(", ")).expect(TAKES);
         }
         if module.install {
-            // One of these, by what was drawn already: the draws of a seed stay what they were.
-            let other = module.no_exit || module.wildcard;
-            let command = match (module.compressed, other, module.blacklisted) {
-                (true, true, true) => format!("modprobe -i m{place}; exit 0"),
-                (true, false, true) => format!("modprobe -i m{place}"),
-                (true, _, false) => "/bin/false".to_owned(),
-                (false, true, true) => "/usr/sbin/set-up".to_owned(),
-                (false, true, false) => "exit 17".to_owned(),
-                (false, false, _) => "/bin/true".to_owned(),
+            // One of the two, by what was drawn already: the draws of a seed stay what they were.
+            let command = match (module.compressed, module.no_exit || module.wildcard) {
+                (true, _) => "/bin/false",
+                (false, true) => "exit 17",
+                (false, false) => "/bin/true",
             };
             out.push_str(&format!("install = \"{command}\"\n"));
         }

@@ -9,7 +9,7 @@ use crate::common::erased::{InNumbers, explore, explore_from_checkpoint};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{ReferenceModel, Violations};
 use crate::common::same::{Properties, same};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::checkpoint::{Checkpoint, CheckpointError};
 use kmodcheck_explore::{CountOnly, Monitor};
 use kmodcheck_explore::{End, Exploration, Limits, Options, System};
@@ -24,7 +24,7 @@ fn in_directory(directory: &Path) -> Checkpoint {
 #[test]
 fn random_systems_stopped_anywhere_and_gone_on_with() {
     let (mut violated, mut stuck, mut stops) = (0, 0, 0);
-    let systems = long_sample(30, 60, 120);
+    let systems = sample(30, 120);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let monitor = Properties(&system);
@@ -284,7 +284,7 @@ impl Files {
 #[test]
 fn a_small_forged_checkpoint_is_refused_or_harmless() {
     let (mut refused, mut harmless) = (0, 0);
-    let systems = long_sample(6, 30, 60);
+    let systems = sample(6, 60);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let monitor = Properties(&system);
@@ -330,7 +330,7 @@ fn a_large_forged_checkpoint_is_no_panic() {
     let mut refused = 0;
     // Files of levels that are not explored anew, or the sums.
     let last = files.levels.len();
-    let forged = long_sample(20, 80, 160);
+    let forged = sample(20, 160);
     for number in forged.seeds() {
         let what = files.forge(&mut rng, if number % 2 == 0 { last - 4 } else { last });
         let kept = files.kept();

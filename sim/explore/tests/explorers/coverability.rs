@@ -7,7 +7,7 @@ use crate::common::erased::smallest;
 use crate::common::naive::{Naive, State};
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::coverability::{
     Family, Minimal, Outcome, Question, Setup, Smallest, Undecided,
 };
@@ -335,7 +335,7 @@ fn compare_configurations(
 #[test]
 fn proofs_agree_with_exhaustive_exploration_on_generated_systems() {
     let mut tally = Tally::default();
-    let systems = long_sample(40, 350, 700);
+    let systems = sample(40, 700);
     for seed in systems.seeds() {
         check(seed, &mut tally);
     }

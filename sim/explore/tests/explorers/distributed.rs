@@ -9,7 +9,7 @@ use crate::common::erased::{InNumbers, explore, explore_distributed};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::ReferenceModel;
 use crate::common::same::{Properties, same};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::distributed::net::{Net, Secret, connect};
 use kmodcheck_explore::{CountOnly, Exploration, Monitor, Own};
 use kmodcheck_explore::{End, Limits, Options, System};
@@ -50,7 +50,7 @@ fn over_sockets<S: System<Label: InNumbers>, M: Monitor<S::Label, Tally: 'static
 fn as_the_local_search_on_random_systems() {
     let mut violated = 0;
     let mut stuck = 0;
-    let systems = long_sample(40, 150, 300);
+    let systems = sample(40, 300);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let options = Options { symmetry: seed % 2 == 0, ..Options::default() };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::common::naive::{Graph, Naive};
 use crate::common::random_system::RandomSystem;
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::liveness::{Comes, Fairness, Restarting, fairness, is_lasso};
 use kmodcheck_explore::{
     Choice, Effect, End, Footprint, Initial, Kind, Local, Options, Queue, Shared, System, WayOut,
@@ -112,7 +112,7 @@ fn never_returns<S: System>(
 fn agrees_with_the_fixpoint_on_generated_systems() {
     let (mut asleep, mut overtaken, mut by_time_out, mut always, mut loops) = (0, 0, 0, 0, 0);
     let mut only_if_killed = 0;
-    let systems = long_sample(400, 2_000, 4_000);
+    let systems = sample(400, 4_000);
     for seed in systems.seeds() {
         let inner = RandomSystem::new(seed);
         let kinds = [Kind(0), Kind(1)];

@@ -7,7 +7,7 @@ use crate::common::erased::explore;
 use crate::common::naive::Naive;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::replay::{Impossible, replay};
 use kmodcheck_explore::{CountOnly, MAX_PROCESSES, Monitor, Unexplorable};
 use kmodcheck_explore::{End, Exploration, Limits, Options, Product, Transition};
@@ -47,7 +47,7 @@ fn check_cut(seed: u64, system: &RandomSystem, cut: &Exploration<Label>, all: &E
 #[test]
 fn cut_searches_say_so() {
     let (mut cuts, mut violations) = (0, 0);
-    let systems = long_sample(100, 1_000, 2_000);
+    let systems = sample(100, 2_000);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         for symmetry in [false, true] {
@@ -97,7 +97,7 @@ fn cut_searches_say_so() {
 #[test]
 fn stops_after_the_level_with_the_last_wanted_violation() {
     let mut stopped = 0;
-    let systems = long_sample(100, 1_000, 2_000);
+    let systems = sample(100, 2_000);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         for symmetry in [false, true] {

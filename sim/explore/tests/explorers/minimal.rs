@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::common::erased::explore;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
 use kmodcheck_explore::reorder::{avoiding, avoiding_in_pairs};
@@ -59,7 +59,7 @@ fn enumerate(
 #[test]
 fn no_shortest_trace_has_fewer_switches() {
     let (mut compared, mut saved) = (0, 0);
-    let systems = long_sample(80, 250, 500);
+    let systems = sample(80, 500);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -140,7 +140,7 @@ fn walk(
 #[test]
 fn random_traces_are_made_short() {
     let (mut proved, mut by_steps, mut shortened) = (0, 0, 0);
-    let systems = long_sample(80, 200, 400);
+    let systems = sample(80, 400);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -239,7 +239,7 @@ fn happens(
 #[test]
 fn reorderings_avoid_it() {
     let (mut avoided, mut refused) = (0, 0);
-    let systems = long_sample(80, 200, 400);
+    let systems = sample(80, 400);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -329,7 +329,7 @@ fn with_both(trace: &Trace, moves: [Move; 2]) -> Option<Trace> {
 #[test]
 fn two_reorderings_avoid_it() {
     let (mut found_some, mut found_none) = (0, 0);
-    let systems = long_sample(200, 500, 1_000);
+    let systems = sample(200, 1_000);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");

@@ -12,7 +12,7 @@ use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_bits::{Label, RandomBits};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
-use crate::common::sample::long_sample;
+use crate::common::sample::sample;
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::{
@@ -138,7 +138,7 @@ impl Tally {
 #[test]
 fn agrees_with_the_full_search() {
     let (tally, lying) = (Tally::default(), Tally::default());
-    let systems = long_sample(SYSTEMS.0, SYSTEMS.1 / 2, SYSTEMS.1);
+    let systems = sample(SYSTEMS.0, SYSTEMS.1);
     for_every_seed(systems, |seed| {
         let system = RandomBits::new(seed);
         let naive = Naive::new(&system);
@@ -179,7 +179,7 @@ impl Monitor<crate::common::random_system::Label> for ByName {
 #[test]
 fn agrees_where_everything_is_read() {
     let tally = Tally::default();
-    let systems = long_sample(SYSTEMS.0, SYSTEMS.1 / 2, SYSTEMS.1);
+    let systems = sample(SYSTEMS.0, SYSTEMS.1);
     for_every_seed(systems, |seed| {
         if !seed.is_multiple_of(2) {
             return;
@@ -252,7 +252,7 @@ impl Monitor<At> for CountedFooled {
 #[test]
 fn without_symmetry_nobody_is_exchanged() {
     // With everybody disturbed by everybody the reduced search is the full one.
-    for seed in long_sample(100, 1_000, 2_000).seeds() {
+    for seed in sample(100, 2_000).seeds() {
         let system = RandomSystem::new(seed);
         let found = reduced(&system, &CountOnly, false);
         let graph = Naive::new(&system).graph(false);
