@@ -36,7 +36,7 @@ impl Registers {
     }
 
     /// At the entry of a system call: that the kernel makes none.
-    pub(crate) fn skipping(mut self) -> Self {
+    pub(crate) fn making_none(mut self) -> Self {
         self.0.orig_rax = u64::MAX;
         self
     }

@@ -21,20 +21,9 @@ fn main() {
 
 /// The lines of each name, after a line `= NAME`.
 fn show_depends(modules: &Path, configs: &[&Path], names: impl Iterator<Item = String>) -> String {
-    let texts: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .map(|name| (name.to_owned(), read(&modules.join(name))))
-            .into();
-    let file = |at: usize| SourceFile { name: &texts[at].0, text: &texts[at].1 };
-    let index = ModuleIndex::parse(&IndexText {
-        dep: file(0),
-        alias: file(1),
-        softdep: file(2),
-        builtin: file(3),
-        symbols: None,
-        builtin_modinfo: None,
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
+    let texts = IndexText::FILES.map(|name| read(&modules.join(name)));
+    let index = ModuleIndex::parse(&IndexText::of(texts.each_ref().map(String::as_str)))
+        .unwrap_or_else(|error| panic!("{error}"));
     let directories: Vec<Vec<(String, String)>> = configs
         .iter()
         .map(|directory| {

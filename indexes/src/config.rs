@@ -164,12 +164,6 @@ impl Configuration {
         &self.install
     }
 
-    /// The `remove` lines.
-    #[must_use]
-    pub fn remove(&self) -> &[Line] {
-        &self.remove
-    }
-
     /// The `alias` lines.
     #[must_use]
     pub fn aliases(&self) -> &[Line] {

@@ -200,7 +200,7 @@ impl Held {
             Stop::Entry { native: true } => self.process.registers()?,
             _ => return Err(self.refused("it makes a system call of another architecture")),
         };
-        self.process.set_registers(&first.skipping())?;
+        self.process.set_registers(&first.making_none())?;
         self.exit_stop()?;
         let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         let rights = libc::PROT_READ | libc::PROT_WRITE;
@@ -323,7 +323,7 @@ impl Held {
                 self.made(call, &registers)?;
                 continue;
             }
-            self.process.set_registers(&registers.skipping())?;
+            self.process.set_registers(&registers.making_none())?;
             self.exit_stop()?;
             match self.answered(call, &registers)? {
                 Is(result) => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kmodcheck_indexes::{IndexText, Modprobe, ModuleIndex, SourceFile, config};
+use kmodcheck_indexes::{IndexText, Modprobe, ModuleIndex, config};
 use kmodcheck_model::scenario::{Insert, ModuleId, Resolution, Scenario};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
 use sha2::{Digest, Sha256};
@@ -105,15 +105,8 @@ impl Texts {
 
     /// Whether they say what the system says of each name.
     fn agree(&self, scenario: &Scenario) -> Result<(), Failure> {
-        let file = |name, text| SourceFile { name, text };
-        let index = ModuleIndex::parse(&IndexText {
-            dep: file("modules.dep", &self.dep),
-            alias: file("modules.alias", &self.alias),
-            softdep: file("modules.softdep", &self.softdep),
-            builtin: file("modules.builtin", &self.builtin),
-            symbols: None,
-            builtin_modinfo: None,
-        })?;
+        let Self { dep, alias, softdep, builtin, .. } = self;
+        let index = ModuleIndex::parse(&IndexText::of([dep, alias, softdep, builtin]))?;
         for name in &scenario.names {
             let setting = Setting {
                 get_fs_type: false,

@@ -157,10 +157,16 @@ pub(crate) fn base(root: &Path, release: &str) -> Option<(String, PathBuf)> {
     let text = header.get(at..)?.split(|byte| *byte == 0).next()?;
     let text = String::from_utf8_lossy(text);
     // The package's version begins with the release; a name that the image does not begin with is of another one.
-    let version = text.strip_prefix(release)?.split(" Debian ").nth(1)?;
-    let base = version.split('-').next()?;
+    let base = debian(text.strip_prefix(release)?)?;
     let is_a_release = Release::kernel(base).is_ok_and(|base| !base.hides_its_base());
     is_a_release.then(|| (base.to_owned(), file))
+}
+
+/// The upstream release in the words of a distribution's kernel: `#1 SMP Debian 6.1.192-2 (2026-..)`.
+pub(crate) fn debian(version: &str) -> Option<&str> {
+    let (_, after) = version.split_once("Debian ")?;
+    let release = after.split(['-', '~', '+', ' ']).next()?;
+    release.starts_with(|c: char| c.is_ascii_digit()).then_some(release)
 }
 
 /// How much of an image holds its header and what that points to.

@@ -197,23 +197,7 @@ impl Subject {
             };
         }
         words += self.patched.as_deref().unwrap_or_default();
-        // Of a preset its page says everything.
-        let mut all = Vec::new();
-        let mut missing = 0;
-        let kernels = (KERNELS.contains(&kernel.as_str()), Release::kernel(kernel));
-        let kmods = (KMODS.contains(&kmod.as_str()), Release::kmod(kmod));
-        for (is_preset, release) in [kernels, kmods] {
-            if let (false, Ok(release)) = (is_preset, release) {
-                all.extend(release.notes());
-                missing += release.missing().len();
-            }
-        }
-        if missing > 0 {
-            let of = if missing == 1 { "commits is" } else { "commits are" };
-            all.push(format!(
-                "{missing} of their {of} not in the model: `kmodcheck features --kernel {kernel} --kmod {kmod}`"
-            ));
-        }
+        let all = known_of_releases(kernel, kmod);
         if all.is_empty() { words } else { format!("{words} ({})", all.join("; ")) }
     }
 
@@ -350,6 +334,28 @@ impl Subject {
         is_small(&self.from, &model)?;
         Ok(model)
     }
+}
+
+/// What a reader should know of releases: why they have what they have, and how much of theirs the model has not. Of a
+/// preset its page says everything.
+pub(crate) fn known_of_releases(kernel: &str, kmod: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut missing = 0;
+    let kernels = (KERNELS.contains(&kernel), Release::kernel(kernel));
+    let kmods = (KMODS.contains(&kmod), Release::kmod(kmod));
+    for (is_preset, release) in [kernels, kmods] {
+        if let (false, Ok(release)) = (is_preset, release) {
+            all.extend(release.notes());
+            missing += release.missing().len();
+        }
+    }
+    if missing > 0 {
+        let of = if missing == 1 { "commits is" } else { "commits are" };
+        all.push(format!(
+            "{missing} of their {of} not in the model: `kmodcheck features --kernel {kernel} --kmod {kmod}`"
+        ));
+    }
+    all
 }
 
 /// Whether what numbers processes one by one takes the model. `from`: what it was read from.

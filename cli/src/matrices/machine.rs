@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use kmodcheck_explore::Options;
 use kmodcheck_indexes::{Modprobe, Resolved};
 use kmodcheck_model::Model;
-use kmodcheck_model::releases::Release;
 use kmodcheck_model::scenario::{Init, Insert, Scenario, Target};
 use kmodcheck_properties::fixes::{Question, Wanted, fixes};
 use kmodcheck_properties::machine::{self, Asked, Behind, Fared, Systems, Unanswered, Wrong};
@@ -19,6 +18,7 @@ use serde::Serialize;
 
 use crate::args::subject::Configured;
 use crate::args::{Arguments, Machine};
+use crate::input::subject::known_of_releases;
 use crate::input::{config, files, of_root, session};
 use crate::output::layout::Layout;
 use crate::output::{self, Ended, Failure, bars, screen};
@@ -86,20 +86,21 @@ pub(crate) fn run(arguments: &Arguments, asked: &Machine) -> Result<Ended, Failu
         init: if asked.init_may_fail { Init::MayFail } else { Init::Succeeds },
         timeouts: asked.timeouts,
     };
+    let known = known_of_releases(&choice.kernel, &choice.kmod);
     let found = Found {
         from: modules.display().to_string(),
         choice,
-        notes: notes.into_iter().chain(read.notes).collect(),
+        notes: notes.into_iter().chain(read.notes).chain(known).collect(),
     };
     let systems = machine::systems(&of, &names);
     let threads = session::threads(arguments);
     let bar = bars::bar(systems.systems.len(), "systems");
     bars::announce("machine", systems.systems.len(), threads);
-    let options = Options { interrupt: Some(session::interrupt()), ..Options::default() };
-    let over = || session::interrupt().load(Ordering::Relaxed);
     let limits = session::limits(arguments);
-    let fared =
-        machine::explore(&systems.systems, threads, limits, &over, &options, &|| bar.inc(1));
+    let interrupt = Some(session::interrupt());
+    let options = Options { limits, interrupt, ..Options::default() };
+    let over = || session::interrupt().load(Ordering::Relaxed);
+    let fared = machine::explore(&systems.systems, threads, &over, &options, &|| bar.inc(1));
     bar.finish_and_clear();
     let groups = groups(&of, &systems, &fared)?;
     let changes = groups.iter().map(|group| what_would_change_it(&of, group, arguments));
@@ -329,7 +330,7 @@ fn print(
 ) {
     let Choice { kernel, kmod, .. } = &found.choice;
     layout.print(&format!("{}: kernel {kernel}, kmod {kmod}", found.from));
-    for note in found.notes.iter().cloned().chain(release_notes(&found.choice)) {
+    for note in &found.notes {
         layout.print(&format!("- {note}"));
     }
     let inits = if asked.init_may_fail { "every init may fail" } else { "every init succeeds" };
@@ -402,12 +403,6 @@ const MOST_NAMES: usize = 12;
 fn with_lines(modprobe: Modprobe<'_>, name: &str) -> String {
     let lines = lines(modprobe, name);
     if lines.is_empty() { name.to_owned() } else { format!("{name} ({})", lines.join("; ")) }
-}
-
-/// What a reader should know of the releases.
-fn release_notes(choice: &Choice) -> Vec<String> {
-    let releases = [Release::kernel(&choice.kernel), Release::kmod(&choice.kmod)];
-    releases.into_iter().flatten().flat_map(|release| release.notes()).collect()
 }
 
 #[derive(Serialize)]

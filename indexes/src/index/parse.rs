@@ -31,6 +31,26 @@ pub struct IndexText<'a> {
     pub builtin_modinfo: Option<SourceFile<'a>>,
 }
 
+impl<'a> IndexText<'a> {
+    /// The files that every kernel has, in the order of [`Self::of`].
+    pub const FILES: [&'static str; 4] =
+        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"];
+
+    /// The texts of [`Self::FILES`], called so, and nothing else.
+    #[must_use]
+    pub fn of(texts: [&'a str; 4]) -> Self {
+        let file = |at: usize| SourceFile { name: Self::FILES[at], text: texts[at] };
+        Self {
+            dep: file(0),
+            alias: file(1),
+            softdep: file(2),
+            builtin: file(3),
+            symbols: None,
+            builtin_modinfo: None,
+        }
+    }
+}
+
 /// What is wrong with an index file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: expected {expected}, found {found}")]

@@ -34,14 +34,7 @@ softdep ext4 pre: crypto-crc32c
 const BUILTIN: &str = "kernel/fs/proc-stuff.ko\nkernel/fs/mbcache.ko\n";
 
 fn source<'a>(dep: &'a str, alias: &'a str, softdep: &'a str, builtin: &'a str) -> IndexText<'a> {
-    IndexText {
-        dep: SourceFile { name: "modules.dep", text: dep },
-        alias: SourceFile { name: "modules.alias", text: alias },
-        softdep: SourceFile { name: "modules.softdep", text: softdep },
-        builtin: SourceFile { name: "modules.builtin", text: builtin },
-        symbols: None,
-        builtin_modinfo: None,
-    }
+    IndexText::of([dep, alias, softdep, builtin])
 }
 
 /// What modprobe goes through for a module, found by its name or by an alias, with no configuration.

@@ -8,9 +8,7 @@
 
 use std::sync::LazyLock;
 
-use kmodcheck_indexes::{
-    Found, IndexText, Lookup, Modprobe, ModuleId, ModuleIndex, SourceFile, Step, config,
-};
+use kmodcheck_indexes::{Found, IndexText, Lookup, Modprobe, ModuleId, ModuleIndex, Step, config};
 use proptest::prelude::*;
 
 const FILES: [(&str, &str); 4] = [
@@ -21,19 +19,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 pub static DEBIAN: LazyLock<ModuleIndex> =
-    LazyLock::new(|| ModuleIndex::parse(&source(&FILES.map(|(_, text)| text))).unwrap());
-
-fn source<'a>(texts: &[&'a str; 4]) -> IndexText<'a> {
-    let file = |at: usize| SourceFile { name: FILES[at].0, text: texts[at] };
-    IndexText {
-        dep: file(0),
-        alias: file(1),
-        softdep: file(2),
-        builtin: file(3),
-        symbols: None,
-        builtin_modinfo: None,
-    }
-}
+    LazyLock::new(|| ModuleIndex::parse(&IndexText::of(FILES.map(|(_, text)| text))).unwrap());
 
 /// A `?` stands after a module whose failure is ignored; `--show-depends` does not tell those.
 fn shown(list: &[Step]) -> String {
@@ -161,7 +147,7 @@ proptest! {
         let end = (start + length).min(text.len());
         let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
         texts[file] = &damaged;
-        match ModuleIndex::parse(&source(&texts)) {
+        match ModuleIndex::parse(&IndexText::of(texts)) {
             Ok(index) => {
                 for module in index.modules() {
                     let found = Found { name: index.name(module).to_owned(), module: Some(module), alias: None };

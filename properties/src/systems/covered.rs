@@ -2,7 +2,7 @@
 //!
 //! A step is a function, a way out what the event says of how it went, without whom and which modules it was about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kmodcheck_explore::{Asks, Limits, Monitor, Options, Step, Tally, explore, map_on_threads};
 use kmodcheck_model::Event;
@@ -57,9 +57,9 @@ fn without_numbers(text: &str) -> String {
     out + rest
 }
 
-/// The ways out that were met, each with the system in which it was first.
+/// The ways out that were met.
 #[derive(Default)]
-struct Met(BTreeMap<WayOut, ()>);
+struct Met(BTreeSet<WayOut>);
 
 impl Tally for Met {
     fn add(&mut self, other: Self) {
@@ -74,7 +74,7 @@ impl Monitor<Event> for Labels {
     const ASKS: Asks = Asks::Steps;
 
     fn record_step(&self, met: &mut Met, step: &Step<Event>, _: u64, _: u64) {
-        met.0.insert(WayOut::of(&step.label), ());
+        met.0.insert(WayOut::of(&step.label));
     }
 }
 
@@ -112,7 +112,7 @@ pub fn ways_out(
     let mut ways = BTreeMap::new();
     for found in explored {
         let (name, met) = found.flatten()?;
-        for way in met.into_keys() {
+        for way in met {
             ways.entry(way).or_insert_with(|| name.clone());
         }
     }

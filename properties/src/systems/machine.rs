@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use kmodcheck_explore::{End, Limits, Options, Unexplorable, map_on_threads};
+use kmodcheck_explore::{End, Options, Unexplorable, map_on_threads};
 use kmodcheck_indexes::{Modprobe, Resolved};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{Init, MODULE_NAME_LEN, Scenario};
@@ -206,21 +206,20 @@ fn by_numbers(mut scenario: Scenario) -> Scenario {
 pub fn explore(
     systems: &[Scenario],
     threads: usize,
-    limits: Limits,
     over: &(dyn Fn() -> bool + Sync),
     options: &Options<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Vec<Option<Result<Fared, Unanswered>>> {
     map_on_threads(threads, systems, over, |_, scenario| {
-        let fared = fared(scenario, limits, options);
+        let fared = fared(scenario, options);
         done();
         fared
     })
 }
 
-fn fared(scenario: &Scenario, limits: Limits, options: &Options<'_>) -> Result<Fared, Unanswered> {
+fn fared(scenario: &Scenario, options: &Options<'_>) -> Result<Fared, Unanswered> {
     let model = Model::new(scenario.clone(), None)?;
-    let report: Report = check_all(&model, &Options { limits, ..*options })?;
+    let report: Report = check_all(&model, options)?;
     let traces = |wrong: Wrong| match &report.answer(wrong.property()).verdict {
         Verdict::Violated(trace) => Some((wrong, trace.clone())),
         _ => None,

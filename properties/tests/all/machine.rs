@@ -1,6 +1,6 @@
 //! A whole machine: a name's system with modules called by their numbers fares as with their own names.
 
-use kmodcheck_explore::{Limits, Options};
+use kmodcheck_explore::Options;
 use kmodcheck_indexes::config::Reader;
 use kmodcheck_indexes::{Configuration, IndexText, Modprobe, ModuleIndex, SourceFile};
 use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
@@ -23,17 +23,9 @@ const CONFIG: &str = "install udf /bin/true\ninstall fat /bin/false\ninstall fus
 
 #[test]
 fn systems_by_numbers_fare_as_those_by_names() {
-    let texts = ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"].map(fixture);
-    let file = |at: usize| SourceFile { name: "index", text: &texts[at] };
-    let index = ModuleIndex::parse(&IndexText {
-        dep: file(0),
-        alias: file(1),
-        softdep: file(2),
-        builtin: file(3),
-        symbols: None,
-        builtin_modinfo: None,
-    })
-    .unwrap();
+    let texts = IndexText::FILES.map(fixture);
+    let index = IndexText::of(texts.each_ref().map(String::as_str));
+    let index = ModuleIndex::parse(&index).unwrap();
     let config = SourceFile { name: "a.conf", text: CONFIG };
     let config = Configuration::read(&[vec![config]], None, Reader::default());
     let on = |kernel: &str, kmod: &str| Features {
@@ -53,14 +45,7 @@ fn systems_by_numbers_fare_as_those_by_names() {
         let names: Vec<String> = modprobe.names().iter().map(|n| n.replace("fs_", "fs-")).collect();
         let systems = machine::systems(&asked, &names);
         assert!(systems.systems.len() * 2 < names.len());
-        let fared = machine::explore(
-            &systems.systems,
-            2,
-            Limits::default(),
-            &|| false,
-            &Options::default(),
-            &|| (),
-        );
+        let fared = machine::explore(&systems.systems, 2, &|| false, &Options::default(), &|| ());
         for (name, behind) in long_some_of(25, 60, &systems.names) {
             let Behind::System(system) = behind else { continue };
             let Ok(by_numbers) = fared[*system].as_ref().unwrap() else { continue };
@@ -85,16 +70,8 @@ fn systems_by_numbers_fare_as_those_by_names() {
 fn sentences_are_one_kind_whatever_modules_are_called() {
     let text = "CPU0's modprobe took /sys/module/vfat, of vfat_x, for vfat; fat-vfat, vfat.";
     let index = "kernel/vfat.ko:\nkernel/fat.ko:\n";
-    let file = |text| SourceFile { name: "index", text };
-    let index = ModuleIndex::parse(&IndexText {
-        dep: file(index),
-        alias: file(""),
-        softdep: file("softdep vfat pre: fat\n"),
-        builtin: file(""),
-        symbols: None,
-        builtin_modinfo: None,
-    })
-    .unwrap();
+    let index = IndexText::of([index, "", "softdep vfat pre: fat\n", ""]);
+    let index = ModuleIndex::parse(&index).unwrap();
     let config = Configuration::default();
     let features =
         Features { kernel: presets::kernel("v4.9").unwrap(), kmod: presets::kmod("v19").unwrap() };

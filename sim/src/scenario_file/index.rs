@@ -47,14 +47,7 @@ pub(super) fn index(modules: &[Entry<'_>], builtin: &[&str]) -> Result<ModuleInd
         }
     }
     let builtin: String = builtin.iter().map(|name| format!("kernel/{name}.ko\n")).collect();
-    ModuleIndex::parse(&IndexText {
-        dep: SourceFile { name: "modules.dep", text: &dep },
-        alias: SourceFile { name: "modules.alias", text: &alias },
-        softdep: SourceFile { name: "modules.softdep", text: &softdep },
-        builtin: SourceFile { name: "modules.builtin", text: &builtin },
-        symbols: None,
-        builtin_modinfo: None,
-    })
+    ModuleIndex::parse(&IndexText::of([&dep, &alias, &softdep, &builtin]))
 }
 
 /// What a machine's configuration would say of the modules: `(name, whether it is blacklisted, its install command)`.

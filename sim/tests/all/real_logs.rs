@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
+use kmodcheck_indexes::{IndexText, ModuleIndex};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_sim::trace::ftrace::{About, Answer, FtraceError, Recording};
@@ -44,24 +44,9 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn index(name: &str) -> ModuleIndex {
-    let files: Vec<(String, String)> =
-        ["modules.dep", "modules.alias", "modules.softdep", "modules.builtin"]
-            .into_iter()
-            .map(|file| {
-                let path = folder(name).join(file);
-                (file.to_owned(), std::fs::read_to_string(path).unwrap())
-            })
-            .collect();
-    let file = |at: usize| SourceFile { name: &files[at].0, text: &files[at].1 };
-    let text = IndexText {
-        dep: file(0),
-        alias: file(1),
-        softdep: file(2),
-        builtin: file(3),
-        symbols: None,
-        builtin_modinfo: None,
-    };
-    ModuleIndex::parse(&text).unwrap()
+    let texts =
+        IndexText::FILES.map(|file| std::fs::read_to_string(folder(name).join(file)).unwrap());
+    ModuleIndex::parse(&IndexText::of(texts.each_ref().map(String::as_str))).unwrap()
 }
 
 fn features(kernel: &str, kmod: &str) -> Features {

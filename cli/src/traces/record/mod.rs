@@ -18,6 +18,7 @@ use kmodcheck_model::presets;
 use kmodcheck_sim::trace::ftrace::About;
 
 use crate::args::{Arguments, Record};
+use crate::input::of_root::debian;
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure};
 use crate::traces::accept;
@@ -182,14 +183,7 @@ fn judged(
     accept::decide(&log, limit, arguments.json)
 }
 
-/// The upstream release in the words of a distribution's kernel: `#1 SMP Debian 6.1.192-2 (2026-..)`.
-fn debian(version: &str) -> Option<&str> {
-    let (_, after) = version.split_once("Debian ")?;
-    let release = after.split(['-', '~', '+', ' ']).next()?;
-    release.starts_with(|c: char| c.is_ascii_digit()).then_some(release)
-}
-
-/// The same of Ubuntu's /proc/version_signature: `Ubuntu 6.8.0-31.31-generic 6.8.1`.
+/// The upstream release of Ubuntu's /proc/version_signature: `Ubuntu 6.8.0-31.31-generic 6.8.1`.
 fn ubuntu(signature: &str) -> Option<&str> {
     signature.strip_prefix("Ubuntu ")?.split_whitespace().nth(1)
 }
