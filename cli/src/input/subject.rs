@@ -420,7 +420,7 @@ fn from_name(asked: &Asked<'_>, name: &str) -> Result<Subject, Failure> {
 fn from_text(asked: &Asked<'_>, name: &str, text: &str) -> Result<Subject, Failure> {
     if kmodcheck_lang::text::is_litmus(text) {
         let found = format!("{name}: found a litmus test, expected a system of the model");
-        return Err(format!("{found}: `kmodcheck check` alone takes a litmus test").into());
+        return Err(format!("{found}: `kmodcheck check FILE` alone takes a litmus test").into());
     }
     let is_json = text.trim_start().starts_with('{')
         || Path::new(name).extension().is_some_and(|extension| extension == "json");
