@@ -1,8 +1,17 @@
 //! What the command without a name says first.
 
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::common::{Run, in_terminal, on_screen, plain, run};
+use crate::sample::some_of;
+
+/// What it says on a pipe.
+pub static ON_A_PIPE: LazyLock<String> = LazyLock::new(|| {
+    let found = run(&[]).exits(0);
+    assert_eq!(found.err, "", "nothing to say on a pipe");
+    found.out
+});
 
 fn longest(text: &str) -> usize {
     text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
@@ -12,11 +21,10 @@ fn longest(text: &str) -> usize {
 /// the race, where to go on.
 #[test]
 fn it_is_one_screen() {
-    let found = run(&[]).exits(0);
-    assert_eq!(found.err, "", "nothing to say on a pipe");
-    let lines = found.out.lines().count();
-    assert!(lines <= 40 && longest(&found.out) <= 80, "{lines}: {}", found.out);
-    assert!(!found.out.contains('\u{1b}'), "no colour on a pipe");
+    let found: &str = &ON_A_PIPE;
+    let lines = found.lines().count();
+    assert!(lines <= 40 && longest(found) <= 80, "{lines}: {found}");
+    assert!(!found.contains('\u{1b}'), "no colour on a pipe");
     let rows = [
         "none, warn-only violated, in 20 steps holds if A",
         "author-tree holds if A holds if A",
@@ -24,9 +32,9 @@ fn it_is_one_screen() {
         "exact-builtin holds holds",
     ];
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let said: Vec<String> = found.out.lines().map(words).collect();
+    let said: Vec<String> = found.lines().map(words).collect();
     for row in rows {
-        assert!(said.iter().any(|line| line == row), "{row}: {}", found.out);
+        assert!(said.iter().any(|line| line == row), "{row}: {found}");
     }
     for part in [
         "all 392 explored to the end and as recorded",
@@ -34,7 +42,7 @@ fn it_is_one_screen() {
         "__get_fs_type: no file system: returns NULL",
         "kmodcheck --all",
     ] {
-        assert!(words(&found.out).contains(part), "{part}: {}", found.out);
+        assert!(words(found).contains(part), "{part}: {found}");
     }
 }
 
@@ -42,27 +50,34 @@ fn it_is_one_screen() {
 /// too.
 #[test]
 fn it_fits_the_terminal() {
-    let on_a_pipe = run(&[]).exits(0).out;
-    for (columns, least, most) in [(80, 60, 80), (120, 81, 120), (40, 41, 60), (300, 121, 200)] {
+    for (columns, least, most) in
+        some_of(2, [(120, 81, 120), (80, 60, 80), (300, 121, 200), (40, 41, 60)])
+    {
         let found = in_terminal(columns, "", "").exits(0);
         assert!(found.out.contains("\u{1b}["), "no colour: {}", found.out);
         let text = plain(&found.out);
         assert!((least..=most).contains(&longest(&text)), "{columns}: {text}");
         if columns == 80 {
-            assert_eq!(text, on_a_pipe);
-            let without = in_terminal(columns, "NO_COLOR=1", "").exits(0).out.replace('\r', "");
-            assert_eq!(without, text, "the same words");
+            assert_eq!(text, *ON_A_PIPE);
         }
     }
-    let forced = Command::new(env!("CARGO_BIN_EXE_kmodcheck")).env("CLICOLOR_FORCE", "1").output();
-    assert!(Run::of(forced.unwrap()).out.contains("\u{1b}["));
+    // Of colours it does not matter how much there is to say.
+    let cut = ["--states-limit", "30"];
+    let on_a_pipe = run(&cut).exits(3).out;
+    let without = in_terminal(80, "NO_COLOR=1", &cut.join(" ")).exits(3).out;
+    assert!(without.replace('\r', "").contains(&on_a_pipe), "the same words: {without}");
+    assert!(!without.contains('\u{1b}'), "{without}");
+    let mut forced = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
+    let forced = Run::of(forced.args(cut).env("CLICOLOR_FORCE", "1").output().unwrap()).exits(3);
+    assert!(forced.out.contains("\u{1b}["), "{}", forced.out);
+    assert_eq!(plain(&forced.out), on_a_pipe);
 }
 
 /// Nothing of it has scrolled away when it is there, and the prompt has its line: where all has no room it is the
 /// steps of the race that are fewer, or left to the command that shows them.
 #[test]
 fn nothing_scrolls_away() {
-    for (columns, rows, steps) in [(80, 24, 0), (80, 33, 7), (120, 40, 11)] {
+    for (columns, rows, steps) in some_of(1, [(80, 24, 0), (80, 33, 7), (120, 40, 11)]) {
         let text = plain(&on_screen(columns, rows, "", "").exits(0).out);
         assert!(text.lines().count() < rows, "{columns}x{rows}: {text}");
         let shown = text.lines().filter(|line| line.starts_with("  CPU")).count();
@@ -79,7 +94,7 @@ fn nothing_scrolls_away() {
 #[test]
 fn what_comes_next_can_be_typed() {
     let directory = tempfile::tempdir().unwrap();
-    let screen = run(&[]).exits(0).out;
+    let screen: &str = &ON_A_PIPE;
     let typed = |words: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
         let words = words.split_whitespace().skip(1);

@@ -90,7 +90,7 @@ fn what_is_no_program_is_refused() {
         let more: &[&str] =
             if command == "compare" { &["--kmod", "v19", "--kmod", "v20"] } else { &[] };
         run(&[&[command, &file.path()], more].concat())
-            .refuses(&["found a litmus test", "`kmodcheck check` alone"]);
+            .refuses(&["found a litmus test", "`kmodcheck check FILE` alone"]);
     }
 }
 
