@@ -116,7 +116,7 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
     })
 }
 
-/// The switches of a kmod preset, or of any other release.
+/// The switches of a kmod preset, or of any other release, kmod's or busybox's ([`Release::busybox`]).
 pub fn kmod(name: &str) -> Option<KmodFeatures> {
     Some(match name {
         "v5" => KmodFeatures::V5,
@@ -126,7 +126,10 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v30" => KmodFeatures::V30,
         "v31" | "v34.2" => KmodFeatures::V34_2,
         "busybox" => KmodFeatures::BUSYBOX,
-        other => Release::kmod(other).ok()?.kmod_features(),
+        other => match Release::busybox(other) {
+            Some(release) => release.ok().map(|_| KmodFeatures::BUSYBOX)?,
+            None => Release::kmod(other).ok()?.kmod_features(),
+        },
     })
 }
 

@@ -51,6 +51,12 @@ const fn unsure(commit: Commit, unsure: &'static [[u32; 3]]) -> Commit {
     Commit { unsure, ..commit }
 }
 
+/// The first busybox whose modprobe is the model's.
+const OLDEST_BUSYBOX: [u32; 2] = [1, 34];
+
+/// The newest busybox that was read.
+pub const NEWEST_BUSYBOX: [u32; 2] = [1, 37];
+
 /// Every commit since v4.9, and since kmod v5, oldest first on each side.
 pub const COMMITS: &[Commit] = &[
     kernel(
@@ -380,6 +386,31 @@ impl Release {
         }
         let minor = version.get(1).copied().unwrap_or(0);
         Ok(Self { side: Side::Kmod, version: [major, minor, 0], hidden: false, duplicates: false })
+    }
+
+    /// Reads a busybox's, as `busybox-1.35` or `busybox-1.35.0`; none of another name. Its modprobe is the model's from 1.34
+    /// on: f99800758e24 (in 1.34.0) takes what modules.builtin names by its file's name, and of what came since, up to
+    /// 1.37, only af5277f883e8 touches modutils/modprobe.c's steps: which flag `finit_module()` gets of a file that does
+    /// not end in .ko.
+    ///
+    /// # Errors
+    /// What was found, and what was expected.
+    pub fn busybox(text: &str) -> Option<Result<[u32; 2], String>> {
+        let named = text.strip_prefix("busybox-")?;
+        let read = match numbers(named) {
+            Some((version, rest)) if !named.starts_with('v') => match &version[..] {
+                &[major, minor] | &[major, minor, _] if rest.is_empty() => Some([major, minor]),
+                _ => None,
+            },
+            _ => None,
+        };
+        Some(match read {
+            Some(version) if version >= OLDEST_BUSYBOX => Ok(version),
+            Some(_) => Err(format!(
+                "found '{text}', expected busybox-1.34 or a later one: older ones take modules.builtin otherwise"
+            )),
+            None => Err(format!("found '{text}', expected a release such as busybox-1.35")),
+        })
     }
 
     /// Whether it is a distribution's whose name does not say what it is based on.

@@ -3,6 +3,7 @@
 
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
 use kmodcheck_model::presets::{self, KERNELS, KMODS, SWITCHES, Side};
+use kmodcheck_model::releases::Release;
 
 /// How much alike two names are at least that are taken for one another (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.8;
@@ -28,6 +29,9 @@ pub fn kernel(found: &str) -> Option<String> {
 
 /// What to take for a kmod that is no preset, in a sentence.
 pub fn kmod(found: &str) -> Option<String> {
+    if let Some(Err(why)) = Release::busybox(found) {
+        return Some(why);
+    }
     let features =
         |name: &str| Some(Features { kernel: KernelFeatures::V4_9, kmod: presets::kmod(name)? });
     release(found, &KMODS, Side::Kmod, features)

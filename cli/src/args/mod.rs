@@ -762,15 +762,15 @@ pub(crate) struct Record {
 
     /// Print a shell script that records with the same probes, for a machine on which this program does not run; nothing is
     /// recorded.
-    #[arg(long, conflicts_with_all = ["command", "out", "json"])]
+    #[arg(long, conflicts_with_all = ["command", "out", "json", "kernel", "kmod", "modules", "show", "states_limit"])]
     pub print: bool,
 
     /// Take away what recorders have left behind that were killed; nothing is recorded.
-    #[arg(long, conflicts_with_all = ["command", "out", "print", "btf", "buffer", "json"])]
+    #[arg(long, conflicts_with_all = ["command", "out", "print", "btf", "buffer", "json", "kernel", "kmod", "modules", "show", "states_limit"])]
     pub clean: bool,
 
     /// Only write the log.
-    #[arg(long, conflicts_with_all = ["print", "clean", "json"])]
+    #[arg(long, conflicts_with_all = ["print", "clean", "json", "kernel", "kmod", "modules", "show", "states_limit"])]
     pub no_accept: bool,
 
     /// The kernel of the model; the running one unless given.

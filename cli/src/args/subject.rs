@@ -100,8 +100,8 @@ pub(crate) struct Releases {
     #[arg(long, value_parser = any_kernel())]
     pub kernel: Option<Kernel>,
 
-    /// kmod: a preset, or any release; the subject's, or v19, unless given.
-    #[arg(long, value_parser = any_kmod())]
+    /// What modprobe is: a kmod preset, any release of kmod, or busybox-N.M; the subject's, or v19, unless given.
+    #[arg(long, visible_alias = "modprobe-is", value_parser = any_kmod())]
     pub kmod: Option<Kmod>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn read(
     let root = root.map(Path::to_owned).or_else(|| root_of(modules));
     let directories = match (&asked.config, &root) {
         _ if asked.no_config => Vec::new(),
-        (None, _) if kmod == "busybox" => {
+        (None, _) if kmod.starts_with("busybox") => {
             notes.push(
                 "no modprobe.d is read: busybox's modprobe reads it in its own way".to_owned(),
             );

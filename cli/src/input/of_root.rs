@@ -122,8 +122,8 @@ pub(crate) fn modprobe(root: &Path) -> Option<(String, PathBuf)> {
         {
             return Some((version, file));
         }
-        if word_after(&bytes, b"BusyBox v").is_some() {
-            return Some(("busybox".to_owned(), file));
+        if let Some(version) = word_after(&bytes, b"BusyBox v") {
+            return Some((format!("busybox-{version}"), file));
         }
     }
     None

@@ -12,7 +12,7 @@ use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::model::validate;
 use kmodcheck_model::presets::{KERNELS, KMODS};
 use kmodcheck_model::presets::{SWITCHES, Side, Switch};
-use kmodcheck_model::releases::Release;
+use kmodcheck_model::releases::{NEWEST_BUSYBOX, Release};
 use kmodcheck_model::scenario::{Init, Scenario};
 use kmodcheck_model::text::{Decisions, Patched};
 use kmodcheck_properties::Property;
@@ -336,6 +336,9 @@ impl Subject {
     }
 }
 
+/// The busybox that was read and observed.
+const READ_BUSYBOX: [u32; 2] = [1, 35];
+
 /// What a reader should know of releases: why they have what they have, and how much of theirs the model has not. Of a
 /// preset its page says everything.
 pub(crate) fn known_of_releases(kernel: &str, kmod: &str) -> Vec<String> {
@@ -348,6 +351,12 @@ pub(crate) fn known_of_releases(kernel: &str, kmod: &str) -> Vec<String> {
             all.extend(release.notes());
             missing += release.missing().len();
         }
+    }
+    if let Some(Ok([major, minor])) = Release::busybox(kmod)
+        && [major, minor] != READ_BUSYBOX
+    {
+        let newer = if [major, minor] > NEWEST_BUSYBOX { ", newer than what was read" } else { "" };
+        all.push(format!("busybox {major}.{minor}{newer}: its modprobe is taken for 1.35.0's"));
     }
     if missing > 0 {
         let of = if missing == 1 { "commits is" } else { "commits are" };

@@ -8,7 +8,7 @@ use kmodcheck_properties::property::View;
 use kmodcheck_sim::scenario_file::Choice;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
-use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown};
+use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown, Whose};
 use serde::Serialize;
 
 use crate::args::subject::System;
@@ -41,6 +41,9 @@ struct AcceptJson {
     /// Events that are taken not to have been recorded, so that what they tell of is hidden.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_recorded: Vec<&'static str>,
+    /// The modprobes that the kernel started, of a log that is accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modprobes: Vec<ModprobeJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<StepJson>,
     /// Properties that every run violates that gives the log, and those that only some do.
@@ -49,6 +52,23 @@ struct AcceptJson {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violated_in_some_run: Vec<&'static str>,
     run: Vec<EntryJson>,
+}
+
+#[derive(Serialize)]
+struct ModprobeJson {
+    modprobe: String,
+    /// What it was asked for; empty, if it belongs to no request.
+    name: String,
+    /// The callers to one of whom it belongs in `run`.
+    here: Vec<String>,
+    /// Those to whom it may belong by the order of the lines.
+    may_be: Vec<String>,
+}
+
+impl From<Whose> for ModprobeJson {
+    fn from(Whose { modprobe, here, may_be, name }: Whose) -> Self {
+        Self { modprobe, name, here, may_be }
+    }
 }
 
 #[derive(Serialize)]
@@ -190,6 +210,11 @@ pub(crate) fn decide(log: &Log<'_>, limit: u64, json: bool) -> Result<Ended, Fai
             } else {
                 Vec::new()
             },
+            modprobes: if answer.is_accepted() {
+                answer.whose(&recording).into_iter().map(ModprobeJson::from).collect()
+            } else {
+                Vec::new()
+            },
             allowed: answer
                 .allowed(&recording)
                 .into_iter()
@@ -274,6 +299,7 @@ fn events(
             refused_line: refused,
             lost_line: None,
             not_recorded: Vec::new(),
+            modprobes: Vec::new(),
             allowed: possible
                 .iter()
                 .map(|(actor, event)| StepJson { actor: actor.to_string(), step: words(event) })

@@ -152,6 +152,16 @@ fn what_is_not_heeded_is_refused() {
         .says_all(&["busybox's modprobe reads it in its own way"]);
     run(&[&["check"][..], &modules, &["--config", config]].concat())
         .refuses(&["busybox", "expected kmod's"]);
+    let of = |release| {
+        let mut asked = [&["check"][..], &modules].concat();
+        (asked[3], asked[4]) = ("--modprobe-is", release);
+        run(&asked)
+    };
+    of("busybox-1.36.1").exits(1).says_all(&[
+        "busybox's modprobe reads it in its own way",
+        "busybox 1.36: its modprobe is taken for 1.35.0's",
+    ]);
+    of("busybox-1.20").refuses(&["expected busybox-1.34 or a later one"]);
     // Below no lib/modules there is no root whose configuration it could be.
     let fixture = root.at("elsewhere");
     std::fs::rename(root.at(&format!("usr/lib/modules/{RELEASE}")), &fixture).unwrap();

@@ -31,6 +31,7 @@ mod output;
 mod patches;
 mod programs;
 mod prove;
+mod record;
 mod replay;
 mod reproduce;
 mod results;

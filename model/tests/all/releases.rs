@@ -163,3 +163,24 @@ fn what_is_no_release_is_refused() {
         kernel(text);
     }
 }
+
+#[test]
+fn releases_of_busybox() {
+    let preset = presets::kmod("busybox");
+    for known in ["busybox-1.34", "busybox-1.35.0", "busybox-1.36.1", "busybox-2.0"] {
+        assert_eq!(presets::kmod(known), preset, "{known}");
+    }
+    for (unknown, why) in [
+        ("busybox-1.33.1", "expected busybox-1.34 or a later one"),
+        ("busybox-1", "expected a release such as busybox-1.35"),
+        ("busybox-v1.35", "expected a release such as busybox-1.35"),
+        ("busybox-1.35rc", "expected a release such as busybox-1.35"),
+        ("busybox-", "expected a release such as busybox-1.35"),
+        ("busybox-99999999999.1", "expected a release such as busybox-1.35"),
+    ] {
+        assert_eq!(presets::kmod(unknown), None, "{unknown}");
+        let said = Release::busybox(unknown).unwrap().unwrap_err();
+        assert!(said.contains(unknown) && said.contains(why), "{said}");
+    }
+    assert!(Release::busybox("busybox").is_none() && Release::busybox("v30").is_none());
+}

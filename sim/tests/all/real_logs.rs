@@ -20,7 +20,7 @@ struct Folder {
     logs: usize,
 }
 
-const FOLDERS: [Folder; 4] = [
+const FOLDERS: [Folder; 5] = [
     Folder { name: "v4.9-kmod19", modules: "v4.9-modules", kernel: "v4.9", kmod: "v19", logs: 12 },
     Folder { name: "v4.9-kmod20", modules: "v4.9-modules", kernel: "v4.9", kmod: "v20", logs: 8 },
     Folder {
@@ -36,6 +36,14 @@ const FOLDERS: [Folder; 4] = [
         kernel: "6.1-debian",
         kmod: "v30",
         logs: 6,
+    },
+    // By trace-cmd and perf, with the same probes.
+    Folder {
+        name: "6.12-other-tracers",
+        modules: "6.12-modules",
+        kernel: "6.12-debian",
+        kmod: "v30",
+        logs: 2,
     },
 ];
 
@@ -478,4 +486,142 @@ fn a_crowd_is_read_exactly() {
     // From v4.13 on those beyond the limit wait; time-outs are not part of what is compared.
     let waiting = sixty(10).replace("ret=-12", "ret=-62");
     assert!(!decide(&waiting, "6.1-debian").0);
+}
+
+/// A line of tracefs as `trace-cmd report` and `perf script` would have written it.
+fn by_other_tracers(line: &str) -> [String; 2] {
+    if line.is_empty() || line.starts_with('#') {
+        return ["cpus=2".to_owned(), String::new()];
+    }
+    if let Some(cpu) = line.strip_prefix("CPU:").and_then(|rest| rest.split(' ').next()) {
+        let perf =
+            format!("         swapper     0 [00{cpu}]     1.000000: PERF_RECORD_LOST lost 7");
+        return [format!("CPU:{cpu} [7 EVENTS DROPPED]"), perf];
+    }
+    let (before, after) = line.split_once(" [").unwrap();
+    let (cpu, after) = after.split_once(']').unwrap();
+    let (task, pid) = before.trim().rsplit_once('-').unwrap();
+    let (time, rest) = after.split_once(": ").unwrap();
+    let time = time.split_whitespace().next_back().unwrap();
+    let end = rest.find([':', '(', ' ']).unwrap_or(rest.len());
+    let (event, fields) = rest.split_at(end);
+    let (event, fields) = match (event.strip_prefix("sys_"), fields.strip_prefix(" -> ")) {
+        (Some(name), Some(result)) => (format!("sys_exit_{name}"), result.to_owned()),
+        (Some(name), None) => {
+            (format!("sys_enter_{name}"), fields.trim_matches(['(', ')']).to_owned())
+        }
+        // They know addresses, not names.
+        _ => {
+            let fields = fields.trim_start_matches(':').trim_start();
+            let known = fields.strip_prefix('(').and_then(|fields| fields.split_once(')'));
+            let fields = known.map_or(fields.to_owned(), |(places, fields)| {
+                let arrow = if places.contains("<-") { " <- ffffffff811a8fcf" } else { "" };
+                format!("(ffffffff811a6c90{arrow}){fields}")
+            });
+            (event.to_owned(), fields)
+        }
+    };
+    let named = format!("{event}:");
+    [
+        format!("{task:>16}-{pid:<5} [{cpu}] {time:>12}: {named:<21} {fields}"),
+        format!("{task:>16} {pid:>5} [{cpu}] {time:>12}: {:>35}: {fields}", format!("g:{event}")),
+    ]
+}
+
+/// What trace-cmd and perf write of the same events is read as what tracefs writes: every log, in their words.
+#[test]
+fn other_tracers_say_the_same() {
+    use kmodcheck_sim::trace::ftrace::parse::{What, parse};
+    let mut compared = 0;
+    for Folder { name, .. } in FOLDERS {
+        for entry in std::fs::read_dir(folder(name)).unwrap() {
+            let path = entry.unwrap().path();
+            // (One that has lost events, too.)
+            let text = std::fs::read_to_string(&path).unwrap() + "CPU:1 [LOST 7 EVENTS]\n";
+            if name == "6.12-other-tracers" {
+                continue;
+            }
+            let read = |text: &str| -> Vec<(String, u32, What)> {
+                let lines = parse("x.log", text, &[]).unwrap();
+                // To whom it returns they do not say.
+                let told = |what| match what {
+                    What::RequestReturns { ret, .. } => {
+                        What::RequestReturns { ret, to_get_fs_type: false }
+                    }
+                    other => other,
+                };
+                lines.into_iter().map(|line| (line.command, line.pid, told(line.what))).collect()
+            };
+            let expected = read(&text);
+            for which in 0..2 {
+                let other: String =
+                    text.lines().map(|line| by_other_tracers(line)[which].clone() + "\n").collect();
+                assert_eq!(read(&other), expected, "{}: {which}", path.display());
+                compared += expected.len();
+            }
+        }
+    }
+    assert!(compared > 8_000, "{compared}");
+}
+
+/// Whose a modprobe is: never somebody's who had not asked yet or was told already; one that waits has one; and two
+/// have not the same.
+#[test]
+fn whose_each_modprobe_is() {
+    let (mut sure, mut unsure) = (0, 0);
+    for Folder { name, kernel, kmod, .. } in FOLDERS {
+        for entry in std::fs::read_dir(folder(name)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let path = path.display().to_string();
+            let (recording, answer) =
+                decide(&text, &path, features(kernel, kmod), About::default()).unwrap();
+            let mut taken: Vec<String> = Vec::new();
+            for whose in answer.whose(&recording) {
+                assert!(
+                    whose.here.iter().all(|here| whose.may_be.contains(here)),
+                    "{path}: {whose}"
+                );
+                if recording.cast().strangers {
+                    continue;
+                }
+                // Times of the lines of a process, by what they say.
+                let at = |task: &str, says: &str| -> Vec<usize> {
+                    let of = |line: &&str| {
+                        line.trim_start().starts_with(&format!("{task} ")) || {
+                            let (command, pid) = task.rsplit_once('-').unwrap();
+                            line.trim_start().starts_with(&format!("{command} "))
+                                && line.contains(&format!(" {pid} ["))
+                        }
+                    };
+                    let lines = text.lines().enumerate();
+                    lines.filter(|(_, l)| of(l) && l.contains(says)).map(|(at, _)| at).collect()
+                };
+                let exec = at(&whose.modprobe, "sched_process_exec:");
+                let exit = at(&whose.modprobe, "sched_process_exit:");
+                for caller in &whose.here {
+                    let before = at(caller, "umh_exec:").iter().any(|began| began < &exec[0]);
+                    assert!(before, "{path}: {whose}");
+                    let told = at(caller, "umh_exec_ret:");
+                    let waits = !at(caller, "wait=1").is_empty();
+                    let later = told.is_empty() || told.iter().any(|told| told > &exit[0]);
+                    assert!(!waits || exit.is_empty() || later, "{path}: {whose}");
+                }
+                if let [one] = whose.here.as_slice() {
+                    sure += 1;
+                    let calls = recording.cast().players.iter().filter(|p| p.task == *one).count();
+                    let had = taken.iter().filter(|other| *other == one).count();
+                    assert!(
+                        had < calls,
+                        "{path}: {whose}, and so did {had} others of {calls} calls"
+                    );
+                    taken.push(one.clone());
+                } else {
+                    unsure += 1;
+                }
+            }
+        }
+    }
+    assert!(sure >= 90, "{sure} for one caller, {unsure} for one of several");
+    println!("{sure} for one caller, {unsure} for one of several");
 }

@@ -20,13 +20,14 @@ use kmodcheck_sim::trace::ftrace::About;
 use crate::args::{Arguments, Record};
 use crate::input::of_root::debian;
 use crate::input::{files, session};
+use crate::interrupt;
 use crate::output::{self, Ended, Failure};
 use crate::traces::accept;
 use btf::Btf;
 use probes::Symbols;
 use tracefs::{Instance, Trace};
 
-/// How long a command may go on after Ctrl-C.
+/// How long a command may go on after Ctrl-C, unless it is pressed once more.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the kernel says what it is called.
@@ -62,8 +63,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Record) -> Result<Ended, Failur
         output::print(script.trim_end());
         return Ok(Ended::AsExpected);
     }
-    // From here on Ctrl-C does not end the process before everything is taken away.
-    session::interrupt();
+    interrupt::tidies_up();
     let root = tracefs::root()?;
     let btf = Btf::read(&asked.btf)?;
     files::try_file(&asked.out)?;
@@ -120,8 +120,8 @@ struct Ran {
 
 /// Runs the command, or waits for Ctrl-C.
 fn observed(command: &[std::ffi::OsString]) -> Result<Ran, Failure> {
-    let interrupt = session::interrupt();
-    let is_interrupted = || interrupt.load(Ordering::Relaxed);
+    let interrupted = session::interrupt();
+    let is_interrupted = || interrupted.load(Ordering::Relaxed);
     let nap = || std::thread::sleep(Duration::from_millis(20));
     let Some((program, rest)) = command.split_first() else {
         output::note!("kmodcheck: recording; Ctrl-C ends it");
@@ -141,7 +141,7 @@ fn observed(command: &[std::ffi::OsString]) -> Result<Ran, Failure> {
         }
         if is_interrupted() {
             let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
-            if Instant::now() >= until {
+            if interrupt::is_set_twice() || Instant::now() >= until {
                 child.kill()?;
             }
         }

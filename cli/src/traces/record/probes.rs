@@ -512,4 +512,57 @@ mod tests {
         let checked = std::process::Command::new("sh").args(["-n", "-c", &text]).output().unwrap();
         assert!(checked.status.success(), "{checked:?}");
     }
+
+    /// What other tracers are told: every event, and the filters of those that have one.
+    #[test]
+    fn the_script_says_how_other_tracers_record() {
+        let btf = of_6_12().read();
+        let text = script("BTF", 512, &|member| btf.offset(member)).unwrap();
+        // A tracefs of plain files, with the instance that the kernel would make.
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let own = root.join("instances/kmodcheck_script/events");
+        for (event, _) in EVENTS {
+            std::fs::create_dir_all(own.join(event)).unwrap();
+            std::fs::write(own.join(event).join("enable"), "").unwrap();
+        }
+        std::fs::write(root.join("kprobe_events"), "").unwrap();
+        std::fs::write(root.join("kallsyms"), kallsyms()).unwrap();
+        let text = text
+            .replace("/sys/kernel/tracing", root.to_str().unwrap())
+            .replace("/proc/kallsyms", root.join("kallsyms").to_str().unwrap())
+            .replace("mkdir $i ", "[ -d $i ] ");
+        let set = |tracer: &str| {
+            let mut sh = std::process::Command::new("sh");
+            let output = sh.args(["-c", &text, "script", "--set", tracer]).output().unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (output.status.code(), text(output.stdout), text(output.stderr))
+        };
+        let chosen = chosen(&kallsyms()).unwrap();
+        for (tracer, begins, filter) in [
+            ("trace-cmd", "trace-cmd record -C mono -e kmodcheck_script:mod_tree_insert", "-f"),
+            ("perf", "perf record -a -k CLOCK_MONOTONIC -e kmodcheck_script:", "--filter"),
+        ] {
+            let (status, command, _) = set(tracer);
+            assert!(status == Some(0) && command.starts_with(begins), "{command}");
+            for probe in &chosen.probes {
+                let event = format!(" -e kmodcheck_script:{}", probe.event);
+                let only = probe.filter().map(|only| format!(" {filter} '{only}'"));
+                let wanted = event + &only.unwrap_or_default();
+                let end = command.find(&wanted).expect(&wanted) + wanted.len();
+                assert!(command[end..].starts_with([' ', '\n']), "{wanted}: {command}");
+            }
+            for (event, _) in EVENTS {
+                let wanted = event.replace('/', ":");
+                assert!(command.contains(&wanted), "{wanted}: {command}");
+            }
+            let mut probes = std::fs::read_to_string(root.join("kprobe_events")).unwrap();
+            assert_eq!(probes.lines().count(), chosen.probes.len());
+            probes.clear();
+            std::fs::write(root.join("kprobe_events"), probes).unwrap();
+        }
+        let (status, command, said) = set("bpftrace");
+        assert_eq!((status, command.as_str()), (Some(2), ""));
+        assert!(said.contains("found 'bpftrace', expected trace-cmd or perf"), "{said}");
+    }
 }

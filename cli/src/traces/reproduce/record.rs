@@ -1,6 +1,6 @@
 //! `tools/real-kernel/record`, run so that it ends when it has to, and leaves nothing behind.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -82,6 +82,12 @@ pub(super) fn is_there(recorder: &Path) -> Result<(), Failure> {
     .into())
 }
 
+/// The program that records in the guest.
+fn program() -> Result<OsString, Failure> {
+    let own = || Ok(std::env::current_exe()?.into_os_string());
+    std::env::var_os("KMODCHECK").map_or_else(own, Ok)
+}
+
 /// Records. What the recorder says goes to stderr.
 pub(super) fn record(job: &Job<'_>) -> Result<Recorded, Failure> {
     let interrupt = session::interrupt();
@@ -98,6 +104,8 @@ pub(super) fn record(job: &Job<'_>) -> Result<Recorded, Failure> {
             job.out.as_os_str(),
         ])
         .env("TMPDIR", job.temporary)
+        // The guest records with this very program, unless somebody has another one in mind.
+        .env("KMODCHECK", program()?)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     // Ctrl-C is for this process, which lets the others end in order.

@@ -21,7 +21,7 @@ mod show;
 mod story;
 
 pub use search::{COUNTED_STATES, Cost};
-pub use show::Shown;
+pub use show::{Shown, Whose};
 
 use kmodcheck_explore::Kind;
 use kmodcheck_explore::Step;

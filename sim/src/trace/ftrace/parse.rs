@@ -1,12 +1,17 @@
-//! The text of tracefs (`/sys/kernel/tracing/trace`): one event a line, with task, CPU and time.
+//! The text of tracefs (`/sys/kernel/tracing/trace`), of `trace-cmd report`, or of `perf script`: one event a line,
+//! with task, CPU and time.
 //!
 //! ```text
 //!         modprobe-712     [001] .....   101.961751: mod_tree_insert: (mod_tree_insert+0x0/0x40) name="fat" st=3
+//!         modprobe-712   [001]   101.961751: mod_tree_insert:      (ffffffff811aae04) name="fat" st=3
+//!         modprobe   712 [001]   101.961751:      kmodcheck:mod_tree_insert: (ffffffff811aae04) name="fat" st=3
 //! ```
 //!
-//! Any event is taken; those that nobody here knows are kept as [`What::Unrelated`]. Comments (`#`) and
-//! empty lines are skipped. `CPU:1 [LOST 23 EVENTS]`, by which the tracer says that it overwrote
-//! events, is an event of its own.
+//! Any event is taken; those that nobody here knows are kept as [`What::Unrelated`]. Comments (`#`), empty lines
+//! and trace-cmd's heading are skipped. `CPU:1 [LOST 23 EVENTS]`, by which the tracer says that it overwrote
+//! events, is an event of its own; so is what the others say then.
+
+use std::borrow::Cow;
 
 use super::FtraceError;
 
@@ -196,7 +201,8 @@ pub fn parse(file: &str, text: &str, without: &[String]) -> Result<Vec<Line>, Ft
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        let heading = ["#", "cpus=", "version ="].iter().any(|begins| line.starts_with(begins));
+        if line.is_empty() || heading {
             continue;
         }
         let error = |found: &str, expected: &str| FtraceError::Line {
@@ -234,10 +240,12 @@ fn parse_line(
         pid,
         what,
     };
-    if line.starts_with("CPU:") && line.contains("[LOST") {
+    let lost =
+        line.starts_with("CPU:") && (line.contains("[LOST") || line.ends_with("EVENTS DROPPED]"));
+    if lost || line.contains(": PERF_RECORD_LOST") {
         return Ok(whole("", 0, What::Lost));
     }
-    let shape = "a line of tracefs, 'TASK-PID [CPU] FLAGS TIME: EVENT: ...'";
+    let shape = "a line of tracefs, 'TASK-PID [CPU] FLAGS TIME: EVENT: ...', of `trace-cmd report` or of `perf script`";
     // The command may contain blanks, brackets and dashes; the first '[' with digits and ']' is the
     // CPU, and what comes right before it the process.
     let (before, _, after) = split_at_cpu(line).ok_or_else(|| error(line, shape))?;
@@ -246,15 +254,17 @@ fn parse_line(
         Some(at) if before.ends_with(')') => before[..at].trim_end(),
         _ => before,
     };
-    let (command, pid) = before.rsplit_once('-').ok_or_else(|| error(line, shape))?;
-    let pid = pid.parse().map_err(|_| error(line, shape))?;
+    let (command, pid) = task(before).ok_or_else(|| error(line, shape))?;
     // Flags may be off (option irq-info); the time ends in a colon.
     let (time, rest) = after.split_once(": ").ok_or_else(|| error(line, shape))?;
     let time = time.split_whitespace().next_back().unwrap_or("");
     if time.is_empty() || !time.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(error(line, shape));
     }
+    let rest = rest.trim_start();
     let (event, fields) = match rest.split_once(": ") {
+        // What has no fields ends in the colon.
+        None if rest.ends_with(':') && !rest.contains([' ', '(']) => (&rest[..rest.len() - 1], ""),
         Some((event, fields)) if !event.contains([' ', '(']) => (event, fields),
         // A system call's name is followed by its arguments or by ' -> '.
         _ => {
@@ -262,11 +272,36 @@ fn parse_line(
             rest.split_at(end)
         }
     };
-    let what = match without.iter().any(|name| name == event) {
+    // perf writes the event's group before it.
+    let event = event.rsplit(':').next().unwrap_or(event);
+    let (event, fields) = system_call(event, fields);
+    let what = match without.iter().any(|name| *name == event) {
         true => What::Unrelated,
-        false => what(event, fields, error)?,
+        false => what(&event, &fields, error)?,
     };
     Ok(whole(command.trim(), pid, what))
+}
+
+/// Command and process, as `TASK-PID` or, in perf's way, as `TASK PID` or `TASK PID/TID`.
+fn task(before: &str) -> Option<(&str, u32)> {
+    let joined = before.rsplit_once('-').and_then(|(task, pid)| Some((task, pid.parse().ok()?)));
+    joined.or_else(|| {
+        let (task, pid) = before.rsplit_once(char::is_whitespace)?;
+        let thread = pid.rsplit('/').next()?;
+        Some((task.trim_end(), thread.parse().ok()?))
+    })
+}
+
+/// What tracefs writes as `sys_NAME(...)` and `sys_NAME -> RESULT`, the others write as the events `sys_enter_NAME` and
+/// `sys_exit_NAME`.
+fn system_call<'l>(event: &'l str, fields: &'l str) -> (Cow<'l, str>, Cow<'l, str>) {
+    if let Some(name) = event.strip_prefix("sys_enter_") {
+        (Cow::Owned(format!("sys_{name}")), Cow::Borrowed(fields))
+    } else if let Some(name) = event.strip_prefix("sys_exit_") {
+        (Cow::Owned(format!("sys_{name}")), Cow::Owned(format!("-> {}", fields.trim_start())))
+    } else {
+        (Cow::Borrowed(event), Cow::Borrowed(fields))
+    }
 }
 
 /// The CPU of a line of tracefs; none of a comment, or of what is no such line.

@@ -196,6 +196,9 @@ pub(super) struct Decided {
     /// What the watch said in every such run, and in some.
     pub watched: (u64, u64),
     pub run: Vec<Entry>,
+    /// Of each modprobe that the kernel started the calls that it may belong to in that run, one bit each; none of
+    /// what is no modprobe of a request.
+    pub whose: Vec<u128>,
     /// What could have been noticed instead.
     pub possible: Vec<(String, Event)>,
     pub cost: Cost,
@@ -682,11 +685,13 @@ impl<'a> Search<'a> {
     }
 
     fn decided(&mut self, refused: Option<usize>, level: &[usize]) -> Decided {
+        let shown = self.with_few_hidden_steps(level);
         Decided {
             refused,
             states: self.count(level),
             watched: self.watched(level),
-            run: self.run(level),
+            run: self.run(shown),
+            whose: self.whose(shown),
             possible: if refused.is_some() { self.possible(level) } else { Vec::new() },
             cost: self.cost,
         }
@@ -745,14 +750,40 @@ impl<'a> Search<'a> {
         task.cloned().unwrap_or_else(|| format!("process {process}"))
     }
 
-    /// A run to one of these states that has few hidden steps.
-    fn run(&self, level: &[usize]) -> Vec<Entry> {
+    /// Of these states one to which a run leads that has few hidden steps.
+    fn with_few_hidden_steps(&self, level: &[usize]) -> usize {
         let hidden = |node: &usize| {
             let node = &self.nodes[*node];
             let own = node.state.processes.iter().map(|p| u64::from(p.least().1.hidden));
             u64::from(node.hidden) + own.sum::<u64>()
         };
-        let mut number = *level.iter().min_by_key(|node| hidden(node)).expect("there is a state");
+        *level.iter().min_by_key(|node| hidden(node)).expect("there is a state")
+    }
+
+    /// Whose modprobe each one is in the run to this state: what is known of a process at the end held all the time.
+    fn whose(&self, mut number: usize) -> Vec<u128> {
+        let last = &self.nodes[number].state;
+        let mut whose = vec![0; self.cast.helpers.len()];
+        while number != 0 {
+            let Node { state, parent, process: acting, .. } = &self.nodes[number];
+            let before = &self.nodes[*parent].state;
+            for (at, process) in state.processes.iter().enumerate() {
+                // Here it begins.
+                if let Some(helper) =
+                    process.helper.filter(|_| before.processes[at].helper.is_none())
+                {
+                    // modprobe is the caller's process, or one that nobody waits for, which the caller starts here.
+                    let caller = if process.calls == 0 { *acting } else { at };
+                    whose[usize::from(helper)] = last.processes[caller].calls;
+                }
+            }
+            number = *parent;
+        }
+        whose
+    }
+
+    /// The run to this state.
+    fn run(&self, mut number: usize) -> Vec<Entry> {
         let processes = &self.nodes[number].state.processes;
         let mut chosen: Vec<usize> = processes.iter().map(|p| p.least().0).collect();
         // Backwards: in each state what was hidden there, then what led to it.

@@ -4,8 +4,46 @@ use std::fmt::Write;
 
 use kmodcheck_model::Event;
 
+use super::cast::Player;
 use super::search::Entry;
 use super::{Answer, COUNTED_STATES, Recording};
+
+/// A modprobe that the kernel started, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// Its command and process.
+    pub modprobe: String,
+    /// The calls, by command and process, that it belongs to in the run that is shown: one of these; none, if it
+    /// belongs to no request.
+    pub here: Vec<String>,
+    /// The calls that it may belong to by the order of the lines alone, of which one run shows one.
+    pub may_be: Vec<String>,
+    /// What it was asked for.
+    pub name: String,
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { modprobe, here, may_be, name } = self;
+        match (here.as_slice(), may_be.as_slice()) {
+            ([], _) => write!(f, "{modprobe}: belongs to no request"),
+            ([caller], [_]) => write!(f, "{modprobe}: loads {name} for {caller}"),
+            ([caller], _) => {
+                let others: Vec<&str> =
+                    may_be.iter().filter(|other| *other != caller).map(String::as_str).collect();
+                write!(
+                    f,
+                    "{modprobe}: loads {name} for {caller} in the run that is shown; it may have been for {}",
+                    others.join(", ")
+                )
+            }
+            _ => write!(f, "{modprobe}: loads {name} for one of {}", here.join(", ")),
+        }
+    }
+}
+
+/// Of so many modprobes it is told without being asked for whose they are.
+const TOLD: usize = 16;
 
 /// What the model does in one place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +107,32 @@ impl Answer {
         possible.map(|(actor, event)| (actor.clone(), recording.step(event))).collect()
     }
 
+    /// Whose each modprobe is that the kernel started, in the order in which they begin.
+    pub fn whose(&self, recording: &Recording) -> Vec<Whose> {
+        let cast = &recording.cast;
+        let players = |calls: u128| {
+            cast.players
+                .iter()
+                .enumerate()
+                .filter(move |(at, _)| calls >> at & 1 != 0)
+                .map(|(_, p)| p)
+        };
+        let requests = |player: &Player| player.action.name();
+        let whose = cast.helpers.iter().zip(&self.decided.whose);
+        whose
+            .map(|(helper, calls)| {
+                let name = players(*calls).find_map(requests);
+                let may_be = players(helper.callers).filter(|player| requests(player) == name);
+                Whose {
+                    modprobe: helper.task.clone(),
+                    here: players(*calls).map(|player| player.task.clone()).collect(),
+                    may_be: may_be.map(|player| player.task.clone()).collect(),
+                    name: name.map(|name| cast.name(name).to_owned()).unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+
     /// The events of which the log has none although this run does what they tell of: they are taken
     /// not to have been recorded.
     pub fn not_recorded(&self, recording: &Recording) -> Vec<&'static str> {
@@ -113,6 +177,25 @@ impl Answer {
                      {states} at the end",
                     recording.cast.observations.len(),
                 );
+                let whose = self.whose(recording);
+                if whole || whose.len() <= TOLD {
+                    for whose in whose {
+                        let _ = writeln!(out, "    {whose}");
+                    }
+                } else {
+                    let _ = writeln!(
+                        out,
+                        "    of {} modprobes, --show tells whose they are",
+                        whose.len()
+                    );
+                }
+                let hidden = self.steps().filter(|(seen, _)| !seen).count();
+                if !whole && hidden > 0 {
+                    let _ = writeln!(
+                        out,
+                        "    {hidden} steps that no line shows: --show puts them in their places"
+                    );
+                }
                 let missing = self.not_recorded(recording);
                 if !missing.is_empty() {
                     let missing = missing.join(", ");
