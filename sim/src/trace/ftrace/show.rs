@@ -27,17 +27,17 @@ impl std::fmt::Display for Whose {
         let Self { modprobe, here, may_be, name } = self;
         match (here.as_slice(), may_be.as_slice()) {
             ([], _) => write!(f, "{modprobe}: belongs to no request"),
-            ([caller], [_]) => write!(f, "{modprobe}: loads {name} for {caller}"),
+            ([caller], [_]) => write!(f, "{modprobe}: asked for {name} by {caller}"),
             ([caller], _) => {
                 let others: Vec<&str> =
                     may_be.iter().filter(|other| *other != caller).map(String::as_str).collect();
                 write!(
                     f,
-                    "{modprobe}: loads {name} for {caller} in the run that is shown; it may have been for {}",
+                    "{modprobe}: asked for {name} by {caller} in the run that is shown; it may have been {}",
                     others.join(", ")
                 )
             }
-            _ => write!(f, "{modprobe}: loads {name} for one of {}", here.join(", ")),
+            _ => write!(f, "{modprobe}: asked for {name} by one of {}", here.join(", ")),
         }
     }
 }
@@ -118,17 +118,34 @@ impl Answer {
                 .map(|(_, p)| p)
         };
         let requests = |player: &Player| player.action.name();
-        let whose = cast.helpers.iter().zip(&self.decided.whose);
-        whose
-            .map(|(helper, calls)| {
-                let name = players(*calls).find_map(requests);
-                let may_be = players(helper.callers).filter(|player| requests(player) == name);
-                Whose {
-                    modprobe: helper.task.clone(),
-                    here: players(*calls).map(|player| player.task.clone()).collect(),
-                    may_be: may_be.map(|player| player.task.clone()).collect(),
-                    name: name.map(|name| cast.name(name).to_owned()).unwrap_or_default(),
-                }
+        let tasks = |calls| players(calls).map(|player| player.task.clone()).collect();
+        let whose = &self.decided.whose;
+        let mut may_be: Vec<u128> = Vec::new();
+        for (helper, here) in cast.helpers.iter().zip(whose) {
+            let name = players(*here).find_map(requests);
+            let same = |at: &usize| requests(&cast.players[*at]) == name;
+            let bits = (0..cast.players.len()).filter(same).fold(0, |bits, at| bits | 1 << at);
+            may_be.push(helper.callers & bits);
+        }
+        // A call starts one modprobe: what is one's for sure is no other's.
+        let mut told = 0_u128;
+        while let Some(sure) = (!cast.strangers)
+            .then(|| may_be.iter().find(|calls| calls.count_ones() == 1 && **calls & told == 0))
+            .flatten()
+            .copied()
+        {
+            told |= sure;
+            may_be.iter_mut().filter(|calls| **calls != sure).for_each(|calls| *calls &= !sure);
+        }
+        (cast.helpers.iter().zip(whose).zip(may_be))
+            .map(|((helper, here), may_be)| Whose {
+                modprobe: helper.task.clone(),
+                here: tasks(*here),
+                may_be: tasks(may_be),
+                name: players(*here)
+                    .find_map(requests)
+                    .map(|name| cast.name(name).to_owned())
+                    .unwrap_or_default(),
             })
             .collect()
     }
