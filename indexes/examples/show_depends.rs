@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use kmodcheck_indexes::config::{Reader, is_read};
-use kmodcheck_indexes::{Configuration, IndexText, Modprobe, ModuleIndex, Resolved, SourceFile};
+use kmodcheck_indexes::{
+    Configuration, IndexText, Modprobe, ModuleIndex, Resolved, Rules, SourceFile,
+};
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -38,7 +40,7 @@ fn show_depends(modules: &Path, configs: &[&Path], names: impl Iterator<Item = S
         .map(|files| files.iter().map(|(name, text)| SourceFile { name, text }).collect())
         .collect();
     let config = Configuration::read(&sources, None, Reader::default());
-    let modprobe = Modprobe { index: &index, config: &config, builtin_aliases: true };
+    let modprobe = Modprobe { index: &index, config: &config, rules: Rules::KmodV27 };
     let mut shown = String::new();
     for name in names {
         writeln!(shown, "= {name}").expect("a string takes everything");

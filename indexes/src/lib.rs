@@ -15,7 +15,7 @@ pub use command::Command;
 pub use config::Configuration;
 pub use index::binary;
 pub use index::{IndexError, IndexText, Lookup, ModuleId, ModuleIndex, SourceFile};
-pub use modprobe::{Found, Modprobe, Resolved, Step, Target};
+pub use modprobe::{Found, Modprobe, Resolved, Rules, Step, Target};
 
 /// A digest of this crate's sources, and of the versions of what they depend on (`build.rs`). What was
 /// saved or sent by a build with another one is not believed.

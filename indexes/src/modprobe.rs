@@ -14,8 +14,21 @@ pub struct Modprobe<'a> {
     pub index: &'a ModuleIndex,
     /// What its administrator says.
     pub config: &'a Configuration,
-    /// Whether it looks up aliases of built-in code: kmod v27 on (`kmod_lookup_alias_from_kernel_builtin_file()`).
-    pub builtin_aliases: bool,
+    /// Whose rules it looks names up by.
+    pub rules: Rules,
+}
+
+/// How modprobe looks names up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// As kmod does.
+    Kmod,
+    /// As kmod does from v27 on: aliases of built-in code, too (`kmod_lookup_alias_from_kernel_builtin_file()`).
+    KmodV27,
+    /// As busybox does (modutils/modprobe.c, `add_probe()`, `config_file_action()`, of 1.35.0): what is built in is known first;
+    /// names and aliases end at a dot, and in them every dash is an underscore, between brackets, too; of several modules that
+    /// have an alias all, by the lines of modules.alias.
+    Busybox,
 }
 
 /// What kmod's pool of modules has one object of: a module as found by its name, or as found by one alias.
@@ -73,7 +86,11 @@ impl<'a> Modprobe<'a> {
     /// `remove` lines, `modules.alias`, `modules.builtin`, and the aliases of what is built in.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Resolved {
-        match self.lookup(name) {
+        let looked = match self.rules {
+            Rules::Kmod | Rules::KmodV27 => self.lookup(name),
+            Rules::Busybox => self.lookup_of_busybox(name),
+        };
+        match looked {
             Looked::Nothing => Resolved::NotFound,
             Looked::Builtin(name) => Resolved::Builtin(name),
             Looked::BuiltinAlias(name) => Resolved::BuiltinAlias(name),
@@ -177,12 +194,43 @@ impl<'a> Modprobe<'a> {
             }
             Lookup::Builtin(name) => Looked::Builtin(name),
             Lookup::NotFound => match self.index.builtin_alias(&name) {
-                Some(code) if self.builtin_aliases => Looked::BuiltinAlias(code.to_owned()),
+                Some(code) if self.rules == Rules::KmodV27 => Looked::BuiltinAlias(code.to_owned()),
                 _ => Looked::Nothing,
             },
             Lookup::Module(_) => unreachable!("modules.dep was asked before"),
         }
     }
+}
+
+impl Modprobe<'_> {
+    fn lookup_of_busybox(&self, name: &str) -> Looked {
+        let name = modname(name);
+        if self.index.is_builtin(&name) {
+            return Looked::Builtin(name);
+        }
+        if let Some(module) = self.index.id_of(&name) {
+            return Looked::Found(vec![Found { name, module: Some(module), alias: None }]);
+        }
+        let mut found: Vec<Found> = Vec::new();
+        for (pattern, module) in self.index.aliases() {
+            let known = found.iter().any(|found| found.module == Some(module));
+            if !known && glob::matches(modname(pattern).as_bytes(), name.as_bytes()) {
+                let own = self.index.name(module).to_owned();
+                found.push(Found { name: own, module: Some(module), alias: Some(name.clone()) });
+            }
+        }
+        if found.is_empty() { Looked::Nothing } else { Looked::Found(found) }
+    }
+}
+
+/// busybox's `filename2modname()`, `MODULE_NAME_LEN` being 256.
+fn modname(text: &str) -> String {
+    let dot = text.find('.').unwrap_or(text.len());
+    let mut end = dot.min(255);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].replace('-', "_")
 }
 
 /// [`Resolved`], before anything is made of it.

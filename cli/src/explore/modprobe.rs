@@ -2,11 +2,11 @@
 
 use kmodcheck_binary::automaton::{Automaton, Compared};
 use kmodcheck_binary::cache::VERSION;
-use kmodcheck_indexes::{Lookup, Modprobe as Indexed};
+use kmodcheck_indexes::Modprobe as Indexed;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::{Init, Scenario};
-use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, closure};
+use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, closure, rules};
 use serde::Serialize;
 
 use crate::args::Arguments;
@@ -58,7 +58,6 @@ struct ToldJson {
 struct Request {
     name: String,
     modules: Vec<String>,
-    scenario: Result<Scenario, String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, asked: &Modprobe) -> Result<Ended, Failure> {
@@ -76,7 +75,9 @@ pub(crate) fn run(arguments: &Arguments, asked: &Modprobe) -> Result<Ended, Fail
     };
     match (asked.what, &asked.programs[..]) {
         (What::Learn, [program]) => learn(arguments, program, &request, &place),
-        (What::Compare, [first, second]) => compare(arguments, [first, second], &request, &place),
+        (What::Compare, [first, second]) => {
+            compare(arguments, asked, [first, second], &request, &place)
+        }
         (What::Learn, _) => Err("found two programs to learn, expected one".into()),
         (What::Compare, _) => Err("found one program to compare, expected two".into()),
     }
@@ -86,36 +87,52 @@ fn request(asked: &Modprobe) -> Result<Request, Failure> {
     let of_fs = asked.fs.as_ref().map(|fs| format!("fs-{fs}"));
     // clap asks for one of them.
     let name = of_fs.or_else(|| asked.module.clone()).unwrap_or_default();
-    let index = files::read_index(&asked.modules)?;
-    let features = Features {
-        kernel: presets::kernel(DEFAULT_KERNEL).expect("it is a preset"),
-        kmod: presets::kmod("v30").expect("it is a preset"),
+    // The modules that a modelled release comes to; of programs alone those of a kmod.
+    let releases = asked.programs.iter().map(String::as_str);
+    let release = releases.into_iter().find(|typed| presets::kmod(typed).is_some());
+    let modules = match modelled(asked, &name, release.unwrap_or("v30"))? {
+        Ok(scenario) => scenario.modules.iter().map(|module| module.name.clone()).collect(),
+        Err(_) => {
+            let index = files::read_index(&asked.modules)?;
+            index.id_of(&name).map(|id| index.name(id).to_owned()).into_iter().collect()
+        }
     };
+    Ok(Request { name, modules })
+}
+
+/// What a modelled release makes of the name, with what it reads of the configuration; the inner error: it comes to nothing
+/// that could be modelled.
+fn modelled(
+    asked: &Modprobe,
+    name: &str,
+    release: &str,
+) -> Result<Result<Scenario, String>, Failure> {
+    let kmod = presets::kmod(release).ok_or_else(|| {
+        format!(
+            "found '{release}', expected a program, by its path, or one of {}",
+            presets::KMODS.join(", ")
+        )
+    })?;
+    let kernel = presets::kernel(DEFAULT_KERNEL).expect("it is a preset");
+    let index = files::read_index(&asked.modules)?;
     let setting = closure::Setting {
         get_fs_type: false,
-        request: name.clone(),
+        request: name.to_owned(),
         callers: 1,
         init: Init::Succeeds,
         timeouts: false,
-        features,
+        features: Features { kernel, kmod },
     };
-    // The modelled releases read what the programs find.
+    // It reads what the programs find.
     let configured = Configured {
         config: asked.config.clone(),
         no_config: asked.config.is_none() && asked.root.is_none(),
         cmdline: None,
     };
     let root = asked.root.as_deref();
-    let config::Read { config, .. } = config::read(&configured, root, &asked.modules, "v30")?;
-    let builtin_aliases = features.kmod.builtin_aliases;
-    let modprobe = Indexed { index: &index, config: &config, builtin_aliases };
-    let scenario = closure::scenario(modprobe, &setting).map_err(|error| error.to_string());
-    let modules = match (&scenario, index.lookup(&name)) {
-        (Ok(scenario), _) => scenario.modules.iter().map(|module| module.name.clone()).collect(),
-        (Err(_), Lookup::Module(id)) => vec![index.name(id).to_owned()],
-        (Err(_), _) => Vec::new(),
-    };
-    Ok(Request { name, modules, scenario })
+    let config::Read { config, .. } = config::read(&configured, root, &asked.modules, release)?;
+    let modprobe = Indexed { index: &index, config: &config, rules: rules(&kmod) };
+    Ok(closure::scenario(modprobe, &setting).map_err(|error| error.to_string()))
 }
 
 fn learn(
@@ -172,6 +189,7 @@ fn learn(
 /// What was typed: a program, or a release that is modelled.
 fn automaton(
     arguments: &Arguments,
+    asked: &Modprobe,
     typed: &str,
     request: &Request,
     place: &Place<'_>,
@@ -181,26 +199,20 @@ fn automaton(
         let (learned, _) = binary::learn_within(&program, place, binary::limits(arguments))?;
         return Ok((program.called(), learned.automaton));
     }
-    let kmod = presets::kmod(typed).ok_or_else(|| {
-        format!(
-            "found '{typed}', expected a program, by its path, or one of {}",
-            presets::KMODS.join(", ")
-        )
-    })?;
-    let mut scenario = request.scenario.clone()?;
-    scenario.features.kmod = kmod;
+    let scenario = modelled(asked, &request.name, typed)??;
     Ok((format!("the modelled {typed}"), binary::of_model(&scenario, 0)?))
 }
 
 fn compare(
     arguments: &Arguments,
+    asked: &Modprobe,
     typed: [&String; 2],
     request: &Request,
     place: &Place<'_>,
 ) -> Result<Ended, Failure> {
     let [first, second] = typed;
-    let (first, one) = automaton(arguments, first, request, place)?;
-    let (second, other) = automaton(arguments, second, request, place)?;
+    let (first, one) = automaton(arguments, asked, first, request, place)?;
+    let (second, other) = automaton(arguments, asked, second, request, place)?;
     let compared = one.compare(&other);
     let equal = matches!(compared, Compared::Equal { .. });
     if arguments.json {

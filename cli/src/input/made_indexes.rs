@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use kmodcheck_indexes::{IndexText, Modprobe, ModuleIndex, config};
 use kmodcheck_model::scenario::{Insert, ModuleId, Resolution, Scenario};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
+use kmodcheck_sim::scenario_file::rules;
 use sha2::{Digest, Sha256};
 
 use crate::output::Failure;
@@ -125,8 +126,11 @@ impl Texts {
                     (scenario.module_name(target.module), probe.collect())
                 })
                 .collect();
-            let builtin_aliases = scenario.features.kmod.builtin_aliases;
-            let modprobe = Modprobe { index: &index, config: &config::NONE, builtin_aliases };
+            let modprobe = Modprobe {
+                index: &index,
+                config: &config::NONE,
+                rules: rules(&scenario.features.kmod),
+            };
             let found = closure::scenario(modprobe, &setting);
             let same = match &found {
                 Ok(found) => {

@@ -18,7 +18,7 @@ use kmodcheck_model::text::{Decisions, Patched};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::matrix::{Cell, Kmod as CellKmod};
 use kmodcheck_sim::scenario_file::closure::{self, Setting};
-use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected};
+use kmodcheck_sim::scenario_file::{self, Change, Choice, Expected, rules};
 use kmodcheck_sim::suggest;
 
 use crate::args::subject::{Changes, Configured, Indexes, Releases, Subject as Arguments, System};
@@ -506,8 +506,7 @@ fn from_indexes(asked: &Asked<'_>, directory: &Path) -> Result<Subject, Failure>
     let root = asked.changes.binary.root.as_deref();
     let configured = beside_program(asked)?;
     let config::Read { config, notes } = config::read(&configured, root, directory, &choice.kmod)?;
-    let builtin_aliases = features.kmod.builtin_aliases;
-    let modprobe = Modprobe { index: &index, config: &config, builtin_aliases };
+    let modprobe = Modprobe { index: &index, config: &config, rules: rules(&features.kmod) };
     let scenario =
         closure::scenario(modprobe, &setting).map_err(|error| format!("{from}: {error}"))?;
     let ignored = unheeded(modprobe, &scenario);

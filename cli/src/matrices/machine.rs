@@ -11,7 +11,7 @@ use kmodcheck_model::scenario::{Init, Insert, Scenario, Target};
 use kmodcheck_properties::fixes::{Question, Wanted, fixes};
 use kmodcheck_properties::machine::{self, Asked, Behind, Fared, Systems, Unanswered, Wrong};
 use kmodcheck_properties::told;
-use kmodcheck_sim::scenario_file::Choice;
+use kmodcheck_sim::scenario_file::{Choice, rules};
 use kmodcheck_sim::trace::Trace;
 use kmodcheck_sim::trace::file::TraceFile;
 use serde::Serialize;
@@ -73,11 +73,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Machine) -> Result<Ended, Failu
     let configured =
         Configured { config: config.clone(), no_config: *no_config, cmdline: cmdline.clone() };
     let read = config::read(&configured, None, &modules, &choice.kmod)?;
-    let modprobe = Modprobe {
-        index: &index,
-        config: &read.config,
-        builtin_aliases: features.kmod.builtin_aliases,
-    };
+    let modprobe = Modprobe { index: &index, config: &read.config, rules: rules(&features.kmod) };
     let names = names(modprobe, asked);
     let of = Asked {
         modprobe,

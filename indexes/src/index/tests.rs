@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config;
-use crate::modprobe::{Found, Modprobe, Step};
+use crate::modprobe::{Found, Modprobe, Rules, Step};
 
 const DEP: &str = "\
 kernel/fs/ext4/ext4.ko: kernel/fs/mbcache.ko kernel/fs/jbd2/jbd2.ko
@@ -45,7 +45,7 @@ fn probe_list(index: &ModuleIndex, module: ModuleId, alias: Option<&str>) -> Vec
         alias: alias.and_then(normalised),
     };
     let list =
-        Modprobe { index, config: &config::NONE, builtin_aliases: false }.probe_list(&found, false);
+        Modprobe { index, config: &config::NONE, rules: Rules::Kmod }.probe_list(&found, false);
     let entry = |step: &Step| ProbeEntry {
         module: step.found.module.expect("an index names modules"),
         required: step.required,

@@ -2,7 +2,7 @@
 
 use kmodcheck_indexes::binary::{Kind, as_text};
 use kmodcheck_indexes::{
-    Found, IndexText, Lookup, Modprobe, ModuleIndex, Resolved, SourceFile, config,
+    Found, IndexText, Lookup, Modprobe, ModuleIndex, Resolved, Rules, SourceFile, config,
 };
 
 macro_rules! fixture {
@@ -69,13 +69,14 @@ fn binary_indexes_say_what_the_texts_say() {
         assert_eq!(index.builtin_alias("fs-ext2"), None);
         let vfat = index.id_of("vfat").unwrap();
         assert_eq!(index.dependencies(vfat), [index.id_of("fat").unwrap()]);
-        for (builtin_aliases, expected) in
-            [(true, Resolved::BuiltinAlias("ext4".into())), (false, Resolved::NotFound)]
-        {
-            let modprobe = Modprobe { index, config: &config::NONE, builtin_aliases };
+        for (rules, expected) in [
+            (Rules::KmodV27, Resolved::BuiltinAlias("ext4".into())),
+            (Rules::Kmod, Resolved::NotFound),
+        ] {
+            let modprobe = Modprobe { index, config: &config::NONE, rules };
             assert_eq!(modprobe.resolve("fs-ext4"), expected);
         }
-        let modprobe = Modprobe { index, config: &config::NONE, builtin_aliases: true };
+        let modprobe = Modprobe { index, config: &config::NONE, rules: Rules::KmodV27 };
         let found = Found { name: "vfat".into(), module: Some(vfat), alias: None };
         let list = modprobe.probe_list(&found, false);
         let names: Vec<&str> = list.iter().map(|step| step.found.name.as_str()).collect();

@@ -2,7 +2,9 @@
 //! with `--show-depends`; `tools/modprobe-config/compare` compares many more.
 
 use kmodcheck_indexes::config::Reader;
-use kmodcheck_indexes::{Configuration, Modprobe, Resolved, SourceFile};
+use kmodcheck_indexes::{
+    Configuration, IndexText, Modprobe, ModuleIndex, Resolved, Rules, SourceFile,
+};
 
 use crate::fixture::DEBIAN;
 
@@ -29,7 +31,7 @@ softdep libcrc32c pre: loop
 
 /// As `modprobe --show-depends` prints it, without the paths.
 fn shown(config: &Configuration, name: &str) -> Vec<String> {
-    let modprobe = Modprobe { index: &DEBIAN, config, builtin_aliases: true };
+    let modprobe = Modprobe { index: &DEBIAN, config, rules: Rules::KmodV27 };
     let Resolved::Modules(targets) = modprobe.resolve(name) else { return vec!["-".to_owned()] };
     let mut lines = Vec::new();
     for target in targets.iter().filter(|target| target.blacklisted.is_none()) {
@@ -78,7 +80,7 @@ fn names_stand_for_what_they_do_with_modprobe() {
     ] {
         assert_eq!(shown(&config, name).join("|"), expected, "{name}");
     }
-    let modprobe = Modprobe { index: &DEBIAN, config: &config, builtin_aliases: true };
+    let modprobe = Modprobe { index: &DEBIAN, config: &config, rules: Rules::KmodV27 };
     let unheeded: Vec<String> =
         modprobe.unheeded_softdeps("overlay").iter().map(|place| place.to_string()).collect();
     assert_eq!(unheeded, ["/etc/modprobe.d/a.conf:17"]);
@@ -87,4 +89,39 @@ fn names_stand_for_what_they_do_with_modprobe() {
     let config = Configuration::read(&[vec![file]], None, Reader::default());
     let libcrc32c = shown(&config, "libcrc32c").join("|");
     assert_eq!(libcrc32c, "insmod crc32c_intel|insmod crc32c_generic|insmod libcrc32c");
+}
+
+/// busybox ends names and aliases at a dot, takes every dash for an underscore, and knows what is built in first.
+#[test]
+fn busybox_looks_names_up_in_its_own_way() {
+    let index = ModuleIndex::parse(&IndexText::of([
+        "kernel/a-b.ko:\nkernel/c.ko:\n",
+        "alias pci:[a-c]* a_b\nalias of:q.r c\nalias x-1 c\nalias bi c\nalias x?1 a_b\n",
+        "",
+        "kernel/bi.ko\n",
+    ]))
+    .expect("indexes");
+    let config = Configuration::default();
+    let of = |rules, name| match (Modprobe { index: &index, config: &config, rules }).resolve(name)
+    {
+        Resolved::Modules(targets) => {
+            targets.iter().map(|target| target.found.name.clone()).collect::<Vec<_>>().join(" ")
+        }
+        Resolved::Builtin(name) => format!("built in: {name}"),
+        Resolved::NotFound => "nothing".to_owned(),
+        other => panic!("{other:?}"),
+    };
+    for (name, kmod, busybox) in [
+        ("a-b", "a_b", "a_b"),
+        ("a-b.ko", "nothing", "a_b"),
+        ("pci:b1", "a_b", "nothing"),
+        ("pci:-1", "nothing", "a_b"),
+        ("of:q.s", "nothing", "c"),
+        ("bi", "c", "built in: bi"),
+        ("x-1", "a_b c", "c a_b"),
+        ("d", "nothing", "nothing"),
+    ] {
+        assert_eq!(of(Rules::Kmod, name), kmod, "kmod: {name}");
+        assert_eq!(of(Rules::Busybox, name), busybox, "busybox: {name}");
+    }
 }

@@ -8,7 +8,9 @@
 
 use std::sync::LazyLock;
 
-use kmodcheck_indexes::{Found, IndexText, Lookup, Modprobe, ModuleId, ModuleIndex, Step, config};
+use kmodcheck_indexes::{
+    Found, IndexText, Lookup, Modprobe, ModuleId, ModuleIndex, Rules, Step, config,
+};
 use proptest::prelude::*;
 
 const FILES: [(&str, &str); 4] = [
@@ -32,8 +34,7 @@ fn shown(list: &[Step]) -> String {
 fn probe_list(module: ModuleId, alias: Option<&str>) -> Vec<Step> {
     let name = DEBIAN.name(module).to_owned();
     let found = Found { name, module: Some(module), alias: alias.map(|a| a.replace('-', "_")) };
-    Modprobe { index: &DEBIAN, config: &config::NONE, builtin_aliases: false }
-        .probe_list(&found, false)
+    Modprobe { index: &DEBIAN, config: &config::NONE, rules: Rules::Kmod }.probe_list(&found, false)
 }
 
 fn is_required(step: &Step, module: ModuleId) -> bool {
@@ -151,7 +152,7 @@ proptest! {
             Ok(index) => {
                 for module in index.modules() {
                     let found = Found { name: index.name(module).to_owned(), module: Some(module), alias: None };
-                    let modprobe = Modprobe { index: &index, config: &config::NONE, builtin_aliases: false };
+                    let modprobe = Modprobe { index: &index, config: &config::NONE, rules: Rules::Kmod };
                     prop_assert!(!modprobe.probe_list(&found, false).is_empty());
                     prop_assert_eq!(index.lookup(index.name(module)), Lookup::Module(module));
                 }

@@ -205,11 +205,13 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
     // own name is none.
     let own = |builtin: &BuiltIn| builtin.name == name.request.replace('-', "_");
     let builtin_alias = kmod.builtin_aliases && name.builtin.as_ref().is_some_and(|b| !own(b));
-    let busybox = kmod.modprobe == Program::Busybox;
-    match name.resolution {
-        Resolution::Modules(_) if busybox => Task { pc: Pc::ProcModules, ret: Ret::Zero, ..task },
+    if kmod.modprobe == Program::Busybox {
         // Not in modules.dep, and no alias of built-in code is in modules.alias.
-        Resolution::NotFound if busybox => Task { pc: Pc::Exit, ret: Ret::Status256, ..task },
+        let unknown = name.resolution == Resolution::NotFound;
+        let ret = if unknown { Ret::Status256 } else { Ret::Zero };
+        return Task { pc: Pc::ProcModules, ret, ..task };
+    }
+    match name.resolution {
         Resolution::Modules(_) => look(who, 0, Task { ret: Ret::Zero, ..task }),
         // `kmod_module_is_builtin()`, or v19's `mod->builtin`: in the kernel without a look.
         Resolution::Builtin => Task { pc: Pc::Exit, ret: Ret::Zero, ..task },
@@ -223,16 +225,16 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
 
 /// `modprobe -r` has read its indexes: a name that resolves to nothing, or is built in, is an error.
 pub(crate) fn begin_removal(who: &Who<'_>, task: Task) -> Task {
-    if who.model.targets(who.name(&task)).is_empty() {
-        Task { pc: Pc::Exit, ret: Ret::Status256, ..task }
-    } else if who.model.scenario.features.kmod.modprobe == Program::Busybox {
-        Task { pc: Pc::ProcModules, ret: Ret::Zero, ..task }
+    let nothing = who.model.targets(who.name(&task)).is_empty();
+    let ret = if nothing { Ret::Status256 } else { Ret::Zero };
+    if who.model.scenario.features.kmod.modprobe == Program::Busybox {
+        Task { pc: Pc::ProcModules, ret, ..task }
     } else {
-        look(who, 0, Task { ret: Ret::Zero, ..task })
+        look(who, 0, Task { ret, ..task })
     }
 }
 
-/// busybox's modprobe reads /proc/modules, all of it, before anything else: what is in it is loaded to it, whatever its
+/// busybox's modprobe reads /proc/modules, all of it, before it looks at its argument: what is in it is loaded to it, whatever its
 /// state. `m_show()` leaves out what is UNFORMED. The list is taken to be read at once, as one of a page or less is.
 pub(crate) fn proc_modules(mut step: Step<'_>) {
     let (mut listed, mut says) = (0, 0);
@@ -245,6 +247,7 @@ pub(crate) fn proc_modules(mut step: Step<'_>) {
     let task = Task { marks: listed << 1, ..step.task };
     let task = match learned::after(&step.who, says, step.task) {
         Some(task) => task,
+        // With nothing to do, with what was known before.
         None => look(&step.who, 0, task),
     };
     step.to(Event::ProcModules { listed }, task);

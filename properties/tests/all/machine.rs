@@ -2,7 +2,7 @@
 
 use kmodcheck_explore::Options;
 use kmodcheck_indexes::config::Reader;
-use kmodcheck_indexes::{Configuration, IndexText, Modprobe, ModuleIndex, SourceFile};
+use kmodcheck_indexes::{Configuration, IndexText, Modprobe, ModuleIndex, Rules, SourceFile};
 use kmodcheck_model::features::{AliasMap, Features, SanityCheck};
 use kmodcheck_model::scenario::Init;
 use kmodcheck_model::{Model, presets};
@@ -39,7 +39,7 @@ fn systems_by_numbers_fare_as_those_by_names() {
     checked.kernel.already_live = true;
     let mut compared = 0;
     for features in [on("v4.9", "v19"), on("v7.1+dup", "v34.2"), checked] {
-        let modprobe = Modprobe { index: &index, config: &config, builtin_aliases: true };
+        let modprobe = Modprobe { index: &index, config: &config, rules: Rules::KmodV27 };
         let asked = Asked { modprobe, features, callers: 2, init: Init::Succeeds, timeouts: false };
         // As the kernel asks: with dashes.
         let names: Vec<String> = modprobe.names().iter().map(|n| n.replace("fs_", "fs-")).collect();
@@ -75,7 +75,7 @@ fn sentences_are_one_kind_whatever_modules_are_called() {
     let config = Configuration::default();
     let features =
         Features { kernel: presets::kernel("v4.9").unwrap(), kmod: presets::kmod("v19").unwrap() };
-    let modprobe = Modprobe { index: &index, config: &config, builtin_aliases: false };
+    let modprobe = Modprobe { index: &index, config: &config, rules: Rules::Kmod };
     let asked = Asked { modprobe, features, callers: 2, init: Init::Succeeds, timeouts: false };
     let scenario = machine::scenario(&asked, "vfat").unwrap();
     assert_eq!(

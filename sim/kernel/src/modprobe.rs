@@ -257,12 +257,12 @@ fn bb_init_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Int {
 fn busybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
     let scenario = Arc::clone(&current.kernel.scenario);
     let name = &scenario.names[usize::from(id)];
+    let mut loaded = proc_modules(current);
     let targets = match &name.resolution {
         Resolution::NotFound => return Ok(Err(Errno::ENOENT)),
         Resolution::Builtin => return Ok(Ok(())),
         Resolution::Modules(targets) => targets,
     };
-    let mut loaded = proc_modules(current);
     let mut rc = Ok(());
     // Each alias is put in front of those before it.
     for target in targets.iter().rev() {
@@ -330,7 +330,7 @@ fn rmmod_do_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Result
 pub(crate) fn main_remove<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
     let targets = current.name(name).targets();
     let mut err = if targets.is_empty() { Err(Errno::ENOENT) } else { Ok(()) };
-    let listed = (is_busybox(current) && !targets.is_empty()).then(|| proc_modules(current));
+    let listed = is_busybox(current).then(|| proc_modules(current));
     for target in targets {
         err = match &listed {
             Some(listed) if !listed.contains(&target.module) => Ok(()),

@@ -28,6 +28,7 @@ use crate::suggest;
 
 pub use error::{Finding, ScenarioError};
 pub use schema::{calls, keys, words};
+pub use targets::rules;
 
 /// A commented scenario file to begin with.
 pub const EXAMPLE: &str = include_str!("example.toml");

@@ -1,8 +1,18 @@
 //! From what modprobe makes of a name to a scenario's targets, with what `install` commands do in modules' stead.
 
 use kmodcheck_indexes::command::{Command, command};
-use kmodcheck_indexes::{Found, Modprobe, Resolved, Step, Target as Resolution};
+use kmodcheck_indexes::{Found, Modprobe, Resolved, Rules, Step, Target as Resolution};
+use kmodcheck_model::features::{KmodFeatures, Program};
 use kmodcheck_model::scenario::{Insert, ModuleId, Probe, Target};
+
+/// By whose rules a modprobe looks names up.
+pub fn rules(kmod: &KmodFeatures) -> Rules {
+    match kmod.modprobe {
+        Program::Busybox => Rules::Busybox,
+        Program::Kmod if kmod.builtin_aliases => Rules::KmodV27,
+        Program::Kmod => Rules::Kmod,
+    }
+}
 
 /// An `install` command that comes to itself again: modprobe runs it, it runs a modprobe that ignores it, and that one needs
 /// a module whose softdep is the first. Such processes have no end.

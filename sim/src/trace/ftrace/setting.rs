@@ -1,6 +1,6 @@
 //! The scenario of a log: its modules, names and actors, and what was loaded before it begins.
 
-use crate::scenario_file::closure;
+use crate::scenario_file::{closure, rules};
 use kmodcheck_indexes::{Modprobe, ModuleIndex, config};
 use kmodcheck_model::features::{Features, RequestLimit};
 use kmodcheck_model::model::{MAX_MODULES, MAX_NAMES};
@@ -263,8 +263,7 @@ fn of_index(
         timeouts: false,
         features,
     };
-    let builtin_aliases = features.kmod.builtin_aliases;
-    let modprobe = Modprobe { index, config: &config::NONE, builtin_aliases };
+    let modprobe = Modprobe { index, config: &config::NONE, rules: rules(&features.kmod) };
     let scenario = match closure::scenario(modprobe, &setting) {
         Ok(scenario) => scenario,
         Err(closure::ClosureError::NotFound(_)) => {
