@@ -1,6 +1,7 @@
 //! Programs as they are: `modprobe`, and `--modprobe` of the commands that take a system. They need Debian's kmod and
 //! busybox, and fail without.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{Run, fixture, run};
-use crate::sample::{long_sample, some_of};
+use crate::sample::{long_sample, long_some_of, some_of};
 use kmodcheck_model::builtin::Environment;
 
 const KMOD: &str = "/usr/sbin/modprobe";
@@ -172,7 +173,24 @@ fn programs_and_modelled_releases_are_compared() {
 /// For every file system of the fixture; of those whose closure is large, only where everything is gone through.
 #[test]
 fn every_file_system_of_the_fixture() {
-    for fs in ["9p", "fuse", "fuseblk", "fusectl", "iso9660", "overlay", "udf", "vfat", "xfs"] {
+    let small = [
+        "9p",
+        "fuse",
+        "fuseblk",
+        "fusectl",
+        "iso9660",
+        "overlay",
+        "rpc_pipefs",
+        "udf",
+        "vfat",
+        "xfs",
+    ];
+    let large = ["ext2", "ext3", "ext4", "nfs", "nfs4", "btrfs"];
+    let aliases = std::fs::read_to_string(fixture().join("modules.alias")).unwrap();
+    let all = aliases.lines().filter_map(|line| line.strip_prefix("alias fs-"));
+    let all: BTreeSet<&str> = all.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(small.iter().chain(&large).copied().collect::<BTreeSet<_>>(), all);
+    for fs in small.into_iter().chain(long_some_of(0, 0, large)) {
         compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
         compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
     }
