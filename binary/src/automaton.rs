@@ -57,6 +57,19 @@ pub enum Compared {
     },
 }
 
+/// Two programs that were not asked with the same answers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "only one of them was given the answer '{answer}' to '{question}', expected the same answers for both: nothing can be \
+     said of them"
+)]
+pub struct Unlike {
+    /// To what.
+    pub question: Question,
+    /// Which.
+    pub answer: Answer,
+}
+
 impl Node {
     /// The node after an answer.
     #[must_use]
@@ -116,9 +129,11 @@ impl Automaton {
         Self { nodes }
     }
 
-    /// Whether two programs ask the same after every history; both have to be of the same answers.
-    #[must_use]
-    pub fn compare(&self, other: &Self) -> Compared {
+    /// Whether two programs ask the same after every history.
+    ///
+    /// # Errors
+    /// Where both ask the same one was given an answer that the other was not: nothing can be said then.
+    pub fn compare(&self, other: &Self) -> Result<Compared, Unlike> {
         /// Whence a pair was found first.
         type From = Option<((usize, usize), Answer)>;
         let mut seen: HashMap<(usize, usize), From> = HashMap::new();
@@ -135,7 +150,14 @@ impl Automaton {
                 }
                 history.reverse();
                 let (first, second) = (first.question.clone(), second.question.clone());
-                return Compared::Part { history, first, second };
+                return Ok(Compared::Part { history, first, second });
+            }
+            let only = |one: &Node, other: &Node| {
+                let mut answers = one.next.iter().map(|edge| &edge.answer);
+                answers.find(|answer| other.after(answer).is_none()).cloned()
+            };
+            if let Some(answer) = only(first, second).or_else(|| only(second, first)) {
+                return Err(Unlike { question: first.question.clone(), answer });
             }
             for edge in &first.next {
                 let Some(to) = second.after(&edge.answer) else { continue };
@@ -146,6 +168,6 @@ impl Automaton {
                 }
             }
         }
-        Compared::Equal { pairs: seen.len() }
+        Ok(Compared::Equal { pairs: seen.len() })
     }
 }

@@ -67,10 +67,12 @@ fn kmod_looks_and_inserts() {
     // The alias leads to the same; what is said beside changes nothing.
     for other in ["-q -- fs-vfat", "-v -- vfat"] {
         let other = automaton(KMOD, other, &[]);
-        assert_eq!(found.compare(&other), Compared::Equal { pairs: 19 });
+        assert_eq!(found.compare(&other), Ok(Compared::Equal { pairs: 19 }));
     }
     let first_time = automaton(KMOD, "-q --first-time -- vfat", &[]);
-    let Compared::Part { history, first, second } = found.compare(&first_time) else { panic!() };
+    let Ok(Compared::Part { history, first, second }) = found.compare(&first_time) else {
+        panic!()
+    };
     let told: Vec<String> = history.iter().map(|(q, a)| format!("{q}: {a}")).collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert_eq!((first.to_string(), second.to_string()), ("exit 0".into(), "exit 1".into()));
@@ -80,6 +82,17 @@ fn kmod_looks_and_inserts() {
 fn kmod_does_not_know_the_name() {
     assert_eq!(lines(&automaton(KMOD, "-q -- nosuch", &[])), "0 exit 1\n");
     assert_eq!(lines(&automaton(KMOD, "-q -- zswap", &[])), "0 exit 0\n");
+}
+
+/// Of answers that only one of two was given nothing is said, least of all that they are equal.
+#[test]
+fn what_was_asked_otherwise_is_not_compared() {
+    let [one, two] = [&["nls_cp437"][..], &["nls_cp437", "fat"]]
+        .map(|modules| automaton(BUSYBOX, "-q -- nls_cp437", modules));
+    for (first, second) in [(&one, &two), (&two, &one)] {
+        let unlike = first.compare(second).expect_err("other lists").to_string();
+        assert!(unlike.contains("'nls_cp437 Live, fat Live' to 'read /proc/modules'"), "{unlike}");
+    }
 }
 
 #[test]

@@ -213,7 +213,8 @@ fn compare(
     let [first, second] = typed;
     let (first, one) = automaton(arguments, asked, first, request, place)?;
     let (second, other) = automaton(arguments, asked, second, request, place)?;
-    let compared = one.compare(&other);
+    let compared =
+        one.compare(&other).map_err(|unlike| format!("{first} and {second}: {unlike}"))?;
     let equal = matches!(compared, Compared::Equal { .. });
     if arguments.json {
         let (pairs, history, then) = match compared {

@@ -13,7 +13,7 @@ use kmodcheck_binary::question::{Answer, Entry, INSERT_ERRORS, Insertion, Questi
 use kmodcheck_binary::view::System;
 use kmodcheck_binary::{Launcher, Program};
 use kmodcheck_model::Model;
-use kmodcheck_model::learned::{self, Ask};
+use kmodcheck_model::learned::{self, Ask, MAX_LISTED};
 use kmodcheck_model::scenario::{ModuleId, NameId, Scenario};
 
 use crate::input::session;
@@ -335,6 +335,13 @@ pub(crate) fn of_model(scenario: &Scenario, name: NameId) -> Result<Automaton, F
             Ask::ReadEnd(module) => {
                 let answers = vec![Answer::Yes, Answer::Gone];
                 (Question::ReadEnd { module: named(module), entry }, answers)
+            }
+            Ask::List if scenario.modules.len() > MAX_LISTED => {
+                return Err(format!(
+                    "the modelled modprobe reads /proc/modules, of {} modules here, expected at most {MAX_LISTED}",
+                    scenario.modules.len()
+                )
+                .into());
             }
             Ask::List => (Question::List, Vec::new()),
             Ask::Finit(module) => (insert(module, Insertion::Finit), Vec::new()),

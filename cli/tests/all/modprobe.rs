@@ -166,6 +166,8 @@ fn programs_and_modelled_releases_are_compared() {
     );
     assert_eq!(parts["history"][1]["asks"], "stat /sys/module/vfat");
     assert_eq!(parts["then"][0], "exit 0");
+    compare(&["busybox", BUSYBOX, "--fs", "btrfs"])
+        .refuses(&["reads /proc/modules, of 8 modules here, expected at most 6"]);
     let equal = json(&compare(&[KMOD, KMOD, "--module", "vfat", "--json"]).exits(0));
     assert_eq!((&equal["equal"], &equal["pairs"]), (&true.into(), &19.into()));
 }
@@ -192,7 +194,10 @@ fn every_file_system_of_the_fixture() {
     assert_eq!(small.iter().chain(&large).copied().collect::<BTreeSet<_>>(), all);
     for fs in small.into_iter().chain(long_some_of(0, 0, large)) {
         compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
-        compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
+        // Of eight modules the list has more answers than the model.
+        if fs != "btrfs" {
+            compare(&["busybox", BUSYBOX, "--fs", fs]).exits(0).says("equal for");
+        }
     }
 }
 

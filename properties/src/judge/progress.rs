@@ -82,7 +82,7 @@ pub fn progress(model: &Model, options: &Options<'_>) -> Result<Report, Unexplor
     let mut kinds: Vec<Kind> = model.processes().into_iter().map(|(kind, _)| Kind(kind)).collect();
     kinds.retain(|kind| matches!(model.role(kind.0), Role::Actor { .. }));
     kinds.dedup();
-    let system = Restarting { system: &processes, kinds: &kinds };
+    let system = Restarting::new(&processes, &kinds);
     let found = fairness(&system, options)?;
     let asleep_though =
         if found.only_if_killed { Comes::TimeOuts } else { Comes::TimeOutsAndKills };

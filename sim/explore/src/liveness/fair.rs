@@ -32,7 +32,9 @@ use foldhash::fast::FixedState;
 use super::lasso::{Comes, Lasso};
 use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
 use crate::system::successor::is_dormant;
-use crate::system::{Configuration, Effect, Product, System, TraceStep, Transition, WayOut};
+use crate::system::{
+    Configuration, Effect, MAX_PROCESSES, Product, System, TraceStep, Transition, WayOut,
+};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +81,31 @@ struct Edge {
     way_out: WayOut,
 }
 
+/// What loops ask of a state again and again, one bit for each process.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Who is in a call.
+    calling: u16,
+    /// Who can step, by [`WayOut`].
+    able: [u16; 3],
+}
+
+impl Place {
+    /// Who has a step of such a kind.
+    fn able(&self, kinds: impl Fn(WayOut) -> bool) -> u32 {
+        let all = [WayOut::Ordinary, WayOut::TimeOut, WayOut::Killed];
+        let of = |way_out: &WayOut| u32::from(self.able[*way_out as usize]);
+        all.iter().filter(|way_out| kinds(**way_out)).fold(0, |mask, way_out| mask | of(way_out))
+    }
+}
+
+const _: () = assert!(MAX_PROCESSES <= u16::BITS as usize);
+
 struct Graph<'a, S: System> {
     product: Product<'a, S>,
     states: Vec<Configuration>,
+    /// By state.
+    places: Vec<Place>,
     /// By state: where its edges begin; one more at the end.
     first: Vec<usize>,
     edges: Vec<Edge>,
@@ -103,6 +127,7 @@ pub fn fairness<S: System>(
     let mut graph = Graph {
         product,
         states: Vec::new(),
+        places: Vec::new(),
         first: vec![0],
         edges: Vec::new(),
         parent: Vec::new(),
@@ -225,7 +250,11 @@ impl<S: System> Graph<'_, S> {
                 }
                 self.kills_left_out = true;
             }
-            if let Err(full) = budget.push(&mut self.first, self.edges.len()) {
+            let place = self.place(&before, self.edges.len());
+            let pushed = budget
+                .push(&mut self.places, place)
+                .and_then(|()| budget.push(&mut self.first, self.edges.len()));
+            if let Err(full) = pushed {
                 return full.into();
             }
             next += 1;
@@ -233,6 +262,18 @@ impl<S: System> Graph<'_, S> {
         // What looking for loops takes for each state: a component, two numbers, and two stacks.
         let loops = self.states.len() * (1 + 3 * size_of::<u32>() + 2 * size_of::<(u32, usize)>());
         if budget.take(loops).is_err() { End::MemoryLimit } else { End::Complete }
+    }
+
+    /// What is asked of the state whose edges are the last ones, up to `end`.
+    fn place(&self, state: &Configuration, end: usize) -> Place {
+        let begin = self.first[self.first.len() - 1];
+        let in_call = |i: &usize| !self.product.returned(state, *i);
+        let calling = (0..self.product.processes()).filter(in_call);
+        let mut place = Place { calling: calling.fold(0, |mask, i| mask | 1 << i), able: [0; 3] };
+        for edge in &self.edges[begin..end] {
+            place.able[edge.way_out as usize] |= 1 << edge.actor;
+        }
+        place
     }
 
     /// Whether a step that is no kill starts a process, and none of its kind is dormant.
@@ -269,7 +310,7 @@ impl<S: System> Graph<'_, S> {
     }
 
     fn in_call(&self, state: u32, process: usize) -> bool {
-        !self.product.returned(&self.states[state as usize], process)
+        self.calling(state) >> process & 1 == 1
     }
 
     fn everybody(&self) -> u32 {
@@ -278,22 +319,19 @@ impl<S: System> Graph<'_, S> {
 
     /// The processes that are in their call in `state`.
     fn calling(&self, state: u32) -> u32 {
-        (0..self.product.processes())
-            .filter(|i| self.in_call(state, *i))
-            .fold(0, |mask, i| mask | 1 << i)
+        u32::from(self.places[state as usize].calling)
     }
 
     /// The processes that are not obliged to step in `state`.
     fn free(&self, state: u32, comes: Comes) -> u32 {
-        let must = |e: &&Edge| comes.obliges(e.way_out);
-        let able = self.edges_of(state).iter().filter(must).fold(0, |m, e| m | 1 << e.actor);
-        self.everybody() & !(able & self.calling(state))
+        let place = &self.places[state as usize];
+        let able = place.able(|way_out| comes.obliges(way_out));
+        self.everybody() & !(able & u32::from(place.calling))
     }
 
     /// The processes that can take a way out in `state`, one that comes.
     fn has_way_out(&self, state: u32, comes: Comes) -> u32 {
-        let edges = self.edges_of(state).iter();
-        edges.filter(|e| comes.comes(e.way_out)).fold(0, |mask, e| mask | 1 << e.actor)
+        self.places[state as usize].able(|way_out| comes.comes(way_out))
     }
 
     /// What the loop owes each process, and an edge pays: that it steps or is free to wait, and, in

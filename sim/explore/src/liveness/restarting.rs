@@ -8,24 +8,29 @@ use crate::system::{
 /// A system whose processes start over for ever: who has returned may begin again from where
 /// processes of its kind begin. It need not: a process that has returned, or not begun, is obliged to
 /// nothing. Nobody remembers any history, which progress does not depend on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Restarting<'a, S> {
-    /// The system.
-    pub system: &'a S,
-    /// The kinds that start over.
-    pub kinds: &'a [Kind],
+    system: &'a S,
+    /// The kinds that start over, each with where its processes begin.
+    starts: Vec<(Kind, Local)>,
 }
 
-impl<S: System> Restarting<'_, S> {
+impl<'a, S: System> Restarting<'a, S> {
+    /// `system`, whose processes of these kinds start over.
+    pub fn new(system: &'a S, kinds: &[Kind]) -> Self {
+        let mut starts: Vec<(Kind, Local)> = Vec::new();
+        for (kind, local) in system.initial().processes {
+            let known = starts.iter().any(|(other, _)| *other == kind);
+            if kinds.contains(&kind) && !known && !is_dormant(system, kind, local) {
+                starts.push((kind, system.anonymous(kind, local)));
+            }
+        }
+        Self { system, starts }
+    }
+
     /// Where processes of `kind` begin, if they start over.
     fn start(&self, kind: Kind) -> Option<Local> {
-        if !self.kinds.contains(&kind) {
-            return None;
-        }
-        let processes = self.system.initial().processes;
-        let first =
-            processes.into_iter().find(|p| p.0 == kind && !is_dormant(self.system, kind, p.1))?;
-        Some(self.system.anonymous(kind, first.1))
+        self.starts.iter().find(|(other, _)| *other == kind).map(|(_, local)| *local)
     }
 }
 

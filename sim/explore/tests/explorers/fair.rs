@@ -116,7 +116,7 @@ fn agrees_with_the_fixpoint_on_generated_systems() {
     for seed in systems.seeds() {
         let inner = RandomSystem::new(seed);
         let kinds = [Kind(0), Kind(1)];
-        let system = Restarting { system: &inner, kinds: &kinds[..(seed % 3) as usize] };
+        let system = Restarting::new(&inner, &kinds[..(seed % 3) as usize]);
         if system.initial().processes.len() > 3 {
             continue;
         }
