@@ -1,11 +1,11 @@
 //! Shortest traces without stored parents.
 //!
-//! A state of one level has its predecessors in the level before: that level is expanded once more
-//! and the least of them taken, and so back to the initial state. All traces that are wanted are
-//! rebuilt in one pass.
+//! A state of one level has its predecessors in the level before: that level is looked for in the tables,
+//! which say of each state when it was found, and expanded once more; the least of them is taken, and so
+//! back to the initial state. All traces that are wanted are rebuilt in one pass.
 //!
-//! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
-//!   trace, without storing anything. Only those successors are put together whose shared state is that of
+//! - Costs: a few bits of each state's slot; at most the expansion of all levels above the deepest end of a
+//!   trace, without storing anything, and for each of them one look at the tables from end to end. Only those successors are put together whose shared state is that of
 //!   a wanted one, or seems to be.
 
 use std::sync::Mutex;
@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::packed::Packed;
 use super::source::{Expand, Purpose, Sink, Source, Visit, shared_bit};
-use super::visited::Shard;
+use super::visited::{LISTED, Shard};
 use crate::threads::on_threads;
 
 /// States that one worker takes at a time.
 pub(crate) const BLOCK: usize = 1 << 13;
 
-/// The stored states, by level.
+/// The stored states, by level. Those of a level less than [`LISTED`] are in the tables alone; of the others the
+/// shards have lists, too.
 pub(crate) struct Levels<'f, const W: usize> {
     pub source: &'f dyn Source<W>,
     pub shards: Vec<Shard<W>>,
@@ -81,13 +82,26 @@ impl<const W: usize> Levels<'_, W> {
         let sought = wanted.iter().map(|state| shared_bit(layout.shared(state)));
         let sought = sought.fold(0, |all, bit| all | bit);
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
+        // What is taken by one worker at a time: part of a table, or of a list.
+        let parts: Vec<_> = (self.shards.iter().enumerate())
+            .flat_map(|(shard, its)| (0..its.parts()).map(move |part| (shard, part)))
+            .collect();
         let work = || {
             let idle = self.idle.lock().expect("no worker panicked").pop();
             // Along all transitions, so that it is the least one whatever slept.
             let mut expander = idle.unwrap_or_else(|| self.source.expander(Purpose::WayBack));
             let mut mine = Least { few, sought, wanted, found: vec![None; wanted.len()] };
+            let mut there = Vec::new();
             loop {
-                let from = next.fetch_add(BLOCK, Ordering::Relaxed);
+                let taken = next.fetch_add(1, Ordering::Relaxed);
+                if level < LISTED as usize {
+                    let Some((shard, part)) = parts.get(taken) else { break };
+                    there.clear();
+                    shards[*shard].of_level(level as u32, *part, &mut there);
+                    expander.expand(&there, &mut Sink::Told(&mut mine));
+                    continue;
+                }
+                let from = taken * BLOCK;
                 if from >= states {
                     break;
                 }
@@ -102,7 +116,8 @@ impl<const W: usize> Levels<'_, W> {
                 *all = [*all, mine].into_iter().flatten().min();
             }
         };
-        on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
+        let alone = states <= 4 * BLOCK && parts.len() <= 4 * self.shards.len();
+        on_threads(if alone { 1 } else { self.threads }, work);
         least.into_inner().expect("no worker panicked")
     }
 }
@@ -147,9 +162,13 @@ pub(crate) fn block<'s, const W: usize>(
 ) -> impl Iterator<Item = &'s [Packed<W>]> {
     let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
     shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
-        let place = |to| start + part(end - start, to, all);
-        shard.pieces(place(from), place(from + count))
+        shard.pieces(place(*start, *end, from, all), place(*start, *end, from + count, all))
     })
+}
+
+/// Where the blocks before `to`, of `all` states of a level, end in a shard in which it begins and ends so.
+pub(crate) fn place(start: usize, end: usize, to: usize, all: usize) -> usize {
+    start + part(end - start, to, all)
 }
 
 /// How many states the blocks before `to` have: `to`, but for what is rounded down in each shard.
@@ -167,6 +186,7 @@ fn part(here: usize, to: usize, all: usize) -> usize {
 mod tests {
     use super::*;
     use crate::ask::Budget;
+    use crate::bfs::mix::Mix;
     use crate::bfs::packed::Spare;
 
     /// Every state of the level is in one block, and `before` counts them.
@@ -177,10 +197,10 @@ mod tests {
         for round in 0..2_000 {
             let shards: Vec<_> = (0..rng.usize(1..6))
                 .map(|_| {
-                    let mut shard = Shard::<1>::new(&budget, Spare::NONE);
+                    let mut shard = Shard::<1>::new(&budget, Spare::NONE, Mix::new(64), (0, 0));
                     let states = (0..rng.u64(0..40)).map(|_| Packed([rng.u64(..)]));
                     let states: Vec<_> = states.collect();
-                    shard.insert(&states, &mut u64::MAX.clone(), &budget).expect("no limit");
+                    shard.insert(&states, 0, &mut u64::MAX.clone(), &budget).expect("no limit");
                     shard
                 })
                 .collect();
