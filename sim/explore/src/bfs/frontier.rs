@@ -15,8 +15,10 @@ const fn bytes<const W: usize>() -> usize {
 
 /// The list.
 pub(super) struct Frontier<const W: usize> {
-    /// All full but the last.
+    /// All full.
     pieces: VecDeque<Vec<Packed<W>>>,
+    /// The piece after these, with room for one more or full.
+    last: Vec<Packed<W>>,
     /// Pieces that were forgotten.
     forgotten: usize,
     /// States that were ever put in.
@@ -26,7 +28,7 @@ pub(super) struct Frontier<const W: usize> {
 impl<const W: usize> Frontier<W> {
     /// An empty list.
     pub fn new() -> Self {
-        Self { pieces: VecDeque::new(), forgotten: 0, len: 0 }
+        Self { pieces: VecDeque::new(), last: Vec::new(), forgotten: 0, len: 0 }
     }
 
     /// States that were ever put in.
@@ -43,7 +45,7 @@ impl<const W: usize> Frontier<W> {
             }
             let first = from % PIECE;
             let piece = (from / PIECE).checked_sub(self.forgotten).expect("it is still needed");
-            let piece = &self.pieces[piece];
+            let piece = self.pieces.get(piece).unwrap_or(&self.last);
             let last = (first + (to - from)).min(PIECE);
             from += last - first;
             Some(&piece[first..last])
@@ -60,7 +62,7 @@ impl<const W: usize> Frontier<W> {
         budget: &Budget,
         are_there: impl FnOnce(usize) -> bool,
     ) -> Result<(), Full> {
-        if self.len < (self.forgotten + self.pieces.len()) * PIECE {
+        if self.last.len() < self.last.capacity().min(PIECE) {
             return Ok(());
         }
         self.add_piece(budget, are_there)
@@ -82,14 +84,17 @@ impl<const W: usize> Frontier<W> {
             budget.give(bytes::<W>());
             return Err(Full::Bytes);
         }
-        self.pieces.push_back(piece);
+        let full = std::mem::replace(&mut self.last, piece);
+        if self.len > 0 {
+            self.pieces.push_back(full);
+        }
         Ok(())
     }
 
     /// Puts one in, for which there is room.
     #[inline]
     pub fn push(&mut self, state: Packed<W>) {
-        self.pieces.back_mut().expect("a piece with room").push(state);
+        self.last.push(state);
         self.len += 1;
     }
 

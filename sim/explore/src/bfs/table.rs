@@ -11,8 +11,8 @@
 //! - Exact: bucket, distance and the bits that are kept give the state back, so two states never look alike. A
 //!   bucket is filled from its beginning and nothing is taken out, so a state that is not found before the
 //!   first free slot is not there. One that would stand too far from its own bucket is kept apart, whole.
-//! - Costs: 4 bytes and those beside, divided by the load, which is at most 0.9 and, once the table has [`FINE`]
-//!   buckets, at least 0.69. A table that grows is there twice for a moment.
+//! - Costs: 4 bytes and those beside, divided by the load, which is at most 0.9, and at least 0.45 in tables
+//!   that are smaller than a few huge pages, 0.69 in large ones. A table that grows is there twice for a moment.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -53,9 +53,6 @@ const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
 /// Bytes that a state can take beside its slot: the rest of 64 bits, and all words but the first of 8.
 const MOST_BESIDE: usize = 6 + 56;
 
-/// Buckets from which on a table grows by a few tenths, not by twice.
-pub const FINE: usize = 1 << 10;
-
 /// The states of one shard.
 pub struct Table<const W: usize> {
     shape: Shape,
@@ -75,6 +72,8 @@ struct Shape {
     /// The highest bits of all hashes, and how many they are.
     shard: u64,
     shard_bits: u32,
+    /// How far a number is shifted to the left, so that its highest bits are the highest of all 64.
+    left: u32,
     buckets: usize,
     /// As many ones as there are bits left by a bucket.
     rest: u64,
@@ -106,6 +105,7 @@ impl Shape {
             mix,
             shard: (shard as u64).unbounded_shl(u64::BITS - shard_bits),
             shard_bits,
+            left: u64::BITS - bits,
             buckets,
             rest: u64::MAX.unbounded_shr(u64::BITS - rest_bits),
             rest_beside,
@@ -118,16 +118,29 @@ impl Shape {
         self.buckets * (size_of::<Bucket>() + SLOTS * self.beside)
     }
 
+    /// Of a hash, what the shard does not say: the number of the state, which the rest is about.
+    #[inline]
+    fn number_of(&self, hash: u64) -> u64 {
+        hash << self.shard_bits >> self.left
+    }
+
     /// The bucket that a hash belongs to.
     #[inline]
     fn home(&self, hash: u64) -> usize {
         (u128::from(hash << self.shard_bits) * self.buckets as u128 >> u64::BITS) as usize
     }
 
-    /// Of the mixed bits, the lowest: the hashes of one bucket follow one another, so that they differ there.
+    /// The bucket that a number belongs to.
     #[inline]
-    fn rest(&self, hash: u64) -> u64 {
-        hash >> (u64::BITS - self.mix.mixed_bits()) & self.rest
+    fn home_of(&self, number: u64) -> usize {
+        (u128::from(number << self.left) * self.buckets as u128 >> u64::BITS) as usize
+    }
+
+    /// Of a number what its bucket leaves open, the lowest bits: the numbers of one bucket follow one another, so
+    /// that they differ there. And of these the lowest, as they are in a slot.
+    #[inline]
+    fn slot(&self, number: u64) -> u32 {
+        ((number & self.rest) as u32) << (LEVEL_BITS + DISTANCE_BITS)
     }
 
     /// The least of the hashes that belong to a bucket, as the number that is left of it without the shard.
@@ -136,16 +149,40 @@ impl Shape {
         ((home as u128) << bits).div_ceil(self.buckets as u128) as u64
     }
 
-    /// The hash of what is left of it, of which the bucket begins with `first`.
-    fn hash(&self, first: u64, rest: u64) -> u64 {
-        let number = first + (rest.wrapping_sub(first) & self.rest);
+    /// The same, of one bucket after the other.
+    fn firsts(&self) -> impl Iterator<Item = u64> {
+        let (all, buckets) =
+            (1_u128 << (self.mix.mixed_bits() - self.shard_bits), self.buckets as u128);
+        // Without a division for each: what each has whole, and the parts that are left over.
+        let (whole, part) = ((all / buckets) as u64, (all % buckets) as u64);
+        let (mut first, mut parts) = (0_u64, 0);
+        (0..self.buckets).map(move |_| {
+            let this = first + u64::from(parts > 0);
+            first = first.wrapping_add(whole);
+            parts += part;
+            if parts >= buckets as u64 {
+                parts -= buckets as u64;
+                first = first.wrapping_add(1);
+            }
+            this
+        })
+    }
+
+    /// The number of which the lowest bits are given, of a bucket of which the numbers begin with `first`.
+    #[inline]
+    fn number(&self, first: u64, rest: u64) -> u64 {
+        first + (rest.wrapping_sub(first) & self.rest)
+    }
+
+    /// The hash of a number.
+    fn hash(&self, number: u64) -> u64 {
         number << (u64::BITS - self.mix.mixed_bits()) | self.shard
     }
 
     /// What is beside a slot.
-    fn beside<const W: usize>(&self, hash: u64, state: &Packed<W>) -> [u8; MOST_BESIDE] {
+    fn beside<const W: usize>(&self, number: u64, state: &Packed<W>) -> [u8; MOST_BESIDE] {
         let mut bytes = [0; MOST_BESIDE];
-        let rest = (self.rest(hash) >> REST_BITS).to_le_bytes();
+        let rest = ((number & self.rest) >> REST_BITS).to_le_bytes();
         bytes[..self.rest_beside].copy_from_slice(&rest[..self.rest_beside]);
         let others = state.0[1..].iter().flat_map(|word| word.to_le_bytes());
         for (to, byte) in bytes[self.rest_beside..self.beside].iter_mut().zip(others) {
@@ -184,22 +221,32 @@ fn level_in_slot(level: u32) -> u32 {
 }
 
 /// Which of the slots are like `slot`, whatever their levels are: one bit for each.
-#[inline]
 fn like(bucket: &Bucket, slot: u32) -> u32 {
     let hits = bucket.iter().zip(0..).map(|(its, i)| u32::from(its & !LEVEL_MASK == slot) << i);
     hits.fold(0, |all, hit| all | hit)
 }
 
 /// Whether one of them is.
-#[inline]
+#[inline(always)]
 fn any_like(bucket: &Bucket, slot: u32) -> bool {
-    bucket.iter().fold(false, |any, its| any | (its & !LEVEL_MASK == slot))
+    // Four at a time, as a vector is compared.
+    let mut any = [0; 4];
+    for four in bucket.as_chunks::<4>().0 {
+        for (any, its) in any.iter_mut().zip(four) {
+            *any |= if its & !LEVEL_MASK == slot { u32::MAX } else { 0 };
+        }
+    }
+    any[0] | any[1] | any[2] | any[3] != 0
 }
 
-/// Slots that are used, from the first on.
-#[inline]
+/// Slots that are used, from the first on, if the last one is not.
+#[inline(always)]
 fn filled(bucket: &Bucket) -> usize {
-    bucket.iter().map(|slot| u32::from(*slot != 0)).sum::<u32>() as usize
+    let mut filled = 0;
+    for step in [8, 4, 2, 1] {
+        filled += if bucket[filled + step - 1] == 0 { 0 } else { step };
+    }
+    filled
 }
 
 /// Asks for the cache line of `slots[at]`.
@@ -220,6 +267,135 @@ fn prefetch<T>(slots: &[T], at: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     std::hint::black_box(&slots[at]);
+}
+
+/// A table, to look for states and to put them in. `WIDE`: see [`Table::is_wide`].
+pub struct Open<'t, const W: usize> {
+    shape: Shape,
+    buckets: &'t mut [Bucket],
+    beside: &'t mut [u8],
+    used: &'t mut usize,
+    far: &'t mut HashMap<[u64; W], u8, FixedState>,
+}
+
+impl<const W: usize> Open<'_, W> {
+    /// Asks for the bucket that a hash belongs to.
+    #[inline(always)]
+    pub fn ask_for<const WIDE: bool>(&self, hash: u64) {
+        let home = self.shape.home(hash);
+        prefetch(self.buckets, home);
+        if WIDE {
+            prefetch(self.beside, home * SLOTS * self.shape.beside);
+        }
+    }
+
+    /// Where a state could be put that is not there.
+    #[inline(always)]
+    pub fn vacancy<const WIDE: bool>(&self, hash: u64, state: &Packed<W>) -> Option<Vacancy> {
+        let home = self.shape.home(hash);
+        let slot = self.shape.slot(self.shape.number_of(hash)) | STEP;
+        let slots = &self.buckets[home];
+        let there =
+            if WIDE { self.is_there(home, slot, hash, state) } else { any_like(slots, slot) };
+        if there {
+            return None;
+        }
+        if slots[SLOTS - 1] == 0 {
+            return Some(Vacancy(Some(Place { bucket: home, distance: STEP })));
+        }
+        self.further::<WIDE>(home, hash, state)
+    }
+
+    /// The same, if its own bucket is full.
+    #[inline(never)]
+    fn further<const WIDE: bool>(
+        &self,
+        home: usize,
+        hash: u64,
+        state: &Packed<W>,
+    ) -> Option<Vacancy> {
+        let mut bucket = home;
+        let alike = self.shape.slot(self.shape.number_of(hash));
+        for distance in 2..=self.shape.buckets.min(NEAR) as u32 {
+            bucket = self.shape.after(bucket);
+            let distance = distance * STEP;
+            let slot = alike | distance;
+            let slots = &self.buckets[bucket];
+            let there =
+                if WIDE { self.is_there(bucket, slot, hash, state) } else { any_like(slots, slot) };
+            if there {
+                return None;
+            }
+            if slots[SLOTS - 1] == 0 {
+                return Some(Vacancy(Some(Place { bucket, distance })));
+            }
+        }
+        (!self.far.contains_key(&state.0)).then_some(Vacancy(None))
+    }
+
+    /// Whether the state is in a bucket, where its slot would be like `slot`.
+    fn is_there(&self, bucket: usize, slot: u32, hash: u64, state: &Packed<W>) -> bool {
+        let mut hits = like(&self.buckets[bucket], slot);
+        if hits == 0 {
+            return false;
+        }
+        let wanted = self.shape.beside(self.shape.number_of(hash), state);
+        let wanted = &wanted[..self.shape.beside];
+        while hits != 0 {
+            let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * wanted.len();
+            if self.beside[at..at + wanted.len()] == *wanted {
+                return true;
+            }
+            hits &= hits - 1;
+        }
+        false
+    }
+
+    /// Puts a state in, where there is room for it.
+    ///
+    /// # Errors
+    /// If `budget` has no bytes for one that is kept apart; it was not put in.
+    #[inline(always)]
+    pub fn put<const WIDE: bool>(
+        &mut self,
+        Vacancy(place): Vacancy,
+        (hash, state): (u64, &Packed<W>),
+        level: u32,
+        budget: &Budget,
+    ) -> Result<(), Full> {
+        let level = level_in_slot(level);
+        let Some(Place { bucket, distance }) = place else {
+            return apart(self.far, state, level as u8, budget);
+        };
+        let slots = &mut self.buckets[bucket];
+        let i = filled(slots);
+        slots[i] = self.shape.slot(self.shape.number_of(hash)) | distance | level;
+        *self.used += 1;
+        if WIDE {
+            self.put_beside(bucket * SLOTS + i, hash, state);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn put_beside(&mut self, slot: usize, hash: u64, state: &Packed<W>) {
+        let bytes = self.shape.beside;
+        let beside = self.shape.beside(self.shape.number_of(hash), state);
+        self.beside[slot * bytes..][..bytes].copy_from_slice(&beside[..bytes]);
+    }
+}
+
+/// Keeps a state apart.
+#[cold]
+fn apart<const W: usize>(
+    far: &mut HashMap<[u64; W], u8, FixedState>,
+    state: &Packed<W>,
+    level: u8,
+    budget: &Budget,
+) -> Result<(), Full> {
+    budget.room_in_map(far)?;
+    far.insert(state.0, level);
+    Ok(())
 }
 
 impl<const W: usize> Table<W> {
@@ -252,110 +428,20 @@ impl<const W: usize> Table<W> {
         (self.shape.buckets * SLOTS * 9 / 10).saturating_sub(self.used)
     }
 
-    /// Asks for the bucket that a hash belongs to.
-    #[inline]
-    pub fn ask_for(&self, hash: u64) {
-        let home = self.shape.home(hash);
-        prefetch(self.buckets.get(), home);
-        if self.shape.beside > 0 {
-            prefetch(self.beside.get(), home * SLOTS * self.shape.beside);
+    /// To look for states and to put them in.
+    pub fn open(&mut self) -> Open<'_, W> {
+        Open {
+            shape: self.shape,
+            buckets: self.buckets.get_mut(),
+            beside: self.beside.get_mut(),
+            used: &mut self.used,
+            far: &mut self.far,
         }
     }
 
-    /// Where a state could be put that is not there.
-    #[inline]
-    pub fn vacancy(&self, hash: u64, state: &Packed<W>) -> Option<Vacancy> {
-        let shape = &self.shape;
-        let buckets = self.buckets.get();
-        let mut bucket = shape.home(hash);
-        let rest = (shape.rest(hash) as u32) << (LEVEL_BITS + DISTANCE_BITS);
-        for distance in 1..=shape.buckets.min(NEAR) as u32 {
-            let distance = distance * STEP;
-            let slots = &buckets[bucket];
-            let there = if shape.beside == 0 {
-                any_like(slots, rest | distance)
-            } else {
-                self.is_there(bucket, rest | distance, hash, state)
-            };
-            if there {
-                return None;
-            }
-            if slots[SLOTS - 1] == 0 {
-                return Some(Vacancy(Some(Place { bucket, distance })));
-            }
-            bucket = shape.after(bucket);
-        }
-        self.far_vacancy(state)
-    }
-
-    #[cold]
-    fn far_vacancy(&self, state: &Packed<W>) -> Option<Vacancy> {
-        (!self.far.contains_key(&state.0)).then_some(Vacancy(None))
-    }
-
-    /// Whether the state is in a bucket, where its slot would be like `slot`.
-    fn is_there(&self, bucket: usize, slot: u32, hash: u64, state: &Packed<W>) -> bool {
-        let mut hits = like(&self.buckets.get()[bucket], slot);
-        if hits == 0 {
-            return false;
-        }
-        let wanted = self.shape.beside(hash, state);
-        let wanted = &wanted[..self.shape.beside];
-        let beside = self.beside.get();
-        while hits != 0 {
-            let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * wanted.len();
-            if beside[at..at + wanted.len()] == *wanted {
-                return true;
-            }
-            hits &= hits - 1;
-        }
-        false
-    }
-
-    /// Puts a state in, where there is room for it.
-    ///
-    /// # Errors
-    /// If `budget` has no bytes for one that is kept apart; it was not put in.
-    #[inline]
-    pub fn put(
-        &mut self,
-        Vacancy(place): Vacancy,
-        (hash, state): (u64, &Packed<W>),
-        level: u32,
-        budget: &Budget,
-    ) -> Result<(), Full> {
-        let Some(place) = place else {
-            return self.put_apart(state, level_in_slot(level) as u8, budget);
-        };
-        let i = filled(&self.buckets.get()[place.bucket]);
-        self.put_into(place, i, (hash, state), level_in_slot(level));
-        Ok(())
-    }
-
-    #[inline]
-    fn put_into(
-        &mut self,
-        Place { bucket, distance }: Place,
-        i: usize,
-        (hash, state): (u64, &Packed<W>),
-        level: u32,
-    ) {
-        let shape = &self.shape;
-        let rest = (shape.rest(hash) as u32) << (LEVEL_BITS + DISTANCE_BITS);
-        self.buckets.get_mut()[bucket][i] = rest | distance | level;
-        if shape.beside > 0 {
-            let at = (bucket * SLOTS + i) * shape.beside;
-            let bytes = &shape.beside(hash, state)[..shape.beside];
-            self.beside.get_mut()[at..at + shape.beside].copy_from_slice(bytes);
-        }
-        self.used += 1;
-    }
-
-    #[cold]
-    fn put_apart(&mut self, state: &Packed<W>, level: u8, budget: &Budget) -> Result<(), Full> {
-        budget.room_in_map(&mut self.far)?;
-        self.far.insert(state.0, level);
-        Ok(())
+    /// Whether there is more of a state than fits in a slot.
+    pub fn is_wide(&self) -> bool {
+        self.shape.beside > 0
     }
 
     /// Gives every state in some of the buckets: its hash, itself, and what its slot says of the level.
@@ -374,7 +460,7 @@ impl<const W: usize> Table<W> {
                 }
                 let at = (bucket * SLOTS + i) * shape.beside;
                 let (rest, others) = shape.split::<W>(*slot, &beside[at..at + shape.beside]);
-                let hash = shape.hash(last.1, rest);
+                let hash = shape.hash(shape.number(last.1, rest));
                 each(hash, others, slot & LEVEL_MASK);
             }
         }
@@ -425,34 +511,19 @@ impl<const W: usize> Table<W> {
                 return Err(Full::Bytes);
             }
         };
-        let mut moved = Ok(());
-        let mut last = (usize::MAX, 0);
-        self.each_in(0..old.buckets, |hash, others, level| {
-            // They come almost in the order of their places.
-            let mut place = Place { bucket: shape.home(hash), distance: STEP };
-            while new.buckets.get()[place.bucket][SLOTS - 1] != 0 {
-                place.bucket = shape.after(place.bucket);
-                place.distance += STEP;
-                if place.distance > shape.buckets.min(NEAR) as u32 * STEP {
-                    let state = shape.mix.state(hash, others);
-                    moved = moved.and(new.put_apart(&state, level as u8, budget));
-                    return;
-                }
-            }
-            let i = if last.0 == place.bucket {
-                last.1 + 1
-            } else {
-                filled(&new.buckets.get()[place.bucket])
-            };
-            last = (place.bucket, i);
-            new.put_into(place, i, (hash, &others), level);
-        });
+        let wide = self.is_wide() || new.is_wide();
+        let mut moved = if wide {
+            self.move_to::<true>(&mut new, budget)
+        } else {
+            self.move_to::<false>(&mut new, budget)
+        };
+        let mut open = new.open();
         for (state, level) in &self.far {
             let state = Packed(*state);
             let hash = shape.mix.hash(&state);
-            let vacancy = new.vacancy(hash, &state).expect("each state once");
+            let vacancy = open.vacancy::<true>(hash, &state).expect("each state once");
             let level = u32::from(*level) - 1;
-            moved = moved.and(new.put(vacancy, (hash, &state), level, budget));
+            moved = moved.and(open.put::<true>(vacancy, (hash, &state), level, budget));
         }
         if moved.is_err() {
             budget.give(new.bytes());
@@ -461,6 +532,59 @@ impl<const W: usize> Table<W> {
         budget.give(self.bytes());
         *self = new;
         Ok(())
+    }
+
+    /// Puts all states that are in the buckets into a larger table.
+    fn move_to<const WIDE: bool>(&self, new: &mut Self, budget: &Budget) -> Result<(), Full> {
+        let (old, shape) = (self.shape, new.shape);
+        let (from, beside) = (self.buckets.get(), self.beside.get());
+        let to = new.open();
+        let mut used = vec![0_u8; shape.buckets];
+        // Where the hashes of the last buckets begin, by the lowest bits of their numbers, also of those round the end.
+        let mut begin = [0; NEAR + 1];
+        for back in 1..=old.buckets.min(NEAR) {
+            begin[(NEAR + 1 - back) % begin.len()] = old.first(old.buckets - back);
+        }
+        let mut firsts = old.firsts();
+        let too_far = (shape.buckets.min(NEAR) as u32 + 1) * STEP;
+        let (mut moved, mut moved_there) = (Ok(()), 0);
+        for (bucket, slots) in from.iter().enumerate() {
+            begin[bucket % begin.len()] = firsts.next().expect("one for each bucket");
+            for (i, slot) in slots.iter().enumerate().take_while(|(_, slot)| **slot != 0) {
+                // What else is in there is a multiple of 16.
+                let distance = (slot >> LEVEL_BITS) as usize;
+                let first = begin[(bucket + 1).wrapping_sub(distance) % begin.len()];
+                let at = (bucket * SLOTS + i) * old.beside;
+                let (rest, others) = if WIDE {
+                    old.split::<W>(*slot, &beside[at..at + old.beside])
+                } else {
+                    (u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS)), Packed::ZERO)
+                };
+                let number = old.number(first, rest);
+                let (mut place, mut distance) = (shape.home_of(number), STEP);
+                while usize::from(used[place]) == SLOTS && distance < too_far {
+                    place = shape.after(place);
+                    distance += STEP;
+                }
+                if distance == too_far {
+                    let state = shape.mix.state(shape.hash(number), others);
+                    let level = (slot & LEVEL_MASK) as u8;
+                    moved = moved.and(apart(to.far, &state, level, budget));
+                    continue;
+                }
+                let i = usize::from(used[place]);
+                used[place] += 1;
+                to.buckets[place][i % SLOTS] = shape.slot(number) | distance | slot & LEVEL_MASK;
+                moved_there += 1;
+                if WIDE {
+                    let bytes = &shape.beside(number, &others)[..shape.beside];
+                    let at = (place * SLOTS + i) * shape.beside;
+                    to.beside[at..at + shape.beside].copy_from_slice(bytes);
+                }
+            }
+        }
+        *to.used += moved_there;
+        moved
     }
 
     fn empty(shape: Shape) -> Result<Self, NoRoom> {
@@ -489,10 +613,8 @@ impl Shape {
 /// How many buckets come after so many.
 fn more_buckets(buckets: usize) -> usize {
     let size = size_of::<Bucket>();
-    if buckets < FINE {
+    if buckets * size < HUGE {
         buckets * 2
-    } else if buckets * size < HUGE {
-        buckets * 13 / 10
     } else {
         (buckets * size / 10 * 13).next_multiple_of(HUGE) / size
     }

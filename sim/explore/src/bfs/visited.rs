@@ -109,13 +109,17 @@ impl<const W: usize> Shard<W> {
                 continue;
             }
             let (now, later) = rest.split_at(rest.len().min(fits));
-            self.insert_fitting(now, level, most, budget)?;
+            if self.table.is_wide() {
+                self.insert_fitting::<true>(now, level, most, budget)?;
+            } else {
+                self.insert_fitting::<false>(now, level, most, budget)?;
+            }
             rest = later;
         }
         Ok(())
     }
 
-    fn insert_fitting(
+    fn insert_fitting<const WIDE: bool>(
         &mut self,
         states: &[Packed<W>],
         level: u32,
@@ -123,22 +127,23 @@ impl<const W: usize> Shard<W> {
         budget: &Budget,
     ) -> Result<(), Full> {
         let (spare, mix) = (self.spare, self.table.mix());
+        let mut table = self.table.open();
         let hash = |stored: &Packed<W>| mix.hash(&spare.split(*stored).0);
         for stored in &states[..states.len().min(AHEAD)] {
-            self.table.ask_for(hash(stored));
+            table.ask_for::<WIDE>(hash(stored));
         }
         for (i, stored) in states.iter().enumerate() {
             if let Some(ahead) = states.get(i + AHEAD) {
-                self.table.ask_for(hash(ahead));
+                table.ask_for::<WIDE>(hash(ahead));
             }
             let state = &spare.split(*stored).0;
             let hash = mix.hash(state);
-            let Some(vacancy) = self.table.vacancy(hash, state) else { continue };
+            let Some(vacancy) = table.vacancy::<WIDE>(hash, state) else { continue };
             if *most == 0 {
                 return Err(Full::States);
             }
             self.list.reserve(budget, are_there)?;
-            self.table.put(vacancy, (hash, state), level, budget)?;
+            table.put::<WIDE>(vacancy, (hash, state), level, budget)?;
             self.list.push(*stored);
             *most -= 1;
         }
