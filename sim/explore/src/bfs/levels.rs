@@ -5,7 +5,8 @@
 //! back to the initial state. All traces that are wanted are rebuilt in one pass.
 //!
 //! - Costs: a few bits of each state's slot; at most the expansion of all levels above the deepest end of a
-//!   trace, without storing anything, and for each of them one look at the tables from end to end. Only those successors are put together whose shared state is that of
+//!   trace, without storing anything, and for each large one, or a few small ones
+//!   together, one look at the tables from end to end. Only those successors are put together whose shared state is that of
 //!   a wanted one, or seems to be.
 
 use std::sync::Mutex;
@@ -29,6 +30,8 @@ pub(crate) struct Levels<'f, const W: usize> {
     pub threads: usize,
     /// What expands, while nobody uses it: what it has learned of one level is of use on the next.
     pub idle: Mutex<Vec<Box<dyn Expand<W> + 'f>>>,
+    /// What was taken from the tables last.
+    pub together: Mutex<Together<W>>,
 }
 
 /// Gives, for a level and states of the next one, in order, the least predecessor of each.
@@ -69,8 +72,12 @@ impl<const W: usize> Levels<'_, W> {
 
     /// For states in order, the least of this store's states of a level from which each is reached.
     pub fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
-        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
-        let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+        let states = self.states(level);
+        let mut together = self.together.lock().expect("no worker panicked");
+        let listed = level >= LISTED as usize;
+        if !listed && !together.has(level) && states <= self.few() {
+            *together = self.look_up_together(level);
+        }
         let next = AtomicUsize::new(0);
         let least = Mutex::new(vec![None; wanted.len()]);
         let mut few = [0_u64; 4];
@@ -82,10 +89,7 @@ impl<const W: usize> Levels<'_, W> {
         let sought = wanted.iter().map(|state| shared_bit(layout.shared(state)));
         let sought = sought.fold(0, |all, bit| all | bit);
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
-        // What is taken by one worker at a time: part of a table, or of a list.
-        let parts: Vec<_> = (self.shards.iter().enumerate())
-            .flat_map(|(shard, its)| (0..its.parts()).map(move |part| (shard, part)))
-            .collect();
+        let parts = self.parts();
         let work = || {
             let idle = self.idle.lock().expect("no worker panicked").pop();
             // Along all transitions, so that it is the least one whatever slept.
@@ -94,10 +98,11 @@ impl<const W: usize> Levels<'_, W> {
             let mut there = Vec::new();
             loop {
                 let taken = next.fetch_add(1, Ordering::Relaxed);
-                if level < LISTED as usize {
+                if !listed && !together.has(level) {
                     let Some((shard, part)) = parts.get(taken) else { break };
                     there.clear();
-                    shards[*shard].of_level(level as u32, *part, &mut there);
+                    let only = level as u32..level as u32 + 1;
+                    shards[*shard].of_levels(only, *part, |_, state| there.push(state));
                     expander.expand(&there, &mut Sink::Told(&mut mine));
                     continue;
                 }
@@ -105,8 +110,13 @@ impl<const W: usize> Levels<'_, W> {
                 if from >= states {
                     break;
                 }
-                for stored in block(&shards, starts, ends, from, BLOCK) {
-                    expander.expand(stored, &mut Sink::Told(&mut mine));
+                let mut expand = |stored: &[_]| expander.expand(stored, &mut Sink::Told(&mut mine));
+                if listed {
+                    let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+                    block(&shards, starts, ends, from, BLOCK).for_each(expand);
+                } else {
+                    let all = &together.levels[level - together.first];
+                    expand(&all[from..(from + BLOCK).min(all.len())]);
                 }
             }
             self.idle.lock().expect("no worker panicked").push(expander);
@@ -116,9 +126,74 @@ impl<const W: usize> Levels<'_, W> {
                 *all = [*all, mine].into_iter().flatten().min();
             }
         };
-        let alone = states <= 4 * BLOCK && parts.len() <= 4 * self.shards.len();
-        on_threads(if alone { 1 } else { self.threads }, work);
+        on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
         least.into_inner().expect("no worker panicked")
+    }
+
+    /// How many states a level has.
+    fn states(&self, level: usize) -> usize {
+        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+        starts.iter().zip(ends).map(|(start, end)| end - start).sum()
+    }
+
+    /// States that may be looked up together.
+    fn few(&self) -> usize {
+        let all: usize = self.shards.iter().map(Shard::len).sum();
+        (all / 256).max(1 << 16)
+    }
+
+    /// The parts of all tables.
+    fn parts(&self) -> Vec<(usize, usize)> {
+        let shards = self.shards.iter().enumerate();
+        shards.flat_map(|(i, shard)| (0..shard.parts()).map(move |part| (i, part))).collect()
+    }
+
+    /// The states of a level, and of as many before it as are few together.
+    fn look_up_together(&self, level: usize) -> Together<W> {
+        let (mut first, mut left) = (level, self.few());
+        loop {
+            left -= self.states(first);
+            if first == 0 || self.states(first - 1) > left {
+                break;
+            }
+            first -= 1;
+        }
+        let levels = first as u32..level as u32 + 1;
+        let all = Mutex::new(vec![Vec::new(); levels.len()]);
+        let (next, parts) = (AtomicUsize::new(0), self.parts());
+        let work = || {
+            let mut mine = vec![Vec::new(); levels.len()];
+            while let Some((shard, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.shards[*shard].of_levels(levels.clone(), *part, |level, state| {
+                    mine[level as usize - first].push(state);
+                });
+            }
+            let mut all = all.lock().expect("no worker panicked");
+            all.iter_mut().zip(mine).for_each(|(all, mine)| all.extend(mine));
+        };
+        on_threads(if parts.len() <= 4 * self.shards.len() { 1 } else { self.threads }, work);
+        let levels: Vec<Vec<_>> = all.into_inner().expect("no worker panicked");
+        let found = levels.iter().map(Vec::len);
+        assert!(found.eq((first..=level).map(|level| self.states(level))), "the tables lost some");
+        Together { first, levels }
+    }
+}
+
+/// The states of some levels that follow one another, taken from the tables at once.
+pub(crate) struct Together<const W: usize> {
+    first: usize,
+    levels: Vec<Vec<Packed<W>>>,
+}
+
+impl<const W: usize> Default for Together<W> {
+    fn default() -> Self {
+        Self { first: 0, levels: Vec::new() }
+    }
+}
+
+impl<const W: usize> Together<W> {
+    fn has(&self, level: usize) -> bool {
+        (self.first..self.first + self.levels.len()).contains(&level)
     }
 }
 

@@ -245,6 +245,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 starts: led.starts,
                 threads,
                 idle: Mutex::default(),
+                together: Mutex::default(),
             },
         })
     }

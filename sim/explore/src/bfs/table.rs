@@ -11,8 +11,8 @@
 //! - Exact: bucket, distance and the bits that are kept give the state back, so two states never look alike. A
 //!   bucket is filled from its beginning and nothing is taken out, so a state that is not found before the
 //!   first free slot is not there. One that would stand too far from its own bucket is kept apart, whole.
-//! - Costs: 4 bytes and those beside, divided by the load, which is at most 0.9, and at least 0.45 in tables
-//!   that are smaller than a few huge pages, 0.69 in large ones. A table that grows is there twice for a moment.
+//! - Costs: 4 bytes and those beside, divided by the load, which is at most 15/16, and at least 0.67, or
+//!   0.47 in tables smaller than a few huge pages. A table that grows is there twice for a moment.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,6 +28,9 @@ use crate::ask::{Budget, Full, table};
 const SLOTS: usize = 16;
 
 type Bucket = [u32; SLOTS];
+
+/// Slots of a bucket that are used, on average, when a table grows.
+const FULL: usize = 15;
 
 /// Bits of a slot for the level: one more than that, or [`LISTED`] + 1.
 const LEVEL_BITS: u32 = 7;
@@ -205,6 +208,17 @@ impl Shape {
             *word = u64::from_le_bytes(eight);
         }
         (rest, state)
+    }
+
+    /// Of the buckets after a full one, as far as a state may stand from its own: the first with a free slot, and the
+    /// distance.
+    #[inline(never)]
+    fn free_after(&self, full: usize, used: &[u8]) -> Option<(usize, u32)> {
+        let mut bucket = full;
+        (2..=self.buckets.min(NEAR) as u32).find_map(|distance| {
+            bucket = self.after(bucket);
+            (usize::from(used[bucket]) < SLOTS).then_some((bucket, distance * STEP))
+        })
     }
 
     /// The bucket after one, round the end.
@@ -425,7 +439,7 @@ impl<const W: usize> Table<W> {
 
     /// How many states may be put in before it should grow.
     pub fn room(&self) -> usize {
-        (self.shape.buckets * SLOTS * 9 / 10).saturating_sub(self.used)
+        (self.shape.buckets * FULL).saturating_sub(self.used)
     }
 
     /// To look for states and to put them in.
@@ -466,23 +480,30 @@ impl<const W: usize> Table<W> {
         }
     }
 
-    /// Adds to `states` those of a level less than [`LISTED`] that are in some of the buckets; of those that are
-    /// kept apart, with the first bucket.
-    pub fn of_level(&self, level: u32, buckets: Range<usize>, states: &mut Vec<Packed<W>>) {
-        let (shape, level) = (&self.shape, level_in_slot(level));
+    /// Gives those that are in some of the buckets and were found on some levels, all less than [`LISTED`], with
+    /// their levels; of those that are kept apart, with the first bucket.
+    pub fn of_levels(
+        &self,
+        levels: Range<u32>,
+        buckets: Range<usize>,
+        mut each: impl FnMut(u32, Packed<W>),
+    ) {
+        let shape = &self.shape;
+        let (from, to) = (level_in_slot(levels.start), level_in_slot(levels.end));
+        let is_wanted = |slot: u32| (slot & LEVEL_MASK).wrapping_sub(from) < to - from;
         if buckets.start == 0 {
-            let far = self.far.iter().filter(|(_, its)| u32::from(**its) == level);
-            states.extend(far.map(|(state, _)| Packed(*state)));
+            let far = self.far.iter().filter(|(_, its)| is_wanted(u32::from(**its)));
+            far.for_each(|(state, its)| each(u32::from(*its) - 1, Packed(*state)));
         }
         let all = self.buckets.get();
         for bucket in buckets {
             // Most buckets have none: that is soon seen.
-            if !all[bucket].iter().fold(false, |any, slot| any | (slot & LEVEL_MASK == level)) {
+            if !all[bucket].iter().fold(false, |any, slot| any | is_wanted(*slot)) {
                 continue;
             }
             self.each_in(bucket..bucket + 1, |hash, others, its| {
-                if its == level {
-                    states.push(shape.mix.state(hash, others));
+                if is_wanted(its) {
+                    each(its - 1, shape.mix.state(hash, others));
                 }
             });
         }
@@ -500,22 +521,37 @@ impl<const W: usize> Table<W> {
     ) -> Result<(), Full> {
         let old = self.shape;
         let shape = Shape::new(old.mix, old.shard_of(), more_buckets(old.buckets));
-        if !are_there(shape.bytes()) {
+        // And a byte for each bucket while they are filled.
+        let bytes = shape.bytes() + shape.buckets;
+        if !are_there(bytes) {
             return Err(Full::Bytes);
         }
-        budget.take(shape.bytes())?;
-        let mut new = match Self::empty(shape) {
-            Ok(new) => new,
-            Err(NoRoom) => {
-                budget.give(shape.bytes());
-                return Err(Full::Bytes);
+        budget.take(bytes)?;
+        let grown = self.grown(shape, budget);
+        budget.give(shape.buckets);
+        match grown {
+            Ok(new) => {
+                budget.give(self.bytes());
+                *self = new;
+                Ok(())
             }
-        };
+            Err(full) => {
+                budget.give(shape.bytes());
+                Err(full)
+            }
+        }
+    }
+
+    /// A larger table with all that is in this one; of the bytes, what is kept apart takes its own.
+    fn grown(&self, shape: Shape, budget: &Budget) -> Result<Self, Full> {
+        let mut used = Slots::new(shape.buckets, 0_u8).map_err(|NoRoom| Full::Bytes)?;
+        let mut new = Self::empty(shape).map_err(|NoRoom| Full::Bytes)?;
+        let used = used.get_mut();
         let wide = self.is_wide() || new.is_wide();
         let mut moved = if wide {
-            self.move_to::<true>(&mut new, budget)
+            self.move_to::<true>(&mut new, used, budget)
         } else {
-            self.move_to::<false>(&mut new, budget)
+            self.move_to::<false>(&mut new, used, budget)
         };
         let mut open = new.open();
         for (state, level) in &self.far {
@@ -525,32 +561,41 @@ impl<const W: usize> Table<W> {
             let level = u32::from(*level) - 1;
             moved = moved.and(open.put::<true>(vacancy, (hash, &state), level, budget));
         }
-        if moved.is_err() {
-            budget.give(new.bytes());
-            return moved;
+        match moved {
+            Ok(()) => Ok(new),
+            Err(full) => {
+                budget.give(new.bytes() - shape.bytes());
+                Err(full)
+            }
         }
-        budget.give(self.bytes());
-        *self = new;
-        Ok(())
     }
 
-    /// Puts all states that are in the buckets into a larger table.
-    fn move_to<const WIDE: bool>(&self, new: &mut Self, budget: &Budget) -> Result<(), Full> {
+    /// Puts all states that are in the buckets into a larger table, of which `used` says how many slots of each
+    /// bucket are used.
+    fn move_to<const WIDE: bool>(
+        &self,
+        new: &mut Self,
+        used: &mut [u8],
+        budget: &Budget,
+    ) -> Result<(), Full> {
         let (old, shape) = (self.shape, new.shape);
         let (from, beside) = (self.buckets.get(), self.beside.get());
-        let to = new.open();
-        let mut used = vec![0_u8; shape.buckets];
         // Where the hashes of the last buckets begin, by the lowest bits of their numbers, also of those round the end.
         let mut begin = [0; NEAR + 1];
         for back in 1..=old.buckets.min(NEAR) {
             begin[(NEAR + 1 - back) % begin.len()] = old.first(old.buckets - back);
         }
         let mut firsts = old.firsts();
-        let too_far = (shape.buckets.min(NEAR) as u32 + 1) * STEP;
-        let (mut moved, mut moved_there) = (Ok(()), 0);
+        let Open { buckets, beside: to_beside, used: in_buckets, far, .. } = new.open();
+        // Said once, so that it is checked once.
+        let buckets = &mut buckets[..used.len()];
+        let mut moved = Ok(());
         for (bucket, slots) in from.iter().enumerate() {
             begin[bucket % begin.len()] = firsts.next().expect("one for each bucket");
-            for (i, slot) in slots.iter().enumerate().take_while(|(_, slot)| **slot != 0) {
+            for (i, slot) in slots.iter().enumerate() {
+                if *slot == 0 {
+                    break;
+                }
                 // What else is in there is a multiple of 16.
                 let distance = (slot >> LEVEL_BITS) as usize;
                 let first = begin[(bucket + 1).wrapping_sub(distance) % begin.len()];
@@ -562,28 +607,25 @@ impl<const W: usize> Table<W> {
                 };
                 let number = old.number(first, rest);
                 let (mut place, mut distance) = (shape.home_of(number), STEP);
-                while usize::from(used[place]) == SLOTS && distance < too_far {
-                    place = shape.after(place);
-                    distance += STEP;
+                if usize::from(used[place]) == SLOTS {
+                    let Some(free) = shape.free_after(place, used) else {
+                        let state = shape.mix.state(shape.hash(number), others);
+                        moved = moved.and(apart(far, &state, (slot & LEVEL_MASK) as u8, budget));
+                        continue;
+                    };
+                    (place, distance) = free;
                 }
-                if distance == too_far {
-                    let state = shape.mix.state(shape.hash(number), others);
-                    let level = (slot & LEVEL_MASK) as u8;
-                    moved = moved.and(apart(to.far, &state, level, budget));
-                    continue;
-                }
-                let i = usize::from(used[place]);
+                let i = usize::from(used[place]) % SLOTS;
                 used[place] += 1;
-                to.buckets[place][i % SLOTS] = shape.slot(number) | distance | slot & LEVEL_MASK;
-                moved_there += 1;
+                buckets[place][i] = shape.slot(number) | distance | slot & LEVEL_MASK;
                 if WIDE {
                     let bytes = &shape.beside(number, &others)[..shape.beside];
                     let at = (place * SLOTS + i) * shape.beside;
-                    to.beside[at..at + shape.beside].copy_from_slice(bytes);
+                    to_beside[at..at + shape.beside].copy_from_slice(bytes);
                 }
             }
         }
-        *to.used += moved_there;
+        *in_buckets = used.iter().map(|used| usize::from(*used)).sum();
         moved
     }
 
@@ -616,6 +658,220 @@ fn more_buckets(buckets: usize) -> usize {
     if buckets * size < HUGE {
         buckets * 2
     } else {
-        (buckets * size / 10 * 13).next_multiple_of(HUGE) / size
+        (buckets * size / 5 * 7).next_multiple_of(HUGE) / size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// How states are drawn, so that tables are crowded in one way or another.
+    fn drawn<const W: usize>(
+        mix: Mix,
+        bits: u32,
+        shard: (usize, u32),
+        rng: &mut fastrand::Rng,
+    ) -> Packed<W> {
+        let random = |rng: &mut fastrand::Rng| {
+            Packed::<W>(std::array::from_fn(|i| {
+                let here = bits.saturating_sub(64 * i as u32).min(64);
+                rng.u64(..) & u64::MAX.unbounded_shr(64 - here)
+            }))
+        };
+        let mixed = mix.mixed_bits();
+        let state = match rng.u8(..4) {
+            0 => random(rng),
+            // Small numbers, as those of few processes in few states are.
+            1 => {
+                let mut state = Packed([0; W]);
+                state.0[rng.usize(..W)] =
+                    rng.u64(..200) & u64::MAX.unbounded_shr(64 - bits.min(64));
+                if W > 1 {
+                    state.0[W - 1] &= u64::MAX.unbounded_shr(64 - (bits - 64 * (W as u32 - 1)));
+                }
+                state
+            }
+            // Of a few hashes, the first or the last of all: many belong to one bucket.
+            way => {
+                let low = rng.u64(..2_000) << (64 - mixed);
+                let hash = if way == 2 { low } else { (u64::MAX << (64 - mixed)) - low };
+                let mut others = random(rng);
+                others.0[1..].iter_mut().for_each(|word| *word &= 1);
+                mix.state(hash, others)
+            }
+        };
+        // Into the shard.
+        let hash = mix.hash(&state);
+        let of = (shard.0 as u64).unbounded_shl(64 - shard.1);
+        let hash = hash & u64::MAX.unbounded_shr(shard.1) | of;
+        mix.state(hash, state)
+    }
+
+    /// Whether a state of so many bits has a state's bits alone.
+    fn fits<const W: usize>(bits: u32, state: &Packed<W>) -> bool {
+        (0..W as u32).all(|i| {
+            let here = bits.max(24).saturating_sub(64 * i).min(64);
+            state.0[i as usize] & !u64::MAX.unbounded_shr(64 - here) == 0
+        })
+    }
+
+    /// What was met in the tables that were compared.
+    #[derive(Debug, Default)]
+    struct Met {
+        states: usize,
+        again: usize,
+        far: usize,
+        further: usize,
+        wide: usize,
+        narrow: usize,
+        grown: usize,
+        fullest: usize,
+    }
+
+    fn compare<const W: usize>(seed: u64, bits: u32, met: &mut Met) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mix = Mix::new(bits);
+        let shard = if rng.bool() { (rng.usize(..32), 5) } else { (0, 0) };
+        let budget = Budget::new(None);
+        let mut table = Table::<W>::new(&budget, mix, shard);
+        let mut plain: HashMap<[u64; W], u32> = HashMap::new();
+        // Some fuller than a search would have them.
+        let most = if rng.bool() { None } else { Some(rng.usize(90..=99)) };
+        let (count, levels) = (1 << rng.usize(2..11), rng.u32(1..200));
+        for number in 0..count {
+            let level = number * levels / count;
+            let full = most.map_or(table.room() == 0, |most| {
+                let slots = table.buckets() * SLOTS;
+                table.used >= (slots * most / 100).min(slots - 1)
+            });
+            if full {
+                met.fullest = met.fullest.max(100 * table.used / (table.buckets() * SLOTS));
+                table.grow(&budget, |_| true).expect("no limit");
+                met.grown += 1;
+            }
+            let state = drawn::<W>(mix, bits, shard, &mut rng);
+            assert!(fits(bits, &state), "seed {seed}: {state:?} of {bits} bits");
+            let hash = mix.hash(&state);
+            let wide = table.is_wide();
+            let mut open = table.open();
+            let vacancy = if wide {
+                open.vacancy::<true>(hash, &state)
+            } else {
+                open.vacancy::<false>(hash, &state)
+            };
+            let what = || format!("seed {seed}: {state:?}, of {bits} bits, the {number}th");
+            assert_eq!(vacancy.is_some(), !plain.contains_key(&state.0), "{}", what());
+            let Some(vacancy) = vacancy else {
+                met.again += 1;
+                continue;
+            };
+            met.further += usize::from(vacancy.0.is_some_and(|place| place.distance > STEP));
+            let put = if wide {
+                open.put::<true>(vacancy, (hash, &state), level, &budget)
+            } else {
+                open.put::<false>(vacancy, (hash, &state), level, &budget)
+            };
+            put.expect("no limit");
+            plain.insert(state.0, level);
+        }
+        assert_eq!(table.used + table.far.len(), plain.len(), "seed {seed}");
+        assert_eq!(budget.held() as usize, table.bytes(), "seed {seed}");
+        for level in 0..levels.min(LISTED) {
+            let to = rng.u32(level..=(level + 3).min(levels).min(LISTED));
+            let mut found = Vec::new();
+            let parts = rng.usize(1..=table.buckets());
+            for from in (0..table.buckets()).step_by(parts) {
+                let part = from..(from + parts).min(table.buckets());
+                table.of_levels(level..to, part, |level, state| found.push((level, state)));
+            }
+            found.sort_unstable();
+            let of_it = plain.iter().filter(|(_, its)| (level..to).contains(*its));
+            let mut expected: Vec<_> = of_it.map(|(state, its)| (*its, Packed(*state))).collect();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "seed {seed}, levels {level} to {to}");
+        }
+        met.states += plain.len();
+        met.far += table.far.len();
+        met.wide += usize::from(table.is_wide());
+        met.narrow += usize::from(!table.is_wide());
+    }
+
+    /// Against a map of the standard library: whatever the width of states, where they belong, and how full a
+    /// table is, each is there once, on the level that it was put in with.
+    #[test]
+    fn holds_what_a_plain_map_holds() {
+        let all = std::env::var_os("KMODCHECK_ALL").is_some();
+        let tables = if all { 10_000 } else { 1_000 };
+        let mut met = Met::default();
+        for seed in 0..tables {
+            let bits = seed as u32 / 4;
+            match seed % 4 {
+                0 => compare::<1>(seed, bits % 65, &mut met),
+                1 => compare::<1>(seed, 20 + bits % 16, &mut met),
+                2 => compare::<2>(seed, 65 + bits % 64, &mut met),
+                _ if seed % 8 == 3 => compare::<4>(seed, 193 + bits % 64, &mut met),
+                _ => compare::<8>(seed, 449 + bits % 64, &mut met),
+            }
+        }
+        println!("{met:?}");
+        let tables = tables as usize;
+        assert!(met.states > 100 * tables && met.again > 10 * tables, "{met:?}");
+        assert!(met.far > tables && met.further > tables && met.grown > tables, "{met:?}");
+        assert!(met.wide > tables / 4 && met.narrow > tables / 20, "{met:?}");
+        assert!(met.fullest >= 98, "{met:?}");
+    }
+
+    /// Where the numbers of each bucket begin is the same one by one as by division, and the bucket of each
+    /// number begins at or before it.
+    #[test]
+    fn numbers_say_their_buckets() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..500 {
+            let (bits, shard_bits) = (rng.u32(24..=64), if rng.bool() { 5 } else { 0 });
+            let shape = Shape::new(Mix::new(bits), (0, shard_bits), rng.usize(1..5_000));
+            let firsts: Vec<u64> = shape.firsts().collect();
+            assert!((0..shape.buckets).map(|home| shape.first(home)).eq(firsts.iter().copied()));
+            for _ in 0..100 {
+                let number = rng.u64(..) >> shape.left;
+                let home = shape.home_of(number);
+                assert!(firsts[home] <= number);
+                assert!(firsts.get(home + 1).is_none_or(|next| number < *next));
+                assert_eq!(shape.number(firsts[home], number & shape.rest), number);
+                assert_eq!(shape.home(shape.hash(number)), home);
+            }
+        }
+    }
+
+    /// There is no more in a large table than its budget gives, and what is there stays if it cannot grow.
+    #[test]
+    fn grows_within_its_budget_or_not_at_all() {
+        let mix = Mix::new(40);
+        let mut rng = fastrand::Rng::with_seed(1);
+        let budget = Budget::new(Some(400_000));
+        let mut table = Table::<1>::new(&budget, mix, (0, 0));
+        let mut plain = Vec::new();
+        loop {
+            if table.room() == 0 && table.grow(&budget, |_| true).is_err() {
+                break;
+            }
+            let state = Packed([rng.u64(..1 << 40)]);
+            let hash = mix.hash(&state);
+            let mut open = table.open();
+            if let Some(vacancy) = open.vacancy::<true>(hash, &state) {
+                open.put::<true>(vacancy, (hash, &state), 3, &budget).expect("no limit yet");
+                plain.push(state);
+            }
+        }
+        assert!(budget.peak() <= 400_000 && plain.len() > 20_000, "{}", plain.len());
+        assert_eq!(budget.held() as usize, table.bytes());
+        assert!(table.grow(&Budget::new(None), |_| false).is_err());
+        let mut found = Vec::new();
+        table.of_levels(3..4, 0..table.buckets(), |_, state| found.push(state));
+        found.sort_unstable();
+        plain.sort_unstable();
+        assert_eq!(found, plain);
     }
 }

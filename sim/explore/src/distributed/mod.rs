@@ -539,8 +539,14 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
         let idle = Mutex::default();
-        let levels =
-            Levels { source: self.source, shards: vec![self.mine], starts, threads: 1, idle };
+        let levels = Levels {
+            source: self.source,
+            shards: vec![self.mine],
+            starts,
+            threads: 1,
+            idle,
+            together: Mutex::default(),
+        };
         if self.me != 0 {
             paths(&mut comms, &levels, None);
             comms.finish();
