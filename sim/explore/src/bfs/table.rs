@@ -572,6 +572,7 @@ impl<const W: usize> Table<W> {
 
     /// Puts all states that are in the buckets into a larger table, of which `used` says how many slots of each
     /// bucket are used.
+    #[inline(never)]
     fn move_to<const WIDE: bool>(
         &self,
         new: &mut Self,

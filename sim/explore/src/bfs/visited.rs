@@ -121,6 +121,7 @@ impl<const W: usize> Shard<W> {
         Ok(())
     }
 
+    #[inline(never)]
     fn insert_fitting<const WIDE: bool>(
         &mut self,
         states: &[Packed<W>],
@@ -131,21 +132,25 @@ impl<const W: usize> Shard<W> {
         let (spare, mix) = (self.spare, self.table.mix());
         let mut table = self.table.open();
         let hash = |stored: &Packed<W>| mix.hash(&spare.split(*stored).0);
-        for stored in &states[..states.len().min(AHEAD)] {
-            table.ask_for::<WIDE>(hash(stored));
+        // Of the state that comes next and those after it, by number.
+        let mut hashes = [0; AHEAD];
+        for (to, stored) in hashes.iter_mut().zip(states) {
+            *to = hash(stored);
+            table.ask_for::<WIDE>(*to);
         }
         for (i, stored) in states.iter().enumerate() {
-            if let Some(ahead) = states.get(i + AHEAD) {
-                table.ask_for::<WIDE>(hash(ahead));
-            }
             let state = &spare.split(*stored).0;
-            let hash = mix.hash(state);
-            let Some(vacancy) = table.vacancy::<WIDE>(hash, state) else { continue };
+            let mine = hashes[i % AHEAD];
+            if let Some(ahead) = states.get(i + AHEAD) {
+                hashes[i % AHEAD] = hash(ahead);
+                table.ask_for::<WIDE>(hashes[i % AHEAD]);
+            }
+            let Some(vacancy) = table.vacancy::<WIDE>(mine, state) else { continue };
             if *most == 0 {
                 return Err(Full::States);
             }
             self.list.reserve(budget, are_there)?;
-            table.put::<WIDE>(vacancy, (hash, state), level, budget)?;
+            table.put::<WIDE>(vacancy, (mine, state), level, budget)?;
             self.list.push(*stored);
             *most -= 1;
         }
