@@ -130,13 +130,13 @@ impl Shape {
     /// The bucket that a hash belongs to.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        (u128::from(hash << self.shard_bits) * self.buckets as u128 >> u64::BITS) as usize
+        ((u128::from(hash << self.shard_bits) * self.buckets as u128) >> u64::BITS) as usize
     }
 
     /// The bucket that a number belongs to.
     #[inline]
     fn home_of(&self, number: u64) -> usize {
-        (u128::from(number << self.left) * self.buckets as u128 >> u64::BITS) as usize
+        ((u128::from(number << self.left) * self.buckets as u128) >> u64::BITS) as usize
     }
 
     /// Of a number what its bucket leaves open, the lowest bits: the numbers of one bucket follow one another, so
