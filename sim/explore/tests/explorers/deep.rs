@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::common::erased::{explore, explore_distributed, explore_from_checkpoint};
+use crate::common::reference_model::ReferenceModel;
 use kmodcheck_explore::checkpoint::Checkpoint;
 use kmodcheck_explore::distributed::net::Net;
 use kmodcheck_explore::{
-    Choice, End, Exploration, Initial, Kind, Limits, Local, Monitor, Options, Shared, System,
-    Transition,
+    Choice, CountOnly, End, Exploration, Initial, Kind, Limits, Local, Monitor, Options, Shared,
+    System, Transition,
 };
 use tempfile::TempDir;
 
@@ -134,5 +135,21 @@ fn the_way_back_is_found_after_a_checkpoint() {
                 Some(states) => assert_eq!((found.end, found.states), (End::StatesLimit, states)),
             }
         }
+    }
+}
+
+/// What is found between two checkpoints is written with the next one: until then nothing of it is forgotten.
+#[test]
+fn levels_that_are_written_late_are_kept_until_then() {
+    let system = ReferenceModel { callers: 5, v19: true };
+    let directory = TempDir::new().unwrap();
+    let (build, purpose) = ([1; 16], [7; 32]);
+    for (states, every) in [(Some(700_000), 40), (None, 0)] {
+        let (directory, every) = (directory.path().to_owned(), Duration::from_millis(every));
+        let checkpoint = Checkpoint { directory, every, build, purpose };
+        let limits = Limits { states, ..Limits::default() };
+        let options = Options { limits, ..Options::default() };
+        let found = explore_from_checkpoint(&system, &CountOnly, &options, &checkpoint).unwrap();
+        assert_eq!(found.states, states.unwrap_or(878_304));
     }
 }
