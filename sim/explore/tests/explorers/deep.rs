@@ -123,7 +123,7 @@ fn the_way_back_is_found_after_a_checkpoint() {
         let directory = directory.path().to_owned();
         for part in 1..4 {
             // After each level, or what can be made of it after the last.
-            let every = Duration::from_millis(if often { 0 } else { 20 });
+            let every = Duration::from_millis(if often { 0 } else { 2 });
             let (build, purpose) = ([1; 16], [7; 32]);
             let checkpoint = Checkpoint { directory: directory.clone(), every, build, purpose };
             let states = (part < 3).then(|| system.states() * part / 3);
