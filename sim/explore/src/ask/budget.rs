@@ -132,7 +132,7 @@ impl Budget {
 /// Bytes of a hash table of the standard library with room for so many entries of so many bytes: a power of
 /// two of slots, of which seven eighths are used, and a byte beside each.
 pub(crate) fn table(room: usize, entry: usize) -> usize {
-    if room == 0 { 0 } else { (room * 8 / 7).next_power_of_two().max(4) * (entry + 1) + 16 }
+    if room == 0 { 0 } else { (room * 8).div_ceil(7).next_power_of_two().max(4) * (entry + 1) + 16 }
 }
 
 /// Why something was not stored.

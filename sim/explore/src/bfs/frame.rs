@@ -1,5 +1,6 @@
 //! What every worker of a search shares about its states, and what each finds and counts.
 
+use super::mix::Mix;
 use super::packed::{Layout, Packed, Spare};
 use crate::ask::{Options, Unexplorable};
 use crate::system::{Configuration, Kind, MAX_PROCESSES, Product, Roster, System, fits};
@@ -20,6 +21,11 @@ impl Frame {
     /// Where the sleep set of a stored state is.
     pub fn spare<const W: usize>(&self) -> Spare {
         Spare::of::<W>(&self.layout)
+    }
+
+    /// How states are mixed, without their sleep sets.
+    pub fn mix(&self) -> Mix {
+        Mix::new(self.layout.bits())
     }
 
     /// The state of which all that differ by exchanging processes are taken for one, and where each process

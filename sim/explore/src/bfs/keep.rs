@@ -84,6 +84,9 @@ pub(crate) trait Keep<const W: usize> {
         Ok(None)
     }
 
+    /// The first level that has not been saved; the states of earlier ones are not asked for again.
+    fn first_to_save(&self) -> usize;
+
     /// Whether it is time.
     fn is_due(&self) -> bool;
 
@@ -100,6 +103,10 @@ pub(crate) trait Keep<const W: usize> {
 pub(crate) struct Nowhere;
 
 impl<const W: usize> Keep<W> for Nowhere {
+    fn first_to_save(&self) -> usize {
+        usize::MAX
+    }
+
     fn is_due(&self) -> bool {
         false
     }

@@ -1,11 +1,12 @@
 //! Shortest traces without stored parents.
 //!
-//! A state of one level has its predecessors in the level before: that level is expanded once more
-//! and the least of them taken, and so back to the initial state. All traces that are wanted are
-//! rebuilt in one pass.
+//! A state of one level has its predecessors in the level before: that level is looked for in the tables,
+//! which say of each state when it was found, and expanded once more; the least of them is taken, and so
+//! back to the initial state. All traces that are wanted are rebuilt in one pass.
 //!
-//! - Costs: nothing for each state; at most the expansion of all levels above the deepest end of a
-//!   trace, without storing anything. Only those successors are put together whose shared state is that of
+//! - Costs: a few bits of each state's slot; at most the expansion of all levels above the deepest end of a
+//!   trace, without storing anything, and for each large one, or a few small ones
+//!   together, one look at the tables from end to end. Only those successors are put together whose shared state is that of
 //!   a wanted one, or seems to be.
 
 use std::sync::Mutex;
@@ -13,13 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::packed::Packed;
 use super::source::{Expand, Purpose, Sink, Source, Visit, shared_bit};
-use super::visited::Shard;
+use super::visited::{LISTED, Shard};
 use crate::threads::on_threads;
 
 /// States that one worker takes at a time.
 pub(crate) const BLOCK: usize = 1 << 13;
 
-/// The stored states, by level.
+/// The stored states, by level. Those of a level less than [`LISTED`] are in the tables alone; of the others the
+/// shards have lists, too.
 pub(crate) struct Levels<'f, const W: usize> {
     pub source: &'f dyn Source<W>,
     pub shards: Vec<Shard<W>>,
@@ -28,6 +30,8 @@ pub(crate) struct Levels<'f, const W: usize> {
     pub threads: usize,
     /// What expands, while nobody uses it: what it has learned of one level is of use on the next.
     pub idle: Mutex<Vec<Box<dyn Expand<W> + 'f>>>,
+    /// What was taken from the tables last.
+    pub together: Mutex<Together<W>>,
 }
 
 /// Gives, for a level and states of the next one, in order, the least predecessor of each.
@@ -68,8 +72,12 @@ impl<const W: usize> Levels<'_, W> {
 
     /// For states in order, the least of this store's states of a level from which each is reached.
     pub fn least_predecessors(&self, level: usize, wanted: &[Packed<W>]) -> Vec<Option<Packed<W>>> {
-        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
-        let states: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
+        let states = self.states(level);
+        let mut together = self.together.lock().expect("no worker panicked");
+        let listed = level >= LISTED as usize;
+        if !listed && !together.has(level) && states <= self.few() {
+            *together = self.look_up_together(level);
+        }
         let next = AtomicUsize::new(0);
         let least = Mutex::new(vec![None; wanted.len()]);
         let mut few = [0_u64; 4];
@@ -81,18 +89,34 @@ impl<const W: usize> Levels<'_, W> {
         let sought = wanted.iter().map(|state| shared_bit(layout.shared(state)));
         let sought = sought.fold(0, |all, bit| all | bit);
         let shards: Vec<&Shard<W>> = self.shards.iter().collect();
+        let parts = self.parts();
         let work = || {
             let idle = self.idle.lock().expect("no worker panicked").pop();
             // Along all transitions, so that it is the least one whatever slept.
             let mut expander = idle.unwrap_or_else(|| self.source.expander(Purpose::WayBack));
             let mut mine = Least { few, sought, wanted, found: vec![None; wanted.len()] };
+            let mut there = Vec::new();
             loop {
-                let from = next.fetch_add(BLOCK, Ordering::Relaxed);
+                let taken = next.fetch_add(1, Ordering::Relaxed);
+                if !listed && !together.has(level) {
+                    let Some((shard, part)) = parts.get(taken) else { break };
+                    there.clear();
+                    let only = level as u32..level as u32 + 1;
+                    shards[*shard].of_levels(only, *part, |_, state| there.push(state));
+                    expander.expand(&there, &mut Sink::Told(&mut mine));
+                    continue;
+                }
+                let from = taken * BLOCK;
                 if from >= states {
                     break;
                 }
-                for stored in block(&shards, starts, ends, from, BLOCK) {
-                    expander.expand(stored, &mut Sink::Told(&mut mine));
+                let mut expand = |stored: &[_]| expander.expand(stored, &mut Sink::Told(&mut mine));
+                if listed {
+                    let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+                    block(&shards, starts, ends, from, BLOCK).for_each(expand);
+                } else {
+                    let all = &together.levels[level - together.first];
+                    expand(&all[from..(from + BLOCK).min(all.len())]);
                 }
             }
             self.idle.lock().expect("no worker panicked").push(expander);
@@ -104,6 +128,72 @@ impl<const W: usize> Levels<'_, W> {
         };
         on_threads(if states <= 4 * BLOCK { 1 } else { self.threads }, work);
         least.into_inner().expect("no worker panicked")
+    }
+
+    /// How many states a level has.
+    fn states(&self, level: usize) -> usize {
+        let (starts, ends) = (&self.starts[level], &self.starts[level + 1]);
+        starts.iter().zip(ends).map(|(start, end)| end - start).sum()
+    }
+
+    /// States that may be looked up together.
+    fn few(&self) -> usize {
+        let all: usize = self.shards.iter().map(Shard::len).sum();
+        (all / 256).max(1 << 16)
+    }
+
+    /// The parts of all tables.
+    fn parts(&self) -> Vec<(usize, usize)> {
+        let shards = self.shards.iter().enumerate();
+        shards.flat_map(|(i, shard)| (0..shard.parts()).map(move |part| (i, part))).collect()
+    }
+
+    /// The states of a level, and of as many before it as are few together.
+    fn look_up_together(&self, level: usize) -> Together<W> {
+        let (mut first, mut left) = (level, self.few());
+        loop {
+            left -= self.states(first);
+            if first == 0 || self.states(first - 1) > left {
+                break;
+            }
+            first -= 1;
+        }
+        let levels = first as u32..level as u32 + 1;
+        let all = Mutex::new(vec![Vec::new(); levels.len()]);
+        let (next, parts) = (AtomicUsize::new(0), self.parts());
+        let work = || {
+            let mut mine = vec![Vec::new(); levels.len()];
+            while let Some((shard, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.shards[*shard].of_levels(levels.clone(), *part, |level, state| {
+                    mine[level as usize - first].push(state);
+                });
+            }
+            let mut all = all.lock().expect("no worker panicked");
+            all.iter_mut().zip(mine).for_each(|(all, mine)| all.extend(mine));
+        };
+        on_threads(if parts.len() <= 4 * self.shards.len() { 1 } else { self.threads }, work);
+        let levels: Vec<Vec<_>> = all.into_inner().expect("no worker panicked");
+        let found = levels.iter().map(Vec::len);
+        assert!(found.eq((first..=level).map(|level| self.states(level))), "the tables lost some");
+        Together { first, levels }
+    }
+}
+
+/// The states of some levels that follow one another, taken from the tables at once.
+pub(crate) struct Together<const W: usize> {
+    first: usize,
+    levels: Vec<Vec<Packed<W>>>,
+}
+
+impl<const W: usize> Default for Together<W> {
+    fn default() -> Self {
+        Self { first: 0, levels: Vec::new() }
+    }
+}
+
+impl<const W: usize> Together<W> {
+    fn has(&self, level: usize) -> bool {
+        (self.first..self.first + self.levels.len()).contains(&level)
     }
 }
 
@@ -147,9 +237,13 @@ pub(crate) fn block<'s, const W: usize>(
 ) -> impl Iterator<Item = &'s [Packed<W>]> {
     let all: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
     shards.iter().zip(starts).zip(ends).flat_map(move |((shard, start), end)| {
-        let place = |to| start + part(end - start, to, all);
-        shard.pieces(place(from), place(from + count))
+        shard.pieces(place(*start, *end, from, all), place(*start, *end, from + count, all))
     })
+}
+
+/// Where the blocks before `to`, of `all` states of a level, end in a shard in which it begins and ends so.
+pub(crate) fn place(start: usize, end: usize, to: usize, all: usize) -> usize {
+    start + part(end - start, to, all)
 }
 
 /// How many states the blocks before `to` have: `to`, but for what is rounded down in each shard.
@@ -167,6 +261,7 @@ fn part(here: usize, to: usize, all: usize) -> usize {
 mod tests {
     use super::*;
     use crate::ask::Budget;
+    use crate::bfs::mix::Mix;
     use crate::bfs::packed::Spare;
 
     /// Every state of the level is in one block, and `before` counts them.
@@ -177,10 +272,10 @@ mod tests {
         for round in 0..2_000 {
             let shards: Vec<_> = (0..rng.usize(1..6))
                 .map(|_| {
-                    let mut shard = Shard::<1>::new(&budget, Spare::NONE);
+                    let mut shard = Shard::<1>::new(&budget, Spare::NONE, Mix::new(64), (0, 0));
                     let states = (0..rng.u64(0..40)).map(|_| Packed([rng.u64(..)]));
                     let states: Vec<_> = states.collect();
-                    shard.insert(&states, &mut u64::MAX.clone(), &budget).expect("no limit");
+                    shard.insert(&states, 0, &mut u64::MAX.clone(), &budget).expect("no limit");
                     shard
                 })
                 .collect();

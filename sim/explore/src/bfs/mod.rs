@@ -7,8 +7,8 @@
 //! - Decides: every property of single transitions, with a shortest counterexample each; which
 //!   processes can get stuck ([`crate::Stuck`]).
 //! - Needs of the system: a finite state space, nothing else.
-//! - Costs: the packed state twice, once divided by the load of the table that it is in
-//!   (`visited.rs`); nothing for traces (`levels.rs`).
+//! - Costs: of each state what its place in a table does not say (`visited.rs`); a level or two whole; nothing
+//!   for traces (`levels.rs`).
 //!
 //! The result depends neither on the order within a level nor on the number of threads: of the
 //! violating transitions of the first level that has one, the one from the least packed state is
@@ -19,8 +19,10 @@ pub mod checkpoint;
 pub(crate) mod expand;
 pub(crate) mod explore;
 pub(crate) mod frame;
+mod frontier;
 pub(crate) mod keep;
 pub(crate) mod levels;
+pub(crate) mod mix;
 pub(crate) mod packed;
 pub(crate) mod recent;
 pub(crate) mod rescue;
@@ -30,6 +32,7 @@ mod slots;
 pub(crate) mod source;
 pub(crate) mod steps;
 pub(crate) mod stuck;
+mod table;
 pub(crate) mod visited;
 
 pub use explore::{Exhaustive, explore};

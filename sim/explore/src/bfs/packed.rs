@@ -14,7 +14,7 @@ const _: () = assert!(size_of::<Packed<4>>() == 32);
 const _: () = assert!(size_of::<Packed<8>>() == 64);
 
 impl<const W: usize> Packed<W> {
-    /// All bits clear: a state like any other, but what an empty slot of a table looks like.
+    /// All bits clear: a state like any other.
     pub const ZERO: Self = Self([0; W]);
 
     /// A hash of which the high bits can be used.

@@ -17,12 +17,12 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::frame::Found;
 use super::keep::{CheckpointError, Keep, Sums};
-use super::levels::{BLOCK, Levels, before, block};
+use super::levels::{BLOCK, Levels, before, block, place};
 use super::packed::Packed;
 use super::recent::Recent;
 use super::rescue::Unresolved;
 use super::source::{Expand, Purpose, Sink, Source};
-use super::visited::{SHARDS, Shard, shard_of};
+use super::visited::{LISTED, SHARD_BITS, SHARDS, Shard, shard_of};
 use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
 use crate::system::{Fault, Kind};
 
@@ -152,8 +152,9 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         let frame = source.frame();
         let threads = options.threads.max(1);
         let budget = Budget::new(options.limits.bytes);
-        let mut shards: Vec<Shard<W>> =
-            (0..SHARDS).map(|_| Shard::new(&budget, frame.spare::<W>())).collect();
+        let mut shards: Vec<Shard<W>> = (0..SHARDS)
+            .map(|i| Shard::new(&budget, frame.spare::<W>(), frame.mix(), (i, SHARD_BITS)))
+            .collect();
         let loaded = keep.load(&mut shards, &budget)?;
         let search = Search {
             source,
@@ -193,8 +194,11 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             led.starts = starts;
         } else {
             let initial = frame.packed::<W>(&frame.roster.initial());
-            let mut shard = search.shards[shard_of(initial.hash())].write().expect("no panic");
-            shard.insert(&[initial], &mut 1, &Budget::new(None)).expect("room for one");
+            let shard = search.shards[shard_of(frame.mix().hash(&initial))].write();
+            let mut shard = shard.expect("no panic");
+            let first = Budget::new(None);
+            shard.insert(&[initial], 0, &mut 1, &first).expect("room for one");
+            search.budget.note(first.held() as usize);
         }
         let (end, mut workers) = std::thread::scope(|scope| {
             let mut helpers = Vec::new();
@@ -241,6 +245,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 starts: led.starts,
                 threads,
                 idle: Mutex::default(),
+                together: Mutex::default(),
             },
         })
     }
@@ -301,6 +306,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 led.expanded += done(to) - done(job.from);
                 job.from = to;
                 self.collect(led, &job);
+                self.forget(led, &job, keep.first_to_save());
             }
             let more = self.lens() != ends;
             if !more {
@@ -392,7 +398,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         let mut to = self.shards[shard].write().expect("no panic");
         for outbox in &self.outboxes[..job.blocks] {
             let outbox = outbox.read().expect("no panic");
-            to.insert(&outbox.lists[shard], room, &self.budget)?;
+            to.insert(&outbox.lists[shard], job.level + 1, room, &self.budget)?;
         }
         Ok(())
     }
@@ -411,6 +417,17 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         let bytes = led.unresolved.capacity() * size_of::<Unresolved<W>>();
         self.budget.note(bytes - led.noted);
         led.noted = bytes;
+    }
+
+    /// Forgets the states that have been expanded, unless there is something left to be done with them: the
+    /// levels that a checkpoint still has to write, and those that cannot be found in the tables again.
+    fn forget(&self, led: &Led<W>, job: &Job, first_to_save: usize) {
+        let kept = led.starts.get(first_to_save.min(LISTED as usize));
+        for (number, shard) in self.shards.iter().enumerate() {
+            let expanded = place(job.starts[number], job.ends[number], job.from, job.count);
+            let to = kept.map_or(expanded, |kept| expanded.min(kept[number]));
+            shard.write().expect("no panic").forget(to, &self.budget);
+        }
     }
 
     /// Has a phase done, by all threads or by this one.
@@ -477,7 +494,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
         let Worker { expander, recent, noted } = worker;
-        let spare = self.source.frame().spare::<W>();
+        let (mix, spare) = (self.source.frame().mix(), self.source.frame().spare::<W>());
         expander.found().enter(job.level);
         let before = expander.found().transitions;
         while let number = self.next.fetch_add(1, Ordering::Relaxed)
@@ -489,7 +506,8 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             unresolved.clear();
             let from = job.from + number * BLOCK;
             for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
-                expander.expand(stored, &mut Sink::Outbox { spare, recent, lists, unresolved });
+                let mut sink = Sink::Outbox { mix, spare, recent, lists, unresolved };
+                expander.expand(stored, &mut sink);
             }
             outbox.take_note(&self.budget);
         }

@@ -7,18 +7,35 @@ pub(crate) const HUGE: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct NoRoom;
 
-/// Slots, empty where they are zero.
-pub(crate) enum Slots<const W: usize> {
-    Heap(Vec<[u64; W]>),
+/// What a table can be made of: bytes that may all be zero.
+#[cfg(feature = "mmap")]
+pub(crate) trait Plain: bytemuck::Pod {}
+
+/// What a table can be made of: bytes that may all be zero.
+#[cfg(not(feature = "mmap"))]
+pub(crate) trait Plain: Copy {}
+
+impl Plain for u8 {}
+impl<const N: usize> Plain for [u32; N] where [u32; N]: Bits {}
+
+#[cfg(not(feature = "mmap"))]
+use Copy as Bits;
+#[cfg(feature = "mmap")]
+use bytemuck::Pod as Bits;
+
+/// Slots, zero at first.
+pub(crate) enum Slots<T> {
+    Heap(Vec<T>),
     #[cfg(feature = "mmap")]
     Mapped(memmap2::MmapMut),
 }
 
-impl<const W: usize> Slots<W> {
-    pub fn new(len: usize) -> Result<Self, NoRoom> {
+impl<T: Plain> Slots<T> {
+    /// So many, each of which is `zero`.
+    pub fn new(len: usize, zero: T) -> Result<Self, NoRoom> {
         #[cfg(feature = "mmap")]
-        if len * size_of::<[u64; W]>() >= HUGE {
-            let bytes = len * size_of::<[u64; W]>();
+        if len * size_of::<T>() >= HUGE {
+            let bytes = len * size_of::<T>();
             let map = memmap2::MmapMut::map_anon(bytes).map_err(|_| NoRoom)?;
             #[cfg(target_os = "linux")]
             {
@@ -29,46 +46,12 @@ impl<const W: usize> Slots<W> {
         }
         let mut slots = Vec::new();
         slots.try_reserve_exact(len).map_err(|_| NoRoom)?;
-        slots.resize(len, [0; W]);
+        slots.resize(len, zero);
         Ok(Self::Heap(slots))
     }
 
-    /// Whether [`Slots::extend`] needs no second table for a moment.
-    pub fn extends_in_place(&self) -> bool {
-        cfg!(target_os = "linux") && !matches!(self, Self::Heap(_))
-    }
-
-    /// As many slots, the first of them as they are, the others empty; on an error, what there was.
-    pub fn extend(&mut self, len: usize) -> Result<(), NoRoom> {
-        let bytes = len * size_of::<[u64; W]>();
-        match self {
-            Self::Heap(slots) if bytes < HUGE || cfg!(not(feature = "mmap")) => {
-                slots.try_reserve_exact(len - slots.len()).map_err(|_| NoRoom)?;
-                slots.resize(len, [0; W]);
-            }
-            #[cfg(all(feature = "mmap", target_os = "linux"))]
-            Self::Mapped(map) => {
-                let options = memmap2::RemapOptions::new().may_move(true);
-                // SAFETY: the mapping is of no file that could be too short, and nobody refers to it.
-                #[allow(
-                    unsafe_code,
-                    reason = "unsafe for mappings of files, of which this is none"
-                )]
-                unsafe {
-                    map.remap(bytes, options).map_err(|_| NoRoom)?;
-                }
-            }
-            _ => {
-                let mut new = Self::new(len)?;
-                let old = self.get();
-                new.get_mut()[..old.len()].copy_from_slice(old);
-                *self = new;
-            }
-        }
-        Ok(())
-    }
-
-    pub fn get(&self) -> &[[u64; W]] {
+    #[inline]
+    pub fn get(&self) -> &[T] {
         match self {
             Self::Heap(slots) => slots,
             #[cfg(feature = "mmap")]
@@ -76,7 +59,8 @@ impl<const W: usize> Slots<W> {
         }
     }
 
-    pub fn get_mut(&mut self) -> &mut [[u64; W]] {
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut [T] {
         match self {
             Self::Heap(slots) => slots,
             #[cfg(feature = "mmap")]

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use super::frame::{Found, Frame, framed};
+use super::mix::Mix;
 use super::packed::{Packed, Spare};
 use super::recent::Recent;
 use super::visited::{SHARDS, shard_of};
@@ -79,6 +80,7 @@ pub(crate) enum Sink<'s, const W: usize> {
     /// Successors, but for those that were found just now, by shard, with their sleep sets; and states with
     /// those blocked in them.
     Outbox {
+        mix: Mix,
         spare: Spare,
         recent: &'s mut Recent<W>,
         lists: &'s mut [Vec<Packed<W>>; SHARDS],
@@ -113,8 +115,8 @@ impl<const W: usize> Sink<'_, W> {
     #[inline(always)]
     pub fn visit(&mut self, state: &Packed<W>, after: Packed<W>, in_sleep_set: u16) {
         match self {
-            Self::Outbox { spare, recent, lists, .. } => {
-                let hash = after.hash();
+            Self::Outbox { mix, spare, recent, lists, .. } => {
+                let hash = mix.hash(&after);
                 if recent.is_new(&after, hash) {
                     lists[shard_of(hash)].push(spare.join(after, in_sleep_set));
                 }

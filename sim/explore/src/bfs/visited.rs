@@ -1,20 +1,22 @@
-//! The visited set: shards, each an open-addressing table that holds the states themselves beside a
-//! list of them in the order found. Exact: states are compared, not fingerprinted.
+//! The visited set: shards, each a table of the states in it (`table.rs`) beside a list of those that are still
+//! needed as they were found, in that order (`frontier.rs`). Exact: states are compared, not fingerprinted.
 //!
-//! - Linear probing, D. E. Knuth, 'The Art of Computer Programming', vol. 3, 6.4. A slot is found by
-//!   multiplying the hash by the number of slots, not by masking (D. Lemire, 'Fast random integer
-//!   generation in an interval', 2019): a table may have any length, and one that grows is read and
-//!   written in the order of its slots, in place.
-//! - Costs: a state twice, once divided by the load, which is between 0.53 and 0.75; no parents. A
-//!   table that grows is there once where it is a mapping and Linux makes it longer; else its shard holds
-//!   it twice for a moment.
+//! - The list is what a search takes its levels from. Once a level is expanded its states are forgotten
+//!   there: the table says of each which level it was found on, which is enough to find the way back
+//!   (`levels.rs`). Not so from level [`LISTED`] on: a slot cannot tell these apart, so that they stay in
+//!   the list. Likewise stays what a checkpoint still has to write.
+//! - Costs: of states of one word 4 bytes, and a few more as long as they are few or have many bits, divided by
+//!   the load, which is between 0.67 and 0.94; of longer ones also their other words. And those of about one
+//!   level whole, with their sleep sets.
 
+use std::ops::Range;
+
+use super::frontier::Frontier;
+use super::mix::Mix;
 use super::packed::{Packed, Spare};
-use super::slots::{HUGE, Slots};
+pub use super::table::LISTED;
+use super::table::Table;
 use crate::ask::{Budget, Full};
-
-/// States of a piece of the list.
-const PIECE: usize = 1 << 10;
 
 /// Bytes that have to be left after each growth: what a search takes beside its states until the next one, and
 /// to say what it covered, is far less, and is had without asking, so that an end of memory would be an abort.
@@ -30,15 +32,9 @@ const AHEAD: usize = 16;
 
 /// One of the parts of the visited set: a table of states, and a list of them in the order found.
 pub struct Shard<const W: usize> {
-    slots: Slots<W>,
-    /// States in `slots`, and how many before it grows.
-    used: usize,
-    room: usize,
-    /// The state that looks like an empty slot is kept apart.
-    has_zero: bool,
-    /// In the order found, each with the sleep set it came with.
-    list: Vec<Vec<Packed<W>>>,
-    len: usize,
+    table: Table<W>,
+    /// Each with the sleep set it came with.
+    list: Frontier<W>,
     /// Where in a state that is.
     spare: Spare,
 }
@@ -46,76 +42,19 @@ pub struct Shard<const W: usize> {
 /// Parts of the visited set: enough for as many threads, and few enough to be written to in turn.
 pub const SHARDS: usize = 1 << SHARD_BITS;
 
-const SHARD_BITS: u32 = 5;
+pub const SHARD_BITS: u32 = 5;
 
-/// The shard of a hash: its highest bits.
+/// The shard of a hash, as [`Mix`] makes it: its highest bits.
 #[inline]
 pub fn shard_of(hash: u64) -> usize {
     (hash >> (u64::BITS - SHARD_BITS)) as usize
 }
 
-/// The slot of a hash in its shard.
-#[inline]
-fn slot(hash: u64, slots: usize) -> usize {
-    ((u128::from(hash << SHARD_BITS) * slots as u128) >> 64) as usize
-}
-
-/// The empty slot for a state, to be looked for from its own slot on, unless the state is there. For
-/// the state that looks like an empty slot, some empty slot.
-#[inline]
-fn vacancy<const W: usize>(slots: &[[u64; W]], from: usize, state: &Packed<W>) -> Option<usize> {
-    for (i, slot) in slots[from..].iter().enumerate() {
-        if *slot == [0; W] {
-            return Some(from + i);
-        }
-        if *slot == state.0 {
-            return None;
-        }
-    }
-    vacancy_from_start(slots, state)
-}
-
-/// The same, round the end of the table.
-#[cold]
-fn vacancy_from_start<const W: usize>(slots: &[[u64; W]], state: &Packed<W>) -> Option<usize> {
-    let at = slots.iter().position(|slot| *slot == [0; W] || *slot == state.0)?;
-    (slots[at] == [0; W]).then_some(at)
-}
-
-/// Asks for the cache line of `slots[at]`.
-#[inline]
-fn prefetch<const W: usize>(slots: &[[u64; W]], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let pointer = (&raw const slots[at]).cast::<i8>();
-        // SAFETY: the pointer is to an element; a prefetch reads nothing that the program can see.
-        #[allow(
-            unsafe_code,
-            reason = "a hint to the processor, for which std has no safe function"
-        )]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(pointer);
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    std::hint::black_box(slots[at][0]);
-}
-
 impl<const W: usize> Shard<W> {
-    /// A small table, for states that come with their sleep sets in `spare` bits.
-    pub fn new(budget: &Budget, spare: Spare) -> Self {
-        let slots = 16;
-        budget.note(slots * size_of::<Packed<W>>());
-        Self {
-            slots: Slots::Heap(vec![[0; W]; slots]),
-            used: 0,
-            room: slots / 4 * 3,
-            has_zero: false,
-            list: Vec::new(),
-            len: 0,
-            spare,
-        }
+    /// A small table, for states that come with their sleep sets in `spare` bits, and of which the hashes begin
+    /// with some bits: these, and how many they are.
+    pub fn new(budget: &Budget, spare: Spare, mix: Mix, shard: (usize, u32)) -> Self {
+        Self { table: Table::new(budget, mix, shard), list: Frontier::new(), spare }
     }
 
     /// The state alone.
@@ -126,26 +65,32 @@ impl<const W: usize> Shard<W> {
 
     /// States stored.
     pub fn len(&self) -> usize {
-        self.len
+        self.list.len()
     }
 
-    /// The states from the `from`th found on, in pieces, each as it was inserted.
+    /// The states from the `from`th found on, none of them forgotten, in pieces, each as it was inserted.
     pub fn pieces(&self, from: usize, to: usize) -> impl Iterator<Item = &[Packed<W>]> {
-        let mut from = from;
-        std::iter::from_fn(move || {
-            if from >= to {
-                return None;
-            }
-            let first = from % PIECE;
-            let piece = &self.list[from / PIECE];
-            let last = (first + (to - from)).min(PIECE);
-            from += last - first;
-            Some(&piece[first..last])
-        })
+        self.list.pieces(from, to)
     }
 
-    /// Adds those of `states` that are not there yet, as long as there are fewer than `most`, which
-    /// is lowered by each. States are told apart without their sleep sets.
+    /// Forgets in which order the first states were found, up to the `to`th, and their sleep sets.
+    pub fn forget(&mut self, to: usize, budget: &Budget) {
+        self.list.forget(to, budget);
+    }
+
+    /// Into how many parts [`Shard::of_levels`] divides the states.
+    pub fn parts(&self) -> usize {
+        self.table.buckets().div_ceil(PART)
+    }
+
+    /// Gives the states of one part that were found on some levels, all less than [`LISTED`], with their levels.
+    pub fn of_levels(&self, levels: Range<u32>, part: usize, each: impl FnMut(u32, Packed<W>)) {
+        let from = part * PART;
+        self.table.of_levels(levels, from..(from + PART).min(self.table.buckets()), each);
+    }
+
+    /// Adds those of `states` that are not there yet, found on `level`, as long as there are fewer than `most`,
+    /// which is lowered by each. States are told apart without their sleep sets.
     ///
     /// # Errors
     /// If there may be no more states, or `budget` has no bytes for them. What comes before the state
@@ -153,127 +98,68 @@ impl<const W: usize> Shard<W> {
     pub fn insert(
         &mut self,
         states: &[Packed<W>],
+        level: u32,
         most: &mut u64,
         budget: &Budget,
     ) -> Result<(), Full> {
         let mut rest = states;
         while !rest.is_empty() {
             // As many as fit even if all are new; a few at a time could not be prefetched.
-            let fits = self.room - self.used;
+            let fits = self.table.room();
             if fits < rest.len().min(4 * AHEAD) {
-                self.grow(budget)?;
+                self.table.grow(budget, are_there)?;
                 continue;
             }
             let (now, later) = rest.split_at(rest.len().min(fits));
-            self.insert_fitting(now, most, budget)?;
+            if self.table.is_wide() {
+                self.insert_fitting::<true>(now, level, most, budget)?;
+            } else {
+                self.insert_fitting::<false>(now, level, most, budget)?;
+            }
             rest = later;
         }
         Ok(())
     }
 
-    fn insert_fitting(
+    #[inline(never)]
+    fn insert_fitting<const WIDE: bool>(
         &mut self,
         states: &[Packed<W>],
+        level: u32,
         most: &mut u64,
         budget: &Budget,
     ) -> Result<(), Full> {
-        let spare = self.spare;
-        let slots = self.slots.get_mut();
-        let len = slots.len();
-        let ask_for = |slots: &[[u64; W]], stored: &Packed<W>| {
-            prefetch(slots, slot(spare.split(*stored).0.hash(), len));
-        };
-        for stored in &states[..states.len().min(AHEAD)] {
-            ask_for(slots, stored);
+        let (spare, mix) = (self.spare, self.table.mix());
+        let mut table = self.table.open();
+        let hash = |stored: &Packed<W>| mix.hash(&spare.split(*stored).0);
+        // Of the state that comes next and those after it, by number.
+        let mut hashes = [0; AHEAD];
+        for (to, stored) in hashes.iter_mut().zip(states) {
+            *to = hash(stored);
+            table.ask_for::<WIDE>(*to);
         }
         for (i, stored) in states.iter().enumerate() {
-            if let Some(ahead) = states.get(i + AHEAD) {
-                ask_for(slots, ahead);
-            }
             let state = &spare.split(*stored).0;
-            let Some(at) = vacancy(slots, slot(state.hash(), len), state) else { continue };
-            if *state == Packed::ZERO && self.has_zero {
-                continue;
+            let mine = hashes[i % AHEAD];
+            if let Some(ahead) = states.get(i + AHEAD) {
+                hashes[i % AHEAD] = hash(ahead);
+                table.ask_for::<WIDE>(hashes[i % AHEAD]);
             }
+            let Some(vacancy) = table.vacancy::<WIDE>(mine, state) else { continue };
             if *most == 0 {
                 return Err(Full::States);
             }
-            if self.len.is_multiple_of(PIECE) {
-                let bytes = PIECE * size_of::<Packed<W>>();
-                // The first state is stored in any case.
-                if self.len > 0 && !are_there(bytes) {
-                    return Err(Full::Bytes);
-                }
-                budget.take(bytes)?;
-                let mut piece = Vec::new();
-                if self.list.try_reserve(1).is_err() || piece.try_reserve_exact(PIECE).is_err() {
-                    budget.give(bytes);
-                    return Err(Full::Bytes);
-                }
-                self.list.push(piece);
-            }
+            self.list.reserve(budget, are_there)?;
+            table.put::<WIDE>(vacancy, (mine, state), level, budget)?;
+            self.list.push(*stored);
             *most -= 1;
-            self.list.last_mut().expect("a piece with room").push(*stored);
-            self.len += 1;
-            if *state == Packed::ZERO {
-                self.has_zero = true;
-            } else {
-                slots[at] = state.0;
-                self.used += 1;
-            }
         }
-        Ok(())
-    }
-
-    /// Grows the table in place. Slots are in the order of hashes, so from the last to the first each
-    /// state moves up, into what has been moved already.
-    #[inline(never)]
-    fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
-        let size = size_of::<Packed<W>>();
-        let old = self.slots.get().len();
-        let len = if old * size < HUGE {
-            old * 2
-        } else {
-            (old * size / 5 * 7).next_multiple_of(HUGE) / size
-        };
-        let more = (len - old) * size;
-        let beside = if self.slots.extends_in_place() { 0 } else { old * size };
-        if !are_there(more + beside) {
-            return Err(Full::Bytes);
-        }
-        budget.take(more + beside)?;
-        let extended = self.slots.extend(len);
-        budget.give(beside);
-        if extended.is_err() {
-            budget.give(more);
-            return Err(Full::Bytes);
-        }
-        let slots = self.slots.get_mut();
-        // A few do not move up: they stood far from where they belong, or came round the end.
-        let mut aside = Vec::new();
-        for from in (0..old).rev() {
-            let state = slots[from];
-            if state == [0; W] {
-                continue;
-            }
-            slots[from] = [0; W];
-            let to = slot(Packed(state).hash(), len);
-            let is_empty = |slot: &[u64; W]| *slot == [0; W];
-            let further = if to > from { slots[to..].iter().position(is_empty) } else { None };
-            match further {
-                Some(further) => slots[to + further] = state,
-                None => aside.push(state),
-            }
-        }
-        for state in aside {
-            let from = slot(Packed(state).hash(), len);
-            let at = vacancy(slots, from, &Packed(state)).expect("each state once");
-            slots[at] = state;
-        }
-        self.room = len / 4 * 3;
         Ok(())
     }
 }
+
+/// Buckets of a part.
+const PART: usize = 1 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -286,61 +172,53 @@ mod tests {
         (0..count).map(|_| Packed([rng.u64(0..values), rng.u64(0..2) << 63])).collect()
     }
 
-    /// Against a set of the standard library, through every size up to huge pages, with the state
-    /// that looks like an empty slot among the others.
+    fn shard() -> (Budget, Shard<2>) {
+        let budget = Budget::new(None);
+        let shard = Shard::new(&budget, Spare::NONE, Mix::new(128), (0, 0));
+        (budget, shard)
+    }
+
+    /// Against a set of the standard library, through every size up to huge pages.
     #[test]
     fn holds_what_was_inserted_once_and_in_order() {
-        let budget = Budget::new(None);
-        let mut shard = Shard::<2>::new(&budget, Spare::NONE);
+        let (budget, mut shard) = shard();
         let mut seen = HashSet::new();
-        let mut order = Vec::new();
-        let mut held = Vec::new();
+        let (mut order, mut grown) = (Vec::new(), false);
         for round in 0..40 {
             let offered = states(10_000, 150_000, round);
             order.extend(offered.iter().filter(|state| seen.insert(state.0)).copied());
-            shard.insert(&offered, &mut u64::MAX.clone(), &budget).expect("no limit");
-            held.push(budget.held());
+            shard.insert(&offered, 1, &mut u64::MAX.clone(), &budget).expect("no limit");
             assert_eq!(shard.len(), order.len());
-            if round == 0 {
-                assert!(budget.peak() > budget.held(), "a small one had a second table beside it");
-            }
+            grown |= budget.peak() > budget.held();
         }
         assert!(seen.contains(&[0; 2]) && order.len() > 200_000);
         let listed: Vec<_> = shard.pieces(0, shard.len()).flatten().copied().collect();
         assert!(listed == order);
         let part: Vec<_> = shard.pieces(1_000, 5_000).flatten().copied().collect();
         assert!(part == order[1_000..5_000]);
-        // What is held is given account of: the list, and a table at most 0.75 full.
+        // What is held is given account of: the list, and a table with more than 12 bytes a state.
         let bytes = |states: usize| states as u64 * 16;
-        assert!(budget.held() >= bytes(order.len()) + bytes(order.len()) * 4 / 3);
-        assert!(budget.held() < bytes(order.len()) * 4 && held.is_sorted());
-        let heap = matches!(shard.slots, Slots::Heap(_));
-        assert_eq!(heap, cfg!(not(feature = "mmap")), "as large as a huge page by now");
-        // Growing takes no second table, once it is a mapping.
-        assert!(heap || budget.peak() == budget.held());
-    }
-
-    /// A table that grows loses nobody, where many belong to its first slots or to its last: they stand far
-    /// from there, or round the end.
-    #[test]
-    fn grows_around_its_ends() {
-        let budget = Budget::new(None);
-        let mut shard = Shard::<1>::new(&budget, Spare::NONE);
-        let mut rng = fastrand::Rng::with_seed(1);
-        let crowded = |state: &Packed<1>| (slot(state.hash(), 1 << 12) + 4) % (1 << 12) < 8;
-        let mut all = Vec::new();
-        for round in 0..20 {
-            let mut more: Vec<_> = (0..20_000).map(|_| Packed([rng.u64(..)])).collect();
-            let draws = std::iter::repeat_with(|| Packed([rng.u64(..)]));
-            more.extend(draws.filter(crowded).take(150));
-            shard.insert(&more, &mut u64::MAX.clone(), &budget).expect("no limit");
-            all.extend(more);
-            assert_eq!(shard.len(), all.len(), "some of round {round} were there");
-            shard.insert(&all, &mut u64::MAX.clone(), &budget).expect("no limit");
-            assert_eq!(shard.len(), all.len(), "some were lost by round {round}");
-        }
-        let heap = matches!(shard.slots, Slots::Heap(_));
-        assert_eq!(heap, cfg!(not(feature = "mmap")), "as large as a huge page by now");
+        assert!(budget.held() >= bytes(order.len()) + order.len() as u64 * 14);
+        assert!(budget.held() < bytes(order.len()) * 4);
+        assert!(grown, "a table that grew was there twice");
+        // What is forgotten is given back, and the rest is where it was.
+        let (held, to) = (budget.held(), order.len() - 2_500);
+        shard.forget(to, &budget);
+        assert!(held - budget.held() > bytes(to - 1_024) && held - budget.held() <= bytes(to));
+        let rest: Vec<_> = shard.pieces(to, shard.len()).flatten().copied().collect();
+        assert!(rest == order[to..] && shard.len() == order.len());
+        // Nor does it come again.
+        shard.insert(&order, 2, &mut u64::MAX.clone(), &budget).expect("no limit");
+        assert_eq!(shard.len(), order.len());
+        let mut again = Vec::new();
+        let mut found_on = |level, state| {
+            assert_eq!(level, 1, "it was there");
+            again.push(state);
+        };
+        (0..shard.parts()).for_each(|part| shard.of_levels(0..4, part, &mut found_on));
+        again.sort_unstable();
+        order.sort_unstable();
+        assert!(again == order);
     }
 
     #[test]
@@ -348,20 +226,20 @@ mod tests {
         let offered = states(5_000, 1_000, 1);
         let distinct = offered.iter().map(|s| s.0).collect::<HashSet<_>>().len();
         for most in [0, 1, 100, distinct as u64 - 1, distinct as u64] {
-            let budget = Budget::new(None);
-            let mut shard = Shard::<2>::new(&budget, Spare::NONE);
+            let (budget, mut shard) = shard();
             let mut left = most;
-            let end = shard.insert(&offered, &mut left, &budget);
+            let end = shard.insert(&offered, 0, &mut left, &budget);
             let full = most < distinct as u64;
             assert_eq!(end, if full { Err(Full::States) } else { Ok(()) }, "{most}");
             assert_eq!((shard.len() as u64, left), (most, 0));
         }
         for bytes in [1, 10_000, 20_000, 30_000] {
             let budget = Budget::new(Some(bytes));
-            let mut shard = Shard::<2>::new(&budget, Spare::NONE);
-            let end = shard.insert(&offered, &mut u64::MAX.clone(), &budget);
+            let mut shard = Shard::<2>::new(&budget, Spare::NONE, Mix::new(128), (0, 0));
+            let first = budget.held();
+            let end = shard.insert(&offered, 0, &mut u64::MAX.clone(), &budget);
             assert_eq!(end, Err(Full::Bytes), "{bytes}");
-            assert!(budget.peak() <= bytes.max(16 * 16), "{bytes}: {}", budget.peak());
+            assert!(budget.peak() <= bytes.max(first), "{bytes}: {}", budget.peak());
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::bfs::rescue::Unresolved;
 use crate::bfs::search::Searched;
 use crate::bfs::source::{AnyWidth, Asked, Counted, Expand, Of, Purpose, Sink, Source, Visit};
 use crate::bfs::steps::mix;
-use crate::bfs::visited::Shard;
+use crate::bfs::visited::{LISTED, Shard};
 use crate::system::{Kind, System};
 use comms::Comms;
 use net::Net;
@@ -328,7 +328,7 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
             me,
             peers,
             expander: source.expander(Purpose::Search),
-            mine: Shard::new(&budget, spare),
+            mine: Shard::new(&budget, spare, source.frame().mix(), (0, 0)),
             budget,
             starts: vec![vec![0]],
             unresolved: Vec::new(),
@@ -344,7 +344,7 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
         let frame = self.source.frame();
         let initial = frame.packed::<W>(&frame.roster.initial());
         if owner(&initial, self.peers) == self.me {
-            self.store(&[initial]);
+            self.store(&[initial], 0);
         }
         let mut all = Vec::new();
         let (end, because, depth) = loop {
@@ -409,9 +409,12 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
             }
             self.expanded += (until - from) as u64;
             from = until;
+            // Those of later levels the table cannot tell apart.
+            let kept = self.starts.get(LISTED as usize).map_or(from, |kept| kept[0].min(from));
+            self.mine.forget(kept, &self.budget);
             self.sent += away.len() as u64;
             self.comms.send(&mut away);
-            self.store(&own);
+            self.store(&own, level + 1);
             own.clear();
             self.comms.step();
             self.receive();
@@ -449,17 +452,18 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
 
     fn receive(&mut self) {
         while let Some(states) = self.comms.received() {
-            self.store(&states);
+            self.store(&states, self.starts.len() as u32);
         }
     }
 
-    /// Stores those of `states` that are new; once there was no room, none.
-    fn store(&mut self, states: &[Packed<W>]) {
+    /// Stores those of `states` that are new, of a level; once there was no room, none.
+    fn store(&mut self, states: &[Packed<W>], level: u32) {
         if self.stop.is_some() {
             return;
         }
         let room = &mut u64::MAX.clone();
-        if let Err(Full::Bytes | Full::States) = self.mine.insert(states, room, &self.budget) {
+        if let Err(Full::Bytes | Full::States) = self.mine.insert(states, level, room, &self.budget)
+        {
             let most = self.options.limits.bytes.map_or(0, |bytes| bytes >> 20);
             let what = format!("no room for more states in {most} MiB");
             self.stop = Some((Stop::Memory, what));
@@ -535,8 +539,14 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
         let idle = Mutex::default();
-        let levels =
-            Levels { source: self.source, shards: vec![self.mine], starts, threads: 1, idle };
+        let levels = Levels {
+            source: self.source,
+            shards: vec![self.mine],
+            starts,
+            threads: 1,
+            idle,
+            together: Mutex::default(),
+        };
         if self.me != 0 {
             paths(&mut comms, &levels, None);
             comms.finish();

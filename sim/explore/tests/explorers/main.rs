@@ -9,6 +9,7 @@ mod any_number;
 mod checkpoint;
 mod counted;
 mod coverability;
+mod deep;
 mod directed;
 mod distributed;
 mod fair;

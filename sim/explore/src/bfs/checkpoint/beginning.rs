@@ -56,6 +56,10 @@ struct Beginning<'d, 'f, const W: usize> {
 }
 
 impl<const W: usize> Keep<W> for Beginning<'_, '_, W> {
+    fn first_to_save(&self) -> usize {
+        self.compared
+    }
+
     fn is_due(&self) -> bool {
         true
     }

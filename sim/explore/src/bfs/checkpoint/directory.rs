@@ -15,10 +15,10 @@ use crate::bfs::keep::{CheckpointError, Keep, Sums};
 use crate::bfs::packed::Packed;
 use crate::bfs::rescue::Unresolved;
 use crate::bfs::source::Counted;
-use crate::bfs::visited::{SHARDS, Shard, shard_of};
+use crate::bfs::visited::{LISTED, SHARDS, Shard, shard_of};
 
 /// The first bytes of the file of sums; the last is the version.
-const MAGIC: [u8; 8] = *b"kmodckp\x03";
+const MAGIC: [u8; 8] = *b"kmodckp\x04";
 
 const SUMS: &str = "sums";
 
@@ -317,7 +317,7 @@ impl<'f, const W: usize> Directory<'f, W> {
         shards: &mut [Shard<W>],
         budget: &Budget,
     ) -> Result<Vec<Vec<usize>>, CheckpointError> {
-        let frame = self.frame;
+        let (frame, mix) = (self.frame, self.frame.mix());
         let all = |shards: &[Shard<W>]| shards.iter().map(Shard::len).sum::<usize>() as u64;
         let (mut starts, mut expanded) = (Vec::new(), 0);
         for (level, digest) in written.levels.iter().enumerate() {
@@ -325,19 +325,24 @@ impl<'f, const W: usize> Directory<'f, W> {
             expanded = all(shards);
             let named = written.named().filter(|(of, _)| *of as usize == level);
             let mut named: HashSet<[u64; W]> = named.map(|(_, state)| state.0).collect();
+            // The level before has been read: but for those that cannot be found again otherwise, it is done.
+            let done: &Vec<usize> = &starts[level.min(LISTED as usize)];
+            for (shard, done) in shards.iter_mut().zip(done) {
+                shard.forget(*done, budget);
+            }
             let file = self.level_file(level);
             self.read_level(level, digest, |number, states| {
                 let shard = &mut shards[number];
                 let before = shard.len();
                 // Only what there is limits it.
                 shard
-                    .insert(states, &mut u64::MAX.clone(), budget)
+                    .insert(states, level as u32, &mut u64::MAX.clone(), budget)
                     .map_err(|_| io(&file)(std::io::ErrorKind::OutOfMemory.into()))?;
                 let new = shard.len() - before;
                 let in_its_form = states.iter().all(|stored| {
                     let state = shard.without_sleep_set(stored);
                     named.remove(&state.0);
-                    shard_of(state.hash()) == number
+                    shard_of(mix.hash(&state)) == number
                         && frame.packed::<W>(&frame.layout.unpack(&state)) == state
                 });
                 if new != states.len() || !in_its_form {
@@ -437,6 +442,10 @@ impl<const W: usize> Keep<W> for Directory<'_, W> {
             way_outs: written.way_outs,
         };
         Ok(Some((sums, starts)))
+    }
+
+    fn first_to_save(&self) -> usize {
+        self.levels.len()
     }
 
     fn is_due(&self) -> bool {

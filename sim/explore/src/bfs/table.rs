@@ -1,0 +1,878 @@
+//! A table that keeps of each state what its place does not say, and the level that it was found on.
+//!
+//! - Papers: J. G. Cleary, 'Compact hash tables using bidirectional linear probing', 1984 (a state's mixed bits
+//!   say where it belongs; only the rest of them is kept); D. E. Knuth, 'The Art of Computer Programming',
+//!   vol. 3, 6.4 (open addressing with buckets, which can be far fuller). A bucket is found by
+//!   multiplying, not by masking (D. Lemire, 'Fast random integer generation in an interval', 2019): there may
+//!   be any number of them.
+//! - A slot has 32 bits: the level, how many buckets further than its own the state stands, and the lowest bits
+//!   of its hash that its own bucket leaves open. What does not fit in there, of wide states or of small
+//!   tables, is beside the slots, in as many bytes as it takes, and is looked at only if the slot agrees.
+//! - Exact: bucket, distance and the bits that are kept give the state back, so two states never look alike. A
+//!   bucket is filled from its beginning and nothing is taken out, so a state that is not found before the
+//!   first free slot is not there. One that would stand too far from its own bucket is kept apart, whole.
+//! - Costs: 4 bytes and those beside, divided by the load, which is at most 15/16, and at least 0.67; in
+//!   small tables, which grow by more at a time, at least 0.23. A table that grows is there twice for a moment.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use foldhash::fast::FixedState;
+
+use super::mix::Mix;
+use super::packed::Packed;
+use super::slots::{HUGE, NoRoom, Slots};
+use crate::ask::{Budget, Full, table};
+
+/// Slots of a bucket: those of a cache line.
+const SLOTS: usize = 16;
+
+type Bucket = [u32; SLOTS];
+
+/// Slots of a bucket that are used, on average, when a table grows.
+const FULL: usize = 15;
+
+/// Bits of a slot for the level: one more than that, or [`LISTED`] + 1.
+const LEVEL_BITS: u32 = 7;
+
+/// The levels from this one on are not told apart by a table.
+pub const LISTED: u32 = (1 << LEVEL_BITS) - 2;
+
+/// Bits of a slot for the distance: one more than that, so that no slot looks like an empty one, whatever its
+/// level is.
+const DISTANCE_BITS: u32 = 4;
+
+/// Buckets that a state may stand in.
+const NEAR: usize = (1 << DISTANCE_BITS) - 1;
+
+/// The distance 0, and what each bucket further adds.
+const STEP: u32 = 1 << LEVEL_BITS;
+
+/// Bits of a slot for the rest.
+const REST_BITS: u32 = u32::BITS - LEVEL_BITS - DISTANCE_BITS;
+
+const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
+
+/// Bytes that a state can take beside its slot: the rest of 64 bits, and all words but the first of 8.
+const MOST_BESIDE: usize = 6 + 56;
+
+/// The states of one shard.
+pub struct Table<const W: usize> {
+    shape: Shape,
+    buckets: Slots<Bucket>,
+    /// By slot, if there is more of a state than fits in one.
+    beside: Slots<u8>,
+    /// States in the buckets.
+    used: usize,
+    /// Those that found no place, and what their slots would say of the level.
+    far: HashMap<[u64; W], u8, FixedState>,
+}
+
+/// What the places of a table say.
+#[derive(Clone, Copy)]
+struct Shape {
+    mix: Mix,
+    /// The highest bits of all hashes, and how many they are.
+    shard: u64,
+    shard_bits: u32,
+    /// How far a number is shifted to the left, so that its highest bits are the highest of all 64.
+    left: u32,
+    buckets: usize,
+    /// As many ones as there are bits left by a bucket.
+    rest: u64,
+    /// Bytes of these that do not fit in a slot.
+    rest_beside: usize,
+    /// Those, and the bytes of the other words.
+    beside: usize,
+}
+
+/// What a table says of a state that is not in it: where it would stand, if there is such a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Vacancy(Option<Place>);
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    bucket: usize,
+    /// The distance, as it is in a slot.
+    distance: u32,
+}
+
+impl Shape {
+    /// For so many buckets.
+    fn new(mix: Mix, (shard, shard_bits): (usize, u32), buckets: usize) -> Self {
+        let bits = mix.mixed_bits() - shard_bits;
+        let of_a_bucket = (1_u128 << bits).div_ceil(buckets as u128);
+        let rest_bits = u128::BITS - (of_a_bucket - 1).leading_zeros();
+        let rest_beside = rest_bits.saturating_sub(REST_BITS).div_ceil(8) as usize;
+        Self {
+            mix,
+            shard: (shard as u64).unbounded_shl(u64::BITS - shard_bits),
+            shard_bits,
+            left: u64::BITS - bits,
+            buckets,
+            rest: u64::MAX.unbounded_shr(u64::BITS - rest_bits),
+            rest_beside,
+            beside: rest_beside + mix.other_bytes(),
+        }
+    }
+
+    /// Bytes of such a table.
+    fn bytes(&self) -> usize {
+        self.buckets * (size_of::<Bucket>() + SLOTS * self.beside)
+    }
+
+    /// Of a hash, what the shard does not say: the number of the state, which the rest is about.
+    #[inline]
+    fn number_of(&self, hash: u64) -> u64 {
+        hash << self.shard_bits >> self.left
+    }
+
+    /// The bucket that a hash belongs to.
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        ((u128::from(hash << self.shard_bits) * self.buckets as u128) >> u64::BITS) as usize
+    }
+
+    /// The bucket that a number belongs to.
+    #[inline]
+    fn home_of(&self, number: u64) -> usize {
+        ((u128::from(number << self.left) * self.buckets as u128) >> u64::BITS) as usize
+    }
+
+    /// Of a number what its bucket leaves open, the lowest bits: the numbers of one bucket follow one another, so
+    /// that they differ there. And of these the lowest, as they are in a slot.
+    #[inline]
+    fn slot(&self, number: u64) -> u32 {
+        ((number & self.rest) as u32) << (LEVEL_BITS + DISTANCE_BITS)
+    }
+
+    /// The least of the hashes that belong to a bucket, as the number that is left of it without the shard.
+    fn first(&self, home: usize) -> u64 {
+        let bits = self.mix.mixed_bits() - self.shard_bits;
+        ((home as u128) << bits).div_ceil(self.buckets as u128) as u64
+    }
+
+    /// The same, of one bucket after the other.
+    fn firsts(&self) -> impl Iterator<Item = u64> {
+        let (all, buckets) =
+            (1_u128 << (self.mix.mixed_bits() - self.shard_bits), self.buckets as u128);
+        // Without a division for each: what each has whole, and the parts that are left over.
+        let (whole, part) = ((all / buckets) as u64, (all % buckets) as u64);
+        let (mut first, mut parts) = (0_u64, 0);
+        (0..self.buckets).map(move |_| {
+            let this = first + u64::from(parts > 0);
+            first = first.wrapping_add(whole);
+            parts += part;
+            if parts >= buckets as u64 {
+                parts -= buckets as u64;
+                first = first.wrapping_add(1);
+            }
+            this
+        })
+    }
+
+    /// The number of which the lowest bits are given, of a bucket of which the numbers begin with `first`.
+    #[inline]
+    fn number(&self, first: u64, rest: u64) -> u64 {
+        first + (rest.wrapping_sub(first) & self.rest)
+    }
+
+    /// The hash of a number.
+    fn hash(&self, number: u64) -> u64 {
+        number << (u64::BITS - self.mix.mixed_bits()) | self.shard
+    }
+
+    /// What is beside a slot.
+    fn beside<const W: usize>(&self, number: u64, state: &Packed<W>) -> [u8; MOST_BESIDE] {
+        let mut bytes = [0; MOST_BESIDE];
+        let rest = ((number & self.rest) >> REST_BITS).to_le_bytes();
+        bytes[..self.rest_beside].copy_from_slice(&rest[..self.rest_beside]);
+        let others = state.0[1..].iter().flat_map(|word| word.to_le_bytes());
+        for (to, byte) in bytes[self.rest_beside..self.beside].iter_mut().zip(others) {
+            *to = byte;
+        }
+        bytes
+    }
+
+    /// From what is in a slot and beside it: the rest of the hash, and the other words.
+    fn split<const W: usize>(&self, slot: u32, beside: &[u8]) -> (u64, Packed<W>) {
+        let (rest, others) = beside.split_at(self.rest_beside);
+        let mut high = [0; 8];
+        high[..rest.len()].copy_from_slice(rest);
+        let rest =
+            u64::from_le_bytes(high) << REST_BITS | u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS));
+        let mut state = Packed::ZERO;
+        for (word, bytes) in state.0[1..].iter_mut().zip(others.chunks(8)) {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(eight);
+        }
+        (rest, state)
+    }
+
+    /// Of the buckets after a full one, as far as a state may stand from its own: the first with a free slot, and the
+    /// distance.
+    #[inline(never)]
+    fn free_after(&self, full: usize, used: &[u8]) -> Option<(usize, u32)> {
+        let mut bucket = full;
+        (2..=self.buckets.min(NEAR) as u32).find_map(|distance| {
+            bucket = self.after(bucket);
+            (usize::from(used[bucket]) < SLOTS).then_some((bucket, distance * STEP))
+        })
+    }
+
+    /// The bucket after one, round the end.
+    #[inline]
+    fn after(&self, bucket: usize) -> usize {
+        if bucket + 1 == self.buckets { 0 } else { bucket + 1 }
+    }
+}
+
+/// What a slot says of a level; never 0, which is an empty slot.
+#[inline]
+fn level_in_slot(level: u32) -> u32 {
+    level.min(LISTED) + 1
+}
+
+/// Which of the slots are like `slot`, whatever their levels are: one bit for each.
+fn like(bucket: &Bucket, slot: u32) -> u32 {
+    let hits = bucket.iter().zip(0..).map(|(its, i)| u32::from(its & !LEVEL_MASK == slot) << i);
+    hits.fold(0, |all, hit| all | hit)
+}
+
+/// Whether one of them is.
+#[inline(always)]
+fn any_like(bucket: &Bucket, slot: u32) -> bool {
+    // Four at a time, as a vector is compared.
+    let mut any = [0; 4];
+    for four in bucket.as_chunks::<4>().0 {
+        for (any, its) in any.iter_mut().zip(four) {
+            *any |= if its & !LEVEL_MASK == slot { u32::MAX } else { 0 };
+        }
+    }
+    any[0] | any[1] | any[2] | any[3] != 0
+}
+
+/// Slots that are used, from the first on, if the last one is not.
+#[inline(always)]
+fn filled(bucket: &Bucket) -> usize {
+    let mut filled = 0;
+    for step in [8, 4, 2, 1] {
+        filled += if bucket[filled + step - 1] == 0 { 0 } else { step };
+    }
+    filled
+}
+
+/// Asks for the cache line of `slots[at]`.
+#[inline]
+fn prefetch<T>(slots: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let pointer = (&raw const slots[at]).cast::<i8>();
+        // SAFETY: the pointer is to an element; a prefetch reads nothing that the program can see.
+        #[allow(
+            unsafe_code,
+            reason = "a hint to the processor, for which std has no safe function"
+        )]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(pointer);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(&slots[at]);
+}
+
+/// A table, to look for states and to put them in. `WIDE`: see [`Table::is_wide`].
+pub struct Open<'t, const W: usize> {
+    shape: Shape,
+    buckets: &'t mut [Bucket],
+    beside: &'t mut [u8],
+    used: &'t mut usize,
+    far: &'t mut HashMap<[u64; W], u8, FixedState>,
+}
+
+impl<const W: usize> Open<'_, W> {
+    /// Asks for the bucket that a hash belongs to.
+    #[inline(always)]
+    pub fn ask_for<const WIDE: bool>(&self, hash: u64) {
+        let home = self.shape.home(hash);
+        prefetch(self.buckets, home);
+        if WIDE {
+            prefetch(self.beside, home * SLOTS * self.shape.beside);
+        }
+    }
+
+    /// Where a state could be put that is not there.
+    #[inline(always)]
+    pub fn vacancy<const WIDE: bool>(&self, hash: u64, state: &Packed<W>) -> Option<Vacancy> {
+        let home = self.shape.home(hash);
+        let slot = self.shape.slot(self.shape.number_of(hash)) | STEP;
+        let slots = &self.buckets[home];
+        let there =
+            if WIDE { self.is_there(home, slot, hash, state) } else { any_like(slots, slot) };
+        if there {
+            return None;
+        }
+        if slots[SLOTS - 1] == 0 {
+            return Some(Vacancy(Some(Place { bucket: home, distance: STEP })));
+        }
+        self.further::<WIDE>(home, hash, state)
+    }
+
+    /// The same, if its own bucket is full.
+    #[inline(never)]
+    fn further<const WIDE: bool>(
+        &self,
+        home: usize,
+        hash: u64,
+        state: &Packed<W>,
+    ) -> Option<Vacancy> {
+        let mut bucket = home;
+        let alike = self.shape.slot(self.shape.number_of(hash));
+        for distance in 2..=self.shape.buckets.min(NEAR) as u32 {
+            bucket = self.shape.after(bucket);
+            let distance = distance * STEP;
+            let slot = alike | distance;
+            let slots = &self.buckets[bucket];
+            let there =
+                if WIDE { self.is_there(bucket, slot, hash, state) } else { any_like(slots, slot) };
+            if there {
+                return None;
+            }
+            if slots[SLOTS - 1] == 0 {
+                return Some(Vacancy(Some(Place { bucket, distance })));
+            }
+        }
+        (!self.far.contains_key(&state.0)).then_some(Vacancy(None))
+    }
+
+    /// Whether the state is in a bucket, where its slot would be like `slot`.
+    fn is_there(&self, bucket: usize, slot: u32, hash: u64, state: &Packed<W>) -> bool {
+        let mut hits = like(&self.buckets[bucket], slot);
+        if hits == 0 {
+            return false;
+        }
+        let wanted = self.shape.beside(self.shape.number_of(hash), state);
+        let wanted = &wanted[..self.shape.beside];
+        while hits != 0 {
+            let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * wanted.len();
+            if self.beside[at..at + wanted.len()] == *wanted {
+                return true;
+            }
+            hits &= hits - 1;
+        }
+        false
+    }
+
+    /// Puts a state in, where there is room for it.
+    ///
+    /// # Errors
+    /// If `budget` has no bytes for one that is kept apart; it was not put in.
+    #[inline(always)]
+    pub fn put<const WIDE: bool>(
+        &mut self,
+        Vacancy(place): Vacancy,
+        (hash, state): (u64, &Packed<W>),
+        level: u32,
+        budget: &Budget,
+    ) -> Result<(), Full> {
+        let level = level_in_slot(level);
+        let Some(Place { bucket, distance }) = place else {
+            return apart(self.far, state, level as u8, budget);
+        };
+        let slots = &mut self.buckets[bucket];
+        let i = filled(slots);
+        slots[i] = self.shape.slot(self.shape.number_of(hash)) | distance | level;
+        *self.used += 1;
+        if WIDE {
+            self.put_beside(bucket * SLOTS + i, hash, state);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn put_beside(&mut self, slot: usize, hash: u64, state: &Packed<W>) {
+        let bytes = self.shape.beside;
+        let beside = self.shape.beside(self.shape.number_of(hash), state);
+        self.beside[slot * bytes..][..bytes].copy_from_slice(&beside[..bytes]);
+    }
+}
+
+/// Keeps a state apart.
+#[cold]
+fn apart<const W: usize>(
+    far: &mut HashMap<[u64; W], u8, FixedState>,
+    state: &Packed<W>,
+    level: u8,
+    budget: &Budget,
+) -> Result<(), Full> {
+    budget.room_in_map(far)?;
+    far.insert(state.0, level);
+    Ok(())
+}
+
+impl<const W: usize> Table<W> {
+    /// An empty table of one bucket, for the hashes that begin with those bits, of which it is said how many they
+    /// are.
+    pub fn new(budget: &Budget, mix: Mix, shard: (usize, u32)) -> Self {
+        let shape = Shape::new(mix, shard, 1);
+        budget.note(shape.bytes());
+        Self {
+            shape,
+            buckets: Slots::Heap(vec![[0; SLOTS]; 1]),
+            beside: Slots::Heap(vec![0; SLOTS * shape.beside]),
+            used: 0,
+            far: HashMap::default(),
+        }
+    }
+
+    /// How states are mixed.
+    pub fn mix(&self) -> Mix {
+        self.shape.mix
+    }
+
+    /// Buckets.
+    pub fn buckets(&self) -> usize {
+        self.shape.buckets
+    }
+
+    /// How many states may be put in before it should grow.
+    pub fn room(&self) -> usize {
+        (self.shape.buckets * FULL).saturating_sub(self.used)
+    }
+
+    /// To look for states and to put them in.
+    pub fn open(&mut self) -> Open<'_, W> {
+        Open {
+            shape: self.shape,
+            buckets: self.buckets.get_mut(),
+            beside: self.beside.get_mut(),
+            used: &mut self.used,
+            far: &mut self.far,
+        }
+    }
+
+    /// Whether there is more of a state than fits in a slot.
+    pub fn is_wide(&self) -> bool {
+        self.shape.beside > 0
+    }
+
+    /// Gives every state in some of the buckets: its hash, itself, and what its slot says of the level.
+    fn each_in(&self, buckets: Range<usize>, mut each: impl FnMut(u64, Packed<W>, u32)) {
+        let shape = &self.shape;
+        let (all, beside) = (self.buckets.get(), self.beside.get());
+        // Most are in their own buckets: the division is made once for each of these.
+        let mut last = (0, shape.first(0));
+        for bucket in buckets {
+            for (i, slot) in all[bucket].iter().enumerate().take_while(|(_, slot)| **slot != 0) {
+                let distance = (slot >> LEVEL_BITS & NEAR as u32) as usize - 1;
+                let home =
+                    bucket.checked_sub(distance).unwrap_or(bucket + shape.buckets - distance);
+                if last.0 != home {
+                    last = (home, shape.first(home));
+                }
+                let at = (bucket * SLOTS + i) * shape.beside;
+                let (rest, others) = shape.split::<W>(*slot, &beside[at..at + shape.beside]);
+                let hash = shape.hash(shape.number(last.1, rest));
+                each(hash, others, slot & LEVEL_MASK);
+            }
+        }
+    }
+
+    /// Gives those that are in some of the buckets and were found on some levels, all less than [`LISTED`], with
+    /// their levels; of those that are kept apart, with the first bucket.
+    pub fn of_levels(
+        &self,
+        levels: Range<u32>,
+        buckets: Range<usize>,
+        mut each: impl FnMut(u32, Packed<W>),
+    ) {
+        let shape = &self.shape;
+        let (from, to) = (level_in_slot(levels.start), level_in_slot(levels.end));
+        let is_wanted = |slot: u32| (slot & LEVEL_MASK).wrapping_sub(from) < to - from;
+        if buckets.start == 0 {
+            let far = self.far.iter().filter(|(_, its)| is_wanted(u32::from(**its)));
+            far.for_each(|(state, its)| each(u32::from(*its) - 1, Packed(*state)));
+        }
+        let all = self.buckets.get();
+        for bucket in buckets {
+            // Most buckets have none: that is soon seen.
+            if !all[bucket].iter().fold(false, |any, slot| any | is_wanted(*slot)) {
+                continue;
+            }
+            self.each_in(bucket..bucket + 1, |hash, others, its| {
+                if is_wanted(its) {
+                    each(its - 1, shape.mix.state(hash, others));
+                }
+            });
+        }
+    }
+
+    /// Makes the table larger. `are_there`: whether the machine has so many bytes.
+    ///
+    /// # Errors
+    /// If they are not there, or `budget` does not give them: the table is as it was.
+    #[inline(never)]
+    pub fn grow(
+        &mut self,
+        budget: &Budget,
+        are_there: impl FnOnce(usize) -> bool,
+    ) -> Result<(), Full> {
+        let old = self.shape;
+        let shape = Shape::new(old.mix, old.shard_of(), more_buckets(old.buckets));
+        // And a byte for each bucket while they are filled.
+        let bytes = shape.bytes() + shape.buckets;
+        if !are_there(bytes) {
+            return Err(Full::Bytes);
+        }
+        budget.take(bytes)?;
+        let grown = self.grown(shape, budget);
+        budget.give(shape.buckets);
+        match grown {
+            Ok(new) => {
+                budget.give(self.bytes());
+                *self = new;
+                Ok(())
+            }
+            Err(full) => {
+                budget.give(shape.bytes());
+                Err(full)
+            }
+        }
+    }
+
+    /// A larger table with all that is in this one; of the bytes, what is kept apart takes its own.
+    fn grown(&self, shape: Shape, budget: &Budget) -> Result<Self, Full> {
+        let mut used = Slots::new(shape.buckets, 0_u8).map_err(|NoRoom| Full::Bytes)?;
+        let mut new = Self::empty(shape).map_err(|NoRoom| Full::Bytes)?;
+        let used = used.get_mut();
+        let wide = self.is_wide() || new.is_wide();
+        let mut moved = if wide {
+            self.move_to::<true>(&mut new, used, budget)
+        } else {
+            self.move_to::<false>(&mut new, used, budget)
+        };
+        let mut open = new.open();
+        for (state, level) in &self.far {
+            let state = Packed(*state);
+            let hash = shape.mix.hash(&state);
+            let vacancy = open.vacancy::<true>(hash, &state).expect("each state once");
+            let level = u32::from(*level) - 1;
+            moved = moved.and(open.put::<true>(vacancy, (hash, &state), level, budget));
+        }
+        match moved {
+            Ok(()) => Ok(new),
+            Err(full) => {
+                budget.give(new.bytes() - shape.bytes());
+                Err(full)
+            }
+        }
+    }
+
+    /// Puts all states that are in the buckets into a larger table, of which `used` says how many slots of each
+    /// bucket are used.
+    #[inline(never)]
+    fn move_to<const WIDE: bool>(
+        &self,
+        new: &mut Self,
+        used: &mut [u8],
+        budget: &Budget,
+    ) -> Result<(), Full> {
+        let (old, shape) = (self.shape, new.shape);
+        let (from, beside) = (self.buckets.get(), self.beside.get());
+        // Where the hashes of the last buckets begin, by the lowest bits of their numbers, also of those round the end.
+        let mut begin = [0; NEAR + 1];
+        for back in 1..=old.buckets.min(NEAR) {
+            begin[(NEAR + 1 - back) % begin.len()] = old.first(old.buckets - back);
+        }
+        let mut firsts = old.firsts();
+        let Open { buckets, beside: to_beside, used: in_buckets, far, .. } = new.open();
+        // Said once, so that it is checked once.
+        let buckets = &mut buckets[..used.len()];
+        let mut moved = Ok(());
+        for (bucket, slots) in from.iter().enumerate() {
+            begin[bucket % begin.len()] = firsts.next().expect("one for each bucket");
+            for (i, slot) in slots.iter().enumerate() {
+                if *slot == 0 {
+                    break;
+                }
+                // What else is in there is a multiple of 16.
+                let distance = (slot >> LEVEL_BITS) as usize;
+                let first = begin[(bucket + 1).wrapping_sub(distance) % begin.len()];
+                let at = (bucket * SLOTS + i) * old.beside;
+                let (rest, others) = if WIDE {
+                    old.split::<W>(*slot, &beside[at..at + old.beside])
+                } else {
+                    (u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS)), Packed::ZERO)
+                };
+                let number = old.number(first, rest);
+                let (mut place, mut distance) = (shape.home_of(number), STEP);
+                if usize::from(used[place]) == SLOTS {
+                    let Some(free) = shape.free_after(place, used) else {
+                        let state = shape.mix.state(shape.hash(number), others);
+                        moved = moved.and(apart(far, &state, (slot & LEVEL_MASK) as u8, budget));
+                        continue;
+                    };
+                    (place, distance) = free;
+                }
+                let i = usize::from(used[place]) % SLOTS;
+                used[place] += 1;
+                buckets[place][i] = shape.slot(number) | distance | slot & LEVEL_MASK;
+                if WIDE {
+                    let bytes = &shape.beside(number, &others)[..shape.beside];
+                    let at = (place * SLOTS + i) * shape.beside;
+                    to_beside[at..at + shape.beside].copy_from_slice(bytes);
+                }
+            }
+        }
+        *in_buckets = used.iter().map(|used| usize::from(*used)).sum();
+        moved
+    }
+
+    fn empty(shape: Shape) -> Result<Self, NoRoom> {
+        Ok(Self {
+            shape,
+            buckets: Slots::new(shape.buckets, [0; SLOTS])?,
+            beside: Slots::new(shape.buckets * SLOTS * shape.beside, 0)?,
+            used: 0,
+            far: HashMap::default(),
+        })
+    }
+
+    /// Bytes that the budget knows of.
+    fn bytes(&self) -> usize {
+        self.shape.bytes() + table(self.far.capacity(), size_of::<([u64; W], u8)>())
+    }
+}
+
+impl Shape {
+    /// The shard that the table is of, as it was given.
+    fn shard_of(&self) -> (usize, u32) {
+        (self.shard.unbounded_shr(u64::BITS - self.shard_bits) as usize, self.shard_bits)
+    }
+}
+
+/// How many buckets come after so many.
+fn more_buckets(buckets: usize) -> usize {
+    let size = size_of::<Bucket>();
+    if buckets * size < HUGE {
+        (buckets * 4).min(HUGE / size)
+    } else {
+        (buckets * size / 5 * 7).next_multiple_of(HUGE) / size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// How states are drawn, so that tables are crowded in one way or another.
+    fn drawn<const W: usize>(
+        mix: Mix,
+        bits: u32,
+        shard: (usize, u32),
+        rng: &mut fastrand::Rng,
+    ) -> Packed<W> {
+        let random = |rng: &mut fastrand::Rng| {
+            Packed::<W>(std::array::from_fn(|i| {
+                let here = bits.saturating_sub(64 * i as u32).min(64);
+                rng.u64(..) & u64::MAX.unbounded_shr(64 - here)
+            }))
+        };
+        let mixed = mix.mixed_bits();
+        let state = match rng.u8(..4) {
+            0 => random(rng),
+            // Small numbers, as those of few processes in few states are.
+            1 => {
+                let mut state = Packed([0; W]);
+                state.0[rng.usize(..W)] =
+                    rng.u64(..200) & u64::MAX.unbounded_shr(64 - bits.min(64));
+                if W > 1 {
+                    state.0[W - 1] &= u64::MAX.unbounded_shr(64 - (bits - 64 * (W as u32 - 1)));
+                }
+                state
+            }
+            // Of a few hashes, the first or the last of all: many belong to one bucket.
+            way => {
+                let low = rng.u64(..2_000) << (64 - mixed);
+                let hash = if way == 2 { low } else { (u64::MAX << (64 - mixed)) - low };
+                let mut others = random(rng);
+                others.0[1..].iter_mut().for_each(|word| *word &= 1);
+                mix.state(hash, others)
+            }
+        };
+        // Into the shard.
+        let hash = mix.hash(&state);
+        let of = (shard.0 as u64).unbounded_shl(64 - shard.1);
+        let hash = hash & u64::MAX.unbounded_shr(shard.1) | of;
+        mix.state(hash, state)
+    }
+
+    /// Whether a state of so many bits has a state's bits alone.
+    fn fits<const W: usize>(bits: u32, state: &Packed<W>) -> bool {
+        (0..W as u32).all(|i| {
+            let here = bits.max(24).saturating_sub(64 * i).min(64);
+            state.0[i as usize] & !u64::MAX.unbounded_shr(64 - here) == 0
+        })
+    }
+
+    /// What was met in the tables that were compared.
+    #[derive(Debug, Default)]
+    struct Met {
+        states: usize,
+        again: usize,
+        far: usize,
+        further: usize,
+        wide: usize,
+        narrow: usize,
+        grown: usize,
+        fullest: usize,
+    }
+
+    fn compare<const W: usize>(seed: u64, bits: u32, met: &mut Met) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mix = Mix::new(bits);
+        let shard = if rng.bool() { (rng.usize(..32), 5) } else { (0, 0) };
+        let budget = Budget::new(None);
+        let mut table = Table::<W>::new(&budget, mix, shard);
+        let mut plain: HashMap<[u64; W], u32> = HashMap::new();
+        // Some fuller than a search would have them.
+        let most = if rng.bool() { None } else { Some(rng.usize(90..=99)) };
+        let (count, levels) = (1 << rng.usize(2..11), rng.u32(1..200));
+        for number in 0..count {
+            let level = number * levels / count;
+            let full = most.map_or(table.room() == 0, |most| {
+                let slots = table.buckets() * SLOTS;
+                table.used >= (slots * most / 100).min(slots - 1)
+            });
+            if full {
+                met.fullest = met.fullest.max(100 * table.used / (table.buckets() * SLOTS));
+                table.grow(&budget, |_| true).expect("no limit");
+                met.grown += 1;
+            }
+            let state = drawn::<W>(mix, bits, shard, &mut rng);
+            assert!(fits(bits, &state), "seed {seed}: {state:?} of {bits} bits");
+            let hash = mix.hash(&state);
+            let wide = table.is_wide();
+            let mut open = table.open();
+            let vacancy = if wide {
+                open.vacancy::<true>(hash, &state)
+            } else {
+                open.vacancy::<false>(hash, &state)
+            };
+            let what = || format!("seed {seed}: {state:?}, of {bits} bits, the {number}th");
+            assert_eq!(vacancy.is_some(), !plain.contains_key(&state.0), "{}", what());
+            let Some(vacancy) = vacancy else {
+                met.again += 1;
+                continue;
+            };
+            met.further += usize::from(vacancy.0.is_some_and(|place| place.distance > STEP));
+            let put = if wide {
+                open.put::<true>(vacancy, (hash, &state), level, &budget)
+            } else {
+                open.put::<false>(vacancy, (hash, &state), level, &budget)
+            };
+            put.expect("no limit");
+            plain.insert(state.0, level);
+        }
+        assert_eq!(table.used + table.far.len(), plain.len(), "seed {seed}");
+        assert_eq!(budget.held() as usize, table.bytes(), "seed {seed}");
+        for level in 0..levels.min(LISTED) {
+            let to = rng.u32(level..=(level + 3).min(levels).min(LISTED));
+            let mut found = Vec::new();
+            let parts = rng.usize(1..=table.buckets());
+            for from in (0..table.buckets()).step_by(parts) {
+                let part = from..(from + parts).min(table.buckets());
+                table.of_levels(level..to, part, |level, state| found.push((level, state)));
+            }
+            found.sort_unstable();
+            let of_it = plain.iter().filter(|(_, its)| (level..to).contains(*its));
+            let mut expected: Vec<_> = of_it.map(|(state, its)| (*its, Packed(*state))).collect();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "seed {seed}, levels {level} to {to}");
+        }
+        met.states += plain.len();
+        met.far += table.far.len();
+        met.wide += usize::from(table.is_wide());
+        met.narrow += usize::from(!table.is_wide());
+    }
+
+    /// Against a map of the standard library: whatever the width of states, where they belong, and how full a
+    /// table is, each is there once, on the level that it was put in with.
+    #[test]
+    fn holds_what_a_plain_map_holds() {
+        let all = std::env::var_os("KMODCHECK_ALL").is_some();
+        let tables = if all { 10_000 } else { 1_000 };
+        let mut met = Met::default();
+        for seed in 0..tables {
+            let bits = seed as u32 / 4;
+            match seed % 4 {
+                0 => compare::<1>(seed, bits % 65, &mut met),
+                1 => compare::<1>(seed, 20 + bits % 16, &mut met),
+                2 => compare::<2>(seed, 65 + bits % 64, &mut met),
+                _ if seed % 8 == 3 => compare::<4>(seed, 193 + bits % 64, &mut met),
+                _ => compare::<8>(seed, 449 + bits % 64, &mut met),
+            }
+        }
+        println!("{met:?}");
+        let tables = tables as usize;
+        assert!(met.states > 100 * tables && met.again > 10 * tables, "{met:?}");
+        assert!(met.far > tables && met.further > tables && met.grown > tables, "{met:?}");
+        assert!(met.wide > tables / 4 && met.narrow > tables / 20, "{met:?}");
+        assert!(met.fullest >= 98, "{met:?}");
+    }
+
+    /// Where the numbers of each bucket begin is the same one by one as by division, and the bucket of each
+    /// number begins at or before it.
+    #[test]
+    fn numbers_say_their_buckets() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..500 {
+            let (bits, shard_bits) = (rng.u32(24..=64), if rng.bool() { 5 } else { 0 });
+            let shape = Shape::new(Mix::new(bits), (0, shard_bits), rng.usize(1..5_000));
+            let firsts: Vec<u64> = shape.firsts().collect();
+            assert!((0..shape.buckets).map(|home| shape.first(home)).eq(firsts.iter().copied()));
+            for _ in 0..100 {
+                let number = rng.u64(..) >> shape.left;
+                let home = shape.home_of(number);
+                assert!(firsts[home] <= number);
+                assert!(firsts.get(home + 1).is_none_or(|next| number < *next));
+                assert_eq!(shape.number(firsts[home], number & shape.rest), number);
+                assert_eq!(shape.home(shape.hash(number)), home);
+            }
+        }
+    }
+
+    /// There is no more in a large table than its budget gives, and what is there stays if it cannot grow.
+    #[test]
+    fn grows_within_its_budget_or_not_at_all() {
+        let mix = Mix::new(40);
+        let mut rng = fastrand::Rng::with_seed(1);
+        let budget = Budget::new(Some(400_000));
+        let mut table = Table::<1>::new(&budget, mix, (0, 0));
+        let mut plain = Vec::new();
+        loop {
+            if table.room() == 0 && table.grow(&budget, |_| true).is_err() {
+                break;
+            }
+            let state = Packed([rng.u64(..1 << 40)]);
+            let hash = mix.hash(&state);
+            let mut open = table.open();
+            if let Some(vacancy) = open.vacancy::<true>(hash, &state) {
+                open.put::<true>(vacancy, (hash, &state), 3, &budget).expect("no limit yet");
+                plain.push(state);
+            }
+        }
+        assert!(budget.peak() <= 400_000 && plain.len() > 10_000, "{}", plain.len());
+        assert_eq!(budget.held() as usize, table.bytes());
+        assert!(table.grow(&Budget::new(None), |_| false).is_err());
+        let mut found = Vec::new();
+        table.of_levels(3..4, 0..table.buckets(), |_, state| found.push(state));
+        found.sort_unstable();
+        plain.sort_unstable();
+        assert_eq!(found, plain);
+    }
+}
