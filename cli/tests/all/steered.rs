@@ -63,7 +63,7 @@ const PLAIN: Finding = Finding {
     holds: 0,
 };
 
-const FINDINGS: [Finding; 6] = [
+const FINDINGS: [Finding; 9] = [
     Finding {
         name: "race",
         kernel: "6.1-debian",
@@ -90,6 +90,25 @@ const FINDINGS: [Finding; 6] = [
         others: &[Action::Insmod(0), Action::Rmmod(0)],
         by_hand: Some(&[(0, None), (2, COMPLETES), (3, None), (1, None), (2, None), (1, None)]),
         holds: 9,
+        ..PLAIN
+    },
+    // 5a, 5b, 5c.
+    Finding {
+        name: "argument",
+        module: "kmodcheck_argument",
+        fails: Some(FailsAt::Arguments),
+        ..PLAIN
+    },
+    Finding {
+        name: "notifier",
+        module: "kmodcheck_notifier",
+        fails: Some(FailsAt::ComingNotifier),
+        ..PLAIN
+    },
+    Finding {
+        name: "sections",
+        module: "kmodcheck_sections",
+        fails: Some(FailsAt::Sections),
         ..PLAIN
     },
     // 7.
@@ -277,4 +296,7 @@ fn kernels_without_the_cause_are_told_apart() {
     }
     // Whoever has waited tries again up to v6.1: 0254127ab977.
     refused("busy", "v5.11");
+    // Heeded since 59cc8e0a906e (v5.10), ce47f7cbbcad (v6.12).
+    refused("notifier", "v5.7");
+    refused("sections", "v6.11");
 }

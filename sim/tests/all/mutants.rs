@@ -49,8 +49,10 @@ fn logs() -> Vec<Log> {
             if name == "steered-blacklist.log" {
                 continue;
             }
-            let joins = name.starts_with("steered-joined");
-            let kernel = if joins { "6.12-debian" } else { kernel };
+            // Of what else followed a plan.
+            let newer = ["joined", "argument", "notifier", "sections"];
+            let newer = newer.iter().any(|of| name.starts_with(&format!("steered-{of}")));
+            let kernel = if newer { "6.12-debian" } else { kernel };
             let features = Features {
                 kernel: presets::kernel(kernel).unwrap(),
                 kmod: presets::kmod(kmod).unwrap(),

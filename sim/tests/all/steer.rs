@@ -238,7 +238,17 @@ fn arrivals_are_counted_in_the_order_in_which_they_come() {
 /// Plans that a kernel has followed are made of their traces still.
 #[test]
 fn the_plans_that_were_followed_are_made_again() {
-    for name in ["race", "eexist", "blacklist", "joined", "joined-eexist", "busy"] {
+    for name in [
+        "race",
+        "eexist",
+        "blacklist",
+        "joined",
+        "joined-eexist",
+        "argument",
+        "notifier",
+        "sections",
+        "busy",
+    ] {
         let path = format!("tests/fixtures/real-logs/steered-{name}");
         let read = |end: &str| std::fs::read_to_string(format!("{path}.{end}")).unwrap();
         let file = TraceFile::parse(name, &read("trace.json")).unwrap();

@@ -8,7 +8,7 @@
 use kmodcheck_explore::Step;
 use kmodcheck_explore::{Kind, Local, Shared};
 use kmodcheck_model::event::{Claim, InitOutcome, Woken};
-use kmodcheck_model::scenario::{Action, ModuleId};
+use kmodcheck_model::scenario::{Action, FailsAt, ModuleId};
 use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret};
 
 use super::cast::{Cast, Meaning, Observation};
@@ -84,7 +84,13 @@ enum Outcome {
     Busy,
     InitFailed,
     InitEexist,
-    Unlinked,
+    /// A load has failed between COMING and init; whether with `-EEXIST`.
+    Refused {
+        eexist: bool,
+    },
+    Unlinked {
+        eexist: bool,
+    },
 }
 
 /// A `finished_loading()` that has not returned.
@@ -331,6 +337,28 @@ impl<'a> Play<'a> {
                 self.right_after(inside, Place::MakesInitstate)
                     || !made && self.right_after(inside, Place::MakesDirectory),
             ),
+            Event::MayFail { module, at, failed: true } => {
+                let after = match at {
+                    FailsAt::ComingNotifier | FailsAt::Arguments => Place::Coming,
+                    FailsAt::Parameters => Place::MakesDirectory,
+                    FailsAt::UsageLinks | FailsAt::Sections => Place::MakesInitstate,
+                    // Nothing of the log makes a module fail there.
+                    FailsAt::Codetag | FailsAt::ReadOnly => return None,
+                };
+                let scenario = self.model.scenario();
+                let failure = scenario.modules[usize::from(module)].failure;
+                let eexist = failure.is_some_and(|failure| failure.eexist)
+                    && !scenario.features.kernel.load_eexist_is_busy;
+                let right_after = self.right_after(inside, after);
+                inside.result = Outcome::Refused { eexist };
+                hidden(right_after)
+            }
+            // On the error path of mod_sysfs_setup(), which comes before it returns.
+            Event::RemoveModinfoAttrs { .. }
+                if matches!(inside.result, Outcome::Refused { .. }) =>
+            {
+                hidden(self.right_after(inside, Place::MakesInitstate))
+            }
             Event::Init { module, outcome } => {
                 let registers = self.model.scenario().modules[usize::from(module)].registers;
                 let place = match outcome {
@@ -358,7 +386,8 @@ impl<'a> Play<'a> {
                 Some(false)
             }
             Event::Unlink { .. } => {
-                inside.result = Outcome::Unlinked;
+                let eexist = inside.result == Outcome::Refused { eexist: true };
+                inside.result = Outcome::Unlinked { eexist };
                 Some(false)
             }
             Event::RemoveModinfoAttrs { .. } | Event::SysfsFini { .. } => {
@@ -470,7 +499,9 @@ impl<'a> Play<'a> {
                 fits
             }
             Meaning::Coming(module) => {
-                is(module) && state == ModuleState::Coming && task.pc == Pc::SysfsInit
+                is(module)
+                    && state == ModuleState::Coming
+                    && matches!(task.pc, Pc::SysfsInit | Pc::ComingNotifier | Pc::ParseArgs)
             }
             Meaning::SysfsSetup(module) => is(module) && task.pc == Pc::SysfsInit,
             Meaning::MakesDirectory(module) => is(module) && task.pc == Pc::SysfsInit,
@@ -542,7 +573,9 @@ impl<'a> Play<'a> {
                         Outcome::Exists => ret == EEXIST,
                         Outcome::InitEexist => ret == self.init_eexist(),
                         Outcome::Busy => ret == EBUSY,
-                        Outcome::InitFailed | Outcome::Unlinked => ret < 0 && ret != EEXIST,
+                        Outcome::Refused { .. } => false,
+                        Outcome::Unlinked { eexist: true } => ret == EEXIST,
+                        Outcome::InitFailed | Outcome::Unlinked { .. } => ret < 0 && ret != EEXIST,
                     };
                 inside.call = match task.pc {
                     Pc::IdempotentComplete => Call::Loaded(ret),

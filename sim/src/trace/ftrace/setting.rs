@@ -202,7 +202,8 @@ pub(super) fn setting(
             (false, false) => module.init,
         };
         module.name_taken = fate.sysfs_failed && !fate.directory;
-        module.sysfs_may_fail = fate.sysfs_failed && fate.directory;
+        module.failure = fate.failure;
+        module.sysfs_may_fail = fate.sysfs_failed && fate.directory && fate.failure.is_none();
         // What the log says of the file is nearer than the index, which may be of an unpacked copy.
         module.compressed = fate.from_memory.unwrap_or(module.compressed);
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kmodcheck_model::scenario::{FailsAt, Failure};
+
 use super::FtraceError;
 use super::order::Place;
 use super::parse::{EEXIST, ENOENT, Line, What};
@@ -106,6 +108,10 @@ struct Load {
     returned: Option<i32>,
     /// References on dependencies, in the order in which they were taken.
     resolved: Vec<String>,
+    /// Where it was seen while the module took form.
+    seen: BTreeSet<Place>,
+    /// What `mod_sysfs_setup()` returned.
+    sysfs: Option<i32>,
 }
 
 /// What happened to a module.
@@ -124,6 +130,8 @@ pub(super) struct Fate {
     pub init_failed: bool,
     pub init_eexist: bool,
     pub sysfs_failed: bool,
+    /// Where its load failed between COMING and init.
+    pub failure: Option<Failure>,
     pub directory: bool,
     /// Whether it was given to `init_module()`, or to `finit_module()`.
     pub from_memory: Option<bool>,
@@ -637,6 +645,8 @@ impl Reader<'_> {
                 entered: false,
                 returned: None,
                 resolved: Vec::new(),
+                seen: BTreeSet::new(),
+                sysfs: None,
             });
             return Ok(());
         }
@@ -671,9 +681,44 @@ impl Reader<'_> {
                 self.part(player, Some(module));
                 self.names(now, module);
             }
+            What::LoadModuleReturns(ret) => {
+                self.part(player, now.loading.as_ref());
+                self.fails(now, *ret);
+            }
             _ => self.part(player, now.loading.as_ref()),
         }
         Ok(())
+    }
+
+    /// Where a load that returns this has failed, if that was between COMING and init.
+    fn fails(&mut self, now: &Now, ret: i32) {
+        let (Some(load), Some(module)) = (now.load, &now.loading) else { return };
+        let load = &self.story.loads[load];
+        let has = |place| load.seen.contains(&place);
+        let came_to_init = load.seen.range(Place::SetUp..=Place::InitReturns).next().is_some();
+        if ret >= 0 || !has(Place::Coming) || came_to_init {
+            return;
+        }
+        // load_module() returns what mod_sysfs_setup() did.
+        if load.sysfs.is_some_and(|sysfs| sysfs != ret) {
+            return;
+        }
+        // Where the log has no line the load may have been, too, if such lines were not recorded; then this is one
+        // explanation of several.
+        let eexist = ret == -EEXIST;
+        let at = if has(Place::MakesInitstate) && has(Place::SysfsReturns) {
+            if eexist { FailsAt::Sections } else { FailsAt::UsageLinks }
+        } else if has(Place::MakesDirectory) && has(Place::SysfsReturns) && eexist {
+            FailsAt::Parameters
+        } else if has(Place::SysfsSetup) {
+            return;
+        } else if has(Place::Going) {
+            FailsAt::Arguments
+        } else {
+            FailsAt::ComingNotifier
+        };
+        let module = module.clone();
+        self.story.fate(&module).failure = Some(Failure { at, eexist });
     }
 
     /// The module that is being loaded.
@@ -747,6 +792,12 @@ impl Reader<'_> {
     fn forming(&mut self, now: &mut Now, what: &What) -> Result<(), FtraceError> {
         let player = self.loader(now)?;
         let at = self.at;
+        if let (Some(load), Some(place)) = (now.load, Place::of(what)) {
+            self.story.loads[load].seen.insert(place);
+            if let What::SysfsSetupReturns(ret) = what {
+                self.story.loads[load].sysfs = Some(*ret);
+            }
+        }
         match what {
             What::SysfsSetupReturns(ret) => {
                 self.part(player, now.loading.as_ref());
