@@ -337,7 +337,10 @@ fn a_subject_is_read_from_standard_input() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(text).unwrap();
+        // Who is refused before it is read reads nothing.
+        if let Err(error) = child.stdin.take().unwrap().write_all(text) {
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        }
         Run::of(child.wait_with_output().unwrap())
     };
     let file = b"[[module]]\nname = 'ext4'\naliases = ['fs-ext4']\n\
