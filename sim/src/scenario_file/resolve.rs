@@ -56,8 +56,8 @@ pub(super) fn resolve(
     if !modules_are || !actors_are || !whole(&["unknown-names"]) {
         return Err(findings);
     }
-    let mut names = Names::new(file, &modules, features.as_ref())
-        .map_err(|more| [&findings[..], &more[..]].concat())?;
+    let mut names =
+        Names::new(file, &modules).map_err(|more| [&findings[..], &more[..]].concat())?;
     let mut programs = programs::Written::of(text, file, &modules, &mut names.findings);
     names.called(&programs);
     names.asked_about(file);
@@ -268,8 +268,6 @@ struct Names<'f> {
     index: ModuleIndex,
     /// What modules say of blacklists and commands.
     config: Configuration,
-    /// By whose rules names are looked up.
-    rules: Rules,
     /// The built-in code, as if it could be loaded: which aliases it has.
     builtin: ModuleIndex,
     /// Each with where it was first requested.
@@ -284,11 +282,7 @@ struct Names<'f> {
 }
 
 impl<'f> Names<'f> {
-    fn new(
-        file: &'f schema::File,
-        modules: &'f [Module<'f>],
-        features: Option<&Features>,
-    ) -> Result<Self, Vec<Finding>> {
+    fn new(file: &'f schema::File, modules: &'f [Module<'f>]) -> Result<Self, Vec<Finding>> {
         let wrong = |error: kmodcheck_indexes::IndexError| {
             vec![Finding::new(0..0, error.to_string(), "expected modules that depmod can index")]
         };
@@ -302,7 +296,6 @@ impl<'f> Names<'f> {
                 let install = module.spec.install.as_ref().map(|command| command.get_ref().trim());
                 (module.name.as_str(), on(&module.spec.blacklisted), install)
             })),
-            rules: features.map_or(Rules::Kmod, |features| targets::rules(&features.kmod)),
             builtin: index(&entries(modules, true), &[]).map_err(wrong)?,
             names: Vec::new(),
             direct: Vec::new(),
@@ -333,10 +326,10 @@ impl<'f> Names<'f> {
         self
     }
 
-    /// modprobe, with what it reads. Aliases of built-in code are in an index of their own here, so that the rule that knows
-    /// them finds none.
+    /// modprobe, with what it reads. Aliases of built-in code are in an index of their own here. What a file says is
+    /// looked up as kmod does: `insmod` and `rmmod` name modules, whatever is built in besides.
     fn modprobe(&self) -> Modprobe<'_> {
-        Modprobe { index: &self.index, config: &self.config, rules: self.rules }
+        Modprobe { index: &self.index, config: &self.config, rules: Rules::Kmod }
     }
 
     fn module(&self, name: &str) -> Option<usize> {
