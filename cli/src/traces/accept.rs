@@ -8,7 +8,7 @@ use kmodcheck_properties::property::View;
 use kmodcheck_sim::scenario_file::Choice;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
-use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording, Shown, Whose};
+use kmodcheck_sim::trace::ftrace::{About, Recording, Shown, Whose};
 use serde::Serialize;
 
 use crate::args::subject::System;
@@ -38,6 +38,9 @@ struct AcceptJson {
     /// The line at which the tracer lost events; what follows is not decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost_line: Option<usize>,
+    /// A line before that one from which on it is not decided either: what was lost may explain it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided_line: Option<usize>,
     /// Events that are taken not to have been recorded, so that what they tell of is hidden.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_recorded: Vec<&'static str>,
@@ -171,14 +174,17 @@ pub(crate) struct Log<'a> {
 /// Decides whether a log of tracefs is a behaviour of the model, and says so.
 pub(crate) fn decide(log: &Log<'_>, limit: u64, json: bool) -> Result<Ended, Failure> {
     let Log { name, text, features, about, show } = *log;
-    let recording = Recording::new(name, text, features, about)?;
-    let watch = |step: &Step<Event>| {
-        let model = recording.model();
-        View::of(model, step).violates(Property::ALL.iter().filter(|p| p.applies(model)))
-    };
-    let answer = match recording.decide_watching(limit, &watch) {
-        Ok(answer) => answer,
-        Err(error @ FtraceError::Undecided { .. }) => {
+    let decided = Recording::new(name, text, features, about).and_then(|recording| {
+        let watch = |step: &Step<Event>| {
+            let model = recording.model();
+            View::of(model, step).violates(Property::ALL.iter().filter(|p| p.applies(model)))
+        };
+        let answer = recording.decide_watching(limit, &watch)?;
+        Ok((recording, answer))
+    });
+    let (recording, answer) = match decided {
+        Ok(decided) => decided,
+        Err(error) if error.is_undecided() => {
             crate::output::note!("kmodcheck: {error}");
             return Ok(Ended::OutOfBudget);
         }
@@ -202,9 +208,10 @@ pub(crate) fn decide(log: &Log<'_>, limit: u64, json: bool) -> Result<Ended, Fai
             file: name.to_owned(),
             accepted: answer.is_accepted(),
             states: answer.states(),
-            events: recording.cast().observations.len(),
+            events: answer.cast(&recording).observations.len(),
             refused_line: answer.refused_line(&recording),
             lost_line: recording.lost_at(),
+            undecided_line: answer.undecided_line(&recording),
             not_recorded: if answer.is_accepted() {
                 answer.not_recorded(&recording)
             } else {
@@ -298,6 +305,7 @@ fn events(
             events: log.events.len(),
             refused_line: refused,
             lost_line: None,
+            undecided_line: None,
             not_recorded: Vec::new(),
             modprobes: Vec::new(),
             allowed: possible

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kmodcheck_properties::covered::{WayOut, ways_out};
 use kmodcheck_sim::scenario_file::Choice;
-use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording};
+use kmodcheck_sim::trace::ftrace::{About, Recording};
 use serde::Serialize;
 
 use crate::args::{Arguments, Covered};
@@ -68,8 +68,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Covered) -> Result<Ended, Failu
     for (name, path) in names.iter().zip(&asked.logs) {
         let text = files::read(path)?;
         let about = About { index: index.as_ref(), ..About::default() };
-        let recording = Recording::new(name, &text, features, about)?;
-        match recording.decide(states) {
+        match Recording::new(name, &text, features, about).and_then(|log| log.decide(states)) {
             Ok(answer) if answer.is_accepted() => {
                 for (shown, event) in answer.steps() {
                     let seen = seen.entry(WayOut::of(event)).or_default();
@@ -83,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Covered) -> Result<Ended, Failu
                 }
             }
             Ok(_) => refused.push(format!("{name}: refused")),
-            Err(error @ FtraceError::Undecided { .. }) => refused.push(error.to_string()),
+            Err(error) if error.is_undecided() => refused.push(error.to_string()),
             Err(error) => return Err(error.into()),
         }
         bar.inc(1);

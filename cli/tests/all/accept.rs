@@ -57,6 +57,36 @@ fn a_joined_mount_is_a_false_success() {
     }
 }
 
+/// The tracer lost events. What comes before is decided where it can be, and exit status 3 says that this is not all.
+#[test]
+fn a_log_with_a_hole_is_decided_up_to_it_at_most() {
+    let log = recorded("kernel-6.1-kmod-19-delayed-vfat-ENODEV.log");
+    let text = fs::read_to_string(&log).unwrap();
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("hole.log");
+    let name = file.to_str().unwrap();
+    let lines = |found: &str| text.lines().position(|line| line.contains(found)).unwrap() + 1;
+    let hole = |after: usize, kmod: &str, json: bool| {
+        let kept: Vec<&str> = text.lines().take(after).collect();
+        fs::write(&file, kept.join("\n") + "\nCPU:1 [LOST 5 EVENTS]\n").unwrap();
+        let json = if json { &["--json"][..] } else { &[] };
+        run(&[&["accept", name, "--format", "ftrace", "--kmod", kmod], json].concat())
+    };
+    let end = text.lines().count();
+    hole(end, "v19", false).exits(3).says(&format!("hole.log:{}: the tracer lost events", end + 1));
+    hole(end, "v20", false).exits(1).says("hole.log:105: refused");
+    // The process of line 105 is gone, others are in the midst of what the lost lines may tell more of.
+    let json: Value = serde_json::from_str(&hole(106, "v20", true).exits(3).out).unwrap();
+    assert_eq!((&json["lost_line"], &json["undecided_line"]), (&json!(107), &json!(105)));
+    assert_eq!((&json["accepted"], &json["refused_line"]), (&json!(true), &Value::Null));
+    hole(106, "v20", false).exits(3).says("hole.log:105: not decided from here on");
+    // A call has begun, and nobody knows yet what it loads.
+    hole(lines("sys_finit_module("), "v19", false).exits(3).says("accepted: all ");
+    // Nothing is left.
+    let nothing = hole(0, "v19", false).exits(3);
+    assert!(nothing.err.contains("hole.log:2: undecided: the tracer lost events"), "{}", nothing.err);
+}
+
 /// What was not recorded is said; what the reader must have is named, and the exit status is that of
 /// what cannot be read.
 #[test]

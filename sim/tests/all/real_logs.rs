@@ -488,6 +488,76 @@ fn a_crowd_is_read_exactly() {
     assert!(!decide(&waiting, "6.1-debian").0);
 }
 
+/// The tracer may lose events anywhere. What comes before is a behaviour then, too, or nothing is left of it to
+/// decide: no place of a hole makes a log refused, or not to be read.
+#[test]
+fn a_hole_anywhere_leaves_a_behaviour() {
+    let wanted = std::env::var("KMODCHECK_LOG").unwrap_or_default();
+    let every = std::env::var_os("KMODCHECK_ALL").is_some();
+    let (mut holes, mut before, mut decided, mut wrong) = (0, 0, 0, Vec::new());
+    for Folder { name, modules, kernel, kmod, .. } in FOLDERS {
+        let index = index(modules);
+        for entry in std::fs::read_dir(folder(name)).unwrap() {
+            let path = entry.unwrap().path().display().to_string();
+            if !path.contains(&wanted) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            let (whole, _) =
+                decide(&text, &path, features(kernel, kmod), About::default()).unwrap();
+            let whole: Vec<usize> = whole
+                .cast()
+                .observations
+                .iter()
+                .map(|o| whole.cast().lines[o.line].number)
+                .collect();
+            for cut in (0..lines.len()).filter(|cut| every || cut % 7 == lines.len() % 7) {
+                // What follows is another part of the same log.
+                let after = &lines[(cut + 5).min(lines.len())..];
+                let hole = [&lines[..cut], &["CPU:1 [LOST 5 EVENTS]"], after].concat().join("\n");
+                for index in [None, Some(&index)] {
+                    let about = About { index, ..About::default() };
+                    let with = if index.is_some() { "with indexes" } else { "without" };
+                    let mut bad = |why: &dyn std::fmt::Display| {
+                        wrong.push(format!("{path} {with}, after line {cut}: {why}"));
+                    };
+                    holes += 1;
+                    before += whole.iter().filter(|number| **number <= cut).count();
+                    match decide(&hole, &path, features(kernel, kmod), about) {
+                        Ok((recording, answer)) if answer.is_accepted() => {
+                            decided += answer.cast(&recording).observations.len();
+                            if recording.lost_at() != Some(cut + 1) {
+                                bad(&"the hole is not told of");
+                            }
+                        }
+                        Ok((recording, answer)) => bad(&answer.text(&recording, false)),
+                        Err(error) if error.is_undecided() => {}
+                        Err(error) => bad(&error),
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {holes}:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{holes} holes; before them {before} events, of which {decided} are decided");
+    assert!(
+        decided > before / 10 * 9,
+        "of {before} events before {holes} holes {decided} are decided"
+    );
+}
+
+/// A hole explains nothing that was told to its end before it.
+#[test]
+fn what_is_refused_before_a_hole_stays_refused() {
+    for (log, kernel, kmod, expected) in ELSEWHERE {
+        let hole = read(log) + "CPU:1 [LOST 5 EVENTS]\n";
+        let about = About::default();
+        let (_, answer) = decide(&hole, log, features(kernel, kmod), about).unwrap();
+        assert_eq!(answer.is_accepted(), expected, "{log} as {kernel} with {kmod}");
+    }
+}
+
 /// A line of tracefs as `trace-cmd report` and `perf script` would have written it.
 fn by_other_tracers(line: &str) -> [String; 2] {
     if line.is_empty() || line.starts_with('#') {

@@ -14,7 +14,7 @@ use kmodcheck_model::{Event, Model, presets};
 use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_properties::witness::Shown;
-use kmodcheck_sim::trace::ftrace::{About, FtraceError, Recording};
+use kmodcheck_sim::trace::ftrace::{About, Recording};
 use kmodcheck_sim::trace::steer::{Hold, Plan};
 use serde::Serialize;
 
@@ -232,13 +232,16 @@ fn told(
     let name = path.display().to_string();
     let text = files::read(&path)?;
     let about = About { index: Some(&index), blacklist: &plan.blacklisted, without: &[] };
-    let recording = Recording::new(&name, &text, features, about)?;
-    let watch = |step: &Step<Event>| {
-        u64::from(View::of(recording.model(), step).violates([&property]) != 0)
-    };
-    let answer = match recording.decide_watching(limit, &watch) {
-        Ok(answer) => answer,
-        Err(error @ FtraceError::Undecided { .. }) => {
+    let decided = Recording::new(&name, &text, features, about).and_then(|recording| {
+        let watch = |step: &Step<Event>| {
+            u64::from(View::of(recording.model(), step).violates([&property]) != 0)
+        };
+        let answer = recording.decide_watching(limit, &watch)?;
+        Ok((recording, answer))
+    });
+    let (recording, answer) = match decided {
+        Ok(decided) => decided,
+        Err(error) if error.is_undecided() => {
             let text = error.to_string();
             let outcome = Outcome::Undecided;
             return Ok(Told { outcome, refused_line: None, lost_line: None, text });

@@ -164,6 +164,9 @@ pub struct Cast {
     /// The line at which the tracer lost events, by its place in [`Cast::lines`]: what follows is not
     /// decided, because nobody knows what happened in between.
     pub cut: Option<usize>,
+    /// The first line, by its place in [`Cast::lines`], of whoever is still at something where the log ends or events
+    /// were lost.
+    pub(super) whole: usize,
     /// The scenario.
     pub scenario: Scenario,
 }
@@ -183,7 +186,11 @@ impl Cast {
         probes::all_that_must_be(file, &lines)?;
         let story = story::Story::read(file, &lines)?;
         if story.is_empty() {
-            return Err(FtraceError::Nothing { file: file.to_owned() });
+            let file = file.to_owned();
+            return Err(match story.cut {
+                Some(lost) => FtraceError::Lost { file, line: lines[lost].number },
+                None => FtraceError::Nothing { file },
+            });
         }
         let too_many = |what, found| {
             let file = file.to_owned();
@@ -242,8 +249,26 @@ impl Cast {
             helpers,
             probed: story.probed,
             cut: story.cut,
+            whole: story.whole,
             lines,
         })
+    }
+
+    /// Whether what was lost may explain that this observation is refused. What an init comes to, and what a module
+    /// needs, is taken from the whole log; where events were lost, this is known for sure only as long as all that
+    /// had begun is told to its end.
+    pub(super) fn may_be_explained(&self, observation: usize) -> bool {
+        let line = self.observations.get(observation).map_or(usize::MAX, |o| o.line);
+        self.cut.is_some() && line >= self.whole
+    }
+
+    /// What comes before an observation.
+    pub(super) fn before(&self, observation: usize) -> Self {
+        let mut before = self.clone();
+        before.observations.truncate(observation);
+        let begun = before.observations.iter().filter(|o| o.meaning == Meaning::Exec).count();
+        before.helpers.truncate(begun);
+        before
     }
 
     /// The line of an observation.

@@ -61,6 +61,16 @@ pub enum FtraceError {
         /// The file.
         file: String,
     },
+    /// The tracer lost events before anything happened that can be decided without them.
+    #[error(
+        "{file}:{line}: undecided: the tracer lost events here, and nothing before it can be decided"
+    )]
+    Lost {
+        /// The file.
+        file: String,
+        /// The line that says so.
+        line: usize,
+    },
     /// More of something than the model takes.
     #[error("{file}: found {found} {what}, expected at most {most}: cut the log")]
     TooMany {
@@ -114,6 +124,13 @@ pub enum FtraceError {
     },
 }
 
+impl FtraceError {
+    /// Whether the log could be read, but not decided.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Undecided { .. } | Self::Lost { .. })
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecided {
@@ -162,6 +179,8 @@ pub struct Recording {
 #[derive(Clone, Debug)]
 pub struct Answer {
     decided: Decided,
+    /// Where events were lost, and less than what comes before is decided: so much.
+    before: Option<Cast>,
 }
 
 impl Recording {
@@ -211,22 +230,44 @@ impl Recording {
     /// # Errors
     /// The limit was met.
     pub fn decide_watching(&self, limit: u64, watch: Watch<'_>) -> Result<Answer, FtraceError> {
-        Search::new(&self.model, &self.cast, watch, limit).decide().map_or_else(
-            |error| {
-                let line = match error {
-                    Undecided::TooMany { at, .. } => self.cast.line_of(at),
-                    Undecided::PoolExhausted(_) => None,
-                };
-                let line = line.map_or(0, |line| line.number);
-                Err(FtraceError::Undecided { file: self.file.clone(), line, error })
-            },
-            |decided| Ok(Answer { decided }),
-        )
+        let mut before: Option<Cast> = None;
+        loop {
+            let cast = before.as_ref().unwrap_or(&self.cast);
+            if cast.observations.is_empty() {
+                let line = self.lost_at().unwrap_or_default();
+                return Err(FtraceError::Lost { file: self.file.clone(), line });
+            }
+            let decided =
+                Search::new(&self.model, cast, watch, limit).decide().map_err(|error| {
+                    let line = match error {
+                        Undecided::TooMany { at, .. } => cast.line_of(at),
+                        Undecided::PoolExhausted(_) => None,
+                    };
+                    let line = line.map_or(0, |line| line.number);
+                    FtraceError::Undecided { file: self.file.clone(), line, error }
+                })?;
+            match decided.refused {
+                Some(at) if cast.may_be_explained(at) => before = Some(cast.before(at)),
+                _ => return Ok(Answer { decided, before }),
+            }
+        }
     }
 }
 
 impl Answer {
-    /// Whether the log is a behaviour of the model.
+    /// What was decided: the log, or as much of it as could be where events were lost.
+    pub fn cast<'a>(&'a self, recording: &'a Recording) -> &'a Cast {
+        self.before.as_ref().unwrap_or(&recording.cast)
+    }
+
+    /// Where events were lost, the first line before them that is not decided either, by its number in its file: no
+    /// run of what is known goes on with it, but what was lost may explain it.
+    pub fn undecided_line(&self, recording: &Recording) -> Option<usize> {
+        let decided = self.before.as_ref()?.observations.len();
+        recording.cast.line_of(decided).map(|line| line.number)
+    }
+
+    /// Whether the log, or what was decided of it, is a behaviour of the model.
     pub fn is_accepted(&self) -> bool {
         self.decided.refused.is_none()
     }
@@ -249,6 +290,6 @@ impl Answer {
 
     /// The number of the line that is refused, in its file.
     pub fn refused_line(&self, recording: &Recording) -> Option<usize> {
-        recording.cast.line_of(self.decided.refused?).map(|line| line.number)
+        self.cast(recording).line_of(self.decided.refused?).map(|line| line.number)
     }
 }

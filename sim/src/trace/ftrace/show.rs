@@ -109,7 +109,7 @@ impl Answer {
 
     /// Whose each modprobe is that the kernel started, in the order in which they begin.
     pub fn whose(&self, recording: &Recording) -> Vec<Whose> {
-        let cast = &recording.cast;
+        let cast = self.cast(recording);
         let players = |calls: u128| {
             cast.players
                 .iter()
@@ -192,7 +192,7 @@ impl Answer {
                     out,
                     "{file}: accepted: all {} events are a behaviour of the model, which may be in \
                      {states} at the end",
-                    recording.cast.observations.len(),
+                    self.cast(recording).observations.len(),
                 );
                 let whose = self.whose(recording);
                 if whole || whose.len() <= TOLD {
@@ -217,6 +217,12 @@ impl Answer {
                 if !missing.is_empty() {
                     let missing = missing.join(", ");
                     let _ = writeln!(out, "{file}: taken not to have been recorded: {missing}");
+                }
+                if let Some(line) = self.undecided_line(recording) {
+                    let _ = writeln!(
+                        out,
+                        "{file}:{line}: not decided from here on: what the lost events told may explain it",
+                    );
                 }
                 if let Some(line) = recording.lost_at() {
                     let _ = writeln!(

@@ -148,13 +148,18 @@ pub(super) struct Story {
     loads: Vec<Load>,
     /// Where a probe was set: those of which the log has a line.
     pub probed: BTreeSet<Place>,
-    /// The line at which events were lost, after which nothing is read.
+    /// The line at which events were lost. Nobody knows afterwards where anybody is: nothing more is read.
     pub cut: Option<usize>,
+    /// The first line of whoever is still at something where the reading ends. Up to here, all that is of this
+    /// log is told by it.
+    pub whole: usize,
 }
 
 /// What a process is in.
 #[derive(Clone, Debug, Default)]
 struct Now {
+    /// The line with which it began what it is at.
+    since: Option<usize>,
     /// The `get_fs_type()` of its `mount()`.
     mount: Option<usize>,
     /// The call whose request it is in.
@@ -202,19 +207,17 @@ impl Story {
     /// A line about modules of a process that is in no call that is in the log.
     pub fn read(file: &str, lines: &[Line]) -> Result<Self, FtraceError> {
         let mut story = Self::default();
-        let paths = helpers_of_requests(lines);
+        story.cut = lines.iter().position(|line| line.what == What::Lost);
+        // What is probed the rest of the log tells as well.
         story.probed = lines.iter().filter_map(|l| Place::of(&l.what)).collect();
+        let lines = story.cut.map_or(lines, |lost| before_a_hole(&lines[..lost]));
+        let paths = helpers_of_requests(lines);
         // One probe sees all notifications of a chain.
         if [Place::Live, Place::Coming, Place::Going].iter().any(|p| story.probed.contains(p)) {
             story.probed.extend([Place::Live, Place::Coming, Place::Going]);
         }
         let mut processes: BTreeMap<u32, Now> = BTreeMap::new();
         for (at, line) in lines.iter().enumerate() {
-            if line.what == What::Lost {
-                // Nobody knows any more where anybody is.
-                story.cut = Some(at);
-                break;
-            }
             let now = processes.entry(line.pid).or_default();
             let mut out_of_order = false;
             let foreign = now.request.is_none()
@@ -234,7 +237,12 @@ impl Story {
             }
             let mut reader = Reader { story: &mut story, file, lines, at, out_of_order };
             reader.line(now, &paths)?;
+            let idle = now.mount.is_none() && now.request.is_none() && now.load.is_none();
+            let idle = idle && now.player.is_none() && now.deletes.is_none();
+            now.since = if idle { None } else { now.since.or(Some(at)) };
         }
+        let begun = processes.values().filter_map(|now| now.since).min();
+        story.whole = begun.unwrap_or(lines.len());
         for helper in &mut story.helpers {
             let runs = |call: &&Call| {
                 call.helper.is_some_and(|(from, to)| {
@@ -852,6 +860,28 @@ impl Reader<'_> {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Of the lines before a hole, those that tell what they are about without those that were lost. A call that has
+/// begun, and of which no line has said yet which module or name it is of, is none of them; what others did
+/// from there on may be because of it.
+fn before_a_hole(lines: &[Line]) -> &[Line] {
+    let mut open: BTreeMap<u32, usize> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        match line.what {
+            What::Finit { .. } | What::DeleteModule(None) | What::RequestModule => {
+                open.insert(line.pid, at);
+            }
+            What::LoadModule | What::Get { .. } | What::Put { .. } => {}
+            _ => {
+                open.remove(&line.pid);
+            }
+        }
+    }
+    match open.into_values().min() {
+        None => lines,
+        Some(first) => before_a_hole(&lines[..first]),
     }
 }
 
