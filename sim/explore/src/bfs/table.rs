@@ -53,9 +53,6 @@ const REST_BITS: u32 = u32::BITS - LEVEL_BITS - DISTANCE_BITS;
 
 const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
 
-/// Bytes that a state can take beside its slot: the rest of 64 bits, and all words but the first of 8.
-const MOST_BESIDE: usize = 6 + 56;
-
 /// The states of one shard.
 pub struct Table<const W: usize> {
     shape: Shape,
@@ -182,32 +179,54 @@ impl Shape {
         number << (u64::BITS - self.mix.mixed_bits()) | self.shard
     }
 
-    /// What is beside a slot.
-    fn beside<const W: usize>(&self, number: u64, state: &Packed<W>) -> [u8; MOST_BESIDE] {
-        let mut bytes = [0; MOST_BESIDE];
-        let rest = ((number & self.rest) >> REST_BITS).to_le_bytes();
-        bytes[..self.rest_beside].copy_from_slice(&rest[..self.rest_beside]);
-        let others = state.0[1..].iter().flat_map(|word| word.to_le_bytes());
-        for (to, byte) in bytes[self.rest_beside..self.beside].iter_mut().zip(others) {
-            *to = byte;
-        }
-        bytes
+    /// What is beside a slot of the state's number.
+    #[inline(always)]
+    fn high(&self, number: u64) -> u64 {
+        (number & self.rest) >> REST_BITS
     }
 
-    /// From what is in a slot and beside it: the rest of the hash, and the other words.
-    fn split<const W: usize>(&self, slot: u32, beside: &[u8]) -> (u64, Packed<W>) {
-        let (rest, others) = beside.split_at(self.rest_beside);
-        let mut high = [0; 8];
-        high[..rest.len()].copy_from_slice(rest);
-        let rest =
-            u64::from_le_bytes(high) << REST_BITS | u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS));
-        let mut state = Packed::ZERO;
-        for (word, bytes) in state.0[1..].iter_mut().zip(others.chunks(8)) {
-            let mut eight = [0; 8];
-            eight[..bytes.len()].copy_from_slice(bytes);
-            *word = u64::from_le_bytes(eight);
+    /// Whether this is beside the slot of a state, of which a number has such a part there.
+    #[inline(always)]
+    fn is_beside<const W: usize>(&self, beside: &[u8], high: u64, state: &Packed<W>) -> bool {
+        let mut at = self.rest_beside;
+        if first_of(beside, at) != high {
+            return false;
         }
-        (rest, state)
+        for word in &state.0[1..] {
+            if word_at(beside, at) != *word {
+                return false;
+            }
+            at += 8;
+        }
+        true
+    }
+
+    /// Writes what is beside the slot of a state.
+    #[inline(always)]
+    fn put_beside<const W: usize>(&self, beside: &mut [u8], high: u64, state: &Packed<W>) {
+        let mut at = self.rest_beside;
+        put_at(beside, 0, high);
+        for word in &state.0[1..] {
+            put_at(beside, at, *word);
+            at += 8;
+        }
+    }
+
+    /// From what is in a slot and beside it: the rest of the hash.
+    #[inline(always)]
+    fn rest_of(&self, slot: u32, beside: &[u8]) -> u64 {
+        let high = first_of(beside, self.rest_beside);
+        high << REST_BITS | u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS))
+    }
+
+    /// From what is beside a slot: the words but the first.
+    #[inline(always)]
+    fn others_of<const W: usize>(&self, beside: &[u8]) -> Packed<W> {
+        let mut state = Packed::ZERO;
+        for (i, word) in state.0[1..].iter_mut().enumerate() {
+            *word = word_at(beside, self.rest_beside + 8 * i);
+        }
+        state
     }
 
     /// Of the buckets after a full one, as far as a state may stand from its own: the first with a free slot, and the
@@ -232,6 +251,50 @@ impl Shape {
 #[inline]
 fn level_in_slot(level: u32) -> u32 {
     level.min(LISTED) + 1
+}
+
+/// The first of these bytes as a number, at most eight.
+#[inline(always)]
+fn first_of(bytes: &[u8], count: usize) -> u64 {
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight) & u64::MAX.unbounded_shr(64 - 8 * count as u32),
+        None => few(&bytes[..count]),
+    }
+}
+
+/// Those from `at` on as a number, at most eight.
+#[inline(always)]
+fn last_of(bytes: &[u8], at: usize) -> u64 {
+    match bytes.last_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight) >> (8 * (8 + at - bytes.len())),
+        None => few(&bytes[at..]),
+    }
+}
+
+/// Less than eight bytes as a number.
+fn few(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// The word at `at`, and what there is of it at the end.
+#[inline(always)]
+fn word_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..at + 8) {
+        Some(eight) => u64::from_le_bytes(eight.try_into().expect("eight bytes")),
+        None if at < bytes.len() => last_of(bytes, at),
+        None => 0,
+    }
+}
+
+/// Writes a word there, of which the end may have room for a part; that is all of it then.
+#[inline(always)]
+fn put_at(bytes: &mut [u8], at: usize, word: u64) {
+    if let Some(eight) = bytes.get_mut(at..at + 8) {
+        eight.copy_from_slice(&word.to_le_bytes());
+    } else if at < bytes.len() {
+        let count = bytes.len() - at;
+        bytes[at..].copy_from_slice(&word.to_le_bytes()[..count]);
+    }
 }
 
 /// Which of the slots are like `slot`, whatever their levels are: one bit for each.
@@ -353,11 +416,11 @@ impl<const W: usize> Open<'_, W> {
         if hits == 0 {
             return false;
         }
-        let wanted = self.shape.beside(self.shape.number_of(hash), state);
-        let wanted = &wanted[..self.shape.beside];
+        let bytes = self.shape.beside;
+        let high = self.shape.high(self.shape.number_of(hash));
         while hits != 0 {
-            let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * wanted.len();
-            if self.beside[at..at + wanted.len()] == *wanted {
+            let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * bytes;
+            if self.shape.is_beside(&self.beside[at..at + bytes], high, state) {
                 return true;
             }
             hits &= hits - 1;
@@ -394,8 +457,8 @@ impl<const W: usize> Open<'_, W> {
     #[inline(never)]
     fn put_beside(&mut self, slot: usize, hash: u64, state: &Packed<W>) {
         let bytes = self.shape.beside;
-        let beside = self.shape.beside(self.shape.number_of(hash), state);
-        self.beside[slot * bytes..][..bytes].copy_from_slice(&beside[..bytes]);
+        let high = self.shape.high(self.shape.number_of(hash));
+        self.shape.put_beside(&mut self.beside[slot * bytes..][..bytes], high, state);
     }
 }
 
@@ -473,9 +536,9 @@ impl<const W: usize> Table<W> {
                     last = (home, shape.first(home));
                 }
                 let at = (bucket * SLOTS + i) * shape.beside;
-                let (rest, others) = shape.split::<W>(*slot, &beside[at..at + shape.beside]);
-                let hash = shape.hash(shape.number(last.1, rest));
-                each(hash, others, slot & LEVEL_MASK);
+                let beside = &beside[at..at + shape.beside];
+                let hash = shape.hash(shape.number(last.1, shape.rest_of(*slot, beside)));
+                each(hash, shape.others_of(beside), slot & LEVEL_MASK);
             }
         }
     }
@@ -601,16 +664,12 @@ impl<const W: usize> Table<W> {
                 let distance = (slot >> LEVEL_BITS) as usize;
                 let first = begin[(bucket + 1).wrapping_sub(distance) % begin.len()];
                 let at = (bucket * SLOTS + i) * old.beside;
-                let (rest, others) = if WIDE {
-                    old.split::<W>(*slot, &beside[at..at + old.beside])
-                } else {
-                    (u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS)), Packed::ZERO)
-                };
-                let number = old.number(first, rest);
+                let beside = if WIDE { &beside[at..at + old.beside] } else { &[] };
+                let number = old.number(first, old.rest_of(*slot, beside));
                 let (mut place, mut distance) = (shape.home_of(number), STEP);
                 if usize::from(used[place]) == SLOTS {
                     let Some(free) = shape.free_after(place, used) else {
-                        let state = shape.mix.state(shape.hash(number), others);
+                        let state = shape.mix.state(shape.hash(number), old.others_of(beside));
                         moved = moved.and(apart(far, &state, (slot & LEVEL_MASK) as u8, budget));
                         continue;
                     };
@@ -620,9 +679,14 @@ impl<const W: usize> Table<W> {
                 used[place] += 1;
                 buckets[place][i] = shape.slot(number) | distance | slot & LEVEL_MASK;
                 if WIDE {
-                    let bytes = &shape.beside(number, &others)[..shape.beside];
                     let at = (place * SLOTS + i) * shape.beside;
-                    to_beside[at..at + shape.beside].copy_from_slice(bytes);
+                    let to = &mut to_beside[at..at + shape.beside];
+                    put_at(to, 0, shape.high(number));
+                    // The other words are the same.
+                    let (to, from) = (&mut to[shape.rest_beside..], &beside[old.rest_beside..]);
+                    for at in (0..to.len()).step_by(8) {
+                        put_at(to, at, word_at(from, at));
+                    }
                 }
             }
         }
