@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::common::recording;
-use crate::sample::{for_all, long_sample, sample, some_of};
+use crate::sample::{for_all, long_sample, long_some_of, sample, some_of};
 use kmodcheck_explore::coverability::{Family, Minimal, Question, Setup};
 use kmodcheck_explore::{End, Kind, Limits, Local, Options, Product, System as _};
 use kmodcheck_model::builtin::{Environment, Naming};
