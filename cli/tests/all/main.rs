@@ -44,5 +44,6 @@ mod serve;
 mod steered;
 mod story;
 mod subjects;
+mod taught;
 mod upstream;
 mod workspace;
