@@ -1,5 +1,5 @@
-//! The pages that teach: what they tell a reader to type is typed here, in order and in an empty directory, and prints what
-//! they show. `KMODCHECK_RECORD=1` brings them up to date.
+//! The pages that teach: what they tell a reader to type is typed here, in order and in a directory that has nothing but the
+//! repository's `docs` and `properties`, and prints what they show. `KMODCHECK_RECORD=1` brings them up to date.
 //!
 //! A block headed `console` has commands, each after `$ ` (`> ` where one goes on), and what they print, errors included;
 //! a line `...` stands for any number of lines. A block headed with a language and a name, as `toml my.toml`, is a file
@@ -14,8 +14,12 @@ use tempfile::TempDir;
 /// A line that stands for any number of lines.
 const LEFT_OUT: &str = "...";
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
 fn docs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
+    root().join("docs")
 }
 
 /// A part of a page.
@@ -111,6 +115,9 @@ fn go_through(name: &str) {
     let path = docs().join(name);
     let page = std::fs::read_to_string(&path).unwrap();
     let directory = TempDir::new().unwrap();
+    for folder in ["docs", "properties"] {
+        std::os::unix::fs::symlink(root().join(folder), directory.path().join(folder)).unwrap();
+    }
     let mut again = String::new();
     let mut wrong = Vec::new();
     for (head, part) in parts(&page) {
@@ -150,6 +157,11 @@ fn from_a_failing_mount_to_a_page_for_a_mail() {
     go_through("tutorial.md");
 }
 
+#[test]
+fn from_a_patch_to_its_review() {
+    go_through("tutorial-patch.md");
+}
+
 /// No page has commands that nobody types.
 #[test]
 fn every_page_with_a_console_is_gone_through() {
@@ -161,7 +173,7 @@ fn every_page_with_a_console_is_gone_through() {
     let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     let mut found: Vec<String> = pages.filter(has).map(name).collect();
     found.sort();
-    assert_eq!(found, ["tutorial.md"]);
+    assert_eq!(found, ["tutorial-patch.md", "tutorial.md"]);
 }
 
 #[test]
