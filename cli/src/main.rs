@@ -20,7 +20,7 @@ use kmodcheck_binary::HeldError;
 use kmodcheck_lang::text::TextError;
 use kmodcheck_sim::scenario_file::ScenarioError;
 
-use about::{aliases, completions, features, new, text};
+use about::{aliases, completions, features, new, schema, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, modprobe, sample};
@@ -71,6 +71,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Review(asked) => review::run(arguments, asked),
         Command::Mutants(asked) => mutants::run(arguments, asked),
         Command::Text(asked) => text::run(asked),
+        Command::Schema(asked) => schema::run(asked),
         Command::Fixes(asked) => fixes::run(arguments, asked),
         Command::Modprobe(asked) => modprobe::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),

@@ -90,6 +90,7 @@ impl CommandLine {
             Command::Merge(asked) => asked.flags.into(),
             Command::New(_)
             | Command::Text(_)
+            | Command::Schema(_)
             | Command::Steer(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Arguments::default(),
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them; or what is in a release.
     Features(Features),
+    /// Print the JSON Schema of a format of JSON, or of scenario files; without NAME, which there are.
+    Schema(Schema),
     /// Print the kernel's functions that are texts, as a release has them, or as a patch changes them.
     Text(Text),
     /// Say what a patch of the kernel's functions changes in the built-in systems, as a page for a mail.
@@ -617,6 +620,12 @@ pub(crate) struct Mutants {
 
     #[command(flatten)]
     pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// The format, as files say it, or without `kmodcheck-`; `scenario`: scenario files.
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Report, Verdict, minimal};
 use kmodcheck_sim::trace::witness::WitnessFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
@@ -21,40 +22,48 @@ use crate::explore::{engine, litmus};
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, assumed, bars, results, screen};
 
-#[derive(Serialize)]
-struct CheckJson<'a> {
+/// What `check` has found of one system.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CheckJson<'a> {
     format: &'static str,
     version: u32,
+    /// The system, resolved.
     scenario: &'a Scenario,
+    /// The release that its switches come from.
     kernel: &'a str,
     kmod: &'a str,
     /// Every switch and its value.
     switches: BTreeMap<&'static str, &'static str>,
+    /// What every verdict takes for granted, in words.
     assumed: Vec<String>,
+    /// What no scenario can have.
     not_modelled: &'static [&'static str],
+    /// What a reader should know of how names were resolved.
     notes: &'a [String],
     report: output::ReportJson,
     /// What the answers of the engine mean; not of the search that there is without --engine, nor of timely,
     /// which says the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     engine: Option<output::EngineJson>,
+    /// Each judged property, and whether it fared as expected.
     expected: Vec<ExpectedJson>,
     /// What the scenario itself asks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<AskedJson>,
+    /// Of the first judged property that is violated, or of --property: as the explorer has found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
     /// With --faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<FaultsJson>,
-    /// By actor: what its call can come to.
+    /// For each actor what its call can come to; unless `report.end` is `complete`, what was seen.
     results: Vec<results::ResultsJson>,
-    /// The run that was asked for.
+    /// What --witness asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessFile>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FaultsJson {
     /// How many were put in.
     faults: usize,
@@ -63,7 +72,7 @@ struct FaultsJson {
     held: Vec<HeldJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HeldJson {
     property: String,
     /// `null`: none violates it.
@@ -80,7 +89,7 @@ impl From<&Faults> for FaultsJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AskedJson {
     property: String,
     statement: String,
@@ -95,7 +104,7 @@ struct AskedJson {
     as_expected: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ExpectedJson {
     property: &'static str,
     /// `null`: not violated.

@@ -6,6 +6,7 @@ use kmodcheck_explore::{End, Options, Sleep};
 use kmodcheck_lang::text::is_litmus;
 use kmodcheck_lang::text::syntax::{Quantifier, Stated};
 use kmodcheck_lang::{Agreement, Answer, Line, Observation, Program};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
@@ -13,8 +14,9 @@ use crate::args::{Arguments, Check};
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, bars, screen};
 
-#[derive(Serialize)]
-struct LitmusJson<'a> {
+/// What `check` has found of a litmus test.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LitmusJson<'a> {
     format: &'static str,
     version: u32,
     name: &'a str,
@@ -24,38 +26,55 @@ struct LitmusJson<'a> {
     states: u64,
     transitions: u64,
     depth: u32,
+    /// herd's answer.
     observation: &'static str,
+    /// Distinct final states that meet the condition.
     positive: u64,
+    /// Those that do not.
     negative: u64,
+    /// Those that the filter leaves out.
     filtered: u64,
+    /// `exists`, `~exists` or `forall`.
     question: Option<&'static str>,
+    /// `null`: undecided.
     is_so: Option<bool>,
+    /// What the file's `Result:` line says.
     stated: Option<&'static str>,
-    /// `null`: nothing is stated, or not all was found.
+    /// Whether that `agrees`, `differs` or is `weak memory only`; `null`: nothing is stated, or not all
+    /// was found.
     compared: Option<&'static str>,
+    /// What final states look like.
     outcomes: Vec<OutcomeJson<'a>>,
+    /// A shortest run to a final state that meets the condition.
     to_positive: Option<Vec<LineJson<'a>>>,
+    /// A shortest run to one that does not.
     to_negative: Option<Vec<LineJson<'a>>>,
+    /// A shortest run in which an assertion fails.
     failure: Option<Vec<LineJson<'a>>>,
+    /// A shortest run after which somebody waits for ever.
     blocked: Option<BlockedJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OutcomeJson<'a> {
+    /// Each name with its value.
     values: Vec<(&'a str, &'a str)>,
     states: u64,
+    /// Whether they meet the condition.
     meets: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BlockedJson<'a> {
-    /// `nothing`, `a signal` or `a time limit`.
+    /// What such a wait is ended by: `nothing`, `a signal` or `a time limit`.
     ended_by: &'static str,
+    /// It goes on until that can be seen.
     trace: Vec<LineJson<'a>>,
+    /// Where everybody waits then.
     waits: Vec<LineJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LineJson<'a> {
     process: &'a str,
     line: usize,

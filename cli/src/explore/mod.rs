@@ -10,4 +10,4 @@ pub(crate) mod litmus;
 pub(crate) mod merge;
 pub(crate) mod modprobe;
 pub(crate) mod sample;
-mod sample_file;
+pub(crate) mod sample_file;

@@ -15,7 +15,7 @@ pub(crate) mod source_line;
 mod table;
 mod verdicts;
 
-pub(crate) use drawing::drawn;
+pub(crate) use drawing::{StoryJson, drawn};
 pub(crate) use ended::{Ended, Failure};
 pub(crate) use say::{is_lost, note, print, print_json, say};
 pub(crate) use table::table;

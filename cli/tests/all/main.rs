@@ -40,6 +40,7 @@ mod results;
 mod sample;
 mod scale;
 mod scenarios;
+mod schemas;
 mod serve;
 mod steered;
 mod story;
