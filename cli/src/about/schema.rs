@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{aliases, features};
 use crate::args::Schema as Asked;
-use crate::explore::{check, compare, litmus, modprobe, sample_file};
+use crate::explore::{check, check_one, compare, litmus, modprobe, sample_file};
 use crate::matrices::{
     fixes, kmod_sh, machine, main_job, matrix, mutants, progress, prove, review, verify,
 };
@@ -40,11 +40,12 @@ const SCENARIO: &str = "scenario";
 const TRACE: &str = "trace";
 
 /// All of them.
-const FORMATS: [Format; 30] = [
+const FORMATS: [Format; 31] = [
     format::<accept::AcceptJson>("accept", 2, "accept, record --json"),
     format::<aliases::AliasesJson>("aliases", 1, "aliases --json"),
     format::<Certificate>("certificate", certificate::VERSION, "prove --certificates DIR"),
-    format::<check::CheckJson<'_>>("check", 1, "check --json"),
+    format::<check_one::CheckJson<'_>>("check", 1, "check --json"),
+    format::<check::ChecksJson<'_>>("checks", 1, "check --json of several subjects"),
     format::<compare::CompareJson<'_>>("compare", 1, "compare --json"),
     format::<covered::CoveredJson<'_>>("covered", 1, "covered --json"),
     format::<events::Line>(
@@ -117,8 +118,14 @@ impl Format {
     }
 }
 
+/// Where that of scenario files is to be found.
+pub(super) fn of_scenarios() -> String {
+    let scenario = FORMATS.iter().find(|format| format.name == SCENARIO);
+    address(&scenario.expect("it is one of them").file())
+}
+
 /// Where a schema is to be found.
-pub(crate) fn address(file: &str) -> String {
+fn address(file: &str) -> String {
     format!("{}/raw/main/docs/schemas/{file}", env!("CARGO_PKG_REPOSITORY"))
 }
 

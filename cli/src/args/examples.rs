@@ -27,6 +27,7 @@ const EXAMPLES: [(&str, &[Example]); 34] = [
                 "the modules of this machine",
             ),
             ("kmodcheck check my.toml --save-trace trace.json", "and keep the shortest trace"),
+            ("kmodcheck check scenarios --junit junit.xml", "all files of a directory, for a CI"),
         ],
     ),
     (

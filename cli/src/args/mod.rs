@@ -25,7 +25,7 @@ pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
 use modprobe::Modprobe;
 use scale::{EngineArguments, Merge, Sample};
-use subject::{Callers, Changes, Indexes, Subject, System};
+use subject::{Callers, Changes, Indexes, Subject, Subjects, System};
 use values::{
     Kernel, Kmod, Series, any_kernel, any_kmod, case, environment, expectation, kernel, kmod,
     naming, property, property_or_own, series,
@@ -100,8 +100,8 @@ impl CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
-    /// would; or a litmus test.
+    /// Check systems: scenario files, or a real module resolved through the module indexes as modprobe would; or litmus
+    /// tests.
     Check(Box<Check>),
     /// Say what changes between two releases: which verdicts, and what calls can come to.
     Compare(Box<Compare>),
@@ -192,7 +192,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
-    pub subject: Subject,
+    pub subject: Subjects,
 
     #[command(flatten)]
     pub engine: EngineArguments,
@@ -244,6 +244,11 @@ pub(crate) struct Check {
     /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation(), hide_possible_values = true)]
     pub expect: Vec<(Property, Expected)>,
+
+    /// Write the verdicts as JUnit XML, too, as CI systems read it: a suite for each SUBJECT, a test case for each judged
+    /// property, with the run of what differs.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
 
     #[command(flatten)]
     pub width: Width,

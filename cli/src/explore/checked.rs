@@ -10,7 +10,7 @@ use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::args::Check;
-use crate::input::subject::Subject;
+use crate::input::subject::{Asked, Subject};
 use crate::output::{Ended, Failure};
 
 /// A system, the properties that are judged, and what is expected of them.
@@ -27,9 +27,10 @@ fn unless_told() -> Vec<Property> {
 }
 
 impl Checked {
-    /// What the command line says counts for more than the file.
-    pub(super) fn new(arguments: &Check) -> Result<Self, Failure> {
-        let subject = Subject::load(&(&arguments.subject).into())?;
+    /// `name`: of a file or a system. What the command line says counts for more than the file.
+    pub(super) fn new(arguments: &Check, name: Option<&str>) -> Result<Self, Failure> {
+        let of = &arguments.subject;
+        let subject = Subject::load(&Asked::of(name, &of.system, of.callers.callers))?;
         let model = subject.model()?;
         for ask in subject.scenario.asks.iter().filter(|ask| ask.when == When::Returns) {
             for words in &ask.results {

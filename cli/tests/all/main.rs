@@ -42,6 +42,7 @@ mod scale;
 mod scenarios;
 mod schemas;
 mod serve;
+mod several;
 mod steered;
 mod story;
 mod subjects;

@@ -134,7 +134,8 @@ fn what_is_printed_is_what_the_schemas_say() {
     let patch = file("docs/patches/0254127ab977.diff");
     let (trace, witness, litmus, steps, image) =
         (at("trace.json"), at("witness.json"), at("hangs.litmus"), at("steps.json"), at("image"));
-    let uses: [(&str, &[&str]); 27] = [
+    let uses: [(&str, &[&str]); 28] = [
+        ("checks", &["check", "race", &asks, &litmus]),
         ("check", &["check", "race", "--faults", "--save-trace", &trace]),
         ("check", &["check", &asks]),
         ("check", &["check", "race", "--witness", "1=NULL", "--save-trace", &witness]),
@@ -228,5 +229,77 @@ fn what_does_not_fit_is_seen() {
         let mut wrong = check.clone();
         change(&mut wrong);
         assert!(!schema.is_valid(&wrong), "{number}");
+    }
+}
+
+/// A text in TOML as editors hold it against a schema.
+fn toml(text: &str) -> Value {
+    let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{error}: {text}"));
+    serde_json::to_value(table).unwrap()
+}
+
+/// Scenario files below a folder.
+fn scenarios(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    files.chain(folders.iter().flat_map(|folder| scenarios(folder))).collect()
+}
+
+/// What `check` takes editors do not underline, and some of what it refuses they do.
+#[test]
+fn editors_know_scenario_files() {
+    let schema = validator("scenario-v1.json");
+    let files = scenarios(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../properties/scenarios"));
+    assert!(files.len() > 40, "{}", files.len());
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    let kinds = ["race", "hang", "script", "module-init"].map(|kind| vec!["new", "--kind", kind]);
+    let drawn =
+        [vec!["new"], vec!["new", "--drawn", "1"], vec!["new", "--drawn", "2", "--programs"]];
+    let made = kinds.iter().chain(&drawn).map(|words| run(words).exits(0).out);
+    for text in files.iter().map(read).chain(made) {
+        let wrong: Vec<String> = (schema.iter_errors(&toml(&text)))
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?} in {text}");
+    }
+    let text = run(&["new"]).exits(0).out;
+    for (from, to) in [
+        ("aliases =", "alias ="),
+        ("\"get_fs_type\"", "\"get_fs\""),
+        ("count = 2", "count = 0"),
+        ("helper = \"present\"", "helper = \"there\""),
+        ("nobody-sleeps-for-ever = \"holds\"", "nobody-sleeps-for-ever = \"hold\""),
+        ("properties = [", "properties = [\"no-false-sucess\", "),
+        ("kmod = \"v19\"", "kmod = \"v19\"\nwith = [\"alias-mop=exact\"]"),
+        ("kmod = \"v19\"", "kmod = 19"),
+        ("[[actor]]", "[[caller]]"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(!schema.is_valid(&toml(&text.replacen(from, to, 1))), "{to}");
+    }
+    // Any release can be said.
+    for (from, to) in [
+        ("\"v4.9\"", "\"6.12.115+deb12-amd64\""),
+        ("kmod = \"v19\"", "kmod = \"v19\"\nwith = [\"already-live\", \"alias-map=exact\"]"),
+    ] {
+        assert!(schema.is_valid(&toml(&text.replacen(from, to, 1))), "{to}");
+    }
+}
+
+/// `new` says in the first line where that schema is: the one that is kept, and that says the same of itself.
+#[test]
+fn a_new_file_says_which_schema_it_has() {
+    let kept: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("scenario-v1.json")).unwrap())
+            .unwrap();
+    for words in [&["new"][..], &["new", "--kind", "hang"], &["new", "--drawn", "3"]] {
+        let text = run(words).exits(0).out;
+        let (first, rest) = text.split_once('\n').unwrap();
+        assert_eq!(first, format!("#:schema {}", kept["$id"].as_str().unwrap()));
+        assert!(
+            rest.starts_with('\n') && first.ends_with("/docs/schemas/scenario-v1.json"),
+            "{text}"
+        );
     }
 }
