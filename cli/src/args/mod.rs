@@ -164,13 +164,13 @@ pub(crate) enum Command {
     Reproduce(Reproduce),
     /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
     Trace(Trace),
-    /// Write everything that the main job finds as one HTML file.
+    /// Write one HTML file that asks nothing of the network: of a SUBJECT, for a mail, or of all that the main job finds.
     Report(Report),
     /// Choose the steps of a run by hand, of `race` unless told.
     Step(Step),
     /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
     Serve(Serve),
-    /// Write findings, theorems and traces as Markdown for a design review.
+    /// Write Markdown for a design review, with traces to replay: of a SUBJECT, or findings and theorems of the main job.
     Evidence(Evidence),
     /// Print the completions of a shell.
     Completions {

@@ -231,6 +231,11 @@ impl One {
         let width = screen::width_or(asked.width.width);
         let said = Text { checked, report, model, run, faults: faults.as_ref(), width };
         said.print(&session::limits(arguments), asked.assumptions);
+        // Who asks for one run has it.
+        if asked.witness.is_none() {
+            let words = "All of it as a page, for a mail: kmodcheck report, with the same SUBJECT and changes, and --out page.html";
+            output::print(&format!("\n{}", screen::fold(words, "  ", width).join("\n")));
+        }
     }
 
     /// What it is called.

@@ -20,12 +20,6 @@ pub(super) struct Checked {
     pub expected: BTreeMap<Property, Expected>,
 }
 
-/// What is judged unless the file or the command line says more: not what makes more states for all
-/// the others.
-fn unless_told() -> Vec<Property> {
-    Property::ALL.into_iter().filter(|p| !p.reads_failures()).collect()
-}
-
 impl Checked {
     /// `name`: of a file or a system. What the command line says counts for more than the file.
     pub(super) fn new(arguments: &Check, name: Option<&str>) -> Result<Self, Failure> {
@@ -38,7 +32,7 @@ impl Checked {
                     .map_err(|error| format!("{}: {}: {error}", subject.from, ask.name))?;
             }
         }
-        let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
+        let mut judged = subject.judges();
         let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
         expected.extend(arguments.expect.iter().copied());
         // Those that the file itself lists are judged already, unless they have to be asked for.
@@ -62,8 +56,7 @@ impl Checked {
 
     /// What the file expects of something that it asks.
     pub(super) fn expected_of(&self, answer: &AskedAnswer) -> Option<Expected> {
-        let all = self.subject.expected_of_asked.iter();
-        all.clone().find(|(name, _)| *name == answer.asked.name).map(|(_, expected)| *expected)
+        self.subject.expects_of(&answer.asked.name)
     }
 
     /// The properties that are looked for, one bit each: one, or all that are judged.
