@@ -1,9 +1,12 @@
 //! What a program asks of the kernel's modules, and what it can be answered.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is below `/sys/module/NAME`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
     /// The directory itself.
@@ -30,7 +33,9 @@ impl Entry {
 }
 
 /// By which system call a module is inserted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Insertion {
     /// `finit_module()`.
@@ -40,7 +45,9 @@ pub enum Insertion {
 }
 
 /// A system call that touches the kernel's modules, or the end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Question {
     /// `stat()`, `access()` and their like: whether it is there.
@@ -109,7 +116,9 @@ pub enum Question {
 }
 
 /// What `initstate` and `/proc/modules` can say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// `live`; `Live` in the list.
@@ -146,7 +155,9 @@ impl State {
 }
 
 /// What the modelled kernel says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Answer {
     /// It is there; the call has succeeded; the sleep is over.

@@ -17,10 +17,8 @@ mod traces;
 use std::process::ExitCode;
 
 use kmodcheck_binary::HeldError;
-use kmodcheck_lang::text::TextError;
-use kmodcheck_sim::scenario_file::ScenarioError;
 
-use about::{aliases, completions, features, new, text};
+use about::{aliases, completions, features, new, schema, text};
 use args::flags::Arguments;
 use args::{Command, CommandLine, examples};
 use explore::{check, compare, export, merge, modprobe, sample};
@@ -43,15 +41,7 @@ fn main() -> ExitCode {
         Ok(_) if output::is_lost() => ExitCode::from(2),
         Ok(ended) => ended.into(),
         Err(failure) => {
-            // These begin with a word of their own, and stderr takes the colours out where it has none.
-            let scenario = failure.downcast_ref::<ScenarioError>().map(ScenarioError::styled);
-            match scenario.or_else(|| failure.downcast_ref::<TextError>().map(TextError::styled)) {
-                Some(shown) => output::note!("{shown}"),
-                None => output::note!("kmodcheck: {failure}"),
-            }
-            if let Some(line) = output::source_line::shown(&failure.to_string()) {
-                output::note!("{line}");
-            }
+            output::note_failure(&failure);
             if let Some(HeldError::OutOfBudget { .. }) = failure.downcast_ref() {
                 return Ended::OutOfBudget.into();
             }
@@ -71,6 +61,7 @@ fn run(arguments: &Arguments, line: &CommandLine) -> Result<Ended, Failure> {
         Command::Review(asked) => review::run(arguments, asked),
         Command::Mutants(asked) => mutants::run(arguments, asked),
         Command::Text(asked) => text::run(asked),
+        Command::Schema(asked) => schema::run(asked),
         Command::Fixes(asked) => fixes::run(arguments, asked),
         Command::Modprobe(asked) => modprobe::run(arguments, asked),
         Command::Aliases(asked) => aliases::run(arguments, asked),

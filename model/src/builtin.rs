@@ -1,5 +1,6 @@
 //! The built-in scenarios: one module, three ways to ask for it, and what the environment does to it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
@@ -9,7 +10,9 @@ use crate::scenario::{
 };
 
 /// How the callers ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Naming {
     /// `request_module("ext4")`.
@@ -44,7 +47,9 @@ impl Naming {
 }
 
 /// What the environment allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Environment {
     /// Every init succeeds.

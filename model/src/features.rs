@@ -2,11 +2,14 @@
 //! commit that introduced it. The model and the simulation read switches, never version numbers;
 //! [`crate::presets`] says which releases have which.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What libkmod makes of `/sys/module/NAME/` without an `initstate` file in it
 /// (`kmod_module_get_initstate()`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum BareDirectory {
     /// Taken for built in, so for 'in the kernel': up to kmod v19.
@@ -16,7 +19,9 @@ pub enum BareDirectory {
 }
 
 /// When libkmod asks `modules.builtin` about a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuiltinIndex {
     /// Only as the last look-up of `kmod_module_new_from_lookup()`: up to kmod v19.
@@ -27,7 +32,9 @@ pub enum BuiltinIndex {
 }
 
 /// What modprobe does about a name that no index knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailedLookup {
     /// Looks under /sys/module, and exits 0 if that looks built in (`handle_failed_lookup()`): up
@@ -39,7 +46,18 @@ pub enum FailedLookup {
 
 /// Which program modprobe is.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    JsonSchema,
+    Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Program {
@@ -53,7 +71,9 @@ pub enum Program {
 }
 
 /// The switches of userspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(deny_unknown_fields)]
 pub struct KmodFeatures {
     /// What a directory without initstate means.
@@ -121,7 +141,9 @@ impl KmodFeatures {
 
 /// How the kernel would map a requested name to module names (RFC 'kmod: add a sanity check on
 /// module loading', 8 Dec 2016; its patch keeps the map in the kernel).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum AliasMap {
     /// No map: the requested name is taken for the module's name. v4.9.
@@ -133,7 +155,9 @@ pub enum AliasMap {
 }
 
 /// What the kernel does after modprobe returned 0: the readings of the RFC, and what was merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SanityCheck {
     /// Nothing. v4.9.
@@ -158,7 +182,9 @@ pub enum SanityCheck {
 }
 
 /// What `add_unformed_module()` does about a name that is listed already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListedName {
     /// Waits for UNFORMED and COMING until gone, LIVE or GOING, then looks again; GOING is
@@ -173,7 +199,9 @@ pub enum ListedName {
 }
 
 /// What `__request_module()` does when as many requests run as may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestLimit {
     /// Counts itself, looks, and fails with `-ENOMEM` at once. v4.9.
@@ -186,7 +214,9 @@ pub enum RequestLimit {
 }
 
 /// The switches of the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(deny_unknown_fields)]
 pub struct KernelFeatures {
     /// The check after modprobe.
@@ -308,7 +338,9 @@ impl KernelFeatures {
 }
 
 /// All switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
     /// The kernel's.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Finit};
@@ -14,7 +15,9 @@ use crate::state::{ModuleState, Pc, Ret, Task, World};
 use crate::userspace::modprobe;
 
 /// What a program does when it is called as modprobe for a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Learned {
     /// The name that is requested.
@@ -26,7 +29,9 @@ pub struct Learned {
 }
 
 /// Where a program waits for an answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Node {
     /// What it asks or does.
@@ -37,7 +42,9 @@ pub struct Node {
 }
 
 /// What a modprobe asks or does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
     /// `open("/sys/module/NAME/initstate")`: not there, there.

@@ -1,5 +1,6 @@
 //! What is loaded by whom: modules, requested names, actors, the environment.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::{Features, KernelFeatures};
@@ -15,7 +16,7 @@ pub type NameId = u8;
 pub type ProgramId = u8;
 
 /// How `mod->init()` can end. Chosen anew at every attempt to load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
     /// It returns 0.
@@ -32,7 +33,9 @@ pub enum Init {
 
 /// Where a load may fail that is neither its init nor its symbols: a call of `load_module()`, of
 /// `mod_sysfs_setup()` or of `do_init_module()`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailsAt {
     /// `prepare_coming_module()`: a notifier of COMING.
@@ -94,7 +97,9 @@ impl FailsAt {
 }
 
 /// A load that may fail before or after its init; whether it does is chosen anew at every attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Failure {
     /// Where.
@@ -105,7 +110,7 @@ pub struct Failure {
 }
 
 /// A loadable module.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Module {
     /// Its name, as on the module list.
@@ -156,7 +161,7 @@ pub struct Module {
 }
 
 /// What modprobe does to get a module in, when a look said that it is not there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Insert {
     /// Hands it to the kernel.
@@ -198,7 +203,7 @@ impl Insert {
 }
 
 /// One entry of the list that `kmod_module_probe_insert_module()` goes through.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The module.
@@ -251,7 +256,7 @@ impl Probe {
 }
 
 /// One of the modules that a name resolves to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// The module.
@@ -283,7 +288,7 @@ impl Target {
 }
 
 /// What modprobe finds in the indexes under a requested name (`kmod_module_new_from_lookup()`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
     /// Nothing.
@@ -295,7 +300,7 @@ pub enum Resolution {
 }
 
 /// Built-in code behind a requested name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuiltIn {
     /// The name of the code, as a module would have it.
@@ -306,7 +311,7 @@ pub struct BuiltIn {
 }
 
 /// A name that somebody requests.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Name {
     /// The name.
@@ -334,7 +339,9 @@ impl Name {
 }
 
 /// What an actor does, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// `request_module(NAME)`.
@@ -390,7 +397,7 @@ impl Action {
 }
 
 /// Interchangeable actors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
     /// What each of them does.
@@ -403,7 +410,7 @@ pub struct Actor {
 }
 
 /// A program in the language of the crate `kmodcheck-lang`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// What a reader calls it: `init of aes`.
@@ -413,7 +420,7 @@ pub struct Program {
 }
 
 /// What actors, inits and exits run that are programs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Programs {
     /// What they share: types, variables, locks, functions.
@@ -468,7 +475,7 @@ impl Programs {
 }
 
 /// When a condition is asked of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
     /// Some reachable state is so.
@@ -482,7 +489,7 @@ pub enum When {
 }
 
 /// A property that a scenario brings with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     /// What it is called.
@@ -504,7 +511,7 @@ pub struct Ask {
 }
 
 /// What becomes of the helper.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Helper {
     /// `modprobe_path` names a modprobe.
@@ -521,7 +528,7 @@ pub enum Helper {
 }
 
 /// One closed system to explore.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What a reader calls it.

@@ -8,7 +8,9 @@ mod layout;
 mod task;
 mod world;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 pub use layout::{COUNTED, MAX_DEPTH, NamedField};
@@ -96,6 +98,16 @@ macro_rules! results {
         impl Serialize for Ret {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+
+        impl JsonSchema for Ret {
+            fn schema_name() -> Cow<'static, str> {
+                "Ret".into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "enum": [$($text,)*] })
             }
         }
 

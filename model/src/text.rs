@@ -19,6 +19,7 @@ mod value;
 
 use kmodcheck_lang::text::TextError;
 use kmodcheck_lang::text::syntax::{Expr, ExprKind, Span};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::code::{Code, Made, Wrong};
@@ -137,7 +138,7 @@ fn since(features: &Features, commit: &Expr) -> Made<i64> {
 }
 
 /// All that texts decide, of one system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Decisions {
     /// The switches that they come to; those of which no text speaks are the system's own.
     pub features: Features,

@@ -1,5 +1,6 @@
 //! The shared state for readers: what there is to see at one moment, field by field.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::features::RequestLimit;
@@ -8,7 +9,7 @@ use crate::scenario::{ModuleId, NameId};
 use crate::state::{ModuleState, Ret, World};
 
 /// One module, as others can see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModuleView {
     /// Its name.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct ModuleView {
 }
 
 /// One name's entry in `dup_kmod_reqs`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DuplicateView {
     /// The name.
     pub name: String,
@@ -47,7 +48,7 @@ pub struct DuplicateView {
 }
 
 /// How many requests run, or may still.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SlotsView {
     /// The kernel's variable.
     pub counter: &'static str,
@@ -59,7 +60,7 @@ pub struct SlotsView {
 }
 
 /// The shared state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SharedView {
     /// By module of the scenario.
     pub modules: Vec<ModuleView>,

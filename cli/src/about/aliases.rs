@@ -1,14 +1,16 @@
 //! `kmodcheck aliases`: how much of a real index's aliases each alias map covers.
 
 use kmodcheck_indexes::coverage::{Coverage, coverage};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Aliases, Arguments};
 use crate::input::files;
 use crate::output::{self, Ended, Failure};
 
-#[derive(Serialize)]
-struct AliasesJson {
+/// How many aliases each alias map covers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AliasesJson {
     format: &'static str,
     version: u32,
     aliases: usize,

@@ -6,6 +6,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets as styles
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, Switch, kernel, kmod};
 use kmodcheck_model::releases::{Has, Release};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Features as Asked};
@@ -15,8 +16,9 @@ use crate::output::{self, Ended, Failure, presets_table, screen};
 /// Widest table, and as wide as it is where there is no terminal.
 const WIDTH: usize = 110;
 
-#[derive(Serialize)]
-struct FeaturesJson {
+/// Every switch, and which presets have it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FeaturesJson {
     format: &'static str,
     version: u32,
     /// Oldest first.
@@ -25,7 +27,7 @@ struct FeaturesJson {
     switches: Vec<SwitchJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SwitchJson {
     name: &'static str,
     side: &'static str,
@@ -35,7 +37,7 @@ struct SwitchJson {
     values: Vec<ValueJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ValueJson {
     value: &'static str,
     presets: Vec<&'static str>,
@@ -89,21 +91,22 @@ pub(crate) fn run(arguments: &Arguments, asked: &Asked) -> Result<Ended, Failure
     Ok(Ended::AsExpected)
 }
 
-#[derive(Serialize)]
-struct ReleasesJson {
+/// What is in releases, commit by commit.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReleasesJson {
     format: &'static str,
     version: u32,
     releases: Vec<ReleaseJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ReleaseJson {
     release: String,
     notes: Vec<String>,
     commits: Vec<CommitJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CommitJson {
     commit: &'static str,
     /// Whether it is in that release, and since when.

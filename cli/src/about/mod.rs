@@ -4,4 +4,5 @@ pub(crate) mod aliases;
 pub(crate) mod completions;
 pub(crate) mod features;
 pub(crate) mod new;
+pub(crate) mod schema;
 pub(crate) mod text;

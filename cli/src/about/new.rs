@@ -4,6 +4,7 @@ use kmodcheck_properties::generate::Space;
 use kmodcheck_properties::programs;
 use kmodcheck_sim::scenario_file::EXAMPLE;
 
+use super::schema;
 use crate::args::{Kind, New};
 use crate::input::files;
 use crate::output::{self, Ended, Failure};
@@ -24,6 +25,8 @@ pub(crate) fn run(new: &New) -> Result<Ended, Failure> {
         Some(seed) => &Space::of(2).draw_text(seed),
         None => new.kind.map_or(EXAMPLE, example),
     };
+    // By which editors know what may stand in the file.
+    let text = format!("#:schema {}\n\n{text}", schema::of_scenarios());
     match &new.file {
         None => output::print(text.trim_end()),
         Some(file) if file.exists() => {
@@ -31,7 +34,7 @@ pub(crate) fn run(new: &New) -> Result<Ended, Failure> {
             return Err(format!("{file}: found a file, expected none: it is left alone").into());
         }
         Some(file) => {
-            files::write(file, text)?;
+            files::write(file, &text)?;
             let file = file.display();
             output::print(&format!("wrote {file}; now: kmodcheck check {file}"));
         }

@@ -8,7 +8,7 @@ use super::CommandLine;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// By command; without a name the main job.
-const EXAMPLES: [(&str, &[Example]); 33] = [
+const EXAMPLES: [(&str, &[Example]); 34] = [
     (
         "",
         &[
@@ -27,6 +27,7 @@ const EXAMPLES: [(&str, &[Example]); 33] = [
                 "the modules of this machine",
             ),
             ("kmodcheck check my.toml --save-trace trace.json", "and keep the shortest trace"),
+            ("kmodcheck check scenarios --junit junit.xml", "all files of a directory, for a CI"),
         ],
     ),
     (
@@ -76,6 +77,13 @@ const EXAMPLES: [(&str, &[Example]); 33] = [
         &[
             ("kmodcheck text", "the functions that a patch can change, as it has to find them"),
             ("kmodcheck text --kernel v6.2", "the same as a release has them"),
+        ],
+    ),
+    (
+        "schema",
+        &[
+            ("kmodcheck schema", "which formats there are"),
+            ("kmodcheck schema check", "what check --json prints, as a JSON Schema"),
         ],
     ),
     ("export", &[("kmodcheck export race --format promela --out race.pml", "the race, for SPIN")]),

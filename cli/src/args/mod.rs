@@ -25,7 +25,7 @@ pub(crate) use flags::Arguments;
 use flags::{Accepting, All, Json, Reproducing, StatesLimit, Wide, Width};
 use modprobe::Modprobe;
 use scale::{EngineArguments, Merge, Sample};
-use subject::{Callers, Changes, Indexes, Subject, System};
+use subject::{Callers, Changes, Indexes, Subject, Subjects, System};
 use values::{
     Kernel, Kmod, Series, any_kernel, any_kmod, case, environment, expectation, kernel, kmod,
     naming, property, property_or_own, series,
@@ -90,6 +90,7 @@ impl CommandLine {
             Command::Merge(asked) => asked.flags.into(),
             Command::New(_)
             | Command::Text(_)
+            | Command::Schema(_)
             | Command::Steer(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Arguments::default(),
@@ -99,8 +100,8 @@ impl CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a system: a scenario file, or a real module resolved through the module indexes as modprobe
-    /// would; or a litmus test.
+    /// Check systems: scenario files, or a real module resolved through the module indexes as modprobe would; or litmus
+    /// tests.
     Check(Box<Check>),
     /// Say what changes between two releases: which verdicts, and what calls can come to.
     Compare(Box<Compare>),
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     New(New),
     /// List every switch: its commit, meaning and values, and which releases have them; or what is in a release.
     Features(Features),
+    /// Print the JSON Schema of a format of JSON, or of scenario files; without NAME, which there are.
+    Schema(Schema),
     /// Print the kernel's functions that are texts, as a release has them, or as a patch changes them.
     Text(Text),
     /// Say what a patch of the kernel's functions changes in the built-in systems, as a page for a mail.
@@ -161,13 +164,13 @@ pub(crate) enum Command {
     Reproduce(Reproduce),
     /// Draw a saved trace, make it minimal, say why it happened, keep it as a regression.
     Trace(Trace),
-    /// Write everything that the main job finds as one HTML file.
+    /// Write one HTML file that asks nothing of the network: of a SUBJECT, for a mail, or of all that the main job finds.
     Report(Report),
     /// Choose the steps of a run by hand, of `race` unless told.
     Step(Step),
     /// Choose the steps of a run by hand, of `race` unless told, in a browser on this machine.
     Serve(Serve),
-    /// Write findings, theorems and traces as Markdown for a design review.
+    /// Write Markdown for a design review, with traces to replay: of a SUBJECT, or findings and theorems of the main job.
     Evidence(Evidence),
     /// Print the completions of a shell.
     Completions {
@@ -189,7 +192,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
-    pub subject: Subject,
+    pub subject: Subjects,
 
     #[command(flatten)]
     pub engine: EngineArguments,
@@ -241,6 +244,11 @@ pub(crate) struct Check {
     /// expectation is expected not to be violated.
     #[arg(long, value_name = "PROPERTY=VERDICT", value_parser = expectation(), hide_possible_values = true)]
     pub expect: Vec<(Property, Expected)>,
+
+    /// Write the verdicts as JUnit XML, too, as CI systems read it: a suite for each SUBJECT, a test case for each judged
+    /// property, with the run of what differs.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
 
     #[command(flatten)]
     pub width: Width,
@@ -617,6 +625,12 @@ pub(crate) struct Mutants {
 
     #[command(flatten)]
     pub flags: All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// The format, as files say it, or without `kmodcheck-`; `scenario`: scenario files.
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,22 @@ pub(crate) struct Subject {
     pub callers: Callers,
 }
 
+/// Systems, and what is changed in them.
+#[derive(Debug, Args)]
+pub(crate) struct Subjects {
+    /// FILE: a scenario (TOML or JSON), a saved trace, a recorded one, a witness or a litmus test; `-` for standard input; or DIR:
+    /// all scenarios (*.toml) and litmus tests in it; or `race`, or a cell of the main matrix ('fs-ext4 ok v19 none none'). Several
+    /// may be given. In their place: --modules DIR, or --env E.
+    #[arg(id = "subject", value_name = "SUBJECT", value_hint = ValueHint::AnyPath)]
+    pub subjects: Vec<String>,
+
+    #[command(flatten)]
+    pub system: System,
+
+    #[command(flatten)]
+    pub callers: Callers,
+}
+
 /// What may stand in place of a SUBJECT or beside it.
 #[derive(Debug, Args)]
 pub(crate) struct System {

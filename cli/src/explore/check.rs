@@ -1,303 +1,273 @@
-//! `kmodcheck check`: one system, all properties.
+//! `kmodcheck check`: systems and litmus tests, one or many, all properties.
 
-use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use kmodcheck_explore::{Limits, Options};
-use kmodcheck_model::History;
-use kmodcheck_model::presets::SWITCHES;
-use kmodcheck_model::scenario::Scenario;
-use kmodcheck_properties::faults::{self, Faults};
-use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace};
-use kmodcheck_properties::witness::Witness;
-use kmodcheck_properties::{Property, Report, Verdict, minimal};
-use kmodcheck_sim::trace::witness::WitnessFile;
+use kmodcheck_model::Model;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
-use crate::explore::check_text::{Run, Text};
-use crate::explore::checked::Checked;
-use crate::explore::{engine, litmus};
-use crate::input::{files, session};
-use crate::output::{self, Ended, Failure, assumed, bars, results, screen};
+use crate::explore::check_one::{self, CheckJson, One};
+use crate::explore::junit::{self, Suite};
+use crate::explore::litmus::{self, Litmus, LitmusJson};
+use crate::explore::{checked::Checked, engine};
+use crate::input::files;
+use crate::interrupt;
+use crate::output::rows::counted;
+use crate::output::{self, Ended, Failure};
 
-#[derive(Serialize)]
-struct CheckJson<'a> {
+/// What `check` has found of several subjects, in their order.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ChecksJson<'a> {
     format: &'static str,
     version: u32,
-    scenario: &'a Scenario,
-    kernel: &'a str,
-    kmod: &'a str,
-    /// Every switch and its value.
-    switches: BTreeMap<&'static str, &'static str>,
-    assumed: Vec<String>,
-    not_modelled: &'static [&'static str],
-    notes: &'a [String],
-    report: output::ReportJson,
-    /// What the answers of the engine mean; not of the search that there is without --engine, nor of timely,
-    /// which says the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    engine: Option<output::EngineJson>,
-    expected: Vec<ExpectedJson>,
-    /// What the scenario itself asks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    asked: Vec<AskedJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<kmodcheck_sim::trace::file::TraceFile>,
-    /// With --faults.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    faults: Option<FaultsJson>,
-    /// By actor: what its call can come to.
-    results: Vec<results::ResultsJson>,
-    /// The run that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    witness: Option<WitnessFile>,
+    subjects: Vec<SubjectJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct FaultsJson {
-    /// How many were put in.
-    faults: usize,
-    /// Whether none of these searches was cut.
-    complete: bool,
-    held: Vec<HeldJson>,
+#[derive(Serialize, JsonSchema)]
+struct SubjectJson<'a> {
+    /// The file, or the name of a built-in system.
+    subject: &'a str,
+    /// `as expected`, `differs` or `undecided`.
+    ended: &'static str,
+    /// Of a system: what `check` of it alone prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<CheckJson<'a>>,
+    /// The same of a litmus test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    litmus: Option<LitmusJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct HeldJson {
-    property: String,
-    /// `null`: none violates it.
-    violated_by: Option<String>,
+/// What is to be checked.
+enum Subject {
+    System(Box<(Checked, Model)>),
+    Litmus(Box<Litmus>),
 }
 
-impl From<&Faults> for FaultsJson {
-    fn from(found: &Faults) -> Self {
-        let held = found.tried.iter().map(|tried| HeldJson {
-            property: tried.name.clone(),
-            violated_by: tried.violated_by.as_ref().map(ToString::to_string),
-        });
-        Self { faults: found.faults, complete: found.complete, held: held.collect() }
+/// What was found of it.
+enum Found {
+    System(Box<One>),
+    Litmus(Box<litmus::Found>),
+}
+
+pub(crate) fn run(arguments: &Arguments, asked: &Check) -> Result<Ended, Failure> {
+    let names = names(&asked.subject.subjects)?;
+    // A directory is many, also if it has one.
+    let many = names.len() > 1 || names.iter().ne(&asked.subject.subjects);
+    if many {
+        is_for_many(asked)?;
     }
-}
-
-#[derive(Serialize)]
-struct AskedJson {
-    property: String,
-    statement: String,
-    /// `holds`, `violated` or `out of budget`; of one that some state is so, whether that is so.
-    verdict: &'static str,
-    /// Steps of a shortest run that shows it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<usize>,
-    /// `null`: that it holds.
-    expected: Option<&'static str>,
-    /// `null`: undecided.
-    as_expected: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct ExpectedJson {
-    property: &'static str,
-    /// `null`: not violated.
-    expected: Option<&'static str>,
-    /// `null`: undecided.
-    as_expected: Option<bool>,
-}
-
-pub(crate) fn run(arguments: &Arguments, check_args: &Check) -> Result<Ended, Failure> {
-    let given = engine::Given {
-        threads: arguments.threads.is_some(),
-        no_symmetry: check_args.no_symmetry,
-        follow_all: check_args.follow_all,
-        witness: check_args.witness.is_some(),
-        faults: check_args.faults,
+    let named: Vec<Option<&str>> = match &names[..] {
+        [] => vec![None],
+        names => names.iter().map(|name| Some(name.as_str())).collect(),
     };
-    if let Some(text) = litmus::text(check_args)? {
-        return litmus::run(arguments, check_args, &text);
-    }
-    if check_args.every_access {
-        return Err("found --every-access, expected a litmus test with it".into());
-    }
-    engine::heeds(&check_args.engine, &given)?;
-    check_args.save_trace.as_deref().map_or(Ok(()), files::try_file)?;
-    check_args.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;
-    let checked = Checked::new(check_args)?;
-    let mut model = checked.subject.model()?;
-    // What is asked for is remembered, too.
-    let premise = check_args.witness.as_deref().and_then(|witness| witness.split_once(':'));
-    let premise = premise.and_then(|(name, _)| Property::from_name(name.trim()));
-    if checked.judged.iter().chain(&premise).any(|property| property.reads_failures()) {
-        model = model.remembering(History::Both)?;
-    }
-    let limits = session::limits(arguments);
-    let spinner = bars::spinner();
-    let describe = |p| spinner.set_message(bars::describe(p));
-    let search = Options {
-        symmetry: !check_args.no_symmetry,
-        follow_all: check_args.follow_all,
-        limits,
-        interrupt: Some(session::interrupt()),
-        progress: Some(&describe),
-        threads: session::threads(arguments),
-        // Who only looks for violations looks for what was asked, and ends when it has that.
-        stop_when_violated: match check_args.engine.engine {
-            Engine::Directed => checked.wanted(check_args.property),
-            _ => 0,
-        },
-        ..Options::default()
-    };
-    // Only one of several processes has the result.
-    let Some(report) = engine::check(&model, &search, &check_args.engine)? else {
-        return Ok(Ended::AsExpected);
-    };
-    spinner.finish_and_clear();
-    // JSON has what the explorer has found.
-    let raw = check_args.raw_trace || arguments.json;
-    let nodes = nodes(&limits);
-    let shown = shown(check_args, &checked, &report).map(|(property, trace)| match raw {
-        true => (property, trace),
-        false => {
-            let shortest = report.method.shortest;
-            (property, minimal::with_few_switches(&model, property, &trace, shortest, nodes))
-        }
-    });
-    let search = Options { progress: None, ..search };
-    let witness = match &check_args.witness {
-        Some(text) => results::witness(&model, &report, text, &search)?,
-        // What a scenario asks itself is what its writer wants to know.
-        None if check_args.property.is_none() => asked(&report),
-        None => None,
-    };
-    let witness = witness.map(|(witness, trace)| match raw {
-        true => (witness, trace),
-        false => (witness, minimal::run_with_few_switches(&model, &trace, nodes)),
-    });
-    let witness =
-        witness.map(|(witness, trace)| (results::file(&model, witness, &trace), witness, trace));
-    let saved = match (&check_args.save_trace, &shown) {
-        (Some(path), _) if check_args.witness.is_some() || witness.is_some() => match &witness {
-            Some((file, ..)) => files::write(path, &file.to_json()),
-            None => {
-                crate::output::note!("kmodcheck: {} not written", path.display());
-                Ok(())
+    let subjects = read(arguments, asked, &named)?;
+    asked.save_trace.as_deref().map_or(Ok(()), files::try_file)?;
+    asked.junit.as_deref().map_or(Ok(()), files::try_file)?;
+    asked.engine.checkpoint.as_deref().map_or(Ok(()), files::try_directory)?;
+    let mut all = Vec::new();
+    for (name, subject) in named.iter().zip(subjects) {
+        let found = match subject {
+            Subject::System(system) => match check_one::search(arguments, asked, *system)? {
+                Some(one) => Found::System(Box::new(one)),
+                // Another process has the result.
+                None => return Ok(Ended::AsExpected),
+            },
+            Subject::Litmus(test) => {
+                Found::Litmus(Box::new(litmus::search(arguments, asked, *test)?))
             }
-        },
-        (Some(path), Some((property, trace))) => {
-            let file = output::trace_json(*property, model.scenario(), trace);
-            files::write(path, &file.to_json())
-        }
-        (Some(path), None) => {
-            crate::output::note!("kmodcheck: no violation to save: {} not written", path.display());
-            Ok(())
-        }
-        (None, _) => Ok(()),
-    };
-    let faults = match check_args.faults {
-        true => Some(faults::faults(&model, &report, &search)?),
-        false => None,
-    };
-    if arguments.json {
-        let witness = witness.map(|(file, ..)| file);
-        output::print_json(&json(&checked, &report, shown, witness, faults.as_ref()));
-    } else {
-        let width = screen::width_or(check_args.width.width);
-        let run = match (witness, shown) {
-            (Some((_, witness, trace)), _) => Some(Run::Shows(witness, trace)),
-            (None, Some((property, trace))) if check_args.witness.is_none() => {
-                Some(Run::Violates(property, trace))
-            }
-            _ => None,
         };
-        let said = Text { checked: &checked, report: &report, model: &model, run, faults, width };
-        said.print(&limits, check_args.assumptions);
+        if !arguments.json {
+            print(&found, arguments, asked, many);
+        }
+        all.push((name.unwrap_or_default(), found));
+        if interrupt::is_set() {
+            break;
+        }
+    }
+    let left = named.len() - all.len();
+    match (&all[..], arguments.json) {
+        ([(_, found)], true) if !many => match found {
+            Found::System(one) => output::print_json(&check_one::json(one)),
+            Found::Litmus(test) => output::print_json(&test.json()),
+        },
+        (all, true) => output::print_json(&json(all)),
+        (all, false) if many => output::print(&summed_up(all, left)),
+        (_, false) => {}
     }
     // The verdict was found, whether or not its trace could be saved.
-    saved?;
-    Ok(checked.ended(&report))
+    if let [(_, Found::System(one))] = &all[..] {
+        one.save(asked)?;
+    }
+    if let Some(path) = &asked.junit {
+        let suites = all.iter().map(|(name, found)| Suite { name, cases: found.cases() });
+        files::write(path, &junit::xml(suites)?)?;
+    }
+    let differs = all.iter().any(|(_, found)| found.ended() == Ended::Differs);
+    let cut = left > 0 || all.iter().any(|(_, found)| found.ended() == Ended::OutOfBudget);
+    Ok(Ended::of(differs, cut))
 }
 
-/// How many states are kept while a trace is made to read well: no more than may be kept at all, and none where so much
-/// memory is not to be had; then what was found is good enough.
-fn nodes(limits: &Limits) -> usize {
-    /// Bytes of one, with what finds it again, while a table grows.
-    const NODE: usize = 1024;
-    let bytes = limits.bytes.map_or(u64::MAX, |bytes| bytes / NODE as u64);
-    let most = limits.states.map_or(bytes, |states| bytes.min(states));
-    let most = usize::try_from(most).unwrap_or(usize::MAX).min(minimal::FEW_NODES);
-    let there_is_room = Vec::<u8>::new().try_reserve_exact(most * NODE).is_ok();
-    if there_is_room { most } else { 0 }
+/// The subjects, with the files of directories in order of their names.
+fn names(given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    for name in given {
+        if !Path::new(name).is_dir() {
+            names.push(name.clone());
+            continue;
+        }
+        let failed = |error: std::io::Error| format!("{name}: {error}");
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(name).map_err(failed)? {
+            files.push(entry.map_err(failed)?.path());
+        }
+        let is_ours = |file: &PathBuf| {
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("toml" | "litmus")) && !file.is_dir()
+        };
+        files.retain(is_ours);
+        files.sort();
+        if files.is_empty() {
+            return Err(format!(
+                "{name}: found a directory without any, expected scenario files (*.toml) or litmus tests \
+                 (*.litmus) in it"
+            )
+            .into());
+        }
+        names.extend(files.iter().map(|file| file.display().to_string()));
+    }
+    Ok(names)
 }
 
-/// A run that violates what the scenario itself asks; else, where nothing is violated, one to what it asks for.
-fn asked(report: &Report) -> Option<(Witness, Trace)> {
-    let violated =
-        |answer: &AskedAnswer| answer.run_shown().filter(|_| !answer.asked.exists).cloned();
-    let first = |run: &dyn Fn(&AskedAnswer) -> Option<Trace>| {
-        let all = report.asked.iter().enumerate();
-        all.clone().find_map(|(at, answer)| Some((Witness::Asked(at), run(answer)?)))
-    };
-    let is_violated = |answer: &Answer| matches!(answer.verdict, Verdict::Violated(_));
-    first(&violated).or_else(|| {
-        let anything = report.answers.iter().any(is_violated);
-        if anything { None } else { first(&|answer| answer.run.clone()) }
-    })
-}
-
-/// The trace to show and save: of the property that was asked for, or the first judged one.
-fn shown(arguments: &Check, checked: &Checked, report: &Report) -> Option<(Property, Trace)> {
-    let wanted = |a: &&Answer| match arguments.property {
-        Some(property) => a.property == property,
-        None => checked.judged.contains(&a.property),
-    };
-    report.answers.iter().filter(wanted).find_map(|a| match &a.verdict {
-        Verdict::Violated(trace) => Some((a.property, trace.clone())),
-        _ => None,
-    })
-}
-
-fn asked_json(checked: &Checked, answer: &AskedAnswer) -> AskedJson {
-    AskedJson {
-        property: answer.asked.name.clone(),
-        statement: answer.asked.statement.clone(),
-        verdict: output::word(&answer.verdict),
-        steps: answer.run_shown().map(Vec::len),
-        expected: checked.expected_of(answer).map(|expected| expected.name()),
-        as_expected: checked.asked_as_expected(answer),
+/// What says something of one subject only.
+fn is_for_many(asked: &Check) -> Result<(), Failure> {
+    let given = [
+        ("--witness", asked.witness.is_some()),
+        ("--save-trace", asked.save_trace.is_some()),
+        ("--checkpoint", asked.engine.checkpoint.is_some()),
+        ("--engine timely", asked.engine.engine == Engine::Timely),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(format!("found {flag} beside several subjects, expected one with it").into())
+        }
+        None => Ok(()),
     }
 }
 
-fn json<'a>(
-    checked: &'a Checked,
-    report: &Report,
-    shown: Option<(Property, Trace)>,
-    witness: Option<WitnessFile>,
-    faults: Option<&Faults>,
-) -> CheckJson<'a> {
-    let Checked { subject, expected: known, .. } = checked;
-    let scenario = &subject.scenario;
-    let switches = SWITCHES.iter().map(|s| (s.name, s.get(&scenario.features))).collect();
-    let expected = |answer: &Answer| ExpectedJson {
-        property: answer.property.name(),
-        expected: known.get(&answer.property).map(|e| e.name()),
-        as_expected: checked.as_expected(answer),
-    };
-    CheckJson {
-        format: "kmodcheck-check",
-        version: 1,
-        scenario,
-        kernel: &subject.choice.kernel,
-        kmod: &subject.choice.kmod,
-        switches,
-        assumed: assumed::assumptions(scenario),
-        not_modelled: &assumed::NOT_MODELLED,
-        notes: &subject.notes,
-        report: output::report_json(report, scenario.callers(), |_| None),
-        engine: output::engine_json(report),
-        expected: checked.judged(report).map(expected).collect(),
-        asked: report.asked.iter().map(|answer| asked_json(checked, answer)).collect(),
-        trace: shown.map(|(p, trace)| output::trace_json(p, scenario, &trace)),
-        faults: faults.map(FaultsJson::from),
-        results: results::json(scenario, report),
-        witness,
+/// Reads all of them before any is searched, and says of each what is wrong with it.
+fn read(
+    arguments: &Arguments,
+    asked: &Check,
+    names: &[Option<&str>],
+) -> Result<Vec<Subject>, Failure> {
+    let mut subjects = Vec::new();
+    let mut wrong: Option<Failure> = None;
+    for name in names {
+        match read_one(arguments, asked, *name) {
+            Ok(subject) => subjects.push(subject),
+            Err(failure) => {
+                if let Some(before) = wrong.replace(failure) {
+                    output::note_failure(&before);
+                }
+            }
+        }
     }
+    wrong.map_or(Ok(subjects), Err)
+}
+
+fn read_one(arguments: &Arguments, asked: &Check, name: Option<&str>) -> Result<Subject, Failure> {
+    if let Some(test) = name.map(|name| litmus::read(asked, name)).transpose()?.flatten() {
+        return Ok(Subject::Litmus(Box::new(test)));
+    }
+    if asked.every_access {
+        return Err("found --every-access, expected a litmus test with it".into());
+    }
+    let given = engine::Given {
+        threads: arguments.threads.is_some(),
+        no_symmetry: asked.no_symmetry,
+        follow_all: asked.follow_all,
+        witness: asked.witness.is_some(),
+        faults: asked.faults,
+    };
+    engine::heeds(&asked.engine, &given)?;
+    Ok(Subject::System(Box::new(check_one::read(asked, name)?)))
+}
+
+impl Found {
+    fn ended(&self) -> Ended {
+        match self {
+            Self::System(one) => one.ended(),
+            Self::Litmus(test) => test.ended(),
+        }
+    }
+
+    fn named(&self) -> String {
+        match self {
+            Self::System(one) => one.named(),
+            Self::Litmus(test) => test.named(),
+        }
+    }
+
+    fn cases(&self) -> Vec<junit::Case> {
+        match self {
+            Self::System(one) => one.cases(),
+            Self::Litmus(test) => test.cases(),
+        }
+    }
+}
+
+/// Of many only those are told that are not as expected.
+fn print(found: &Found, arguments: &Arguments, asked: &Check, many: bool) {
+    if many && found.ended() == Ended::AsExpected {
+        output::print(&format!("as expected: {}", found.named()));
+        return;
+    }
+    if many {
+        output::print(&format!("{}:", word(found.ended())));
+    }
+    match found {
+        Found::System(one) => one.print(arguments, asked),
+        Found::Litmus(test) => test.print(asked),
+    }
+    if many {
+        output::print("");
+    }
+}
+
+fn word(ended: Ended) -> &'static str {
+    match ended {
+        Ended::AsExpected => "as expected",
+        Ended::Differs => "differs",
+        Ended::OutOfBudget => "undecided",
+    }
+}
+
+fn summed_up(all: &[(&str, Found)], left: usize) -> String {
+    let count = |ended| all.iter().filter(|(_, found)| found.ended() == ended).count();
+    let left = if left > 0 { format!(", {left} not searched") } else { String::new() };
+    format!(
+        "{}: {} as expected, {} different, {} undecided{left}",
+        counted(all.len() as u64, "subject"),
+        count(Ended::AsExpected),
+        count(Ended::Differs),
+        count(Ended::OutOfBudget)
+    )
+}
+
+fn json<'a>(all: &'a [(&'a str, Found)]) -> ChecksJson<'a> {
+    let of = |(subject, found): &'a (&'a str, Found)| SubjectJson {
+        subject,
+        ended: word(found.ended()),
+        check: match found {
+            Found::System(one) => Some(check_one::json(one)),
+            Found::Litmus(_) => None,
+        },
+        litmus: match found {
+            Found::System(_) => None,
+            Found::Litmus(test) => Some(test.json()),
+        },
+    };
+    ChecksJson { format: "kmodcheck-checks", version: 1, subjects: all.iter().map(of).collect() }
 }

@@ -20,10 +20,10 @@ use crate::output::{self, assumed, results, said, screen};
 const LEAST: [usize; 2] = [25, 21];
 
 /// The run that is drawn.
-pub(super) enum Run {
+pub(super) enum Run<'a> {
     /// What --witness has asked for.
-    Shows(Witness, Trace),
-    Violates(Property, Trace),
+    Shows(Witness, &'a Trace),
+    Violates(Property, &'a Trace),
 }
 
 /// What is said, and how wide.
@@ -31,8 +31,8 @@ pub(super) struct Text<'a> {
     pub checked: &'a Checked,
     pub report: &'a Report,
     pub model: &'a Model,
-    pub run: Option<Run>,
-    pub faults: Option<Faults>,
+    pub run: Option<Run<'a>>,
+    pub faults: Option<&'a Faults>,
     pub width: usize,
 }
 
@@ -57,7 +57,7 @@ impl Text<'_> {
         Self::lines(&results::table(&self.checked.subject.scenario, self.report, self.width));
         output::print("");
         self.print_premises();
-        if let Some(faults) = &self.faults {
+        if let Some(faults) = self.faults {
             output::print("");
             self.print_faults(faults);
         } else if self.answers().any(|answer| matches!(answer.verdict, Verdict::Holds { .. })) {

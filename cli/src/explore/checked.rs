@@ -10,7 +10,7 @@ use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::scenario_file::Expected;
 
 use crate::args::Check;
-use crate::input::subject::Subject;
+use crate::input::subject::{Asked, Subject};
 use crate::output::{Ended, Failure};
 
 /// A system, the properties that are judged, and what is expected of them.
@@ -20,16 +20,11 @@ pub(super) struct Checked {
     pub expected: BTreeMap<Property, Expected>,
 }
 
-/// What is judged unless the file or the command line says more: not what makes more states for all
-/// the others.
-fn unless_told() -> Vec<Property> {
-    Property::ALL.into_iter().filter(|p| !p.reads_failures()).collect()
-}
-
 impl Checked {
-    /// What the command line says counts for more than the file.
-    pub(super) fn new(arguments: &Check) -> Result<Self, Failure> {
-        let subject = Subject::load(&(&arguments.subject).into())?;
+    /// `name`: of a file or a system. What the command line says counts for more than the file.
+    pub(super) fn new(arguments: &Check, name: Option<&str>) -> Result<Self, Failure> {
+        let of = &arguments.subject;
+        let subject = Subject::load(&Asked::of(name, &of.system, of.callers.callers))?;
         let model = subject.model()?;
         for ask in subject.scenario.asks.iter().filter(|ask| ask.when == When::Returns) {
             for words in &ask.results {
@@ -37,7 +32,7 @@ impl Checked {
                     .map_err(|error| format!("{}: {}: {error}", subject.from, ask.name))?;
             }
         }
-        let mut judged = subject.judged.clone().unwrap_or_else(unless_told);
+        let mut judged = subject.judges();
         let mut expected: BTreeMap<Property, Expected> = subject.expected.iter().copied().collect();
         expected.extend(arguments.expect.iter().copied());
         // Those that the file itself lists are judged already, unless they have to be asked for.
@@ -61,8 +56,7 @@ impl Checked {
 
     /// What the file expects of something that it asks.
     pub(super) fn expected_of(&self, answer: &AskedAnswer) -> Option<Expected> {
-        let all = self.subject.expected_of_asked.iter();
-        all.clone().find(|(name, _)| *name == answer.asked.name).map(|(_, expected)| *expected)
+        self.subject.expects_of(&answer.asked.name)
     }
 
     /// The properties that are looked for, one bit each: one, or all that are judged.

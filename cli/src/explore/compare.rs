@@ -14,6 +14,7 @@ use kmodcheck_properties::witness::Shown;
 use kmodcheck_properties::{Property, Report, Verdict};
 use kmodcheck_sim::trace::file::TraceFile;
 use kmodcheck_sim::trace::witness::WitnessFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::Arguments;
@@ -33,21 +34,24 @@ struct Found {
     results: Vec<ResultOf>,
 }
 
-#[derive(Serialize)]
-struct CompareJson<'a> {
+/// What changes from one system to another.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CompareJson<'a> {
     format: &'static str,
     version: u32,
     scenario: &'a str,
     before: SideJson<'a>,
     after: SideJson<'a>,
+    /// Of each property.
     verdicts: Vec<VerdictJson<'a>>,
     /// What the scenario asks itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<VerdictJson<'a>>,
+    /// Of each actor and result of its call.
     results: Vec<ResultJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SideJson<'a> {
     kernel: &'a str,
     kmod: &'a str,
@@ -57,9 +61,10 @@ struct SideJson<'a> {
     report: output::ReportJson,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct VerdictJson<'a> {
     property: &'a str,
+    /// The verdict; of what the scenario asks at some time, `holds` says that it is so.
     before: &'static str,
     after: &'static str,
     /// `null`: undecided, a search was cut.
@@ -68,7 +73,7 @@ struct VerdictJson<'a> {
     run: Option<RunJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ResultJson {
     /// From 1.
     actor: usize,
@@ -84,11 +89,14 @@ struct ResultJson {
 }
 
 /// A shortest run to what only one of them can do.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RunJson {
+    /// On which side it can happen.
     only: &'static str,
+    /// A shortest run there to a violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<TraceFile>,
+    /// A shortest run there to a result.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessFile>,
 }

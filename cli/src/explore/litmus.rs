@@ -6,15 +6,18 @@ use kmodcheck_explore::{End, Options, Sleep};
 use kmodcheck_lang::text::is_litmus;
 use kmodcheck_lang::text::syntax::{Quantifier, Stated};
 use kmodcheck_lang::{Agreement, Answer, Line, Observation, Program};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::scale::Engine;
 use crate::args::{Arguments, Check};
+use crate::explore::junit::{Case, Fared};
 use crate::input::{files, session};
 use crate::output::{self, Ended, Failure, bars, screen};
 
-#[derive(Serialize)]
-struct LitmusJson<'a> {
+/// What `check` has found of a litmus test.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LitmusJson<'a> {
     format: &'static str,
     version: u32,
     name: &'a str,
@@ -24,47 +27,66 @@ struct LitmusJson<'a> {
     states: u64,
     transitions: u64,
     depth: u32,
+    /// herd's answer.
     observation: &'static str,
+    /// Distinct final states that meet the condition.
     positive: u64,
+    /// Those that do not.
     negative: u64,
+    /// Those that the filter leaves out.
     filtered: u64,
+    /// `exists`, `~exists` or `forall`.
     question: Option<&'static str>,
+    /// `null`: undecided.
     is_so: Option<bool>,
+    /// What the file's `Result:` line says.
     stated: Option<&'static str>,
-    /// `null`: nothing is stated, or not all was found.
+    /// Whether that `agrees`, `differs` or is `weak memory only`; `null`: nothing is stated, or not all
+    /// was found.
     compared: Option<&'static str>,
+    /// What final states look like.
     outcomes: Vec<OutcomeJson<'a>>,
+    /// A shortest run to a final state that meets the condition.
     to_positive: Option<Vec<LineJson<'a>>>,
+    /// A shortest run to one that does not.
     to_negative: Option<Vec<LineJson<'a>>>,
+    /// A shortest run in which an assertion fails.
     failure: Option<Vec<LineJson<'a>>>,
+    /// A shortest run after which somebody waits for ever.
     blocked: Option<BlockedJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OutcomeJson<'a> {
+    /// Each name with its value.
     values: Vec<(&'a str, &'a str)>,
     states: u64,
+    /// Whether they meet the condition.
     meets: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BlockedJson<'a> {
-    /// `nothing`, `a signal` or `a time limit`.
+    /// What such a wait is ended by: `nothing`, `a signal` or `a time limit`.
     ended_by: &'static str,
+    /// It goes on until that can be seen.
     trace: Vec<LineJson<'a>>,
+    /// Where everybody waits then.
     waits: Vec<LineJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LineJson<'a> {
     process: &'a str,
     line: usize,
     what: &'a str,
 }
 
-/// The text of the litmus test that is asked for, if it is one.
-pub(crate) fn text(asked: &Check) -> Result<Option<String>, Failure> {
-    let Some(name) = asked.subject.subject.as_deref() else { return Ok(None) };
+/// The text of the litmus test of that name, if it is one.
+fn text(name: &str) -> Result<Option<String>, Failure> {
+    if name == "-" {
+        return Ok(Some(files::read_standard_input()?).filter(|text| is_litmus(text)));
+    }
     let path = Path::new(name);
     if !path.is_file() {
         return Ok(None);
@@ -113,14 +135,33 @@ fn heeds(asked: &Check) -> Result<(), Failure> {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<Ended, Failure> {
+/// A litmus test.
+pub(super) struct Litmus {
+    file: String,
+    /// (Unboxed, so that what is wrong with it is known again where it is printed.)
+    program: Program,
+}
+
+/// What was found of it.
+pub(super) struct Found {
+    of: Litmus,
+    answer: Answer,
+}
+
+/// Reads the litmus test of that name, if it is one.
+pub(super) fn read(asked: &Check, name: &str) -> Result<Option<Litmus>, Failure> {
+    let Some(text) = text(name)? else { return Ok(None) };
     heeds(asked)?;
-    let file = asked.subject.subject.as_deref().unwrap_or_default();
-    // (Unboxed, so that it is known again where it is printed.)
-    let mut program = Program::read(file, text).map_err(|error| *error)?;
+    let file = if name == "-" { "standard input" } else { name };
+    let mut program = Program::read(file, &text).map_err(|error| *error)?;
     if asked.every_access {
         program = program.every_access_a_step();
     }
+    Ok(Some(Litmus { file: file.to_owned(), program }))
+}
+
+/// Searches it.
+pub(super) fn search(arguments: &Arguments, asked: &Check, of: Litmus) -> Result<Found, Failure> {
     let spinner = bars::spinner();
     let describe = |p| spinner.set_message(bars::describe(p));
     let options = Options {
@@ -132,7 +173,8 @@ pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<En
         threads: session::threads(arguments),
         ..Options::default()
     };
-    let answer = program.answer(&options).map_err(|error| format!("{file}: {error}"))?;
+    let file = &of.file;
+    let answer = of.program.answer(&options).map_err(|error| format!("{file}: {error}"))?;
     spinner.finish_and_clear();
     if let End::PoolExhausted(_) = answer.end {
         return Err(format!(
@@ -141,12 +183,50 @@ pub(crate) fn run(arguments: &Arguments, asked: &Check, text: &str) -> Result<En
         )
         .into());
     }
-    if arguments.json {
-        output::print_json(&json(&program, &answer));
-    } else {
-        print(file, &program, &answer, screen::width_or(asked.width.width));
+    Ok(Found { of, answer })
+}
+
+impl Found {
+    /// For people.
+    pub(super) fn print(&self, asked: &Check) {
+        let Litmus { file, program } = &self.of;
+        print(file, program, &self.answer, screen::width_or(asked.width.width));
     }
-    Ok(ended(&program, &answer))
+
+    /// For machines.
+    pub(super) fn json(&self) -> LitmusJson<'_> {
+        json(&self.of.program, &self.answer)
+    }
+
+    /// What it is called.
+    pub(super) fn named(&self) -> String {
+        format!("{}: {}", self.of.file, self.of.program.name)
+    }
+
+    pub(super) fn ended(&self) -> Ended {
+        ended(&self.of.program, &self.answer)
+    }
+
+    /// What it asks, and how that fared.
+    pub(super) fn cases(&self) -> Vec<Case> {
+        let (program, answer) = (&self.of.program, &self.answer);
+        let fared = match self.ended() {
+            Ended::AsExpected => Fared::AsExpected,
+            Ended::Differs => Fared::Differs,
+            Ended::OutOfBudget => Fared::Undecided,
+        };
+        let question = program.quantifier().map_or("runs to its end", question);
+        let stated = program
+            .stated
+            .map_or(String::new(), |stated| format!(", the file says {}", stated_word(stated)));
+        let message = format!("{}{stated}", observed(answer.observation));
+        let runs = [&answer.failure, &answer.to_positive, &answer.to_negative];
+        let blocked = answer.blocked.as_ref().map(|blocked| &blocked.trace);
+        let run = runs.into_iter().flatten().chain(blocked).next().map(|lines| {
+            lines.iter().map(|l| format!("{} {}: {}\n", l.process, l.line, l.what)).collect()
+        });
+        vec![Case { name: question.to_owned(), fared, message, run }]
+    }
 }
 
 /// What the file says comes out is what is expected; else what it asks.

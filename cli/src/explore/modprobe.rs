@@ -7,6 +7,7 @@ use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::{Init, Scenario};
 use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, closure, rules};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::Arguments;
@@ -16,8 +17,9 @@ use crate::input::binary::{self, Place};
 use crate::input::{config, files};
 use crate::output::{self, Ended, Failure};
 
-#[derive(Serialize)]
-struct LearnedJson<'a> {
+/// What a program asks and does, as an automaton.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LearnedJson<'a> {
     format: &'static str,
     version: u32,
     program: String,
@@ -30,8 +32,9 @@ struct LearnedJson<'a> {
     automaton: &'a Automaton,
 }
 
-#[derive(Serialize)]
-struct ComparedJson<'a> {
+/// Whether two programs do the same.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ComparedJson<'a> {
     format: &'static str,
     version: u32,
     request: &'a str,
@@ -48,7 +51,7 @@ struct ComparedJson<'a> {
     then: Option<[String; 2]>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldJson {
     asks: String,
     answer: String,

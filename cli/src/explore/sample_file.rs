@@ -6,6 +6,7 @@ use std::path::Path;
 use kmodcheck_properties::Property;
 use kmodcheck_properties::sample::{Part, Sampled};
 use kmodcheck_sim::versioned::wrong_at;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub(crate) const FORMAT: &str = "kmodcheck-sample";
 pub(crate) const VERSION: u32 = 2;
 
 /// The first line: what was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
     pub format: String,
@@ -42,7 +43,7 @@ pub(crate) struct Head {
 }
 
 /// Something that a scenario asks itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     /// What it is called.
@@ -72,9 +73,9 @@ impl Head {
 }
 
 /// A line for each property.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PropertyLine {
+pub(crate) struct PropertyLine {
     property: String,
     /// In how many walks; of what is to be so at some time, in how many it was.
     violated: u64,
@@ -84,9 +85,9 @@ struct PropertyLine {
 }
 
 /// The last line: what was done. Without it a file is incomplete.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tail {
+pub(crate) struct Tail {
     /// Walks taken; fewer than the part has if it was cut.
     done: u64,
     steps: u64,
@@ -94,6 +95,16 @@ struct Tail {
     cut: u64,
     /// Walks that ended with somebody asleep.
     asleep: u64,
+}
+
+/// A line, for the schema: what was asked; a property for each that is looked for; what was done.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "lines are written and read in their order")]
+pub(crate) enum Line {
+    Head(Head),
+    Property(PropertyLine),
+    Tail(Tail),
 }
 
 /// What is looked for, and what came of it: the properties, then what the scenario asks itself.

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use kmodcheck_indexes::binary::{self, Kind};
 use kmodcheck_indexes::{IndexText, ModuleIndex, SourceFile};
@@ -22,9 +23,11 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     read_text(&name, file)
 }
 
-/// Reads all of standard input.
+/// Reads all of standard input; whoever asks again gets the same.
 pub(crate) fn read_standard_input() -> Result<String, Failure> {
-    read_text("standard input", std::io::stdin().lock())
+    static READ: OnceLock<Result<String, String>> = OnceLock::new();
+    let read = || read_text("standard input", std::io::stdin().lock());
+    Ok(READ.get_or_init(|| read().map_err(|failure| failure.to_string())).clone()?)
 }
 
 fn read_text(name: &str, from: impl Read) -> Result<String, Failure> {

@@ -328,6 +328,23 @@ impl Subject {
         Ok(Model::new(self.scenario.clone(), None)?)
     }
 
+    /// What is judged: what the file says, or all but what makes more states for all the others; and whatever is expected.
+    pub(crate) fn judges(&self) -> Vec<Property> {
+        let unless_told = || Property::ALL.into_iter().filter(|p| !p.reads_failures()).collect();
+        let mut judged = self.judged.clone().unwrap_or_else(unless_told);
+        let expected = self.expected.iter().map(|(property, _)| *property);
+        judged.extend(expected.filter(|property| property.reads_failures()));
+        judged.sort_unstable();
+        judged.dedup();
+        judged
+    }
+
+    /// What the file expects of something that it asks itself.
+    pub(crate) fn expects_of(&self, asked: &str) -> Option<Expected> {
+        let of = self.expected_of_asked.iter().find(|(name, _)| name == asked);
+        of.map(|(_, expected)| *expected)
+    }
+
     /// For what numbers its processes one by one.
     pub(crate) fn small_model(&self) -> Result<Model, Failure> {
         let model = self.model()?;

@@ -107,6 +107,12 @@ pub(crate) fn violated(property: Property) -> Violated {
     Violated { property: property.name().to_owned(), statement: property.statement().to_owned() }
 }
 
+/// A run that shows what can happen, told.
+pub(crate) fn shown(model: &Model, witness: Witness, trace: &trace::Trace) -> Story {
+    let told = Story::tell(model, trace, None).expect("a confirmed trace replays");
+    Story { shows: Some(witness.sentence(model)), ..told }
+}
+
 /// A trace that replays, told.
 pub(crate) fn tell(model: &Model, property: Property, trace: &trace::Trace) -> Story {
     Story::tell(model, trace, Some(violated(property))).expect("a confirmed trace replays")

@@ -9,6 +9,7 @@ use kmodcheck_properties::fixes::{Answer, Fared, Question, Wanted, fixes};
 use kmodcheck_properties::{Property, asked};
 use kmodcheck_sim::scenario_file::{DEFAULT_KERNEL, DEFAULT_KMOD};
 use kmodcheck_sim::suggest;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::subject::Changes;
@@ -237,8 +238,9 @@ fn print(asked: &Fixes, of: &AskedOf, answer: &Answer) {
     }
 }
 
-#[derive(Serialize)]
-struct FixesJson {
+/// The smallest changes of switches that make a property hold.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FixesJson {
     format: &'static str,
     version: u32,
     kernel: String,
@@ -266,7 +268,7 @@ struct FixesJson {
 }
 
 /// `null`: not decided.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FaredJson {
     holds: Option<bool>,
     premise_met: bool,
@@ -274,13 +276,13 @@ struct FaredJson {
     stuck: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SetJson {
     changes: Vec<ChangeJson>,
     fared: FaredJson,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ChangeJson {
     switch: &'static str,
     value: &'static str,

@@ -8,6 +8,7 @@ use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::text::Decisions;
 use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
@@ -237,8 +238,9 @@ fn wide_table<'o>(
     coloured(&table.to_string())
 }
 
-#[derive(Serialize)]
-struct KmodShJson {
+/// The kernel's own stress cases.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct KmodShJson {
     format: &'static str,
     version: u32,
     limit: u8,
@@ -248,7 +250,7 @@ struct KmodShJson {
     results: Vec<ResultJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ResultJson {
     case: &'static str,
     call: &'static str,

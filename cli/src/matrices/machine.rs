@@ -14,6 +14,7 @@ use kmodcheck_properties::told;
 use kmodcheck_sim::scenario_file::{Choice, rules};
 use kmodcheck_sim::trace::Trace;
 use kmodcheck_sim::trace::file::TraceFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::subject::Configured;
@@ -401,46 +402,58 @@ fn with_lines(modprobe: Modprobe<'_>, name: &str) -> String {
     if lines.is_empty() { name.to_owned() } else { format!("{name} ({})", lines.join("; ")) }
 }
 
-#[derive(Serialize)]
-struct MachineJson<'a> {
+/// Which requests can go wrong on a machine.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MachineJson<'a> {
     format: &'static str,
     version: u32,
     modules: &'a str,
     kernel: &'a str,
     kmod: &'a str,
+    /// How the releases and the configuration were found.
     notes: &'a [String],
     callers: u8,
     init_may_fail: bool,
+    /// How many names there are.
     names: usize,
+    /// How many different systems they are.
     systems: usize,
+    /// Names of which nothing goes wrong.
     fine: usize,
+    /// Names of built-in code.
     built_in: usize,
     groups: Vec<GroupJson<'a>>,
+    /// Names that fail because the configuration says so.
     fails_as_configured: Vec<NameJson<'a>>,
+    /// Names of which a search was cut.
     not_decided: &'a [&'a str],
+    /// Names of which the model cannot speak.
     beyond_the_model: Vec<RefusedJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct GroupJson<'a> {
+    /// `nothing-loaded`, `fails`, `hangs` or `loads-what-is-blocked`.
     wrong: &'static str,
     property: &'static str,
     /// What happens, with MODULE for whatever modules are called.
     kind: &'a str,
+    /// Names of which this is so.
     names: Vec<NameJson<'a>>,
     what_would_change_it: &'a [String],
     /// Of the first name.
     trace: TraceFile,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct NameJson<'a> {
     name: &'a str,
+    /// The lines of the configuration that decide it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     configured: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RefusedJson<'a> {
     name: &'a str,
     why: &'a str,

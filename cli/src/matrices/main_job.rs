@@ -10,6 +10,7 @@ use kmodcheck_properties::recorded::{self, Compared, Difference};
 use kmodcheck_properties::theorem::{self, Needed, Outcome, Standing};
 use kmodcheck_properties::verdict::Trace;
 use kmodcheck_sim::trace::file::TraceFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::Arguments;
@@ -274,8 +275,9 @@ fn recorded_mutants(cell: &Cell) -> Vec<(char, &'static str)> {
     recorded::MAIN.mutants(&cell.to_string()).collect()
 }
 
-#[derive(Serialize)]
-struct MainJson {
+/// The main job: every cell, the race, and the theorem.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MainJson {
     format: &'static str,
     version: u32,
     kernel: &'static str,
@@ -285,7 +287,7 @@ struct MainJson {
     differences_from_the_record: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CellJson {
     request: &'static str,
     environment: &'static str,
@@ -296,7 +298,7 @@ struct CellJson {
     reports: Vec<output::ReportJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ClaimJson {
     claim: &'static str,
     property: &'static str,
@@ -308,7 +310,7 @@ struct ClaimJson {
     assumptions: Vec<AssumptionJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AssumptionJson {
     assumption: &'static str,
     needed_in: String,

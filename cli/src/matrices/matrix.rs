@@ -5,6 +5,7 @@ use kmodcheck_model::builtin::Naming;
 use kmodcheck_properties::Verdict;
 use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
 use kmodcheck_properties::recorded::{self, Compared, GRAND};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Matrix};
@@ -85,15 +86,16 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
     }
 }
 
-#[derive(Serialize)]
-struct GrandJson {
+/// Every kernel, modprobe and environment, on every property.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GrandJson {
     format: &'static str,
     version: u32,
     systems: Vec<SystemJson>,
     differences_from_the_record: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SystemJson {
     environment: &'static str,
     assumes: &'static str,
@@ -104,7 +106,7 @@ struct SystemJson {
     traces: Vec<TraceJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TraceJson {
     property: &'static str,
     steps: Vec<String>,

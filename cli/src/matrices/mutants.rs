@@ -8,6 +8,7 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::mutants::{Changed, Fault, Outcome, faults, outcomes};
 use kmodcheck_sim::scenario_file::Expected;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Mutants};
@@ -17,8 +18,9 @@ use crate::output::{self, Ended, Failure, bars, screen};
 /// As wide as a mail.
 const WIDTH: usize = 72;
 
-#[derive(Serialize)]
-struct MutantsJson<'a> {
+/// Who sees which fault of the functions that are texts.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MutantsJson<'a> {
     format: &'static str,
     version: u32,
     kernels: Vec<&'a str>,
@@ -29,7 +31,7 @@ struct MutantsJson<'a> {
     mutants: Vec<MutantJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct MutantJson<'a> {
     text: &'static str,
     line: usize,
@@ -44,7 +46,7 @@ struct MutantJson<'a> {
     changes: Vec<ChangeJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ChangeJson<'a> {
     property: &'static str,
     before: &'static str,

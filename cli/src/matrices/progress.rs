@@ -10,6 +10,7 @@ use kmodcheck_properties::progress::{self, Progress, Report, Run};
 use kmodcheck_properties::recorded::{self, Compared, PROGRESS};
 use kmodcheck_properties::sleepers::in_words;
 use kmodcheck_sim::trace::columns;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{self, Arguments};
@@ -29,23 +30,26 @@ struct Found {
     as_expected: Option<bool>,
 }
 
-#[derive(Serialize)]
-struct ProgressJson {
+/// Whether every call returns.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProgressJson {
     format: &'static str,
     version: u32,
     statement: &'static str,
     systems: Vec<SystemJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SystemJson {
     name: String,
     verdict: &'static str,
     states: u64,
     transitions: u64,
     bounds: Vec<String>,
+    /// A run to the loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     stem: Option<Vec<StepJson>>,
+    /// The loop, in which somebody never returns.
     #[serde(skip_serializing_if = "Option::is_none")]
     cycle: Option<Vec<StepJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +58,7 @@ struct SystemJson {
     as_expected: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StepJson {
     process: usize,
     function: &'static str,

@@ -12,6 +12,7 @@ use kmodcheck_properties::verdict::Trace;
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Verdict, safety};
 use kmodcheck_sim::trace::witness::WitnessFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Prove};
@@ -328,15 +329,16 @@ fn print_sums(layout: Layout, asked: &Prove, found: &[Found]) {
     }
 }
 
-#[derive(Serialize)]
-struct ProveJson {
+/// What holds for any number of callers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProveJson {
     format: &'static str,
     version: u32,
     systems: Vec<SystemJson>,
     differences_from_the_record: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SystemJson {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -356,21 +358,23 @@ struct SystemJson {
     asked: Vec<AskedJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AskedJson {
     property: String,
     statement: String,
     verdict: &'static str,
+    /// The least number that violates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     callers: Option<u8>,
     /// A shortest run to its violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<WitnessFile>,
+    /// Why no more is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct InvariantJson {
     control_states: usize,
     anonymous_local_states: usize,
@@ -378,21 +382,24 @@ struct InvariantJson {
     tagged_control_states: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CertificateJson {
     digest: String,
     excluded: usize,
     tagged: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AnswerJson {
     property: &'static str,
     verdict: &'static str,
+    /// The least number that violates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     callers: Option<u8>,
+    /// A shortest run with so many.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<kmodcheck_sim::trace::file::TraceFile>,
+    /// Why no more is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }

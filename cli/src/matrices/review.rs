@@ -15,6 +15,7 @@ use kmodcheck_properties::verdict::Trace;
 use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::values::{kernels, kmods};
@@ -51,10 +52,12 @@ impl What {
     }
 }
 
-#[derive(Serialize)]
-struct ReviewJson<'a> {
+/// What a patch changes in the built-in systems.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReviewJson<'a> {
     format: &'static str,
     version: u32,
+    /// What was patched.
     kernels: Vec<&'a str>,
     kmods: Vec<&'a str>,
     /// How many systems there are, and how many were explored.
@@ -70,7 +73,7 @@ struct ReviewJson<'a> {
     any_number: Option<Vec<ForAnyJson<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ForAnyJson<'a> {
     property: &'static str,
     before: &'static str,
@@ -82,7 +85,8 @@ struct ForAnyJson<'a> {
     callers: Option<u8>,
 }
 
-#[derive(Serialize)]
+/// What the functions decide, in tables.
+#[derive(Serialize, JsonSchema)]
 struct DecisionsJson<'a> {
     kernel: &'a str,
     kmod: &'a str,
@@ -90,7 +94,7 @@ struct DecisionsJson<'a> {
     after: &'a Decisions,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ChangeJson<'a> {
     /// A property's name; of what a call can come to, null.
     property: Option<&'static str>,

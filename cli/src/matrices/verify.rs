@@ -6,21 +6,23 @@ use kmodcheck_model::features::Features;
 use kmodcheck_model::presets::{KERNELS, KMODS, SWITCHES, Side, kernel, kmod};
 use kmodcheck_properties::certificate::{self, Confirmed};
 use kmodcheck_sim::certificate::Certificate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Verify};
 use crate::input::{files, kind};
 use crate::output::{self, Ended, Failure, assumed};
 
-#[derive(Serialize)]
-struct VerifyJson {
+/// Which certificates are proofs.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct VerifyJson {
     format: &'static str,
     version: u32,
     certificates: Vec<CertificateJson>,
 }
 
 /// Of what was refused nothing is said but why.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CertificateJson {
     file: String,
     verified: bool,
@@ -30,7 +32,7 @@ struct CertificateJson {
     refused: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ProvesJson {
     digest: String,
     /// What the file calls it.
@@ -39,7 +41,7 @@ struct ProvesJson {
     assumes: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PropertyJson {
     name: &'static str,
     statement: &'static str,

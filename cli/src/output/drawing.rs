@@ -2,12 +2,14 @@
 
 use kmodcheck_model::Model;
 use kmodcheck_sim::trace::{self, Story, columns, dot, mermaid, neighbourhood, svg};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::evidence::TraceFormat;
 
-#[derive(Serialize)]
-struct StoryJson<'a> {
+/// A run, with the shared state after each step.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StoryJson<'a> {
     format: &'static str,
     version: u32,
     story: &'a Story,

@@ -4,6 +4,7 @@ pub(crate) mod assumed;
 pub(crate) mod bars;
 mod drawing;
 mod ended;
+mod failed;
 pub(crate) mod layout;
 pub(crate) mod matrix_tables;
 pub(crate) mod presets_table;
@@ -15,8 +16,9 @@ pub(crate) mod source_line;
 mod table;
 mod verdicts;
 
-pub(crate) use drawing::drawn;
+pub(crate) use drawing::{StoryJson, drawn};
 pub(crate) use ended::{Ended, Failure};
+pub(crate) use failed::note_failure;
 pub(crate) use say::{is_lost, note, print, print_json, say};
 pub(crate) use table::table;
 pub(crate) use verdicts::{

@@ -8,13 +8,14 @@ use kmodcheck_properties::verdict::Trace;
 use kmodcheck_properties::{results::call, told, witness::Witness};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::witness::WitnessFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::output::rows::{plain, rows};
 use crate::output::{Failure, screen};
 
 /// The results of an actor's call. Of a search that was cut, those that were seen.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ResultsJson {
     /// From 1.
     actor: usize,

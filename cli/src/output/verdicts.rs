@@ -9,6 +9,7 @@ use kmodcheck_properties::verdict::{Answer, Decisions, Trace};
 use kmodcheck_properties::{Property, Report, Verdict, told};
 use kmodcheck_sim::trace::columns;
 use kmodcheck_sim::trace::file::TraceFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rows::counted;
@@ -16,7 +17,7 @@ use super::screen;
 use crate::interrupt;
 
 /// One exploration.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ReportJson {
     callers: usize,
     symmetry: bool,
@@ -33,7 +34,7 @@ pub(crate) struct ReportJson {
     sleepers: Vec<SleeperJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SleeperJson {
     /// Until what: `sleeps for ever`, `returns only if somebody is killed`, `returns by a time-out only`.
     call: &'static str,
@@ -41,7 +42,7 @@ struct SleeperJson {
     steps: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AnswerJson {
     property: &'static str,
     verdict: &'static str,
@@ -55,13 +56,13 @@ struct AnswerJson {
     mutant: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BranchJson {
     branch: &'static str,
     met: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DecisionsJson {
     turned_into_an_error: u64,
     accepted_live: u64,
@@ -85,7 +86,7 @@ impl From<&Decisions> for DecisionsJson {
 }
 
 /// What the answers of an engine mean.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct EngineJson {
     name: &'static str,
     /// Whether a complete search may say that a property holds.

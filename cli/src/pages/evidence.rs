@@ -10,6 +10,7 @@ use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::matrix::{CHECKS, Cell, CellReport, Kmod, check_name, map_name};
 use kmodcheck_properties::regressions::{Shape, distinct};
 use kmodcheck_properties::theorem::{Needed, Outcome};
+use kmodcheck_properties::witness::Witness;
 use kmodcheck_properties::{Property, Verdict, minimal, recorded, theorem};
 use sha2::{Digest, Sha256};
 
@@ -18,7 +19,7 @@ use crate::args::evidence::{Evidence, TraceFormat};
 use crate::input::subject::Asked;
 use crate::input::{files, session, trace};
 use crate::matrices::main_job;
-use crate::output::{self, Ended, Failure};
+use crate::output::{self, Ended, Failure, results};
 use crate::pages::one_system::{self, AnswerView, OneSystem, View};
 use crate::sources;
 
@@ -63,11 +64,12 @@ fn of_one_system(found: &OneSystem, view: &View) -> Vec<(String, String)> {
     text.push_str("| property | verdict | premise met |\n|---|---|---|\n");
     for answer in &view.answers {
         let steps = answer.steps.map_or(String::new(), |steps| {
-            let (property, page) = (answer.property, name_of(answer.property, steps));
+            let (property, page) = (&answer.property, name_of(&answer.property, steps));
             format!(", [in {steps} steps](traces/{page}.md \"{property}\")")
         });
         let expected = answer.expected.map_or(String::new(), |said| format!(" (expected: {said})"));
-        let AnswerView { property, verdict, premise, .. } = answer;
+        let AnswerView { property, verdict, premise, judged, .. } = answer;
+        let expected = if *judged { expected } else { " (not judged)".to_owned() };
         let _ = writeln!(text, "| {property} | {verdict}{steps}{expected} | {premise} |");
     }
     let so_far = if view.all_results { "" } else { ", seen so far" };
@@ -80,6 +82,20 @@ fn of_one_system(found: &OneSystem, view: &View) -> Vec<(String, String)> {
     let (digest, version) = (scenario_digest(scenario), view.version);
     let _ = writeln!(text, "\n`scenario.json`: SHA-256 `{digest}`. kmodcheck {version}.");
     let mut files = vec![("README.md".to_owned(), text), ("scenario.json".to_owned(), json + "\n")];
+    for (run, (at, trace)) in view.violations.iter().zip(&found.asked) {
+        let name = name_of(&run.property, run.steps);
+        let file = results::file(&found.model, Witness::Asked(*at), trace);
+        let told = run.told.as_ref().map_or(String::new(), |told| format!("{told}\n\n"));
+        let text = format!(
+            "# {}, {} steps\n\n{}\n\n{told}```\n{}\n```\n",
+            run.property,
+            run.steps,
+            run.statement,
+            run.text.trim_end()
+        );
+        files.push((format!("traces/{name}.json"), file.to_json()));
+        files.push((format!("traces/{name}.md"), text));
+    }
     for (property, reduced) in &found.violations {
         let name = name_of(property.name(), reduced.trace.len());
         files.extend(trace_files(*property, &found.model, reduced, &name, &[]));

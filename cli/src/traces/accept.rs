@@ -9,6 +9,7 @@ use kmodcheck_sim::scenario_file::Choice;
 use kmodcheck_sim::trace::accept::{RunStep, Verdict};
 use kmodcheck_sim::trace::events::EventLog;
 use kmodcheck_sim::trace::ftrace::{About, Recording, Shown, Whose};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::subject::System;
@@ -23,8 +24,9 @@ pub(crate) const STATES: u64 = 8_000_000;
 /// Of the JSON that is printed. 2: what is taken not to have been recorded.
 const VERSION: u32 = 2;
 
-#[derive(Serialize)]
-struct AcceptJson {
+/// Whether a log is a behaviour of the model.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AcceptJson {
     format: &'static str,
     version: u32,
     file: String,
@@ -57,7 +59,7 @@ struct AcceptJson {
     run: Vec<EntryJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ModprobeJson {
     modprobe: String,
     /// What it was asked for; empty, if it belongs to no request.
@@ -74,13 +76,13 @@ impl From<Whose> for ModprobeJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StepJson {
     actor: String,
     step: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EntryJson {
     /// The line of the log; none for a hidden step.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kmodcheck_properties::covered::{WayOut, ways_out};
 use kmodcheck_sim::scenario_file::Choice;
 use kmodcheck_sim::trace::ftrace::{About, Recording};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Covered};
@@ -25,20 +26,23 @@ struct Seen {
     filled_in: Option<String>,
 }
 
-#[derive(Serialize)]
-struct CoveredJson<'a> {
+/// Which steps of the model logs have shown.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CoveredJson<'a> {
     format: &'static str,
     version: u32,
     kernel: &'a str,
     kmod: &'a str,
     logs: Vec<&'a str>,
+    /// Logs that are no behaviour of the model.
     refused: &'a [String],
     ways_out: Vec<WayJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct WayJson<'a> {
     function: &'static str,
+    /// The step, and which way out of it.
     how: &'a str,
     /// A log with a line that shows it.
     #[serde(skip_serializing_if = "Option::is_none")]

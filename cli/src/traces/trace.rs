@@ -11,7 +11,7 @@ use crate::args::Arguments;
 use crate::args::evidence::{Trace, TraceFormat};
 use crate::input::files;
 use crate::input::subject::{Asked, Subject, is_small};
-use crate::input::trace::{Taken, tell};
+use crate::input::trace::{Taken, shown, tell};
 use crate::output::rows::counted;
 use crate::output::{self, Ended, Failure, drawn, results, screen};
 
@@ -114,8 +114,7 @@ fn draw_witness(
     if let Some(path) = &asked.save {
         files::write(path, &results::file(model, witness, trace).to_json())?;
     }
-    let told = Story::tell(model, trace, None).expect("a confirmed trace replays");
-    let story = Story { shows: Some(witness.sentence(model)), ..told };
+    let story = shown(model, witness, trace);
     let format = if arguments.json { TraceFormat::Json } else { asked.format };
     if format == TraceFormat::Text {
         let told = told::witness(model, witness, trace).unwrap_or_default();

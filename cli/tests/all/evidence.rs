@@ -249,6 +249,58 @@ fn the_evidence_is_the_same_bytes_each_time() {
     run(&["replay", text(&one.join(&trace.unwrap().0))]).exits(0);
 }
 
+/// Pages of one system end as `check` does, judge what it judges, and have what the scenario asks itself, with its run.
+#[test]
+fn pages_of_one_system_say_what_check_says() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (example, race) = (at("example.toml"), at("race.toml"));
+    run(&["new", &example]).exits(0);
+    run(&["new", &race, "--kind", "race"]).exits(0);
+    let (page, evidence) = (at("page.html"), at("evidence"));
+    // What is violated and not judged makes no difference; what differs does.
+    for (file, changes, ends) in [
+        (&example, &[][..], 0),
+        (&example, &["--kmod", "v20"], 1),
+        (&race, &[], 0),
+        (&race, &["--states-limit", "3"], 3),
+    ] {
+        for words in [
+            &["check", file][..],
+            &["report", file, "--out", &page],
+            &["evidence", file, "--out", &evidence],
+        ] {
+            run(&[words, changes].concat()).exits(ends);
+        }
+    }
+    run(&["report", &example, "--out", &page]).exits(0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("violated, in 30 steps (not judged)"), "{html}");
+    assert!(
+        html.contains("<strong>CPU1&#x27;s modprobe took &#x2f;sys&#x2f;module&#x2f;ext4"),
+        "{html}"
+    );
+    run(&["report", &race, "--out", &page]).exits(0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    for part in [
+        "<a href=\"#opens-when-ready\">",
+        "<h2 id=\"opens-when-ready\">",
+        "Nobody uses the driver before it is LIVE.",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    run(&["evidence", &race, "--out", &evidence]).exits(0);
+    let read =
+        |name: &str| std::fs::read_to_string(directory.path().join("evidence").join(name)).unwrap();
+    let readme = read("README.md");
+    let (_, row) = readme.split_once("| opens-when-ready | violated, [in ").unwrap();
+    let (_, link) = row.split_once('(').unwrap();
+    let link = link.split(' ').next().unwrap();
+    assert!(read(link).contains("Nobody uses the driver"), "{link}");
+    let witness = directory.path().join("evidence").join(link.replace(".md", ".json"));
+    run(&["replay", text(&witness)]).exits(0);
+}
+
 #[test]
 fn completions_and_manual_pages() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

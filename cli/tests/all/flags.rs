@@ -15,7 +15,7 @@ const FLAGS: [&[&str]; 5] = [
 ];
 
 /// Each command, and which of [`FLAGS`] it has, `x` or `-`.
-const COMMANDS: [(&str, &str); 35] = [
+pub const COMMANDS: [(&str, &str); 36] = [
     ("check", "xxxxx"),
     ("compare", "xxxxx"),
     ("export", "--x--"),
@@ -24,6 +24,7 @@ const COMMANDS: [(&str, &str); 35] = [
     ("review", "xxxxx"),
     ("mutants", "xxxxx"),
     ("text", "-----"),
+    ("schema", "-----"),
     ("matrix", "xxxxx"),
     ("prove", "xxxxx"),
     ("verify", "x----"),

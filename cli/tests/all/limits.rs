@@ -280,6 +280,7 @@ fn no_command_is_forgotten() {
         "record",
         "report",
         "review",
+        "schema",
         "text",
     ];
     let directory = TempDir::new().unwrap();

@@ -367,29 +367,13 @@ fn a_review_for_any_number_of_callers() {
     assert!(!without.out.contains("any_number"), "{}", without.out);
 }
 
-/// The worked example of docs/modelling.md says what the commands say.
+/// What has been compared has a run: also to a premise that only another exploration remembers.
 #[test]
-fn the_worked_example_is_as_the_page_has_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let page = std::fs::read_to_string(root.join("docs/modelling.md")).unwrap();
-    let (_, example) = page.split_once("### From the kernel's diff to the verdict").unwrap();
-    let (example, _) = example.split_once("\n### ").unwrap();
-    let (mut shown, mut quoted) = (0, 0);
-    let mut out = String::new();
-    for line in example.lines() {
-        if let Some(command) = line.trim_start().strip_prefix("kmodcheck ") {
-            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
-            program.args(command.split_whitespace()).current_dir(&root);
-            out = crate::common::Run::of(program.output().unwrap()).out;
-            shown += 1;
-        } else if let Some(line) = line.trim_start().strip_prefix("> ") {
-            let line = line.trim();
-            assert!(out.lines().any(|of| of.trim() == line), "'{line}' is not in: {out}");
-            quoted += 1;
-        }
-    }
-    assert!(shown == 2 && quoted == 7, "{shown} commands, {quoted} lines");
-    // And what has been compared has a run: also to a premise that only another exploration remembers.
+fn what_a_patch_changes_has_a_run() {
+    let report = "../properties/scenarios/reports/a-init-asks-for-itself.toml";
+    let report = Path::new(env!("CARGO_MANIFEST_DIR")).join(report).display().to_string();
+    let patch = shipped("2124d84db293");
+    let out = run(&["compare", &report, "--kernel", "v6.5", "--patch", &patch]).exits(1).out;
     assert!(!out.contains("Out of budget"), "{out}");
     let premise = ["--witness", "no-false-failure:an attempt failed"];
     run(&[&["check", "--env", "fail", "--kernel", "v6.2"], &premise[..]].concat())

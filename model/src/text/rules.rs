@@ -1,5 +1,6 @@
 //! What texts come to: tables by which the steps go, one for each function that a patch may change freely.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Claim;
@@ -18,7 +19,9 @@ pub const STATES: [ModuleState; 5] = [
 ];
 
 /// What the kernel does about a name that is on the list of modules, by the state that it is in ([`STATES`]).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ListedRules {
     /// What `add_unformed_module()` makes of it at first; and `early_mod_check()`, where there is one.
@@ -73,7 +76,9 @@ impl ListedName {
 }
 
 /// What a look of the check comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Then {
     /// The name is accepted: on to the next one, or out with 0.
@@ -93,7 +98,9 @@ pub const CHECK_ERRORS: [Ret; 7] =
     [Ret::Enoent, Ret::Ebusy, Ret::Einprogress, Ret::Eperm, Ret::Enomem, Ret::Eacces, Ret::Etime];
 
 /// What is done about each name once modprobe has returned 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OfCaller {
     /// What is done first; `None`: there is no check.
@@ -120,7 +127,9 @@ impl OfCaller {
 }
 
 /// What `__request_module()` does about the list of modules, beside starting modprobe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CheckRules {
     /// `finished_kmod_load()` before modprobe: a name that is listed is waited for, and then the request is 0.
@@ -181,7 +190,9 @@ impl SanityCheck {
 }
 
 /// What a look of modprobe comes to (`kmod_module_get_initstate()`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Looked {
     /// KMOD_MODULE_BUILTIN.
@@ -203,7 +214,9 @@ impl Looked {
 }
 
 /// How modprobe finds out whether a module is in the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LookRules {
     /// What a directory without initstate is.
@@ -231,7 +244,9 @@ impl KmodFeatures {
 }
 
 /// A step of loading a module, or of freeing one (from [`Part::SetGoing`] on), in the words of [`Pc`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is the place of that name")]
 pub enum Part {
@@ -310,7 +325,9 @@ impl Part {
 }
 
 /// In which order a module is loaded and freed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OrderRules {
     /// Loading; what a scenario does not need (uevents, references) is left out there.
@@ -357,7 +374,9 @@ impl KernelFeatures {
 }
 
 /// What texts come to where no switch says it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Patched {
     /// About a listed name.

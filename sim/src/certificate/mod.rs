@@ -21,6 +21,7 @@ use kmodcheck_explore::coverability::{Excluded, Invariant, Tagged};
 use kmodcheck_explore::{Kind, Local, Shared, Step, hex};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Event, Model, ModelError};
+use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub const FORMAT: &str = "kmodcheck-certificate";
 pub const VERSION: u32 = 2;
 
 /// A certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// [`FORMAT`].
@@ -67,7 +68,7 @@ pub struct Certificate {
 }
 
 /// A property, by name, with its statement for readers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proved {
     /// The name.
@@ -77,7 +78,9 @@ pub struct Proved {
 }
 
 /// A local state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Word {
     /// The kind of the process.
@@ -87,7 +90,7 @@ pub struct Word {
 }
 
 /// A shared state and the processes in slots, and what is said of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceLine {
     /// The packed shared word, in hexadecimal.

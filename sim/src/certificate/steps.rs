@@ -12,6 +12,7 @@ use kmodcheck_explore::{
     Choice, DORMANT, Effect, Kind, Local, Queue, Shared, Step, System, WayOut,
 };
 use kmodcheck_model::scenario::Scenario;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{About, Proved};
@@ -43,7 +44,7 @@ type ChoiceLine =
     (usize, usize, usize, EffectLine, &'static str, usize, BTreeSet<usize>, BTreeSet<usize>);
 
 /// The steps of a system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Steps {
     format: &'static str,
     version: u32,
@@ -62,14 +63,14 @@ pub struct Steps {
 }
 
 /// Where it begins, by number.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Start {
     shared: usize,
     processes: Vec<usize>,
 }
 
 /// What is asked about one shared state, by number. `choices` are of the first of `locals`, `sees` of all.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct FromLine {
     locals: Vec<usize>,
     choices: Vec<Vec<ChoiceLine>>,

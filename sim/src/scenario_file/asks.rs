@@ -1,9 +1,9 @@
 //! What a file asks besides the built-in properties: `[[property]]`, and `results` of an actor.
 
+use super::spanned::Spanned;
 use kmodcheck_model::Model;
 use kmodcheck_model::model::MAX_ASKS;
 use kmodcheck_model::scenario::{Ask, Scenario, When};
-use toml::Spanned;
 
 use super::error::Finding;
 use super::programs::start;

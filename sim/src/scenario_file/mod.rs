@@ -17,6 +17,7 @@ mod parse;
 mod programs;
 mod resolve;
 mod schema;
+mod spanned;
 mod targets;
 
 use kmodcheck_model::features::Features;
@@ -27,7 +28,7 @@ use kmodcheck_model::scenario::Scenario;
 use crate::suggest;
 
 pub use error::{Finding, ScenarioError};
-pub use schema::{calls, keys, words};
+pub use schema::{calls, keys, schema, words};
 pub use targets::rules;
 
 /// A commented scenario file to begin with.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::spanned::Spanned;
 use kmodcheck_model::scenario::MODULE_NAME_LEN;
-use toml::Spanned;
 
 use super::error::Finding;
 use super::index::Entry;

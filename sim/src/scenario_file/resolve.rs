@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::spanned::Spanned;
 use kmodcheck_indexes::{Configuration, Found, Lookup, Modprobe, ModuleIndex, Resolved, Rules};
 use kmodcheck_model::Model;
 use kmodcheck_model::features::Features;
@@ -13,7 +14,6 @@ use kmodcheck_model::scenario::{
     Action, Actor, BuiltIn, Failure, Init, ModuleId, Name, NameId, Resolution, Scenario, Target,
 };
 use kmodcheck_model::state::MAX_DEPTH;
-use toml::Spanned;
 
 use super::error::Finding;
 use super::index::{configuration, index};

@@ -11,6 +11,7 @@
 
 use kmodcheck_explore::{Product, Transition};
 use kmodcheck_model::{Event, Model};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accept::{AcceptError, Fit, Log, Verdict, accept};
@@ -24,7 +25,7 @@ pub const FORMAT: &str = "kmodcheck-events";
 pub const VERSION: u32 = 1;
 
 /// The first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
     /// [`FORMAT`].
@@ -37,7 +38,7 @@ pub struct Head {
 }
 
 /// A step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventLine {
     /// Which process, from 0.
@@ -46,6 +47,16 @@ pub struct EventLine {
     pub function: String,
     /// [`Event::describe`].
     pub what: String,
+}
+
+/// A line, for the schema: the first one, and all others.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum Line {
+    /// The first.
+    Head(Head),
+    /// Any other.
+    Event(EventLine),
 }
 
 /// A log.

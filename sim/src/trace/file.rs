@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use kmodcheck_explore::concrete::{self, State};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::{Model, ModelError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Trace;
@@ -24,12 +25,14 @@ pub const FORMAT: &str = "kmodcheck-trace";
 pub const VERSION: u32 = 3;
 
 /// A saved trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceFile {
     /// [`FORMAT`].
+    #[schemars(extend("const" = FORMAT))]
     pub format: String,
     /// [`VERSION`].
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// The property that the last step violates, by name.
     pub property: String,
@@ -42,7 +45,7 @@ pub struct TraceFile {
 }
 
 /// One step of a saved trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepLine {
     /// Which caller, from 0.

@@ -4,6 +4,7 @@
 //! where it was found, `possible` and `impossible` under which single changes of a switch the very
 //! same steps can, or cannot, be taken to the violation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::TraceFile;
@@ -16,7 +17,7 @@ pub const FORMAT: &str = "kmodcheck-regression";
 pub const VERSION: u32 = 2;
 
 /// A recorded trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regression {
     /// [`FORMAT`].
@@ -37,7 +38,7 @@ pub struct Regression {
 }
 
 /// A switch that closes a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Impossible {
     /// `SWITCH=VALUE`.

@@ -6,13 +6,14 @@ use kmodcheck_explore::{Impossible, WayOut};
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::view::{ModuleView, SharedView};
 use kmodcheck_model::{Event, Model, Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Trace;
 use crate::Processes;
 
 /// One actor of a story.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ActorLine {
     /// `CPU0`, `CPU1`, ...: its place among the processes.
     pub cpu: String,
@@ -21,7 +22,7 @@ pub struct ActorLine {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StoryStep {
     /// Who steps: an index into [`Story::actors`].
     pub actor: usize,
@@ -43,7 +44,7 @@ pub struct StoryStep {
 }
 
 /// A trace, told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Story {
     /// The scenario's name.
     pub scenario: String,
@@ -62,7 +63,7 @@ pub struct Story {
 }
 
 /// What the last step of a story violates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Violated {
     /// The property's name.
     pub property: String,

@@ -3,6 +3,7 @@
 
 use kmodcheck_model::Model;
 use kmodcheck_model::scenario::Scenario;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Trace;
@@ -16,12 +17,14 @@ pub const FORMAT: &str = "kmodcheck-witness";
 pub const VERSION: u32 = 1;
 
 /// A saved witness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessFile {
     /// [`FORMAT`].
+    #[schemars(extend("const" = FORMAT))]
     pub format: String,
     /// [`VERSION`].
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// What it was asked for: `ACTOR=RESULT` or `PROPERTY:BRANCH`.
     pub witness: String,

@@ -10,6 +10,7 @@ use kmodcheck_model::scenario::{Action, Insert, Resolution, Scenario};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::{self, EXAMPLE, Loaded, ScenarioError};
 use proptest::prelude::*;
+use serde_json::Value;
 
 const PROPERTIES: [&str; 4] =
     ["no-false-success", "get-fs-type-finds-it", "lifecycle-and-sysfs", "nobody-sleeps-for-ever"];
@@ -500,6 +501,103 @@ fn every_key_is_documented_and_no_other() {
         .collect();
     assert!(code.values().all(|keys| !keys.is_empty()));
     assert_eq!(documented, code, "docs/scenarios.md on the left");
+}
+
+/// What kind of value a schema asks for, in a word or two.
+fn kind(schema: &Value) -> String {
+    let quoted = |words: Vec<&Value>| {
+        words
+            .iter()
+            .map(|word| format!("`{}`", word.as_str().unwrap()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let list = |key: &str| schema[key].as_array();
+    if let Some(any) = list("anyOf") {
+        // Of what is offered and any other, any.
+        let all: Vec<String> = any.iter().map(kind).collect();
+        let string = all.contains(&"string".to_owned());
+        return if string { "string".to_owned() } else { all.join(", or ") };
+    }
+    match (list("enum"), list("oneOf")) {
+        (Some(words), _) => return quoted(words.iter().collect()),
+        (_, Some(words)) => return quoted(words.iter().map(|word| &word["const"]).collect()),
+        _ => {}
+    }
+    let of = |key: &str| schema[key].as_u64();
+    match schema["type"].as_str().unwrap_or_else(|| panic!("{schema}")) {
+        "boolean" => "true, false".to_owned(),
+        "integer" => format!("{} to {}", of("minimum").unwrap(), of("maximum").unwrap()),
+        "array" if schema["items"]["type"] == "object" => "array of tables".to_owned(),
+        "array" => "list of strings".to_owned(),
+        "object" => "table".to_owned(),
+        "string" if schema["contentMediaType"] == "text/x-c" => "C".to_owned(),
+        word => word.to_owned(),
+    }
+}
+
+/// docs/scenarios.md has in its tables what the code says of each key; `KMODCHECK_RECORD=1` writes them.
+#[test]
+fn the_tables_of_the_page_are_those_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scenarios.md");
+    let mut page = std::fs::read_to_string(path).unwrap();
+    let schema = scenario_file::schema(&["no-false-success"]);
+    let of = &schema["properties"];
+    let said = |schema: &Value| {
+        let text = schema["description"].as_str().unwrap_or_else(|| panic!("{schema}"));
+        text.replace('\n', " ").replace('|', "\\|")
+    };
+    for (table, keys) in scenario_file::keys() {
+        let schema = match table {
+            "the file" => &schema,
+            "[features]" | "[environment]" => &of[table.trim_matches(['[', ']'])],
+            "softdeps" => &of["module"]["items"]["properties"]["softdeps"],
+            table => &of[table.trim_matches(['[', ']'])]["items"],
+        };
+        let row = |key: &&str| {
+            let key_s = &schema["properties"][*key];
+            format!("| `{key}` | {} | {} |\n", kind(key_s), said(key_s))
+        };
+        let rows: String = keys.iter().map(row).collect();
+        replace_table(&mut page, &format!("## Keys of {table}"), &rows);
+    }
+    let calls = of["actor"]["items"]["properties"]["call"]["oneOf"].as_array().unwrap();
+    let row =
+        |call: &Value| format!("| `{}` | {} |\n", call["const"].as_str().unwrap(), said(call));
+    replace_table(&mut page, "## Words of `call`", &calls.iter().map(row).collect::<String>());
+    if std::env::var_os("KMODCHECK_RECORD").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap();
+    for (number, (kept, wanted)) in kept.lines().zip(page.lines()).enumerate() {
+        assert_eq!(kept, wanted, "docs/scenarios.md:{}", number + 1);
+    }
+    assert!(kept == page);
+}
+
+/// Puts rows in the place of those of the table under a heading.
+fn replace_table(page: &mut String, heading: &str, rows: &str) {
+    assert!(page.replace('`', "").contains(&heading.replace('`', "")), "no '{heading}'");
+    let mut out = String::new();
+    let (mut here, mut in_rows) = (false, 0);
+    for line in page.lines() {
+        if line.starts_with("## ") {
+            here = line.replace('`', "") == heading.replace('`', "");
+        }
+        if here && line.starts_with('|') {
+            in_rows += 1;
+            // The head of the table, and what is under it, stay.
+            if in_rows == 3 {
+                out.push_str(rows);
+            }
+            if in_rows > 2 {
+                continue;
+            }
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    *page = out;
 }
 
 /// A file that uses every key.

@@ -16,6 +16,7 @@ use kmodcheck_properties::property::View;
 use kmodcheck_properties::witness::Shown;
 use kmodcheck_sim::trace::ftrace::{About, Recording};
 use kmodcheck_sim::trace::steer::{Hold, Plan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Reproduce};
@@ -29,8 +30,9 @@ use record::{Job, Recorded};
 /// itself after 200 s, and packages may have to be fetched.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
 
-#[derive(Serialize)]
-struct ReproduceJson {
+/// Whether a real kernel did what a trace says.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReproduceJson {
     format: &'static str,
     version: u32,
     trace: String,
@@ -46,14 +48,14 @@ struct ReproduceJson {
     lost_line: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HoldJson {
     hold: String,
     outcome: String,
 }
 
 /// What a real kernel did with a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
     /// Every run of the model that gives the log violates the property.

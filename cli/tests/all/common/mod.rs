@@ -6,6 +6,8 @@ use std::process::Output;
 
 use assert_cmd::Command;
 
+use crate::schemas;
+
 /// The indexes of a Debian kernel, trimmed.
 pub fn fixture() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../indexes/tests/fixtures/debian-6.1")
@@ -58,9 +60,19 @@ pub struct Run {
 }
 
 impl Run {
+    /// What it printed; JSON is what its schema says.
+    #[track_caller]
     pub fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
-        Self { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let run = Self {
+            status: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
+        if let Some(value) = schemas::of_a_format(&run.out) {
+            schemas::fits(&value);
+        }
+        run
     }
 
     /// Asserts the exit status, and shows everything if it is another.
