@@ -84,7 +84,11 @@ fn a_log_with_a_hole_is_decided_up_to_it_at_most() {
     hole(lines("sys_finit_module("), "v19", false).exits(3).says("accepted: all ");
     // Nothing is left.
     let nothing = hole(0, "v19", false).exits(3);
-    assert!(nothing.err.contains("hole.log:2: undecided: the tracer lost events"), "{}", nothing.err);
+    assert!(
+        nothing.err.contains("hole.log:2: undecided: the tracer lost events"),
+        "{}",
+        nothing.err
+    );
 }
 
 /// What was not recorded is said; what the reader must have is named, and the exit status is that of

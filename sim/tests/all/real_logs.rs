@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kmodcheck_indexes::{IndexText, ModuleIndex};
+use kmodcheck_indexes::config::Reader;
+use kmodcheck_indexes::{Configuration, IndexText, ModuleIndex, SourceFile};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::presets;
 use kmodcheck_sim::trace::ftrace::{About, Answer, FtraceError, Recording};
@@ -46,6 +47,15 @@ const FOLDERS: [Folder; 5] = [
         logs: 2,
     },
 ];
+
+/// What `tools/real-kernel/cover` has recorded: what a kernel was made to do.
+const COVER: [Folder; 1] = [Folder {
+    name: "6.12-cover",
+    modules: "6.12-modules",
+    kernel: "6.12-debian",
+    kmod: "v30",
+    logs: 11,
+}];
 
 fn folder(name: &str) -> PathBuf {
     Path::new("tests/fixtures/real-logs").join(name)
@@ -121,6 +131,103 @@ fn every_log_is_accepted_with_its_kernel_and_kmod() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The configuration of the modprobe of those.
+fn cover_config() -> Configuration {
+    let text = read("modprobe.conf");
+    let file = SourceFile { name: "modprobe.conf", text: &text };
+    Configuration::read(&[vec![file]], None, Reader::default())
+}
+
+/// What a kernel was made to do (a killed waiter, the limit of running requests, a set-up of sysfs that fails, ...) is
+/// accepted, with the indexes and the configuration.
+#[test]
+fn what_a_kernel_was_made_to_do_is_accepted() {
+    let config = cover_config();
+    for Folder { name, modules, kernel, kmod, logs } in COVER {
+        let index = index(modules);
+        let about = About { index: Some(&index), config: Some(&config), ..About::default() };
+        let paths: Vec<PathBuf> =
+            std::fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(paths.len(), logs, "{name}");
+        for path in paths {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let path = path.display().to_string();
+            let (recording, answer) = decide(&text, &path, features(kernel, kmod), about).unwrap();
+            assert!(answer.is_accepted(), "{}", answer.text(&recording, true));
+            assert_eq!(answer.states(), 1, "{path}");
+        }
+    }
+}
+
+/// A log of [`COVER`] with one line changed, or none.
+fn accepted_cover(path: &str, from: &str, to: &str) -> bool {
+    let config = cover_config();
+    let index = index("6.12-modules");
+    let about = About { index: Some(&index), config: Some(&config), ..About::default() };
+    let line = line_with(path, &[from]);
+    let text = altered(path, &[(line, from, to)]);
+    decide(&text, path, features("6.12-debian", "v30"), about).unwrap().1.is_accepted()
+}
+
+/// Who was killed has left its modprobe behind, and is told so; nobody else is.
+#[test]
+fn who_is_killed_leaves_its_modprobe_behind() {
+    let path = "6.12-cover/killed.log";
+    let told = |from: &str, ret: &str| {
+        let line = |ret: &str| format!("{from}) ret={ret}");
+        accepted_cover(path, &line("-512"), &line(ret))
+    };
+    assert!(told("__request_module", "-512"));
+    // What __request_module() returns is what call_usermodehelper_exec() has returned.
+    assert!(!told("__request_module", "0") && !told("__request_module", "256"));
+    // It was told before its modprobe was gone.
+    assert!(!told("call_usermodehelper_exec", "0"));
+    // Killed before its modprobe has begun.
+    let text = read(path);
+    let exec = text.lines().find(|line| line.contains("filename=/sbin/modprobe")).unwrap();
+    let task = exec.trim_start().split(' ').next().unwrap();
+    let (modprobe, others): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.trim_start().starts_with(task));
+    let gone = others.iter().position(|line| line.contains("sys_mount -> ")).unwrap();
+    let early = [&others[..=gone], &modprobe, &others[gone + 1..]].concat().join("\n");
+    let index = index("6.12-modules");
+    let about = About { index: Some(&index), ..About::default() };
+    let decide = |text: &str| decide(text, path, features("6.12-debian", "v30"), about).unwrap().1;
+    assert!(decide(&early).is_accepted());
+    // Of whom nobody is left behind, there is no modprobe.
+    let never = early.replace("ret=-512", "ret=-2");
+    assert!(!decide(&never).is_accepted());
+}
+
+/// Fifty requests run at a time: one more waits, and may be told `-ETIME`; not one of the fifty.
+#[test]
+fn who_waits_for_a_request_to_end_may_be_told_that_it_takes_too_long() {
+    let path = "6.12-cover/limit.log";
+    assert!(accepted_cover(path, "ret=-62", "ret=-62"));
+    assert!(!accepted_cover(path, "ret=-62", "ret=-12"));
+    // One of the fifty less.
+    let text = read(path);
+    let first = text.lines().find(|line| line.contains("request_module: ")).unwrap();
+    let task = first.split('[').next().unwrap().trim();
+    let of = |line: &&str| !line.trim_start().starts_with(task);
+    let fewer = text.lines().filter(of).collect::<Vec<_>>().join("\n");
+    let index = index("6.12-modules");
+    let about = About { index: Some(&index), ..About::default() };
+    let fewer = decide(&fewer, path, features("6.12-debian", "v30"), about);
+    assert!(!fewer.unwrap().1.is_accepted());
+}
+
+/// What an install command stands in for is not loaded, and modprobe exits 0 all the same.
+#[test]
+fn an_install_command_stands_in_for_a_module() {
+    let path = "6.12-cover/install.log";
+    assert!(accepted_cover(path, "ret=0", "ret=0"));
+    let index = index("6.12-modules");
+    let about = About { index: Some(&index), ..About::default() };
+    let without = decide(&read(path), path, features("6.12-debian", "v30"), about).unwrap().1;
+    assert!(!without.is_accepted(), "without the command it would have been loaded");
 }
 
 /// What each log is as other kernels and kmods, where it tells them apart: accepted or not.

@@ -40,6 +40,9 @@
 #include <linux/wait.h>
 #include <linux/delay.h>
 
+#define CREATE_TRACE_POINTS
+#include "kmodcheck_trace.h"
+
 /* v6.12. */
 #ifndef fd_file
 #define fd_file(f) ((f).file)
@@ -337,6 +340,14 @@ static void before_read(const long *a)
 		at(P_READ, dentry->d_parent->d_name.name);
 }
 
+static void after_read(const long *a, long ret)
+{
+	const struct dentry *dentry = ((struct kiocb *)a[0])->ki_filp->f_path.dentry;
+
+	if (!strcmp(dentry->d_name.name, "initstate"))
+		trace_initstate_read(dentry->d_parent->d_name.name, ret);
+}
+
 static void before_init(const long *a)
 {
 	at(P_INIT, ((struct module *)a[0])->name);
@@ -451,7 +462,7 @@ static struct hook hooks[] = {
 	{ "init_module_from_file", .after = after_file, .wrapper = wrapper_13, .optional = true },
 	{ "module_arch_cleanup", before_cleanup, .wrapper = wrapper_14, .optional = true },
 	{ "module_finalize", before_finalize, .wrapper = wrapper_15, .optional = true },
-	{ "kernfs_fop_read_iter", before_read, .wrapper = wrapper_16, .optional = true },
+	{ "kernfs_fop_read_iter", before_read, .after = after_read, .wrapper = wrapper_16, .optional = true },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
