@@ -368,8 +368,12 @@ static void before_cleanup(const long *a)
 	const struct module *module = (void *)a[0];
 
 	/* load_module()'s error path comes by, too, with a module that is GOING. */
-	if (module->state == MODULE_STATE_UNFORMED)
-		at(P_UNFORMED, module->name);
+	if (module->state != MODULE_STATE_UNFORMED)
+		return;
+	trace_unformed_again(module->name);
+	at(P_UNFORMED, module->name);
+	/* Whatever others did meanwhile, they did it before that is over. */
+	trace_unformed_again(module->name);
 }
 
 static void before_delete(const long *a)

@@ -23,6 +23,19 @@ TRACE_EVENT(initstate_read,
 	TP_printk("name=\"%s\" ret=%d", __entry->name, __entry->ret)
 );
 
+/* A module that is being freed is UNFORMED again, and still on the list. */
+TRACE_EVENT(unformed_again,
+	TP_PROTO(const char *name),
+	TP_ARGS(name),
+	TP_STRUCT__entry(
+		__array(char, name, 64)
+	),
+	TP_fast_assign(
+		strscpy(__entry->name, name, 64);
+	),
+	TP_printk("name=\"%s\"", __entry->name)
+);
+
 #endif
 
 #undef TRACE_INCLUDE_PATH

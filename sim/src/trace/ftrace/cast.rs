@@ -80,6 +80,8 @@ pub enum Meaning {
     SysfsReturns(bool),
     /// `read()` of initstate says that it is gone.
     InitstateGone(Option<ModuleId>),
+    /// The module is UNFORMED again, and on the list.
+    UnformedAgain(Option<ModuleId>),
     /// Tracepoint `module_load`: all is set up.
     SetUp(Option<ModuleId>),
     /// init is about to be called.
@@ -361,6 +363,7 @@ fn meaning(
         What::MakesDirectory(name) => Meaning::MakesDirectory(module(name)),
         What::MakesInitstate(name) => Meaning::MakesInitstate(module(name)),
         What::InitstateGone(name) => Meaning::InitstateGone(module(name)),
+        What::UnformedAgain(name) => Meaning::UnformedAgain(module(name)),
         What::Loaded(name) => Meaning::SetUp(module(name)),
         What::DoInit(name) => Meaning::Inits(module(name)),
         What::DoInitReturns(ret) => Meaning::InitReturns(*ret),

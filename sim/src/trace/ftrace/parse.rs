@@ -27,7 +27,7 @@ pub(super) const EINTR: i32 = 4;
 pub(super) const ERESTARTSYS: i32 = 512;
 
 /// The events that are read, by the names that `tools/real-kernel` gives to its probes.
-pub const EVENTS: [&str; 35] = [
+pub const EVENTS: [&str; 36] = [
     "delete_module",
     "do_init",
     "do_init_ret",
@@ -63,6 +63,7 @@ pub const EVENTS: [&str; 35] = [
     "sysfs_teardown",
     "umh_exec",
     "umh_exec_ret",
+    "unformed_again",
 ];
 
 /// One line.
@@ -178,6 +179,8 @@ pub enum What {
     /// `read()` of an initstate says that there is no such file any more. The module in `tools/real-kernel/steer`
     /// writes it, which no probe could.
     InitstateGone(String),
+    /// A module that is being freed is UNFORMED again, and still on the list. Of the same module.
+    UnformedAgain(String),
     /// Tracepoint `module_load`.
     Loaded(String),
     /// `do_init_module()` is called.
@@ -454,6 +457,7 @@ fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError
         "mkdir" if f.string("parent")? == "module" => What::MakesDirectory(f.module("kobj")?),
         "mkfile" if f.string("attr")? == "initstate" => What::MakesInitstate(f.module("kobj")?),
         "initstate_read" if f.number("ret")? == -ENODEV => What::InitstateGone(f.module("name")?),
+        "unformed_again" => What::UnformedAgain(f.module("name")?),
         "module_load" => What::Loaded(f.first()?),
         "do_init" => What::DoInit(f.module("name")?),
         "do_init_ret" => What::DoInitReturns(f.number("ret")?),

@@ -572,6 +572,7 @@ impl<'a> Play<'a> {
             Meaning::Frees(module) => {
                 is(module) && state == ModuleState::Going && task.pc == Pc::RemoveModinfoAttrs
             }
+            Meaning::UnformedAgain(module) => is(module) && state == ModuleState::UnformedAgain,
             Meaning::TearsDown(module) => is(module) && task.pc == Pc::RemoveModinfoAttrs,
             Meaning::GivesBack(on) => {
                 self.depends(inside.module, on) && (inside.gave_back || !unloads)

@@ -483,6 +483,10 @@ impl Reader<'_> {
             | What::Listed(_)
             | What::FinishedLoading(_)
             | What::FinishedLoadingReturns(_) => self.load(now, &line.what)?,
+            What::UnformedAgain(module) => {
+                let player = self.loader(now)?;
+                self.part(player, Some(module));
+            }
             What::InitstateGone(module) => {
                 // A shell's modprobe is not known for one yet.
                 if let Some(helper @ Who::Helper(_)) = now.player {
