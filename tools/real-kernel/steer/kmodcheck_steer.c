@@ -329,7 +329,12 @@ static int fails_file(const long *a)
 
 static void before_finalize(const long *a)
 {
-	at(P_FORMING, ((struct module *)a[2])->name);
+	const struct module *module = (void *)a[2];
+
+	trace_unformed(module->name);
+	at(P_FORMING, module->name);
+	/* Whatever others did meanwhile, they did it before that is over. */
+	trace_unformed(module->name);
 }
 
 static void before_read(const long *a)
@@ -344,7 +349,8 @@ static void after_read(const long *a, long ret)
 {
 	const struct dentry *dentry = ((struct kiocb *)a[0])->ki_filp->f_path.dentry;
 
-	if (!strcmp(dentry->d_name.name, "initstate"))
+	/* The end of the file says nothing. */
+	if (ret && !strcmp(dentry->d_name.name, "initstate"))
 		trace_initstate_read(dentry->d_parent->d_name.name, ret);
 }
 
@@ -370,10 +376,9 @@ static void before_cleanup(const long *a)
 	/* load_module()'s error path comes by, too, with a module that is GOING. */
 	if (module->state != MODULE_STATE_UNFORMED)
 		return;
-	trace_unformed_again(module->name);
+	trace_unformed(module->name);
 	at(P_UNFORMED, module->name);
-	/* Whatever others did meanwhile, they did it before that is over. */
-	trace_unformed_again(module->name);
+	trace_unformed(module->name);
 }
 
 static void before_delete(const long *a)

@@ -23,8 +23,8 @@ TRACE_EVENT(initstate_read,
 	TP_printk("name=\"%s\" ret=%d", __entry->name, __entry->ret)
 );
 
-/* A module that is being freed is UNFORMED again, and still on the list. */
-TRACE_EVENT(unformed_again,
+/* A module that takes form, or is being freed, is UNFORMED and on the list. */
+TRACE_EVENT(unformed,
 	TP_PROTO(const char *name),
 	TP_ARGS(name),
 	TP_STRUCT__entry(

@@ -80,8 +80,10 @@ pub enum Meaning {
     SysfsReturns(bool),
     /// `read()` of initstate says that it is gone.
     InitstateGone(Option<ModuleId>),
-    /// The module is UNFORMED again, and on the list.
-    UnformedAgain(Option<ModuleId>),
+    /// `read()` of initstate has given something, and the file is not read to its end.
+    InitstateRead(Option<ModuleId>),
+    /// The module is UNFORMED, and on the list.
+    Unformed(Option<ModuleId>),
     /// Tracepoint `module_load`: all is set up.
     SetUp(Option<ModuleId>),
     /// init is about to be called.
@@ -362,8 +364,9 @@ fn meaning(
         What::SysfsSetupReturns(ret) => Meaning::SysfsReturns(*ret == 0),
         What::MakesDirectory(name) => Meaning::MakesDirectory(module(name)),
         What::MakesInitstate(name) => Meaning::MakesInitstate(module(name)),
+        What::InitstateRead(name) => Meaning::InitstateRead(module(name)),
         What::InitstateGone(name) => Meaning::InitstateGone(module(name)),
-        What::UnformedAgain(name) => Meaning::UnformedAgain(module(name)),
+        What::Unformed(name) => Meaning::Unformed(module(name)),
         What::Loaded(name) => Meaning::SetUp(module(name)),
         What::DoInit(name) => Meaning::Inits(module(name)),
         What::DoInitReturns(ret) => Meaning::InitReturns(*ret),

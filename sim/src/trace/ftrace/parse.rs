@@ -63,7 +63,7 @@ pub const EVENTS: [&str; 36] = [
     "sysfs_teardown",
     "umh_exec",
     "umh_exec_ret",
-    "unformed_again",
+    "unformed",
 ];
 
 /// One line.
@@ -179,8 +179,10 @@ pub enum What {
     /// `read()` of an initstate says that there is no such file any more. The module in `tools/real-kernel/steer`
     /// writes it, which no probe could.
     InitstateGone(String),
-    /// A module that is being freed is UNFORMED again, and still on the list. Of the same module.
-    UnformedAgain(String),
+    /// `read()` of an initstate gives what it says. Of the same module.
+    InitstateRead(String),
+    /// The module that is being loaded, or freed, is on the list and UNFORMED. Of the same module.
+    Unformed(String),
     /// Tracepoint `module_load`.
     Loaded(String),
     /// `do_init_module()` is called.
@@ -456,8 +458,12 @@ fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError
         "mod_sysfs_setup_ret" => What::SysfsSetupReturns(f.number("ret")?),
         "mkdir" if f.string("parent")? == "module" => What::MakesDirectory(f.module("kobj")?),
         "mkfile" if f.string("attr")? == "initstate" => What::MakesInitstate(f.module("kobj")?),
-        "initstate_read" if f.number("ret")? == -ENODEV => What::InitstateGone(f.module("name")?),
-        "unformed_again" => What::UnformedAgain(f.module("name")?),
+        "initstate_read" => match f.number("ret")? {
+            ret if ret == -ENODEV => What::InitstateGone(f.module("name")?),
+            1.. => What::InitstateRead(f.module("name")?),
+            _ => What::Unrelated,
+        },
+        "unformed" => What::Unformed(f.module("name")?),
         "module_load" => What::Loaded(f.first()?),
         "do_init" => What::DoInit(f.module("name")?),
         "do_init_ret" => What::DoInitReturns(f.number("ret")?),

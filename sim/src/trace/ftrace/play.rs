@@ -487,15 +487,19 @@ impl<'a> Play<'a> {
                 begins && place && free
             }
             Meaning::File(module) => {
-                let mut next = Vec::new();
-                if task.pc == Pc::Idempotent {
-                    self.model.step(kind.0, shared, local, &mut next);
-                }
-                let of = |event: &Event| match event {
+                let file = |event: &Event| match event {
                     Event::Idempotent { module, .. } => Some(*module),
                     _ => None,
                 };
-                module.is_some() && next.iter().any(|outcome| of(&outcome.event) == module)
+                task.pc == Pc::Idempotent && self.next_is_about(kind, shared, local, module, file)
+            }
+            Meaning::InitstateRead(module) => {
+                let file = |event: &Event| match event {
+                    Event::ReadEnd { module, .. } => Some(*module),
+                    _ => None,
+                };
+                matches!(task.pc, Pc::ReadEnd | Pc::ReadEndOther)
+                    && self.next_is_about(kind, shared, local, module, file)
             }
             Meaning::LoadModule => {
                 let before = inside.call == Call::Finit;
@@ -572,7 +576,9 @@ impl<'a> Play<'a> {
             Meaning::Frees(module) => {
                 is(module) && state == ModuleState::Going && task.pc == Pc::RemoveModinfoAttrs
             }
-            Meaning::UnformedAgain(module) => is(module) && state == ModuleState::UnformedAgain,
+            Meaning::Unformed(module) => {
+                is(module) && matches!(state, ModuleState::Unformed | ModuleState::UnformedAgain)
+            }
             Meaning::TearsDown(module) => is(module) && task.pc == Pc::RemoveModinfoAttrs,
             Meaning::GivesBack(on) => {
                 self.depends(inside.module, on) && (inside.gave_back || !unloads)
@@ -630,6 +636,20 @@ impl<'a> Play<'a> {
             | Meaning::Exec
             | Meaning::Exit => false,
         }
+    }
+
+    /// Whether what the process does next is about this module.
+    fn next_is_about(
+        &self,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        module: Option<ModuleId>,
+        of: impl Fn(&Event) -> Option<ModuleId>,
+    ) -> bool {
+        let mut next = Vec::new();
+        self.model.step(kind.0, shared, local, &mut next);
+        module.is_some() && next.iter().any(|outcome| of(&outcome.event) == module)
     }
 
     /// What an init's `-EEXIST` is to whoever called `finit_module()`.

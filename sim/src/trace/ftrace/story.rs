@@ -483,11 +483,11 @@ impl Reader<'_> {
             | What::Listed(_)
             | What::FinishedLoading(_)
             | What::FinishedLoadingReturns(_) => self.load(now, &line.what)?,
-            What::UnformedAgain(module) => {
+            What::Unformed(module) => {
                 let player = self.loader(now)?;
                 self.part(player, Some(module));
             }
-            What::InitstateGone(module) => {
+            What::InitstateGone(module) | What::InitstateRead(module) => {
                 // A shell's modprobe is not known for one yet.
                 if let Some(helper @ Who::Helper(_)) = now.player {
                     self.part(helper, Some(module));
