@@ -18,6 +18,9 @@
  * come back and idempotent_complete() has not told those who joined; and 'tested', when finished_loading()
  * has come back and said yes.
  *
+ * Two events of its own, which `kmodcheck record` writes down: 'initstate_read' after a read() of an initstate, and 'unformed'
+ * before and after a module is held while it is UNFORMED.
+ *
  * How: ftrace redirects the function to a wrapper of ours with the same arguments, which may sleep
  * and then calls the function behind its ftrace site. Works for functions with at most six integer
  * arguments. Not to be unloaded: somebody may be asleep in it.
