@@ -561,6 +561,26 @@ impl<'a> Search<'a> {
         doing: &Doing,
         wakes: Wakes,
     ) -> Option<State> {
+        // First of all: who is to sleep there does, or nobody does.
+        let sleeps = |element: &Element, kind: Kind, queue: Queue| {
+            let seen = self.observed(kind, before.shared, doing.shared, element.local);
+            seen != DORMANT && self.system.wake(kind, seen, queue).is_some()
+        };
+        let fits = match wakes {
+            Wakes::One(queue, chosen) => {
+                let Process { kind, elements, .. } = &before.processes[chosen];
+                elements.iter().any(|element| sleeps(element, *kind, queue))
+            }
+            Wakes::NobodySleeps(queue) => {
+                let awake = |p: &Process| p.elements.iter().any(|e| !sleeps(e, p.kind, queue));
+                let mut others = before.processes.iter().enumerate();
+                others.all(|(at, other)| at == process || awake(other))
+            }
+            Wakes::Nobody | Wakes::All(_) => true,
+        };
+        if !fits {
+            return None;
+        }
         let mut after = State { shared: doing.shared, ..before.clone() };
         for at in (0..before.processes.len()).filter(|at| *at != process) {
             let Process { kind, calls, helper, elements, .. } = &before.processes[at];
