@@ -18,8 +18,8 @@
  * come back and idempotent_complete() has not told those who joined; and 'tested', when finished_loading()
  * has come back and said yes.
  *
- * Two events of its own, which `kmodcheck record` writes down: 'initstate_read' after a read() of an initstate, and 'unformed'
- * before and after a module is held while it is UNFORMED.
+ * Two events of its own, which `kmodcheck record` writes down: 'initstate_read' after a read() of an
+ * initstate, and 'unformed' before and after the points at which a module is UNFORMED.
  *
  * How: ftrace redirects the function to a wrapper of ours with the same arguments, which may sleep
  * and then calls the function behind its ftrace site. Works for functions with at most six integer

@@ -75,7 +75,8 @@ impl Call {
 
     /// Whether a signal has ended its wait.
     pub fn killed(&self) -> bool {
-        matches!(self.returned, Some(ret) if ret == -ERESTARTSYS || ret == -EINTR)
+        let by_signal = |ret: i32| ret == -ERESTARTSYS || ret == -EINTR;
+        self.started.is_some_and(by_signal) || self.returned.is_some_and(by_signal)
     }
 
     /// The name that it requests, or would.
