@@ -740,6 +740,10 @@ pub(crate) struct Covered {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub modules: Option<PathBuf>,
 
+    /// The configuration of the recorded modprobe, as `modprobe -C` takes it; empty unless given.
+    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, requires = "modules")]
+    pub config: Option<PathBuf>,
+
     #[command(flatten)]
     pub layout: Wide,
 

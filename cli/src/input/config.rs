@@ -80,6 +80,13 @@ pub(crate) fn read(
     Ok(Read { config, notes })
 }
 
+/// What `modprobe -C PATH` of a kmod reads.
+pub(crate) fn given(path: &Path, kmod: &str) -> Result<Configuration, Failure> {
+    let files = one(path)?;
+    let files = files.iter().map(|(name, text)| SourceFile { name, text }).collect();
+    Ok(Configuration::read(&[files], None, Reader { weakdeps: is_since(kmod, 33) }))
+}
+
 /// Whether a kmod is that release or a later one; `false` of what is none of kmod's.
 fn is_since(kmod: &str, major: u32) -> bool {
     Release::kmod(kmod).is_ok_and(|release| release.is_since([major, 0]))

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::args::subject::System;
 use crate::args::{Accept, Arguments, LogFormat};
 use crate::input::subject::{Asked, Subject, switches};
-use crate::input::{files, kind};
+use crate::input::{config, files, kind};
 use crate::output::{self, Ended, Failure};
 
 /// States held, unless --states-limit says otherwise: about 1 GiB.
@@ -153,8 +153,14 @@ fn ftrace(
     };
     let features = recorded.features()?;
     let index = indexes.modules.as_deref().map(files::read_index).transpose()?;
+    let configured = &indexes.configured;
+    let config = match &indexes.modules {
+        Some(modules) => Some(config::read(configured, None, modules, &recorded.kmod)?.config),
+        None => None,
+    };
     let about = About {
         index: index.as_ref(),
+        config: config.as_ref(),
         blacklist: &accept.blacklist,
         without: &accept.without_probe,
     };

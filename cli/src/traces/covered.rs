@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{Arguments, Covered};
-use crate::input::{files, session};
+use crate::input::{config, files, session};
 use crate::output::layout::Layout;
 use crate::output::rows::{plain, rows};
 use crate::output::{self, Ended, Failure, bars};
@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Covered) -> Result<Ended, Failu
     let choice = Choice { kernel: kernel.to_owned(), kmod: kmod.to_owned(), changes: Vec::new() };
     let features = choice.features()?;
     let index = asked.modules.as_deref().map(files::read_index).transpose()?;
+    let config = asked.config.as_deref().map(|path| config::given(path, kmod)).transpose()?;
     let threads = session::threads(arguments);
     let Some(ways) = ways_out(kernel, kmod, threads, session::limits(arguments)) else {
         return Err("out of budget, expected the limits to hold every built-in system".into());
@@ -71,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Covered) -> Result<Ended, Failu
     let states = arguments.states_limit.unwrap_or(STATES);
     for (name, path) in names.iter().zip(&asked.logs) {
         let text = files::read(path)?;
-        let about = About { index: index.as_ref(), ..About::default() };
+        let about = About { index: index.as_ref(), config: config.as_ref(), ..About::default() };
         match Recording::new(name, &text, features, about).and_then(|log| log.decide(states)) {
             Ok(answer) if answer.is_accepted() => {
                 for (shown, event) in answer.steps() {

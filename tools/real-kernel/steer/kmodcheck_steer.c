@@ -5,15 +5,21 @@
  * A plan is written to /proc/kmodcheck_steer, one rule a line:
  *
  *     hold POINT NAME HIT MS [until POINT NAME HIT]
+ *     fail POINT NAME HIT ERROR
  *
  * Whoever is the HIT-th (from 1) to arrive at POINT for NAME sleeps there until somebody has arrived
  * at the second point, then a little longer so that what happens there has happened, and MS
  * milliseconds at most; without 'until', MS milliseconds. NAME is a module, a file system, a path or
  * a command, as the point has it (see below). Reading the file gives every rule and what became of
- * it. Each hold is written to the trace.
+ * it. Each hold is written to the trace. After 'fail' the function is not called, and what called it
+ * is told -ERROR: so the kernel comes to what it does when it is out of memory.
  *
- * One point comes after its function: 'returned', when init_module_from_file() (v6.5 and later) has
- * come back and idempotent_complete() has not told those who joined.
+ * Two points come after their functions: 'returned', when init_module_from_file() (v6.5 and later) has
+ * come back and idempotent_complete() has not told those who joined; and 'tested', when finished_loading()
+ * has come back and said yes.
+ *
+ * Two events of its own, which `kmodcheck record` writes down: 'initstate_read' after a read() of an
+ * initstate, and 'unformed' before and after the points at which a module is UNFORMED.
  *
  * How: ftrace redirects the function to a wrapper of ours with the same arguments, which may sleep
  * and then calls the function behind its ftrace site. Works for functions with at most six integer
@@ -36,6 +42,9 @@
 #include <linux/version.h>
 #include <linux/wait.h>
 #include <linux/delay.h>
+
+#define CREATE_TRACE_POINTS
+#include "kmodcheck_trace.h"
 
 /* v6.12. */
 #ifndef fd_file
@@ -70,13 +79,17 @@ enum point {
 	P_DELETE,	/* delete_module(): module */
 	P_RETURNED,	/* after init_module_from_file: module, by its file's name */
 	P_UNFORMED,	/* module_arch_cleanup, after UNFORMED was set again: module */
+	P_FORMING,	/* module_finalize, while it is on the list and UNFORMED: module */
+	P_ATTRIBUTES,	/* sysfs_create_file_ns of the first file in its directory: module */
+	P_READ,		/* kernfs_fop_read_iter of its initstate: module */
+	P_TESTED,	/* after finished_loading has said yes: module */
 	POINTS
 };
 
 static const char *const point_names[POINTS] = {
 	"lookup", "request", "open", "stat", "finit", "finished", "coming", "directory",
 	"initstate", "init", "live", "going", "free", "teardown", "exit",
-	"delete", "returned", "unformed",
+	"delete", "returned", "unformed", "forming", "attributes", "read", "tested",
 };
 
 struct arrival {
@@ -90,7 +103,8 @@ struct rule {
 	char name[NAME], until_name[NAME];
 	unsigned int hit, until_hit, ms;
 	bool until;
-	int outcome;	/* 0: nobody came; 1: held; 2: let go in time; 3: held for MS */
+	int error;	/* of a 'fail' */
+	int outcome;	/* 0: nobody came; 1: held; 2: let go in time; 3: held for MS; 4: failed */
 };
 
 static DEFINE_SPINLOCK(lock);
@@ -141,14 +155,18 @@ static void hold(struct rule *rule)
 		     rule->outcome == 3 ? ", in vain" : "");
 }
 
-/* Somebody is at a point: counts, wakes who waits for that, and holds as the plan says. */
-static void at(enum point point, const char *name)
+/*
+ * Somebody is at a point: counts, wakes who waits for that, and holds as the plan says. Not 0: what the function is
+ * to return instead.
+ */
+static int at(enum point point, const char *name)
 {
 	unsigned long flags;
 	unsigned int i, hit = 0;
+	int error = 0;
 
 	if (!READ_ONCE(on))
-		return;
+		return 0;
 	spin_lock_irqsave(&lock, flags);
 	for (i = 0; i < arrival_count; i++)
 		if (arrivals[i].point == point && !strcmp(arrivals[i].name, name))
@@ -165,9 +183,18 @@ static void at(enum point point, const char *name)
 	spin_unlock_irqrestore(&lock, flags);
 	wake_up_all(&arrived);
 	/* Several rules for one arrival are obeyed one after the other. */
-	for (i = 0; hit && i < rule_count; i++)
-		if (rules[i].point == point && rules[i].hit == hit && !strcmp(rules[i].name, name))
+	for (i = 0; hit && i < rule_count; i++) {
+		if (rules[i].point != point || rules[i].hit != hit || strcmp(rules[i].name, name))
+			continue;
+		if (rules[i].error) {
+			error = rules[i].error;
+			rules[i].outcome = 4;
+			trace_printk("steer: fail %s %s %u: %d\n", point_names[point], name, hit, error);
+		} else {
 			hold(&rules[i]);
+		}
+	}
+	return error;
 }
 
 /* "/sys/module/NAME" + tail, and nothing else, is about NAME. */
@@ -189,7 +216,7 @@ static void at_path(enum point point, const char *path, const char *tail)
 		at(point, name);
 }
 
-/* Before each function: who is there, by its arguments. */
+/* Before or after each function: who is there, by its arguments. */
 
 static void before_lookup(const long *a)
 {
@@ -270,20 +297,64 @@ static void before_finished(const long *a)
 	at(P_FINISHED, (const char *)a[0]);
 }
 
-static void before_directory(const long *a)
+static void after_finished(const long *a, long ret)
+{
+	/* A bool. */
+	if (ret & 0xff)
+		at(P_TESTED, (const char *)a[0]);
+}
+
+/* Below /sys/module. */
+static bool of_module(const struct kobject *kobj)
+{
+	return kobj->parent && !strcmp(kobject_name(kobj->parent), "module");
+}
+
+static int fails_directory(const long *a)
 {
 	const struct kobject *kobj = (void *)a[0];
 
-	if (kobj->parent && !strcmp(kobject_name(kobj->parent), "module"))
-		at(P_DIRECTORY, kobject_name(kobj));
+	return of_module(kobj) ? at(P_DIRECTORY, kobject_name(kobj)) : 0;
 }
 
-static void before_file(const long *a)
+static int fails_file(const long *a)
 {
+	const struct kobject *kobj = (void *)a[0];
 	const struct attribute *attr = (void *)a[1];
 
-	if (!strcmp(attr->name, "initstate"))
-		at(P_INITSTATE, kobject_name((struct kobject *)a[0]));
+	if (!of_module(kobj))
+		return 0;
+	/* modinfo_attrs begins with it. */
+	if (!strcmp(attr->name, "uevent"))
+		return at(P_ATTRIBUTES, kobject_name(kobj));
+	return strcmp(attr->name, "initstate") ? 0 : at(P_INITSTATE, kobject_name(kobj));
+}
+
+static void before_finalize(const long *a)
+{
+	const struct module *module = (void *)a[2];
+
+	trace_unformed(module->name);
+	at(P_FORMING, module->name);
+	/* Whatever others did meanwhile, they did it before that is over. */
+	trace_unformed(module->name);
+}
+
+static void before_read(const long *a)
+{
+	const struct dentry *dentry = ((struct kiocb *)a[0])->ki_filp->f_path.dentry;
+
+	if (!strcmp(dentry->d_name.name, "initstate"))
+		at(P_READ, dentry->d_parent->d_name.name);
+}
+
+static void after_read(const long *a, long ret)
+{
+	const struct dentry *dentry = ((struct kiocb *)a[0])->ki_filp->f_path.dentry;
+
+	/* The end of the file says nothing. */
+	if (ret && !strcmp(dentry->d_name.name, "initstate"))
+		trace_initstate_read(dentry->d_parent->d_name.name, ret);
 }
 
 static void before_init(const long *a)
@@ -306,8 +377,11 @@ static void before_cleanup(const long *a)
 	const struct module *module = (void *)a[0];
 
 	/* load_module()'s error path comes by, too, with a module that is GOING. */
-	if (module->state == MODULE_STATE_UNFORMED)
-		at(P_UNFORMED, module->name);
+	if (module->state != MODULE_STATE_UNFORMED)
+		return;
+	trace_unformed(module->name);
+	at(P_UNFORMED, module->name);
+	trace_unformed(module->name);
 }
 
 static void before_delete(const long *a)
@@ -328,7 +402,10 @@ static void before_exit(const long *a)
 
 struct hook {
 	const char *function;
+	/* One of these. The second says what the function is to return instead, if it is not 0. */
 	void (*before)(const long *arguments);
+	int (*fails)(const long *arguments);
+	void (*after)(const long *arguments, long ret);
 	void *wrapper;
 	/* Not every kernel has it. */
 	bool optional;
@@ -342,10 +419,24 @@ static struct hook hooks[];
 	static noinline long wrapper_##n(long a, long b, long c, long d, long e, long f)           \
 	{                                                                                          \
 		const long arguments[] = { a, b, c, d, e, f };                                     \
-		hooks[n].before(arguments);                                                        \
-		return ((long (*)(long, long, long, long, long, long))hooks[n].behind)(a, b, c, d, \
-										       e, f);      \
+		return through(&hooks[n], arguments);                                              \
 	}
+
+static noinline long through(const struct hook *hook, const long *a)
+{
+	long ret;
+
+	if (hook->before)
+		hook->before(a);
+	ret = hook->fails ? hook->fails(a) : 0;
+	if (ret)
+		return ret;
+	ret = ((long (*)(long, long, long, long, long, long))hook->behind)(a[0], a[1], a[2], a[3],
+									   a[4], a[5]);
+	if (hook->after)
+		hook->after(a, ret);
+	return ret;
+}
 
 WRAPPER(0)
 WRAPPER(1)
@@ -360,36 +451,30 @@ WRAPPER(9)
 WRAPPER(10)
 WRAPPER(11)
 WRAPPER(12)
-
-/* Calls, then waits: what init_module_from_file() held is let go of by then. */
-static noinline long wrapper_13(long a, long b, long c, long d, long e, long f)
-{
-	const long arguments[] = { a, b, c, d, e, f };
-	long ret = ((long (*)(long, long, long, long, long, long))hooks[13].behind)(a, b, c, d, e,
-										    f);
-
-	after_file(arguments, ret);
-	return ret;
-}
-
+WRAPPER(13)
 WRAPPER(14)
+WRAPPER(15)
+WRAPPER(16)
 
 static struct hook hooks[] = {
-	{ "__get_fs_type", before_lookup, wrapper_0 },
-	{ "call_usermodehelper_exec", before_request, wrapper_1 },
-	{ "do_filp_open", before_open, wrapper_2 },
-	{ "vfs_fstatat", before_stat, wrapper_3 },
-	{ "__x64_sys_finit_module", before_finit, wrapper_4 },
-	{ "finished_loading", before_finished, wrapper_5 },
-	{ "sysfs_create_dir_ns", before_directory, wrapper_6 },
-	{ "sysfs_create_file_ns", before_file, wrapper_7 },
-	{ "do_init_module", before_init, wrapper_8 },
-	{ "free_module", before_free, wrapper_9 },
-	{ "mod_sysfs_teardown", before_teardown, wrapper_10 },
-	{ "do_exit", before_exit, wrapper_11 },
-	{ "__x64_sys_delete_module", before_delete, wrapper_12 },
-	{ "init_module_from_file", NULL, wrapper_13, .optional = true },
-	{ "module_arch_cleanup", before_cleanup, wrapper_14, .optional = true },
+	{ "__get_fs_type", before_lookup, .wrapper = wrapper_0 },
+	{ "call_usermodehelper_exec", before_request, .wrapper = wrapper_1 },
+	{ "do_filp_open", before_open, .wrapper = wrapper_2 },
+	{ "vfs_fstatat", before_stat, .wrapper = wrapper_3 },
+	{ "__x64_sys_finit_module", before_finit, .wrapper = wrapper_4 },
+	{ "finished_loading", before_finished, .after = after_finished, .wrapper = wrapper_5 },
+	{ "sysfs_create_dir_ns", .fails = fails_directory, .wrapper = wrapper_6 },
+	{ "sysfs_create_file_ns", .fails = fails_file, .wrapper = wrapper_7 },
+	{ "do_init_module", before_init, .wrapper = wrapper_8 },
+	{ "free_module", before_free, .wrapper = wrapper_9 },
+	{ "mod_sysfs_teardown", before_teardown, .wrapper = wrapper_10 },
+	{ "do_exit", before_exit, .wrapper = wrapper_11 },
+	{ "__x64_sys_delete_module", before_delete, .wrapper = wrapper_12 },
+	/* By then what init_module_from_file() held is let go of. */
+	{ "init_module_from_file", .after = after_file, .wrapper = wrapper_13, .optional = true },
+	{ "module_arch_cleanup", before_cleanup, .wrapper = wrapper_14, .optional = true },
+	{ "module_finalize", before_finalize, .wrapper = wrapper_15, .optional = true },
+	{ "kernfs_fop_read_iter", before_read, .after = after_read, .wrapper = wrapper_16, .optional = true },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
@@ -434,6 +519,22 @@ static int parse(char *line)
 
 	if (rule_count == RULES)
 		return -E2BIG;
+	rule->until = false;
+	rule->outcome = 0;
+	rule->error = 0;
+	n = sscanf(line, "fail %15s %63s %u %u", point, name, &rule->hit, &rule->ms);
+	if (n == 4) {
+		found = point_of(point);
+		/* Only of these functions is what they return known. */
+		if ((found != P_DIRECTORY && found != P_ATTRIBUTES && found != P_INITSTATE) || !rule->ms ||
+		    rule->ms > MAX_ERRNO)
+			return -EINVAL;
+		rule->point = found;
+		rule->error = -(int)rule->ms;
+		strscpy(rule->name, name, NAME);
+		rule_count++;
+		return 0;
+	}
 	n = sscanf(line, "hold %15s %63s %u %u %15s %15s %63s %u", point, name, &rule->hit,
 		   &rule->ms, until, until_point, until_name, &rule->until_hit);
 	if ((n != 4 && n != 8) || (n == 8 && strcmp(until, "until")))
@@ -451,7 +552,6 @@ static int parse(char *line)
 		rule->until_point = found;
 		strscpy(rule->until_name, until_name, NAME);
 	}
-	rule->outcome = 0;
 	rule_count++;
 	return 0;
 }
@@ -483,7 +583,7 @@ static ssize_t plan_write(struct file *file, const char __user *from, size_t siz
 static int plan_show(struct seq_file *m, void *v)
 {
 	static const char *const outcomes[] = { "nobody came", "held", "let go in time",
-						"held for its longest time" };
+						"held for its longest time", "failed" };
 	unsigned int i;
 
 	for (i = 0; i < rule_count; i++)

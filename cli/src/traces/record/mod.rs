@@ -177,7 +177,7 @@ fn judged(
     let directory =
         asked.modules.clone().or_else(|| own.join("modules.dep").is_file().then_some(own));
     let index = directory.as_deref().map(files::read_index).transpose()?;
-    let about = About { index: index.as_ref(), blacklist: &machine.blacklist, without: &[] };
+    let about = About { index: index.as_ref(), blacklist: &machine.blacklist, ..About::default() };
     let log = accept::Log { name, text, features, about, show: asked.show };
     let limit = arguments.states_limit.unwrap_or(accept::STATES);
     accept::decide(&log, limit, arguments.json)

@@ -170,6 +170,11 @@ impl Instance {
                 Err(error) => refused.push((event, error.to_string())),
             }
         }
+        // What the module in tools/real-kernel/steer tells, where it is loaded.
+        let steer = "events/kmodcheck_steer";
+        if self.path.join(steer).is_dir() {
+            self.write(&format!("{steer}/enable"), "1")?;
+        }
         self.missed = missed(&self.root, &self.probes);
         Ok(refused)
     }

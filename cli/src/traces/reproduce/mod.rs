@@ -233,7 +233,7 @@ fn told(
     let index = files::read_index(&out.join("modules"))?;
     let name = path.display().to_string();
     let text = files::read(&path)?;
-    let about = About { index: Some(&index), blacklist: &plan.blacklisted, without: &[] };
+    let about = About { index: Some(&index), blacklist: &plan.blacklisted, ..About::default() };
     let decided = Recording::new(&name, &text, features, about).and_then(|recording| {
         let watch = |step: &Step<Event>| {
             u64::from(View::of(recording.model(), step).violates([&property]) != 0)

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use kmodcheck_indexes::ModuleIndex;
 use kmodcheck_model::Event;
 use kmodcheck_model::event::Claim;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::{Action, ModuleId, NameId, Scenario};
 
-use super::FtraceError;
 use super::order::Place;
 use super::parse::{ENODEV, Line, What};
+use super::{About, FtraceError};
 use super::{probes, setting, story};
 
 /// Most calls, and most modprobes that the kernel starts, in one log.
@@ -79,6 +78,12 @@ pub enum Meaning {
     MakesInitstate(Option<ModuleId>),
     /// `mod_sysfs_setup()` returns: whether all went well.
     SysfsReturns(bool),
+    /// `read()` of initstate says that it is gone.
+    InitstateGone(Option<ModuleId>),
+    /// `read()` of initstate has given something, and the file is not read to its end.
+    InitstateRead(Option<ModuleId>),
+    /// The module is UNFORMED, and on the list.
+    Unformed(Option<ModuleId>),
     /// Tracepoint `module_load`: all is set up.
     SetUp(Option<ModuleId>),
     /// init is about to be called.
@@ -151,6 +156,8 @@ pub struct Cast {
     pub players: Vec<Player>,
     /// The modprobes that the kernel started, in order.
     pub helpers: Vec<Helper>,
+    /// The callers whose wait a signal has ended, one bit for each place in [`Cast::players`].
+    pub killed: u128,
     /// Whether some of the processes that look like such a modprobe are none.
     pub strangers: bool,
     /// What was loaded when the log begins.
@@ -159,6 +166,8 @@ pub struct Cast {
     pub resolved: Vec<(ModuleId, ModuleId)>,
     /// The places of the kernel's text of which the log has lines; what lies at others is hidden.
     pub(super) probed: BTreeSet<Place>,
+    /// Whether the log has lines where an initstate that is read is gone.
+    pub reads: bool,
     /// Whether the log has lines where such references are given back.
     pub unpins: bool,
     /// The line at which the tracer lost events, by its place in [`Cast::lines`]: what follows is not
@@ -180,8 +189,7 @@ impl Cast {
         file: &str,
         lines: Vec<Line>,
         features: Features,
-        index: Option<&ModuleIndex>,
-        blacklist: &[String],
+        about: About<'_>,
     ) -> Result<Self, FtraceError> {
         probes::all_that_must_be(file, &lines)?;
         let story = story::Story::read(file, &lines)?;
@@ -205,7 +213,7 @@ impl Cast {
         if story.helpers.len() > MAX_CALLS {
             return too_many("modprobes that the kernel started", story.helpers.len());
         }
-        let setting = setting::setting(file, &story, features, index, blacklist)?;
+        let setting = setting::setting(file, &story, features, about)?;
         let place = |call: usize| setting.places[call];
         let small = |number: usize| u8::try_from(number).expect("there are at most MAX_CALLS");
         let module = |name: &str| setting.module(name);
@@ -238,7 +246,9 @@ impl Cast {
             })
             .collect();
         players.sort_by_key(|(place, _)| *place);
+        let killed = story.calls.iter().enumerate().filter(|(_, call)| call.killed());
         Ok(Self {
+            killed: killed.fold(0, |mask, (number, _)| mask | 1 << place(number)),
             strangers: story.helpers.len() > story.requests(),
             unpins: observations.iter().any(|o| o.meaning == Meaning::Unpinned),
             loaded: setting.loaded.clone(),
@@ -248,6 +258,7 @@ impl Cast {
             players: players.into_iter().map(|(_, player)| player).collect(),
             helpers,
             probed: story.probed,
+            reads: story.reads,
             cut: story.cut,
             whole: story.whole,
             lines,
@@ -353,6 +364,9 @@ fn meaning(
         What::SysfsSetupReturns(ret) => Meaning::SysfsReturns(*ret == 0),
         What::MakesDirectory(name) => Meaning::MakesDirectory(module(name)),
         What::MakesInitstate(name) => Meaning::MakesInitstate(module(name)),
+        What::InitstateRead(name) => Meaning::InitstateRead(module(name)),
+        What::InitstateGone(name) => Meaning::InitstateGone(module(name)),
+        What::Unformed(name) => Meaning::Unformed(module(name)),
         What::Loaded(name) => Meaning::SetUp(module(name)),
         What::DoInit(name) => Meaning::Inits(module(name)),
         What::DoInitReturns(ret) => Meaning::InitReturns(*ret),

@@ -25,7 +25,7 @@ pub use show::{Shown, Whose};
 
 use kmodcheck_explore::Kind;
 use kmodcheck_explore::Step;
-use kmodcheck_indexes::ModuleIndex;
+use kmodcheck_indexes::{Configuration, ModuleIndex};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::{Event, Model, ModelError};
 
@@ -161,6 +161,8 @@ pub struct About<'a> {
     /// The module indexes of the kernel that was recorded; without them, what modprobe goes through is
     /// inferred from the log.
     pub index: Option<&'a ModuleIndex>,
+    /// modprobe's configuration, with the indexes; none is taken to be empty.
+    pub config: Option<&'a Configuration>,
     /// The modules that modprobe's configuration blacklists.
     pub blacklist: &'a [String],
     /// Events that are not looked at, by the names of [`parse::EVENTS`]: what they tell is hidden.
@@ -201,7 +203,7 @@ impl Recording {
             return Err(FtraceError::Switch { file: file.to_owned(), name: "exclusive-finit" });
         }
         let lines = parse::parse(file, text, about.without)?;
-        let cast = Cast::new(file, lines, features, about.index, about.blacklist)?;
+        let cast = Cast::new(file, lines, features, about)?;
         let model = Model::new(cast.scenario.clone(), None)
             .map_err(|error| FtraceError::Model { file: file.to_owned(), error })?;
         Ok(Self { file: file.to_owned(), cast, model })

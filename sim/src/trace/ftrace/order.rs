@@ -62,7 +62,10 @@ impl Place {
             What::HelperReturns(_) => Self::HelperReturns,
             What::RequestReturns { .. } => Self::RequestReturns,
             What::MountReturns(_) => Self::MountReturns,
-            What::FinitFile(_) => return None,
+            What::FinitFile(_)
+            | What::InitstateGone(_)
+            | What::InitstateRead(_)
+            | What::Unformed(_) => return None,
             What::Finit { .. } => Self::Finit,
             What::FinitReturns(_) => Self::FinitReturns,
             What::LoadModule => Self::LoadModule,

@@ -21,9 +21,13 @@ pub(super) const ENOENT: i32 = 2;
 pub(super) const EBUSY: i32 = 16;
 pub(super) const ENODEV: i32 = 19;
 pub(super) const ENOMEM: i32 = 12;
+pub(super) const ETIME: i32 = 62;
+pub(super) const EINTR: i32 = 4;
+/// The kernel's own, which no process is told.
+pub(super) const ERESTARTSYS: i32 = 512;
 
 /// The events that are read, by the names that `tools/real-kernel` gives to its probes.
-pub const EVENTS: [&str; 34] = [
+pub const EVENTS: [&str; 36] = [
     "delete_module",
     "do_init",
     "do_init_ret",
@@ -32,6 +36,7 @@ pub const EVENTS: [&str; 34] = [
     "finit_file",
     "free_module",
     "get_fs_type",
+    "initstate_read",
     "load_module",
     "load_module_ret",
     "mkdir",
@@ -58,6 +63,7 @@ pub const EVENTS: [&str; 34] = [
     "sysfs_teardown",
     "umh_exec",
     "umh_exec_ret",
+    "unformed",
 ];
 
 /// One line.
@@ -170,6 +176,13 @@ pub enum What {
     MakesDirectory(String),
     /// `sysfs_create_file_ns()` of an initstate is called.
     MakesInitstate(String),
+    /// `read()` of an initstate says that there is no such file any more. The module in `tools/real-kernel/steer`
+    /// writes it, which no probe could.
+    InitstateGone(String),
+    /// `read()` of an initstate gives what it says. Of the same module.
+    InitstateRead(String),
+    /// The module that is being loaded, or freed, is on the list and UNFORMED. Of the same module.
+    Unformed(String),
     /// Tracepoint `module_load`.
     Loaded(String),
     /// `do_init_module()` is called.
@@ -445,6 +458,12 @@ fn what(event: &str, fields: &str, error: Error<'_>) -> Result<What, FtraceError
         "mod_sysfs_setup_ret" => What::SysfsSetupReturns(f.number("ret")?),
         "mkdir" if f.string("parent")? == "module" => What::MakesDirectory(f.module("kobj")?),
         "mkfile" if f.string("attr")? == "initstate" => What::MakesInitstate(f.module("kobj")?),
+        "initstate_read" => match f.number("ret")? {
+            ret if ret == -ENODEV => What::InitstateGone(f.module("name")?),
+            1.. => What::InitstateRead(f.module("name")?),
+            _ => What::Unrelated,
+        },
+        "unformed" => What::Unformed(f.module("name")?),
         "module_load" => What::Loaded(f.first()?),
         "do_init" => What::DoInit(f.module("name")?),
         "do_init_ret" => What::DoInitReturns(f.number("ret")?),

@@ -6,10 +6,10 @@
 //! system call, a window) is remembered beside the model's state.
 
 use kmodcheck_explore::Step;
-use kmodcheck_explore::{Kind, Local, Shared};
+use kmodcheck_explore::{Effect, Kind, Local, Shared};
 use kmodcheck_model::event::{Claim, InitOutcome, Woken};
 use kmodcheck_model::scenario::{Action, FailsAt, ModuleId};
-use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret};
+use kmodcheck_model::{Event, Model, ModuleState, Pc, Ret, Role};
 
 use super::cast::{Cast, Meaning, Observation};
 use super::order::Place;
@@ -160,6 +160,13 @@ impl<'a> Play<'a> {
         holds && self.probed(Place::GivesBack)
     }
 
+    /// Whether the log has a line wherever a modprobe of this kind reads an initstate that is gone.
+    fn tells_of_reads(&self, kind: Kind) -> bool {
+        let role = self.model.role(kind.0);
+        let shell = matches!(role, Role::Actor { action: Action::Modprobe(_), .. });
+        self.cast.reads && !shell
+    }
+
     /// What every step makes of what any process is in: `local` is where that one is afterwards.
     pub fn afterwards(&self, shared: Shared, local: Local, inside: &mut Inside) {
         // A test that has been called and has not looked sees what everybody does meanwhile.
@@ -235,6 +242,11 @@ impl<'a> Play<'a> {
             }
             Event::PutFilesystem { .. } if self.cast.unpins => seen(Meaning::Unpinned),
             Event::RequestModule { .. } => seen(Meaning::Request),
+            Event::Read { module, content: None } | Event::ReadEnd { module, ok: false }
+                if self.tells_of_reads(step.kind) =>
+            {
+                seen(Meaning::InitstateGone(Some(module)))
+            }
             Event::Open { .. }
             | Event::Stat { .. }
             | Event::Read { .. }
@@ -258,11 +270,21 @@ impl<'a> Play<'a> {
                 Some(Meaning::RequestReturns(wanted)) if returns(ret, wanted) => Some(true),
                 _ => None,
             },
+            // Only who is told -ERESTARTSYS in the log may be killed. Its modprobe goes on without it, and nobody sees
+            // when that begins: so it is as late as it can be, before the process is seen to go on or its modprobe exits.
+            Event::Killed if matches!(step.effect, Effect::Spawn(..)) => match mine {
+                Some(Meaning::HelperReturns(_) | Meaning::RequestReturns(_) | Meaning::Exit) => {
+                    *inside = Inside::NOTHING;
+                    Some(false)
+                }
+                _ => None,
+            },
+            Event::Killed => Some(false),
+            // What it returns tells the log.
+            Event::SlotTimedOut => Some(false),
             // Which modprobe begins is for the search to say.
             Event::Exec { .. }
-            | Event::Killed
             | Event::ResolveTimedOut { .. }
-            | Event::SlotTimedOut
             | Event::UdevUse { .. }
             | Event::ExecRequests { .. }
             | Event::InitRequests { .. } => None,
@@ -291,7 +313,9 @@ impl<'a> Play<'a> {
                 _ => None,
             },
             Event::AddUnformed { module, early, then, .. } => {
-                if inside.call != Call::Load {
+                // finished_loading() has returned before the list is looked at again.
+                let tests = inside.test != Test::None && self.probed(Place::Tested);
+                if inside.call != Call::Load || tests {
                     return None;
                 }
                 inside.module = module;
@@ -446,8 +470,8 @@ impl<'a> Play<'a> {
         match meaning {
             Meaning::StartsHelper => task.pc == Pc::Exec,
             Meaning::HelperReturns(ret) => {
-                // The helper could not be started.
-                task.pc == Pc::RequestReturn && ret < 0
+                // The helper could not be started, or the wait for it is over by a signal.
+                matches!(task.pc, Pc::RequestReturn | Pc::GiveSlot) && returns(task.ret, ret)
             }
             Meaning::Mounted(found) => task.pc == Pc::Done && (task.ret == Ret::Found) == found,
             Meaning::Unpinned => task.pc == Pc::Done && !unloads,
@@ -463,15 +487,19 @@ impl<'a> Play<'a> {
                 begins && place && free
             }
             Meaning::File(module) => {
-                let mut next = Vec::new();
-                if task.pc == Pc::Idempotent {
-                    self.model.step(kind.0, shared, local, &mut next);
-                }
-                let of = |event: &Event| match event {
+                let file = |event: &Event| match event {
                     Event::Idempotent { module, .. } => Some(*module),
                     _ => None,
                 };
-                module.is_some() && next.iter().any(|outcome| of(&outcome.event) == module)
+                task.pc == Pc::Idempotent && self.next_is_about(kind, shared, local, module, file)
+            }
+            Meaning::InitstateRead(module) => {
+                let file = |event: &Event| match event {
+                    Event::ReadEnd { module, .. } => Some(*module),
+                    _ => None,
+                };
+                matches!(task.pc, Pc::ReadEnd | Pc::ReadEndOther)
+                    && self.next_is_about(kind, shared, local, module, file)
             }
             Meaning::LoadModule => {
                 let before = inside.call == Call::Finit;
@@ -548,6 +576,9 @@ impl<'a> Play<'a> {
             Meaning::Frees(module) => {
                 is(module) && state == ModuleState::Going && task.pc == Pc::RemoveModinfoAttrs
             }
+            Meaning::Unformed(module) => {
+                is(module) && matches!(state, ModuleState::Unformed | ModuleState::UnformedAgain)
+            }
             Meaning::TearsDown(module) => is(module) && task.pc == Pc::RemoveModinfoAttrs,
             Meaning::GivesBack(on) => {
                 self.depends(inside.module, on) && (inside.gave_back || !unloads)
@@ -599,11 +630,26 @@ impl<'a> Play<'a> {
             | Meaning::Request
             | Meaning::RequestReturns(_)
             | Meaning::Pinned
+            | Meaning::InitstateGone(_)
             | Meaning::Listed(_)
             | Meaning::Resolved(_)
             | Meaning::Exec
             | Meaning::Exit => false,
         }
+    }
+
+    /// Whether what the process does next is about this module.
+    fn next_is_about(
+        &self,
+        kind: Kind,
+        shared: Shared,
+        local: Local,
+        module: Option<ModuleId>,
+        of: impl Fn(&Event) -> Option<ModuleId>,
+    ) -> bool {
+        let mut next = Vec::new();
+        self.model.step(kind.0, shared, local, &mut next);
+        module.is_some() && next.iter().any(|outcome| of(&outcome.event) == module)
     }
 
     /// What an init's `-EEXIST` is to whoever called `finit_module()`.

@@ -20,6 +20,7 @@ use std::rc::Rc;
 
 use kmodcheck_explore::Step;
 use kmodcheck_explore::{Choice, DORMANT, Effect, Kind, Local, Queue, Shared, System};
+use kmodcheck_model::scenario::Action;
 use kmodcheck_model::{Event, Model, Pc};
 
 use super::cast::{Cast, Meaning, Observation, Who};
@@ -215,6 +216,8 @@ struct Doing {
     effect: Effect,
     /// What those who joined a `finit_module()` are told.
     told: Option<i32>,
+    /// A signal ends the process's wait for its modprobe, which was in this and goes on by itself.
+    leaves: Option<Inside>,
 }
 
 pub(super) struct Search<'a> {
@@ -473,7 +476,11 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 let told = self.play.told(&step, &element.inside);
-                let doing = Doing { seen, shared: choice.shared, effect: choice.effect, told };
+                let spawns = matches!(choice.effect, Effect::Spawn(..));
+                let killed = matches!(choice.label, Event::Killed) && spawns;
+                let leaves = killed.then_some(element.inside);
+                let doing =
+                    Doing { seen, shared: choice.shared, effect: choice.effect, told, leaves };
                 let element = self.took(from, element, &step, inside);
                 match doings.iter_mut().find(|(known, _)| *known == doing) {
                     Some((_, elements)) => elements.push(element),
@@ -535,8 +542,10 @@ impl<'a> Search<'a> {
                     .find(|at| *at != process && free(&after.processes[*at]))
                     .ok_or(Undecided::PoolExhausted(kind))?;
                 let first = after.processes[free].elements[0];
-                let element = Element { local, origin: Origin::Was(0), ..first };
-                after.processes[free] = self.process(kind, 0, None, doing.shared, vec![element]);
+                let inside = doing.leaves.unwrap_or(first.inside);
+                let element = Element { local, inside, origin: Origin::Was(0), ..first };
+                let left = doing.leaves.and_then(|_| after.processes[process].helper.take());
+                after.processes[free] = self.process(kind, 0, left, doing.shared, vec![element]);
                 started = Some(free);
             }
             states.push((after, started));
@@ -552,6 +561,26 @@ impl<'a> Search<'a> {
         doing: &Doing,
         wakes: Wakes,
     ) -> Option<State> {
+        // First of all: who is to sleep there does, or nobody does.
+        let sleeps = |element: &Element, kind: Kind, queue: Queue| {
+            let seen = self.observed(kind, before.shared, doing.shared, element.local);
+            seen != DORMANT && self.system.wake(kind, seen, queue).is_some()
+        };
+        let fits = match wakes {
+            Wakes::One(queue, chosen) => {
+                let Process { kind, elements, .. } = &before.processes[chosen];
+                elements.iter().any(|element| sleeps(element, *kind, queue))
+            }
+            Wakes::NobodySleeps(queue) => {
+                let awake = |p: &Process| p.elements.iter().any(|e| !sleeps(e, p.kind, queue));
+                let mut others = before.processes.iter().enumerate();
+                others.all(|(at, other)| at == process || awake(other))
+            }
+            Wakes::Nobody | Wakes::All(_) => true,
+        };
+        if !fits {
+            return None;
+        }
         let mut after = State { shared: doing.shared, ..before.clone() };
         for at in (0..before.processes.len()).filter(|at| *at != process) {
             let Process { kind, calls, helper, elements, .. } = &before.processes[at];
@@ -594,6 +623,7 @@ impl<'a> Search<'a> {
     ) -> Result<Vec<(State, usize)>, Undecided> {
         let Who::Helper(helper) = observation.who else { return Ok(Vec::new()) };
         let callers = self.cast.helpers[usize::from(helper)].callers;
+        let killed = self.cast.killed & callers;
         let mut state = state.clone();
         // Those that wait alike for their modprobes are not told apart until one is seen again.
         let waits = |process: &Process| {
@@ -615,7 +645,9 @@ impl<'a> Search<'a> {
         for process in 0..state.processes.len() {
             let here = state.processes[process].clone();
             let again = state.processes[..process].contains(&here);
-            if here.calls & callers == 0 || here.helper.is_some() || again {
+            // One whose caller was killed before it began is nobody's any more.
+            let left = here.calls == 0 && self.left_by(killed, here.kind);
+            if !left && here.calls & callers == 0 || here.helper.is_some() || again {
                 continue;
             }
             let mut choices = std::mem::take(&mut self.choices);
@@ -629,7 +661,7 @@ impl<'a> Search<'a> {
                     let after = self.observed(here.kind, state.shared, choice.shared, choice.local);
                     let step = taken(here.kind, state.shared, element.local, choice, after);
                     let Choice { shared, effect, .. } = *choice;
-                    let doing = Doing { seen: true, shared, effect, told: None };
+                    let doing = Doing { seen: true, shared, effect, told: None, leaves: None };
                     let element = self.took(from, element, &step, element.inside);
                     match doings.iter_mut().find(|(known, _)| *known == doing) {
                         Some((_, elements)) => elements.push(element),
@@ -648,6 +680,16 @@ impl<'a> Search<'a> {
             }
         }
         Ok(states)
+    }
+
+    /// Whether one of these callers may have left a modprobe of that kind behind.
+    fn left_by(&self, callers: u128, kind: Kind) -> bool {
+        let name = self.model.role(kind.0).name();
+        let players = self.cast.players.iter().enumerate();
+        players.filter(|(at, _)| callers >> at & 1 != 0).any(|(_, player)| match player.action {
+            Action::GetFsType(asked) | Action::RequestModule(asked) => name == Some(asked),
+            _ => false,
+        })
     }
 
     /// A process that looks like a modprobe of some request and is none: where there are more of them
@@ -742,12 +784,17 @@ impl<'a> Search<'a> {
 
     /// The process in the words of the log.
     fn name(&self, state: &State, process: usize) -> String {
-        let Process { calls, helper, .. } = &state.processes[process];
-        let task = match helper {
-            Some(helper) => Some(&self.cast.helpers[usize::from(*helper)].task),
-            None => self.cast.players.get(calls.trailing_zeros() as usize).map(|p| &p.task),
-        };
-        task.cloned().unwrap_or_else(|| format!("process {process}"))
+        match state.processes[process].helper {
+            Some(helper) => self.cast.helpers[usize::from(helper)].task.clone(),
+            None => self.caller(state, process),
+        }
+    }
+
+    /// The same, of one that may be in a modprobe of its own.
+    fn caller(&self, state: &State, process: usize) -> String {
+        let call = state.processes[process].calls.trailing_zeros() as usize;
+        let player = self.cast.players.get(call);
+        player.map_or_else(|| format!("process {process}"), |player| player.task.clone())
     }
 
     /// Of these states one to which a run leads that has few hidden steps.
@@ -820,7 +867,11 @@ impl<'a> Search<'a> {
             if root {
                 break;
             }
-            let actor = self.name(before, *actor);
+            let actor = match led {
+                // Who is killed is the caller, not its modprobe.
+                Some(Event::Killed) => self.caller(before, *actor),
+                _ => self.name(before, *actor),
+            };
             run.push(Entry { actor, step: led, observation: *observation });
             number = *parent;
         }

@@ -9,9 +9,9 @@ use kmodcheck_model::scenario::{
     Resolution, Scenario, Target,
 };
 
-use super::FtraceError;
-use super::parse::{EBUSY, ENODEV, ENOENT, ENOMEM};
+use super::parse::{EBUSY, ENODEV, ENOENT, ENOMEM, ETIME};
 use super::story::{Call, Does, Fate, Story};
+use super::{About, FtraceError};
 
 /// `MAX_KMOD_CONCURRENT`: so many requests may run at a time.
 const REQUESTS: u8 = 50;
@@ -62,19 +62,19 @@ impl Setting {
 
     /// Gives every call its actor, and its place: actors of one action stand together.
     fn act(&mut self, story: &Story) {
-        let mut groups: Vec<(Action, Vec<usize>)> = Vec::new();
+        let mut groups: Vec<((Action, bool), Vec<usize>)> = Vec::new();
         for (number, call) in story.calls.iter().enumerate() {
-            let action = self.action(call);
-            match groups.iter_mut().find(|(known, _)| *known == action) {
+            let acts = (self.action(call), call.killed());
+            match groups.iter_mut().find(|(known, _)| *known == acts) {
                 Some((_, calls)) => calls.push(number),
-                None => groups.push((action, vec![number])),
+                None => groups.push((acts, vec![number])),
             }
         }
         self.places = vec![0; story.calls.len()];
         let mut place = 0;
-        for (action, calls) in groups {
+        for ((action, killable), calls) in groups {
             let count = u8::try_from(calls.len()).expect("calls were counted before");
-            self.scenario.actors.push(Actor { action, count, killable: false });
+            self.scenario.actors.push(Actor { action, count, killable });
             for call in calls {
                 self.places[call] = place;
                 place += 1;
@@ -126,9 +126,10 @@ pub(super) fn setting(
     file: &str,
     story: &Story,
     features: Features,
-    index: Option<&ModuleIndex>,
-    blacklist: &[String],
+    about: About<'_>,
 ) -> Result<Setting, FtraceError> {
+    let About { index, config, blacklist, .. } = about;
+    let config = config.unwrap_or(&config::NONE);
     let mut modules = Modules { file, list: Vec::new() };
     let mut names: Vec<Name> = Vec::new();
     for call in &story.calls {
@@ -160,7 +161,10 @@ pub(super) fn setting(
             });
         }
         let indexed = match index {
-            Some(index) => of_index(index, &request, get_fs_type, features, &mut modules)?,
+            Some(index) => {
+                let modprobe = Modprobe { index, config, rules: rules(&features.kmod) };
+                of_index(modprobe, &request, get_fs_type, features, &mut modules)?
+            }
             None => None,
         };
         let mut name = match indexed {
@@ -185,7 +189,7 @@ pub(super) fn setting(
         let Resolution::Modules(targets) = &mut name.resolution else { continue };
         for target in targets {
             let module = &modules[usize::from(target.module)].name;
-            target.blacklisted = request != *module && blacklist.contains(module);
+            target.blacklisted |= request != *module && blacklist.contains(module);
         }
     }
     for at in 0..modules.len() {
@@ -224,7 +228,7 @@ pub(super) fn setting(
         programs: Programs::default(),
         asks: Vec::new(),
         limit,
-        timeouts: false,
+        timeouts: story.calls.iter().any(|call| call.returned == Some(-ETIME)),
         features,
     };
     let mut setting = Setting { scenario, loaded, resolved, places: Vec::new() };
@@ -250,7 +254,7 @@ fn dependencies(name: &str, fate: &Fate, index: Option<&ModuleIndex>) -> Vec<Str
 
 /// What the index says of a name.
 fn of_index(
-    index: &ModuleIndex,
+    modprobe: Modprobe<'_>,
     request: &str,
     get_fs_type: bool,
     features: Features,
@@ -264,14 +268,13 @@ fn of_index(
         timeouts: false,
         features,
     };
-    let modprobe = Modprobe { index, config: &config::NONE, rules: rules(&features.kmod) };
     let scenario = match closure::scenario(modprobe, &setting) {
         Ok(scenario) => scenario,
         Err(closure::ClosureError::NotFound(_)) => {
             let request = request.to_owned();
             return Ok(Some(Name { request, resolution: Resolution::NotFound, builtin: None }));
         }
-        // The others are of a configuration, and there is none.
+        // More modules than the model takes, or a configuration of which it cannot be told what it does.
         Err(_) => return Ok(None),
     };
     let numbers: Vec<ModuleId> =
@@ -419,7 +422,10 @@ fn loaded(story: &Story, modules: &[Module], names: &[Name], features: Features)
         modules.iter().any(|m| formed(m) && m.dependencies.contains(&id))
             || names.iter().any(|name| {
                 let wanted = name.targets().iter().filter(|t| !t.blacklisted);
-                let mut probes = wanted.flat_map(Target::entries).filter(|p| p.module == id);
+                // What a command stands in for is not loaded.
+                let loads = |p: &&Probe| p.insert == Insert::Finit || p.insert.runs_modprobe();
+                let mut probes =
+                    wanted.flat_map(Target::entries).filter(|p| p.module == id).filter(loads);
                 // modprobe passes over a softdep in silence if it is there; if it were not, somebody
                 // would be seen to load it.
                 let passed = |call: &Call| {

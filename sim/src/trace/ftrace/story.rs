@@ -6,7 +6,7 @@ use kmodcheck_model::scenario::{FailsAt, Failure};
 
 use super::FtraceError;
 use super::order::Place;
-use super::parse::{EEXIST, ENOENT, Line, What};
+use super::parse::{EEXIST, EINTR, ENOENT, ERESTARTSYS, Line, What};
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,12 @@ impl Call {
             mounted: None,
             requested: false,
         }
+    }
+
+    /// Whether a signal has ended its wait.
+    pub fn killed(&self) -> bool {
+        let by_signal = |ret: i32| ret == -ERESTARTSYS || ret == -EINTR;
+        self.started.is_some_and(by_signal) || self.returned.is_some_and(by_signal)
     }
 
     /// The name that it requests, or would.
@@ -148,6 +154,8 @@ pub(super) struct Story {
     loads: Vec<Load>,
     /// Where a probe was set: those of which the log has a line.
     pub probed: BTreeSet<Place>,
+    /// Whether the log tells of reads of an initstate that was gone.
+    pub reads: bool,
     /// The line at which events were lost. Nobody knows afterwards where anybody is: nothing more is read.
     pub cut: Option<usize>,
     /// The first line of whoever is still at something where the reading ends. Up to here, all that is of this
@@ -210,6 +218,7 @@ impl Story {
         story.cut = lines.iter().position(|line| line.what == What::Lost);
         // What is probed the rest of the log tells as well.
         story.probed = lines.iter().filter_map(|l| Place::of(&l.what)).collect();
+        story.reads = lines.iter().any(|l| matches!(l.what, What::InitstateGone(_)));
         let lines = story.cut.map_or(lines, |lost| before_a_hole(&lines[..lost]));
         let paths = helpers_of_requests(lines);
         // One probe sees all notifications of a chain.
@@ -246,7 +255,9 @@ impl Story {
         for helper in &mut story.helpers {
             let runs = |call: &&Call| {
                 call.helper.is_some_and(|(from, to)| {
-                    let waits = !matches!(call.does, Does::Request { wait: false, .. });
+                    // Who is killed leaves its modprobe behind.
+                    let nowait = matches!(call.does, Does::Request { wait: false, .. });
+                    let waits = !nowait && !call.killed();
                     let last = to > helper.exit || to == usize::MAX;
                     from < helper.exec && (last || !waits)
                 })
@@ -473,6 +484,17 @@ impl Reader<'_> {
             | What::Listed(_)
             | What::FinishedLoading(_)
             | What::FinishedLoadingReturns(_) => self.load(now, &line.what)?,
+            What::Unformed(module) => {
+                let player = self.loader(now)?;
+                self.part(player, Some(module));
+            }
+            What::InitstateGone(module) | What::InitstateRead(module) => {
+                // A shell's modprobe is not known for one yet.
+                if let Some(helper @ Who::Helper(_)) = now.player {
+                    self.part(helper, Some(module));
+                    self.story.fate(module).mentioned = true;
+                }
+            }
             What::Get { module, site } => self.get(now, module, site)?,
             What::Put { module, site } => self.put(now, module, site)?,
             What::DeleteModule(module) => {
