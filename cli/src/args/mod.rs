@@ -320,12 +320,12 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Matrix {
-    /// Only this kernel.
-    #[arg(long, value_parser = kernel())]
+    /// Only this kernel, a preset. Of `prove SUBJECT`: the kernel in place of its own, any release.
+    #[arg(long, value_parser = any_kernel())]
     pub kernel: Option<Kernel>,
 
-    /// Only this kmod release.
-    #[arg(long, value_parser = kmod())]
+    /// Only this kmod release. Of `prove SUBJECT` likewise.
+    #[arg(long, value_parser = any_kmod())]
     pub kmod: Option<Kmod>,
 
     /// Only this environment.
@@ -426,12 +426,12 @@ pub(crate) struct Progress {
     #[arg(long, conflicts_with_all = ["modules", "kernel", "kmod", "env", "naming", "threads"])]
     pub hard_cases: bool,
 
-    /// Only this kernel.
-    #[arg(long, value_parser = kernel())]
+    /// Only this kernel, a preset; of a SUBJECT the kernel in place of its own, any release.
+    #[arg(long, value_parser = any_kernel())]
     pub kernel: Option<Kernel>,
 
-    /// Only this kmod release.
-    #[arg(long, value_parser = kmod())]
+    /// Only this kmod release; of a SUBJECT likewise.
+    #[arg(long, value_parser = any_kmod())]
     pub kmod: Option<Kmod>,
 
     /// Only this environment.

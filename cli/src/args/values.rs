@@ -178,6 +178,26 @@ pub(crate) fn any_kmod() -> impl TypedValueParser<Value = Kmod> {
     Any { presets: kmod(), features: presets::kmod }
 }
 
+/// Refuses releases that are no presets, where they say which of the built-in systems are meant.
+pub(crate) fn are_presets(kernel: Option<Kernel>, kmod: Option<Kmod>) -> Result<(), String> {
+    let refused = |what: &str, found: &str, presets: &[&str], meant: Option<String>| {
+        let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
+        Err(format!(
+            "found {what} '{found}', expected a preset, of which the built-in systems are: one of {}{meant}",
+            presets.join(", ")
+        ))
+    };
+    match (kernel.map(|kernel| kernel.name), kmod.map(|kmod| kmod.name)) {
+        (Some(name), _) if !presets::KERNELS.contains(&name) => {
+            refused("kernel", name, &presets::KERNELS, suggest::kernel(name))
+        }
+        (_, Some(name)) if !presets::KMODS.contains(&name) => {
+            refused("kmod", name, &presets::KMODS, suggest::kmod(name))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn environment() -> impl TypedValueParser<Value = Environment> {
     OneOf::new(Environment::ALL.map(|environment| (environment.name(), environment)))
 }

@@ -8,6 +8,7 @@ use kmodcheck_properties::recorded::{self, Compared, GRAND};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::args::values::are_presets;
 use crate::args::{Arguments, Matrix};
 use crate::input::session;
 use crate::output::layout::Layout;
@@ -15,6 +16,7 @@ use crate::output::presets_table::{ended, environments, of_naming, short};
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failure> {
+    are_presets(matrix.kernel, matrix.kmod)?;
     let wanted = |cell: &GrandCell| matrix.wants(cell);
     // Systems are those of the whole matrix, so that the record has a line for each.
     let systems: Vec<System> = System::of(&GrandCell::all())

@@ -13,6 +13,7 @@ use kmodcheck_sim::trace::columns;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::args::values::are_presets;
 use crate::args::{self, Arguments};
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
@@ -84,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &args::Progress) -> Result<Ended
     };
     if one.is_none() {
         one.changes_nothing()?;
+        are_presets(asked.kernel, asked.kmod)?;
     } else {
         if arguments.threads.is_some() {
             return Err("found --threads with one system, expected it with the grand matrix".into());

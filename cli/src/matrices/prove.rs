@@ -15,6 +15,7 @@ use kmodcheck_sim::trace::witness::WitnessFile;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::args::values::are_presets;
 use crate::args::{Arguments, Prove};
 use crate::input::subject::{Asked, Subject};
 use crate::input::{files, session};
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments, asked: &Prove) -> Result<Ended, Failure
     };
     let systems: Vec<(String, Scenario, Vec<GrandCell>)> = if subject.is_none() {
         subject.changes_nothing()?;
+        are_presets(asked.matrix.kernel, asked.matrix.kmod)?;
         System::of(&GrandCell::all())
             .into_iter()
             .filter(|system| system.cells.iter().any(wanted))

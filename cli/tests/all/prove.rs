@@ -122,3 +122,17 @@ fn shows_a_call_that_never_returns_with_its_loop() {
     assert_eq!(value["systems"][0]["verdict"], "returns");
     assert_eq!(value["version"], 2);
 }
+
+/// A system of one's own has any release; the built-in ones have the presets.
+#[test]
+fn any_release_of_one_system() {
+    for command in ["prove", "progress"] {
+        run(&[command, "race", "--kernel", "4.9.337", "--kmod", "20"]).exits(0);
+        run(&[command, "--kernel", "4.9.337"]).refuses(&[
+            "found kernel '4.9.337', expected a preset",
+            "nearest older preset is 'v4.9'",
+        ]);
+        run(&[command, "--kmod", "29"]).refuses(&["found kmod '29'", "'v27'"]);
+    }
+    run(&["matrix", "--kmod", "busybox-1.36"]).refuses(&["found kmod 'busybox-1.36'", "busybox"]);
+}
