@@ -214,11 +214,13 @@ impl Story {
     /// # Errors
     /// A line about modules of a process that is in no call that is in the log.
     pub fn read(file: &str, lines: &[Line]) -> Result<Self, FtraceError> {
-        let mut story = Self::default();
-        story.cut = lines.iter().position(|line| line.what == What::Lost);
-        // What is probed the rest of the log tells as well.
-        story.probed = lines.iter().filter_map(|l| Place::of(&l.what)).collect();
-        story.reads = lines.iter().any(|l| matches!(l.what, What::InitstateGone(_)));
+        let mut story = Self {
+            cut: lines.iter().position(|line| line.what == What::Lost),
+            // What is probed the rest of the log tells as well.
+            probed: lines.iter().filter_map(|l| Place::of(&l.what)).collect(),
+            reads: lines.iter().any(|l| matches!(l.what, What::InitstateGone(_))),
+            ..Self::default()
+        };
         let lines = story.cut.map_or(lines, |lost| before_a_hole(&lines[..lost]));
         let paths = helpers_of_requests(lines);
         // One probe sees all notifications of a chain.
