@@ -57,6 +57,25 @@ fn a_joined_mount_is_a_false_success() {
     }
 }
 
+/// An install command stands in for a module: without the configuration it would have been loaded.
+#[test]
+fn the_configuration_of_the_recorded_modprobe_is_heeded() {
+    let accept = |log: &str, more: &[&str]| {
+        let log = recorded(&format!("6.12-cover/{log}.log"));
+        run(&[&["accept", &log, "--format", "ftrace", "--kernel", "6.12-debian"], more].concat())
+    };
+    let (modules, config) = (recorded("6.12-modules"), recorded("modprobe.conf"));
+    accept("install", &["--modules", &modules, "--config", &config]).exits(0);
+    accept("install", &["--modules", &modules, "--no-config"]).exits(1);
+    accept("install", &["--config", &config]).refuses(&["--modules"]);
+    // The caller is killed, not its modprobe.
+    accept("killed", &["--modules", &modules, "--show"])
+        .exits(0)
+        .says("asked for fs-kmodcheck_plain by mount-")
+        .says_words("+ mount-")
+        .says("SIGKILL: ends the wait");
+}
+
 /// The tracer lost events. What comes before is decided where it can be, and exit status 3 says that this is not all.
 #[test]
 fn a_log_with_a_hole_is_decided_up_to_it_at_most() {
