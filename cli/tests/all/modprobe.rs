@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{Run, fixture, run};
-use crate::sample::{long_sample, long_some_of, some_of};
+use crate::sample::{long_sample, long_some_of};
 use kmodcheck_model::builtin::Environment;
 
 const KMOD: &str = "/usr/sbin/modprobe";
@@ -83,7 +83,7 @@ fn kmod_does_what_the_modelled_one_does() {
 #[test]
 fn every_environment_of_the_matrix() {
     let environments = Environment::ALL.into_iter().filter(|e| *e != Environment::Install);
-    for environment in some_of(3, environments) {
+    for environment in long_some_of(3, 6, environments) {
         for naming in ["plain", "fs-module", "fs-other"] {
             for (kmod, program) in [("v30", KMOD), ("busybox", BUSYBOX)] {
                 let cell = ["--env", environment.name(), "--naming", naming, "--kernel", "v6.2"];
@@ -192,7 +192,7 @@ fn every_file_system_of_the_fixture() {
     let all = aliases.lines().filter_map(|line| line.strip_prefix("alias fs-"));
     let all: BTreeSet<&str> = all.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(small.iter().chain(&large).copied().collect::<BTreeSet<_>>(), all);
-    for fs in small.into_iter().chain(long_some_of(0, 0, large)) {
+    for fs in long_some_of(3, 5, small).into_iter().chain(long_some_of(0, 0, large)) {
         compare(&["v30", KMOD, "--fs", fs]).exits(0).says("equal for");
         // Of eight modules the list has more answers than the model.
         if fs != "btrfs" {
@@ -292,7 +292,7 @@ fn drawn(seed: u64, directory: &Path) -> (String, bool) {
 #[test]
 fn indexes_that_are_drawn() {
     let mut equal = 0;
-    let drawn_ones = long_sample(6, 15, 200);
+    let drawn_ones = long_sample(6, 10, 200);
     for seed in drawn_ones.seeds() {
         let directory = TempDir::new().unwrap();
         let (name, plain) = drawn(seed, directory.path());

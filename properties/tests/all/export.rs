@@ -18,7 +18,7 @@ fn tables_count_what_the_explorer_counts() {
     let limits = Limits { states: Some(MOST), ..Limits::default() };
     let all = GrandSystem::of(&GrandCell::all());
     let everything = all.len();
-    let taken = long_sample(40, 400, everything as u64).seeds().count();
+    let taken = long_sample(40, 200, everything as u64).seeds().count();
     let systems: Vec<_> = all.into_iter().step_by(everything / taken).collect();
     let found = for_all(&systems, |system| {
         let model = system.model(None);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::common::{CANDIDATES, recording};
-use crate::sample::{for_all, some_of};
+use crate::sample::{for_all, long_some_of, some_of};
 use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::{Model, Mutant, builtin::Environment};
 use kmodcheck_properties::grand::{self, GrandCell, System, SystemReport};
@@ -107,7 +107,7 @@ fn every_recorded_holds_is_violated_under_its_mutant() {
     }
     let recorded: Vec<&str> = GRAND.mutants.lines().collect();
     assert_eq!(recorded.len(), systems.len());
-    let systems = some_of(100, systems.iter().zip(recorded));
+    let systems = long_some_of(100, 500, systems.iter().zip(recorded));
     let without: Vec<Vec<char>> = for_all(&systems, |(system, recorded)| {
         let (name, pairs) = recorded.split_once(" | ").unwrap();
         assert_eq!(name, system.name());
@@ -149,7 +149,7 @@ fn switches_that_nothing_reads_change_nothing() {
     };
     let systems: Vec<_> = System::of(&GrandCell::all()).into_iter().filter(several).collect();
     assert!(systems.len() > 100, "{}", systems.len());
-    for_all(&some_of(40, systems), |system| {
+    for_all(&long_some_of(40, 100, systems), |system| {
         let summary = |cell: &GrandCell| {
             let model = Model::new(cell.scenario(), None).unwrap();
             let options = Options { symmetry: true, ..Options::default() };

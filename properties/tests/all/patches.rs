@@ -94,7 +94,7 @@ fn a_commit_makes_the_next_release_of_the_one_before() {
         }
         assert!(changes, "{diffs:?} changes {before}");
     }
-    for_all(&long_some_of(60, 400, systems), |(system, scenario)| {
+    for_all(&long_some_of(60, 200, systems), |(system, scenario)| {
         let model = Model::new(scenario.clone(), None).unwrap();
         let options = Options { symmetry: true, ..Options::default() };
         let report = check_all(&model, &options).unwrap();

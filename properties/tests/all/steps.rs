@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::common::{Special, recording};
-use crate::sample::{for_all, some_of};
+use crate::sample::{for_all, long_some_of};
 use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{End, Limits, Options, Step, explore};
 use kmodcheck_model::builtin::{Environment, Naming};
@@ -356,7 +356,7 @@ fn every_fault_shows_as_recorded() {
     let recorded: Vec<&str> = lines.iter().map(|l| l.split(" | ").next().unwrap()).collect();
     let expected: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(recorded, expected, "one line for each fault");
-    for_all(&some_of(25, faults.into_iter().zip(lines)), |(fault, line)| {
+    for_all(&long_some_of(25, 70, faults.into_iter().zip(lines)), |(fault, line)| {
         let fault = *fault;
         let invisible = line.ends_with(NOTHING);
         assert_eq!(invisible, INVISIBLE.contains(&fault), "{fault}");
