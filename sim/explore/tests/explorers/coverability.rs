@@ -7,7 +7,7 @@ use crate::common::erased::smallest;
 use crate::common::naive::{Naive, State};
 use crate::common::random_system::{Label, RandomSystem};
 use crate::common::reference_model::{At, ReferenceModel};
-use crate::common::sample::sample;
+use crate::common::sample::long_sample;
 use kmodcheck_explore::coverability::{
     Family, Minimal, Outcome, Question, Setup, Smallest, Undecided,
 };
@@ -335,16 +335,16 @@ fn compare_configurations(
 #[test]
 fn proofs_agree_with_exhaustive_exploration_on_generated_systems() {
     let mut tally = Tally::default();
-    let systems = sample(40, 700);
+    let systems = long_sample(40, 350, 700);
     for seed in systems.seeds() {
         check(seed, &mut tally);
     }
     println!("{tally:?}");
     let least = |number: u32, in_all| systems.met_enough(number, in_all);
-    assert!(least(tally.holds, 1_000) && least(tally.violated, 100), "{tally:?}");
-    assert!(least(tally.configurations, 1_000), "{tally:?}");
+    assert!(least(tally.holds, 500) && least(tally.violated, 50), "{tally:?}");
+    assert!(least(tally.configurations, 500), "{tally:?}");
     // What is rare need not be in a sample.
-    let rare = tally.no_place > 50 && tally.largest > 1;
+    let rare = tally.no_place > 25 && tally.largest > 1;
     assert!(rare || !systems.is_whole(), "{tally:?}");
     assert!(
         tally.undecided * 100 < tally.holds && tally.not_confirmed * 2 < tally.violated,

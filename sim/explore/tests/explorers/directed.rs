@@ -8,7 +8,7 @@ use crate::common::crowd::Slots;
 use crate::common::erased::{InNumbers, explore_counted, explore_directed};
 use crate::common::random_system::{PROPERTIES, RandomSystem};
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
-use crate::common::sample::{sample, some_of};
+use crate::common::sample::{long_some_of, sample};
 use crate::common::semaphore::{Place, Semaphore};
 use kmodcheck_explore::{
     Asks, Census, End, Kind, Limits, Monitor, Options, Own, Shared, Step, System, Unexplorable,
@@ -89,7 +89,7 @@ fn the_limit_of_fifty_is_broken_by_58() {
 #[test]
 fn a_crowd_that_nobody_counts_is_found() {
     let all = STEPS.into_iter().flat_map(|steps| [(steps, false), (steps, true)]);
-    for (steps, door) in some_of(2, all) {
+    for (steps, door) in long_some_of(2, 4, all) {
         let semaphore = Semaphore { processes: 62, limit: 0, door, counter: false, steps };
         println!("{semaphore:?}");
         let length = found(&semaphore, &Crowded(50), 1_000_000);
