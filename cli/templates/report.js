@@ -141,6 +141,7 @@
     const kmod = has ? (t.beside.kmod === 'v20' ? 'v19' : 'v20') : null;
     fillRun('run-a', kmod ? 'kmod ' + kmod : 'This run', t.run, t.actors, has ? t.beside.diverges : null);
     if (has) fillRun('run-b', 'The same schedule, kmod ' + t.beside.kmod, t.beside.run, t.actors, t.beside.diverges);
+    $('trace-violates').replaceChildren('Its last step violates ', el('b', {}, property.name), ': ' + property.statement);
     $('verdict').textContent = '';
     $('verdict').dataset.text = 'Violates ' + property.name + ': ' + property.statement;
     $('why').replaceChildren(...(t.why.length ? [el('h3', {}, 'What would have avoided it'), el('ul', {}, ...t.why.map(n => el('li', {}, word(n))))] : []));

@@ -17,12 +17,30 @@
     return text;
   }
 
+  // The run of the address; `null`: there is none in it, or nonsense.
+  function asked() {
+    const text = new URLSearchParams(location.hash.slice(1)).get('run');
+    return text && /^\d+\.\d+(,\d+\.\d+)*$/.test(text) ? text.split(',').map(step => step.split('.').map(Number)) : null;
+  }
+
+  async function open() {
+    await show(asked() ?? []);
+    const failure = $('failure').textContent;
+    // An address of another scenario's run is no reason to show nothing.
+    if (failure && !$('enabled').children.length) {
+      await show([]);
+      $('failure').textContent = 'The address has no run of this scenario: ' + failure;
+    }
+  }
+
   async function show(steps) {
     const mine = ++latest;
     try {
       const state = JSON.parse(await ask('/api/state', steps));
       if (mine !== latest) return;
       schedule = steps;
+      // So the address is that of the run: it is there again after a reload, and for whoever is sent it.
+      history.replaceState(null, '', steps.length ? '#run=' + steps.map(step => step.join('.')).join(',') : location.pathname);
       $('failure').textContent = '';
       $('ahead').replaceChildren();
       draw(state);
@@ -103,5 +121,6 @@
     const button = /^[1-9]$/.test(event.key) ? $('enabled').querySelectorAll('button')[+event.key - 1] : { u: $('undo'), w: $('wrong'), s: $('save') }[event.key];
     if (button && !button.disabled) button.click();
   });
-  show([]);
+  addEventListener('hashchange', open);
+  open();
 })();

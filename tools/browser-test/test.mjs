@@ -19,7 +19,8 @@ async function test(name, options, body) {
   const page = await context.newPage();
   const wrong = [];
   page.on('pageerror', error => wrong.push(error.message));
-  page.on('console', message => message.type() === 'error' && wrong.push(message.text()));
+  const asked = text => options.refused && text.startsWith('Failed to load resource');
+  page.on('console', message => message.type() === 'error' && !asked(message.text()) && wrong.push(message.text()));
   page.on('request', request => {
     const to = request.url();
     if (!/^(file|data|blob):/.test(to) && !to.startsWith(url)) wrong.push('asks the network for ' + to);
@@ -137,6 +138,59 @@ await test('the matrix by keyboard alone', {}, async page => {
   assert.match(await text(page, '#cell h3'), /ext4 · fail · kmod v19 · warn-only · exact/);
 });
 
+await test('what a run violates is said from its first step on', {}, async page => {
+  await page.goto(at());
+  assert.match(await text(page, '#now'), /^step 0 of 21$/);
+  assert.match(await text(page, '#trace-violates'), /^Its last step violates get-fs-type-finds-it: .{20}/);
+});
+
+// Text of which the contrast to what is behind it is less than WCAG 2 asks for at level AA.
+const faint = page => page.evaluate(() => {
+  const channels = color => color.match(/[\d.]+/g).map(Number);
+  const over = ([r, g, b, a = 1], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a)];
+  const light = color => {
+    const [r, g, b] = color.map(c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = e => {
+    const own = channels(getComputedStyle(e).backgroundColor);
+    return (own[3] ?? 1) === 1 ? own.slice(0, 3) : over(own, e.parentElement ? behind(e.parentElement) : [255, 255, 255]);
+  };
+  const found = [];
+  let looked = 0;
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const e = texts.currentNode.parentElement;
+    const drawn = e.closest('svg, script, style, [disabled]') || !e.checkVisibility({ visibilityProperty: true });
+    if (drawn || !texts.currentNode.data.trim()) continue;
+    looked += 1;
+    const style = getComputedStyle(e);
+    let alpha = 1;
+    for (let up = e; up; up = up.parentElement) alpha *= getComputedStyle(up).opacity;
+    const back = behind(e), [r, g, b, a = 1] = channels(style.color);
+    const [one, other] = [light(over([r, g, b, a * alpha], back)), light(back)];
+    const ratio = (Math.max(one, other) + .05) / (Math.min(one, other) + .05);
+    const size = parseFloat(style.fontSize), large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
+    if (ratio < (large ? 3 : 4.5)) found.push(ratio.toFixed(2) + ': ' + texts.currentNode.data.trim().slice(0, 40));
+  }
+  return { looked, found: [...new Set(found)] };
+});
+
+for (const dark of [false, true]) {
+  await test('contrast, ' + (dark ? 'dark' : 'light'), { dark }, async page => {
+    await page.goto(at());
+    await page.keyboard.press('d');
+    const report = await faint(page);
+    assert.ok(report.looked > 1000, report.looked + ' texts');
+    assert.deepEqual(report.found, []);
+    await page.goto(url);
+    await page.waitForSelector('#enabled button');
+    await page.keyboard.press('1');
+    await page.waitForFunction(() => document.getElementById('count').value === '1 steps');
+    assert.deepEqual((await faint(page)).found, []);
+  });
+}
+
 await test('a link to a step', {}, async page => {
   await page.goto(at());
   for (let i = 0; i < 11; i++) await page.keyboard.press('ArrowRight');
@@ -213,9 +267,29 @@ await test('by hand in the browser', {}, async page => {
   await shot(page, 'by-hand.png');
   await page.keyboard.press('u');
   await page.waitForFunction(() => document.getElementById('count').value === '20 steps');
+  // The address is that of the run.
+  const address = page.url();
+  await page.reload();
+  await page.waitForFunction(() => document.getElementById('count').value === '20 steps');
+  await page.goto('about:blank');
+  await page.goto(address);
+  await page.waitForFunction(() => document.getElementById('count').value === '20 steps');
   // One step beyond initstate the race is over.
   await page.locator('#again').click();
   await page.waitForFunction(() => document.getElementById('count').value === '0 steps');
+});
+
+await test('an address that has no run of the scenario', { refused: true }, async page => {
+  await page.goto(url + '#run=7.9');
+  await page.waitForFunction(() => /has no run of this scenario/.test(document.getElementById('failure').textContent));
+  assert.match(await text(page, '#count'), /^0 steps$/);
+  await page.keyboard.press('1');
+  await page.waitForFunction(() => document.getElementById('count').value === '1 steps');
+  assert.equal(await text(page, '#failure'), '');
+  await page.evaluate(() => { location.hash = '#run=7.9'; });
+  await page.waitForFunction(() => document.getElementById('failure').textContent !== '');
+  assert.match(await text(page, '#count'), /^1 steps$/);
+  assert.equal(await page.locator('#enabled button').count() > 0, true);
 });
 
 await context.close();
