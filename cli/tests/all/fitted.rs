@@ -45,7 +45,7 @@ fn no_line_is_longer_than_the_terminal_is_wide() {
         assert!(!on_a_pipe.contains('\u{1b}'), "{command}: colour on a pipe");
         // Of traces the width is the same.
         let widths: &[usize] = if is_of_a_trace(command) { &[80] } else { &[60, 80, 120, 200] };
-        for columns in long_some_of(2, 3, widths.iter().copied()) {
+        for columns in long_some_of(2, 2, widths.iter().copied()) {
             let found = said(in_terminal(columns, "", command));
             let text = plain(&found);
             for line in text.lines() {

@@ -46,7 +46,7 @@ fn systems_by_numbers_fare_as_those_by_names() {
         let systems = machine::systems(&asked, &names);
         assert!(systems.systems.len() * 2 < names.len());
         let fared = machine::explore(&systems.systems, 2, &|| false, &Options::default(), &|| ());
-        for (name, behind) in long_some_of(25, 60, &systems.names) {
+        for (name, behind) in long_some_of(25, 40, &systems.names) {
             let Behind::System(system) = behind else { continue };
             let Ok(by_numbers) = fared[*system].as_ref().unwrap() else { continue };
             let model = Model::new(machine::scenario(&asked, name).unwrap(), None).unwrap();

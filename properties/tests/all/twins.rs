@@ -555,7 +555,7 @@ fn every_step_is_an_edge_and_every_edge_a_step() {
     let mut twins: BTreeMap<(Function, Features), Twin> = BTreeMap::new();
     let mut steps: BTreeMap<Function, usize> = BTreeMap::new();
     let systems = System::of(&GrandCell::all());
-    let built_in = long_some_of(60, 500, systems).into_iter().map(|system| system.scenario);
+    let built_in = long_some_of(60, 250, systems).into_iter().map(|system| system.scenario);
     for scenario in built_in.chain(others()) {
         let model = Model::new(scenario.clone(), None).unwrap();
         let processes = Processes { model: &model };
