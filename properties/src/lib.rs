@@ -12,7 +12,7 @@ pub mod systems;
 
 pub use judge::{
     any_number, asked, certificate, compare, faults, from_here, progress, results, safety,
-    sleepers, verdict, witness,
+    sleepers, state_graph, verdict, witness,
 };
 pub use record::{certified, recorded, regressions, theorem};
 pub use runs::{by_hand, minimal, sample, told};

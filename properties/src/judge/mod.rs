@@ -12,5 +12,6 @@ pub mod progress;
 pub mod results;
 pub mod safety;
 pub mod sleepers;
+pub mod state_graph;
 pub mod verdict;
 pub mod witness;

@@ -31,6 +31,7 @@ mod sample;
 mod saved_traces;
 mod scenarios;
 mod second;
+mod state_graph;
 mod steps;
 mod switches;
 mod theorems;
