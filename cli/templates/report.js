@@ -1,16 +1,7 @@
 'use strict';
 (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
-  const $ = id => document.getElementById(id);
-  const el = (tag, attributes = {}, ...children) => {
-    const e = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (value === true) e.setAttribute(key, '');
-      else if (value !== false && value != null) e.setAttribute(key, value);
-    }
-    e.append(...children);
-    return e;
-  };
+  const { $, el, state, lanes, said, say } = parts;
+  const data = JSON.parse($('data').textContent);
   const buttons = [...document.querySelectorAll('button[data-cell]')];
   const at = { cell: null, trace: data.race, step: 0, beside: false };
   let playing = null;
@@ -72,7 +63,8 @@
     $('cell').replaceChildren(
       el('h3', {}, [cell.request, cell.environment, 'kmod ' + cell.kmod, cell.check, cell.map].join(' · ')),
       el('table', {}, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'property'), ...heads, el('th', { scope: 'col' }, ''))), el('tbody', {}, ...rows)),
-      el('h4', {}, 'Assumed'), assumptions(cell));
+      el('h4', {}, 'Assumed'), assumptions(cell),
+      el('p', {}, 'Its own page, to be stepped through: ', el('code', {}, "kmodcheck report '" + [cell.request, cell.environment, cell.kmod, cell.check, cell.map].join(' ') + "' --out cell.html")));
     const chosen = letter != null ? data.properties.findIndex(p => p.letter === letter) : +$('property').value;
     let p = cell.traces[chosen] != null ? chosen : cell.traces.findIndex(t => t != null);
     if (p >= 0) showTrace(cell.traces[p], 0);
@@ -82,47 +74,14 @@
   const trace = () => data.traces[at.trace];
   const word = number => data.words[number];
 
-  function lanes(run, actors, other) {
-    const grid = el('div', { class: 'lanes' });
-    grid.style.gridTemplateColumns = 'repeat(' + actors.length + ', minmax(0, 1fr)) minmax(0, .7fr)';
-    actors.forEach((what, i) => grid.append(el('div', { class: 'head' }, 'CPU' + i, el('small', {}, what))));
-    grid.append(el('div', { class: 'head' }, 'changes'));
-    run.steps.forEach(([actor, fn, what, changes], i) => {
-      const box = el('div', { class: 'step' + (other != null && i >= other ? ' differs' : ''), 'data-step': i + 1, 'data-actor': actor },
-        el('span', { class: 'cpu' }, 'CPU' + actor), el('span', { class: 'fn' }, word(fn)), el('span', { class: 'what' }, word(what)));
-      box.style.gridColumn = actor + 1;
-      const beside = el('div', { class: 'changes', 'data-step': i + 1 }, word(changes));
-      beside.style.gridColumn = actors.length + 1;
-      box.style.gridRow = beside.style.gridRow = i + 2;
-      grid.append(box, beside);
-    });
-    return grid;
-  }
-
-  function stateBox(title, lines) {
-    return el('div', {}, el('dl', {}, el('dt', {}, title), ...lines.map(([text, fresh]) => el('dd', { class: fresh ? 'new' : null }, text))));
-  }
-
   function statePanel(run, step) {
     const number = n => n === 0 ? run.initial : run.steps[Math.min(n, run.steps.length) - 1][4];
-    const now = data.states[number(step)];
-    const before = data.states[number(Math.max(step - 1, 0))];
-    const list = [], sysfs = [], other = [];
-    now.modules.forEach((m, i) => {
-      const was = before.modules[i];
-      list.push([m.listed ? m.name + ' ' + m.state : '(' + m.name + ' not listed)', m.state !== was.state || m.listed !== was.listed]);
-      if (m.references != null) list.push(['refcnt ' + m.references, m.references !== was.references]);
-      sysfs.push([m.directory ? '/sys/module/' + m.name + '/' : '(no directory)', m.directory !== was.directory]);
-      sysfs.push([m.initstate ? 'initstate: ' + m.state.toLowerCase() : '(no initstate)', m.initstate !== was.initstate]);
-      if (m.registered != null) other.push([m.registered ? m.name + ' registered' : '(none)', m.registered !== was.registered]);
-    });
-    if (!now.modules.length) list.push(['(no module: built in)', false]);
-    if (now.slots) other.push([now.slots.counter + ' ' + now.slots.value, now.slots.value !== before.slots.value]);
-    return [stateBox('module list', list), stateBox('sysfs', sysfs), stateBox('file systems', other.length ? other : [['(not asked)', false]])];
+    return state(data.states[number(step)], data.states[number(Math.max(step - 1, 0))]);
   }
 
   function fillRun(id, title, run, actors, other) {
-    $(id).replaceChildren(el('div', { class: 'top' }, el('h3', {}, title), el('div', { class: 'state' })), lanes(run, actors, other));
+    $(id).replaceChildren(el('div', { class: 'top' }, el('h3', {}, title), el('div', { class: 'state' })),
+      lanes(actors.map((what, i) => [i, what]), run.steps.map(([actor, fn, what, changes], i) => [actor, word(fn), word(what), word(changes), other != null && i >= other])));
   }
 
   function showTrace(index, step) {
@@ -171,8 +130,7 @@
     $('said').textContent = last ? 'CPU' + last[0] + ' ' + word(last[1]) + ': ' + word(last[2]) : '';
     const current = $('run-a').querySelector('.current');
     if (current && moved) current.scrollIntoView({ block: 'nearest' });
-    const hash = '#trace=' + at.trace + '&step=' + at.step + (at.cell != null ? '&cell=' + at.cell : '') + (at.beside ? '&beside' : '');
-    history.replaceState(null, '', hash);
+    say({ trace: at.trace, step: at.step, cell: at.cell, beside: at.beside ? '' : null });
   }
   let moved = false;
   const move = step => { moved = true; go(step); };
@@ -263,7 +221,7 @@
   addEventListener('beforeprint', () => { stop(); go(trace().run.steps.length); $('as-text').open = true; });
 
   paint();
-  const asked = new URLSearchParams(location.hash.slice(1));
+  const asked = said();
   const number = (key, most) => { const n = Number(asked.get(key)); return asked.has(key) && Number.isInteger(n) && n >= 0 && n < most ? n : null; };
   const cell = number('cell', data.cells.length);
   const chosen = number('trace', data.traces.length);

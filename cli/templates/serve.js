@@ -1,13 +1,9 @@
 'use strict';
 (() => {
-  const $ = id => document.getElementById(id);
-  const el = (tag, attributes = {}, ...children) => {
-    const e = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) if (value != null) e.setAttribute(key, value);
-    e.append(...children);
-    return e;
-  };
+  const { $, el, state, lanes, said, say } = parts;
   let schedule = [];
+  // Steps that Next takes: what was undone, or a shortest way.
+  let planned = [];
   let latest = 0;
 
   async function ask(path, steps) {
@@ -19,7 +15,7 @@
 
   // The run of the address; `null`: there is none in it, or nonsense.
   function asked() {
-    const text = new URLSearchParams(location.hash.slice(1)).get('run');
+    const text = said().get('run');
     return text && /^\d+\.\d+(,\d+\.\d+)*$/.test(text) ? text.split(',').map(step => step.split('.').map(Number)) : null;
   }
 
@@ -33,58 +29,54 @@
     }
   }
 
-  async function show(steps) {
+  async function show(steps, then = []) {
     const mine = ++latest;
     try {
-      const state = JSON.parse(await ask('/api/state', steps));
+      const found = JSON.parse(await ask('/api/state', steps));
       if (mine !== latest) return;
       schedule = steps;
+      planned = then;
       // So the address is that of the run: it is there again after a reload, and for whoever is sent it.
-      history.replaceState(null, '', steps.length ? '#run=' + steps.map(step => step.join('.')).join(',') : location.pathname);
+      say({ run: steps.length ? steps.map(step => step.join('.')).join(',') : null });
       $('failure').textContent = '';
       $('ahead').replaceChildren();
-      draw(state);
+      draw(found);
     } catch (error) { $('failure').textContent = error.message; }
   }
 
-  function draw(state) {
-    const story = state.story;
+  function draw(found) {
+    const story = found.story;
+    // Who chooses by keyboard goes on from the same place: the buttons are others now.
+    const had = $('enabled').contains(document.activeElement);
     $('scenario').textContent = story.scenario;
     $('count').value = schedule.length + ' steps';
     $('undo').disabled = !schedule.length;
-    $('save').disabled = !state.violated.length;
-    $('enabled').replaceChildren(...state.enabled.map((e, i) => {
+    $('next').disabled = !planned.length;
+    $('next').textContent = planned.length ? 'Next (' + planned.length + ' to go)' : 'Next';
+    $('save').disabled = !found.violated.length;
+    $('enabled').replaceChildren(...found.enabled.map((e, i) => {
       const button = el('button', { type: 'button', class: e.violates.length ? 'violates' : null },
         (i + 1) + '  CPU' + e.actor + ' ', el('b', {}, e.function), ': ' + e.what + (e.way_out ? ' (' + e.way_out + ')' : ''));
       if (e.violates.length) button.append(el('span', { class: 'bad' }, '  violates ' + e.violates.join(', ')));
-      button.onclick = () => show([...schedule, [e.actor, e.choice]]);
+      const isNext = planned.length && planned[0][0] === e.actor && planned[0][1] === e.choice;
+      if (isNext) button.setAttribute('aria-current', 'step');
+      button.onclick = () => show([...schedule, [e.actor, e.choice]], isNext ? planned.slice(1) : []);
       return button;
     }));
-    if (!state.enabled.length) {
-      $('enabled').append(el('p', {}, state.finished ? 'Everybody has returned.' : 'Nothing can be done; asleep: ' + state.asleep.map(i => 'CPU' + i).join(', ')));
+    if (!found.enabled.length) {
+      $('enabled').append(el('p', {}, found.finished ? 'Everybody has returned.' : 'Nothing can be done; asleep: ' + found.asleep.map(i => 'CPU' + i).join(', ')));
     }
-    $('violated').replaceChildren(...state.violated.map(v => el('span', { title: v.statement }, 'Step ' + v.step + ' violates ' + v.property + '.', el('br'))));
+    $('violated').replaceChildren(...found.violated.map(v => el('span', { title: v.statement }, 'Step ' + v.step + ' violates ' + v.property + '.', el('br'))));
     const now = story.steps.length ? story.steps[story.steps.length - 1].after : story.initial;
-    const box = (title, lines) => el('div', {}, el('dl', {}, el('dt', {}, title), ...lines.map(line => el('dd', {}, line))));
-    $('state').replaceChildren(
-      box('module list', now.modules.map(m => m.listed ? m.name + ' ' + m.state : '(' + m.name + ' not listed)')),
-      box('sysfs', now.modules.flatMap(m => [m.directory ? '/sys/module/' + m.name + '/' : '(no directory of ' + m.name + ')', m.initstate ? 'initstate: ' + m.state.toLowerCase() : '(no initstate)'])),
-      box('file systems', now.modules.filter(m => m.registered != null).map(m => m.registered ? m.name + ' registered' : '(none)')));
-    const grid = el('div', { class: 'lanes' });
-    grid.style.gridTemplateColumns = 'repeat(' + story.actors.length + ', minmax(0, 1fr)) minmax(0, .7fr)';
-    for (const actor of story.actors) grid.append(el('div', { class: 'head' }, actor.cpu, el('small', {}, actor.what)));
-    grid.append(el('div', { class: 'head' }, 'changes'));
-    story.steps.forEach((step, i) => {
-      const row = String(i + 2);
-      const taken = el('div', { class: 'step' + (i + 1 === story.steps.length ? ' current' : ''), 'data-step': i + 1, 'data-actor': step.actor },
-        el('span', { class: 'cpu' }, 'CPU' + step.actor), el('span', { class: 'fn' }, step.function), el('span', { class: 'what' }, step.what));
-      taken.style.gridColumn = step.actor + 1;
-      const changes = el('div', { class: 'changes' }, step.changes.join(', '));
-      changes.style.gridColumn = story.actors.length + 1;
-      taken.style.gridRow = changes.style.gridRow = row;
-      grid.append(taken, changes);
-    });
+    const was = story.steps.length > 1 ? story.steps[story.steps.length - 2].after : story.initial;
+    $('state').replaceChildren(...state(now, was));
+    const heads = story.actors.map((actor, i) => [i, actor.what]);
+    const grid = lanes(heads, story.steps.map(step => [step.actor, step.function, step.what + (step.way_out ? ' (' + step.way_out + ')' : ''), step.changes.join(', ')]));
+    grid.querySelector('.step[data-step="' + story.steps.length + '"]')?.classList.add('current');
+    const last = story.steps[story.steps.length - 1];
+    $('said').textContent = 'Step ' + schedule.length + (last ? ': CPU' + last.actor + ' ' + last.function + ': ' + last.what : '') + '.';
     $('lanes').replaceChildren(grid);
+    if (had) ($('enabled').querySelector('button') ?? $('undo')).focus({ preventScroll: true });
   }
 
   async function wrong() {
@@ -103,6 +95,24 @@
     } catch (error) { $('ahead').replaceChildren(); $('failure').textContent = error.message; }
   }
 
+  // The nearest violation, of whatever property: its steps are then what Next takes.
+  async function shortest() {
+    $('ahead').textContent = 'searching...';
+    const mine = latest;
+    try {
+      const ahead = JSON.parse(await ask('/api/ahead', schedule));
+      if (mine !== latest) return;
+      const ways = ahead.violated.slice().sort((a, b) => a.schedule.length - b.schedule.length);
+      if (!ways.length) {
+        $('ahead').textContent = ahead.complete ? 'No way: nothing can be violated from here.' : 'None was found: out of budget after ' + ahead.states + ' states.';
+        return;
+      }
+      const least = ways[0];
+      await show(schedule, least.schedule);
+      $('ahead').textContent = least.schedule.length ? 'Next takes a shortest way to a violation of ' + least.property + ', step by step: ' + least.schedule.length + ' to go.' : least.property + ' is violated here.';
+    } catch (error) { $('ahead').replaceChildren(); $('failure').textContent = error.message; }
+  }
+
   async function save() {
     try {
       const text = await ask('/api/trace', schedule);
@@ -112,13 +122,15 @@
     } catch (error) { $('failure').textContent = error.message; }
   }
 
-  $('undo').onclick = () => schedule.length && show(schedule.slice(0, -1));
+  $('undo').onclick = () => schedule.length && show(schedule.slice(0, -1), [schedule[schedule.length - 1], ...planned]);
+  $('next').onclick = () => planned.length && show([...schedule, planned[0]], planned.slice(1));
+  $('shortest').onclick = shortest;
   $('again').onclick = () => show([]);
   $('wrong').onclick = wrong;
   $('save').onclick = save;
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const button = /^[1-9]$/.test(event.key) ? $('enabled').querySelectorAll('button')[+event.key - 1] : { u: $('undo'), w: $('wrong'), s: $('save') }[event.key];
+    const button = /^[1-9]$/.test(event.key) ? $('enabled').querySelectorAll('button')[+event.key - 1] : { u: $('undo'), ArrowLeft: $('undo'), ArrowRight: $('next'), w: $('wrong'), f: $('shortest'), s: $('save') }[event.key];
     if (button && !button.disabled) button.click();
   });
   addEventListener('hashchange', open);

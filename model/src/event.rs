@@ -1,11 +1,13 @@
 //! The one vocabulary of visible steps, shared by model, simulation, traces and logs.
 
+mod place;
 mod words;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+pub use self::place::Place;
 pub use kmodcheck_lang::Came;
 
 use crate::scenario::{Action, FailsAt, ModuleId, NameId, Scenario};

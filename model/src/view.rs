@@ -9,7 +9,7 @@ use crate::scenario::{ModuleId, NameId};
 use crate::state::{ModuleState, Ret, World};
 
 /// One module, as others can see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct ModuleView {
     /// Its name.
     pub name: String,
@@ -36,7 +36,7 @@ pub struct ModuleView {
 }
 
 /// One name's entry in `dup_kmod_reqs`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct DuplicateView {
     /// The name.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct DuplicateView {
 }
 
 /// How many requests run, or may still.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct SlotsView {
     /// The kernel's variable.
     pub counter: &'static str,
@@ -60,7 +60,7 @@ pub struct SlotsView {
 }
 
 /// The shared state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct SharedView {
     /// By module of the scenario.
     pub modules: Vec<ModuleView>,

@@ -31,6 +31,17 @@ mkdir -p "$images"
 (cd "$here" && npm ci --no-audit --no-fund --silent)
 cd "$root"
 "$kmodcheck" report --out "$work/report.html"
+# Of one system: 1 says that something is violated.
+page() {
+    local name=$1
+    shift
+    "$kmodcheck" report "$@" --out "$work/$name.html" || [ $? -eq 1 ]
+}
+page race race
+"$kmodcheck" new "$work/hang.toml" --kind hang
+page hang "$work/hang.toml"
+page patch --env fail --naming plain --kernel v5.11 --kmod v30 --patch docs/patches/0254127ab977.diff
+page large --env ok --callers 4
 "$kmodcheck" serve race --port 0 >"$work/serve.txt" &
 server=$!
 for _ in $(seq 100); do
@@ -39,4 +50,4 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -n "$url" ] || { echo "$0: the server did not start" >&2; exit 1; }
-CHROMIUM=$chromium timeout 300 node "$here/test.mjs" "$work/report.html" "$url" "$images" "$work/profile"
+CHROMIUM=$chromium KMODCHECK=$kmodcheck timeout 300 node "$here/test.mjs" "$work/report.html" "$url" "$images" "$work/profile"

@@ -1,10 +1,12 @@
 // node test.mjs REPORT URL IMAGES PROFILE
 //
 // REPORT: the HTML file; URL: where `kmodcheck serve race` listens; IMAGES: where screenshots go;
-// PROFILE: a directory for the browser's own files.
+// PROFILE: a directory for the browser's own files. Beside REPORT are pages of one system: race.html, hang.html, patch.html
+// and large.html. KMODCHECK: the command, which has to read what the pages save.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const [report, url, images, profile] = process.argv.slice(2);
@@ -40,6 +42,7 @@ async function test(name, options, body) {
   }
 }
 
+const beside = (name, hash) => 'file://' + join(dirname(report), name + '.html') + (hash ?? '');
 const at = hash => 'file://' + report + (hash ?? '');
 const text = (page, selector) => page.locator(selector).innerText();
 async function shot(page, name) {
@@ -244,6 +247,302 @@ for (const dark of [false, true]) {
     await shot(page, 'side-by-side-' + name + '.png');
   });
 }
+
+// What the player says of what is ahead: by property, in how many steps; `null`: no more.
+const aheadOnPage = page => page.locator('#x-ahead tbody tr').evaluateAll(rows => Object.fromEntries(rows.map(row => {
+  const says = row.cells[1].textContent, steps = says.match(/in (\d+) more/);
+  return [row.cells[0].textContent, steps ? +steps[1] : says === 'it is so here' ? 0 : null];
+})));
+const now = async page => (await text(page, '#x-now')).match(/step (\d+) of (\d+)/).slice(1).map(Number);
+const runOf = page => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('run');
+
+// What `serve` finds, by a search from that state; the run is the same in its address.
+async function searched(run) {
+  const schedule = run ? run.split(',').map(step => step.split('.').map(Number)) : [];
+  const body = JSON.stringify({ schedule });
+  const answer = await fetch(new URL('/api/ahead', url), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  assert.equal(answer.status, 200);
+  const { complete, violated } = await answer.json();
+  assert.ok(complete);
+  return Object.fromEntries(violated.map(v => [v.property, v.schedule.length]));
+}
+
+await test('choosing any step: what is ahead is what a search from there finds', {}, async page => {
+  let seed = 7;
+  const draw = most => (seed = (seed * 1103515245 + 12345) % 2147483648) % most;
+  let compared = 0, no = 0;
+  for (let walk = 0; walk < 4; walk++) {
+    await page.goto('about:blank');
+    await page.goto(beside('race'));
+    await page.selectOption('#x-runs', '');
+    for (let step = 1; ; step++) {
+      const choices = await page.locator('#x-choices button').count();
+      if (!choices) break;
+      await page.locator('#x-choices button').nth(draw(choices)).click();
+      assert.deepEqual(await now(page), [step, step]);
+      if (step % 3) continue;
+      const taken = runOf(page).split(',');
+      assert.equal(taken.length, step);
+      const found = await searched(runOf(page));
+      const page_says = await aheadOnPage(page);
+      for (const [property, steps] of Object.entries(page_says)) {
+        assert.equal(steps, found[property] ?? null, property + ' after ' + taken);
+        compared += 1;
+        no += steps == null;
+      }
+      for (const property of Object.keys(found)) assert.ok(property in page_says, property);
+    }
+    assert.match(await text(page, '#x-choices'), /Everybody has returned/);
+  }
+  assert.ok(compared > 100 && no > 20, compared + ' compared, ' + no + ' times no more');
+});
+
+await test('each choice says what it violates and what it rules out', {}, async page => {
+  await page.goto(beside('hang'));
+  await page.selectOption('#x-question', { label: 'nobody-sleeps-for-ever' });
+  assert.match(await text(page, '#x-choices'), /nobody-sleeps-for-ever in \d+ steps? from there/);
+  await page.keyboard.press('End');
+  assert.match(await text(page, '#x-violated'), /violates nobody-sleeps-for-ever: Whoever sleeps/);
+  assert.match(await text(page, '#x-ahead'), /it is so here/);
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await text(page, '#x-violated'), '');
+  assert.match(await text(page, '#x-choices'), /violates nobody-sleeps-for-ever/);
+});
+
+await test('undo, redo, and the shortest way, step by step', {}, async page => {
+  await page.goto(beside('race'));
+  await page.selectOption('#x-question', { label: 'get-fs-type-finds-it' });
+  await page.selectOption('#x-runs', '');
+  for (let i = 0; i < 11; i++) await page.keyboard.press('1');
+  assert.match(await text(page, '#x-state'), /\/sys\/module\/ext4\/\s+\(no initstate\)/);
+  assert.match(await text(page, '#x-step'), /Step 11: CPU0 mod_sysfs_init.*In mod_sysfs_init\(\), kernel\/module\.c of kernel v4\.9\./s);
+  assert.match(await text(page, '#x-choices'), /module_add_modinfo_attrs.*\s.*after it no more: .*get-fs-type-finds-it/);
+  await page.keyboard.press('f');
+  assert.deepEqual(await now(page), [11, 21]);
+  assert.match(await text(page, '#x-told'), /next 10 steps are a shortest way/);
+  for (let i = 1; i <= 10; i++) {
+    assert.doesNotMatch(await text(page, '#x-violated'), /get-fs-type-finds-it/);
+    await page.keyboard.press('ArrowRight');
+    assert.deepEqual(await now(page), [11 + i, 21]);
+  }
+  assert.match(await text(page, '#x-violated'), /Step 21 violates get-fs-type-finds-it/);
+  assert.match(await text(page, '#x-said'), /is violated/);
+  await page.keyboard.press('u');
+  await page.keyboard.press('Home');
+  assert.deepEqual(await now(page), [0, 21]);
+  // Another choice in its midst, and what was to come is no more.
+  await page.keyboard.press('2');
+  assert.deepEqual(await now(page), [1, 1]);
+});
+
+await test('from counterexample to counterexample', {}, async page => {
+  await page.goto(beside('race'));
+  await page.selectOption('#x-question', { label: 'get-fs-type-finds-it' });
+  const runs = new Set();
+  let least = 0;
+  await page.keyboard.press('n');
+  const all = Number((await text(page, '#x-told')).match(/Counterexample 1 of (\d+), in 21 steps/)[1]);
+  for (let i = 0; i < all; i++) {
+    const [, steps] = await now(page);
+    assert.ok(steps >= least, 'the nearest come first');
+    least = steps;
+    await page.keyboard.press('End');
+    assert.match(await text(page, '#x-violated'), /get-fs-type-finds-it/);
+    runs.add(runOf(page));
+    await page.keyboard.press('n');
+  }
+  assert.ok(all > 1 && runs.size === all, runs.size + ' of ' + all);
+  assert.match(await text(page, '#x-told'), /Counterexample 1 of/);
+});
+
+await test('a link to a run, a reload, and the same link for serve', {}, async page => {
+  await page.goto(beside('race'));
+  assert.equal(new URL(page.url()).hash, '');
+  await page.selectOption('#x-runs', '');
+  for (const key of ['1', '2', '1', '2', '2', '1']) await page.keyboard.press(key);
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await page.selectOption('#x-question', { label: 'get-fs-type-finds-it' });
+  // (What is only said to a screen reader is said anew.)
+  const shown = async () => [await page.locator('#x-question').inputValue(), ...await Promise.all(
+    ['#x-state', '#x-step', '#x-choices', '#x-ahead', '#x-lanes'].map(part => text(page, part)))];
+  const before = await shown();
+  const address = page.url();
+  await page.reload();
+  assert.deepEqual(await now(page), [4, 6]);
+  assert.deepEqual(await shown(), before);
+  await page.goto('about:blank');
+  await page.goto(address);
+  assert.deepEqual(await shown(), before);
+  assert.equal(page.url(), address);
+  const run = runOf(page);
+  await page.goto(url + '#run=' + run);
+  await page.waitForFunction(() => document.getElementById('count').value === '6 steps');
+  // Nonsense, or another system's run, is no reason to show nothing.
+  for (const hash of ['#run=9.9', '#run=x&at=-1&system=7&property=none', '#at=5']) {
+    await page.goto('about:blank');
+    await page.goto(beside('race', hash));
+    assert.ok(await page.locator('#x-choices button').count() > 0, hash);
+  }
+});
+
+await test('what is saved is read by kmodcheck', {}, async page => {
+  await page.goto(beside('race'));
+  await page.keyboard.press('End');
+  for (const [button, words] of [['#x-save', ['replay']], ['#x-scenario', ['check']]]) {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.locator(button).click()]);
+    const read = spawnSync(process.env.KMODCHECK, [...words, await download.path()], { encoding: 'utf8' });
+    assert.ok(words[0] === 'replay' ? read.status === 0 : read.status === 1, read.stdout + read.stderr);
+    assert.match(read.stdout, words[0] === 'replay' ? /replayed: 20 steps/ : /get-fs-type-finds-it\s+violated \(21 steps\)/);
+  }
+});
+
+await test('a patch: before and after, each with its states', {}, async page => {
+  await page.goto(beside('patch'));
+  assert.match(await text(page, '#compared'), /no-false-failure.*broken/s);
+  assert.match(await text(page, 'header'), /Of kernel v5\.11, kmod v30, with docs\/patches\/0254127ab977\.diff/);
+  await page.selectOption('#x-question', { label: 'no-false-failure' });
+  const with_patch = await aheadOnPage(page);
+  assert.ok(with_patch['no-false-failure'] > 0);
+  await page.selectOption('#x-system', '1');
+  assert.ok(!('no-false-failure' in await aheadOnPage(page)));
+  await page.keyboard.press('1');
+  await page.reload();
+  assert.equal(await page.locator('#x-system').inputValue(), '1');
+  assert.equal((await now(page))[0], 1);
+});
+
+await test('too large for its states: said, and all else is there', {}, async page => {
+  await page.goto(beside('large'));
+  assert.match(await text(page, '#step'), /more than 60000 transitions/);
+  assert.match(await text(page, '#short'), /Violated/);
+  assert.equal(await page.locator('#states-player').count(), 0);
+});
+
+await test('by keyboard alone: from the top to a choice, and the focus stays there', {}, async page => {
+  await page.goto(beside('race'));
+  const focused = () => page.evaluate(() => document.activeElement.closest('#x-choices') != null);
+  for (let i = 0; i < 150 && !await focused(); i++) await page.keyboard.press('Tab');
+  for (let step = 1; step < 4; step++) {
+    assert.ok(await focused(), 'after ' + (step - 1) + ' steps');
+    await page.keyboard.press('Enter');
+    assert.equal((await now(page))[0], step);
+  }
+  // What has the focus is seen to have it.
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.notEqual(outline, 'none');
+  // On the report with its own player, keys are the race's only inside it.
+  await page.goto(at());
+  await page.locator('#x-way').focus();
+  await page.keyboard.press('1');
+  assert.deepEqual(await now(page), [1, 1]);
+  assert.match(await text(page, '#now'), /^step 0 /);
+});
+
+await test('a screen reader has a name for everything that can be used', {}, async page => {
+  const session = await context.newCDPSession(page);
+  const useful = ['button', 'link', 'combobox', 'checkbox', 'region', 'toolbar', 'navigation', 'group'];
+  for (const [where, least] of [[at(), 400], [beside('race'), 30], [beside('patch'), 20], [url, 6]]) {
+    await page.goto(where);
+    await page.waitForSelector('#x-choices button, #enabled button');
+    const { nodes } = await session.send('Accessibility.getFullAXTree');
+    const used = nodes.filter(node => !node.ignored && useful.includes(node.role?.value));
+    const nameless = used.filter(node => !node.name?.value?.trim()).map(node => node.role.value);
+    // (What is drawn, and details, are groups of their own.)
+    assert.deepEqual(nameless.filter(role => role !== 'group'), [], where);
+    assert.ok(used.length >= least, where + ': ' + used.length);
+    const headings = await page.locator('h1').count();
+    assert.equal(headings, 1, where);
+  }
+  await page.goto(beside('race'));
+  await page.keyboard.press('ArrowRight');
+  assert.match(await page.locator('#x-said').textContent(), /^Step 1 of 20: CPU\d caller: get_fs_type\("ext4"\)\. .* can still be violated, in 19 steps\.$/);
+});
+
+for (const dark of [false, true]) {
+  await test('contrast of a page of one system, ' + (dark ? 'dark' : 'light'), { dark }, async page => {
+    for (const name of ['race', 'hang', 'patch', 'large']) {
+      await page.goto(beside(name));
+      if (name !== 'large') for (const key of ['ArrowRight', 'End', 'ArrowLeft']) await page.keyboard.press(key);
+      const { looked, found } = await faint(page);
+      assert.ok(looked > 100, name + ': ' + looked + ' texts');
+      assert.deepEqual(found, [], name);
+    }
+  });
+}
+
+await test('a page of one system on a telephone', { width: 390, height: 844 }, async page => {
+  for (const name of ['race', 'hang', 'patch', 'large']) {
+    await page.goto(beside(name));
+    if (name !== 'large') await page.keyboard.press('End');
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, name + ': by ' + overflow);
+  }
+  await page.goto(beside('race'));
+  for (let i = 0; i < 11; i++) await page.keyboard.press('ArrowRight');
+  await page.evaluate(() => document.getElementById('step').scrollIntoView());
+  await shot(page, 'one-system-phone.png');
+});
+
+await test('a page of one system on paper: nothing is cut off', { print: true, width: 700 }, async page => {
+  for (const name of ['race', 'hang', 'patch', 'large']) {
+    await page.goto(beside(name));
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    const cut = await page.evaluate(() => [...document.querySelectorAll('main *')].filter(e => {
+      if (e.closest('svg') && e.tagName !== 'svg' || !e.checkVisibility() || e.classList.contains('visually-hidden')) return false;
+      const style = getComputedStyle(e);
+      const hides = style.overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1 || style.overflowY !== 'visible' && e.scrollHeight > e.clientHeight + 1;
+      return hides || e.getBoundingClientRect().right > innerWidth + 1;
+    }).map(e => e.tagName + '#' + e.id + '.' + e.className).slice(0, 5));
+    assert.deepEqual(cut, [], name);
+    if (name !== 'large') assert.ok(!await page.locator('#x-play').isVisible());
+    assert.equal(await page.locator('details:not([open])').count(), 0);
+  }
+  await page.goto(beside('race'));
+  const pdf = await page.pdf({ format: 'A4' });
+  assert.ok(pdf.length > 20_000);
+});
+
+await test('without a script', {}, async () => {
+  const plain = await context.browser()?.newContext({ javaScriptEnabled: false }) ?? null;
+  const html = readFileSync(join(dirname(report), 'race.html'), 'utf8');
+  assert.match(html, /Choosing steps needs a script/);
+  if (!plain) return;
+  const page = await plain.newPage();
+  await page.goto(beside('race'));
+  assert.ok(await page.getByText('Choosing steps needs a script').isVisible());
+  assert.ok(!await page.locator('#states-player').isVisible());
+  assert.ok(await page.locator('.run-svg svg').first().isVisible());
+  await plain.close();
+});
+
+for (const dark of [false, true]) {
+  await test('screenshots of a page of one system, ' + (dark ? 'dark' : 'light'), { dark, height: 1000 }, async page => {
+    await page.goto(beside('race'));
+    await page.selectOption('#x-question', { label: 'get-fs-type-finds-it' });
+    await page.selectOption('#x-runs', { label: 'get-fs-type-finds-it (21 steps)' });
+    for (let i = 0; i < 11; i++) await page.keyboard.press('ArrowRight');
+    await page.evaluate(() => document.getElementById('step').scrollIntoView());
+    await shot(page, 'one-system-' + (dark ? 'dark' : 'light') + '.png');
+  });
+}
+
+await test('serve: the shortest way, step by step', {}, async page => {
+  await page.goto(url);
+  await page.waitForSelector('#enabled button');
+  await page.keyboard.press('f');
+  await page.waitForFunction(() => document.getElementById('next').textContent === 'Next (18 to go)');
+  assert.match(await text(page, '#ahead'), /shortest way to a violation of modprobe-tells-the-truth, step by step: 18 to go/);
+  for (let i = 1; i <= 18; i++) {
+    assert.equal(await text(page, '#violated'), '');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(n => document.getElementById('count').value === n + ' steps', i);
+  }
+  assert.match(await text(page, '#violated'), /Step 18 violates modprobe-tells-the-truth/);
+  assert.ok(await page.locator('#next').isDisabled());
+  await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction(() => document.getElementById('next').textContent === 'Next (1 to go)');
+});
 
 await test('by hand in the browser', {}, async page => {
   await page.goto(url);

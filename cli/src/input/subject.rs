@@ -180,14 +180,27 @@ impl Subject {
         run.take(&subject.from, &subject.scenario)
     }
 
+    /// The run that is in the file, taken in its system as it is changed; `Some(Err)`: it is none of that.
+    pub(crate) fn given(&self) -> Result<Option<Result<Taken, String>>, Failure> {
+        self.run.as_ref().map(|run| run.take(&self.from, &self.scenario)).transpose()
+    }
+
     /// What it is called, by whom it is given and in itself.
     pub(crate) fn named(&self) -> String {
         let (from, name) = (&self.from, &self.scenario.name);
         if from == name { from.clone() } else { format!("{from}: {name}") }
     }
 
-    /// Its releases, and what differs from them.
+    /// Its releases, and what differs from them, with what is known of them.
     pub(crate) fn releases(&self) -> String {
+        let Choice { kernel, kmod, .. } = &self.choice;
+        let words = self.releases_in_short();
+        let all = known_of_releases(kernel, kmod);
+        if all.is_empty() { words } else { format!("{words} ({})", all.join("; ")) }
+    }
+
+    /// Its releases, and what differs from them.
+    pub(crate) fn releases_in_short(&self) -> String {
         let Choice { kernel, kmod, changes } = &self.choice;
         let mut words = format!("kernel {kernel}, kmod {kmod}");
         for change in changes {
@@ -196,9 +209,7 @@ impl Subject {
                 Change::Without(name) => format!(", without {name}"),
             };
         }
-        words += self.patched.as_deref().unwrap_or_default();
-        let all = known_of_releases(kernel, kmod);
-        if all.is_empty() { words } else { format!("{words} ({})", all.join("; ")) }
+        words + self.patched.as_deref().unwrap_or_default()
     }
 
     /// Reads, or makes, it as it is.

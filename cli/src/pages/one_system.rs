@@ -4,7 +4,7 @@ use kmodcheck_explore::reduce::Reduced;
 use kmodcheck_explore::{End, Options};
 use kmodcheck_model::{Event, Model};
 use kmodcheck_properties::verdict::{Answer, AskedAnswer, Trace, check_all};
-use kmodcheck_properties::witness::Witness;
+use kmodcheck_properties::witness::{Shown, Witness};
 use kmodcheck_properties::{Property, Report, Verdict, minimal, told};
 use kmodcheck_sim::scenario_file::Expected;
 use kmodcheck_sim::trace::Story;
@@ -14,8 +14,10 @@ use crate::args::Arguments;
 use crate::args::evidence::TraceFormat;
 use crate::input::session;
 use crate::input::subject::{Asked, Subject};
-use crate::input::trace::{shown, tell};
+use crate::input::trace::{Taken, shown, tell};
+use crate::output::rows::counted;
 use crate::output::{self, Ended, Failure, assumed, bars, results, said};
+use crate::pages::player::{MOST_TRANSITIONS, NoPlayer, Releases, Run, System};
 
 /// A system and what was found.
 pub(super) struct OneSystem {
@@ -26,6 +28,8 @@ pub(super) struct OneSystem {
     pub violations: Vec<(Property, Reduced<Event>)>,
     /// Of what the scenario asks itself, by its place there, the run that shows the answer.
     pub asked: Vec<(usize, Trace)>,
+    /// The run that the file has, or why it is none of this system.
+    pub given: Option<Result<Taken, String>>,
 }
 
 /// Judges it on every property.
@@ -34,6 +38,7 @@ pub(super) struct OneSystem {
 /// A subject that cannot be read, or has more processes than can be numbered.
 pub(super) fn judge(arguments: &Arguments, asked: &Asked<'_>) -> Result<OneSystem, Failure> {
     let subject = Subject::load(asked)?;
+    let given = subject.given()?;
     let model = subject.small_model()?;
     let spinner = bars::spinner();
     let describe = |p| spinner.set_message(bars::describe(p));
@@ -60,7 +65,7 @@ pub(super) fn judge(arguments: &Arguments, asked: &Asked<'_>) -> Result<OneSyste
         Some((at, minimal::run_with_few_switches(&model, run, minimal::FEW_NODES)))
     };
     let asked = report.asked.iter().enumerate().filter_map(run).collect();
-    Ok(OneSystem { subject, model, report, violations, asked })
+    Ok(OneSystem { subject, model, report, violations, asked, given })
 }
 
 /// What the pages show of it.
@@ -69,6 +74,13 @@ pub(super) struct View {
     pub version: &'static str,
     pub name: String,
     pub releases: String,
+    /// The same without what is known of them.
+    pub releases_in_short: String,
+    /// What was looked at, in a sentence.
+    pub looked: String,
+    /// Whether that was all.
+    pub complete: bool,
+    pub short: Short,
     pub searched: String,
     pub limits: String,
     pub answers: Vec<AnswerView>,
@@ -80,6 +92,31 @@ pub(super) struct View {
     pub not_modelled: &'static [&'static str],
     pub notes: Vec<String>,
     pub violations: Vec<ViolationView>,
+}
+
+/// What came out, by verdict.
+#[derive(Default, Serialize)]
+pub(super) struct Short {
+    /// What is violated and is judged: name, statement, and what happens.
+    pub violated: Vec<ShortViolation>,
+    /// What is violated and is not judged, by name.
+    pub not_judged: Vec<String>,
+    /// What holds, by name.
+    pub holds: Vec<String>,
+    /// What came never into question, by name.
+    pub vacuous: Vec<String>,
+    /// What was not decided, by name.
+    pub undecided: Vec<String>,
+    /// What the scenario wants to be so at some time: name, and whether it is.
+    pub looked_for: Vec<(String, &'static str)>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ShortViolation {
+    pub property: String,
+    pub statement: String,
+    pub steps: Option<usize>,
+    pub told: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +136,8 @@ pub(super) struct AnswerView {
 #[derive(Serialize)]
 pub(super) struct ViolationView {
     pub property: String,
+    /// Whether it is the run of the file.
+    pub given: bool,
     pub statement: String,
     /// Of a property of the model.
     pub source: Option<&'static str>,
@@ -175,6 +214,7 @@ impl OneSystem {
             let story = shown(model, witness, trace);
             let asked = &self.report.asked[*at].asked;
             ViolationView {
+                given: false,
                 property: asked.name.clone(),
                 statement: asked.statement.clone(),
                 source: None,
@@ -192,6 +232,7 @@ impl OneSystem {
             let why = minimal::why(model, *property, &reduced.trace);
             let why = why.iter().map(|r| minimal::in_words(model, &reduced.trace, r));
             ViolationView {
+                given: false,
                 property: property.name().to_owned(),
                 statement: property.statement().to_owned(),
                 source: Some(property.source()),
@@ -204,25 +245,150 @@ impl OneSystem {
                 why: Some(why.collect()),
             }
         });
-        own.chain(violations).collect()
+        let given = self.given.iter().flatten().map(|taken| self.given_run(taken));
+        given.chain(own).chain(violations).collect()
+    }
+
+    /// The run of the file, as it is there.
+    fn given_run(&self, taken: &Taken) -> ViolationView {
+        let Taken { shown: shows, model, trace } = taken;
+        let (story, told, property, statement) = match shows {
+            Shown::Violation(property) => (
+                tell(model, *property, trace),
+                told::violation(model, *property, trace),
+                property.name().to_owned(),
+                property.statement().to_owned(),
+            ),
+            Shown::Witness(witness) => {
+                let (asked, sentence) = (witness.asked(model), witness.sentence(model));
+                (
+                    shown(model, *witness, trace),
+                    told::witness(model, *witness, trace),
+                    asked,
+                    sentence,
+                )
+            }
+        };
+        let draw = |format| output::drawn(format, &story, model, trace, &[]);
+        ViolationView {
+            property,
+            given: true,
+            statement,
+            source: None,
+            told,
+            steps: trace.len(),
+            switches: story.switches(),
+            proved: false,
+            text: draw(TraceFormat::Text),
+            svg: draw(TraceFormat::Svg),
+            why: None,
+        }
+    }
+
+    /// What was looked at, in a sentence.
+    fn looked(&self) -> String {
+        let Report { end, states, transitions, method, .. } = &self.report;
+        let counts = format!(
+            "{} and {}{}",
+            counted(*states, "state"),
+            counted(*transitions, "transition"),
+            if method.symmetry { ", counted up to exchanging those who do the same" } else { "" }
+        );
+        if *end == End::Complete {
+            format!("Every order in which they can take their steps, to the end: {counts}.")
+        } else {
+            let cut = output::end_word(&self.report);
+            format!(
+                "Not all of it: the search ended early ({cut}), after {counts}. What is said to be violated is; \
+                 nothing is said to hold."
+            )
+        }
+    }
+
+    fn short(&self, answers: &[AnswerView], runs: &[ViolationView]) -> Short {
+        let mut short = Short::default();
+        for answer in answers {
+            let name = answer.property.clone();
+            match answer.verdict {
+                "violated" if answer.judged => {
+                    let run = runs.iter().find(|run| run.property == name && !run.given);
+                    short.violated.push(ShortViolation {
+                        property: name,
+                        statement: answer.statement.clone(),
+                        steps: answer.steps,
+                        told: run.and_then(|run| run.told.clone()),
+                    });
+                }
+                "violated" => short.not_judged.push(name),
+                "holds" => short.holds.push(name),
+                "vacuous" | "not applicable" => short.vacuous.push(name),
+                "found" | "not to be found" => short.looked_for.push((name, answer.verdict)),
+                _ => short.undecided.push(name),
+            }
+        }
+        short
+    }
+
+    /// The runs that are shown, for the player.
+    fn player_runs(&self) -> Vec<Run> {
+        let given = self
+            .given
+            .iter()
+            .flatten()
+            .map(|taken| Run::new(format!("the run of {}", self.subject.from), &taken.trace));
+        let asked = self
+            .asked
+            .iter()
+            .map(|(at, trace)| Run::new(self.report.asked[*at].asked.name.clone(), trace));
+        let violations = self.violations.iter();
+        let violations = violations
+            .map(|(property, reduced)| Run::new(property.name().to_owned(), &reduced.trace));
+        given.chain(asked).chain(violations).collect()
+    }
+
+    /// The whole state graph for the player; why there is none, in words.
+    ///
+    /// # Errors
+    /// A system that cannot be searched.
+    pub(super) fn player(
+        &self,
+        name: &str,
+        systems: usize,
+    ) -> Result<Result<System, NoPlayer>, Failure> {
+        let choice = &self.subject.choice;
+        let releases = Releases { kernel: &choice.kernel, kmod: &choice.kmod };
+        let (runs, most) = (self.player_runs(), MOST_TRANSITIONS / systems);
+        System::of(&self.model, name.to_owned(), &releases, runs, most)
     }
 
     pub(super) fn view(&self, arguments: &Arguments) -> View {
         let scenario = self.model.scenario();
+        let (answers, violations) = (self.answers(), self.runs());
+        let mut notes = self.subject.notes.clone();
+        notes.extend(self.given.iter().filter_map(|given| match given {
+            Ok(_) => None,
+            Err(why) => {
+                Some(format!("the run of {} is none of this system: {why}", self.subject.from))
+            }
+        }));
         View {
             version: crate::sources::version(),
             name: self.subject.named(),
             releases: self.subject.releases(),
+            releases_in_short: self.subject.releases_in_short(),
+            looked: self.looked(),
+            complete: self.report.end == End::Complete,
+            short: self.short(&answers, &violations),
             searched: output::searched(&self.report).trim_end().to_owned(),
             limits: session::limits_in_words(&session::limits(arguments)),
-            answers: self.answers(),
+            answers,
             results: results::json(scenario, &self.report),
             all_results: self.report.has_all_results(),
             actors: assumed::actors(scenario),
             assumed: assumed::assumptions(scenario),
             not_modelled: &assumed::NOT_MODELLED,
-            notes: self.subject.notes.clone(),
-            violations: self.runs(),
+            notes,
+            violations,
         }
     }
 }

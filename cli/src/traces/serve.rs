@@ -26,6 +26,7 @@ use crate::input::subject::{self, Subject};
 use crate::output::{self, Ended, Failure};
 
 const PAGE: &str = include_str!("../../templates/serve.html");
+const PARTS: &str = include_str!("../../templates/parts.js");
 const SCRIPT: &str = include_str!("../../templates/serve.js");
 const STYLE: &str = include_str!("../../templates/report.css");
 
@@ -142,7 +143,8 @@ fn respond(
     admitted(request)?;
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/") => {
-            let body = PAGE.replace("/*style*/", STYLE).replace("/*script*/", SCRIPT);
+            let body = PAGE.replace("/*style*/", STYLE);
+            let body = body.replace("/*parts*/", PARTS).replace("/*script*/", SCRIPT);
             return Ok(Answer { status: 200, kind: "text/html; charset=utf-8", body });
         }
         ("POST", "/api/state" | "/api/ahead" | "/api/trace") => {}

@@ -285,7 +285,7 @@ fn pages_of_one_system_say_what_check_says() {
     let html = std::fs::read_to_string(&page).unwrap();
     for part in [
         "<a href=\"#opens-when-ready\">",
-        "<h2 id=\"opens-when-ready\">",
+        "<h3 id=\"opens-when-ready\">",
         "Nobody uses the driver before it is LIVE.",
     ] {
         assert!(html.contains(part), "{part}: {html}");

@@ -28,6 +28,7 @@ mod machine;
 mod main_job;
 mod modprobe;
 mod output;
+mod pages;
 mod patches;
 mod programs;
 mod prove;

@@ -2,6 +2,7 @@
 
 use kmodcheck_model::presets::{self, Switch};
 use kmodcheck_model::releases::{COMMITS, Has, Release};
+use kmodcheck_model::{Event, Ret};
 
 fn kernel(text: &str) -> Release {
     Release::kernel(text).unwrap_or_else(|error| panic!("{error}"))
@@ -183,4 +184,39 @@ fn releases_of_busybox() {
         assert!(said.contains(unknown) && said.contains(why), "{said}");
     }
     assert!(Release::busybox("busybox").is_none() && Release::busybox("v30").is_none());
+}
+
+/// Where a reader finds a function, before and after it moved.
+#[test]
+fn a_step_is_in_the_file_of_its_release() {
+    let list_del = Event::ListDel { module: 0 };
+    let sysfs = Event::SysfsInit { module: 0 };
+    let exec = Event::HelperReturn { ret: Ret::Zero };
+    let request = Event::LimitCount;
+    let kmod = presets::kmod("v30").unwrap();
+    for (release, files) in [
+        ("v4.9", ["kernel/module.c", "kernel/module.c", "kernel/kmod.c", "kernel/kmod.c"]),
+        ("5.10.5", ["kernel/module.c", "kernel/module.c", "kernel/umh.c", "kernel/kmod.c"]),
+        (
+            "6.1.192",
+            ["kernel/module/main.c", "kernel/module/sysfs.c", "kernel/umh.c", "kernel/kmod.c"],
+        ),
+        (
+            "6.12.117",
+            [
+                "kernel/module/main.c",
+                "kernel/module/sysfs.c",
+                "kernel/umh.c",
+                "kernel/module/kmod.c",
+            ],
+        ),
+    ] {
+        let found = [list_del, sysfs, exec, request]
+            .map(|event| event.place(&kernel(release), &kmod).expect("it is somewhere").file);
+        assert_eq!(found, files, "{release}");
+    }
+    let exit = Event::Exit { status: Ret::Zero };
+    let place = |kmod: &str| exit.place(&kernel("v4.9"), &presets::kmod(kmod).unwrap());
+    assert_eq!(place("v30").unwrap().file, "tools/modprobe.c");
+    assert_eq!(place("busybox"), None);
 }

@@ -14,16 +14,19 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::args::evidence::Report;
-use crate::input::subject::Asked;
+use crate::input::subject::{Asked, RACE};
 use crate::input::{files, session};
 use crate::matrices::main_job;
 use crate::output::{self, Ended, Failure};
-use crate::pages::one_system;
+use crate::pages::compared;
+use crate::pages::one_system::{self, OneSystem};
+use crate::pages::player::{self, NoPlayer, PARTS, Player};
 
 /// Largest report: a file that mail and browsers take without complaint.
 pub(crate) const MOST_BYTES: usize = 2_000_000;
 
 const ONE_SYSTEM: &str = include_str!("../../../templates/one_system.html");
+const PLAYER: &str = include_str!("../../../templates/player.html");
 const PAGE: &str = include_str!("../../../templates/report.html");
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
@@ -44,6 +47,12 @@ struct Page {
     style: &'static str,
     script: &'static str,
     data: String,
+    /// What the player of the race reads; `None`: there is none.
+    player: Option<String>,
+    player_says: String,
+    stepping: String,
+    parts: &'static str,
+    player_script: &'static str,
 }
 
 /// A table of the matrix, ready for the template.
@@ -94,7 +103,17 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     let tables: Vec<TableView> = Naming::ALL.into_iter().map(|n| table(&reports, n)).collect();
     let mut templates = Templates::new();
     templates.add_template("report.html", PAGE)?;
-    let page = Page {
+    templates.add_template("player.html", PLAYER)?;
+    let (player, player_says) = match race()? {
+        Ok(player) => (Some(json_in_html(&player)), player.in_words()),
+        Err(why) => (None, why.in_words()),
+    };
+    let mut page = Page {
+        player,
+        player_says,
+        stepping: String::new(),
+        parts: PARTS,
+        player_script: player::SCRIPT,
         version: env!("CARGO_PKG_VERSION"),
         cells: reports.len(),
         differences: differences.len(),
@@ -109,10 +128,21 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
         script: SCRIPT,
         data: json_in_html(&data.app),
     };
+    let stepping = templates.get_template("player.html")?;
+    page.stepping = stepping.render(minijinja::Value::from_serialize(&page))?;
     let html =
         templates.get_template("report.html")?.render(minijinja::Value::from_serialize(&page))?;
     save(&asked.out, &html)?;
     Ok(Ended::of(differs, false))
+}
+
+/// The state graph of the race, whole.
+fn race() -> Result<Result<Player, NoPlayer>, Failure> {
+    let model = RACE.model(2, None);
+    let releases = player::Releases { kernel: "v4.9", kmod: RACE.kmod.name() };
+    let most = player::MOST_TRANSITIONS;
+    let system = player::System::of(&model, String::new(), &releases, Vec::new(), most)?;
+    Ok(system.map(|system| Player::new(vec![system])))
 }
 
 /// The page of one system.
@@ -128,11 +158,103 @@ fn of_one_system(
         );
     }
     let found = one_system::judge(arguments, subject)?;
+    let before = compared::without(arguments, subject)?;
+    let player = player(&found, before.as_ref(), &compared::what(subject))?;
+    let compared = match &before {
+        Some(before) => Some(compared::compared(arguments, subject, [before, &found])?),
+        None => None,
+    };
+    let mut page = SystemPage {
+        system: found.view(arguments),
+        compared,
+        repeat: repeat(),
+        player: None,
+        player_says: String::new(),
+        stepping: String::new(),
+        style: STYLE,
+        parts: PARTS,
+        script: player::SCRIPT,
+    };
+    match player {
+        Ok(player) => {
+            page.player_says = player.in_words();
+            page.player = Some(json_in_html(&player));
+        }
+        Err(why) => page.player_says = why.in_words(),
+    }
     let mut templates = Templates::new();
     templates.add_template("one_system.html", ONE_SYSTEM)?;
-    let view = minijinja::Value::from_serialize(found.view(arguments));
-    save(&asked.out, &templates.get_template("one_system.html")?.render(view)?)?;
+    templates.add_template("player.html", PLAYER)?;
+    let render = |page: &mut SystemPage| -> Result<String, Failure> {
+        let stepping = templates.get_template("player.html")?;
+        page.stepping = stepping.render(minijinja::Value::from_serialize(&*page))?;
+        let whole = templates.get_template("one_system.html")?;
+        Ok(whole.render(minijinja::Value::from_serialize(&*page))?)
+    };
+    let mut html = render(&mut page)?;
+    if html.len() > MOST_BYTES && page.player.take().is_some() {
+        page.player_says =
+            format!("With its state graph ({}) the page would be too large", page.player_says);
+        html = render(&mut page)?;
+    }
+    save(&asked.out, &html)?;
     Ok(found.ended())
+}
+
+/// What the page of one system shows.
+#[derive(Serialize)]
+struct SystemPage {
+    #[serde(flatten)]
+    system: one_system::View,
+    compared: Option<compared::ComparedView>,
+    /// What to type to have the same again.
+    repeat: String,
+    /// What the player reads; `None`: there is none.
+    player: Option<String>,
+    /// How much that is, or why there is none.
+    player_says: String,
+    /// The player, as HTML.
+    stepping: String,
+    style: &'static str,
+    parts: &'static str,
+    script: &'static str,
+}
+
+/// The player of one system, or of two: the changed one comes first.
+fn player(
+    found: &OneSystem,
+    before: Option<&OneSystem>,
+    what: &str,
+) -> Result<Result<Player, NoPlayer>, Failure> {
+    let Some(before) = before else {
+        return Ok(found.player("", 1)?.map(|system| Player::new(vec![system])));
+    };
+    let with = found.player(&format!("with {what}"), 2)?;
+    let without = before.player(&format!("without {what}"), 2)?;
+    Ok(with.and_then(|with| Ok(Player::new(vec![with, without?]))))
+}
+
+/// `check` of the same system, as it was typed: all but where the page goes to and how many threads there are.
+fn repeat() -> String {
+    let mut words = vec!["kmodcheck check".to_owned()];
+    let mut typed = std::env::args_os().skip(2).map(|word| word.to_string_lossy().into_owned());
+    while let Some(word) = typed.next() {
+        if ["--out", "--threads"].contains(&word.as_str()) {
+            typed.next();
+        } else if !word.starts_with("--out=") && !word.starts_with("--threads=") {
+            words.push(quoted(&word));
+        }
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+.,:/@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 fn save(out: &Path, html: &str) -> Result<(), Failure> {
