@@ -216,9 +216,10 @@
     const what = $('x-step');
     if (last == null) what.replaceChildren('Nobody has taken a step. Choose one below, or Next.');
     else {
-      const [, file, inside] = graph.functions[graph.texts[graph.labels[graph.label[last]][2]][0]];
-      const release = file && (/^(libkmod|tools)\//.test(file) ? 'kmod ' + graph.kmod : 'kernel ' + graph.kernel);
-      what.replaceChildren(el('b', {}, 'Step ' + at + ': '), sentence(last) + '. ', ...(file ? [el('small', {}, 'In ' + inside + '(), ' + file + ' of ' + release + '.')] : []));
+      const [, place] = graph.functions[graph.texts[graph.labels[graph.label[last]][2]][0]];
+      const [file, inside, line] = place ?? [];
+      const release = /^(libkmod|tools)\//.test(file) ? 'kmod ' + graph.kmod : 'kernel ' + graph.kernel;
+      what.replaceChildren(el('b', {}, 'Step ' + at + ': '), sentence(last) + '. ', ...(file ? [el('small', {}, 'In ' + inside + '(), ' + file + (line ? ', line ' + line : '') + ' of ' + release + '.')] : []));
     }
     // What has gone wrong.
     const seen = violations().map(q => [q, shownIn(taken, q) || ((graph.wrong.get(0) ?? []).includes(q) ? 0 : -1)]).filter(([, step]) => step >= 0);

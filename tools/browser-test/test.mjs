@@ -15,6 +15,8 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 const context = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM, headless: true, args: flags, viewport: { width: 1280, height: 900 },
 });
+// What is not there in that time does not come: nothing here asks the network, and the pages are small.
+context.setDefaultTimeout(10_000);
 
 let passed = 0, failed = 0;
 async function test(name, options, body) {

@@ -35,8 +35,11 @@ pub(crate) fn run(new: &New) -> Result<Ended, Failure> {
         }
         Some(file) => {
             files::write(file, &text)?;
-            let file = file.display();
-            output::print(&format!("wrote {file}; now: kmodcheck check {file}"));
+            let name = file.display();
+            output::print(&format!("wrote {name}; now: kmodcheck check {name}"));
+            let page = file.with_extension("html");
+            let words = format!("or kmodcheck report {} --out {}", file.display(), page.display());
+            output::print(&format!("{words}: a page for a browser, or a mail"));
         }
     }
     Ok(Ended::AsExpected)

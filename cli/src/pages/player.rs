@@ -91,8 +91,8 @@ pub(super) struct System {
     /// How many of them, the first, are there from the beginning.
     callers: usize,
     asked: Vec<Asked>,
-    /// Functions, and in which file each is: `[name, file, function in the file]`.
-    functions: Vec<(&'static str, Option<&'static str>, Option<&'static str>)>,
+    /// Functions, and where each is: name; and file, function in the file, and line, if that is known.
+    functions: Vec<(&'static str, Option<(&'static str, &'static str, Option<u32>)>)>,
     /// What a step does: function, words, and which way out it is, if it is one.
     texts: Vec<(usize, String, Option<&'static str>)>,
     /// Who takes which of its alternatives: actor, alternative, text.
@@ -172,9 +172,14 @@ impl Releases<'_> {
         if event.function() == "modprobe" && !scenario.patched.binaries.is_empty() {
             return None;
         }
-        // A preset is called after the release that it is made of: v4.9+verify, 6.1-debian.
-        let release = self.kernel.split(['+', '-']).next().unwrap_or_default();
-        event.place(&Release::kernel(release).ok()?, &scenario.features.kmod)
+        // A preset is called after the release that it is made of (v4.9+verify), but for a distribution's.
+        let release = match self.kernel {
+            "6.1-debian" => "6.1.192",
+            "6.12-debian" => "6.12.117",
+            kernel => kernel.split(['+', '-']).next().unwrap_or_default(),
+        };
+        let kmod = Release::kmod(self.kmod).ok();
+        event.place(&Release::kernel(release).ok()?, kmod.as_ref())
     }
 }
 
@@ -225,8 +230,8 @@ impl System {
         for from in 0..graph.states.len() {
             for edge in graph.from(from) {
                 let place = releases.place(model, &edge.event);
-                let (file, inside) = (place.map(|p| p.file), place.map(|p| p.function));
-                let function = functions.number((edge.event.function(), file, inside));
+                let place = place.map(|place| (place.file, place.function, place.line));
+                let function = functions.number((edge.event.function(), place));
                 let what = edge.event.describe(scenario).to_string();
                 let way_out = match edge.way_out {
                     WayOut::Ordinary => None,

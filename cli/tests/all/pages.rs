@@ -212,10 +212,15 @@ fn steps_are_in_the_files_of_their_release() {
         let functions = player["systems"][0]["functions"].as_array().unwrap().clone();
         let file = |name: &str| {
             let found = functions.iter().find(|function| function[0] == name).unwrap();
-            found[1].as_str().unwrap_or("none").to_owned()
+            let place = &found[1];
+            let file = place[0].as_str().unwrap_or("none");
+            place[2].as_u64().map_or(file.to_owned(), |line| format!("{file}:{line}"))
         };
         ["mod_sysfs_init", "__request_module", "caller"].map(file)
     };
     assert_eq!(files("v4.9"), ["kernel/module.c", "kernel/kmod.c", "none"]);
-    assert_eq!(files("6.12-debian"), ["kernel/module/sysfs.c", "kernel/module/kmod.c", "none"]);
+    assert_eq!(
+        files("6.12-debian"),
+        ["kernel/module/sysfs.c:339", "kernel/module/kmod.c:131", "none"]
+    );
 }

@@ -1,12 +1,12 @@
-//! In which file of which sources a reader finds a step: the function is [`Event::function`]'s, the file depends on the
-//! release.
+//! In which file of which sources a reader finds a step, and in which line where that very release was read: the function is
+//! [`Event::function`]'s, the rest depends on the release.
 //!
-//! Read in v4.9, in Debian's 6.1.192 and 6.12.117, and in kmod v5 to v34 (docs/sources.md). Between those, kernel/umh.c was
+//! Read in v4.9, in Debian's 6.1.192 and 6.12.117, and in kmod's repository (docs/sources.md). Between those, kernel/umh.c was
 //! split off kernel/kmod.c in v4.14, kernel/module.c became kernel/module/ in v5.19, and kernel/kmod.c moved there in
-//! v6.4. A function that was not found there has no file: none is better than a wrong one.
+//! v6.4. A function that was not found there has no file, and a release that was not read no lines: none is better than a
+//! wrong one.
 
 use super::Event;
-use crate::features::{KmodFeatures, Program};
 use crate::releases::Release;
 
 /// Where a reader finds a step.
@@ -16,17 +16,16 @@ pub struct Place {
     pub file: &'static str,
     /// The function in it.
     pub function: &'static str,
+    /// The line in which the function begins, of a release that was read.
+    pub line: Option<u32>,
 }
 
 impl Event {
-    /// Where the step is in that kernel's sources, or in modprobe's; `None`: it is in neither, or not known.
-    pub fn place(&self, kernel: &Release, kmod: &KmodFeatures) -> Option<Place> {
+    /// Where the step is in that kernel's sources, or in that kmod's; `None`: it is in neither, or not known.
+    pub fn place(&self, kernel: &Release, kmod: Option<&Release>) -> Option<Place> {
         let function = self.function();
         if function == "modprobe" {
-            return match kmod.modprobe {
-                Program::Kmod => self.in_kmod(),
-                Program::Busybox => None,
-            };
+            return self.in_kmod(kmod?);
         }
         let since = |release| kernel.is_since(release);
         let file = match function {
@@ -73,24 +72,135 @@ impl Event {
             },
             _ => return None,
         };
-        Some(Place { file, function })
+        let line = line(&KERNEL_LINES, kernel, function);
+        Some(Place { file, function, line })
     }
 
     /// Of a step of kmod's modprobe.
-    fn in_kmod(&self) -> Option<Place> {
+    fn in_kmod(&self, kmod: &Release) -> Option<Place> {
+        let tool = if kmod.is_since([9, 0]) { "tools/modprobe.c" } else { "tools/kmod-modprobe.c" };
         let (file, function) = match self {
             Self::Open { .. } | Self::Stat { .. } | Self::Read { .. } | Self::ReadEnd { .. } => {
                 ("libkmod/libkmod-module.c", "kmod_module_get_initstate")
             }
-            Self::OpenUnknown { .. } | Self::StatUnknown { .. } => {
-                ("tools/modprobe.c", "handle_failed_lookup")
-            }
+            Self::OpenUnknown { .. } | Self::StatUnknown { .. } => (tool, "handle_failed_lookup"),
             Self::InstallCommand { .. }
             | Self::CommandRunsModprobe { .. }
             | Self::CommandEnds { .. } => ("libkmod/libkmod-module.c", "command_do"),
-            Self::Exit { .. } => ("tools/modprobe.c", "do_modprobe"),
+            Self::Exit { .. } => (tool, "do_modprobe"),
             _ => return None,
         };
-        Some(Place { file, function })
+        let line = line(&KMOD_LINES, kmod, function);
+        Some(Place { file, function, line })
     }
 }
+
+/// By release: where functions begin.
+type Lines = (&'static str, &'static [(&'static str, u32)]);
+
+fn line(all: &[Lines], release: &Release, function: &str) -> Option<u32> {
+    let name = release.to_string();
+    let (_, lines) = all.iter().find(|(read, _)| *read == name)?;
+    lines.iter().find(|(of, _)| *of == function).map(|(_, line)| *line)
+}
+
+/// Debian's linux-source-6.1 and linux-source-6.12.
+const KERNEL_LINES: [Lines; 2] = [
+    (
+        "v6.1.192",
+        &[
+            ("put_filesystem", 44),
+            ("call_usermodehelper_exec_async", 67),
+            ("add_sect_attrs", 72),
+            ("unregister_filesystem", 108),
+            ("__request_module", 124),
+            ("add_usage_links", 255),
+            ("__get_fs_type", 265),
+            ("module_remove_modinfo_attrs", 275),
+            ("module_add_modinfo_attrs", 293),
+            ("mod_sysfs_init", 338),
+            ("mod_sysfs_setup", 370),
+            ("call_usermodehelper_exec", 405),
+            ("mod_sysfs_fini", 416),
+            ("module_unload_free", 618),
+            ("kobject_uevent", 655),
+            ("delete_module", 696),
+            ("resolve_symbol_wait", 1115),
+            ("free_module", 1151),
+            ("do_one_initcall", 1261),
+            ("search_binary_handler", 1755),
+            ("blacklisted", 2277),
+            ("finished_loading", 2393),
+            ("do_init_module", 2463),
+            ("add_unformed_module", 2581),
+            ("complete_formation", 2630),
+            ("prepare_coming_module", 2668),
+            ("load_module", 2709),
+        ],
+    ),
+    (
+        "v6.12.117",
+        &[
+            ("put_filesystem", 44),
+            ("call_usermodehelper_exec_async", 63),
+            ("add_sect_attrs", 72),
+            ("kmod_dup_request_delete", 82),
+            ("kmod_dup_request_exists_wait", 107),
+            ("unregister_filesystem", 108),
+            ("__request_module", 131),
+            ("kmod_dup_request_announce", 213),
+            ("add_usage_links", 256),
+            ("__get_fs_type", 265),
+            ("module_remove_modinfo_attrs", 276),
+            ("module_add_modinfo_attrs", 294),
+            ("mod_sysfs_init", 339),
+            ("mod_sysfs_setup", 371),
+            ("call_usermodehelper_exec", 401),
+            ("mod_sysfs_fini", 426),
+            ("kobject_uevent", 654),
+            ("module_unload_free", 654),
+            ("delete_module", 732),
+            ("resolve_symbol_wait", 1201),
+            ("do_one_initcall", 1230),
+            ("free_module", 1293),
+            ("search_binary_handler", 1786),
+            ("blacklisted", 2561),
+            ("do_init_module", 2723),
+            ("finished_loading", 2863),
+            ("add_unformed_module", 2928),
+            ("complete_formation", 2949),
+            ("prepare_coming_module", 2990),
+            ("early_mod_check", 3028),
+            ("load_module", 3064),
+            ("idempotent", 3312),
+            ("idempotent_complete", 3343),
+        ],
+    ),
+];
+
+/// Tags of kmod's repository.
+const KMOD_LINES: [Lines; 7] = [
+    (
+        "v5",
+        &[
+            ("handle_failed_lookup", 510),
+            ("do_modprobe", 816),
+            ("command_do", 880),
+            ("kmod_module_get_initstate", 1587),
+        ],
+    ),
+    (
+        "v19",
+        &[
+            ("handle_failed_lookup", 458),
+            ("do_modprobe", 743),
+            ("command_do", 947),
+            ("kmod_module_get_initstate", 1709),
+        ],
+    ),
+    ("v20", &[("do_modprobe", 717), ("command_do", 963), ("kmod_module_get_initstate", 1725)]),
+    ("v27", &[("do_modprobe", 752), ("command_do", 971), ("kmod_module_get_initstate", 1742)]),
+    ("v30", &[("do_modprobe", 806), ("command_do", 1028), ("kmod_module_get_initstate", 1799)]),
+    ("v31", &[("do_modprobe", 828), ("command_do", 1065), ("kmod_module_get_initstate", 1836)]),
+    ("v34.2", &[("do_modprobe", 750), ("command_do", 778), ("kmod_module_get_initstate", 1416)]),
+];

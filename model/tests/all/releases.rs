@@ -190,10 +190,9 @@ fn releases_of_busybox() {
 #[test]
 fn a_step_is_in_the_file_of_its_release() {
     let list_del = Event::ListDel { module: 0 };
-    let sysfs = Event::SysfsInit { module: 0 };
-    let exec = Event::HelperReturn { ret: Ret::Zero };
+    let sysfs = Event::SysfsInit { module: 0, made: true };
+    let exec = Event::HelperReturn { status: Ret::Zero };
     let request = Event::LimitCount;
-    let kmod = presets::kmod("v30").unwrap();
     for (release, files) in [
         ("v4.9", ["kernel/module.c", "kernel/module.c", "kernel/kmod.c", "kernel/kmod.c"]),
         ("5.10.5", ["kernel/module.c", "kernel/module.c", "kernel/umh.c", "kernel/kmod.c"]),
@@ -212,11 +211,19 @@ fn a_step_is_in_the_file_of_its_release() {
         ),
     ] {
         let found = [list_del, sysfs, exec, request]
-            .map(|event| event.place(&kernel(release), &kmod).expect("it is somewhere").file);
+            .map(|event| event.place(&kernel(release), None).expect("it is somewhere").file);
         assert_eq!(found, files, "{release}");
     }
+    // Lines are told of a release that was read, not of its neighbours.
+    let line = |release| sysfs.place(&kernel(release), None).unwrap().line;
+    assert_eq!([line("6.12.117"), line("6.1.192"), line("6.12.116")], [Some(339), Some(338), None]);
     let exit = Event::Exit { status: Ret::Zero };
-    let place = |kmod: &str| exit.place(&kernel("v4.9"), &presets::kmod(kmod).unwrap());
-    assert_eq!(place("v30").unwrap().file, "tools/modprobe.c");
-    assert_eq!(place("busybox"), None);
+    let place = |kmod: &str| {
+        let kmod = Release::kmod(kmod).unwrap();
+        exit.place(&kernel("v4.9"), Some(&kmod)).map(|place| (place.file, place.line))
+    };
+    assert_eq!(place("v30"), Some(("tools/modprobe.c", Some(806))));
+    assert_eq!(place("v5"), Some(("tools/kmod-modprobe.c", Some(816))));
+    assert_eq!(place("v34.2"), Some(("tools/modprobe.c", Some(750))));
+    assert_eq!(exit.place(&kernel("v4.9"), None), None);
 }
