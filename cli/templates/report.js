@@ -40,6 +40,21 @@
     return el('ul', {}, ...items.map(text => el('li', {}, text)));
   }
 
+  // Some cells have all their states in this page; of every other a page of its own can be made.
+  function stepped(cell) {
+    const name = [cell.request, cell.environment, cell.kmod, cell.check, cell.map].join(' ');
+    const system = [...($('x-system')?.options ?? [])].find(option => option.textContent === name);
+    if (!system) return el('p', {}, 'A page to step through it: ', el('code', {}, "kmodcheck report '" + name + "' --out cell.html"));
+    const go = el('button', { type: 'button', class: 'link' }, 'Step through it');
+    go.onclick = () => {
+      $('x-system').value = system.value;
+      $('x-system').dispatchEvent(new Event('change'));
+      $('step').scrollIntoView();
+      $('step').focus({ preventScroll: true });
+    };
+    return el('p', {}, go);
+  }
+
   function showCell(index, letter) {
     at.cell = index;
     const cell = data.cells[index];
@@ -64,7 +79,7 @@
       el('h3', {}, [cell.request, cell.environment, 'kmod ' + cell.kmod, cell.check, cell.map].join(' · ')),
       el('table', {}, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'property'), ...heads, el('th', { scope: 'col' }, ''))), el('tbody', {}, ...rows)),
       el('h4', {}, 'Assumed'), assumptions(cell),
-      el('p', {}, 'Its own page, to be stepped through: ', el('code', {}, "kmodcheck report '" + [cell.request, cell.environment, cell.kmod, cell.check, cell.map].join(' ') + "' --out cell.html")));
+      stepped(cell));
     const chosen = letter != null ? data.properties.findIndex(p => p.letter === letter) : +$('property').value;
     let p = cell.traces[chosen] != null ? chosen : cell.traces.findIndex(t => t != null);
     if (p >= 0) showTrace(cell.traces[p], 0);

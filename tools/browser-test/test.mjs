@@ -258,6 +258,21 @@ const aheadOnPage = page => page.locator('#x-ahead tbody tr').evaluateAll(rows =
 const now = async page => (await text(page, '#x-now')).match(/step (\d+) of (\d+)/).slice(1).map(Number);
 const runOf = page => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('run');
 
+await test('the cells around the race can be stepped through', {}, async page => {
+  await page.goto(at());
+  const cell = name => page.locator('button[data-cell][aria-label^="' + name + '"]');
+  await cell('fs-ext4 ok v20 none none').click();
+  await page.locator('#cell').getByRole('button', { name: 'Step through it' }).click();
+  assert.equal(await page.locator('#x-system').inputValue(), '1');
+  assert.deepEqual(Object.keys(await aheadOnPage(page)), []);
+  assert.match(await text(page, '#x-statement'), /Nothing that was asked can be violated/);
+  await cell('fs-ext4 fail v20 none none').click();
+  await page.locator('#cell').getByRole('button', { name: 'Step through it' }).click();
+  assert.equal((await aheadOnPage(page))['no-false-success'], 26);
+  await cell('fs-ext4 ok v19 verify none').click();
+  assert.match(await text(page, '#cell'), /kmodcheck report 'fs-ext4 ok v19 verify none' --out cell\.html/);
+});
+
 // What `serve` finds, by a search from that state; the run is the same in its address.
 async function searched(run) {
   const schedule = run ? run.split(',').map(step => step.split('.').map(Number)) : [];

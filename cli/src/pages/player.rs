@@ -38,6 +38,11 @@ impl Player {
         Self { version: 1, systems }
     }
 
+    /// What the systems are called.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.systems.iter().map(|system| system.name.clone()).collect()
+    }
+
     /// In words: how much of what there is.
     pub(super) fn in_words(&self) -> String {
         let of = |system: &System| {
@@ -79,6 +84,9 @@ struct Asked {
     own: bool,
 }
 
+/// A file, the function in it, and its line, if that is known.
+type InFile = (&'static str, &'static str, Option<u32>);
+
 /// One system.
 #[derive(Serialize)]
 pub(super) struct System {
@@ -91,8 +99,8 @@ pub(super) struct System {
     /// How many of them, the first, are there from the beginning.
     callers: usize,
     asked: Vec<Asked>,
-    /// Functions, and where each is: name; and file, function in the file, and line, if that is known.
-    functions: Vec<(&'static str, Option<(&'static str, &'static str, Option<u32>)>)>,
+    /// Functions, and where each is.
+    functions: Vec<(&'static str, Option<InFile>)>,
     /// What a step does: function, words, and which way out it is, if it is one.
     texts: Vec<(usize, String, Option<&'static str>)>,
     /// Who takes which of its alternatives: actor, alternative, text.

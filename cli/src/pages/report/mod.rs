@@ -7,7 +7,7 @@ mod growth;
 use std::path::Path;
 
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_properties::matrix::{self, Kmod, check_name, map_name};
+use kmodcheck_properties::matrix::{self, Cell, Kmod, check_name, map_name};
 use kmodcheck_properties::{Property, Verdict};
 use minijinja::Environment as Templates;
 use serde::Serialize;
@@ -47,9 +47,10 @@ struct Page {
     style: &'static str,
     script: &'static str,
     data: String,
-    /// What the player of the race reads; `None`: there is none.
+    /// What the player reads; `None`: there is none.
     player: Option<String>,
     player_says: String,
+    systems: Vec<String>,
     stepping: String,
     parts: &'static str,
     player_script: &'static str,
@@ -104,13 +105,14 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     let mut templates = Templates::new();
     templates.add_template("report.html", PAGE)?;
     templates.add_template("player.html", PLAYER)?;
-    let (player, player_says) = match race()? {
-        Ok(player) => (Some(json_in_html(&player)), player.in_words()),
-        Err(why) => (None, why.in_words()),
+    let (player, player_says, systems) = match stepped()? {
+        Ok(player) => (Some(json_in_html(&player)), player.in_words(), player.names()),
+        Err(why) => (None, why.in_words(), Vec::new()),
     };
     let mut page = Page {
         player,
         player_says,
+        systems,
         stepping: String::new(),
         parts: PARTS,
         player_script: player::SCRIPT,
@@ -136,13 +138,23 @@ pub(crate) fn run(arguments: &Arguments, asked: &Report) -> Result<Ended, Failur
     Ok(Ended::of(differs, false))
 }
 
-/// The state graph of the race, whole.
-fn race() -> Result<Result<Player, NoPlayer>, Failure> {
-    let model = RACE.model(2, None);
-    let releases = player::Releases { kernel: "v4.9", kmod: RACE.kmod.name() };
-    let most = player::MOST_TRANSITIONS;
-    let system = player::System::of(&model, String::new(), &releases, Vec::new(), most)?;
-    Ok(system.map(|system| Player::new(vec![system])))
+/// The state graphs of the race and of the cells beside it: the other kmod, and an init that may fail. (All cells would be
+/// several times what a page may have.)
+fn stepped() -> Result<Result<Player, NoPlayer>, Failure> {
+    let fails = Cell { environment: Environment::Fail, ..RACE };
+    let cells = [RACE, Cell { kmod: Kmod::V20, ..RACE }, fails, Cell { kmod: Kmod::V20, ..fails }];
+    let mut systems = Vec::new();
+    for cell in cells {
+        let releases = player::Releases { kernel: "v4.9", kmod: cell.kmod.name() };
+        let most = player::MOST_TRANSITIONS / cells.len();
+        let of =
+            player::System::of(&cell.model(2, None), cell.to_string(), &releases, Vec::new(), most);
+        match of? {
+            Ok(system) => systems.push(system),
+            Err(none) => return Ok(Err(none)),
+        }
+    }
+    Ok(Ok(Player::new(systems)))
 }
 
 /// The page of one system.
@@ -170,6 +182,7 @@ fn of_one_system(
         repeat: repeat(),
         player: None,
         player_says: String::new(),
+        systems: Vec::new(),
         stepping: String::new(),
         style: STYLE,
         parts: PARTS,
@@ -178,6 +191,7 @@ fn of_one_system(
     match player {
         Ok(player) => {
             page.player_says = player.in_words();
+            page.systems = player.names();
             page.player = Some(json_in_html(&player));
         }
         Err(why) => page.player_says = why.in_words(),
@@ -213,6 +227,8 @@ struct SystemPage {
     player: Option<String>,
     /// How much that is, or why there is none.
     player_says: String,
+    /// The systems in it.
+    systems: Vec<String>,
     /// The player, as HTML.
     stepping: String,
     style: &'static str,
