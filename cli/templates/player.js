@@ -352,12 +352,20 @@
     } else if (graph.runs.length) {
       run = edgesOf(graph.runs[0].steps) ?? [];
       if (run.length) $('x-runs').value = 0;
+      if (named < 0) ask(graph.runs[0]);
     }
     // (The address says what was chosen, not what nobody has touched.)
     opening = true;
     draw(true);
     opening = false;
     if (text && !edges) tell('The address has no run of this system.');
+  }
+
+  // What a run shows is what is asked, then.
+  function ask(chosen) {
+    const q = graph.asked.findIndex(asked => asked.name === chosen.shows);
+    if (q >= 0 && graph.ahead[q][0] !== never) choose(q);
+    statement();
   }
 
   function saveAs(name, text) {
@@ -398,7 +406,11 @@
   $('x-save').onclick = saveTrace;
   $('x-scenario').onclick = () => saveAs('scenario.json', JSON.stringify(graph.scenario, null, 2) + '\n');
   $('x-question').onchange = event => { choose(+event.target.value); statement(); draw(); };
-  $('x-runs').onchange = event => takeRun(event.target.value === '' ? [] : edgesOf(graph.runs[+event.target.value].steps) ?? [], 0);
+  $('x-runs').onchange = event => {
+    const chosen = graph.runs[event.target.value];
+    if (chosen) ask(chosen);
+    takeRun(chosen ? edgesOf(chosen.steps) ?? [] : [], 0);
+  };
   if ($('x-system')) $('x-system').onchange = event => { stop(); say({ run: null, at: null, property: null, system: event.target.value }); open(); };
   $('x-lanes').addEventListener('click', event => {
     const step = event.target.closest('.step');

@@ -536,8 +536,8 @@ await test('without a script', {}, async () => {
 for (const dark of [false, true]) {
   await test('screenshots of a page of one system, ' + (dark ? 'dark' : 'light'), { dark, height: 1000 }, async page => {
     await page.goto(beside('race'));
-    await page.selectOption('#x-question', { label: 'get-fs-type-finds-it' });
     await page.selectOption('#x-runs', { label: 'get-fs-type-finds-it (21 steps)' });
+    assert.match(await text(page, '#x-statement'), /^get-fs-type-finds-it: /);
     for (let i = 0; i < 11; i++) await page.keyboard.press('ArrowRight');
     await page.evaluate(() => document.getElementById('step').scrollIntoView());
     await shot(page, 'one-system-' + (dark ? 'dark' : 'light') + '.png');

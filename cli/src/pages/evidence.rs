@@ -82,7 +82,9 @@ fn of_one_system(found: &OneSystem, view: &View) -> Vec<(String, String)> {
     let (digest, version) = (scenario_digest(scenario), view.version);
     let _ = writeln!(text, "\n`scenario.json`: SHA-256 `{digest}`. kmodcheck {version}.");
     let mut files = vec![("README.md".to_owned(), text), ("scenario.json".to_owned(), json + "\n")];
-    for (run, (at, trace)) in view.violations.iter().zip(&found.asked) {
+    // (The run of a file is in that file.)
+    let own = view.violations.iter().filter(|run| !run.given);
+    for (run, (at, trace)) in own.zip(&found.asked) {
         let name = name_of(&run.property, run.steps);
         let file = results::file(&found.model, Witness::Asked(*at), trace);
         let told = run.told.as_ref().map_or(String::new(), |told| format!("{told}\n\n"));

@@ -331,18 +331,18 @@ impl OneSystem {
 
     /// The runs that are shown, for the player.
     fn player_runs(&self) -> Vec<Run> {
-        let given = self
-            .given
-            .iter()
-            .flatten()
-            .map(|taken| Run::new(format!("the run of {}", self.subject.from), &taken.trace));
-        let asked = self
-            .asked
-            .iter()
-            .map(|(at, trace)| Run::new(self.report.asked[*at].asked.name.clone(), trace));
+        let given = self.given.iter().flatten().map(|taken| {
+            let shows = match taken.shown {
+                Shown::Violation(property) => property.name().to_owned(),
+                Shown::Witness(witness) => witness.asked(&taken.model),
+            };
+            Run::new(format!("the run of {}", self.subject.from), shows, &taken.trace)
+        });
+        let named = |name: &str, trace| Run::new(name.to_owned(), name.to_owned(), trace);
+        let asked = self.asked.iter();
+        let asked = asked.map(|(at, trace)| named(&self.report.asked[*at].asked.name, trace));
         let violations = self.violations.iter();
-        let violations = violations
-            .map(|(property, reduced)| Run::new(property.name().to_owned(), &reduced.trace));
+        let violations = violations.map(|(of, reduced)| named(of.name(), &reduced.trace));
         given.chain(asked).chain(violations).collect()
     }
 

@@ -63,13 +63,15 @@ impl Player {
 #[derive(Serialize)]
 pub(super) struct Run {
     what: String,
+    /// What it shows, by its name.
+    shows: String,
     /// By step: who, and which of its alternatives.
     steps: Vec<(usize, u32)>,
 }
 
 impl Run {
-    pub(super) fn new(what: String, trace: &Trace) -> Self {
-        Self { what, steps: trace.iter().map(|step| (step.actor, step.ordinal)).collect() }
+    pub(super) fn new(what: String, shows: String, trace: &Trace) -> Self {
+        Self { what, shows, steps: trace.iter().map(|step| (step.actor, step.ordinal)).collect() }
     }
 }
 

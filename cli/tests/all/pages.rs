@@ -224,3 +224,16 @@ fn steps_are_in_the_files_of_their_release() {
         ["kernel/module/sysfs.c:339", "kernel/module/kmod.c:131", "none"]
     );
 }
+
+/// Of a run that is a system's, the evidence has the runs to what the scenario asks, not that one.
+#[test]
+fn the_evidence_of_a_witness_is_that_of_its_system() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (file, witness, evidence) = (at("race.toml"), at("witness.json"), at("evidence"));
+    run(&["new", &file, "--kind", "race"]).exits(0);
+    run(&["check", &file, "--witness", "1=0", "--save-trace", &witness]).exits(0);
+    run(&["evidence", &witness, "--out", &evidence]).exits(1);
+    let own = fs::read_to_string(Path::new(&evidence).join("traces/opens-when-ready-12.md"));
+    assert!(own.unwrap().contains("Nobody uses the driver before it is LIVE."));
+}
