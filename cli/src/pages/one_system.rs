@@ -76,6 +76,8 @@ pub(super) struct View {
     pub releases: String,
     /// The same without what is known of them.
     pub releases_in_short: String,
+    /// Whether a program is in modprobe's place.
+    pub program: bool,
     /// What was looked at, in a sentence.
     pub looked: String,
     /// Whether that was all.
@@ -376,6 +378,7 @@ impl OneSystem {
             name: self.subject.named(),
             releases: self.subject.releases(),
             releases_in_short: self.subject.releases_in_short(),
+            program: !scenario.patched.binaries.is_empty(),
             looked: self.looked(),
             complete: self.report.end == End::Complete,
             short: self.short(&answers, &violations),
