@@ -21,7 +21,7 @@ const SERIES: [Series; 2] = [
         kernel: "6.12-debian",
         modules: "6.12-modules",
         folders: &["6.12-kmod30", "6.12-other-tracers", "6.12-cover"],
-        top: &["steered-joined", "steered-argument", "steered-notifier", "steered-sections"],
+        top: &["steered-joined", "steered-argument", "steered-notifier", "steered-s"],
     },
     Series {
         kernel: "6.1-debian",

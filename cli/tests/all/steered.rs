@@ -38,6 +38,8 @@ struct Finding {
     others: &'static [Action],
     /// Who goes on until before which step, where the shortest trace is of something else.
     by_hand: Option<&'static [(usize, Until)]>,
+    /// Whether an insmod is killed.
+    killed: bool,
     /// Holds in its plan.
     holds: usize,
 }
@@ -45,6 +47,7 @@ struct Finding {
 /// The step before which somebody stops; `None`: goes on as long as possible.
 type Until = Option<fn(&Event) -> bool>;
 
+const LEAVES_THE_LIST: Until = Some(|event| matches!(event, Event::ListDel { .. }));
 const COMPLETES: Until = Some(|event| matches!(event, Event::IdempotentComplete { .. }));
 
 /// A finding of which nothing is special.
@@ -60,10 +63,11 @@ const PLAIN: Finding = Finding {
     callers: 1,
     others: &[],
     by_hand: None,
+    killed: false,
     holds: 0,
 };
 
-const FINDINGS: [Finding; 9] = [
+const FINDINGS: [Finding; 10] = [
     Finding {
         name: "race",
         kernel: "6.1-debian",
@@ -121,6 +125,24 @@ const FINDINGS: [Finding; 9] = [
         holds: 8,
         ..PLAIN
     },
+    // 6: an insmod waits for an rmmod to be done with the name and is killed, and a mount has joined it.
+    Finding {
+        name: "signalled",
+        property: Property::NoFalseFailure,
+        callers: 2,
+        others: &[Action::Rmmod(0), Action::Insmod(0)],
+        by_hand: Some(&[
+            (0, None),
+            (2, LEAVES_THE_LIST),
+            (3, COMPLETES),
+            (1, None),
+            (3, None),
+            (1, None),
+        ]),
+        killed: true,
+        holds: 10,
+        ..PLAIN
+    },
 ];
 
 impl Finding {
@@ -150,7 +172,10 @@ impl Finding {
             }],
             actors: std::iter::once((Action::GetFsType(0), self.callers))
                 .chain(self.others.iter().map(|other| (*other, 1)))
-                .map(|(action, count)| Actor { action, count, killable: false })
+                .map(|(action, count)| {
+                    let killable = self.killed && matches!(action, Action::Insmod(_));
+                    Actor { action, count, killable }
+                })
                 .collect(),
             helper: Helper::Present,
             lsm_refuses: false,
@@ -291,7 +316,7 @@ fn kernels_without_the_cause_are_told_apart() {
         line.unwrap_or_else(|| panic!("{name}: accepted of {kernel}")).to_owned()
     };
     // Nobody joins before v6.5.
-    for name in ["joined", "joined-eexist"] {
+    for name in ["joined", "joined-eexist", "signalled"] {
         refused(name, "6.1-debian");
     }
     // Whoever has waited tries again up to v6.1: 0254127ab977.

@@ -125,9 +125,14 @@ pub struct Plan {
     pub blacklisted: Vec<String>,
     /// The holds, in the order of the trace.
     pub holds: Vec<Hold>,
+    /// Who is killed in the sleep that follows its arrival.
+    pub kills: Vec<Arrival>,
     /// Longest hold, in milliseconds.
     pub longest: u32,
 }
+
+/// How many milliseconds after its arrival somebody is killed: by then it sleeps.
+const ASLEEP: u32 = 300;
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -192,6 +197,9 @@ impl fmt::Display for Plan {
         }
         for hold in &self.holds {
             writeln!(f, "hold {} {} until {}", hold.held, self.longest, hold.until)?;
+        }
+        for killed in &self.kills {
+            writeln!(f, "kill {killed} {ASLEEP}")?;
         }
         Ok(())
     }
@@ -364,19 +372,28 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
             hit: u32::try_from(hit).expect("a trace has fewer steps") + 1,
         }
     };
+    let counted = |at: usize| {
+        let Passed { step, point, .. } = passed[at];
+        if point == Point::Finished && arrival(at).hit > 1 {
+            return Err(SteerError::Uncounted {
+                step: step + 1,
+                what: trace[step].label.describe(scenario).to_string(),
+                module: passed[at].name.clone(),
+            });
+        }
+        Ok(arrival(at))
+    };
     let mut holds = Vec::new();
     for (held, until) in &held {
-        for at in [*held, *until] {
-            let Passed { step, point, .. } = passed[at];
-            if point == Point::Finished && arrival(at).hit > 1 {
-                return Err(SteerError::Uncounted {
-                    step: step + 1,
-                    what: trace[step].label.describe(scenario).to_string(),
-                    module: passed[at].name.clone(),
-                });
-            }
+        holds.push(Hold { held: counted(*held)?, until: counted(*until)? });
+    }
+    // Whoever is killed has come to finished_loading() last.
+    let mut kills = Vec::new();
+    for (step, taken) in trace.iter().enumerate().take(given) {
+        if matches!(taken.label, Event::Killed) {
+            let waits = |p: &Passed| p.actor == taken.actor && p.step < step;
+            kills.push(counted(passed.iter().rposition(waits).unwrap_or_default())?);
         }
-        holds.push(Hold { held: arrival(*held), until: arrival(*until) });
     }
     let starts = scenario
         .actors
@@ -386,7 +403,7 @@ pub fn plan(model: &Model, trace: &Trace, longest: u32) -> Result<Plan, SteerErr
     let targets = scenario.names.iter().flat_map(|name| name.targets());
     let blacklisted =
         targets.filter(|t| t.blacklisted).map(|t| module(scenario, t.module)).collect();
-    Ok(Plan { starts, old_rule, blacklisted, holds, longest })
+    Ok(Plan { starts, old_rule, blacklisted, holds, kills, longest })
 }
 
 /// What one step of a trace is to others.
@@ -558,6 +575,8 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
                 let command = if insmod { "insmod" } else { command };
                 (true, Point::Exit, command.to_owned())
             }
+            // In the wait for a listed name: somebody who tells when it has begun can send the signal.
+            Event::Killed if waits_for_the_list(&trace[..step], taken.actor) => continue,
             Event::Killed
             | Event::ResolveTimedOut { .. }
             | Event::SlotTimedOut
@@ -571,4 +590,10 @@ fn passed(model: &Model, trace: &Trace, command: &str) -> Result<Vec<Passed>, St
         passed.push(Passed { step, actor: taken.actor, before, point, name });
     }
     Ok(passed)
+}
+
+/// Whether the last thing that this process did was to find a listed module unfinished.
+fn waits_for_the_list(trace: &[TraceStep<Event>], actor: usize) -> bool {
+    let last = trace.iter().rev().find(|taken| taken.actor == actor);
+    last.is_some_and(|taken| matches!(taken.label, Event::FinishedLoading { finished: false, .. }))
 }

@@ -50,7 +50,7 @@ fn logs() -> Vec<Log> {
                 continue;
             }
             // Of what else followed a plan.
-            let newer = ["joined", "argument", "notifier", "sections"];
+            let newer = ["joined", "argument", "notifier", "sections", "signalled"];
             let newer = newer.iter().any(|of| name.starts_with(&format!("steered-{of}")));
             let kernel = if newer { "6.12-debian" } else { kernel };
             let features = Features {

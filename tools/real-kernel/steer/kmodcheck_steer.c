@@ -6,13 +6,15 @@
  *
  *     hold POINT NAME HIT MS [until POINT NAME HIT]
  *     fail POINT NAME HIT ERROR
+ *     kill POINT NAME HIT MS
  *
  * Whoever is the HIT-th (from 1) to arrive at POINT for NAME sleeps there until somebody has arrived
  * at the second point, then a little longer so that what happens there has happened, and MS
  * milliseconds at most; without 'until', MS milliseconds. NAME is a module, a file system, a path or
  * a command, as the point has it (see below). Reading the file gives every rule and what became of
  * it. Each hold is written to the trace. After 'fail' the function is not called, and what called it
- * is told -ERROR: so the kernel comes to what it does when it is out of memory.
+ * is told -ERROR: so the kernel comes to what it does when it is out of memory. After 'kill' whoever has
+ * arrived goes on, and gets SIGKILL MS milliseconds later.
  *
  * Two points come after their functions: 'returned', when init_module_from_file() (v6.5 and later) has
  * come back and idempotent_complete() has not told those who joined; and 'tested', when finished_loading()
@@ -33,6 +35,8 @@
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -41,6 +45,7 @@
 #include <linux/umh.h>
 #include <linux/version.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/delay.h>
 
 #define CREATE_TRACE_POINTS
@@ -104,7 +109,14 @@ struct rule {
 	unsigned int hit, until_hit, ms;
 	bool until;
 	int error;	/* of a 'fail' */
-	int outcome;	/* 0: nobody came; 1: held; 2: let go in time; 3: held for MS; 4: failed */
+	bool kill;
+	int outcome;	/* 0: nobody came; 1: held; 2: let go in time; 3: held for MS; 4: failed; 5: killed */
+};
+
+/* Who is to be killed. */
+struct victim {
+	struct delayed_work work;
+	struct task_struct *task;
 };
 
 static DEFINE_SPINLOCK(lock);
@@ -155,6 +167,29 @@ static void hold(struct rule *rule)
 		     rule->outcome == 3 ? ", in vain" : "");
 }
 
+static void kill_it(struct work_struct *work)
+{
+	struct victim *victim = container_of(to_delayed_work(work), struct victim, work);
+
+	trace_printk("steer: kill %s-%d\n", victim->task->comm, victim->task->pid);
+	send_sig(SIGKILL, victim->task, 1);
+	put_task_struct(victim->task);
+	kfree(victim);
+}
+
+/* The current process gets SIGKILL in a while: by then it sleeps, or does whatever else it does next. */
+static void kill_later(struct rule *rule)
+{
+	struct victim *victim = kmalloc(sizeof(*victim), GFP_KERNEL);
+
+	if (!victim)
+		return;
+	victim->task = get_task_struct(current);
+	INIT_DELAYED_WORK(&victim->work, kill_it);
+	schedule_delayed_work(&victim->work, msecs_to_jiffies(rule->ms));
+	rule->outcome = 5;
+}
+
 /*
  * Somebody is at a point: counts, wakes who waits for that, and holds as the plan says. Not 0: what the function is
  * to return instead.
@@ -190,6 +225,8 @@ static int at(enum point point, const char *name)
 			error = rules[i].error;
 			rules[i].outcome = 4;
 			trace_printk("steer: fail %s %s %u: %d\n", point_names[point], name, hit, error);
+		} else if (rules[i].kill) {
+			kill_later(&rules[i]);
 		} else {
 			hold(&rules[i]);
 		}
@@ -522,6 +559,18 @@ static int parse(char *line)
 	rule->until = false;
 	rule->outcome = 0;
 	rule->error = 0;
+	rule->kill = false;
+	n = sscanf(line, "kill %15s %63s %u %u", point, name, &rule->hit, &rule->ms);
+	if (n == 4) {
+		found = point_of(point);
+		if (found < 0)
+			return -EINVAL;
+		rule->point = found;
+		rule->kill = true;
+		strscpy(rule->name, name, NAME);
+		rule_count++;
+		return 0;
+	}
 	n = sscanf(line, "fail %15s %63s %u %u", point, name, &rule->hit, &rule->ms);
 	if (n == 4) {
 		found = point_of(point);
@@ -583,7 +632,7 @@ static ssize_t plan_write(struct file *file, const char __user *from, size_t siz
 static int plan_show(struct seq_file *m, void *v)
 {
 	static const char *const outcomes[] = { "nobody came", "held", "let go in time",
-						"held for its longest time", "failed" };
+						"held for its longest time", "failed", "killed" };
 	unsigned int i;
 
 	for (i = 0; i < rule_count; i++)

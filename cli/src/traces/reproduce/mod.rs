@@ -15,7 +15,7 @@ use kmodcheck_properties::Property;
 use kmodcheck_properties::property::View;
 use kmodcheck_properties::witness::Shown;
 use kmodcheck_sim::trace::ftrace::{About, Recording};
-use kmodcheck_sim::trace::steer::{Hold, Plan};
+use kmodcheck_sim::trace::steer::{Arrival, Hold, Plan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -175,13 +175,12 @@ fn held(plan: &Plan, path: &Path) -> Result<Vec<String>, Failure> {
     let name = path.display();
     let mut lines = text.lines().zip(1..);
     let mut held = Vec::new();
-    for hold in &plan.holds {
-        let expected = format!("{}: ", hold.held);
+    let rules = plan.holds.iter().map(|hold| &hold.held).chain(&plan.kills);
+    for arrival in rules {
+        let expected = format!("{arrival}: ");
         let Some((line, number)) = lines.next() else {
-            let found = held.len();
-            return Err(
-                format!("{name}: found {found} holds, expected {}", plan.holds.len()).into()
-            );
+            let (found, all) = (held.len(), plan.holds.len() + plan.kills.len());
+            return Err(format!("{name}: found {found} holds, expected {all}").into());
         };
         match line.strip_prefix(&expected) {
             Some(outcome) if OUTCOMES.contains(&outcome) => held.push(outcome.to_owned()),
@@ -203,7 +202,9 @@ fn held(plan: &Plan, path: &Path) -> Result<Vec<String>, Failure> {
 /// Somebody was held until what the plan says had come.
 const IN_TIME: &str = "let go in time";
 /// What can become of a hold (tools/real-kernel/steer).
-const OUTCOMES: [&str; 4] = ["nobody came", "held", IN_TIME, "held for its longest time"];
+const OUTCOMES: [&str; 5] = ["nobody came", "held", IN_TIME, "held for its longest time", KILLED];
+/// Somebody was killed where the plan says.
+const KILLED: &str = "killed";
 
 /// The kmod that the guest had.
 fn kmod(plan: &Plan, out: &Path) -> Result<kmodcheck_model::features::KmodFeatures, Failure> {
@@ -275,7 +276,9 @@ struct Reproduced<'a> {
 fn say(arguments: &Arguments, about: Reproduced<'_>, told: Told) {
     let Reproduced { name, kernel, property, plan, held } = about;
     let hold = |hold: &Hold| format!("{} until {}", hold.held, hold.until);
-    let holds: Vec<(String, &String)> = plan.holds.iter().map(hold).zip(held).collect();
+    let kill = |arrival: &Arrival| format!("kill {arrival}");
+    let rules = plan.holds.iter().map(hold).chain(plan.kills.iter().map(kill));
+    let holds: Vec<(String, &String)> = rules.zip(held).collect();
     if arguments.json {
         output::print_json(&ReproduceJson {
             format: "kmodcheck-reproduce",
@@ -298,7 +301,8 @@ fn say(arguments: &Arguments, about: Reproduced<'_>, told: Told) {
     }
     output::print(told.text.trim_end());
     let property = property.name();
-    let away = holds.iter().zip(1..).find(|((_, outcome), _)| *outcome != IN_TIME);
+    let away =
+        holds.iter().zip(1..).find(|((_, outcome), _)| *outcome != IN_TIME && *outcome != KILLED);
     let way = match away {
         None => "it took every hold".to_owned(),
         Some(((hold, outcome), number)) => {

@@ -91,6 +91,8 @@ enum Outcome {
     Unlinked {
         eexist: bool,
     },
+    /// A signal has ended the wait for a listed name.
+    Interrupted,
 }
 
 /// A `finished_loading()` that has not returned.
@@ -279,6 +281,14 @@ impl<'a> Play<'a> {
                 }
                 _ => None,
             },
+            // It has tested once more, and gives up.
+            Event::Killed if inside.call == Call::Load => {
+                let waited = self.model.task(step.local_before).pc;
+                if matches!(waited, Pc::EarlyAsleep | Pc::AddAsleep) {
+                    inside.result = Outcome::Interrupted;
+                }
+                hidden(inside.test == Test::None)
+            }
             Event::Killed => Some(false),
             // What it returns tells the log.
             Event::SlotTimedOut => Some(false),
@@ -507,11 +517,15 @@ impl<'a> Play<'a> {
                 before && matches!(task.pc, Pc::AddUnformed | Pc::EarlyCheck)
             }
             Meaning::Tests(module) => {
+                // Whoever is woken by a signal tests once more, and sleeps for the model until it is killed.
+                let killable =
+                    matches!(self.model.role(kind.0), Role::Actor { killable: true, .. });
+                let woken = killable && matches!(task.pc, Pc::AddAsleep | Pc::EarlyAsleep);
                 let fits = is(module)
-                    && matches!(task.pc, Pc::AddWait | Pc::EarlyWait)
+                    && (woken || matches!(task.pc, Pc::AddWait | Pc::EarlyWait))
                     && inside.test == Test::None;
                 if fits {
-                    inside.tests = (inside.tests + 1).min(2);
+                    inside.tests = if woken { 1 } else { (inside.tests + 1).min(2) };
                     let unfinished = !self.finished(shared, inside.module);
                     inside.test = Test::Called { unfinished };
                 }
@@ -604,6 +618,7 @@ impl<'a> Play<'a> {
                         Outcome::Exists => ret == EEXIST,
                         Outcome::InitEexist => ret == self.init_eexist(),
                         Outcome::Busy => ret == EBUSY,
+                        Outcome::Interrupted => returns(Ret::Erestartsys, ret),
                         Outcome::Refused { .. } => false,
                         Outcome::Unlinked { eexist: true } => ret == EEXIST,
                         Outcome::InitFailed | Outcome::Unlinked { .. } => ret < 0 && ret != EEXIST,

@@ -57,6 +57,8 @@ pub(super) struct Call {
     pub mounted: Option<i32>,
     /// Whether `__request_module()` was called.
     pub requested: bool,
+    /// Whether a signal has ended its `load_module()`.
+    interrupted: bool,
 }
 
 impl Call {
@@ -70,13 +72,16 @@ impl Call {
             pinned: None,
             mounted: None,
             requested: false,
+            interrupted: false,
         }
     }
 
     /// Whether a signal has ended its wait.
     pub fn killed(&self) -> bool {
         let by_signal = |ret: i32| ret == -ERESTARTSYS || ret == -EINTR;
-        self.started.is_some_and(by_signal) || self.returned.is_some_and(by_signal)
+        self.interrupted
+            || self.started.is_some_and(by_signal)
+            || self.returned.is_some_and(by_signal)
     }
 
     /// The name that it requests, or would.
@@ -716,6 +721,10 @@ impl Reader<'_> {
             What::LoadModuleReturns(ret) => {
                 self.part(player, now.loading.as_ref());
                 self.fails(now, *ret);
+                // Of its own wait for a listed name; what whoever joined another one is told is that one's.
+                if let Who::Call(call) = player {
+                    self.story.calls[call].interrupted |= *ret == -ERESTARTSYS;
+                }
             }
             _ => self.part(player, now.loading.as_ref()),
         }
