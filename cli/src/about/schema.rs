@@ -40,7 +40,7 @@ const SCENARIO: &str = "scenario";
 const TRACE: &str = "trace";
 
 /// All of them.
-const FORMATS: [Format; 31] = [
+const FORMATS: [Format; 32] = [
     format::<accept::AcceptJson>("accept", 2, "accept, record --json"),
     format::<aliases::AliasesJson>("aliases", 1, "aliases --json"),
     format::<Certificate>("certificate", certificate::VERSION, "prove --certificates DIR"),
@@ -57,6 +57,11 @@ const FORMATS: [Format; 31] = [
     format::<fixes::FixesJson>("fixes", 2, "fixes --json"),
     format::<matrix::GrandJson>("grand-matrix", 1, "matrix --json"),
     format::<kmod_sh::KmodShJson>("kmod-sh", 1, "kmod-sh --json"),
+    format::<kmod_sh::observed::ObservedJson>(
+        "kmod-sh-observed",
+        1,
+        "kmod-sh --observed FILE --json",
+    ),
     format::<litmus::LitmusJson<'_>>("litmus", 1, "check --json of a litmus test"),
     format::<machine::MachineJson<'_>>("machine", 1, "machine --json"),
     format::<main_job::MainJson>("matrix", 1, "kmodcheck --json"),

@@ -132,7 +132,13 @@ const EXAMPLES: [(&str, &[Example]); 34] = [
     ),
     (
         "kmod-sh",
-        &[("kmodcheck kmod-sh --kernel v4.9 --kmod v19 --case 0009", "one case, with its trace")],
+        &[
+            ("kmodcheck kmod-sh --kernel v4.9 --kmod v19 --case 0009", "one case, with its trace"),
+            (
+                "kmodcheck kmod-sh --kernel 6.12-debian --kmod v30 --observed FILE",
+                "what threads got on a real kernel: can they?",
+            ),
+        ],
     ),
     (
         "modprobe",

@@ -545,6 +545,11 @@ pub(crate) struct KmodSh {
     #[arg(long, default_value_t = kmodcheck_properties::kmod_sh::LIMIT, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
     pub limit: u8,
 
+    /// Hold what threads of real runs got, as tools/real-kernel/kmod-sh has written it down, against what this kernel and
+    /// kmod can answer: exit 1 if they cannot.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["kernel", "kmod"], conflicts_with_all = ["case", "limit", "wide"])]
+    pub observed: Option<PathBuf>,
+
     /// Apply a unified diff to the texts of the functions (`kmodcheck text` prints them). May be given several
     /// times.
     #[arg(long, value_name = "DIFF", value_hint = ValueHint::FilePath)]

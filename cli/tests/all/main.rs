@@ -21,6 +21,7 @@ mod first_screen;
 mod fitted;
 mod flags;
 mod imports;
+mod kmod_sh;
 mod layout;
 mod limits;
 mod litmus;

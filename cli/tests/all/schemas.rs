@@ -123,6 +123,7 @@ fn what_is_printed_is_what_the_schemas_say() {
     let indexes = fixture().display().to_string();
     let log = "sim/tests/fixtures/real-logs/kernel-6.1-kmod-19-delayed-vfat-ENODEV.log";
     let log = file(log);
+    let rounds = file("properties/tests/fixtures/kmod-sh/6.1-old-delayed.log");
     let program = "C hangs\n{}\nDEFINE_MUTEX(a);\nDEFINE_MUTEX(b);\n\
                    P0() { mutex_lock(&a); mutex_lock(&b); mutex_unlock(&b); mutex_unlock(&a); }\n\
                    P1() { mutex_lock(&b); mutex_lock(&a); mutex_unlock(&a); mutex_unlock(&b); }\n";
@@ -134,7 +135,7 @@ fn what_is_printed_is_what_the_schemas_say() {
     let patch = file("docs/patches/0254127ab977.diff");
     let (trace, witness, litmus, steps, image) =
         (at("trace.json"), at("witness.json"), at("hangs.litmus"), at("steps.json"), at("image"));
-    let uses: [(&str, &[&str]); 28] = [
+    let uses: [(&str, &[&str]); 29] = [
         ("checks", &["check", "race", &asks, &litmus]),
         ("check", &["check", "race", "--faults", "--save-trace", &trace]),
         ("check", &["check", &asks]),
@@ -156,6 +157,10 @@ fn what_is_printed_is_what_the_schemas_say() {
         ("progress", &["progress", "race"]),
         ("fixes", &["fixes", "race", "--max-size", "1"]),
         ("kmod-sh", &["kmod-sh", "--kernel", "v4.9", "--kmod", "v19", "--case", "0009"]),
+        (
+            "kmod-sh-observed",
+            &["kmod-sh", "--kernel", "6.1-debian", "--kmod", "v19", "--observed", &rounds],
+        ),
         (
             "machine",
             &["machine", "--root", &image, "--kernel", "6.1.0", "--kmod", "v30", "--family", "fs-"],

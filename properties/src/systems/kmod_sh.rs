@@ -161,13 +161,20 @@ impl Case {
     }
 }
 
-/// Whether some thread's call came to something else than expected.
-struct AsExpected<'m> {
-    model: &'m Model,
-    expected: Ret,
+/// What is looked for: a call that comes to it.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Is(Ret),
+    IsNot(Ret),
 }
 
-impl Monitor<Event> for AsExpected<'_> {
+/// Whether some thread's call came to what is looked for.
+struct Calls<'m> {
+    model: &'m Model,
+    wanted: Wanted,
+}
+
+impl Monitor<Event> for Calls<'_> {
     type Tally = ();
     const ASKS: Asks = Asks::Steps;
 
@@ -175,7 +182,11 @@ impl Monitor<Event> for AsExpected<'_> {
         let (before, after) =
             (self.model.task(step.local_before), self.model.task(step.local_after));
         let returned = after.pc == Pc::Done && before.pc != Pc::Done;
-        u64::from(returned && after.ret != self.expected)
+        let found = match self.wanted {
+            Wanted::Is(answer) => after.ret == answer,
+            Wanted::IsNot(answer) => after.ret != answer,
+        };
+        u64::from(returned && found)
     }
 }
 
@@ -241,17 +252,47 @@ pub fn run(
     let model = |threads| {
         Model::new(case.scenario(does, threads, limit), mutant).expect("the cases are well formed")
     };
+    search(case.threads, &model, Wanted::IsNot(case.expected), effort, options)
+}
+
+/// Whether a call of a case can come to `answer`, which [`Outcome::Fails`] then has a way to; looked for as [`run`] looks for
+/// failures. `timeouts`: a wait for a place may last the five seconds after which the kernel gives up.
+///
+/// # Panics
+/// If a found trace does not replay: a fault of an explorer, never of the input.
+pub fn comes_to(
+    case: &Case,
+    does: &Decisions,
+    answer: Ret,
+    timeouts: bool,
+    effort: Effort,
+    options: &Options<'_>,
+) -> Outcome {
+    let model = |threads| {
+        let scenario = Scenario { timeouts, ..case.scenario(does, threads, LIMIT) };
+        Model::new(scenario, None).expect("the cases are well formed")
+    };
+    search(case.threads, &model, Wanted::Is(answer), effort, options)
+}
+
+fn search(
+    most: u8,
+    model: &dyn Fn(u8) -> Model,
+    wanted: Wanted,
+    effort: Effort,
+    options: &Options<'_>,
+) -> Outcome {
     let (mut exhaustive_to, mut largest) = (0, 0);
-    for threads in 1..=case.threads {
+    for threads in 1..=most {
         let model = model(threads);
         let system = Processes { model: &model };
-        let watch = AsExpected { model: &model, expected: case.expected };
+        let watch = Calls { model: &model, wanted };
         let limits =
             Limits { states: Some(effort.exhaustive), time: effort.time, bytes: effort.bytes };
         let options = Options { limits, stop_when_violated: 1, ..*options };
         let found = explore_counted(&system, &watch, &options).expect("the cases fit");
         if let Some(violation) = found.violations.into_iter().next() {
-            confirm(&model, case.expected, &violation.trace);
+            confirm(&model, wanted, &violation.trace);
             return Outcome::Fails { threads, trace: violation.trace, shortest: true };
         }
         if found.end != End::Complete {
@@ -262,19 +303,19 @@ pub fn run(
         }
         (exhaustive_to, largest) = (threads, found.states);
     }
-    if exhaustive_to == case.threads {
+    if exhaustive_to == most {
         return Outcome::Passes { exhaustive_to, seen: None, states: largest };
     }
-    let model = model(case.threads);
+    let model = model(most);
     let system = Processes { model: &model };
-    let watch = AsExpected { model: &model, expected: case.expected };
+    let watch = Calls { model: &model, wanted };
     let limits = Limits { states: Some(effort.directed), time: effort.time, bytes: effort.bytes };
     let options = Options { limits, stop_when_violated: 1, ..*options };
     let found = explore_directed(&system, &watch, &options).expect("the cases fit");
     match (found.violations.into_iter().next(), found.end) {
         (Some(lead), _) => {
-            confirm(&model, case.expected, &lead.trace);
-            Outcome::Fails { threads: case.threads, trace: lead.trace, shortest: false }
+            confirm(&model, wanted, &lead.trace);
+            Outcome::Fails { threads: most, trace: lead.trace, shortest: false }
         }
         (None, End::Interrupted) => Outcome::OutOfBudget,
         (None, _) if exhaustive_to == 0 => Outcome::OutOfBudget,
@@ -289,8 +330,8 @@ pub fn key(case: &Case, does: &Decisions, limit: u8) -> Scenario {
 }
 
 /// Takes every step of `trace` in the exact model.
-fn confirm(model: &Model, expected: Ret, trace: &Trace) {
-    let watch = AsExpected { model, expected };
+fn confirm(model: &Model, wanted: Wanted, trace: &Trace) {
+    let watch = Calls { model, wanted };
     let mut violated = false;
     replay(&Processes { model }, trace, |_, taken| {
         violated = watch.step_violates(&taken.step) != 0

@@ -3,8 +3,8 @@
 use kmodcheck_explore::Options;
 use kmodcheck_model::features::Features;
 use kmodcheck_model::text::Decisions;
-use kmodcheck_model::{Mutant, Pc, presets};
-use kmodcheck_properties::kmod_sh::{CASES, Call, Case, Effort, LIMIT, Outcome, run};
+use kmodcheck_model::{Mutant, Pc, Ret, presets};
+use kmodcheck_properties::kmod_sh::{CASES, Call, Case, Effort, LIMIT, Outcome, comes_to, run};
 
 fn features(kernel: &str, kmod: &str) -> Features {
     Features { kernel: presets::kernel(kernel).unwrap(), kmod: presets::kmod(kmod).unwrap() }
@@ -99,4 +99,35 @@ fn no_reading_of_the_check_cures_the_limit() {
         let found = outcome(kernel, "v20", case, LIMIT, 20_000, None);
         assert!(matches!(found, Outcome::Fails { .. }), "{kernel}: {found:?}");
     }
+}
+
+/// What `kmod-sh --observed` asks: can a call of a case come to an answer?
+#[test]
+fn what_a_call_can_come_to() {
+    let asked = |kernel: &str, kmod: &str, case: &Case, answer: Ret, timeouts: bool| {
+        let effort = Effort { exhaustive: 20_000, directed: 20_000, time: None, bytes: None };
+        let does = Decisions::of_features(&features(kernel, kmod));
+        match comes_to(case, &does, answer, timeouts, effort, &Options::default()) {
+            Outcome::Fails { threads, .. } => Some(threads),
+            Outcome::Passes { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    // One is enough to find it; NULL takes two, and a modprobe that is told too early that it is there.
+    let two = case("0004", Call::FileSystem);
+    for (kmod, null) in [("v19", Some(2)), ("v30", None), ("busybox", Some(2))] {
+        assert_eq!(asked("6.12-debian", kmod, two, Ret::Found, false), Some(1), "{kmod}");
+        assert_eq!(asked("6.12-debian", kmod, two, Ret::Null, false), null, "{kmod}");
+    }
+    // v19 takes the directory of all modules for that of the empty name, and never says anything else.
+    let empty = case("0001", Call::Driver);
+    assert_eq!(asked("6.1-debian", "v19", empty, Ret::Zero, false), Some(1));
+    assert_eq!(asked("6.1-debian", "v19", empty, Ret::Status256, false), None);
+    // Whoever waits for a place for five seconds is told so, and get_fs_type() makes NULL of it.
+    let many = case("0008", Call::Driver);
+    assert!(asked("6.12-debian", "v30", many, Ret::Etime, true).is_some());
+    assert_eq!(asked("6.12-debian", "v30", many, Ret::Etime, false), None);
+    let many = case("0009", Call::FileSystem);
+    assert!(asked("6.12-debian", "v30", many, Ret::Null, true).is_some());
+    assert_eq!(asked("6.12-debian", "v30", many, Ret::Null, false), None);
 }

@@ -88,8 +88,9 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 1;
 	n = files_of(argv[argc - 1], paths);
+	/* A name that no index knows is looked for as it is: the empty one is the directory of all modules. */
 	if (!n)
-		return 1;
+		return !in_kernel(argv[argc - 1]);
 	name_of(paths[n - 1], name, sizeof(name));
 	if (in_kernel(name))
 		return 0;

@@ -1,5 +1,8 @@
 //! `kmodcheck kmod-sh`: the kernel's own stress cases over the presets.
 
+pub(crate) mod observed;
+mod words;
+
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
@@ -7,10 +10,11 @@ use kmodcheck_explore::{Options, map_on_threads};
 use kmodcheck_model::features::Features;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::text::Decisions;
-use kmodcheck_properties::kmod_sh::{self, CASES, Call, Case, Effort, Outcome};
+use kmodcheck_properties::kmod_sh::{self, CASES, Effort, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::words::{half, short};
 use crate::args::values::{Kernel, Kmod, kernels, kmods};
 use crate::args::{Arguments, KmodSh};
 use crate::input::{files, session};
@@ -36,6 +40,18 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     let cases: Vec<usize> = (0..CASES.len())
         .filter(|case| asked.case.is_none_or(|number| number == CASES[*case].number))
         .collect();
+    let effort = Effort {
+        exhaustive: arguments.states_limit.unwrap_or(EFFORT),
+        directed: arguments.states_limit.unwrap_or(EFFORT),
+        time: arguments.time_limit,
+        bytes: session::limits(arguments).bytes,
+    };
+    let interrupt = session::interrupt();
+    if let (Some(path), [kernel], [kmod]) = (&asked.observed, &kernels[..], &kmods[..]) {
+        let features = Features { kernel: kernel.features, kmod: kmod.features };
+        let does = texts.decisions(&features)?;
+        return observed::run(arguments, path, kernel, kmod, &does, effort);
+    }
     // Presets that are one system are run once.
     let mut jobs: Vec<Job> = Vec::new();
     let mut known: HashMap<(usize, Scenario), usize> = HashMap::new();
@@ -56,13 +72,6 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     }
     let bar = bars::bar(jobs.len(), "cases");
     bars::announce("kmod-sh", jobs.len(), session::threads(arguments));
-    let effort = Effort {
-        exhaustive: arguments.states_limit.unwrap_or(EFFORT),
-        directed: arguments.states_limit.unwrap_or(EFFORT),
-        time: arguments.time_limit,
-        bytes: session::limits(arguments).bytes,
-    };
-    let interrupt = session::interrupt();
     let over = || interrupt.load(Ordering::Relaxed);
     let outcomes = map_on_threads(session::threads(arguments), &jobs, over, |_, job| {
         let options = Options { interrupt: Some(interrupt), ..Options::default() };
@@ -86,27 +95,6 @@ pub(crate) fn run(arguments: &Arguments, asked: &KmodSh) -> Result<Ended, Failur
     }
     let cut = outcomes.iter().any(|o| matches!(o, Outcome::OutOfBudget));
     Ok(Ended::of(false, cut))
-}
-
-fn half(case: &Case) -> &'static str {
-    match case.call {
-        Call::Driver => "D",
-        Call::FileSystem => "F",
-    }
-}
-
-fn short(case: &Case, outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Passes { seen: None, .. } => "ok".to_owned(),
-        Outcome::Passes { exhaustive_to, seen: Some(_), .. } => format!("ok to {exhaustive_to}"),
-        Outcome::Fails { threads, trace, shortest } => {
-            let at = if *shortest { "" } else { "<=" };
-            let allowed = if case.allows(trace) { " (allowed)" } else { "" };
-            format!("FAILS T={threads} {at}{}{allowed}", trace.len())
-        }
-        Outcome::Stuck { threads, trace } => format!("STUCK T={threads} {}", trace.len()),
-        Outcome::OutOfBudget => "?".to_owned(),
-    }
 }
 
 /// What the texts are called, if they are others than those that are shipped.
