@@ -258,6 +258,7 @@ fn the_traces_and_their_plans_are_what_the_model_finds() {
         assert!(changes(&gathered) <= changes(trace));
         let plan = steer::plan(&model, &gathered, 20_000).unwrap();
         assert_eq!(plan.holds.len(), finding.holds, "{plan}");
+        assert_eq!(plan.kills.len(), usize::from(finding.killed), "{plan}");
         saved(&finding.file("plan"), &plan.to_string());
     }
 }

@@ -154,6 +154,25 @@ fn a_step_without_a_place_to_be_held_is_named() {
     }
 }
 
+/// Who waits for a listed name is known by its call of finished_loading(); who has joined another call is known by nothing.
+#[test]
+fn a_kill_in_a_sleep_that_nobody_can_tell_is_named() {
+    let never = |_: &Event| false;
+    let completes = |event: &Event| matches!(event, Event::IdempotentComplete { .. });
+    let mut scenario = scenario("v7.1");
+    scenario.actors[1] = Actor { action: Action::Insmod(0), count: 1, killable: true };
+    let (model, trace) = by_hand_in(scenario, &|hand| {
+        hand.until(0, &completes);
+        hand.until(2, &never);
+        assert!(hand.done(2), "it was killed");
+    });
+    let killed = trace.iter().position(|step| step.label == Event::Killed).unwrap();
+    match plan(&model, &trace, 20_000) {
+        Err(SteerError::Step { step, .. }) => assert_eq!(step, killed + 1),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// modprobe unpacks what is compressed and calls init_module(), in which nobody can be held.
 #[test]
 fn a_compressed_module_is_not_held_in_finit_module() {
