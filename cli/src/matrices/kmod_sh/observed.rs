@@ -218,6 +218,8 @@ struct CaseJson {
 struct AnswerJson {
     answer: Ret,
     threads: u64,
+    /// Whether that was in rounds in which the kernel said that it gave up waiting: of the model with time-outs.
+    gave_up: bool,
     /// Whether a call of the model can come to it; null if that is undecided.
     possible: Option<bool>,
     /// With how many threads it was found.
@@ -285,7 +287,7 @@ pub(super) fn run(
     for (asked, found) in asked.iter().zip(found) {
         // Whoever pressed Ctrl-C has no answer.
         let found = found.filter(|_| !over()).unwrap_or(Outcome::OutOfBudget);
-        let Some((answer, _, threads)) = asked.answer else {
+        let Some((answer, gave_up, threads)) = asked.answer else {
             let case = &CASES[asked.case];
             let runs = || observed.runs.iter().filter(|run| run.case == asked.case);
             cases.push(CaseJson {
@@ -306,7 +308,7 @@ pub(super) fn run(
             Outcome::Stuck { .. } | Outcome::OutOfBudget => (None, None),
         };
         let case = cases.last_mut().expect("each case is asked about first");
-        case.answers.push(AnswerJson { answer, threads, possible, possible_from });
+        case.answers.push(AnswerJson { answer, threads, gave_up, possible, possible_from });
     }
     let all = || cases.iter().flat_map(|case| &case.answers);
     let impossible = all().any(|answer| answer.possible == Some(false));
@@ -331,14 +333,18 @@ fn print(observed: &Observed, cases: &[CaseJson], kernel: &Kernel, kmod: &Kmod) 
         output::table(["case", "T", "good rounds", "answers of the threads", "kmod-sh says"]);
     let mut strange = Vec::new();
     for case in cases {
-        let words = case.answers.iter().map(|answer| {
-            let mark = match answer.possible {
-                Some(true) => "",
-                Some(false) => " (!)",
-                None => " (?)",
-            };
-            format!("{}: {}{mark}", answer.answer, answer.threads)
-        });
+        // Whether it gave up in that round is for the question, and for JSON.
+        let mut by_answer: BTreeMap<Ret, (u64, &str)> = BTreeMap::new();
+        for answer in &case.answers {
+            let (threads, mark) = by_answer.entry(answer.answer).or_default();
+            *threads += answer.threads;
+            match answer.possible {
+                Some(true) => {}
+                Some(false) => *mark = " (!)",
+                None => *mark = " (?)",
+            }
+        }
+        let words = by_answer.iter().map(|(answer, (n, mark))| format!("{answer}: {n}{mark}"));
         let mut words = words.collect::<Vec<_>>().join(", ");
         if case.gave_up > 0 {
             words += &format!("; gave up: {}", case.gave_up);
