@@ -29,6 +29,10 @@ pub enum Rules {
     /// names and aliases end at a dot, and in them every dash is an underscore, between brackets, too; of several modules that
     /// have an alias all, by the lines of modules.alias.
     Busybox,
+    /// As busybox's small one (modutils/modprobe-small.c) and toybox (toys/pending/modprobe.c) do: the same, but that nothing is
+    /// known of what is built in. (Where toybox reads modules.alias the small one reads the modules themselves, which say the
+    /// same.)
+    NoBuiltin,
 }
 
 /// What kmod's pool of modules has one object of: a module as found by its name, or as found by one alias.
@@ -88,7 +92,7 @@ impl<'a> Modprobe<'a> {
     pub fn resolve(&self, name: &str) -> Resolved {
         let looked = match self.rules {
             Rules::Kmod | Rules::KmodV27 => self.lookup(name),
-            Rules::Busybox => self.lookup_of_busybox(name),
+            Rules::Busybox | Rules::NoBuiltin => self.lookup_of_busybox(name),
         };
         match looked {
             Looked::Nothing => Resolved::NotFound,
@@ -205,7 +209,7 @@ impl<'a> Modprobe<'a> {
 impl Modprobe<'_> {
     fn lookup_of_busybox(&self, name: &str) -> Looked {
         let name = modname(name);
-        if self.index.is_builtin(&name) {
+        if self.rules == Rules::Busybox && self.index.is_builtin(&name) {
             return Looked::Builtin(name);
         }
         if let Some(module) = self.index.id_of(&name) {

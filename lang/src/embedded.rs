@@ -449,6 +449,18 @@ impl Programs {
         cells.map(|(at, cell)| (cell.name.as_str(), self.machine.value(at, shared))).collect()
     }
 
+    /// The count of asynchronous functions that are scheduled and have not ended, by the number of its cell and its bits;
+    /// `None`: nobody schedules any.
+    pub fn asynchronous(&self) -> Option<(usize, Shared)> {
+        let cell = self.machine.asynchronous?;
+        Some((cell, self.machine.bits(cell)))
+    }
+
+    /// The value of a cell, by its number.
+    pub fn cell(&self, cell: usize, shared: Shared) -> i64 {
+        self.machine.value(cell, shared)
+    }
+
     /// The value of a shared variable, by its name (`x`, `a[1]`, `s.f`).
     pub fn value(&self, name: &str, shared: Shared) -> Option<i64> {
         let cell = self.machine.cells.iter().position(|cell| cell.name == name)?;

@@ -88,6 +88,19 @@ pub enum Woken {
     Unloaded,
 }
 
+/// What `/sys/module/NAME/refcnt` says (`show_refcnt()`, `module_refcount()`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refcnt {
+    /// Nothing, -ENODEV: the attribute has gone since the file was opened.
+    Gone,
+    /// -1: the module is being unloaded (`try_release_module_ref()` has taken MODULE_REF_BASE away).
+    Unloading,
+    /// 0.
+    Unused,
+    /// More: somebody holds a reference, or its load has not ended.
+    Used,
+}
+
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
@@ -370,10 +383,33 @@ pub enum Event {
         /// It fails.
         failed: bool,
     },
-    /// busybox's modprobe reads /proc/modules.
+    /// busybox's or toybox's modprobe reads /proc/modules.
     ProcModules {
         /// One bit for each module that is in it.
         listed: u32,
+    },
+    /// busybox's small modprobe looks for one module in /proc/modules.
+    ProcLook {
+        /// The module.
+        module: ModuleId,
+        /// The state under which it is there; absent, or UNFORMED: it is not.
+        state: ModuleState,
+        /// Whether it looks once more, 20 ms later.
+        again: bool,
+    },
+    /// `modprobe -r` opens a module's refcnt.
+    RefcntOpen {
+        /// The module.
+        module: ModuleId,
+        /// Whether it is there.
+        found: bool,
+    },
+    /// `modprobe -r` reads a module's refcnt.
+    RefcntRead {
+        /// The module.
+        module: ModuleId,
+        /// What it says.
+        says: Refcnt,
     },
     /// busybox's modprobe: `init_module()` follows a `finit_module()` that has failed.
     InitModule {
@@ -394,6 +430,13 @@ pub enum Event {
     Uevent {
         /// The module.
         module: ModuleId,
+    },
+    /// `async_synchronize_full()` is over: nothing asynchronous is scheduled.
+    AsyncSynchronize {
+        /// The module.
+        module: ModuleId,
+        /// Whether `delete_module()` has waited, not `do_init_module()`.
+        unloads: bool,
     },
     /// `do_init_module()`: the initial reference is dropped.
     DropInitial {
@@ -590,6 +633,9 @@ impl Event {
             | Self::CommandEnds { .. }
             | Self::NoFile { .. }
             | Self::ProcModules { .. }
+            | Self::ProcLook { .. }
+            | Self::RefcntOpen { .. }
+            | Self::RefcntRead { .. }
             | Self::InitModule { .. }
             | Self::Open { .. }
             | Self::Stat { .. }
@@ -611,6 +657,8 @@ impl Event {
             Self::SysfsUndo { .. } => "mod_sysfs_setup",
             Self::Uevent { .. } => "kobject_uevent",
             Self::InitRequests { .. } => "do_one_initcall",
+            Self::AsyncSynchronize { unloads: false, .. } => "do_init_module",
+            Self::AsyncSynchronize { unloads: true, .. } => "delete_module",
             Self::DropInitial { .. } => "do_init_module",
             Self::DeleteModule { .. } => "delete_module",
             Self::ModuleExit { .. } => "delete_module",

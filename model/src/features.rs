@@ -64,10 +64,32 @@ pub enum Program {
     /// kmod's.
     #[default]
     Kmod,
-    /// busybox's (modutils/modprobe.c, modutils/modutils.c; read in 1.35.0, not its small variant): it reads
-    /// /proc/modules once, takes every module in it for loaded, whatever its state, and after any error of
-    /// `finit_module()` calls `init_module()`. It knows no softdeps and no `install` commands.
+    /// busybox's (modutils/modprobe.c, modutils/modutils.c; read in 1.35.0): it reads /proc/modules once, takes every module
+    /// in it for loaded, whatever its state, and after any error of `finit_module()` calls `init_module()`. It knows no softdeps
+    /// and no `install` commands.
     Busybox,
+    /// busybox's small one (CONFIG_MODPROBE_SMALL, modutils/modprobe-small.c; read in 1.35.0), with a modprobe.dep.bb: it looks
+    /// for a module in /proc/modules when it comes to it, where 'Live' alone is loaded and any other state is looked at up to
+    /// five times, 20 ms apart; of a name that is an alias it takes no look. What becomes of dependencies it does not heed, and
+    /// after any error of `finit_module()` it calls `init_module()`, of which every error is one. It knows no configuration of
+    /// modprobe's and nothing that is built in.
+    BusyboxSmall,
+    /// toybox's (toys/pending/modprobe.c; read in 0.8.9 and its git of May 2026): it reads /proc/modules once, as busybox's does, and calls
+    /// `finit_module()` once, with no flag, so that the kernel refuses a compressed file. It knows nothing that is built in, no
+    /// softdeps and no `install` commands, and asked quietly for a name that it does not know it exits 0.
+    Toybox,
+}
+
+impl Program {
+    /// Whether it reads /proc/modules once, before it looks at anything, and takes what is in it for loaded.
+    pub fn reads_the_list(self) -> bool {
+        matches!(self, Self::Busybox | Self::Toybox)
+    }
+
+    /// Whether it calls `init_module()` after any error of `finit_module()`.
+    pub fn tries_init_module(self) -> bool {
+        matches!(self, Self::Busybox | Self::BusyboxSmall)
+    }
 }
 
 /// The switches of userspace.
@@ -97,6 +119,15 @@ pub struct KmodFeatures {
     /// its file. 4e391ac92d1b, in v30.
     #[serde(default, skip_serializing_if = "is_off")]
     pub dependencies_not_builtin: bool,
+    /// `modprobe -r` removes of the modules that it needed those that nobody uses any more, in the order of `modules.dep`, and
+    /// only if it has removed the module itself; before, also those that these needed in turn, and whatever became of the
+    /// module. ea3c8ad, in v30.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub removes_listed_dependencies: bool,
+    /// `modprobe -r` looks once more whether the module has a refcnt before it removes it; if not, it is gone, which is
+    /// success. 327c587a0bfe, after v34.2.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub looks_before_removing: bool,
     /// Which program it is: the other switches are kmod's.
     #[serde(default, skip_serializing_if = "is_kmod")]
     pub modprobe: Program,
@@ -118,6 +149,8 @@ impl KmodFeatures {
         builtin_aliases: false,
         exit_17_fails: false,
         dependencies_not_builtin: false,
+        removes_listed_dependencies: false,
+        looks_before_removing: false,
         modprobe: Program::Kmod,
     };
     /// kmod v5, the last release that took `coming` for loaded (the parent of 7cd664fbaead).
@@ -132,11 +165,18 @@ impl KmodFeatures {
     /// kmod v27.
     pub const V27: Self = Self { builtin_aliases: true, exit_17_fails: true, ..Self::V20 };
     /// kmod v30.
-    pub const V30: Self = Self { dependencies_not_builtin: true, ..Self::V27 };
+    pub const V30: Self =
+        Self { dependencies_not_builtin: true, removes_listed_dependencies: true, ..Self::V27 };
     /// kmod v34.2.
     pub const V34_2: Self = Self { unpacks_itself: false, ..Self::V30 };
+    /// kmod after v34.2, as of July 2026.
+    pub const AFTER_V34_2: Self = Self { looks_before_removing: true, ..Self::V34_2 };
     /// busybox: what kmod's switches say is not read.
     pub const BUSYBOX: Self = Self { modprobe: Program::Busybox, ..Self::V34_2 };
+    /// busybox's small one, likewise.
+    pub const BUSYBOX_SMALL: Self = Self { modprobe: Program::BusyboxSmall, ..Self::V34_2 };
+    /// toybox, likewise.
+    pub const TOYBOX: Self = Self { modprobe: Program::Toybox, ..Self::V34_2 };
 }
 
 /// How the kernel would map a requested name to module names (RFC 'kmod: add a sanity check on
@@ -257,6 +297,10 @@ pub struct KernelFeatures {
     /// Who has joined a `finit_module()` waits interruptibly: 2124d84db293, in v6.11.
     #[serde(default, skip_serializing_if = "is_off")]
     pub join_interruptible: bool,
+    /// Every load waits until no asynchronous function is scheduled, before its module's initial reference is dropped; before,
+    /// only one whose init had scheduled some itself. 67d6212afda2, in v5.17.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub waits_for_all_async: bool,
     /// A sysfs set-up that fails after initstate was made takes initstate away before the directory; before, the
     /// two went together. bc6f2a757d52, in v5.3.
     #[serde(default, skip_serializing_if = "is_off")]
@@ -323,6 +367,7 @@ impl KernelFeatures {
         eexist_safety_net: false,
         exclusive_finit: false,
         join_interruptible: false,
+        waits_for_all_async: false,
         undo_removes_attributes: false,
         notifier_can_fail: false,
         notifier_failure_sets_going: false,

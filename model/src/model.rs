@@ -643,7 +643,7 @@ impl Model {
     /// Whether busybox's modprobe unpacks the module's file itself, because `finit_module()` refuses it at once.
     pub(crate) fn reads_file_itself(&self, module: ModuleId) -> bool {
         self.scenario.modules[usize::from(module)].compressed
-            && self.scenario.features.kmod.modprobe == Program::Busybox
+            && self.scenario.features.kmod.modprobe.tries_init_module()
     }
 
     /// Whether `finit_module()` of this module asks first whether another loads the file: by `idempotent()`, or by
@@ -652,7 +652,7 @@ impl Model {
         let crate::features::Features { kernel, kmod } = &self.scenario.features;
         let compressed = self.scenario.modules[usize::from(module)].compressed;
         // busybox passes no MODULE_INIT_COMPRESSED_FILE: of such a file finit_module() says -ENOEXEC, and init_module() follows.
-        let unpacked = kmod.unpacks_itself || kmod.modprobe == Program::Busybox;
+        let unpacked = kmod.unpacks_itself || kmod.modprobe != Program::Kmod;
         (kernel.idempotent_finit || kernel.exclusive_finit) && !(compressed && unpacked)
     }
 
@@ -745,7 +745,7 @@ impl Model {
         // Some bits of the word change: it is not taken apart for that.
         let (layout, mut word) = (&self.layout, local);
         let (mut old, mut new) = (World::new(layout, before), World::new(layout, after));
-        if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther) {
+        if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther | Pc::RefcntRead) {
             let module = Who { model: self, role }.module(&layout.unpack(local));
             let stale = old.initstate(module) && !new.initstate(module);
             layout.stale.raise(&mut word, u64::from(stale));

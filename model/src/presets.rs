@@ -9,7 +9,7 @@ use crate::releases::Release;
 
 /// The kernel presets, oldest first, then a distribution's, then those with CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS; `v4.9+...` is
 /// v4.9 with a reading of the RFC's patch.
-pub const KERNELS: [&str; 27] = [
+pub const KERNELS: [&str; 28] = [
     "v4.9",
     "v4.9+author-tree",
     "v4.9+author-mail",
@@ -22,6 +22,7 @@ pub const KERNELS: [&str; 27] = [
     "v5.7",
     "v5.10",
     "v5.11",
+    "v5.17",
     "v6.2",
     "v6.5",
     "v6.11",
@@ -40,7 +41,19 @@ pub const KERNELS: [&str; 27] = [
 ];
 
 /// The kmod presets, oldest first, then other modprobes.
-pub const KMODS: [&str; 8] = ["v5", "v19", "v20", "v27", "v30", "v31", "v34.2", "busybox"];
+pub const KMODS: [&str; 11] = [
+    "v5",
+    "v19",
+    "v20",
+    "v27",
+    "v30",
+    "v31",
+    "v34.2",
+    "after-v34.2",
+    "busybox",
+    "busybox-small",
+    "toybox",
+];
 
 /// The switches of a kernel preset, or of any other release ([`crate::releases`]).
 pub fn kernel(name: &str) -> Option<KernelFeatures> {
@@ -67,7 +80,8 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
     let v5_10 = KernelFeatures { notifier_can_fail: true, ..v5_7 };
     let v5_11 =
         KernelFeatures { uevent_after_init: true, notifier_failure_sets_going: true, ..v5_10 };
-    let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_11 };
+    let v5_17 = KernelFeatures { waits_for_all_async: true, ..v5_11 };
+    let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_17 };
     let v6_5 = KernelFeatures {
         request_limit: RequestLimit::Semaphore,
         early_mod_check: true,
@@ -93,6 +107,7 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v5.7" => v5_7,
         "v5.10" => v5_10,
         "v5.11" => v5_11,
+        "v5.17" => v5_17,
         // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9; the rest is as in v6.2.
         "v6.2" | "6.1-debian" => v6_2,
         "v6.5" => v6_5,
@@ -125,7 +140,10 @@ pub fn kmod(name: &str) -> Option<KmodFeatures> {
         "v27" => KmodFeatures::V27,
         "v30" => KmodFeatures::V30,
         "v31" | "v34.2" => KmodFeatures::V34_2,
+        "after-v34.2" => KmodFeatures::AFTER_V34_2,
         "busybox" => KmodFeatures::BUSYBOX,
+        "busybox-small" => KmodFeatures::BUSYBOX_SMALL,
+        "toybox" => KmodFeatures::TOYBOX,
         other => match Release::busybox(other) {
             Some(release) => release.ok().map(|_| KmodFeatures::BUSYBOX)?,
             None => Release::kmod(other).ok()?.kmod_features(),
@@ -315,6 +333,13 @@ pub const SWITCHES: &[Switch] = &[
         "a signal ends the wait for a finit_module() that was joined"
     ),
     on_off!(
+        "waits-for-all-async",
+        Kernel,
+        kernel.waits_for_all_async,
+        "67d6212afda2 (v5.17, stable 5.16.11, 5.10.102, 4.19.231)",
+        "every load waits for all that is asynchronous, not only one that has scheduled some"
+    ),
+    on_off!(
         "undo-removes-attributes",
         Kernel,
         kernel.undo_removes_attributes,
@@ -435,9 +460,24 @@ pub const SWITCHES: &[Switch] = &[
         "4e391ac92d1b (v30)",
         "a dependency with a file is looked at whatever modules.builtin says"
     ),
+    on_off!(
+        "removes-listed-dependencies",
+        Kmod,
+        kmod.removes_listed_dependencies,
+        "ea3c8ad (v30)",
+        "modprobe -r removes unused ones of the dependencies that modules.dep lists, not those of those"
+    ),
+    on_off!(
+        "looks-before-removing",
+        Kmod,
+        kmod.looks_before_removing,
+        "327c587a0bfe (after v34.2)",
+        "modprobe -r looks once more before it removes: what is gone by then is success"
+    ),
     one_of!("modprobe", Kmod, kmod.modprobe:
-        "kmod" = Program::Kmod, "busybox" = Program::Busybox;
-        "busybox 1.35.0, modutils/modprobe.c", "which program modprobe is; the other switches are kmod's"),
+        "kmod" = Program::Kmod, "busybox" = Program::Busybox, "busybox-small" = Program::BusyboxSmall,
+        "toybox" = Program::Toybox;
+        "busybox 1.35.0, modutils/modprobe.c, modprobe-small.c; toybox 0.8.9, toys/pending/modprobe.c", "which program modprobe is; the other switches are kmod's"),
 ];
 
 /// Applies `--with NAME`, `--with NAME=VALUE`: sets a switch.

@@ -140,7 +140,7 @@ pub const COMMITS: &[Commit] = &[
             "67d6212afda2",
             [5, 17],
             &[[5, 16, 11], [5, 10, 102], [4, 19, 231]],
-            &[],
+            &[("waits-for-all-async", "on")],
             "async_synchronize_full() after LIVE, before the initial reference is dropped, for every module",
         ),
         &[[5, 15, 25]],
@@ -272,7 +272,12 @@ pub const COMMITS: &[Commit] = &[
         &[("dependencies-not-builtin", "on")],
         "a dependency with a file is none of modules.builtin's",
     ),
-    kmod("42b32d30c38e", 30, &[], "what modprobe -r removes besides, in which order"),
+    kmod(
+        "ea3c8ad",
+        30,
+        &[("removes-listed-dependencies", "on")],
+        "what modprobe -r removes besides, in which order",
+    ),
     kmod(
         "09c9f8c5df04",
         31,

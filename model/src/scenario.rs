@@ -151,6 +151,9 @@ pub struct Module {
     /// Whether it has an init and no exit, so that `delete_module()` refuses with `-EBUSY`.
     #[serde(default)]
     pub no_exit: bool,
+    /// Whether it was asked to probe asynchronously (`NAME.async_probe`): its load does not wait for what is asynchronous.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub async_probe: bool,
     /// Whether modprobe's configuration says that it is not to be loaded: by a blacklist, or by a
     /// command in its stead. What modprobe makes of that, a name's targets say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -734,6 +737,16 @@ impl Scenario {
     pub fn listens(&self) -> bool {
         self.actors.iter().any(|a| matches!(a.action, Action::Udev(_)))
             || self.programs.call("wait_for_uevent")
+    }
+
+    /// Whether programs schedule asynchronous functions, or wait for them; of programs that are not compiled yet, whether
+    /// they may.
+    pub fn is_asynchronous(&self) -> bool {
+        let may = |text: &str| text.contains("async_");
+        match self.programs.ready() {
+            Some(ready) => ready.programs.asynchronous().is_some(),
+            None => may(&self.programs.shared) || self.programs.all.iter().any(|p| may(&p.text)),
+        }
     }
 
     /// Whether some module's init requests a module.

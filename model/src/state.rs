@@ -368,12 +368,22 @@ places! {
     FailRemoveAttrs = "fail-remove-attrs",
     /// `module_enable_rodata_ro()`, of a module for which that may fail.
     ReadOnly = "read-only",
-    /// busybox's modprobe reads /proc/modules.
+    /// busybox's or toybox's modprobe reads /proc/modules.
     ProcModules = "proc-modules",
+    /// busybox's small modprobe looks for one module in /proc/modules.
+    ProcLook = "proc-look",
+    /// `modprobe -r` opens refcnt (`kmod_module_get_refcnt()`).
+    RefcntOpen = "refcnt-open",
+    /// `modprobe -r` reads refcnt.
+    RefcntRead = "refcnt-read",
     /// busybox's modprobe calls `init_module()` after `finit_module()` has failed.
     InitModule = "init-module",
     /// `queue_delayed_work()` of the deletion, by whoever has announced (from d258ed8a86bb on).
     DuplicateQueue = "duplicate-queue",
+    /// `do_init_module()`: `async_synchronize_full()`.
+    AsyncSynchronize = "async-synchronize",
+    /// `delete_module()`: the same.
+    UnloadSynchronize = "unload-synchronize",
 }
 
 impl Pc {
@@ -384,7 +394,9 @@ impl Pc {
         }
         match self {
             Self::DuplicateQueue => Self::Announce,
-            Self::ProcModules | Self::InitModule => Self::Open,
+            Self::ProcModules | Self::ProcLook | Self::InitModule => Self::Open,
+            Self::RefcntOpen | Self::RefcntRead => Self::Open,
+            Self::UnloadSynchronize => Self::ModuleExit,
             _ => Self::CompleteFormation,
         }
     }

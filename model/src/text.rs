@@ -74,7 +74,7 @@ const READINGS: [SanityCheck; 6] = [
 type Has = fn(&Features) -> Option<bool>;
 
 /// The commits of which a text may ask; and what no commit does yet, by the name of its switch.
-const COMMITS: [(&str, Has); 28] = [
+const COMMITS: [(&str, Has); 29] = [
     ("6e6de3dee51a", |f| Some(f.kernel.listed_name != ListedName::GoingExists)),
     ("0254127ab977", |f| Some(f.kernel.listed_name == ListedName::WaitsOnce)),
     ("743f8cae549a", |f| Some(f.kernel.eexist_safety_net)),
@@ -83,6 +83,7 @@ const COMMITS: [(&str, Has); 28] = [
     ("bc6f2a757d52", |f| Some(f.kernel.undo_removes_attributes)),
     ("59cc8e0a906e", |f| Some(f.kernel.notifier_can_fail)),
     ("5e8ed280dab9", |f| Some(f.kernel.notifier_failure_sets_going)),
+    ("67d6212afda2", |f| Some(f.kernel.waits_for_all_async)),
     ("d1909c022173", |f| Some(f.kernel.fails_after_live)),
     ("ce47f7cbbcad", |f| Some(f.kernel.sections_can_fail)),
     ("044d2aee6c57", |f| Some(f.kernel.codetag_can_fail)),
@@ -223,6 +224,7 @@ impl Decisions {
             features.kernel.notifier_failure_sets_going = kernel.notifier_failure_sets_going;
             features.kernel.undo_removes_attributes = kernel.undo_removes_attributes;
             features.kernel.sections_can_fail = kernel.sections_can_fail;
+            features.kernel.waits_for_all_async = kernel.waits_for_all_async;
             features.kernel.fails_after_live = kernel.fails_after_live;
             features.kernel.codetag_can_fail = kernel.codetag_can_fail;
             features.kernel.codetag_error_counts = kernel.codetag_error_counts;

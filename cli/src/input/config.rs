@@ -29,10 +29,10 @@ pub(crate) fn read(
     let root = root.map(Path::to_owned).or_else(|| root_of(modules));
     let directories = match (&asked.config, &root) {
         _ if asked.no_config => Vec::new(),
-        (None, _) if kmod.starts_with("busybox") => {
-            notes.push(
-                "no modprobe.d is read: busybox's modprobe reads it in its own way".to_owned(),
-            );
+        (None, _) if kmod.starts_with("busybox") || kmod == "toybox" => {
+            notes.push(format!(
+                "no modprobe.d is read: {kmod}'s modprobe reads it in its own way, or not at all"
+            ));
             Vec::new()
         }
         (Some(path), _) => vec![one(path)?],

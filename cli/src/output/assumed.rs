@@ -46,6 +46,7 @@ pub(crate) fn assumptions(scenario: &Scenario) -> Vec<String> {
         ("modules.builtin lists it although there is a file", named(|m| m.listed_builtin)),
         ("its file is compressed", named(|m| m.compressed)),
         ("it has no exit", named(|m| m.no_exit)),
+        ("it was asked to probe asynchronously", named(|m| m.async_probe)),
     ] {
         if !names.is_empty() {
             assumed.push(format!("{names}: {what}"));

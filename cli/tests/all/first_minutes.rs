@@ -146,7 +146,10 @@ fn an_error_begins_with_what_is_wrong() {
 #[test]
 fn what_was_likely_meant_is_said() {
     let slips: [(&[&str], &[&str]); 14] = [
-        (&["matrix", "--kernel", "v6.13"], &["nearest older preset is 'v6.12'", "v5.11, v6.2"]),
+        (
+            &["matrix", "--kernel", "v6.13"],
+            &["nearest older preset is 'v6.12'", "v5.11, v5.17, v6.2"],
+        ),
         (
             &["matrix", "--kmod", "v29"],
             &[

@@ -171,6 +171,7 @@ fn no_switch_is_guessed() {
     let later = [
         "exclusive-finit",
         "join-interruptible",
+        "waits-for-all-async",
         "undo-removes-attributes",
         "notifier-can-fail",
         "notifier-failure-sets-going",
@@ -184,6 +185,8 @@ fn no_switch_is_guessed() {
         "nowait-announces-nothing",
         "exit-17-fails",
         "dependencies-not-builtin",
+        "removes-listed-dependencies",
+        "looks-before-removing",
         "modprobe",
     ];
     let said = |switch: &&kmodcheck_model::presets::Switch| !later.contains(&switch.name);

@@ -44,6 +44,8 @@ pub(crate) struct Lowered {
     pub names: Names,
     /// The queue that each grace period wakes when it begins.
     pub grace_periods: Vec<u8>,
+    /// The cell that counts asynchronous functions that are scheduled, where there are any.
+    pub asynchronous: Option<usize>,
 }
 
 /// How conditions find what they are about.
@@ -134,7 +136,9 @@ pub(crate) fn lower(file: &File, externals: &[External], at_most: usize) -> Made
         world.rcu.map_or_else(Vec::new, |rcu| rcu.slots.iter().map(|s| s.queue).collect());
     let mut cells = world.memory.cells.clone();
     bound_counts(&mut cells, all.max(at_most));
-    Ok(Lowered { cells, bodies, names: Names { memory: world.memory }, grace_periods })
+    let asynchronous = world.asynchronous.and_then(|address| usize::try_from(address - 1).ok());
+    let names = Names { memory: world.memory };
+    Ok(Lowered { cells, bodies, names, grace_periods, asynchronous })
 }
 
 impl Body {

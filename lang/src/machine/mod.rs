@@ -30,7 +30,7 @@ impl Machine {
         observed: &[(usize, Name)],
         host: Box<dyn Host>,
     ) -> Result<(Self, crate::lower::Names), Wrong> {
-        let Lowered { mut cells, mut bodies, names, grace_periods } =
+        let Lowered { mut cells, mut bodies, names, grace_periods, asynchronous } =
             lower(file, host.externals(), host.processes())?;
         for (process, name) in observed {
             let is = |body: &&mut Body| body.runs == Runs::Process(*process);
@@ -90,6 +90,7 @@ impl Machine {
             processes,
             spans,
             grace_periods,
+            asynchronous,
             functions,
             host,
             merges: true,
@@ -138,6 +139,11 @@ impl Machine {
     /// The value of a cell, by index.
     pub fn value(&self, cell: usize, shared: Shared) -> i64 {
         decoded(&self.shared[cell], shared)
+    }
+
+    /// Where a cell is.
+    pub fn bits(&self, cell: usize) -> Shared {
+        run::mask(&self.shared[cell])
     }
 
     /// The value of a local variable of a process that is somewhere.

@@ -27,6 +27,8 @@ pub(crate) struct Machine {
     /// By process: where each instruction comes from, which differs between processes that do the same.
     pub spans: Vec<Vec<Span>>,
     pub grace_periods: Vec<u8>,
+    /// The cell that counts asynchronous functions that are scheduled.
+    pub asynchronous: Option<usize>,
     /// The kind of each asynchronous function.
     pub functions: Vec<usize>,
     pub host: Box<dyn Host>,

@@ -83,6 +83,9 @@ impl Event {
             Self::Open { .. } | Self::Stat { .. } | Self::Read { .. } | Self::ReadEnd { .. } => {
                 ("libkmod/libkmod-module.c", "kmod_module_get_initstate")
             }
+            Self::RefcntOpen { .. } | Self::RefcntRead { .. } => {
+                ("libkmod/libkmod-module.c", "kmod_module_get_refcnt")
+            }
             Self::OpenUnknown { .. } | Self::StatUnknown { .. } => (tool, "handle_failed_lookup"),
             Self::InstallCommand { .. }
             | Self::CommandRunsModprobe { .. }
@@ -187,6 +190,7 @@ const KMOD_LINES: [Lines; 7] = [
             ("do_modprobe", 816),
             ("command_do", 880),
             ("kmod_module_get_initstate", 1587),
+            ("kmod_module_get_refcnt", 1701),
         ],
     ),
     (
@@ -196,11 +200,52 @@ const KMOD_LINES: [Lines; 7] = [
             ("do_modprobe", 743),
             ("command_do", 947),
             ("kmod_module_get_initstate", 1709),
+            ("kmod_module_get_refcnt", 1851),
         ],
     ),
-    ("v20", &[("do_modprobe", 717), ("command_do", 963), ("kmod_module_get_initstate", 1725)]),
-    ("v27", &[("do_modprobe", 752), ("command_do", 971), ("kmod_module_get_initstate", 1742)]),
-    ("v30", &[("do_modprobe", 806), ("command_do", 1028), ("kmod_module_get_initstate", 1799)]),
-    ("v31", &[("do_modprobe", 828), ("command_do", 1065), ("kmod_module_get_initstate", 1836)]),
-    ("v34.2", &[("do_modprobe", 750), ("command_do", 778), ("kmod_module_get_initstate", 1416)]),
+    (
+        "v20",
+        &[
+            ("do_modprobe", 717),
+            ("command_do", 963),
+            ("kmod_module_get_initstate", 1725),
+            ("kmod_module_get_refcnt", 1868),
+        ],
+    ),
+    (
+        "v27",
+        &[
+            ("do_modprobe", 752),
+            ("command_do", 971),
+            ("kmod_module_get_initstate", 1742),
+            ("kmod_module_get_refcnt", 1889),
+        ],
+    ),
+    (
+        "v30",
+        &[
+            ("do_modprobe", 806),
+            ("command_do", 1028),
+            ("kmod_module_get_initstate", 1799),
+            ("kmod_module_get_refcnt", 1946),
+        ],
+    ),
+    (
+        "v31",
+        &[
+            ("do_modprobe", 828),
+            ("command_do", 1065),
+            ("kmod_module_get_initstate", 1836),
+            ("kmod_module_get_refcnt", 1987),
+        ],
+    ),
+    (
+        "v34.2",
+        &[
+            ("do_modprobe", 750),
+            ("command_do", 778),
+            ("kmod_module_get_initstate", 1416),
+            ("kmod_module_get_refcnt", 1540),
+        ],
+    ),
 ];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Claim, Event, Finit, InitOutcome, Judgement, Listed, Woken};
+use super::{Claim, Event, Finit, InitOutcome, Judgement, Listed, Refcnt, Woken};
 use crate::scenario::{Action, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
@@ -84,6 +84,28 @@ impl fmt::Display for Described<'_> {
                 let found = all.filter(|(id, _)| listed >> id & 1 == 1);
                 let names: Vec<&str> = found.map(|(_, module)| module.name.as_str()).collect();
                 write!(f, "read /proc/modules: {}", names.join(", "))
+            }
+            Event::ProcLook { module, state, again } => {
+                let then = if *again { ": looks again in 20 ms" } else { "" };
+                match state {
+                    ModuleState::Coming | ModuleState::Live | ModuleState::Going => {
+                        write!(f, "read /proc/modules: {} is {state}{then}", m(module))
+                    }
+                    _ => write!(f, "read /proc/modules: {} is not in it", m(module)),
+                }
+            }
+            Event::RefcntOpen { module, found } => {
+                let error = if *found { "" } else { ": ENOENT" };
+                write!(f, "open {}/refcnt{error}", m(module))
+            }
+            Event::RefcntRead { module, says } => {
+                let says = match says {
+                    Refcnt::Gone => "ENODEV",
+                    Refcnt::Unloading => "-1",
+                    Refcnt::Unused => "0",
+                    Refcnt::Used => "in use",
+                };
+                write!(f, "read {}/refcnt: {says}", m(module))
             }
             Event::InitModule { module } => write!(f, "tries init_module({})", m(module)),
             Event::QueueDelete { name } => {
@@ -217,6 +239,9 @@ impl fmt::Display for Described<'_> {
                 write!(f, "fails: /sys/module/{} disappears", m(module))
             }
             Event::Uevent { module } => write!(f, "ADD uevent of {}", m(module)),
+            Event::AsyncSynchronize { module, .. } => {
+                write!(f, "{}: nothing asynchronous is scheduled", m(module))
+            }
             Event::DropInitial { module } => {
                 write!(f, "{}'s initial reference is dropped", m(module))
             }

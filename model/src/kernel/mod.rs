@@ -77,7 +77,7 @@ impl Orders {
 /// one needs.
 fn order(parts: &[Part], scenario: &Scenario, swapped: Option<(Pc, Pc)>) -> Vec<Pc> {
     let extra = |part: &Part| {
-        [Part::Uevent, Part::DropInitial, Part::UnloadFree].contains(part)
+        [Part::Uevent, Part::AsyncSynchronize, Part::DropInitial, Part::UnloadFree].contains(part)
             || part.fails_at().is_some()
     };
     let mut order: Vec<Pc> =
@@ -89,6 +89,7 @@ fn order(parts: &[Part], scenario: &Scenario, swapped: Option<(Pc, Pc)>) -> Vec<
         let needed = match (part, part.fails_at()) {
             (_, Some(place)) => scenario.may_fail_at(place),
             (Part::Uevent, None) => scenario.listens(),
+            (Part::AsyncSynchronize, None) => scenario.is_asynchronous(),
             (_, None) => scenario.unloads(),
         };
         if needed {
@@ -150,6 +151,9 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::OpenUnknown => modprobe::open_unknown(step),
         Pc::StatUnknown => modprobe::stat_unknown(step),
         Pc::ProcModules => modprobe::proc_modules(step),
+        Pc::ProcLook => modprobe::proc_look(step),
+        Pc::RefcntOpen => modprobe::refcnt_open(step),
+        Pc::RefcntRead => modprobe::refcnt_read(step),
         Pc::InitModule => modprobe::init_module(step),
         Pc::Install => modprobe::install_command(step),
         Pc::Idempotent => module::idempotent(step),
@@ -179,6 +183,7 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::Init => module::do_one_initcall(step),
         Pc::Unregister => module::unregister_filesystem(step),
         Pc::SetLive => module::set_live(step),
+        Pc::AsyncSynchronize | Pc::UnloadSynchronize => module::async_synchronize_full(step),
         Pc::DropInitial => module::drop_initial_reference(step),
         Pc::WakeLive => module::wake_live(step),
         Pc::SetGoing => module::set_going(step),

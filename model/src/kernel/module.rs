@@ -1,7 +1,7 @@
 //! kernel/module.c (kernel/module/main.c from v5.18 on): `load_module()`, `do_init_module()`,
 //! `free_module()`, `delete_module()`, each step a function with the kernel's name for it.
 
-use crate::event::{Claim, Event, Finit, InitOutcome, Woken};
+use crate::event::{Claim, Event, Finit, InitOutcome, Refcnt, Woken};
 use crate::kernel::{after, kmod, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
@@ -116,8 +116,15 @@ fn enter_load(who: &Who<'_>, pc: Pc, task: Task) -> Task {
         Pc::ReadOnly => !place(FailsAt::ReadOnly),
         Pc::Resolve => spec.dependencies.is_empty(),
         Pc::InitRequest => spec.requests.is_none(),
+        Pc::AsyncSynchronize => spec.async_probe || !waits_for_async(who, &task),
         _ => false,
     };
+    // PF_USED_ASYNC is cleared before the init, and of no use after the wait.
+    let forgotten = match pc {
+        Pc::Init | Pc::DropInitial | Pc::WakeLive => 1 << task.depth,
+        _ => 0,
+    };
+    let task = Task { used_async: task.used_async & !forgotten, ..task };
     if nothing { load_done(who, pc, task) } else { Task { pc, index: 0, ..task } }
 }
 
@@ -599,13 +606,15 @@ pub(crate) fn init_returned(step: &mut Step<'_>, event: Event, outcome: InitOutc
         return step.to(event, task);
     }
     let result = program::failed(outcome, step.who.kernel().eexist_safety_net);
-    let task = Task { result: error(step, result), ..step.at(step.model().orders.free[0]) };
+    let used_async = step.task.used_async & !(1 << step.task.depth);
+    let result = error(step, result);
+    let task = Task { result, used_async, ..step.at(step.model().orders.free[0]) };
     step.to(event, task);
 }
 
 /// An exit that is a program has returned.
 pub(crate) fn exit_returned(step: &mut Step<'_>, event: Event) {
-    let task = free_done(&step.who, Pc::SetGoing, step.task);
+    let task = exit_done(&step.who, step.task);
     step.to(event, task);
 }
 
@@ -629,6 +638,34 @@ pub(crate) fn set_live(mut step: Step<'_>) {
     step.world.set_state(module, ModuleState::Live);
     let task = load_done(&step.who, Pc::SetLive, step.task);
     step.to(Event::SetLive { module }, task);
+}
+
+/// Whether `do_init_module()` waits for what is asynchronous, of a module that has not asked for another way to probe.
+fn waits_for_async(who: &Who<'_>, task: &Task) -> bool {
+    who.kernel().waits_for_all_async || task.used_async >> task.depth & 1 == 1
+}
+
+/// `async_synchronize_full()` in `do_init_module()` and in `delete_module()`: over once nothing is scheduled, whoever has
+/// scheduled it.
+pub(crate) fn async_synchronize_full(mut step: Step<'_>) {
+    let module = step.module();
+    if program::scheduled(&mut step) {
+        return;
+    }
+    let unloads = step.task.pc == Pc::UnloadSynchronize;
+    let task = match unloads {
+        true => free_done(&step.who, Pc::SetGoing, step.task),
+        false => load_done(&step.who, Pc::AsyncSynchronize, step.task),
+    };
+    step.to(Event::AsyncSynchronize { module, unloads }, task);
+}
+
+/// `delete_module()` after the module's exit.
+fn exit_done(who: &Who<'_>, task: Task) -> Task {
+    match who.model.scenario.is_asynchronous() {
+        true => Task { pc: Pc::UnloadSynchronize, index: 0, ..task },
+        false => free_done(who, Pc::SetGoing, task),
+    }
 }
 
 /// `do_init_module()`: `module_put()` of the reference that a module is born with.
@@ -704,6 +741,30 @@ pub(crate) fn wake_freed(mut step: Step<'_>) {
     step.wake_up_all(Event::WakeUpAll { module, after }, task);
 }
 
+/// Whether a file system's user or a program has taken a reference.
+fn has_taken_references(step: &mut Step<'_>, module: ModuleId) -> bool {
+    let fields = step.world.fields(module);
+    let taken =
+        step.world.get(fields.file_system_references) + step.world.get(fields.program_references);
+    taken > 0
+}
+
+/// `module_refcount()`.
+pub(crate) fn module_refcount(step: &mut Step<'_>, module: ModuleId) -> Refcnt {
+    let fields = step.world.fields(module);
+    let own = step.world.flag(fields.initial_reference);
+    let others = has_taken_references(step, module)
+        | step.world.has_dependents(&step.model().scenario, module);
+    match (step.world.state(module), own) {
+        _ if others => Refcnt::Used,
+        // `do_init_module()` drops its own after a failed init, after GOING and before anything is removed: one step here.
+        (ModuleState::Going, true) => Refcnt::Unused,
+        (ModuleState::Going | ModuleState::UnformedAgain, _) => Refcnt::Unloading,
+        (_, true) => Refcnt::Used,
+        (_, false) => Refcnt::Unused,
+    }
+}
+
 /// `delete_module()` up to GOING, under module_mutex: what `find_module()` does not find is
 /// `-ENOENT`; other modules that use it `-EWOULDBLOCK`; not LIVE, or an init without an exit,
 /// `-EBUSY`; references, its own included, `-EWOULDBLOCK`.
@@ -715,11 +776,8 @@ pub(crate) fn delete_module(mut step: Step<'_>) {
         ModuleState::Coming | ModuleState::Going => Ret::Ebusy,
         ModuleState::Live if step.spec().no_exit => Ret::Ebusy,
         ModuleState::Live => {
-            let fields = step.world.fields(module);
-            let own = step.world.flag(fields.initial_reference);
-            let taken = step.world.get(fields.file_system_references)
-                + step.world.get(fields.program_references);
-            if own || taken > 0 {
+            let own = step.world.fields(module).initial_reference;
+            if step.world.flag(own) || has_taken_references(&mut step, module) {
                 Ret::Ewouldblock
             } else {
                 step.world.set_state(module, ModuleState::Going);
@@ -731,7 +789,7 @@ pub(crate) fn delete_module(mut step: Step<'_>) {
         Ret::Zero if step.spec().registers || step.spec().exit_program.is_some() => {
             step.at(Pc::ModuleExit)
         }
-        Ret::Zero => free_done(&step.who, Pc::SetGoing, step.task),
+        Ret::Zero => exit_done(&step.who, step.task),
         ret => delete_returned(&step.who, ret, step.task),
     };
     step.to(Event::DeleteModule { module, ret }, task);
@@ -744,7 +802,7 @@ pub(crate) fn module_exit(mut step: Step<'_>) {
     }
     let module = step.module();
     step.world.set_registered(module, false);
-    let task = free_done(&step.who, Pc::SetGoing, step.task);
+    let task = exit_done(&step.who, step.task);
     step.to(Event::ModuleExit { module }, task);
 }
 

@@ -128,6 +128,14 @@ pub(crate) fn step(mut step: Step<'_>) {
     });
 }
 
+/// Whether an asynchronous function is scheduled that has not ended.
+pub(crate) fn scheduled(step: &mut Step<'_>) -> bool {
+    let programs = &ready(step.model()).programs;
+    let (count, bits) = programs.asynchronous().expect("only then somebody waits for it");
+    step.world.reads |= step.world.of_programs(bits);
+    programs.cell(count, step.world.programs()) != 0
+}
+
 /// Every way in which a program steps that is at a statement of its own.
 fn statements(
     mut step: Step<'_>,
@@ -168,7 +176,11 @@ fn statements(
             statement: taken.statement,
             came: taken.came,
         };
-        let task = then(&step.task, taken.local);
+        let mut task = then(&step.task, taken.local);
+        let by_init = step.task.pc == Pc::Init && matches!(effect, Effect::Spawn(..));
+        if by_init && model.layout.used_async.exists() {
+            task.used_async |= 1 << task.depth;
+        }
         step.push(event, task, effect, way);
     }
 }

@@ -61,11 +61,8 @@ fn within_limits(scenario: &Scenario) -> Result<(), String> {
         at_most(found, MAX_TARGETS, &|| {
             format!("'{}' is served by {found} modules", name.request)
         })?;
-        let looks = name
-            .targets()
-            .iter()
-            .map(|t| 1 + t.probe.iter().map(Probe::looks).sum::<usize>())
-            .sum();
+        let kmod = &scenario.features.kmod;
+        let looks = modprobe::looks(name, &scenario.modules, kmod, scenario.unloads());
         at_most(looks, MAX_LOOKS, &|| {
             format!("modprobe looks {looks} times for '{}'", name.request)
         })?;
@@ -147,7 +144,7 @@ fn references(scenario: &Scenario) -> Result<(), String> {
         let is_kmod = scenario.features.kmod.modprobe == Program::Kmod;
         if !is_kmod && name.targets().iter().flat_map(Target::entries).any(|p| of_kmod(&p)) {
             return Err(format!(
-                "'{}': a configuration as kmod reads it beside busybox's modprobe, which reads it another way; \
+                "'{}': a configuration as kmod reads it beside another modprobe, which reads it another way; \
                  expected kmod's",
                 name.request
             ));
@@ -438,8 +435,10 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
     let learned = scenario.patched.binaries.iter().find(|binary| binary.name == id).cloned();
     let plan = match (&learned, mutant) {
         (Some(learned), _) => modprobe::learned_plan(learned),
-        (None, Some(Mutant::ConfigurationIgnored)) => modprobe::plan(&unblocked(name), kmod),
-        (None, _) => modprobe::plan(name, kmod),
+        (None, Some(Mutant::ConfigurationIgnored)) => {
+            modprobe::plan(&unblocked(name), &scenario.modules, kmod)
+        }
+        (None, _) => modprobe::plan(name, &scenario.modules, kmod),
     };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
     let unknown_directory = name.request.is_empty()
@@ -449,7 +448,7 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
     NameModel {
         plan,
         learned,
-        removal: modprobe::removal(name),
+        removal: modprobe::removal(name, &scenario.modules, kmod),
         insertion: modprobe::insertion(name),
         checked: checked_names(scenario, id),
         unknown_directory,

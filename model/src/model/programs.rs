@@ -56,6 +56,7 @@ pub(super) fn frames(
         shared: programs.shared_bits(),
         own: if own { bits } else { 0 },
         inner: std::array::from_fn(|level| if inner && level <= deep { bits } else { 0 }),
+        schedules: inner && programs.asynchronous().is_some(),
         processes,
         taken: modules(&|call| match call {
             Call::TryModuleGet(module) | Call::SymbolGet(module) | Call::ModulePut(module) => {

@@ -2,6 +2,7 @@
 
 use super::{ErrorOf, History, Pc, Ret, Task};
 use crate::scenario::{FailsAt, Init, Scenario, number};
+use crate::userspace::modprobe;
 
 /// One field of a packed word.
 #[derive(Clone, Copy, Debug, Default)]
@@ -174,6 +175,8 @@ pub(crate) struct Frames {
     pub own: u32,
     /// Those of inits and exits, by depth.
     pub inner: [u32; MAX_DEPTH + 1],
+    /// Whether an init may schedule an asynchronous function itself.
+    pub schedules: bool,
     /// So many processes may run them.
     pub processes: usize,
     /// The modules of which they take references, by name.
@@ -219,6 +222,7 @@ pub(crate) struct Layout {
     outer_marks: [Field; MAX_DEPTH],
     program: Field,
     inner: [Field; MAX_DEPTH + 1],
+    pub used_async: Field,
     pub stale: Field,
     unresolved: Field,
     result: Field,
@@ -339,10 +343,15 @@ impl Layout {
             m.init == Init::MayReturnEexist
                 || m.failure.is_some_and(|f| f.eexist || f.at == FailsAt::Codetag)
         });
+        let looks = match scenario.features.kmod.modprobe {
+            Program::BusyboxSmall => usize::from(modprobe::MOST_LOOKS) - 1,
+            _ => 0,
+        };
         let pos = bits_for(plan);
         let marks = match scenario.features.kmod.modprobe {
             Program::Kmod => 0,
-            Program::Busybox => 1 + u32::from(number(scenario.modules.len())),
+            Program::BusyboxSmall => 1,
+            Program::Busybox | Program::Toybox => 1 + u32::from(number(scenario.modules.len())),
         };
         let loads = u32::from(remembers.loads());
         let failures = u32::from(remembers.failures());
@@ -358,7 +367,8 @@ impl Layout {
             shared_bits: shared.at,
             pc: local.next(7),
             pos: local.next(pos),
-            index: local.next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets))),
+            index: local
+                .next(bits_for(dependencies.unwrap_or(0).max(checked).max(targets).max(looks))),
             ret: local.next(RET_BITS),
             deep,
             depth: local.next(bits_for(deep)),
@@ -373,6 +383,10 @@ impl Layout {
             }),
             program: local.next(programs.own),
             inner: std::array::from_fn(|depth| local.next(programs.inner[depth])),
+            used_async: local.next(match programs.schedules && !kernel.waits_for_all_async {
+                true => 1 + u32::from(number(deep)),
+                false => 0,
+            }),
             stale: local.next(1),
             unresolved: local.next(u32::from(dependencies > Some(0))),
             result: local.next(if claims_files || eexist { 2 } else { 0 }),
@@ -490,6 +504,7 @@ impl Layout {
             },
             program,
             inner,
+            used_async: u16::try_from(self.used_async.of(local)).expect("a bit for each depth"),
             result: byte(self.result),
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),
@@ -532,6 +547,7 @@ impl Layout {
                 field.put(&mut word, u64::from(state));
             }
         }
+        self.used_async.note(&mut word, u64::from(task.used_async));
         self.result.put(&mut word, u64::from(task.result));
         self.stale.put(&mut word, u64::from(task.stale));
         self.unresolved.put(&mut word, u64::from(task.unresolved));

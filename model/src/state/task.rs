@@ -30,6 +30,9 @@ pub struct Task {
     pub program: u32,
     /// By depth, the program of an init or exit that runs there; 0: none has begun.
     pub inner: [u32; MAX_DEPTH + 1],
+    /// By depth, one bit: whether the init that runs there, or has just returned, has scheduled an asynchronous function
+    /// itself (PF_USED_ASYNC).
+    pub used_async: u16,
     /// What `finit_module()` came to, until others have been told; see
     /// [`crate::event::Finit`].
     pub result: u8,
@@ -106,6 +109,7 @@ impl Task {
         outer_marks: [0; MAX_DEPTH],
         program: 0,
         inner: [0; MAX_DEPTH + 1],
+        used_async: 0,
         result: 0,
         stale: false,
         unresolved: false,

@@ -21,6 +21,9 @@ const NOTIFIER: &str = "prepare_coming_module(_)";
 const SECTIONS: &str = "add_sect_attrs(_, _)";
 const CODETAG: &str = "codetag_load_module(_)";
 const READ_ONLY: &str = "module_enable_rodata_ro(_)";
+const PROBES: &str = "mod->async_probe_requested";
+const USED: &str = "current->flags & PF_USED_ASYNC";
+const ASYNC: &str = "async_synchronize_full()";
 const DELETE: &str = "list_del_rcu(&mod->list)";
 
 const EEXIST: i64 = -17;
@@ -43,6 +46,9 @@ pub(super) const WORDS: &[Word] = &[
     Word { pattern: "kobject_uevent(_, KOBJ_ADD)", answers: &[0] },
     Word { pattern: INIT, answers: &[0, EEXIST, OTHER, 1] },
     Word { pattern: STATE, answers: &[0] },
+    Word { pattern: PROBES, answers: &[0, 1] },
+    Word { pattern: USED, answers: &[1, 0] },
+    Word { pattern: ASYNC, answers: &[0] },
     Word { pattern: "module_put(_)", answers: &[0] },
     Word { pattern: WAKE, answers: &[0] },
     Word { pattern: "module_remove_modinfo_attrs(_)", answers: &[0] },
@@ -145,6 +151,7 @@ fn part(node: &Node, locked: bool, frees: bool) -> Made<Part> {
         "kobject_uevent(_, KOBJ_ADD)" => (Part::Uevent, false),
         INIT => (Part::Init, false),
         STATE if state(ModuleState::Live) => (Part::SetLive, false),
+        ASYNC => (Part::AsyncSynchronize, false),
         "module_put(_)" => (Part::DropInitial, false),
         WAKE if frees => (Part::WakeFreed, false),
         WAKE => (Part::WakeLive, false),
@@ -181,6 +188,49 @@ fn part(node: &Node, locked: bool, frees: bool) -> Made<Part> {
     Ok(part)
 }
 
+/// Takes the questions out of a load after which it may wait for what is asynchronous, and whether it waits whoever has
+/// scheduled it; `None`: it does not wait.
+fn asynchronous(course: &mut Vec<Done<'_>>) -> Made<Option<bool>> {
+    let waits = course.iter().position(|done| done.node.pattern == ASYNC);
+    let asks = |done: &Done<'_>| [PROBES, USED].contains(&done.node.pattern);
+    let Some(waits) = waits else {
+        return match course.iter().find(|done| asks(done)) {
+            Some(asked) => Err(wrong(
+                asked.node,
+                format!("found {} without a wait after it", asked.node.pattern),
+                format!("expected {ASYNC}"),
+            )),
+            None => Ok(None),
+        };
+    };
+    let then = course[waits].node.next[0].1;
+    let asked: Vec<&Node> = course.iter().filter(|done| asks(done)).map(|done| done.node).collect();
+    let all = match asked.iter().map(|node| node.pattern).collect::<Vec<_>>()[..] {
+        [PROBES] => true,
+        [PROBES, USED] => false,
+        _ => {
+            let expected = format!("expected {PROBES} asked first, and then at most {USED}");
+            return Err(wrong(
+                course[waits].node,
+                format!("found {ASYNC} after other questions"),
+                expected,
+            ));
+        }
+    };
+    let first = waits - asked.len();
+    let adjacent = course[first..waits].iter().all(asks);
+    if let Some(node) = asked.iter().find(|node| !adjacent || node.next[1].1 != then) {
+        let expected = format!("expected that it decides about {ASYNC} alone");
+        return Err(wrong(
+            node,
+            format!("found that {} decides about something else", node.pattern),
+            expected,
+        ));
+    }
+    course.drain(first..waits);
+    Ok(Some(all))
+}
+
 fn parts(course: &[Done<'_>], frees: bool) -> Made<Vec<Part>> {
     let mut all = Vec::new();
     let mut last = None;
@@ -212,7 +262,10 @@ pub(super) fn orders(
     let load = file.graph("load_module", &[None, None])?;
     let at = load.node(load.first).map_or(Span::default(), |node| node.span);
     kernel.early_mod_check = load.node(load.first).is_some_and(|node| node.pattern == EARLY);
-    let all = follow(&load, load.first, false)?;
+    let mut all = follow(&load, load.first, false)?;
+    if let Some(always) = asynchronous(&mut all.done)? {
+        kernel.waits_for_all_async = always;
+    }
     let rest = &all.done[usize::from(kernel.early_mod_check)..];
     let loads = parts(rest, false)?;
     if all.returned != 0 {
@@ -345,14 +398,19 @@ pub(super) fn orders(
     let stop =
         delete.nodes.iter().find(|node| node.pattern == STOP).expect("it is as every release's");
     let course = follow(&delete, stop.next[0].1, true)?;
-    let Some((Done { node: exit, section: None }, rest)) =
-        course.done.split_first().filter(|(done, _)| done.node.pattern == EXIT)
-    else {
-        return Err(wrong(
-            stop,
-            "found another step before module_exit()",
-            "expected module_exit() first, without the lock",
-        ));
+    let (exit, rest) = match &course.done[..] {
+        [Done { node: exit, section: None }, Done { node: waits, section: None }, rest @ ..]
+            if exit.pattern == EXIT && waits.pattern == ASYNC =>
+        {
+            (exit, rest)
+        }
+        _ => {
+            return Err(wrong(
+                stop,
+                "found another step before module_exit() or between it and async_synchronize_full()",
+                "expected these two first, without the lock",
+            ));
+        }
     };
     if course.returned != 0 {
         return Err(wrong(

@@ -263,6 +263,7 @@ pub enum Part {
     Uevent,
     Init,
     SetLive,
+    AsyncSynchronize,
     DropInitial,
     ReadOnly,
     WakeLive,
@@ -311,6 +312,7 @@ impl Part {
             Self::Uevent => Pc::Uevent,
             Self::Init => Pc::Init,
             Self::SetLive => Pc::SetLive,
+            Self::AsyncSynchronize => Pc::AsyncSynchronize,
             Self::DropInitial => Pc::DropInitial,
             Self::WakeLive => Pc::WakeLive,
             Self::SetGoing => Pc::SetGoing,
@@ -343,10 +345,10 @@ impl KernelFeatures {
     /// The same of a release, written here once more: a test holds the text against it.
     pub fn order_rules(&self) -> OrderRules {
         use Part::{
-            AddModinfoAttrs, AddUnformed, Codetag, ComingNotifier, CompleteFormation, DropInitial,
-            Init, ListDel, ParseArgs, ReadOnly, RemoveModinfoAttrs, Resolve, SectAttrs, SetGoing,
-            SetLive, SetUnformed, SysfsFini, SysfsInit, Uevent, UnloadFree, UsageLinks, WakeFreed,
-            WakeLive,
+            AddModinfoAttrs, AddUnformed, AsyncSynchronize, Codetag, ComingNotifier,
+            CompleteFormation, DropInitial, Init, ListDel, ParseArgs, ReadOnly, RemoveModinfoAttrs,
+            Resolve, SectAttrs, SetGoing, SetLive, SetUnformed, SysfsFini, SysfsInit, Uevent,
+            UnloadFree, UsageLinks, WakeFreed, WakeLive,
         };
         let only = |is: bool, part| is.then_some(part);
         let mut load = vec![AddUnformed, Resolve, CompleteFormation];
@@ -357,7 +359,7 @@ impl KernelFeatures {
         load.extend(only(self.codetag_can_fail, Codetag));
         load.extend([Init, SetLive]);
         load.extend(only(self.uevent_after_init, Uevent));
-        load.push(DropInitial);
+        load.extend([AsyncSynchronize, DropInitial]);
         load.extend(only(self.fails_after_live, ReadOnly));
         load.push(WakeLive);
         let free = vec![

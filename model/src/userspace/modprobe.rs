@@ -3,14 +3,18 @@
 //! modprobe looks at its target before anything else, and again in its turn in the probe list; at
 //! each dependency once, in its turn. A look is up to three system calls, and others run in between:
 //! open initstate; if that fails, stat the directory; else read the file, to its end.
+//!
+//! Other modprobes ([`Program`]) go through the same places another way.
 
-use crate::event::{Event, Finit};
+use crate::event::{Event, Finit, Refcnt};
 use crate::features::{FailedLookup, KmodFeatures, Program};
-use crate::kernel::module::finit_module;
+use crate::kernel::module::{finit_module, module_refcount};
 use crate::learned::{self, Learned};
 use crate::model::{Role, Step, Who};
 use crate::mutant::Mutant;
-use crate::scenario::{Action, BuiltIn, Insert, ModuleId, Name, Probe, Resolution, Target, number};
+use crate::scenario::{
+    Action, BuiltIn, Insert, Module, ModuleId, Name, Probe, Resolution, Target, number,
+};
 use crate::state::{ModuleState, Pc, Ret, Task};
 use crate::text::Looked;
 
@@ -34,7 +38,7 @@ pub(crate) struct PlanEntry {
 impl PlanEntry {
     /// Whether it hands its module to the kernel, if a look says that it is not there.
     pub fn inserts(&self) -> bool {
-        self.purpose == Purpose::Probe && self.insert == Insert::Finit
+        matches!(self.purpose, Purpose::Probe | Purpose::Insert) && self.insert == Insert::Finit
     }
 
     /// Whether what is configured in its module's stead may make modprobe fail; of a softdep it does not.
@@ -61,18 +65,39 @@ enum Purpose {
     },
     /// The look in its turn in the probe list.
     Probe,
+    /// No look: it is inserted.
+    Insert,
     /// No look: the command ends that ran another modprobe.
     CommandEnds,
     /// The look of `modprobe -r` (`rmmod_do_module()`).
     Remove,
+    /// Its look at refcnt: what is in use is an error.
+    InUse,
+    /// Its second look at refcnt: what has none is gone.
+    IsThere,
+    /// `delete_module()`.
+    Delete,
+    /// The look at the refcnt of a module that was needed: what is not 0 is left alone.
+    Unused,
+    /// `delete_module()` of a module that was needed; an error is none.
+    DeleteUnused,
 }
 
 /// Everything modprobe does for the requested name, in order: for each target (`insmod()`), the
 /// first look, then each entry of its probe list.
 ///
-/// busybox's puts each alias in front of those before it (`config_file_action()`), and knows neither softdeps nor commands.
-pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
+/// busybox's and toybox's put each alias in front of those before it (`config_file_action()`; `config_action()`), and know neither
+/// softdeps nor commands.
+pub(crate) fn plan(name: &Name, modules: &[Module], kmod: &KmodFeatures) -> Vec<PlanEntry> {
     let mut plan = Vec::new();
+    if kmod.modprobe == Program::BusyboxSmall {
+        for target in name.targets() {
+            // `already_loaded()` is asked of the name.
+            let looks = modules[usize::from(target.module)].name == underscored(&name.request);
+            small(&mut plan, modules, target.module, looks, true);
+        }
+        return plan;
+    }
     let mut targets: Vec<Target> = name.targets().to_vec();
     let exit_17 = match kmod.exit_17_fails {
         true => Insert::FailingCommand,
@@ -85,15 +110,18 @@ pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
             }
         });
     }
-    if kmod.modprobe == Program::Busybox {
+    if kmod.modprobe.reads_the_list() {
         targets.reverse();
         for target in &mut targets {
             target.probe.retain(|probe| probe.required);
             for probe in &mut target.probe {
                 probe.nested.clear();
-                if probe.insert.is_a_command() {
-                    probe.insert = Insert::Finit;
-                }
+                let compressed = modules[usize::from(probe.module)].compressed;
+                probe.insert = match kmod.modprobe {
+                    Program::Toybox if compressed => Insert::Refused,
+                    _ if probe.insert.is_a_command() => Insert::Finit,
+                    _ => probe.insert,
+                };
             }
         }
     }
@@ -105,6 +133,88 @@ pub(crate) fn plan(name: &Name, kmod: &KmodFeatures) -> Vec<PlanEntry> {
         entries(&mut plan, &target.probe, (end, true));
     }
     plan
+}
+
+fn underscored(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// `process_module()` of busybox's small modprobe: a look, if the module is called by its name, then its dependencies, of which
+/// no error counts, then it.
+fn small(
+    plan: &mut Vec<PlanEntry>,
+    modules: &[Module],
+    module: ModuleId,
+    looks: bool,
+    error_counts: bool,
+) {
+    let look = plan.len();
+    if looks {
+        plan.push(first(module, Purpose::First { blacklisted: false }, 0));
+    }
+    for dependency in &modules[usize::from(module)].dependencies {
+        small(plan, modules, *dependency, true, false);
+    }
+    let next = number(plan.len() + 1);
+    let insert = PlanEntry { error_counts, ..first(module, Purpose::Insert, next) };
+    plan.push(insert);
+    if looks {
+        (plan[look].next, plan[look].on_error) = (next, next);
+    }
+}
+
+/// How many places [`plan`] has for a name, or [`removal`], where somebody `removes`, if those are more; also where they are more
+/// than can be.
+pub(crate) fn looks(name: &Name, modules: &[Module], kmod: &KmodFeatures, removes: bool) -> usize {
+    /// More than any number that is allowed.
+    const MANY: usize = 1 << 16;
+    fn small(modules: &[Module], module: ModuleId, deep: usize) -> usize {
+        let Some(module) = modules.get(usize::from(module)) else { return 0 };
+        if deep > modules.len() {
+            return MANY;
+        }
+        let below = module.dependencies.iter();
+        let mut all = 2;
+        for dependency in below {
+            all += small(modules, *dependency, deep + 1);
+            if all >= MANY {
+                return MANY;
+            }
+        }
+        all
+    }
+    fn below(modules: &[Module], all: &[ModuleId], listed: &[ModuleId]) -> usize {
+        let mut places = 0;
+        for module in listed {
+            let below_it = needed(modules, *module);
+            let its: Vec<ModuleId> =
+                all.iter().copied().filter(|id| below_it.contains(id)).collect();
+            // One that needs itself has no end.
+            let ends = its.len() < all.len();
+            places += 2 + if ends { below(modules, &its, &its) } else { MANY };
+            if places >= MANY {
+                return MANY;
+            }
+        }
+        places
+    }
+    let of = |target: &Target| match kmod.modprobe {
+        Program::BusyboxSmall => small(modules, target.module, 0),
+        _ => 1 + target.probe.iter().map(Probe::looks).sum::<usize>(),
+    };
+    let removed = |target: &Target| {
+        let listed = listed_dependencies(target);
+        4 + match kmod.removes_listed_dependencies {
+            true => 2 * listed.len(),
+            false => below(modules, &listed, &listed),
+        }
+    };
+    let plan: usize = name.targets().iter().map(of).sum();
+    let removal: usize = match removes && kmod.modprobe == Program::Kmod {
+        true => name.targets().iter().map(removed).sum(),
+        false => 0,
+    };
+    plan.max(removal)
 }
 
 /// The first look at a target, or at the module of a modprobe that a command runs.
@@ -162,22 +272,86 @@ pub(crate) fn learned_plan(learned: &Learned) -> Vec<PlanEntry> {
     learned.nodes.iter().map(entry).collect()
 }
 
-/// What `modprobe -r` does for the name: each target, the first error ends it (`rmmod()`). Modules
-/// that become unused by it are left alone: removing those is an actor of its own.
-pub(crate) fn removal(name: &Name) -> Vec<PlanEntry> {
-    let end = number(name.targets().len());
-    name.targets()
-        .iter()
-        .map(|target| PlanEntry {
-            module: target.module,
-            purpose: Purpose::Remove,
-            insert: Insert::Finit,
-            by_path: false,
-            next: end,
-            on_error: end,
-            error_counts: true,
-        })
-        .collect()
+/// What `modprobe -r` does for the name: each target, until the first error (`rmmod()`). kmod looks at refcnt before it removes
+/// a module, and then removes those that it needed and nobody uses any more; others remove the module alone.
+pub(crate) fn removal(name: &Name, modules: &[Module], kmod: &KmodFeatures) -> Vec<PlanEntry> {
+    let mut plan = Vec::new();
+    for target in name.targets() {
+        let entry = |purpose| first(target.module, purpose, 0);
+        if kmod.modprobe != Program::Kmod {
+            plan.push(entry(Purpose::Remove));
+            continue;
+        }
+        let begins = plan.len();
+        plan.extend([entry(Purpose::Remove), entry(Purpose::InUse)]);
+        if kmod.looks_before_removing {
+            plan.push(entry(Purpose::IsThere));
+        }
+        plan.push(entry(Purpose::Delete));
+        let dependencies = plan.len();
+        let listed = listed_dependencies(target);
+        unused(&mut plan, modules, kmod, &listed, &listed);
+        let end = number(plan.len());
+        plan[begins].next = end;
+        for entry in &mut plan[begins..dependencies] {
+            if entry.purpose == Purpose::IsThere {
+                entry.next = number(dependencies);
+            }
+            // Up to v29 what was needed is looked at whatever became of the module.
+            if entry.purpose == Purpose::Delete && !kmod.removes_listed_dependencies {
+                entry.on_error = number(dependencies);
+            }
+        }
+    }
+    let end = number(plan.len());
+    for entry in plan.iter_mut().filter(|entry| entry.on_error == 0) {
+        entry.on_error = end;
+    }
+    plan
+}
+
+/// What `modules.dep` lists for a target, in the order in which modprobe loads it.
+fn listed_dependencies(target: &Target) -> Vec<ModuleId> {
+    let probed = target.probe.iter().filter(|probe| probe.required).map(|probe| probe.module);
+    probed.filter(|module| *module != target.module).collect()
+}
+
+/// `kmod_module_get_dependencies()`, each removed if its refcnt is 0; up to v29 those that it needs in turn after it
+/// (`rmmod_do_remove_module()`).
+fn unused(
+    plan: &mut Vec<PlanEntry>,
+    modules: &[Module],
+    kmod: &KmodFeatures,
+    all: &[ModuleId],
+    listed: &[ModuleId],
+) {
+    for &module in listed {
+        let look = plan.len();
+        plan.push(first(module, Purpose::Unused, 0));
+        plan.push(first(module, Purpose::DeleteUnused, 0));
+        if !kmod.removes_listed_dependencies {
+            let below = needed(modules, module);
+            let its: Vec<ModuleId> = all.iter().copied().filter(|id| below.contains(id)).collect();
+            unused(plan, modules, kmod, all, &its);
+        }
+        plan[look].next = number(plan.len());
+    }
+}
+
+/// Every module that one needs, directly or not.
+fn needed(modules: &[Module], module: ModuleId) -> Vec<ModuleId> {
+    let mut found: Vec<ModuleId> = Vec::new();
+    let mut open = vec![module];
+    while let Some(next) = open.pop() {
+        let all = modules.get(usize::from(next)).into_iter().flat_map(|m| &m.dependencies);
+        for dependency in all {
+            if !found.contains(dependency) && *dependency != module {
+                found.push(*dependency);
+                open.push(*dependency);
+            }
+        }
+    }
+    found
 }
 
 /// What `insmod` does with the first module behind the name: it hands its file to the kernel.
@@ -205,11 +379,23 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
     // own name is none.
     let own = |builtin: &BuiltIn| builtin.name == name.request.replace('-', "_");
     let builtin_alias = kmod.builtin_aliases && name.builtin.as_ref().is_some_and(|b| !own(b));
-    if kmod.modprobe == Program::Busybox {
-        // Not in modules.dep, and no alias of built-in code is in modules.alias.
-        let unknown = name.resolution == Resolution::NotFound;
-        let ret = if unknown { Ret::Status256 } else { Ret::Zero };
-        return Task { pc: Pc::ProcModules, ret, ..task };
+    // Not in modules.dep, and no alias of built-in code is in modules.alias.
+    let nothing = match name.resolution {
+        Resolution::NotFound => true,
+        Resolution::Builtin => kmod.modprobe != Program::Busybox,
+        Resolution::Modules(_) => false,
+    };
+    let failed = |fails: bool| if fails { Ret::Status256 } else { Ret::Zero };
+    match kmod.modprobe {
+        Program::Kmod => {}
+        Program::Busybox => return Task { pc: Pc::ProcModules, ret: failed(nothing), ..task },
+        Program::Toybox => {
+            // Only a shell's is not called with -q.
+            let shells = matches!(who.role, Role::Actor { action: Action::Modprobe(_), .. })
+                && task.depth == 0;
+            return Task { pc: Pc::ProcModules, ret: failed(nothing && shells), ..task };
+        }
+        Program::BusyboxSmall => return look(who, 0, Task { ret: failed(nothing), ..task }),
     }
     match name.resolution {
         Resolution::Modules(_) => look(who, 0, Task { ret: Ret::Zero, ..task }),
@@ -227,10 +413,11 @@ pub(crate) fn begin(who: &Who<'_>, task: Task) -> Task {
 pub(crate) fn begin_removal(who: &Who<'_>, task: Task) -> Task {
     let nothing = who.model.targets(who.name(&task)).is_empty();
     let ret = if nothing { Ret::Status256 } else { Ret::Zero };
-    if who.model.scenario.features.kmod.modprobe == Program::Busybox {
-        Task { pc: Pc::ProcModules, ret, ..task }
-    } else {
-        look(who, 0, Task { ret, ..task })
+    match who.model.scenario.features.kmod.modprobe {
+        Program::Busybox | Program::Toybox => Task { pc: Pc::ProcModules, ret, ..task },
+        // It exits 0 whatever becomes of it.
+        Program::BusyboxSmall => look(who, 0, Task { ret: Ret::Zero, ..task }),
+        Program::Kmod => look(who, 0, Task { ret, ..task }),
     }
 }
 
@@ -251,6 +438,26 @@ pub(crate) fn proc_modules(mut step: Step<'_>) {
         None => look(&step.who, 0, task),
     };
     step.to(Event::ProcModules { listed }, task);
+}
+
+/// How often busybox's small modprobe looks for a module that is in /proc/modules and not 'Live'.
+pub(crate) const MOST_LOOKS: u8 = 5;
+
+/// `already_loaded()` of busybox's small modprobe: 'Live' is loaded, and for any other state it looks again, 20 ms later, until it
+/// has looked so often that it takes it for not loaded. In between anything may happen.
+pub(crate) fn proc_look(mut step: Step<'_>) {
+    let module = step.module();
+    let state = step.world.state(module);
+    let looks = step.task.index + 1;
+    let again = matches!(state, ModuleState::Coming | ModuleState::Going) && looks < MOST_LOOKS;
+    let task = if again {
+        Task { index: looks, ..step.task }
+    } else {
+        let says = if state == ModuleState::Live { Looked::Live } else { Looked::Nothing };
+        let task = Task { index: 0, ..step.task };
+        came_to(&step.who, says, says == Looked::Live, task)
+    };
+    step.to(Event::ProcLook { module, state, again }, task);
 }
 
 /// The bit of `Task::marks` that says that busybox's `finit_module()` has failed.
@@ -282,15 +489,34 @@ fn look(who: &Who<'_>, pos: u8, task: Task) -> Task {
     if entry.purpose == Purpose::CommandEnds {
         return Task { pc: Pc::Install, ..task };
     }
-    if who.model.scenario.features.kmod.modprobe == Program::Busybox {
-        let marked = task.marks >> (entry.module + 1) & 1 == 1;
-        // `add_probe()`: of built-in code there is nothing to do; a dependency is one only if modules.dep has it.
-        let builtin = matches!(entry.purpose, Purpose::First { .. })
-            && who.model.scenario.modules[usize::from(entry.module)].listed_builtin;
-        let says = if marked || builtin { Looked::Live } else { Looked::Nothing };
-        return came_to(who, says, marked || builtin, task);
-    }
     let kmod = &who.model.scenario.features.kmod;
+    match (kmod.modprobe, entry.purpose) {
+        (Program::Kmod, Purpose::InUse | Purpose::IsThere | Purpose::Unused) => {
+            return Task { pc: Pc::RefcntOpen, ..task };
+        }
+        (Program::Kmod, Purpose::Delete | Purpose::DeleteUnused) => {
+            return Task { pc: Pc::DeleteModule, ..task };
+        }
+        // `rmmod()`: the first error ends it.
+        (Program::Kmod, Purpose::Remove) if task.ret != Ret::Zero => {
+            return look(who, entry.on_error, task);
+        }
+        (Program::Kmod, _) => {}
+        (Program::BusyboxSmall, Purpose::Remove) => return Task { pc: Pc::DeleteModule, ..task },
+        (Program::BusyboxSmall, Purpose::First { .. }) => {
+            return Task { pc: Pc::ProcLook, ..task };
+        }
+        (Program::BusyboxSmall, _) => return came_to(who, Looked::Nothing, false, task),
+        (program @ (Program::Busybox | Program::Toybox), purpose) => {
+            let marked = task.marks >> (entry.module + 1) & 1 == 1;
+            // `add_probe()`: of built-in code there is nothing to do; a dependency is one only if modules.dep has it.
+            let builtin = matches!(purpose, Purpose::First { .. })
+                && program == Program::Busybox
+                && who.model.scenario.modules[usize::from(entry.module)].listed_builtin;
+            let says = if marked || builtin { Looked::Live } else { Looked::Nothing };
+            return came_to(who, says, marked || builtin, task);
+        }
+    }
     let by_path = entry.by_path && kmod.dependencies_not_builtin;
     if !by_path && who.model.index_says_builtin(entry.module) {
         looked(who, Looked::Builtin, task)
@@ -315,37 +541,86 @@ fn came_to(who: &Who<'_>, looked: Looked, in_kernel: bool, task: Task) -> Task {
         Purpose::First { blacklisted: false } => look(who, task.pos + 1, task),
         // `-EEXIST`, which is no error.
         Purpose::Probe if in_kernel => look(who, entry.next, fine(who, task)),
-        Purpose::Probe => match entry.insert {
+        Purpose::Probe | Purpose::Insert => match entry.insert {
             Insert::Finit if who.model.reads_file_itself(entry.module) => tries_again(task),
             Insert::Finit => finit_module(who, task),
             _ => Task { pc: Pc::Install, ..task },
         },
-        Purpose::CommandEnds => unreachable!("it looks at nothing"),
         Purpose::Remove => match looked {
             Looked::Builtin => removal_failed(who, task),
-            Looked::Nothing => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+            Looked::Nothing => look(who, entry.next.max(task.pos + 1), task),
+            _ if who.model.scenario.features.kmod.modprobe == Program::Kmod => {
+                look(who, task.pos + 1, task)
+            }
             Looked::Live | Looked::Coming | Looked::Going => Task { pc: Pc::DeleteModule, ..task },
         },
+        Purpose::CommandEnds
+        | Purpose::InUse
+        | Purpose::IsThere
+        | Purpose::Delete
+        | Purpose::Unused
+        | Purpose::DeleteUnused => unreachable!("it does not look whether it is in the kernel"),
     }
 }
 
-/// Nothing has failed just now: to kmod the last of several targets counts, to busybox each.
+/// `kmod_module_get_refcnt()` has come to that; none: there is no such file.
+fn counted(who: &Who<'_>, says: Option<Refcnt>, task: Task) -> Task {
+    let entry = who.entry(&task);
+    let task = Task { stale: false, ..task };
+    match (entry.purpose, says) {
+        (Purpose::InUse, Some(Refcnt::Used)) => removal_failed(who, task),
+        (Purpose::IsThere, None) => look(who, entry.next, task),
+        (Purpose::Unused, says) if says != Some(Refcnt::Unused) => look(who, entry.next, task),
+        _ => look(who, task.pos + 1, task),
+    }
+}
+
+/// `open("/sys/module/NAME/refcnt")`: it is made and removed with initstate.
+pub(crate) fn refcnt_open(mut step: Step<'_>) {
+    let module = step.module();
+    let found = step.world.initstate(module);
+    let task = match found {
+        true => step.at(Pc::RefcntRead),
+        false => counted(&step.who, None, step.task),
+    };
+    step.to(Event::RefcntOpen { module, found }, task);
+}
+
+/// It is read: `show_refcnt()`, without a lock. Its second `read()`, for the end of the file, is one step with the first.
+pub(crate) fn refcnt_read(mut step: Step<'_>) {
+    let module = step.module();
+    step.world.initstate(module);
+    let says = match step.task.stale {
+        true => Refcnt::Gone,
+        false => module_refcount(&mut step, module),
+    };
+    let task = counted(&step.who, Some(says), step.task);
+    step.to(Event::RefcntRead { module, says }, task);
+}
+
+/// Nothing has failed just now: to kmod the last of several targets counts, to others each.
 fn fine(who: &Who<'_>, task: Task) -> Task {
     match who.model.scenario.features.kmod.modprobe {
         Program::Kmod => Task { ret: Ret::Zero, ..task },
-        Program::Busybox => task,
+        Program::Busybox | Program::BusyboxSmall | Program::Toybox => task,
     }
 }
 
 fn removal_failed(who: &Who<'_>, task: Task) -> Task {
     let end = who.entry(&task).on_error;
-    look(who, end, Task { ret: Ret::Status256, ..task })
+    let ret = match who.model.scenario.features.kmod.modprobe {
+        Program::BusyboxSmall => Ret::Zero,
+        _ => Ret::Status256,
+    };
+    look(who, end, Task { ret, ..task })
 }
 
 /// `delete_module()` has returned to `modprobe -r`.
 pub(crate) fn delete_returned(who: &Who<'_>, ret: Ret, task: Task) -> Task {
     match ret {
-        Ret::Zero => look(who, task.pos + 1, Task { ret: Ret::Zero, ..task }),
+        Ret::Zero => look(who, task.pos + 1, task),
+        // What nobody uses any more may have gone, or have found a user.
+        _ if who.entry(&task).purpose == Purpose::DeleteUnused => look(who, task.pos + 1, task),
         _ => removal_failed(who, task),
     }
 }
@@ -397,9 +672,9 @@ pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
     if let Some(task) = learned::after(who, learned::result(result), task) {
         return task;
     }
-    let busybox = who.model.scenario.features.kmod.modprobe == Program::Busybox;
+    let program = who.model.scenario.features.kmod.modprobe;
     let first = !calls_init_module(who, &task) && !who.model.reads_file_itself(who.module(&task));
-    if busybox && result != Finit::Loaded && first {
+    if program.tries_init_module() && result != Finit::Loaded && first {
         return tries_again(task);
     }
     let task = Task { marks: task.marks & !SECOND, ..task };
@@ -409,8 +684,12 @@ pub(crate) fn finit_result(who: &Who<'_>, result: Finit, task: Task) -> Task {
         return Task { pc: Pc::Exit, pos: 0, stale: false, marks: 0, ret, ..task };
     }
     let entry = who.entry(&task);
+    let result = match result {
+        Finit::Exists if program == Program::BusyboxSmall => Finit::Failed,
+        result => result,
+    };
     if result != Finit::Failed || who.model.mutant == Some(Mutant::ModprobeExitsZero) {
-        let loaded = if busybox { 1 << (entry.module + 1) } else { 0 };
+        let loaded = if program.reads_the_list() { 1 << (entry.module + 1) } else { 0 };
         look(who, entry.next, fine(who, Task { marks: task.marks | loaded, ..task }))
     } else if entry.error_counts {
         look(who, entry.on_error, Task { ret: Ret::Status256, ..task })

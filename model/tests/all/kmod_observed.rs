@@ -367,3 +367,127 @@ fn what_busybox_does() {
         assert_eq!(run(&case, "busybox"), (vec!["delete nls_cp437".to_owned()], None));
     }
 }
+
+const SMALL: &[&str] = &["busybox-small"];
+const TOYBOX: &[&str] = &["toybox"];
+
+/// busybox's small modprobe looks for one module at a time in /proc/modules, where 'Live' alone is loaded at once; any error of
+/// `init_module()` is one, but none of a dependency's.
+#[test]
+fn what_the_small_busybox_does() {
+    use Finit::{Exists, Failed, Loaded};
+    const AGAIN: &[&str] = &["finit nls_cp437", "init"];
+    for (sysfs, calls) in
+        [(Absent, FINIT), (Junk, FINIT), (COMING, FINIT), (GOING, FINIT), (LIVE, &[][..])]
+    {
+        expect(&plain(&[("nls_cp437", sysfs)], &[]), SMALL, 0, calls);
+    }
+    let modules = [("nls_cp437", Absent)];
+    for (answers, status) in [
+        (&[Exists, Exists][..], 1),
+        (&[Failed, Loaded], 0),
+        (&[Failed, Exists], 1),
+        (&[Exists, Failed], 1),
+        (&[Failed, Failed], 1),
+    ] {
+        expect(&plain(&modules, answers), SMALL, status, AGAIN);
+    }
+    // modules.builtin is not read.
+    let listed = Case { listed_builtin: true, ..plain(&modules, &[]) };
+    expect(&listed, SMALL, 0, FINIT);
+    for request in ["vfat", "fs-vfat"] {
+        const BOTH: &[&str] = &["finit fat", "finit vfat"];
+        let observed = |fat, vfat, answers: &[Finit], status, calls: &[&str]| {
+            let modules = [("fat", fat), ("vfat", vfat)];
+            expect(&Case { request, ..plain(&modules, answers) }, SMALL, status, calls);
+        };
+        observed(Absent, Absent, &[], 0, BOTH);
+        let calls = ["finit fat", "init", "finit vfat"];
+        observed(Absent, Absent, &[Exists, Exists, Loaded], 0, &calls);
+        observed(Absent, Absent, &[Failed, Failed, Loaded], 0, &calls);
+        let calls = ["finit fat", "finit vfat", "init"];
+        observed(Absent, Absent, &[Loaded, Failed, Failed], 1, &calls);
+        observed(LIVE, Absent, &[], 0, &["finit vfat"]);
+        observed(COMING, Absent, &[], 0, BOTH);
+        // Of the name, and not of a module that an alias stands for, it asks whether it is loaded.
+        observed(Absent, LIVE, &[], 0, if request == "vfat" { &[] } else { BOTH });
+        observed(Absent, GOING, &[], 0, BOTH);
+    }
+    let modules = [("vfat", Absent)];
+    for (blacklisted, insert) in [(true, Insert::Finit), (false, Insert::NoopCommand)] {
+        let probe = vec![Probe::new(0, true, insert)];
+        let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
+        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
+        expect(&case, SMALL, 0, &["finit vfat"]);
+    }
+    for resolution in [Resolution::NotFound, Resolution::Builtin] {
+        let unknown = Case {
+            modules: &[],
+            request: "unknown",
+            resolution,
+            ..plain(&[("unknown", Absent)], &[])
+        };
+        expect(&unknown, SMALL, 1, &[]);
+    }
+    for state in [Absent, LIVE, COMING, GOING] {
+        let modules = [("nls_cp437", state)];
+        let case = Case { removes: true, ..plain(&modules, &[]) };
+        assert_eq!(run(&case, "busybox-small"), (vec!["delete nls_cp437".to_owned()], None));
+    }
+}
+
+/// toybox reads /proc/modules once, as busybox does, and calls `finit_module()` once.
+#[test]
+fn what_toybox_does() {
+    use Finit::{Exists, Failed};
+    for (sysfs, calls) in
+        [(Absent, FINIT), (Junk, FINIT), (COMING, &[][..]), (GOING, &[]), (LIVE, &[])]
+    {
+        expect(&plain(&[("nls_cp437", sysfs)], &[]), TOYBOX, 0, calls);
+    }
+    let modules = [("nls_cp437", Absent)];
+    expect(&plain(&modules, &[Exists]), TOYBOX, 0, FINIT);
+    expect(&plain(&modules, &[Failed]), TOYBOX, 1, FINIT);
+    let listed = Case { listed_builtin: true, ..plain(&modules, &[]) };
+    expect(&listed, TOYBOX, 0, FINIT);
+    for request in ["vfat", "fs-vfat"] {
+        const BOTH: &[&str] = &["finit fat", "finit vfat"];
+        let observed = |fat, vfat, answers: &[Finit], status, calls: &[&str]| {
+            let modules = [("fat", fat), ("vfat", vfat)];
+            expect(&Case { request, ..plain(&modules, answers) }, TOYBOX, status, calls);
+        };
+        observed(Absent, Absent, &[], 0, BOTH);
+        observed(Absent, Absent, &[Exists], 0, BOTH);
+        observed(Absent, Absent, &[Failed], 1, &["finit fat"]);
+        for state in [LIVE, COMING, GOING] {
+            observed(state, Absent, &[], 0, &["finit vfat"]);
+            observed(Absent, state, &[], 0, &[]);
+        }
+    }
+    let modules = [("vfat", Absent)];
+    for (blacklisted, insert, calls) in
+        [(true, Insert::Finit, &[][..]), (false, Insert::NoopCommand, &["finit vfat"])]
+    {
+        let probe = vec![Probe::new(0, true, insert)];
+        let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
+        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
+        expect(&case, TOYBOX, 0, calls);
+    }
+    // A shell's is not called with -q.
+    for resolution in [Resolution::NotFound, Resolution::Builtin] {
+        let unknown = Case {
+            modules: &[],
+            request: "unknown",
+            resolution,
+            ..plain(&[("unknown", Absent)], &[])
+        };
+        expect(&unknown, TOYBOX, 1, &[]);
+    }
+    let modules = [("nls_cp437", Absent)];
+    expect(&Case { removes: true, ..plain(&modules, &[]) }, TOYBOX, 0, &[]);
+    for state in [LIVE, COMING, GOING] {
+        let modules = [("nls_cp437", state)];
+        let case = Case { removes: true, ..plain(&modules, &[]) };
+        assert_eq!(run(&case, "toybox"), (vec!["delete nls_cp437".to_owned()], None));
+    }
+}

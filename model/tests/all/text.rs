@@ -505,7 +505,39 @@ fn other_orders() {
     assert_eq!(features, old);
     assert_eq!(rules.free[1..3], [Part::SysfsFini, Part::RemoveModinfoAttrs]);
     assert_eq!(rules.load, shipped.load);
+    // Nobody waits for what is asynchronous; and every load does, on any kernel.
+    let flag = "	if (!mod->async_probe_requested) {\n		if (since(\"67d6212afda2\") || current->flags & PF_USED_ASYNC)\n			\
+                async_synchronize_full();\n	}\n";
+    let (rules, _) = orders(&with(flag, ""), &old).unwrap();
+    assert!(!rules.load.contains(&Part::AsyncSynchronize), "{rules:?}");
+    let always = "	if (!mod->async_probe_requested)\n		async_synchronize_full();\n";
+    let (rules, features) = orders(&with(flag, always), &old).unwrap();
+    assert!(features.kernel.waits_for_all_async && rules == shipped, "{rules:?}");
+    let sometimes = "	if (!mod->async_probe_requested && current->flags & PF_USED_ASYNC)\n		async_synchronize_full();\n";
+    for kernel in releases() {
+        let (_, features) = orders(&with(flag, sometimes), &kernel).unwrap();
+        assert!(!features.kernel.waits_for_all_async);
+    }
     let refused = [
+        (
+            with(flag, "	if (current->flags & PF_USED_ASYNC)\n		async_synchronize_full();\n"),
+            "found async_synchronize_full() after other questions",
+        ),
+        (
+            with(
+                flag,
+                "	if (!mod->async_probe_requested)\n		async_synchronize_full();\n	else\n		wake_up_all(&module_wq);\n",
+            ),
+            "decides about something else",
+        ),
+        (
+            with(flag, "	if (!mod->async_probe_requested)\n		wake_up_all(&module_wq);\n"),
+            "without a wait after it",
+        ),
+        (
+            with("	async_synchronize_full();\n	free_module", "	free_module"),
+            "found another step before module_exit() or between",
+        ),
         (
             with(
                 "	mod->state = MODULE_STATE_LIVE;\n",
@@ -565,7 +597,7 @@ fn other_orders() {
                 "	mutex_unlock(&module_mutex);\n	module_exit(mod);\n",
                 "	module_exit(mod);\n	mutex_unlock(&module_mutex);\n",
             ),
-            "expected module_exit() first, without the lock",
+            "expected these two first, without the lock",
         ),
         (
             with(

@@ -194,7 +194,9 @@ fn changes(question: &Question) -> Vec<Change> {
         .filter(|s| question.kmod_may_change || s.side == Side::Kernel)
         .flat_map(|switch| {
             let now = switch.get(&question.base);
-            let others = switch.values.iter().filter(move |v| **v != now);
+            // Another program than kmod's is nothing that somebody changes in what is there.
+            let changes = move |value: &&&str| switch.name != "modprobe" || **value == "kmod";
+            let others = switch.values.iter().filter(move |v| **v != now).filter(changes);
             others.map(move |value| Change { switch, value })
         })
         .collect()

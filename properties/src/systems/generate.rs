@@ -292,11 +292,13 @@ impl System {
         let failure = self.failure(place);
         let sysfs_may_fail = *sysfs_may_fail && (failure.is_none() || *init == "may-fail");
         let Module { blacklisted, compressed, no_exit, .. } = module;
+        // It says nothing where nobody schedules anything.
+        let async_probe = compressed != no_exit;
         let mut out = format!(
             "[[module]]\nname = \"m{place}\"\nbuilt-in = false\ninit = {init:?}\n\
              sysfs-may-fail = {sysfs_may_fail}\nname-taken = {name_taken}\n\
              listed-builtin = {listed_builtin}\nblacklisted = {blacklisted}\n\
-             compressed = {compressed}\nno-exit = {no_exit}\ndependencies = {needs:?}\n\
+             compressed = {compressed}\nno-exit = {no_exit}\nasync-probe = {async_probe}\ndependencies = {needs:?}\n\
              aliases = {aliases:?}\n"
         );
         if let Some(failure) = failure {

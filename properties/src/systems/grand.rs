@@ -99,6 +99,9 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
     let empty_path = scenario.helper == Helper::EmptyPath;
     let (listens, unloads, limit) = (scenario.listens(), scenario.unloads(), scenario.limit);
+    let asynchronous = scenario.is_asynchronous();
+    let removes = calls(|a| matches!(a, Action::ModprobeRemove(_)))
+        || scenario.programs.call("modprobe_remove");
     let rules = scenario.check_rules();
     let looks_at_the_list = rules.checks() || rules.before;
     let Features { kernel, kmod } = &mut scenario.features;
@@ -110,6 +113,7 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     kernel.failure_sets_going &= sysfs_fails;
     kernel.uevent_after_init &= listens;
     kernel.eexist_safety_net &= eexist;
+    kernel.waits_for_all_async &= asynchronous;
     kernel.undo_removes_attributes &= fails_late;
     let [notifier, _, _, _, sections, codetag, read_only] = fails;
     kernel.notifier_can_fail &= notifier;
@@ -133,10 +137,16 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     if !looks_at_the_list && !kernel.already_live {
         kernel.alias_map = AliasMap::None;
     }
-    if kmod.modprobe != Program::Kmod {
-        *kmod = KmodFeatures::BUSYBOX;
+    // The other switches are kmod's.
+    match kmod.modprobe {
+        Program::Kmod => {}
+        Program::Busybox => *kmod = KmodFeatures::BUSYBOX,
+        Program::BusyboxSmall => *kmod = KmodFeatures::BUSYBOX_SMALL,
+        Program::Toybox => *kmod = KmodFeatures::TOYBOX,
     }
     kmod.exit_17_fails &= exit_17;
+    kmod.removes_listed_dependencies &= removes;
+    kmod.looks_before_removing &= removes;
     kmod.dependencies_not_builtin &= by_path;
     kmod.unpacks_itself &= kernel.idempotent_finit && compressed;
     kmod.builtin_aliases &= not_found;

@@ -174,7 +174,7 @@ impl Counts {
 }
 
 /// Keys of a module that can be loaded, and of no built-in code.
-const LOADABLE: [&str; 14] = [
+const LOADABLE: [&str; 15] = [
     "name-taken",
     "init",
     "dependencies",
@@ -188,6 +188,7 @@ const LOADABLE: [&str; 14] = [
     "fails-at",
     "fails-with",
     "compressed",
+    "async-probe",
     "no-exit",
 ];
 

@@ -1,6 +1,7 @@
 //! The tests of this crate, as one program: what they share is compiled and linked once.
 
 mod anonymous;
+mod asynchronous;
 mod common;
 mod covered;
 mod drawn;

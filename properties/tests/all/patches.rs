@@ -18,14 +18,15 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::patch::Texts;
 
 /// Diffs, the release that they are applied on, and the one that they make of it: a kernel, or a kmod.
-const DIFFS: [(&[&str], &str, &str); 19] = [
+const DIFFS: [(&[&str], &str, &str); 20] = [
     (&["6d7964a722af", "885a78d4a5b3", "41124db869b7"], "v4.9", "v4.13"),
     (&["6e6de3dee51a", "bc6f2a757d52"], "v4.13", "v5.3"),
     (&["5d603311615f"], "v5.3", "v5.5"),
     (&["d7d27cfc5cf0"], "v5.5", "v5.7"),
     (&["59cc8e0a906e"], "v5.7", "v5.10"),
     (&["38dc717e9715", "5e8ed280dab9"], "v5.10", "v5.11"),
-    (&["0254127ab977"], "v5.11", "v6.2"),
+    (&["67d6212afda2"], "v5.11", "v5.17"),
+    (&["0254127ab977"], "v5.17", "v6.2"),
     (&["064f4536d139", "25a1b5b518f4", "9b9879fc0327"], "v6.2", "v6.5"),
     (&["2124d84db293", "d1909c022173"], "v6.5", "v6.11"),
     (&["ce47f7cbbcad"], "v6.11", "v6.12"),

@@ -17,7 +17,7 @@ use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{End, Limits, Options, Step, explore};
 use kmodcheck_model::builtin::{Environment, Naming};
 use kmodcheck_model::features::AliasMap;
-use kmodcheck_model::scenario::{FailsAt, Failure, Scenario};
+use kmodcheck_model::scenario::{Action, Actor, FailsAt, Failure, Scenario};
 use kmodcheck_model::{Event, Model, Mutant, Pc};
 use kmodcheck_properties::grand::GrandCell;
 use kmodcheck_properties::matrix::{CHECKS, Cell, Kmod};
@@ -165,10 +165,21 @@ fn systems() -> Vec<Tried> {
         scenarios.push((format!("fails at {word} {kernel} v20"), scenario));
     }
     // busybox looks elsewhere, and calls init_module() after finit_module().
-    let cell =
-        GrandCell { environment: Environment::Fail, naming, kernel: "v6.5", kmod: "busybox" };
-    let scenario = cell.scenario();
-    scenarios.push((format!("{} v6.5 busybox", scenario.name), scenario));
+    // The small one takes no look at what an alias stands for.
+    for (kmod, naming) in [("busybox", naming), ("busybox-small", Naming::Plain)] {
+        let cell = GrandCell { environment: Environment::Fail, naming, kernel: "v6.5", kmod };
+        let scenario = cell.scenario();
+        scenarios.push((format!("{} v6.5 {kmod}", scenario.name), scenario));
+    }
+    // modprobe -r looks at refcnt, and removes what is not used any more.
+    for kmod in ["v20", "after-v34.2"] {
+        let cell = GrandCell { environment: Environment::DepFails, naming, kernel: "v6.2", kmod };
+        let mut scenario = cell.scenario();
+        scenario.actors[0].count = 1;
+        let action = Action::ModprobeRemove(0);
+        scenario.actors.push(Actor { action, count: 1, killable: false });
+        scenarios.push((format!("{} and modprobe -r v6.2 {kmod}", scenario.name), scenario));
+    }
     // The entry of a request is forgotten 60 s after whoever has announced first.
     let cell =
         GrandCell { environment: Environment::Fail, naming, kernel: "v7.3+dup", kmod: "v20" };
@@ -178,9 +189,17 @@ fn systems() -> Vec<Tried> {
     for_all(&scenarios, Tried::of)
 }
 
-/// Places at which nobody steps: asleep until woken, not in the call at all, or at a program, which these systems
-/// do not have.
-const STEPLESS: [Pc; 5] = [Pc::PreAsleep, Pc::CheckAsleep, Pc::UdevIdle, Pc::Done, Pc::Program];
+/// Places at which nobody steps: asleep until woken, not in the call at all, or at a program or waiting for what only programs
+/// schedule, which these systems do not have.
+const STEPLESS: [Pc; 7] = [
+    Pc::PreAsleep,
+    Pc::CheckAsleep,
+    Pc::UdevIdle,
+    Pc::Done,
+    Pc::Program,
+    Pc::AsyncSynchronize,
+    Pc::UnloadSynchronize,
+];
 
 /// Faults that show nowhere: a merge with nothing. What follows is no step of the same process, or a
 /// time-out or a kill, which is never part of another step.

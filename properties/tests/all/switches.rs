@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use kmodcheck_explore::{Asks, Monitor, Tally};
 use kmodcheck_explore::{Options, Step, explore};
 use kmodcheck_model::presets::{KERNELS, SWITCHES};
-use kmodcheck_model::{Event, Model};
+use kmodcheck_model::{Event, Model, Pc};
 use kmodcheck_properties::verdict::check_all;
 use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
@@ -18,9 +18,11 @@ enum Look {
     Step(&'static str),
     /// How a property fares.
     Verdict(Property),
+    /// Whether somebody goes from the first place to the second in one step.
+    Leads(Pc, Pc),
 }
 
-use Look::{Step as Does, Verdict as Says};
+use Look::{Leads, Step as Does, Verdict as Says};
 use Property::{
     NoFalseFailure, NoFalseSuccess, NoNeedlessUserspace, NobodySleepsForEver,
     UdevFindsItInitialised,
@@ -251,6 +253,57 @@ name = 'driver'
 count = 2
 ";
 
+/// An asynchronous function that an init has scheduled requests a module.
+const ASYNC_REQUESTS: &str = r#"
+shared = '''
+void probe(int disk)
+{
+    request_module("iosched");
+}
+'''
+[[module]]
+name = 'driver'
+init = '''
+    async_schedule(probe, 0);
+    return 0;
+'''
+[[module]]
+name = 'iosched'
+[[actor]]
+call = 'modprobe'
+name = 'driver'
+"#;
+
+/// Each needs the one after it.
+const REMOVES_WITH_DEPENDENCIES: &str = "
+[[module]]
+name = 'driver'
+dependencies = ['near']
+[[module]]
+name = 'near'
+dependencies = ['far']
+[[module]]
+name = 'far'
+[[actor]]
+name = 'shell'
+program = '''
+    modprobe(\"driver\");
+    modprobe_remove(\"driver\");
+'''
+";
+
+const TWO_REMOVE: &str = "
+[[module]]
+name = 'driver'
+[[actor]]
+call = 'modprobe'
+name = 'driver'
+[[actor]]
+call = 'modprobe -r'
+name = 'driver'
+count = 2
+";
+
 const READ_ONLY_FAILS: &str = "
 [[module]]
 name = 'driver'
@@ -459,6 +512,13 @@ const CASES: &[Case] = &[
         shows: &[("off", "Hn"), ("on", "Vy")],
     },
     Case {
+        switch: "waits-for-all-async",
+        file: ASYNC_REQUESTS,
+        base: ("v5.11", "v30", &[]),
+        looks: &[Says(NobodySleepsForEver), Does("nothing asynchronous is scheduled")],
+        shows: &[("off", "Hy"), ("on", "Vn")],
+    },
+    Case {
         switch: "fails-after-live",
         file: READ_ONLY_FAILS,
         base: ("v6.5", "v20", &[]),
@@ -564,8 +624,26 @@ const CASES: &[Case] = &[
         switch: "modprobe",
         file: TWO_REQUESTS,
         base: ("v6.2", "v34.2", &[]),
-        looks: &[Says(NoFalseSuccess), Does("modprobe: read /proc/modules: driver")],
-        shows: &[("kmod", "Hn"), ("busybox", "Vy")],
+        looks: &[
+            Says(NoFalseSuccess),
+            Does("modprobe: read /proc/modules: driver"),
+            Does("tries init_module(driver)"),
+        ],
+        shows: &[("kmod", "Hnn"), ("busybox", "Vyy"), ("busybox-small", "Hyy"), ("toybox", "Vyn")],
+    },
+    Case {
+        switch: "removes-listed-dependencies",
+        file: REMOVES_WITH_DEPENDENCIES,
+        base: ("v6.2", "v20", &[]),
+        looks: &[Does("delete_module: near is GOING"), Does("delete_module: far is GOING")],
+        shows: &[("off", "yy"), ("on", "yn")],
+    },
+    Case {
+        switch: "looks-before-removing",
+        file: TWO_REMOVE,
+        base: ("v6.2", "v34.2", &[]),
+        looks: &[Leads(Pc::RefcntRead, Pc::DeleteModule), Leads(Pc::RefcntRead, Pc::RefcntOpen)],
+        shows: &[("off", "yn"), ("on", "yy")],
     },
     Case {
         switch: "builtin-aliases",
@@ -595,6 +673,8 @@ impl Monitor<Event> for Listens<'_> {
     fn record_step(&self, names: &mut Names, step: &Step<Event>, _: u64, _: u64) {
         let what = step.label.describe(self.0.scenario());
         names.0.insert(format!("{}: {what}", step.label.function()));
+        let place = |local| self.0.task(local).pc;
+        names.0.insert(format!("{:?} to {:?}", place(step.local_before), place(step.local_after)));
     }
 }
 
@@ -623,6 +703,10 @@ fn shown(case: &Case, value: &str) -> String {
     let look = |look: &Look| match look {
         Does(what) if steps.iter().any(|step| step.contains(what)) => 'y',
         Does(_) => 'n',
+        Leads(from, to) => match steps.contains(&format!("{from:?} to {to:?}")) {
+            true => 'y',
+            false => 'n',
+        },
         Says(property) => match report.answer(*property).verdict {
             Verdict::Holds { premise_met: true } => 'H',
             Verdict::Holds { premise_met: false } => '0',

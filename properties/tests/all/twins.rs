@@ -109,6 +109,7 @@ fn loading(pc: Pc) -> Option<(&'static str, Option<i64>)> {
         Pc::Uevent => ("kobject_uevent(_, KOBJ_ADD)", None),
         Pc::Init | Pc::InitRequest | Pc::Unregister => ("do_one_initcall(mod->init)", None),
         Pc::SetLive => (STATE, Some(0)),
+        Pc::AsyncSynchronize | Pc::UnloadSynchronize => ("async_synchronize_full()", None),
         Pc::DropInitial => ("module_put(_)", None),
         Pc::WakeLive | Pc::WakeFreed => ("wake_up_all(&module_wq)", None),
         Pc::RemoveModinfoAttrs | Pc::FailRemoveAttrs => ("module_remove_modinfo_attrs(_)", None),
@@ -178,6 +179,10 @@ fn absorbed(node: &Node, scenario: &Scenario, frees: bool) -> bool {
         "WARN_ONCE(1, \"request_module fs-%.*s succeeded, but still no fs?\")" | "idem.ret" => true,
         "kobject_uevent(_, KOBJ_ADD)" => !scenario.listens(),
         "module_put(_)" => !scenario.unloads(),
+        // None of these systems schedules anything.
+        "mod->async_probe_requested"
+        | "current->flags & PF_USED_ASYNC"
+        | "async_synchronize_full()" => true,
         "prepare_coming_module(_)" => !scenario.may_fail_at(FailsAt::ComingNotifier),
         "parse_args(_)" => !scenario.may_fail_at(FailsAt::Arguments),
         "add_usage_links(_)" => !scenario.may_fail_at(FailsAt::UsageLinks),

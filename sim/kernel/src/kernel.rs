@@ -349,7 +349,7 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
         Action::RequestModule(name) => kmod::__request_module(current, true, name),
         Action::RequestModuleNowait(name) => kmod::__request_module(current, false, name),
         Action::GetFsType(name) => filesystems::mount(current, name),
-        Action::Modprobe(name) => modprobe::main(current, name),
+        Action::Modprobe(name) => modprobe::main(current, name, false),
         Action::ModprobeRemove(name) => modprobe::main_remove(current, name),
         Action::Insmod(name) => modprobe::main_insmod(current, name),
         Action::Rmmod(module) => {

@@ -10,8 +10,8 @@ use kmodcheck_runtime::{Runtime, Stuck};
 use crate::errno::{Errno, Int};
 use crate::fault::Fault;
 use crate::kernel::Current;
-use crate::module::{delete_module, finit_module, init_module, proc_modules};
-use crate::sysfs::{open_initstate, read_initstate, stat_directory};
+use crate::module::{delete_module, finit_module, init_module, listed_state, proc_modules};
+use crate::sysfs::{open_initstate, read_initstate, read_refcnt, stat_directory};
 
 /// `enum kmod_module_initstate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,8 +236,8 @@ fn insmod<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
     Ok(err)
 }
 
-fn is_busybox<R: Runtime>(current: &Current<R>) -> bool {
-    current.scenario().features.kmod.modprobe == Program::Busybox
+fn program<R: Runtime>(current: &Current<R>) -> Program {
+    current.scenario().features.kmod.modprobe
 }
 
 /// busybox's `bb_init_module()`: `finit_module()`, and after any error of it `init_module()`. Flags are 0, so of a
@@ -289,11 +289,100 @@ fn busybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
     Ok(rc)
 }
 
-/// `do_modprobe()`: the wait status.
-pub(crate) fn main<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
-    let err = match is_busybox(current) {
-        true => busybox_modprobe(current, name)?,
-        false => insmod(current, name)?,
+/// `already_loaded()` of modprobe-small.c.
+fn already_loaded<R: Runtime>(current: &Current<R>, module: ModuleId) -> bool {
+    let mut ret = 5 * 2;
+    loop {
+        let state = listed_state(current, module);
+        let listed = matches!(state, ModuleState::Coming | ModuleState::Live | ModuleState::Going);
+        let live = state == ModuleState::Live;
+        if listed && !live {
+            ret -= 2;
+        }
+        let again = listed && !live && ret > 0;
+        current.emit(Event::ProcLook { module, state, again });
+        if !again {
+            return live;
+        }
+    }
+}
+
+/// `process_module()` of modprobe-small.c, of one that is found: what it returns is of itself alone.
+fn process_module<R: Runtime>(current: &Current<R>, module: ModuleId, by_name: bool) -> Int {
+    if by_name && already_loaded(current, module) {
+        return Ok(Ok(()));
+    }
+    let scenario = Arc::clone(&current.kernel.scenario);
+    for dep in &scenario.modules[usize::from(module)].dependencies {
+        let _ = process_module(current, *dep, true)?;
+    }
+    bb_init_module(current, module)
+}
+
+/// `modprobe_main()` of modprobe-small.c: every target, whatever becomes of the others.
+fn small_modprobe<R: Runtime>(current: &Current<R>, id: NameId) -> Int {
+    let scenario = Arc::clone(&current.kernel.scenario);
+    let name = &scenario.names[usize::from(id)];
+    let targets = name.targets();
+    let mut exitcode = if targets.is_empty() { Err(Errno::ENOENT) } else { Ok(()) };
+    for target in targets {
+        let own = &scenario.modules[usize::from(target.module)].name;
+        let by_name = *own == name.request.replace('-', "_");
+        if let Err(err) = process_module(current, target.module, by_name)? {
+            exitcode = Err(err);
+        }
+    }
+    Ok(exitcode)
+}
+
+/// `modprobe_main()` of toybox. `quiet`: -q, which keeps quiet about a name that modules.dep does not have, and exits 0.
+fn toybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId, quiet: bool) -> Int {
+    let scenario = Arc::clone(&current.kernel.scenario);
+    let name = &scenario.names[usize::from(id)];
+    let mut loaded = proc_modules(current);
+    let mut exitval = Ok(());
+    if name.targets().is_empty() && !quiet {
+        exitval = Err(Errno::ENOENT);
+    }
+    for target in name.targets().iter().rev() {
+        if target.blacklisted || loaded.contains(&target.module) {
+            continue;
+        }
+        // go_probe()
+        for m in target.probe.iter().filter(|m| m.required) {
+            if loaded.contains(&m.module) {
+                continue;
+            }
+            // ins_mod(): no MODULE_INIT_COMPRESSED_FILE, and no other try.
+            let rc = if scenario.modules[usize::from(m.module)].compressed {
+                current.emit(Event::LoadRefused { module: m.module });
+                Err(Errno::EINVAL)
+            } else {
+                finit_module(current, m.module)?
+            };
+            match rc {
+                Ok(()) | Err(Errno::EEXIST) => loaded.insert(m.module),
+                Err(err) => {
+                    exitval = Err(err);
+                    break;
+                }
+            };
+        }
+    }
+    Ok(exitval)
+}
+
+/// `do_modprobe()`: the wait status. `quiet`: it is called with -q, as the kernel does.
+pub(crate) fn main<R: Runtime>(
+    current: &Current<R>,
+    name: NameId,
+    quiet: bool,
+) -> Result<Ret, Stuck> {
+    let err = match program(current) {
+        Program::Kmod => insmod(current, name)?,
+        Program::Busybox => busybox_modprobe(current, name)?,
+        Program::BusyboxSmall => small_modprobe(current, name)?,
+        Program::Toybox => toybox_modprobe(current, name, quiet)?,
     };
     Ok(exit(current, err))
 }
@@ -308,34 +397,111 @@ fn exit<R: Runtime>(current: &Current<R>, err: Result<(), Errno>) -> Ret {
 pub(crate) fn main_insmod<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
     let target = current.name(name).targets().first().map(|target| target.module);
     let target = target.expect("it is the name of a module");
-    let err = match is_busybox(current) {
-        true => bb_init_module(current, target)?,
-        false => finit_module(current, target)?,
+    let err = match program(current) {
+        Program::Busybox | Program::BusyboxSmall => bb_init_module(current, target)?,
+        Program::Kmod | Program::Toybox => finit_module(current, target)?,
     };
     Ok(exit(current, err))
 }
 
-/// `rmmod_do_module()`: what is not there is no error, what is built in is one.
-fn rmmod_do_module<R: Runtime>(current: &Current<R>, module: ModuleId) -> Result<(), Errno> {
-    match kmod_module_get_initstate(current, module) {
-        Ok(Initstate::Builtin) => Err(Errno::ENOENT),
-        Ok(Initstate::Live | Initstate::Coming | Initstate::Going) => {
-            delete_module(current, module)
+/// `kmod_module_get_refcnt()`.
+fn kmod_module_get_refcnt<R: Runtime>(
+    current: &Current<R>,
+    module: ModuleId,
+) -> Result<i64, Errno> {
+    let name = current.scenario().modules[usize::from(module)].name.clone();
+    let open = |found| Event::RefcntOpen { module, found };
+    let file = open_initstate(current, &name, open).ok_or(Errno::ENOENT)?;
+    read_refcnt(current, &file)
+}
+
+/// `rmmod_do_remove_module()`; up to v29 with what became unused by it, and by that in turn.
+fn rmmod_do_remove_module<R: Runtime>(
+    current: &Current<R>,
+    target: &Target,
+    module: ModuleId,
+) -> Result<(), Errno> {
+    let err = delete_module(current, module);
+    if !current.scenario().features.kmod.removes_listed_dependencies {
+        remove_unused(current, target, module);
+    }
+    err
+}
+
+/// Up to v29, after a module: what it needed and nobody uses.
+fn remove_unused<R: Runtime>(current: &Current<R>, target: &Target, module: ModuleId) {
+    for dep in kmod_module_get_dependencies(current, target, module) {
+        if kmod_module_get_refcnt(current, dep) == Ok(0) {
+            let _ = rmmod_do_remove_module(current, target, dep);
         }
-        Err(_) => Ok(()),
     }
 }
 
-/// `modprobe -r NAME`. Modules that become unused by it are left alone.
+/// `kmod_module_get_dependencies()`: what `modules.dep` lists for a target, or for one of those.
+fn kmod_module_get_dependencies<R: Runtime>(
+    current: &Current<R>,
+    target: &Target,
+    module: ModuleId,
+) -> Vec<ModuleId> {
+    fn needs(modules: &[kmodcheck_model::scenario::Module], of: ModuleId, what: ModuleId) -> bool {
+        let dependencies = &modules[usize::from(of)].dependencies;
+        dependencies.iter().any(|dep| *dep == what || needs(modules, *dep, what))
+    }
+    let listed = target.probe.iter().filter(|m| m.required && m.module != target.module);
+    let listed = listed.map(|m| m.module);
+    let modules = &current.scenario().modules;
+    listed.filter(|dep| module == target.module || needs(modules, module, *dep)).collect()
+}
+
+/// `rmmod_do_module()`, without softdeps and holders: what is not there is no error, what is built in is one.
+fn rmmod_do_module<R: Runtime>(current: &Current<R>, target: &Target) -> Result<(), Errno> {
+    let module = target.module;
+    match kmod_module_get_initstate(current, module) {
+        Ok(Initstate::Builtin) => return Err(Errno::ENOENT),
+        Ok(Initstate::Live | Initstate::Coming | Initstate::Going) => {}
+        Err(_) => return Ok(()),
+    }
+    if kmod_module_get_refcnt(current, module).is_ok_and(|usage| usage > 0) {
+        return Err(Errno::EBUSY);
+    }
+    let kmod = current.scenario().features.kmod;
+    let gone =
+        kmod.looks_before_removing && kmod_module_get_refcnt(current, module) == Err(Errno::ENOENT);
+    match gone {
+        false => rmmod_do_remove_module(current, target, module)?,
+        true if !kmod.removes_listed_dependencies => remove_unused(current, target, module),
+        true => {}
+    }
+    if kmod.removes_listed_dependencies {
+        for dep in kmod_module_get_dependencies(current, target, module) {
+            if kmod_module_get_refcnt(current, dep) == Ok(0) {
+                let _ = delete_module(current, dep);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `modprobe -r NAME`; others than kmod's are taken to leave alone what becomes unused by it.
 pub(crate) fn main_remove<R: Runtime>(current: &Current<R>, name: NameId) -> Result<Ret, Stuck> {
     let targets = current.name(name).targets();
     let mut err = if targets.is_empty() { Err(Errno::ENOENT) } else { Ok(()) };
-    let listed = is_busybox(current).then(|| proc_modules(current));
+    if program(current) == Program::BusyboxSmall {
+        // It exits 0 whatever becomes of it.
+        for target in targets {
+            if delete_module(current, target.module).is_err() {
+                break;
+            }
+        }
+        return Ok(exit(current, Ok(())));
+    }
+    let reads = matches!(program(current), Program::Busybox | Program::Toybox);
+    let listed = reads.then(|| proc_modules(current));
     for target in targets {
         err = match &listed {
             Some(listed) if !listed.contains(&target.module) => Ok(()),
             Some(_) => delete_module(current, target.module),
-            None => rmmod_do_module(current, target.module),
+            None => rmmod_do_module(current, target),
         };
         if err.is_err() {
             break;

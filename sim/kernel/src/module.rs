@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kmodcheck_model::event::{Claim, Finit, InitOutcome, Woken};
+use kmodcheck_model::event::{Claim, Finit, InitOutcome, Refcnt, Woken};
 use kmodcheck_model::features::ListedName;
 use kmodcheck_model::scenario::{FailsAt, Init, ModuleId};
 use kmodcheck_model::{Event, ModuleState};
@@ -55,6 +55,14 @@ struct Listed {
     uses: Vec<Arc<Module>>,
     /// Its init has returned 0.
     initialised: bool,
+}
+
+impl Listed {
+    /// `module_refcount()`: a module that is GOING has lost its own reference after a failed init, and its base while it is
+    /// unloaded.
+    pub fn shown_refcnt(&self) -> i64 {
+        i64::from(self.refcnt) - i64::from(self.state == State::Going)
+    }
 }
 
 /// What `module_mutex` protects, and `mod->state` and `mod->refcnt`, which it does not protect: some
@@ -661,6 +669,31 @@ pub(crate) fn proc_modules<R: Runtime>(current: &Current<R>) -> BTreeSet<ModuleI
     let listed = all.iter().fold(0, |mask, id| mask | 1 << id);
     current.emit(Event::ProcModules { listed });
     all
+}
+
+/// The same, of one module: the state under which it is listed.
+pub(crate) fn listed_state<R: Runtime>(current: &Current<R>, id: ModuleId) -> ModuleState {
+    let modules = current.kernel.module_mutex.lock();
+    let listed = modules.list.iter().find(|listed| listed.mod_.id == id);
+    listed.map_or(ModuleState::Absent, |listed| listed.state.into())
+}
+
+/// `show_refcnt()` of a module that is listed; it takes no lock.
+pub(crate) fn module_refcount<R: Runtime>(
+    current: &Current<R>,
+    mod_: &Arc<Module>,
+    reads: impl FnOnce() -> bool,
+) -> Option<i64> {
+    let modules = current.kernel.module_mutex.lock();
+    let count = reads().then(|| modules.listed(mod_).map_or(0, Listed::shown_refcnt));
+    let says = match count {
+        None => Refcnt::Gone,
+        Some(..0) => Refcnt::Unloading,
+        Some(0) => Refcnt::Unused,
+        Some(_) => Refcnt::Used,
+    };
+    current.emit(Event::RefcntRead { module: mod_.id, says });
+    count
 }
 
 /// `init_module()`: it knows no file, so it joins nobody.

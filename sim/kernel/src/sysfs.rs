@@ -13,7 +13,7 @@ use kmodcheck_runtime::{Runtime, RwLock};
 
 use crate::errno::Errno;
 use crate::kernel::Current;
-use crate::module::{Module, kobject_uevent, may_fail};
+use crate::module::{Module, kobject_uevent, may_fail, module_refcount};
 
 /// What may be at one name in /sys/module/.
 struct Place<R: Runtime> {
@@ -200,6 +200,16 @@ pub(crate) fn stat_directory<R: Runtime>(
     let directory = place.directory.read(current.task);
     current.emit(event(*directory));
     *directory
+}
+
+/// `read()` of refcnt, which is made and removed with initstate: `show_refcnt()`.
+pub(crate) fn read_refcnt<R: Runtime>(current: &Current<R>, file: &File) -> Result<i64, Errno> {
+    let reads = || {
+        let place = &current.kernel.module_kset.places[file.place];
+        let initstate = place.initstate.read(current.task);
+        initstate.as_ref().is_some_and(|owner| Arc::ptr_eq(owner, &file.module))
+    };
+    module_refcount(current, &file.module, reads).ok_or(Errno::ENODEV)
 }
 
 /// `read()`: `kernfs_get_active()`, and `show_initstate()` if the attribute is still there.

@@ -91,7 +91,7 @@ fn call_usermodehelper_exec_work<R: Runtime>(current: &Current<R>, sub_info: &Su
                 umh_complete(current, sub_info, Ret::Zero);
             }
             // A modprobe that sleeps when everybody does completes nothing.
-            if let Ok(status) = modprobe::main(current, sub_info.name)
+            if let Ok(status) = modprobe::main(current, sub_info.name, true)
                 && sub_info.wait_proc
             {
                 umh_complete(current, sub_info, status);
@@ -127,7 +127,7 @@ pub(crate) fn call_usermodehelper_exec<R: Runtime>(
         let _alone = alone.then(|| current.kernel.slots.lock());
         match call_usermodehelper_exec_async(current, name, wait_proc)? {
             Err(ret) => ret,
-            Ok(()) => modprobe::main(current, name)?,
+            Ok(()) => modprobe::main(current, name, true)?,
         }
     } else {
         let kernel: &Arc<Kernel<R>> = &current.kernel;

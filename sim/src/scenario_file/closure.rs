@@ -52,7 +52,7 @@ pub enum ClosureError {
     Recursion(#[from] Recursion),
     /// A configuration of kmod's, and another modprobe.
     #[error(
-        "found a configuration of kmod beside busybox's modprobe, which reads it another way; expected kmod's, or none"
+        "found a configuration of kmod beside another modprobe, which reads it another way; expected kmod's, or none"
     )]
     NotKmods,
 }

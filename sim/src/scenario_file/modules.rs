@@ -137,7 +137,7 @@ fn failing_with(spec: &schema::Module, findings: &mut Vec<Finding>) {
 
 /// What can be seen to be wrong with a module by looking at it alone.
 fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
-    let loadable_only: [Key; 13] = [
+    let loadable_only: [Key; 14] = [
         ("name-taken", spec.name_taken.as_ref().map(Spanned::span)),
         ("init", spec.init.as_ref().map(Spanned::span)),
         ("exit", spec.exit.as_ref().map(Spanned::span)),
@@ -150,6 +150,7 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
         ("fails-at", spec.fails_at.as_ref().map(Spanned::span)),
         ("fails-with", spec.fails_with.as_ref().map(Spanned::span)),
         ("compressed", spec.compressed.as_ref().map(Spanned::span)),
+        ("async-probe", spec.async_probe.as_ref().map(Spanned::span)),
         ("no-exit", spec.no_exit.as_ref().map(Spanned::span)),
     ];
     let builtin_only = [

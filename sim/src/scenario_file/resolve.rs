@@ -788,6 +788,7 @@ impl<'f> Names<'f> {
                 }),
                 compressed: on(&spec.compressed),
                 no_exit: on(&spec.no_exit),
+                async_probe: on(&spec.async_probe),
                 blocked: targets::is_blocked(self.modprobe(), name),
                 symbols: (self.symbols.iter())
                     .filter(|symbol| spec.aliases.iter().any(|a| a.get_ref() == *symbol))

@@ -157,6 +157,9 @@ pub(super) struct Module {
     pub compressed: Option<Spanned<bool>>,
     /// It has an init and no exit: `delete_module()` refuses with `-EBUSY`.
     pub no_exit: Option<Spanned<bool>>,
+    /// Whether it was asked to probe asynchronously (`NAME.async_probe`), so that its load does not wait for what is
+    /// asynchronous.
+    pub async_probe: Option<Spanned<bool>>,
 }
 
 /// `fails-with` of a `[[module]]`.

@@ -9,6 +9,7 @@ use kmodcheck_model::scenario::{Insert, ModuleId, Probe, Target};
 pub fn rules(kmod: &KmodFeatures) -> Rules {
     match kmod.modprobe {
         Program::Busybox => Rules::Busybox,
+        Program::BusyboxSmall | Program::Toybox => Rules::NoBuiltin,
         Program::Kmod if kmod.builtin_aliases => Rules::KmodV27,
         Program::Kmod => Rules::Kmod,
     }

@@ -87,6 +87,14 @@ static int do_init_module(struct module *mod)
 	mod->state = MODULE_STATE_LIVE;
 	if (since("38dc717e9715"))
 		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
+	/*
+	 * What is asynchronous comes to its end first: 774a1221e862 (v3.9) waits only if this init has scheduled something
+	 * itself, 67d6212afda2 always.
+	 */
+	if (!mod->async_probe_requested) {
+		if (since("67d6212afda2") || current->flags & PF_USED_ASYNC)
+			async_synchronize_full();
+	}
 	/* The reference that a module is born with: until here it cannot be unloaded. */
 	module_put(mod);
 	if (since("d1909c022173")) {
@@ -297,6 +305,7 @@ static int delete_module(const char *name)
 	}
 	mutex_unlock(&module_mutex);
 	module_exit(mod);
+	async_synchronize_full();
 	free_module(mod);
 	if (since("5d603311615f"))
 		wake_up_all(&module_wq);
