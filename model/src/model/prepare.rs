@@ -448,7 +448,11 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
     NameModel {
         plan,
         learned,
-        removal: modprobe::removal(name, &scenario.modules, kmod),
+        // Only then its places have been counted.
+        removal: match scenario.unloads() {
+            true => modprobe::removal(name, &scenario.modules, kmod),
+            false => Vec::new(),
+        },
         insertion: modprobe::insertion(name),
         checked: checked_names(scenario, id),
         unknown_directory,

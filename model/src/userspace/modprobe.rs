@@ -183,15 +183,13 @@ pub(crate) fn looks(name: &Name, modules: &[Module], kmod: &KmodFeatures, remove
         }
         all
     }
-    fn below(modules: &[Module], all: &[ModuleId], listed: &[ModuleId]) -> usize {
+    fn below(modules: &[Module], listed: &[ModuleId]) -> usize {
         let mut places = 0;
         for module in listed {
             let below_it = needed(modules, *module);
             let its: Vec<ModuleId> =
-                all.iter().copied().filter(|id| below_it.contains(id)).collect();
-            // One that needs itself has no end.
-            let ends = its.len() < all.len();
-            places += 2 + if ends { below(modules, &its, &its) } else { MANY };
+                listed.iter().copied().filter(|id| below_it.contains(id)).collect();
+            places += 2 + below(modules, &its);
             if places >= MANY {
                 return MANY;
             }
@@ -206,7 +204,7 @@ pub(crate) fn looks(name: &Name, modules: &[Module], kmod: &KmodFeatures, remove
         let listed = listed_dependencies(target);
         4 + match kmod.removes_listed_dependencies {
             true => 2 * listed.len(),
-            false => below(modules, &listed, &listed),
+            false => below(modules, &listed),
         }
     };
     let plan: usize = name.targets().iter().map(of).sum();
@@ -290,7 +288,7 @@ pub(crate) fn removal(name: &Name, modules: &[Module], kmod: &KmodFeatures) -> V
         plan.push(entry(Purpose::Delete));
         let dependencies = plan.len();
         let listed = listed_dependencies(target);
-        unused(&mut plan, modules, kmod, &listed, &listed);
+        unused(&mut plan, modules, kmod, &listed);
         let end = number(plan.len());
         plan[begins].next = end;
         for entry in &mut plan[begins..dependencies] {
@@ -318,21 +316,17 @@ fn listed_dependencies(target: &Target) -> Vec<ModuleId> {
 
 /// `kmod_module_get_dependencies()`, each removed if its refcnt is 0; up to v29 those that it needs in turn after it
 /// (`rmmod_do_remove_module()`).
-fn unused(
-    plan: &mut Vec<PlanEntry>,
-    modules: &[Module],
-    kmod: &KmodFeatures,
-    all: &[ModuleId],
-    listed: &[ModuleId],
-) {
+fn unused(plan: &mut Vec<PlanEntry>, modules: &[Module], kmod: &KmodFeatures, listed: &[ModuleId]) {
     for &module in listed {
         let look = plan.len();
         plan.push(first(module, Purpose::Unused, 0));
         plan.push(first(module, Purpose::DeleteUnused, 0));
         if !kmod.removes_listed_dependencies {
             let below = needed(modules, module);
-            let its: Vec<ModuleId> = all.iter().copied().filter(|id| below.contains(id)).collect();
-            unused(plan, modules, kmod, all, &its);
+            // Of what a log says of a machine it is not known that nothing needs itself: there are fewer each time.
+            let its: Vec<ModuleId> =
+                listed.iter().copied().filter(|id| below.contains(id)).collect();
+            unused(plan, modules, kmod, &its);
         }
         plan[look].next = number(plan.len());
     }

@@ -399,3 +399,33 @@ fn one_caller_alone_takes_the_steps_of_the_source() {
     assert_eq!(all.states.len(), 18);
     assert_eq!(all.ends.len(), 1);
 }
+
+/// What `modprobe -r` removes besides has an end, also where modules need each other, as a log may say of a machine, and is counted
+/// before it is laid out: up to v29 it may be looked at more often than a place can count.
+#[test]
+fn what_modprobe_r_looks_at_has_an_end() {
+    // In a circle, and each of 8 all before it.
+    let circle = || vec![module("a", &[B]), module("b", &[A]), module("top", &[A, B])];
+    let many = || (0..8).map(|i| module(&format!("m{i}"), &(0..i).collect::<Vec<_>>())).collect();
+    let before: Vec<u8> = (0..7).collect();
+    for kmod in presets::KMODS {
+        for removes in [false, true] {
+            let action = if removes { Action::ModprobeRemove(0) } else { Action::Modprobe(0) };
+            let of = |modules: Vec<Module>, target: u8, before: &[u8]| {
+                let names = vec![name("top", &[(target, before)])];
+                Model::new(system(features("v5.3", kmod), modules, names, &[action]), None)
+            };
+            // The small busybox goes from module to module, and here it does not come to an end.
+            let circles = of(circle(), TOP, &[A, B]);
+            assert_eq!(circles.is_ok(), kmod != "busybox-small", "{kmod} {removes}");
+            let recursive = ["v5", "v19", "v20", "v27"].contains(&kmod) && removes;
+            let fits = !recursive && kmod != "busybox-small";
+            match of(many(), 7, &before) {
+                Ok(_) => assert!(fits, "{kmod} {removes}"),
+                Err(error) => {
+                    assert!(!fits && error.what.contains("modprobe looks"), "{kmod}: {error}");
+                }
+            }
+        }
+    }
+}
