@@ -3,7 +3,6 @@
 
 use crate::event::{Event, Listed};
 use crate::features::RequestLimit;
-use crate::kernel::module::finit_module;
 use crate::kernel::{check, program};
 use crate::model::{Effect, Role, Step, WaitQueue, Way, Who};
 use crate::mutant::Mutant;
@@ -29,7 +28,7 @@ pub(crate) fn call(mut step: Step<'_>) {
             modprobe::begin(&step.who, Task { modprobe_live, ..step.task })
         }
         Action::ModprobeRemove(_) => modprobe::begin_removal(&step.who, step.task),
-        Action::Insmod(_) => finit_module(&step.who, Task { ret: Ret::Zero, ..step.task }),
+        Action::Insmod(_) => modprobe::insmod(&step.who, Task { ret: Ret::Zero, ..step.task }),
         Action::Rmmod(_) => step.at(Pc::DeleteModule),
         Action::Udev(_) | Action::Program(_) => unreachable!("it waits for its event, or its turn"),
     };

@@ -451,6 +451,9 @@ pub(crate) fn proc_look(mut step: Step<'_>) {
         let task = Task { index: 0, ..step.task };
         came_to(&step.who, says, says == Looked::Live, task)
     };
+    // What is UNFORMED is not in it.
+    let shown = matches!(state, ModuleState::Coming | ModuleState::Live | ModuleState::Going);
+    let state = if shown { state } else { ModuleState::Absent };
     step.to(Event::ProcLook { module, state, again }, task);
 }
 
@@ -467,6 +470,14 @@ pub(crate) fn init_module(mut step: Step<'_>) {
     let module = step.module();
     let task = finit_module(&step.who, step.task);
     step.to(Event::InitModule { module }, task);
+}
+
+/// `insmod`: its file alone, without a look before.
+pub(crate) fn insmod(who: &Who<'_>, task: Task) -> Task {
+    match who.model.reads_file_itself(who.module(&task)) {
+        true => tries_again(task),
+        false => finit_module(who, task),
+    }
 }
 
 /// `init_module()` is what follows; it has a step of its own, so that a trace shows it.

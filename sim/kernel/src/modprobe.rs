@@ -300,6 +300,7 @@ fn already_loaded<R: Runtime>(current: &Current<R>, module: ModuleId) -> bool {
             ret -= 2;
         }
         let again = listed && !live && ret > 0;
+        let state = if listed { state } else { ModuleState::Absent };
         current.emit(Event::ProcLook { module, state, again });
         if !again {
             return live;

@@ -114,7 +114,9 @@ fn smallest(fault: Fault, space: &Space, cases: u32) -> Scenario {
 /// than the fault needs: a module, two callers, no environment.
 #[test]
 fn what_disagrees_is_shrunk_to_the_smallest_scenario() {
-    let scenario = smallest(Fault::NoWaitForForming, &Space::of(3), 400);
+    // To the oldest kmod what is COMING is loaded, and few of its runs show it.
+    let space = Space { kmods: vec!["v20"], ..Space::of(3) };
+    let scenario = smallest(Fault::NoWaitForForming, &space, 400);
     assert_eq!(scenario.modules.len(), 1);
     assert!(scenario.processes() <= 2, "{}", scenario.processes());
     assert_eq!((scenario.limit, scenario.timeouts), (None, false));
