@@ -88,7 +88,7 @@ static int do_init_module(struct module *mod)
 	if (since("38dc717e9715"))
 		kobject_uevent(&mod->mkobj.kobj, KOBJ_ADD);
 	/*
-	 * What is asynchronous comes to its end first: 774a1221e862 (v3.9) waits only if this init has scheduled something
+	 * What is asynchronous comes to its end first: 774a1221e862 (2013) waits only if this init has scheduled something
 	 * itself, 67d6212afda2 always.
 	 */
 	if (!mod->async_probe_requested) {
