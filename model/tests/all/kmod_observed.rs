@@ -280,19 +280,44 @@ fn names_that_the_indexes_do_not_know() {
 
 #[test]
 fn removal() {
-    for sysfs in [LIVE, COMING, GOING] {
-        let modules = [("nls_cp437", sysfs)];
-        let case = Case { removes: true, ..plain(&modules, &[]) };
-        for kmod in OLD.iter().chain(NEW) {
-            assert_eq!(run(&case, kmod), (vec!["delete nls_cp437".to_owned()], None), "{sysfs:?}");
-        }
+    for kmods in [OLD, NEW] {
+        deletes(kmods, &[LIVE, COMING, GOING]);
     }
     // A directory only: 'is builtin' for v19.
     let modules = [("nls_cp437", Bare)];
-    let case = Case { removes: true, ..plain(&modules, &[]) };
-    expect(&case, OLD, 1, &[]);
-    for kmod in NEW {
-        assert_eq!(run(&case, kmod), (vec!["delete nls_cp437".to_owned()], None), "{kmod}");
+    expect(&Case { removes: true, ..plain(&modules, &[]) }, OLD, 1, &[]);
+    deletes(NEW, &[Bare]);
+}
+
+/// Of a module that is asked for through an alias: blacklisted, and with an `install` command; what is called then. Exit 0.
+fn configured(kmods: &[&str], blacklisted: &[&str], command: &[&str]) {
+    let modules = [("vfat", Absent)];
+    for (is_blacklisted, insert, calls) in
+        [(true, Insert::Finit, blacklisted), (false, Insert::NoopCommand, command)]
+    {
+        let probe = vec![Probe::new(0, true, insert)];
+        let target = Target { module: 0, probe, blacklisted: is_blacklisted };
+        let resolution = Resolution::Modules(vec![target]);
+        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
+        expect(&case, kmods, 0, calls);
+    }
+}
+
+/// Of a name that resolves so, and is no module's: it is an error.
+fn no_module(kmods: &[&str], resolution: Resolution) {
+    let modules = [("unknown", Absent)];
+    let case = Case { modules: &[], request: "unknown", resolution, ..plain(&modules, &[]) };
+    expect(&case, kmods, 1, &[]);
+}
+
+/// `modprobe -r` of a module in these states is a `delete_module()`.
+fn deletes(kmods: &[&str], states: &[Sysfs]) {
+    for state in states {
+        let modules = [("nls_cp437", *state)];
+        let case = Case { removes: true, ..plain(&modules, &[]) };
+        for kmod in kmods {
+            assert_eq!(run(&case, kmod), (vec!["delete nls_cp437".to_owned()], None), "{kmod}");
+        }
     }
 }
 
@@ -342,30 +367,11 @@ fn what_busybox_does() {
         }
     }
     // A blacklist acts through an alias, and an install command not at all.
-    let modules = [("vfat", Absent)];
-    for (blacklisted, insert, calls) in
-        [(true, Insert::Finit, &[][..]), (false, Insert::NoopCommand, &["finit vfat"])]
-    {
-        let probe = vec![Probe::new(0, true, insert)];
-        let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
-        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
-        expect(&case, BUSYBOX, 0, calls);
-    }
-    let unknown = Case {
-        modules: &[],
-        request: "unknown",
-        resolution: Resolution::NotFound,
-        ..plain(&[("unknown", Absent)], &[])
-    };
-    expect(&unknown, BUSYBOX, 1, &[]);
-    let removes = |sysfs| [("nls_cp437", sysfs)];
-    let modules = removes(Absent);
+    configured(BUSYBOX, &[], &["finit vfat"]);
+    no_module(BUSYBOX, Resolution::NotFound);
+    let modules = [("nls_cp437", Absent)];
     expect(&Case { removes: true, ..plain(&modules, &[]) }, BUSYBOX, 0, &[]);
-    for state in [LIVE, COMING, GOING] {
-        let modules = removes(state);
-        let case = Case { removes: true, ..plain(&modules, &[]) };
-        assert_eq!(run(&case, "busybox"), (vec!["delete nls_cp437".to_owned()], None));
-    }
+    deletes(BUSYBOX, &[LIVE, COMING, GOING]);
 }
 
 const SMALL: &[&str] = &["busybox-small"];
@@ -413,27 +419,10 @@ fn what_the_small_busybox_does() {
         observed(Absent, LIVE, &[], 0, if request == "vfat" { &[] } else { BOTH });
         observed(Absent, GOING, &[], 0, BOTH);
     }
-    let modules = [("vfat", Absent)];
-    for (blacklisted, insert) in [(true, Insert::Finit), (false, Insert::NoopCommand)] {
-        let probe = vec![Probe::new(0, true, insert)];
-        let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
-        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
-        expect(&case, SMALL, 0, &["finit vfat"]);
-    }
-    for resolution in [Resolution::NotFound, Resolution::Builtin] {
-        let unknown = Case {
-            modules: &[],
-            request: "unknown",
-            resolution,
-            ..plain(&[("unknown", Absent)], &[])
-        };
-        expect(&unknown, SMALL, 1, &[]);
-    }
-    for state in [Absent, LIVE, COMING, GOING] {
-        let modules = [("nls_cp437", state)];
-        let case = Case { removes: true, ..plain(&modules, &[]) };
-        assert_eq!(run(&case, "busybox-small"), (vec!["delete nls_cp437".to_owned()], None));
-    }
+    configured(SMALL, &["finit vfat"], &["finit vfat"]);
+    no_module(SMALL, Resolution::NotFound);
+    no_module(SMALL, Resolution::Builtin);
+    deletes(SMALL, &[Absent, LIVE, COMING, GOING]);
 }
 
 /// toybox reads /proc/modules once, as busybox does, and calls `finit_module()` once.
@@ -464,30 +453,11 @@ fn what_toybox_does() {
             observed(Absent, state, &[], 0, &[]);
         }
     }
-    let modules = [("vfat", Absent)];
-    for (blacklisted, insert, calls) in
-        [(true, Insert::Finit, &[][..]), (false, Insert::NoopCommand, &["finit vfat"])]
-    {
-        let probe = vec![Probe::new(0, true, insert)];
-        let resolution = Resolution::Modules(vec![Target { module: 0, probe, blacklisted }]);
-        let case = Case { request: "fs-vfat", resolution, ..plain(&modules, &[]) };
-        expect(&case, TOYBOX, 0, calls);
-    }
+    configured(TOYBOX, &[], &["finit vfat"]);
     // A shell's is not called with -q.
-    for resolution in [Resolution::NotFound, Resolution::Builtin] {
-        let unknown = Case {
-            modules: &[],
-            request: "unknown",
-            resolution,
-            ..plain(&[("unknown", Absent)], &[])
-        };
-        expect(&unknown, TOYBOX, 1, &[]);
-    }
+    no_module(TOYBOX, Resolution::NotFound);
+    no_module(TOYBOX, Resolution::Builtin);
     let modules = [("nls_cp437", Absent)];
     expect(&Case { removes: true, ..plain(&modules, &[]) }, TOYBOX, 0, &[]);
-    for state in [LIVE, COMING, GOING] {
-        let modules = [("nls_cp437", state)];
-        let case = Case { removes: true, ..plain(&modules, &[]) };
-        assert_eq!(run(&case, "toybox"), (vec!["delete nls_cp437".to_owned()], None));
-    }
+    deletes(TOYBOX, &[LIVE, COMING, GOING]);
 }
