@@ -2,7 +2,18 @@
 
 use std::collections::HashMap;
 
+use sample::sample;
+
 use super::*;
+
+#[path = "../../../tests/common/sample.rs"]
+#[allow(
+    dead_code,
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "shared with the tests of the crate"
+)]
+mod sample;
 
 /// How states are drawn, so that tables are crowded in one way or another.
 fn drawn<const W: usize>(
@@ -138,10 +149,10 @@ fn compare<const W: usize>(seed: u64, bits: u32, met: &mut Met) {
 /// table is, each is there once, on the level that it was put in with.
 #[test]
 fn holds_what_a_plain_map_holds() {
-    let all = std::env::var_os("KMODCHECK_ALL").is_some();
-    let tables = if all { 10_000 } else { 1_000 };
+    let sample = sample(1_000, 10_000);
+    let tables = sample.seeds().end;
     let mut met = Met::default();
-    for seed in 0..tables {
+    for seed in sample.seeds() {
         let bits = seed as u32 / 4;
         match seed % 4 {
             0 => compare::<1>(seed, bits % 65, &mut met),
