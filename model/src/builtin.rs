@@ -187,7 +187,7 @@ pub fn scenario(
         let resolution =
             if naming == Naming::Plain { Resolution::Builtin } else { Resolution::NotFound };
         let directory = environment == Environment::BuiltinDir;
-        let builtin = Some(BuiltIn { name: "ext4".to_owned(), directory });
+        let builtin = Some(BuiltIn { name: "ext4".to_owned(), directory, driver: false });
         scenario.names.push(Name { request, resolution, builtin });
         return scenario;
     }

@@ -10,7 +10,7 @@ use std::fmt;
 pub use self::place::Place;
 pub use kmodcheck_lang::Came;
 
-use crate::scenario::{Action, FailsAt, ModuleId, NameId, Scenario};
+use crate::scenario::{Action, FailsAt, LateDirectory, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
 use self::words::Described;
@@ -467,6 +467,15 @@ pub enum Event {
         /// Whether its init has returned 0.
         initialised: bool,
     },
+    /// `param_sysfs_builtin_init()`: a directory of built-in code appears, and its ADD uevent goes out.
+    BuiltinDirectory {
+        /// Which.
+        of: LateDirectory,
+        /// `false`: a module has a directory of that name, and what is built in is put there.
+        made: bool,
+    },
+    /// `param_sysfs_builtin_init()` returns.
+    BuiltinDirectoriesMade,
     /// `mod_sysfs_init()`: the directory appears; `false`: that name is taken, `-EINVAL`.
     SysfsInit {
         /// The module.
@@ -603,6 +612,7 @@ impl Event {
                 | Action::Insmod(_)
                 | Action::Rmmod(_) => "shell",
                 Action::Udev(_) => "udev",
+                Action::LateInitcalls => "do_initcalls",
                 Action::Program(_) => "program",
             },
             Self::LookUp { .. } => "__get_fs_type",
@@ -664,6 +674,9 @@ impl Event {
             Self::ModuleExit { .. } => "delete_module",
             Self::PutFilesystem { .. } => "put_filesystem",
             Self::UdevUse { .. } => "udev",
+            Self::BuiltinDirectory { .. } | Self::BuiltinDirectoriesMade => {
+                "param_sysfs_builtin_init"
+            }
             Self::WakeUpAll { after: Woken::Unloaded, .. } => "delete_module",
             Self::CompleteFormation { .. } => "complete_formation",
             Self::SysfsInit { .. } => "mod_sysfs_init",

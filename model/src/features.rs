@@ -301,6 +301,14 @@ pub struct KernelFeatures {
     /// only one whose init had scheduled some itself. 67d6212afda2, in v5.17.
     #[serde(default, skip_serializing_if = "is_off")]
     pub waits_for_all_async: bool,
+    /// `/sys/module/NAME/` of built-in code with parameters or a version is made by a late initcall
+    /// (`param_sysfs_builtin_init()`), when helpers may run already; before, by a subsys initcall. 96a1a2412acb, in v6.2.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub late_builtin_directories: bool,
+    /// `/sys/module/NAME/` of a built-in driver is made when the driver is registered, also without parameters and version
+    /// (`module_add_driver()`): f95bbfe18512, in v6.15.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub driver_directories: bool,
     /// A sysfs set-up that fails after initstate was made takes initstate away before the directory; before, the
     /// two went together. bc6f2a757d52, in v5.3.
     #[serde(default, skip_serializing_if = "is_off")]
@@ -368,6 +376,8 @@ impl KernelFeatures {
         exclusive_finit: false,
         join_interruptible: false,
         waits_for_all_async: false,
+        late_builtin_directories: false,
+        driver_directories: false,
         undo_removes_attributes: false,
         notifier_can_fail: false,
         notifier_failure_sets_going: false,

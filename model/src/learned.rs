@@ -375,6 +375,7 @@ impl Model {
                     let mut other = self.clone();
                     for name in &mut other.names {
                         name.unknown_directory = there;
+                        name.late_directory = false;
                     }
                     let mut outcomes = Vec::new();
                     other.step(kind, 0, local, &mut outcomes);

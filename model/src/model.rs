@@ -10,7 +10,7 @@ use crate::kernel::{self, Orders};
 use crate::mutant::Mutant;
 use crate::scenario::{Action, ModuleId, NameId, Scenario, number};
 use crate::state::{
-    COUNTED, Counts, ErrorOf, History, Layout, ModuleState, NamedField, Pc, Task, World,
+    COUNTED, Counts, ErrorOf, History, Layout, MADE, ModuleState, NamedField, Pc, Task, World,
 };
 use crate::text::{CheckRules, ListedRules, LookRules, Looked};
 use crate::userspace::modprobe::{self, PlanEntry};
@@ -237,8 +237,10 @@ pub(crate) struct NameModel {
     pub insertion: Vec<PlanEntry>,
     /// The names that check and shortcut look up, as the alias map gives them.
     pub checked: Vec<CheckedName>,
-    /// `/sys/module/NAME/` of a name that the indexes do not know.
+    /// Whether there is a `/sys/module/NAME/` of a name that the indexes do not know,
     pub unknown_directory: bool,
+    /// and that it appears while somebody may look for it.
+    pub late_directory: bool,
     targets: Vec<ModuleId>,
     /// The targets, what modprobe tries for them, what those need, and what their inits request.
     concerned: Vec<ModuleId>,
@@ -520,8 +522,30 @@ impl Model {
     /// has the directory, too.
     pub fn sysfs(&self, shared: u128, module: ModuleId) -> (bool, bool) {
         let mut world = World::new(&self.layout, shared);
-        let taken = self.scenario.modules[usize::from(module)].name_taken;
-        (world.directory(module) || taken, world.initstate(module))
+        (self.has_directory(&mut world, module), world.initstate(module))
+    }
+
+    /// Whether built-in code has made `/sys/module/NAME/` of a module's name.
+    pub fn taken_by_builtin(&self, shared: u128, module: ModuleId) -> bool {
+        self.name_taken(&mut World::new(&self.layout, shared), module)
+    }
+
+    /// Whether `/sys/module/NAME/` is there, made by the module or by built-in code of its name.
+    pub(crate) fn has_directory(&self, world: &mut World<'_>, module: ModuleId) -> bool {
+        world.directory(module) || self.name_taken(world, module)
+    }
+
+    /// Whether built-in code has made `/sys/module/NAME/`.
+    pub(crate) fn name_taken(&self, world: &mut World<'_>, module: ModuleId) -> bool {
+        let field = world.fields(module).built_in;
+        self.scenario.modules[usize::from(module)].name_taken
+            && (!field.exists() || world.get(field) == MADE)
+    }
+
+    /// Whether `/sys/module/NAME/` of a name that the indexes do not know is there.
+    pub(crate) fn unknown_directory(&self, world: &mut World<'_>, name: NameId) -> bool {
+        let of = &self.names[usize::from(name)];
+        of.unknown_directory && (!of.late_directory || world.flag(world.name(name).built_in))
     }
 
     /// The shared word with a module in that state, with or without its directory and its initstate:
@@ -577,7 +601,8 @@ impl Model {
     pub fn inserts(&self, name: NameId, module: ModuleId) -> bool {
         let spec = &self.scenario.modules[usize::from(module)];
         let inserts = |p: &PlanEntry| p.module == module && p.inserts();
-        let built_in = spec.name_taken || spec.listed_builtin;
+        let taken = spec.name_taken && !self.layout.modules[usize::from(module)].built_in.exists();
+        let built_in = taken || spec.listed_builtin;
         !built_in && self.names[usize::from(name)].plan.iter().any(inserts)
     }
 
@@ -630,7 +655,8 @@ impl Model {
     pub fn visible_bits(&self) -> u128 {
         let modules = &self.layout.modules;
         modules.iter().fold(0, |mask, m| {
-            mask | m.state.mask() | m.directory.mask() | m.initstate.mask() | m.initialised.mask()
+            let sysfs = m.directory.mask() | m.initstate.mask() | m.built_in.mask();
+            mask | m.state.mask() | sysfs | m.initialised.mask()
         })
     }
 

@@ -81,7 +81,8 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
     let v5_11 =
         KernelFeatures { uevent_after_init: true, notifier_failure_sets_going: true, ..v5_10 };
     let v5_17 = KernelFeatures { waits_for_all_async: true, ..v5_11 };
-    let v6_2 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_17 };
+    let v6_1 = KernelFeatures { listed_name: ListedName::WaitsOnce, ..v5_17 };
+    let v6_2 = KernelFeatures { late_builtin_directories: true, ..v6_1 };
     let v6_5 = KernelFeatures {
         request_limit: RequestLimit::Semaphore,
         early_mod_check: true,
@@ -90,7 +91,12 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
     };
     let v6_11 = KernelFeatures { join_interruptible: true, fails_after_live: true, ..v6_5 };
     let v6_12 = KernelFeatures { sections_can_fail: true, ..v6_11 };
-    let v6_16 = KernelFeatures { fails_after_live: false, codetag_can_fail: true, ..v6_12 };
+    let v6_16 = KernelFeatures {
+        fails_after_live: false,
+        driver_directories: true,
+        codetag_can_fail: true,
+        ..v6_12
+    };
     let v7_1 = KernelFeatures { eexist_safety_net: true, ..v6_16 };
     let v7_3 = KernelFeatures { first_result_counts: true, ..v7_1 };
     let with_duplicates = |kernel| KernelFeatures { duplicate_requests: true, ..kernel };
@@ -108,8 +114,9 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v5.10" => v5_10,
         "v5.11" => v5_11,
         "v5.17" => v5_17,
-        // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9; the rest is as in v6.2.
-        "v6.2" | "6.1-debian" => v6_2,
+        // Debian's 6.1.192-2: 0254127ab977 came with stable 6.1.9.
+        "6.1-debian" => v6_1,
+        "v6.2" => v6_2,
         "v6.5" => v6_5,
         "v6.5+dup" => with_duplicates(v6_5),
         "v6.11" => v6_11,
@@ -122,11 +129,14 @@ pub fn kernel(name: &str) -> Option<KernelFeatures> {
         "v7.1+dup" => with_duplicates(v7_1),
         "v7.3" => v7_3,
         "v7.3+dup" => with_duplicates(v7_3),
-        // Debian's 6.12.117-1: 110b1e070f1d came with stable 6.12.13, d258ed8a86bb with 6.12.110; it does not have
-        // CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS.
-        "6.12-debian" => {
-            KernelFeatures { fails_after_live: false, first_result_counts: true, ..v6_12 }
-        }
+        // Debian's 6.12.117-1: 110b1e070f1d came with stable 6.12.13, f95bbfe18512 with 6.12.28, d258ed8a86bb with
+        // 6.12.110; it does not have CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS.
+        "6.12-debian" => KernelFeatures {
+            fails_after_live: false,
+            driver_directories: true,
+            first_result_counts: true,
+            ..v6_12
+        },
         other => Release::kernel(other).ok()?.kernel_features(),
     })
 }
@@ -338,6 +348,20 @@ pub const SWITCHES: &[Switch] = &[
         kernel.waits_for_all_async,
         "67d6212afda2 (v5.17, stable 5.16.11, 5.10.102, 4.19.231)",
         "every load waits for all that is asynchronous, not only one that has scheduled some"
+    ),
+    on_off!(
+        "late-builtin-directories",
+        Kernel,
+        kernel.late_builtin_directories,
+        "96a1a2412acb (v6.2)",
+        "/sys/module/NAME of built-in code appears at a late initcall"
+    ),
+    on_off!(
+        "driver-directories",
+        Kernel,
+        kernel.driver_directories,
+        "f95bbfe18512 (v6.15, stable 6.14.6, 6.12.28)",
+        "/sys/module/NAME of a built-in driver appears when it is registered"
     ),
     on_off!(
         "undo-removes-attributes",

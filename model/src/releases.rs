@@ -149,7 +149,7 @@ pub const COMMITS: &[Commit] = &[
         "96a1a2412acb",
         [6, 2],
         &[],
-        &[],
+        &[("late-builtin-directories", "on")],
         "/sys/module/NAME of built-in code appears late in boot",
     ),
     kernel(
@@ -212,7 +212,7 @@ pub const COMMITS: &[Commit] = &[
         "f95bbfe18512",
         [6, 15],
         &[[6, 14, 6], [6, 12, 28]],
-        &[],
+        &[("driver-directories", "on")],
         "/sys/module/NAME of built-in drivers appears early again",
     ),
     kernel(
@@ -510,7 +510,7 @@ impl Release {
         if self.hidden {
             notes.push(format!("a distribution's own, taken as {self}: its name says neither what it is based on nor what was put into it"));
         }
-        for (commit, has) in self.commits().filter(|(commit, _)| !commit.sets.is_empty()) {
+        for (commit, has) in self.commits() {
             let (sets, id) = (sets(commit), commit.id);
             match has {
                 Has::Stable(first) => notes.push(format!("{sets}: {id} is in {}", dotted(first))),
@@ -526,14 +526,6 @@ impl Release {
             }
         }
         notes
-    }
-
-    /// Its commits that the model does not have.
-    pub fn missing(&self) -> Vec<&'static Commit> {
-        let not = self
-            .commits()
-            .filter(|(commit, has)| commit.sets.is_empty() && !matches!(has, Has::Hidden(_)));
-        not.map(|(commit, _)| commit).collect()
     }
 }
 

@@ -308,9 +308,23 @@ pub enum Resolution {
 pub struct BuiltIn {
     /// The name of the code, as a module would have it.
     pub name: String,
-    /// Whether it has parameters or a version, and so a directory `/sys/module/NAME/` from boot on
-    /// (`param_sysfs_builtin()`, `version_sysfs_builtin()`), never with an initstate.
+    /// Whether it has parameters or a version, and so a directory `/sys/module/NAME/` (`param_sysfs_builtin()`,
+    /// `version_sysfs_builtin()`), never with an initstate: from boot on, or from the late initcalls on
+    /// ([`KernelFeatures::late_builtin_directories`](crate::features::KernelFeatures)).
     pub directory: bool,
+    /// Whether it is a driver, and so has a directory as soon as it is registered (`module_add_driver()`), where
+    /// [`KernelFeatures::driver_directories`](crate::features::KernelFeatures) is on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub driver: bool,
+}
+
+/// A directory of built-in code that may be there only from the late initcalls on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LateDirectory {
+    /// Of that module's name ([`Module::name_taken`]).
+    Module(ModuleId),
+    /// Of that requested name ([`Name::builtin`]).
+    Name(NameId),
 }
 
 /// A name that somebody requests.
@@ -327,6 +341,11 @@ pub struct Name {
 }
 
 impl Name {
+    /// Whether it is the very name of the built-in code behind it.
+    pub fn is_its_codes(&self) -> bool {
+        self.builtin.as_ref().is_some_and(|code| code.name == self.request.replace('-', "_"))
+    }
+
     /// The file system of a name that begins with `fs-`.
     pub fn file_system(&self) -> &str {
         self.request.strip_prefix("fs-").unwrap_or(&self.request)
@@ -364,6 +383,10 @@ pub enum Action {
     Rmmod(ModuleId),
     /// A udev rule that uses MODULE as soon as its ADD uevent arrives.
     Udev(ModuleId),
+    /// The boot's `param_sysfs_builtin_init()`, a late initcall of kernels that have
+    /// [`KernelFeatures::late_builtin_directories`](crate::features::KernelFeatures). Whoever runs besides is a helper that the
+    /// kernel started while it booted.
+    LateInitcalls,
     /// A program, which may do any of these, one after the other.
     Program(ProgramId),
 }
@@ -378,7 +401,7 @@ impl Action {
             | Self::Modprobe(name)
             | Self::ModprobeRemove(name)
             | Self::Insmod(name) => Some(name),
-            Self::Rmmod(_) | Self::Udev(_) | Self::Program(_) => None,
+            Self::Rmmod(_) | Self::Udev(_) | Self::LateInitcalls | Self::Program(_) => None,
         }
     }
 
@@ -658,6 +681,7 @@ impl Scenario {
             Action::Insmod(id) => format!("insmod {}", request(id)),
             Action::Rmmod(id) => format!("rmmod {}", self.module_name(id)),
             Action::Udev(id) => format!("a udev rule for {}", self.module_name(id)),
+            Action::LateInitcalls => "late initcalls".to_owned(),
             Action::Program(id) => self.program_name(usize::from(id)),
         }
     }
@@ -731,6 +755,29 @@ impl Scenario {
     pub fn unloads(&self) -> bool {
         self.actors.iter().any(|a| matches!(a.action, Action::Rmmod(_) | Action::ModprobeRemove(_)))
             || ["rmmod", "modprobe_remove"].iter().any(|function| self.programs.call(function))
+    }
+
+    /// Whether the code behind a requested name has made `/sys/module/NAME/`, when the late initcalls are through.
+    pub fn has_directory(&self, builtin: &BuiltIn) -> bool {
+        builtin.directory || builtin.driver && self.features.kernel.driver_directories
+    }
+
+    /// The directories of built-in code that somebody may look for before they are there.
+    pub fn late_directories(&self) -> Vec<LateDirectory> {
+        let kernel = &self.features.kernel;
+        let boots = |actor: &Actor| actor.action == Action::LateInitcalls;
+        if !kernel.late_builtin_directories || !self.actors.iter().any(boots) {
+            return Vec::new();
+        }
+        let taken = |id: &ModuleId| self.modules[usize::from(*id)].name_taken;
+        let of_modules = self.module_ids().filter(taken).map(LateDirectory::Module);
+        let late = |id: &NameId| {
+            let name = &self.names[usize::from(*id)];
+            let early = |code: &BuiltIn| code.driver && kernel.driver_directories;
+            name.builtin.as_ref().is_some_and(|code| code.directory && !early(code))
+                && name.is_its_codes()
+        };
+        of_modules.chain(self.name_ids().filter(late).map(LateDirectory::Name)).collect()
     }
 
     /// Whether somebody listens for uevents.

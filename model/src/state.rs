@@ -15,6 +15,7 @@ use std::fmt;
 
 pub use layout::{COUNTED, MAX_DEPTH, NamedField};
 pub(crate) use layout::{Counts, Field, Frames, LEAST_DEPTH, Layout};
+pub(crate) use layout::{MADE, NOT_YET, PUT_THERE};
 pub use task::{ErrorOf, Task};
 pub(crate) use world::World;
 
@@ -384,6 +385,8 @@ places! {
     AsyncSynchronize = "async-synchronize",
     /// `delete_module()`: the same.
     UnloadSynchronize = "unload-synchronize",
+    /// `param_sysfs_builtin_init()`.
+    LateInitcalls = "late-initcalls",
 }
 
 impl Pc {
@@ -397,6 +400,7 @@ impl Pc {
             Self::ProcModules | Self::ProcLook | Self::InitModule => Self::Open,
             Self::RefcntOpen | Self::RefcntRead => Self::Open,
             Self::UnloadSynchronize => Self::ModuleExit,
+            Self::LateInitcalls => Self::UdevUse,
             _ => Self::CompleteFormation,
         }
     }

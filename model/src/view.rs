@@ -127,7 +127,7 @@ impl Model {
             name: spec.name.clone(),
             state: state_name(state),
             listed: state != ModuleState::Absent,
-            directory: world.directory(id) || spec.name_taken,
+            directory: self.has_directory(world, id),
             initstate: world.initstate(id),
             registered: spec.registers.then(|| world.registered(id)),
             references,

@@ -145,8 +145,7 @@ fn of_releases(arguments: &Arguments, releases: &[Release]) {
         for (commit, has) in release.commits() {
             let sets: Vec<String> =
                 commit.sets.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let sets =
-                if sets.is_empty() { "not in the model".to_owned() } else { sets.join(", ") };
+            let sets = sets.join(", ");
             let since = if has == Has::Mainline { String::new() } else { format!(" ({has})") };
             let line = format!("  {}{since}: {}: {sets}", commit.id, commit.meaning);
             output::print(&screen::fold(&line, "    ", width).join("\n"));

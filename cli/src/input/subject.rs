@@ -367,17 +367,14 @@ impl Subject {
 /// The busybox that was read and observed.
 const READ_BUSYBOX: [u32; 2] = [1, 35];
 
-/// What a reader should know of releases: why they have what they have, and how much of theirs the model has not. Of a
-/// preset its page says everything.
+/// What a reader should know of releases: why they have what they have. Of a preset its page says everything.
 pub(crate) fn known_of_releases(kernel: &str, kmod: &str) -> Vec<String> {
     let mut all = Vec::new();
-    let mut missing = 0;
     let kernels = (KERNELS.contains(&kernel), Release::kernel(kernel));
     let kmods = (KMODS.contains(&kmod), Release::kmod(kmod));
     for (is_preset, release) in [kernels, kmods] {
         if let (false, Ok(release)) = (is_preset, release) {
             all.extend(release.notes());
-            missing += release.missing().len();
         }
     }
     if let Some(Ok([major, minor])) = Release::busybox(kmod)
@@ -385,12 +382,6 @@ pub(crate) fn known_of_releases(kernel: &str, kmod: &str) -> Vec<String> {
     {
         let newer = if [major, minor] > NEWEST_BUSYBOX { ", newer than what was read" } else { "" };
         all.push(format!("busybox {major}.{minor}{newer}: its modprobe is taken for 1.35.0's"));
-    }
-    if missing > 0 {
-        let of = if missing == 1 { "commits is" } else { "commits are" };
-        all.push(format!(
-            "{missing} of their {of} not in the model: `kmodcheck features --kernel {kernel} --kmod {kmod}`"
-        ));
     }
     all
 }

@@ -172,6 +172,8 @@ fn no_switch_is_guessed() {
         "exclusive-finit",
         "join-interruptible",
         "waits-for-all-async",
+        "late-builtin-directories",
+        "driver-directories",
         "undo-removes-attributes",
         "notifier-can-fail",
         "notifier-failure-sets-going",

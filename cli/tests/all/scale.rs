@@ -73,11 +73,13 @@ fn generated_scenarios_add_up_likewise() {
 #[test]
 fn what_violates_on_a_generated_scenario_is_shrunk() {
     let directory = TempDir::new().unwrap();
-    let whole = run(&[&GENERATED[..], &["--json"]].concat()).exits(1).out;
+    // One in which the first false success is not that of a toybox, which needs no module for it.
+    let campaign = [&GENERATED[..], &["--seed", "8"]].concat();
+    let whole = run(&[&campaign[..], &["--json"]].concat()).exits(1).out;
     let line = whole.lines().find(|line| line.contains("\"no-false-success\"")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     let first = line["first"].as_u64().expect("some scenario has a false success").to_string();
-    let one = [&GENERATED[..], &["--only", &first]].concat();
+    let one = [&campaign[..], &["--only", &first]].concat();
     let walk = run(&one).exits(0).out;
     let saved = directory.path().join("saved.json").display().to_string();
     let more = ["--property", "no-false-success", "--save-trace", &saved];

@@ -42,7 +42,8 @@ impl Event {
             },
             "search_binary_handler" => "fs/exec.c",
             "kobject_uevent" => "lib/kobject_uevent.c",
-            "do_one_initcall" => "init/main.c",
+            "do_one_initcall" | "do_initcalls" => "init/main.c",
+            "param_sysfs_builtin_init" => "kernel/params.c",
             "mod_sysfs_setup"
             | "mod_sysfs_init"
             | "mod_sysfs_fini"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Claim, Event, Finit, InitOutcome, Judgement, Listed, Refcnt, Woken};
-use crate::scenario::{Action, ModuleId, NameId, Scenario};
+use crate::scenario::{Action, LateDirectory, ModuleId, NameId, Scenario};
 use crate::state::{ModuleState, Ret};
 
 /// A step, to be printed.
@@ -257,6 +257,17 @@ impl fmt::Display for Described<'_> {
             Event::UdevUse { module, .. } => {
                 write!(f, "a rule uses {}: not initialised", m(module))
             }
+            Event::BuiltinDirectory { of, made } => {
+                let name = match of {
+                    LateDirectory::Module(id) => m(id),
+                    LateDirectory::Name(id) => self.request(*id),
+                };
+                match made {
+                    true => write!(f, "/sys/module/{name} of built-in code appears"),
+                    false => write!(f, "built-in {name} is put into the module's directory"),
+                }
+            }
+            Event::BuiltinDirectoriesMade => write!(f, "all that is built in has its directory"),
             Event::ResolveSymbol { module, dependency, state } => match state {
                 ModuleState::Live => write!(f, "{} gets {}", m(module), m(dependency)),
                 ModuleState::Coming => {

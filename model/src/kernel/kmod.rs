@@ -30,6 +30,7 @@ pub(crate) fn call(mut step: Step<'_>) {
         Action::ModprobeRemove(_) => modprobe::begin_removal(&step.who, step.task),
         Action::Insmod(_) => modprobe::insmod(&step.who, Task { ret: Ret::Zero, ..step.task }),
         Action::Rmmod(_) => step.at(Pc::DeleteModule),
+        Action::LateInitcalls => step.at(Pc::LateInitcalls),
         Action::Udev(_) | Action::Program(_) => unreachable!("it waits for its event, or its turn"),
     };
     step.to(Event::Call { action }, task);

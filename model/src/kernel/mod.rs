@@ -1,12 +1,13 @@
 //! The kernel's side, file by file as in the kernel: `kmod` (kernel/kmod.c), `dups`
-//! (kernel/module/dups.c), `module` (kernel/module/main.c), `filesystems` (fs/filesystems.c), and
-//! `check`, the RFC's check after modprobe.
+//! (kernel/module/dups.c), `module` (kernel/module/main.c), `params` (kernel/params.c), `filesystems`
+//! (fs/filesystems.c), and `check`, the RFC's check after modprobe.
 
 pub(crate) mod check;
 pub(crate) mod dups;
 pub(crate) mod filesystems;
 pub(crate) mod kmod;
 pub(crate) mod module;
+pub(crate) mod params;
 pub(crate) mod program;
 
 use crate::model::Step;
@@ -196,6 +197,7 @@ pub(crate) fn dispatch(step: Step<'_>) {
         Pc::DeleteModule => module::delete_module(step),
         Pc::ModuleExit => module::module_exit(step),
         Pc::UdevUse => module::udev_use(step),
+        Pc::LateInitcalls => params::param_sysfs_builtin_init(step),
         Pc::Exit => modprobe::exit(step),
         Pc::HelperReturn => kmod::helper_return(step),
         Pc::CheckExists => check::exists(step),

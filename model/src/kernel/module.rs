@@ -463,7 +463,7 @@ pub(crate) fn complete_formation(mut step: Step<'_>) {
 /// refuses a name that is taken.
 pub(crate) fn mod_sysfs_init(mut step: Step<'_>) {
     let module = step.module();
-    let made = !step.spec().name_taken;
+    let made = !step.who.model.name_taken(&mut step.world, module);
     let task = if made {
         step.world.set_directory(module, true);
         load_done(&step.who, Pc::SysfsInit, step.task)

@@ -11,8 +11,8 @@ use crate::event::{Claim, Listed};
 use crate::features::{AliasMap, Program};
 use crate::mutant::Mutant;
 use crate::scenario::{
-    Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, Probe, ProgramId, Resolution,
-    Scenario, Target,
+    Action, FailsAt, Failure, Insert, LateDirectory, Module, ModuleId, Name, NameId, Probe,
+    ProgramId, Resolution, Scenario, Target,
 };
 use crate::state::{MAX_DEPTH, ModuleState};
 use crate::text::{CHECK_ERRORS, OrderRules, Part, STATES, Then};
@@ -441,10 +441,8 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
         (None, _) => modprobe::plan(name, &scenario.modules, kmod),
     };
     // The empty name's directory is /sys/module/ itself: `modprobe -q -- ""` of kmod v19 exits 0.
-    let unknown_directory = name.request.is_empty()
-        || name.builtin.as_ref().is_some_and(|builtin| {
-            builtin.directory && builtin.name == name.request.replace('-', "_")
-        });
+    let of_code = |code| name.is_its_codes() && scenario.has_directory(code);
+    let unknown_directory = name.request.is_empty() || name.builtin.as_ref().is_some_and(of_code);
     NameModel {
         plan,
         learned,
@@ -453,9 +451,10 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
             true => modprobe::removal(name, &scenario.modules, kmod),
             false => Vec::new(),
         },
-        insertion: modprobe::insertion(name),
+        insertion: modprobe::insertion(name, &scenario.modules, kmod),
         checked: checked_names(scenario, id),
         unknown_directory,
+        late_directory: scenario.late_directories().contains(&LateDirectory::Name(id)),
         targets: name.targets().iter().map(|t| t.module).collect(),
         concerned: concerned(scenario, id),
     }

@@ -1,7 +1,7 @@
 //! Where each field of a packed word is, in one scenario.
 
 use super::{ErrorOf, History, Pc, Ret, Task};
-use crate::scenario::{FailsAt, Init, Scenario, number};
+use crate::scenario::{FailsAt, Init, LateDirectory, Scenario, number};
 use crate::userspace::modprobe;
 
 /// One field of a packed word.
@@ -140,7 +140,17 @@ pub(crate) struct ModuleFields {
     pub program_references: Field,
     /// Programs that are in its code.
     pub inside: Field,
+    /// What became of the directory of built-in code of its name: one of [`NOT_YET`], [`MADE`], [`PUT_THERE`]; where it is made
+    /// late, and whoever makes it takes part.
+    pub built_in: Field,
 }
+
+/// The directory of built-in code is not there yet.
+pub(crate) const NOT_YET: u64 = 0;
+/// It is there.
+pub(crate) const MADE: u64 = 1;
+/// What is built in was put into a module's directory, with which it goes.
+pub(crate) const PUT_THERE: u64 = 2;
 
 /// The shared fields of one requested name.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +163,8 @@ pub(crate) struct NameFields {
     pub dup_done: Field,
     /// `dup_ret`.
     pub dup_ret: Field,
+    /// The directory of built-in code of that name is there; as [`ModuleFields::built_in`].
+    pub built_in: Field,
 }
 
 /// Some bits of a word, by name.
@@ -279,10 +291,10 @@ impl Layout {
         let processes = scenario.processes();
         let kernel = &scenario.features.kernel;
         let claims_files = kernel.idempotent_finit || kernel.exclusive_finit;
-        let modules = scenario
-            .modules
-            .iter()
-            .map(|module| ModuleFields {
+        let late = scenario.late_directories();
+        let is_late = |directory| u32::from(late.contains(&directory));
+        let modules = (scenario.module_ids().zip(&scenario.modules))
+            .map(|(id, module)| ModuleFields {
                 state: shared.next(3),
                 directory: shared.next(1),
                 initstate: shared.next(1),
@@ -304,17 +316,18 @@ impl Layout {
                     true => shared.count(counts, programs.processes, 0),
                     false => shared.next(0),
                 },
+                built_in: shared.next(2 * is_late(LateDirectory::Module(id))),
             })
             .collect();
         let duplicates = u32::from(kernel.duplicate_requests);
         let names = scenario
-            .names
-            .iter()
-            .map(|_| NameFields {
+            .name_ids()
+            .map(|id| NameFields {
                 dup_listed: shared.next(duplicates),
                 dup_queued: shared.next(duplicates),
                 dup_done: shared.next(duplicates),
                 dup_ret: shared.next(RET_BITS * duplicates),
+                built_in: shared.next(is_late(LateDirectory::Name(id))),
             })
             .collect();
         let limit = scenario.limit.map(usize::from);
@@ -457,6 +470,7 @@ impl Layout {
             add(of("in_finit"), fields.in_finit);
             add(of("program_references"), fields.program_references);
             add(of("inside"), fields.inside);
+            add(of("built_in"), fields.built_in);
         }
         for (fields, name) in self.names.iter().zip(&scenario.names) {
             let of = |what: &str| format!("{}.{what}", name.request);
@@ -464,6 +478,7 @@ impl Layout {
             add(of("dup_queued"), fields.dup_queued);
             add(of("dup_done"), fields.dup_done);
             add(of("dup_ret"), fields.dup_ret);
+            add(of("built_in"), fields.built_in);
         }
         add("slots".to_owned(), self.slots);
         add("slot_waiters".to_owned(), self.slot_waiters);

@@ -349,11 +349,15 @@ fn needed(modules: &[Module], module: ModuleId) -> Vec<ModuleId> {
 }
 
 /// What `insmod` does with the first module behind the name: it hands its file to the kernel.
-pub(crate) fn insertion(name: &Name) -> Vec<PlanEntry> {
+pub(crate) fn insertion(name: &Name, modules: &[Module], kmod: &KmodFeatures) -> Vec<PlanEntry> {
     let file = |target: &Target| PlanEntry {
         module: target.module,
         purpose: Purpose::Probe,
-        insert: Insert::Finit,
+        insert: match kmod.modprobe {
+            // No MODULE_INIT_COMPRESSED_FILE, and no other try.
+            Program::Toybox if modules[usize::from(target.module)].compressed => Insert::Refused,
+            _ => Insert::Finit,
+        },
         by_path: false,
         next: 1,
         on_error: 1,
@@ -474,6 +478,9 @@ pub(crate) fn init_module(mut step: Step<'_>) {
 
 /// `insmod`: its file alone, without a look before.
 pub(crate) fn insmod(who: &Who<'_>, task: Task) -> Task {
+    if who.entry(&task).insert == Insert::Refused {
+        return Task { pc: Pc::Install, ..task };
+    }
     match who.model.reads_file_itself(who.module(&task)) {
         true => tries_again(task),
         false => finit_module(who, task),
@@ -717,8 +724,7 @@ pub(crate) fn open(mut step: Step<'_>) {
 /// `stat("/sys/module/NAME")`: the heuristic that the versions differ in.
 pub(crate) fn stat(mut step: Step<'_>) {
     let module = step.module();
-    let taken = step.spec().name_taken;
-    let found = step.world.directory(module) || taken;
+    let found = step.who.model.has_directory(&mut step.world, module);
     let result = if found { step.model().look.bare } else { Looked::Nothing };
     let task = match learned::after(&step.who, usize::from(found), step.task) {
         Some(task) => task,
@@ -805,7 +811,7 @@ pub(crate) fn open_unknown(mut step: Step<'_>) {
 /// `handle_failed_lookup()`: a bare directory is built in for v19, so exit 0.
 pub(crate) fn stat_unknown(mut step: Step<'_>) {
     let name = step.name();
-    let found = step.model().names[usize::from(name)].unknown_directory;
+    let found = step.who.model.unknown_directory(&mut step.world, name);
     let builtin = found && step.model().look.bare == Looked::Builtin;
     let ret = if builtin { Ret::Zero } else { Ret::Status256 };
     let task = match learned::after(&step.who, usize::from(found), step.task) {

@@ -212,7 +212,7 @@ fn listed_as_built_in_without_a_module() {
         request: "nls_cp437",
         resolution: Resolution::Builtin,
         listed_builtin: false,
-        builtin: Some(BuiltIn { name: "nls_cp437".to_owned(), directory: true }),
+        builtin: Some(BuiltIn { name: "nls_cp437".to_owned(), directory: true, driver: false }),
         removes: false,
         answers: &[],
     };
@@ -271,7 +271,7 @@ fn names_that_the_indexes_do_not_know() {
     expect(&case(None), OLD, 1, &[]);
     expect(&case(None), NEW, 1, &[]);
     // A directory of that name, which the model has of built-in code only.
-    let directory = Some(BuiltIn { name: "unknown".to_owned(), directory: true });
+    let directory = Some(BuiltIn { name: "unknown".to_owned(), directory: true, driver: false });
     expect(&case(directory.clone()), OLD, 0, &[]);
     // From v27 on the index of built-in code's aliases would know such code; the observed directory
     // was nobody's, and v20 and later do not look (above).

@@ -67,8 +67,7 @@ fn says_of(view: &View<'_>) -> Says {
         }
         if was != is || sysfs != sysfs_before {
             let (directory, initstate) = sysfs;
-            let owner =
-                is != ModuleState::Absent || model.scenario().modules[usize::from(id)].name_taken;
+            let owner = is != ModuleState::Absent || model.taken_by_builtin(view.after, id);
             if (initstate && !directory) || (directory && !owner) {
                 return Says::Violated(1);
             }

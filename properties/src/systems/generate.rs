@@ -58,6 +58,7 @@ struct BuiltIn {
     version: bool,
     serves: bool,
     registers: bool,
+    driver: bool,
 }
 
 /// What an actor does; the plainest first.
@@ -105,6 +106,8 @@ struct System {
     fs: bool,
     actors: Vec<Actor>,
     environment: Environment,
+    /// Boot has not ended, if that makes a difference: its late initcalls are the last actor's.
+    boots: bool,
 }
 
 /// The number of a place at which a load may fail.
@@ -159,16 +162,16 @@ fn module() -> impl Strategy<Value = Module> {
 
 fn builtin() -> impl Strategy<Value = BuiltIn> {
     let mostly = || prop::bool::weighted(0.7);
-    (any::<bool>(), mostly(), any::<bool>(), any::<bool>(), mostly(), mostly()).prop_map(
-        |(first, listed, parameters, version, serves, registers)| BuiltIn {
+    (any::<bool>(), mostly(), any::<bool>(), any::<bool>(), mostly(), mostly(), any::<bool>())
+        .prop_map(|(first, listed, parameters, version, serves, registers, driver)| BuiltIn {
             first,
             listed,
             parameters,
             version,
             serves,
             registers,
-        },
-    )
+            driver,
+        })
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
@@ -261,13 +264,15 @@ impl System {
         for place in 0..self.modules.len() {
             out.push_str(&self.module_text(place, &names));
         }
-        if let Some(BuiltIn { listed, parameters, version, serves, registers, .. }) = self.builtin {
+        if let Some(BuiltIn { listed, parameters, version, serves, registers, driver, .. }) =
+            self.builtin
+        {
             let aliases: &[&str] = if serves { &["fs-b"] } else { &[] };
             writeln!(
                 out,
                 "[[module]]\nname = \"b\"\nbuilt-in = true\nlisted-builtin = {listed}\n\
-                 parameters = {parameters}\nversion = {version}\naliases = {aliases:?}\n\
-                 registers = {registers}"
+                 parameters = {parameters}\nversion = {version}\ndriver = {driver}\n\
+                 aliases = {aliases:?}\nregisters = {registers}"
             )
             .expect(TAKES);
         }
@@ -386,6 +391,12 @@ impl System {
         all
     }
 
+    /// Whether late initcalls have something to make that somebody may look for.
+    fn boots(&self) -> bool {
+        let code = |code: BuiltIn| code.parameters || code.version;
+        self.boots && (self.builtin.is_some_and(code) || self.modules.iter().any(|m| m.name_taken))
+    }
+
     /// The names that the actors ask for, each once, and the actors.
     fn actors_text(&self) -> (Vec<String>, String) {
         let (requests, mut names, mut out) = (self.requests(), Vec::<String>::new(), String::new());
@@ -393,6 +404,10 @@ impl System {
         let (mut total, mut leaving) = (0, 0);
         for (number, actor) in self.actors.iter().enumerate() {
             if total == most {
+                break;
+            }
+            if number > 0 && total + 1 == most && self.boots() {
+                out.push_str("[[actor]]\ncall = \"late_initcalls\"\ncount = 1\nkillable = false\n");
                 break;
             }
             // Somebody asks the kernel.
@@ -530,13 +545,25 @@ pub fn files_of(space: &Space) -> impl Strategy<Value = Generated> + use<> {
         any::<bool>(),
         prop::collection::vec(actor(), 1..=space.actors),
         environment(),
+        prop::bool::weighted(0.4),
     )
-        .prop_map(|(kernel, kmod, switches, modules, builtin, fs, actors, environment)| {
-            let system =
-                System { kernel, kmod, switches, modules, builtin, fs, actors, environment };
-            let text = system.text();
-            let loaded = scenario_file::load("a generated file", &text, &[])
-                .unwrap_or_else(|error| panic!("{error}\n{text}"));
-            Generated { text, scenario: loaded.scenario }
-        })
+        .prop_map(
+            |(kernel, kmod, switches, modules, builtin, fs, actors, environment, boots)| {
+                let system = System {
+                    kernel,
+                    kmod,
+                    switches,
+                    modules,
+                    builtin,
+                    fs,
+                    actors,
+                    environment,
+                    boots,
+                };
+                let text = system.text();
+                let loaded = scenario_file::load("a generated file", &text, &[])
+                    .unwrap_or_else(|error| panic!("{error}\n{text}"));
+                Generated { text, scenario: loaded.scenario }
+            },
+        )
 }

@@ -95,6 +95,8 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     let exit_17 = probes.clone().any(|p| p.insert == Insert::Exit17Command);
     let by_path = probes.into_iter().any(|p| p.by_path);
     let listed_builtin = any_module(|m| m.listed_builtin);
+    let boots = !scenario.late_directories().is_empty();
+    let drivers = scenario.names.iter().any(|name| name.builtin.as_ref().is_some_and(|b| b.driver));
     let looks_up = calls(|a| matches!(a, Action::GetFsType(_)));
     let not_found = scenario.names.iter().any(|n| n.resolution == Resolution::NotFound);
     let empty_path = scenario.helper == Helper::EmptyPath;
@@ -122,6 +124,8 @@ pub fn normal(scenario: &Scenario) -> Scenario {
     kernel.codetag_can_fail &= codetag;
     kernel.codetag_error_counts &= kernel.codetag_can_fail;
     kernel.fails_after_live &= read_only;
+    kernel.late_builtin_directories &= boots;
+    kernel.driver_directories &= drivers;
     kernel.first_result_counts &= kernel.duplicate_requests;
     kernel.nowait_announces_nothing &= kernel.duplicate_requests && nowait;
     kernel.joiners_try_again &= kernel.idempotent_finit;

@@ -193,7 +193,7 @@ const LOADABLE: [&str; 15] = [
 ];
 
 /// Keys of built-in code alone.
-const BUILT_IN: [&str; 2] = ["parameters", "version"];
+const BUILT_IN: [&str; 3] = ["parameters", "version", "driver"];
 
 /// Why two things never stand together.
 fn cannot_be(a: &Item, b: &Item) -> Option<&'static str> {
@@ -202,6 +202,9 @@ fn cannot_be(a: &Item, b: &Item) -> Option<&'static str> {
     };
     if a.key == b.key && (a.place, b.place) == (Place::File, Place::File) {
         return Some("a file has one value for it");
+    }
+    if a == b && a.value.as_deref() == Some("late_initcalls") {
+        return Some("the kernel boots once");
     }
     if a.key == b.key && BUILT_IN.contains(&a.key.as_str()) {
         return Some("one piece of built-in code is drawn: two have nothing to do with each other");
@@ -217,9 +220,15 @@ fn cannot_be(a: &Item, b: &Item) -> Option<&'static str> {
         if built_in && is(a, "built-in", "false") {
             return Some("only built-in code has it");
         }
-        let never = ["rmmod", "udev", "modprobe -r"].iter().any(|call| is(a, "call", call));
+        let never = ["rmmod", "udev", "modprobe -r", "late_initcalls"]
+            .iter()
+            .any(|call| is(a, "call", call));
         if never && is(b, "killable", "true") {
             return Some("it has no wait that a kill ends");
+        }
+        let boots = |item: &Item| is(item, "call", "late_initcalls");
+        if boots(a) && (a.place, b.key.as_str()) == (b.place, "name") {
+            return Some("they are those of all that is built in");
         }
     }
     None

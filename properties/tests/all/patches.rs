@@ -7,7 +7,7 @@ use crate::sample::{for_all, long_some_of};
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::{Environment, Naming};
-use kmodcheck_model::features::Features;
+use kmodcheck_model::features::{Features, KernelFeatures};
 use kmodcheck_model::presets;
 use kmodcheck_model::scenario::Scenario;
 use kmodcheck_model::text::Decisions;
@@ -55,7 +55,15 @@ fn patched(diffs: &[&str]) -> Texts {
 fn with(features: &Features, release: &str) -> Features {
     match presets::KMODS.contains(&release) {
         true => Features { kmod: presets::kmod(release).unwrap(), ..*features },
-        false => Features { kernel: presets::kernel(release).unwrap(), ..*features },
+        // What is built in is in none of the texts.
+        false => Features {
+            kernel: KernelFeatures {
+                late_builtin_directories: features.kernel.late_builtin_directories,
+                driver_directories: features.kernel.driver_directories,
+                ..presets::kernel(release).unwrap()
+            },
+            ..*features
+        },
     }
 }
 

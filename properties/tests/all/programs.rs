@@ -34,7 +34,7 @@ fn actors_as_programs(scenario: &Scenario) -> Scenario {
             Action::Insmod(id) => format!("insmod(\"{}\")", name(id)),
             Action::Rmmod(id) => format!("rmmod(\"{}\")", scenario.module_name(id)),
             Action::Udev(id) => format!("wait_for_uevent(\"{}\")", scenario.module_name(id)),
-            Action::Program(_) => continue,
+            Action::LateInitcalls | Action::Program(_) => continue,
         };
         let id = program(&mut with, format!("program {at}"), format!("return {call};"));
         with.actors[at].action = Action::Program(id);

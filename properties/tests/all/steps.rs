@@ -180,12 +180,21 @@ fn systems() -> Vec<Tried> {
         scenario.actors.push(Actor { action, count: 1, killable: false });
         scenarios.push((format!("{} and modprobe -r v6.2 {kmod}", scenario.name), scenario));
     }
+    // The late initcalls make the directory of built-in code of the same name.
+    let cell = GrandCell { environment: Environment::Ok, naming, kernel: "v6.2", kmod: "v19" };
+    let mut scenario = cell.scenario();
+    scenario.actors[0].count = 1;
+    scenario.modules[0].name_taken = true;
+    let actors = [Action::LateInitcalls, Action::Udev(0)];
+    scenario.actors.extend(actors.map(|action| Actor { action, count: 1, killable: false }));
+    let late = (format!("{} and late initcalls v6.2 v19", scenario.name), scenario);
     // The entry of a request is forgotten 60 s after whoever has announced first.
     let cell =
         GrandCell { environment: Environment::Fail, naming, kernel: "v7.3+dup", kmod: "v20" };
     let mut scenario = cell.scenario();
     scenario.timeouts = true;
     scenarios.push((format!("{} and time-outs v7.3+dup v20", scenario.name), scenario));
+    scenarios.push(late);
     for_all(&scenarios, Tried::of)
 }
 

@@ -12,6 +12,32 @@ use kmodcheck_properties::{Property, Verdict};
 use kmodcheck_sim::Processes;
 use kmodcheck_sim::scenario_file::{self, Change, Choice};
 
+const NAME_TAKEN_WHILE_BOOTING: &str = "
+[[module]]
+name = 'driver'
+name-taken = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+[[actor]]
+call = 'udev'
+name = 'driver'
+[[actor]]
+call = 'late_initcalls'
+";
+
+/// In no modules.builtin, and without parameters.
+const BUILT_IN_DRIVER: &str = "
+[[module]]
+name = 'driver'
+built-in = true
+listed-builtin = false
+driver = true
+[[actor]]
+call = 'request_module'
+name = 'driver'
+";
+
 /// What is looked at.
 enum Look {
     /// Whether some step is called this, its function included.
@@ -517,6 +543,27 @@ const CASES: &[Case] = &[
         base: ("v5.11", "v30", &[]),
         looks: &[Says(NobodySleepsForEver), Does("nothing asynchronous is scheduled")],
         shows: &[("off", "Hy"), ("on", "Vn")],
+    },
+    Case {
+        switch: "late-builtin-directories",
+        file: NAME_TAKEN_WHILE_BOOTING,
+        base: ("v5.17", "v20", &[]),
+        // Where it is early, the name is taken: nothing is ever loaded.
+        looks: &[
+            Says(UdevFindsItInitialised),
+            Leads(Pc::LateInitcalls, Pc::LateInitcalls),
+            Does("mod_sysfs_init: /sys/module/driver appears"),
+            Does("mod_sysfs_init: /sys/module/driver is taken: -EINVAL"),
+        ],
+        shows: &[("off", "0nny"), ("on", "Vyyy")],
+    },
+    Case {
+        switch: "driver-directories",
+        file: BUILT_IN_DRIVER,
+        base: ("v6.12", "v19", &[]),
+        // A failure for a name that no index has is none of those that are false.
+        looks: &[Says(NoFalseFailure), Does("modprobe: stat /sys/module/driver: exists")],
+        shows: &[("off", "Hn"), ("on", "Hy")],
     },
     Case {
         switch: "fails-after-live",

@@ -14,7 +14,7 @@ use crate::kmod::{self, Slots};
 use crate::log::{Entry, Log, Place, Who};
 use crate::modprobe;
 use crate::module::{self, Idempotents, Modules};
-use crate::sysfs::ModuleKset;
+use crate::sysfs::{self, ModuleKset};
 
 /// `module_wq`.
 pub(crate) const MODULE_WQ: Queue = Queue(0);
@@ -354,6 +354,10 @@ fn act<R: Runtime>(current: &Current<R>) -> Returned {
         Action::Insmod(name) => modprobe::main_insmod(current, name),
         Action::Rmmod(module) => {
             Ok(module::delete_module(current, module).err().map_or(Ret::Zero, Ret::from))
+        }
+        Action::LateInitcalls => {
+            sysfs::param_sysfs_builtin_init(current);
+            Ok(Ret::Zero)
         }
         Action::Udev(_) => unreachable!("above"),
         Action::Program(_) => unreachable!("programs are not played here"),

@@ -354,14 +354,7 @@ fn toybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId, quiet: bool) ->
             if loaded.contains(&m.module) {
                 continue;
             }
-            // ins_mod(): no MODULE_INIT_COMPRESSED_FILE, and no other try.
-            let rc = if scenario.modules[usize::from(m.module)].compressed {
-                current.emit(Event::LoadRefused { module: m.module });
-                Err(Errno::EINVAL)
-            } else {
-                finit_module(current, m.module)?
-            };
-            match rc {
+            match ins_mod(current, m.module)? {
                 Ok(()) | Err(Errno::EEXIST) => loaded.insert(m.module),
                 Err(err) => {
                     exitval = Err(err);
@@ -371,6 +364,15 @@ fn toybox_modprobe<R: Runtime>(current: &Current<R>, id: NameId, quiet: bool) ->
         }
     }
     Ok(exitval)
+}
+
+/// toybox's `ins_mod()`, and its `insmod_main()`: no MODULE_INIT_COMPRESSED_FILE, and no other try.
+fn ins_mod<R: Runtime>(current: &Current<R>, module: ModuleId) -> Int {
+    if current.scenario().modules[usize::from(module)].compressed {
+        current.emit(Event::LoadRefused { module });
+        return Ok(Err(Errno::EINVAL));
+    }
+    finit_module(current, module)
 }
 
 /// `do_modprobe()`: the wait status. `quiet`: it is called with -q, as the kernel does.
@@ -400,7 +402,8 @@ pub(crate) fn main_insmod<R: Runtime>(current: &Current<R>, name: NameId) -> Res
     let target = target.expect("it is the name of a module");
     let err = match program(current) {
         Program::Busybox | Program::BusyboxSmall => bb_init_module(current, target)?,
-        Program::Kmod | Program::Toybox => finit_module(current, target)?,
+        Program::Toybox => ins_mod(current, target)?,
+        Program::Kmod => finit_module(current, target)?,
     };
     Ok(exit(current, err))
 }

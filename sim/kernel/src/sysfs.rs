@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use kmodcheck_model::scenario::{FailsAt, ModuleId, Scenario};
+use kmodcheck_model::scenario::{Action, FailsAt, LateDirectory, ModuleId, NameId, Scenario};
 use kmodcheck_model::{Event, ModuleState};
 use kmodcheck_runtime::{Runtime, RwLock};
 
 use crate::errno::Errno;
-use crate::kernel::Current;
+use crate::kernel::{Current, uevents};
 use crate::module::{Module, kobject_uevent, may_fail, module_refcount};
 
 /// What may be at one name in /sys/module/.
@@ -36,19 +36,25 @@ pub(crate) struct File {
 }
 
 impl<R: Runtime> ModuleKset<R> {
-    /// As it is after boot: `param_sysfs_builtin()` and `version_sysfs_builtin()` have made
-    /// directories of built-in code.
+    /// As it is after the device initcalls: `param_sysfs_builtin()` and `version_sysfs_builtin()` have made directories of
+    /// built-in code, unless they are late, and `module_add_driver()` those of drivers.
     pub fn new(scenario: &Scenario, tasks: usize) -> Self {
         let place = |name: &str, directory| Place {
             name: name.to_owned(),
             directory: RwLock::new(tasks, directory),
             initstate: RwLock::new(tasks, None),
         };
+        let kernel = &scenario.features.kernel;
+        let boots = scenario.actors.iter().any(|actor| actor.action == Action::LateInitcalls);
+        // 96a1a2412acb: a subsys initcall before, a late one since.
+        let builtin_init = !kernel.late_builtin_directories || !boots;
         let mut places: Vec<_> =
-            scenario.modules.iter().map(|m| place(&m.name, m.name_taken)).collect();
+            scenario.modules.iter().map(|m| place(&m.name, m.name_taken && builtin_init)).collect();
         for builtin in scenario.names.iter().filter_map(|name| name.builtin.as_ref()) {
             if !places.iter().any(|place| place.name == builtin.name) {
-                places.push(place(&builtin.name, builtin.directory));
+                // f95bbfe18512: module_add_driver() makes it, if nobody has.
+                let driver = builtin.driver && kernel.driver_directories;
+                places.push(place(&builtin.name, driver || builtin.directory && builtin_init));
             }
         }
         Self { places }
@@ -61,6 +67,46 @@ impl<R: Runtime> ModuleKset<R> {
     fn of(&self, id: ModuleId) -> &Place<R> {
         &self.places[usize::from(id)]
     }
+}
+
+/// `param_sysfs_builtin_init()`, a late initcall since 96a1a2412acb: the directory of each built-in code, in any order, which
+/// is that of the image.
+pub(crate) fn param_sysfs_builtin_init<R: Runtime>(current: &Current<R>) {
+    let scenario = current.scenario();
+    let mut names = Vec::new();
+    if scenario.features.kernel.late_builtin_directories {
+        let taken = scenario.modules.iter().enumerate().filter(|(_, module)| module.name_taken);
+        names.extend(
+            taken.map(|(id, module)| (LateDirectory::Module(id as ModuleId), &module.name)),
+        );
+        for (id, name) in scenario.names.iter().enumerate() {
+            let Some(code) = &name.builtin else { continue };
+            let early = code.driver && scenario.features.kernel.driver_directories;
+            // Nobody asks for the others.
+            if code.directory && !early && code.name == name.request.replace('-', "_") {
+                names.push((LateDirectory::Name(id as NameId), &code.name));
+            }
+        }
+    }
+    while !names.is_empty() {
+        let (of, name) = names.remove(current.choose(names.len()));
+        let (_, place) = current.kernel.module_kset.find(name).expect("it has a place");
+        let mut directory = place.directory.write();
+        // lookup_or_create_module_kobject()
+        let made = !*directory;
+        *directory = true;
+        let done = || {
+            current.emit(Event::BuiltinDirectory { of, made });
+        };
+        match of {
+            // kobject_uevent(KOBJ_ADD)
+            LateDirectory::Module(id) if scenario.listens() => {
+                current.kernel.sched.wake_up_all(uevents(id), done);
+            }
+            _ => done(),
+        }
+    }
+    current.emit(Event::BuiltinDirectoriesMade);
 }
 
 /// `mod_sysfs_init()`: the directory, unless an object of that name is there.

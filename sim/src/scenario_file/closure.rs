@@ -178,7 +178,8 @@ fn built_in(
     resolved: &Resolved,
     setting: &Setting,
 ) -> Result<(Resolution, Option<BuiltIn>), ClosureError> {
-    let built_in = |name: &str| Some(BuiltIn { name: name.to_owned(), directory: true });
+    let built_in =
+        |name: &str| Some(BuiltIn { name: name.to_owned(), directory: true, driver: false });
     match (resolved, index.builtin_alias(&setting.request)) {
         (Resolved::Builtin(name), _) => return Ok((Resolution::Builtin, built_in(name))),
         // Whether its modprobe looks for that, the switches say.

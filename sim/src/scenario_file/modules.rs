@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::spanned::Spanned;
-use kmodcheck_model::scenario::MODULE_NAME_LEN;
+use kmodcheck_model::scenario::{BuiltIn, MODULE_NAME_LEN};
 
 use super::error::Finding;
 use super::index::Entry;
@@ -32,9 +32,13 @@ impl<'f> Module<'f> {
         self.spec.listed_builtin.as_ref().map_or(self.built_in(), |listed| *listed.get_ref())
     }
 
-    /// Whether built-in code has a directory under /sys/module.
-    pub fn directory(&self) -> bool {
-        on(&self.spec.parameters) || on(&self.spec.version)
+    /// The same as built-in code.
+    pub fn as_builtin(&self) -> BuiltIn {
+        BuiltIn {
+            name: self.name.clone(),
+            directory: on(&self.spec.parameters) || on(&self.spec.version),
+            driver: on(&self.spec.driver),
+        }
     }
 
     /// Whether its init registers the file systems that its aliases name.
@@ -156,6 +160,7 @@ fn alone(spec: &schema::Module, findings: &mut Vec<Finding>) {
     let builtin_only = [
         ("parameters", spec.parameters.as_ref().map(Spanned::span)),
         ("version", spec.version.as_ref().map(Spanned::span)),
+        ("driver", spec.driver.as_ref().map(Spanned::span)),
     ];
     let (keys, wrong, expected): (&[Key], _, _) = if on(&spec.built_in) {
         (&loadable_only, "built-in code", "only a module that can be loaded has this")

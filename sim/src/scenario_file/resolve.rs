@@ -204,9 +204,26 @@ fn limit(environment: &schema::Environment, findings: &mut Vec<Finding>) -> Opti
 fn counts(file: &schema::File, more: bool, findings: &mut Vec<Finding>) -> Vec<u8> {
     let mut counts = Vec::new();
     let mut total = 0;
+    let boots = |actor: &&schema::Actor| {
+        actor.call.as_ref().is_some_and(|call| *call.get_ref() == Call::LateInitcalls)
+    };
+    for again in file.actor.iter().filter(boots).skip(1) {
+        findings.push(Finding::new(
+            again.span(),
+            "found late initcalls a second time",
+            "expected them once: the kernel boots once",
+        ));
+    }
     for actor in &file.actor {
         let count = actor.count.as_ref().map_or(1, |count| *count.get_ref());
         let span = actor.count.as_ref().map_or_else(|| actor.span(), Spanned::span);
+        if boots(&actor) && count != 1 {
+            findings.push(Finding::new(
+                span.clone(),
+                format!("found late initcalls {count} times"),
+                "expected them once: the kernel boots once",
+            ));
+        }
         match u8::try_from(count).ok().filter(|c| (1..=MAX_ACTORS).contains(&usize::from(*c))) {
             Some(count) => {
                 total += usize::from(count);
@@ -226,7 +243,7 @@ fn counts(file: &schema::File, more: bool, findings: &mut Vec<Finding>) -> Vec<u
             }
         }
         let never_waits = match actor.call.as_ref().map(Spanned::get_ref) {
-            Some(Call::Rmmod | Call::Udev | Call::ModprobeRemove) => {
+            Some(Call::Rmmod | Call::Udev | Call::ModprobeRemove | Call::LateInitcalls) => {
                 Some("has no wait that a kill ends")
             }
             _ => None,
@@ -367,6 +384,16 @@ impl<'f> Names<'f> {
     }
 
     fn action(&mut self, spec: &schema::Actor) -> Option<Action> {
+        if spec.call.as_ref().map(Spanned::get_ref) == Some(&Call::LateInitcalls) {
+            if let Some(word) = &spec.name {
+                self.findings.push(Finding::new(
+                    word.span(),
+                    format!("found the name '{}' of late initcalls", word.get_ref().escape_debug()),
+                    "expected none: they are those of all that is built in",
+                ));
+            }
+            return Some(Action::LateInitcalls);
+        }
         let (Some(call), Some(word)) = (&spec.call, &spec.name) else {
             self.findings.push(Finding::new(
                 spec.span(),
@@ -386,6 +413,7 @@ impl<'f> Names<'f> {
             Call::Insmod => Action::Insmod(self.inserted(word)?),
             Call::Rmmod => Action::Rmmod(self.acted_on(word)?),
             Call::Udev => Action::Udev(self.acted_on(word)?),
+            Call::LateInitcalls => unreachable!("above"),
         })
     }
 
@@ -430,11 +458,14 @@ impl<'f> Names<'f> {
         let targets = match modprobe.resolve(request) {
             Resolved::Modules(targets) => targets,
             Resolved::Builtin(name) => {
-                let directory = self.module(&name).is_some_and(|m| self.modules[m].directory());
+                let builtin = match self.module(&name) {
+                    Some(module) => self.modules[module].as_builtin(),
+                    None => BuiltIn { name, directory: false, driver: false },
+                };
                 return Some(Name {
                     request: request.to_owned(),
                     resolution: Resolution::Builtin,
-                    builtin: Some(BuiltIn { name, directory }),
+                    builtin: Some(builtin),
                 });
             }
             Resolved::NotFound | Resolved::BuiltinAlias(_) => {
@@ -504,7 +535,7 @@ impl<'f> Names<'f> {
                     ));
                     return None;
                 }
-                Some(BuiltIn { name: module.name.clone(), directory: module.directory() })
+                Some(module.as_builtin())
             }
             None if unknown => None,
             None => {

@@ -110,11 +110,15 @@ pub(super) struct Module {
     /// Whether `modules.builtin` lists it; as `built-in` unless given. True for a module that can
     /// be loaded: there is a file, and the list has the name, too.
     pub listed_builtin: Option<Spanned<bool>>,
-    /// Built-in code with parameters: `/sys/module/NAME/` is there from boot on.
+    /// Built-in code with parameters: `/sys/module/NAME/` is there from boot on; from the `late_initcalls` on, where
+    /// `late-builtin-directories` is on and an actor calls them.
     pub parameters: Option<Spanned<bool>>,
     /// Built-in code with a version: the same.
     pub version: Option<Spanned<bool>>,
-    /// Built-in code of the same name has made `/sys/module/NAME/` at boot.
+    /// A built-in driver: the directory is there as soon as it is registered, with parameters or without, where
+    /// `driver-directories` is on.
+    pub driver: Option<Spanned<bool>>,
+    /// Built-in code of the same name, with parameters or a version, has made `/sys/module/NAME/` at boot.
     pub name_taken: Option<Spanned<bool>>,
     /// How its init can end, chosen anew at every attempt: 0; 0 or an error, before or after it has
     /// registered its file systems; 0 or `-EEXIST`; always an error. Or its statements: a
@@ -299,6 +303,12 @@ pub(super) enum Call {
     /// A rule that uses the module as soon as its ADD uevent arrives (`name`: a module).
     #[serde(rename = "udev")]
     Udev,
+    /// What the kernel does last of its boot, without a `name` and once: where `late-builtin-directories` is on, it makes
+    /// `/sys/module/NAME/` of built-in code, one after the other, and sends their ADD uevents. Whoever acts besides is
+    /// there before boot has ended: helpers from an initramfs, asked by initcalls; that they see /sys at all, some
+    /// program among them has mounted it.
+    #[serde(rename = "late_initcalls")]
+    LateInitcalls,
 }
 
 impl Call {
@@ -313,6 +323,7 @@ impl Call {
             Self::Insmod => format!("insmod {name}"),
             Self::Rmmod => format!("rmmod {name}"),
             Self::Udev => format!("waits for {name}"),
+            Self::LateInitcalls => "late initcalls".to_owned(),
         }
     }
 }

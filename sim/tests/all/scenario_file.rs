@@ -197,6 +197,15 @@ fn what_is_wrong_is_refused_where_it_stands() {
     // Each: the file, what the title contains, what is underlined.
     let cases: &[(String, &str, &str)] = &[
         ("a = ".to_owned(), "", ""),
+        (all("[[actor]]\ncall = 'late_initcalls'\nname = 'b'\n"), "the name 'b' of late", "'b'"),
+        (all("[[actor]]\ncall = 'late_initcalls'\ncount = 2\n"), "late initcalls 2 times", "2"),
+        (
+            all(&"[[actor]]\ncall = 'late_initcalls'\n".repeat(2)),
+            "late initcalls a second time",
+            "'late_initcalls'",
+        ),
+        (all("[[actor]]\ncall = 'late_initcalls'\nkillable = true\n"), "not killed", "true"),
+        (all("driver = true\n"), "found 'driver' of a module that can be loaded", "true"),
         ("[features]\nkernel = 'v4.9'\nkernel = 'v4.9'".to_owned(), "duplicate key", "kernel"),
         (top("modul = 1\n"), "unknown field `modul`", "modul"),
         (all("lable = 1\n"), "unknown field `lable`", "lable"),

@@ -2,7 +2,7 @@
 
 use kmodcheck_model::event::{Claim, Finit, InitOutcome, Judgement, Listed};
 use kmodcheck_model::features::BareDirectory;
-use kmodcheck_model::scenario::{FailsAt, Init, ModuleId, NameId, Target};
+use kmodcheck_model::scenario::{FailsAt, Init, LateDirectory, ModuleId, NameId, Target};
 use kmodcheck_model::{Event, ModuleState, Ret};
 
 use super::run::{Moment, Run, cpu};
@@ -433,7 +433,7 @@ fn lifecycle(run: &Run<'_>, last: usize) -> String {
         if initstate && !directory {
             return format!("{who} left {name}/initstate without the directory that it is in.");
         }
-        let taken = run.model.scenario().modules[usize::from(id)].name_taken;
+        let taken = run.model.taken_by_builtin(step.after, id);
         if directory && is == ModuleState::Absent && !taken {
             return format!("{who} left /sys/module/{name} without a module on the list.");
         }
@@ -450,7 +450,12 @@ fn udev(run: &Run<'_>, last: usize) -> String {
         unreachable!("of no other step it says anything")
     };
     let name = run.module(module);
-    let sent = run.moments[..last].iter().rev().find(|m| m.step.label == Event::Uevent { module });
+    let sends = |label| match label {
+        Event::Uevent { module: of } => of == module,
+        Event::BuiltinDirectory { of, .. } => of == LateDirectory::Module(module),
+        _ => false,
+    };
+    let sent = run.moments[..last].iter().rev().find(|moment| sends(moment.step.label));
     let by = sent.map_or(String::new(), |m| format!("by {} ", cpu(m.actor)));
     format!(
         "{}'s rule used {name} on its ADD uevent, which had been sent {by}before {name}'s init returned \

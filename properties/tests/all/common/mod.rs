@@ -134,8 +134,11 @@ impl Special {
                 s.modules.clear();
                 let name = &mut s.names[0];
                 name.resolution = Resolution::NotFound;
-                name.builtin = (self == Self::UnknownWithDirectory)
-                    .then(|| BuiltIn { name: name.request.replace('-', "_"), directory: true });
+                name.builtin = (self == Self::UnknownWithDirectory).then(|| BuiltIn {
+                    name: name.request.replace('-', "_"),
+                    directory: true,
+                    driver: false,
+                });
             }
             Self::ServedByTwo => {
                 s.modules.push(Module { name: "ext4_too".to_owned(), ..s.modules[0].clone() });

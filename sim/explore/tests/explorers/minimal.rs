@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::common::erased::explore;
 use crate::common::random_system::{Label, PROPERTIES, RandomSystem};
-use crate::common::sample::sample;
+use crate::common::sample::{long_sample, sample};
 use kmodcheck_explore::fewest_switches::{Bounds, Fewest, fewest_switches, switches};
 use kmodcheck_explore::reduce::{follow, reduce};
 use kmodcheck_explore::reorder::{avoiding, avoiding_in_pairs};
@@ -59,7 +59,7 @@ fn enumerate(
 #[test]
 fn no_shortest_trace_has_fewer_switches() {
     let (mut compared, mut saved) = (0, 0);
-    let systems = sample(80, 500);
+    let systems = long_sample(80, 250, 500);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -103,7 +103,7 @@ fn no_shortest_trace_has_fewer_switches() {
             saved += usize::from(switches(&by_bfs.trace) > least);
         }
     }
-    let enough = systems.met_enough(compared, 300) && systems.met_enough(saved, 10);
+    let enough = systems.met_enough(compared, 150) && systems.met_enough(saved, 5);
     assert!(enough, "{compared} compared, {saved} with switches saved");
 }
 
@@ -140,7 +140,7 @@ fn walk(
 #[test]
 fn random_traces_are_made_short() {
     let (mut proved, mut by_steps, mut shortened) = (0, 0, 0);
-    let systems = sample(80, 400);
+    let systems = long_sample(80, 200, 400);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -175,7 +175,7 @@ fn random_traces_are_made_short() {
             }
         }
     }
-    let met = [(proved, 200), (by_steps, 50), (shortened, 20)];
+    let met = [(proved, 100), (by_steps, 25), (shortened, 10)];
     let enough = met.iter().all(|(times, in_all)| systems.met_enough(*times, *in_all));
     assert!(enough, "{proved} {by_steps} {shortened}");
 }
@@ -239,7 +239,7 @@ fn happens(
 #[test]
 fn reorderings_avoid_it() {
     let (mut avoided, mut refused) = (0, 0);
-    let systems = sample(80, 400);
+    let systems = long_sample(80, 200, 400);
     for seed in systems.seeds() {
         let system = RandomSystem::new(seed);
         let product = Product::new(&system).expect("few processes");
@@ -296,7 +296,7 @@ fn reorderings_avoid_it() {
             }
         }
     }
-    let enough = systems.met_enough(avoided, 100) && systems.met_enough(refused, 200);
+    let enough = systems.met_enough(avoided, 50) && systems.met_enough(refused, 100);
     assert!(enough, "{avoided} {refused}");
 }
 

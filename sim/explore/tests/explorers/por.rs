@@ -12,7 +12,7 @@ use crate::common::naive::{Graph, Naive, State};
 use crate::common::random_bits::{Label, RandomBits};
 use crate::common::random_system::RandomSystem;
 use crate::common::reference_model::{At, FAILED, ReferenceModel};
-use crate::common::sample::sample;
+use crate::common::sample::{long_sample, sample};
 use crate::common::seeds::for_every_seed;
 use kmodcheck_explore::TraceStep;
 use kmodcheck_explore::{
@@ -138,7 +138,7 @@ impl Tally {
 #[test]
 fn agrees_with_the_full_search() {
     let (tally, lying) = (Tally::default(), Tally::default());
-    let systems = sample(SYSTEMS.0, SYSTEMS.1);
+    let systems = long_sample(SYSTEMS.0, SYSTEMS.1 / 2, SYSTEMS.1);
     for_every_seed(systems, |seed| {
         let system = RandomBits::new(seed);
         let naive = Naive::new(&system);
@@ -151,13 +151,13 @@ fn agrees_with_the_full_search() {
     });
     println!("{tally:#?} and of what declares too little {lying:#?}");
     for (counter, least) in [
-        (&tally.exhausted, 100),
-        (&tally.reduced, 5_000),
-        (&tally.halved, 1_000),
-        (&tally.violated_and_reduced, 3_000),
-        (&tally.deadlocked_and_reduced, 3_000),
-        (&lying.reduced, 100),
-        (&lying.violated_and_reduced, 50),
+        (&tally.exhausted, 50),
+        (&tally.reduced, 2_500),
+        (&tally.halved, 500),
+        (&tally.violated_and_reduced, 1_500),
+        (&tally.deadlocked_and_reduced, 1_500),
+        (&lying.reduced, 50),
+        (&lying.violated_and_reduced, 25),
     ] {
         let enough = systems.met_enough(counter.load(Ordering::Relaxed), least);
         assert!(enough, "too few: {tally:?} {lying:?}");
@@ -179,7 +179,7 @@ impl Monitor<crate::common::random_system::Label> for ByName {
 #[test]
 fn agrees_where_everything_is_read() {
     let tally = Tally::default();
-    let systems = sample(SYSTEMS.0, SYSTEMS.1);
+    let systems = long_sample(SYSTEMS.0, SYSTEMS.1 / 2, SYSTEMS.1);
     for_every_seed(systems, |seed| {
         if !seed.is_multiple_of(2) {
             return;
@@ -197,7 +197,7 @@ fn agrees_where_everything_is_read() {
         check(seed, &system, &watch, violated, &tally);
     });
     println!("{tally:#?}");
-    assert!(systems.met_enough(tally.reduced.into_inner(), 100));
+    assert!(systems.met_enough(tally.reduced.into_inner(), 50));
 }
 
 /// Somebody was told that all is well and finds nothing: and no load failed, or one did.

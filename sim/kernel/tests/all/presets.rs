@@ -97,6 +97,41 @@ fn what_shuttle_draws_is_a_behaviour_of_the_model() {
     println!("{reached} of {all} outcomes");
 }
 
+/// Boot's last steps, beside whoever asks for a module whose name built-in code has, or for built-in code itself.
+#[test]
+fn late_initcalls_are_as_the_model_has_them() {
+    let mut reached = Reached::default();
+    for (kernel, kmod) in [("v6.1", "v19"), ("v6.2", "v19"), ("v6.2", "v20"), ("v6.16", "v19")] {
+        let features = Features {
+            kernel: presets::kernel(kernel).unwrap(),
+            kmod: presets::kmod(kmod).unwrap(),
+        };
+        for (environment, driver, other) in [
+            (Environment::Ok, false, Action::Udev(0)),
+            (Environment::Ok, false, Action::Rmmod(0)),
+            (Environment::Ok, false, Action::Insmod(0)),
+            (Environment::BuiltinDir, false, Action::Modprobe(0)),
+            (Environment::BuiltinDir, true, Action::Modprobe(0)),
+        ] {
+            let mut scenario = scenario(Naming::Plain, environment, features, 1);
+            scenario.modules.iter_mut().for_each(|module| module.name_taken = true);
+            for name in &mut scenario.names {
+                let Some(code) = &mut name.builtin else { continue };
+                code.driver = driver;
+                // So that it is looked for in /sys.
+                name.resolution = Resolution::NotFound;
+            }
+            for action in [other, Action::LateInitcalls] {
+                scenario.actors.push(Actor { action, count: 1, killable: false });
+            }
+            scenario.name =
+                format!("{environment:?}, {other:?}, late initcalls on {kernel} {kmod} {driver}");
+            reached.compare(&scenario, 40);
+        }
+    }
+    reached.print();
+}
+
 /// Actors that the built-in environments do not have: who does not wait, who listens, who removes.
 #[test]
 fn other_actors_behave_as_the_model_has_them() {

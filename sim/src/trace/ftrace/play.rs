@@ -292,6 +292,8 @@ impl<'a> Play<'a> {
             Event::Killed => Some(false),
             // What it returns tells the log.
             Event::SlotTimedOut => Some(false),
+            // Nothing of it is in a log.
+            Event::BuiltinDirectory { .. } | Event::BuiltinDirectoriesMade => Some(false),
             // Which modprobe begins is for the search to say.
             Event::Exec { .. }
             | Event::ResolveTimedOut { .. }

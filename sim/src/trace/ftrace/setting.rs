@@ -176,7 +176,7 @@ pub(super) fn setting(
         };
         if name.targets().is_empty() && found_at_once(story, &request) {
             let own = name.file_system().replace('-', "_");
-            name.builtin.get_or_insert(BuiltIn { name: own, directory: true });
+            name.builtin.get_or_insert(BuiltIn { name: own, directory: true, driver: false });
         }
         names.push(name);
     }
@@ -330,7 +330,7 @@ fn of_log(
         let succeeds = |c: &Call| c.name() == call.name() && c.helper.is_some();
         let found = story.calls.iter().any(|c| succeeds(c) && c.returned == Some(0));
         let (resolution, builtin) = if found {
-            (Resolution::Builtin, Some(BuiltIn { name: own, directory: true }))
+            (Resolution::Builtin, Some(BuiltIn { name: own, directory: true, driver: false }))
         } else {
             (Resolution::NotFound, None)
         };
