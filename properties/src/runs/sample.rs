@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kmodcheck_explore::walk::{self, Schedule, Walk};
+use kmodcheck_explore::walk::{self, Schedule, Walk, Walked, Walker};
 use kmodcheck_explore::{Limits, Options, on_threads};
 use kmodcheck_model::{Event, History, Model, ModelError, Scenario};
 use kmodcheck_sim::Processes;
@@ -176,35 +176,31 @@ pub fn sample(
             || effort.time.is_some_and(|time| started.elapsed() >= time)
     };
     let worker = || {
-        let of_one = match subject {
-            Subject::Model(model) => Some(Watch::of(model)),
-            Subject::Generated(_) => None,
-        };
         let mut sampled = Sampled::default();
-        while let turn = next.fetch_add(1, Ordering::Relaxed)
-            && turn < all
-            && !over()
-        {
-            let number = part.index + turn * part.of;
-            let model = subject.model(campaign.seed, number);
-            let watch =
-                of_one.as_ref().map_or_else(|| Cow::Owned(Watch::of(&model)), Cow::Borrowed);
-            let walked = watch.take(campaign, number);
-            // Of a walk that goes on nobody can tell whether a sleeper is woken later.
-            let asleep = u64::from(walked.stuck) << Property::NobodySleepsForEver as u64;
-            let met = walked.violated | asleep | watch.at_first;
-            let slot = |bit: usize| if met >> bit & 1 == 0 { (0, None) } else { (1, Some(number)) };
-            let asked = Property::ALL.len()..Property::ALL.len() + watch.asked;
-            sampled.add(&Sampled {
-                executions: 1,
-                steps: walked.trace.len() as u64,
-                cut: u64::from(walked.cut),
-                asleep: u64::from(walked.stuck),
-                violated: std::array::from_fn(slot),
-                asked: asked.map(slot).collect(),
-            });
+        let turns = std::iter::from_fn(|| {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            (turn < all && !over()).then(|| part.index + turn * part.of)
+        });
+        let told = || {
             if let Some(progress) = effort.progress {
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+        };
+        match subject {
+            Subject::Model(model) => Watch::of(model).with_walker(|watch, walker| {
+                for number in turns {
+                    watch.note(take(walker, campaign, number), number, &mut sampled);
+                    told();
+                }
+            }),
+            Subject::Generated(_) => {
+                for number in turns {
+                    let model = subject.model(campaign.seed, number);
+                    Watch::of(&model).with_walker(|watch, walker| {
+                        watch.note(take(walker, campaign, number), number, &mut sampled);
+                    });
+                    told();
+                }
             }
         }
         sampled
@@ -238,22 +234,52 @@ impl<'m> Watch<'m> {
         Self { model, safety, asked, at_first }
     }
 
-    fn take(&self, campaign: &Campaign, number: u64) -> walk::Walked<Event> {
-        let Campaign { choose, seed, longest, .. } = *campaign;
-        let walk = |schedule| {
-            let asked = Walk { schedule, seed, number, longest };
-            walk::walk(&Processes { model: self.model }, &self.safety, asked)
-                .expect("the model starts no more than it has")
-        };
-        match choose {
-            Choose::By(schedule) => walk(schedule),
-            Choose::PctOfEach { depth } => {
-                let steps = self::steps(&walk(Schedule::Random).trace);
-                walk(Schedule::Pct { depth, steps })
-            }
+    /// Has walks taken, with what is looked for on them.
+    fn with_walker<T>(
+        &self,
+        walks: impl FnOnce(&Self, &mut Walker<'_, Processes<'m>, Safety<'m>>) -> T,
+    ) -> T {
+        walks(self, &mut Walker::new(&Processes { model: self.model }, &self.safety))
+    }
+
+    /// Adds a walk to what was sampled.
+    fn note(&self, walked: &Walked<Event>, number: u64, sampled: &mut Sampled) {
+        sampled.executions += 1;
+        sampled.steps += walked.trace.len() as u64;
+        sampled.cut += u64::from(walked.cut);
+        sampled.asleep += u64::from(walked.stuck);
+        // Of a walk that goes on nobody can tell whether a sleeper is woken later.
+        let asleep = u64::from(walked.stuck) << Property::NobodySleepsForEver as u64;
+        let met = walked.violated | asleep | self.at_first;
+        sampled.asked.resize(self.asked.max(sampled.asked.len()), (0, None));
+        let all = sampled.violated.iter_mut().chain(&mut sampled.asked);
+        for (_, (times, first)) in all.enumerate().filter(|(bit, _)| met >> bit & 1 != 0) {
+            *times += 1;
+            *first = Some(first.map_or(number, |first| first.min(number)));
         }
     }
 }
+
+/// Takes a walk of a campaign.
+fn take<'w>(
+    walker: &'w mut Walker<'_, Processes<'_>, Safety<'_>>,
+    campaign: &Campaign,
+    number: u64,
+) -> &'w Walked<Event> {
+    let Campaign { choose, seed, longest, .. } = *campaign;
+    let walk = |schedule| Walk { schedule, seed, number, longest };
+    let schedule = match choose {
+        Choose::By(schedule) => schedule,
+        Choose::PctOfEach { depth } => {
+            let walked = walker.walk(walk(Schedule::Random)).expect(ENOUGH);
+            Schedule::Pct { depth, steps: steps(&walked.trace) }
+        }
+    };
+    walker.walk(walk(schedule)).expect(ENOUGH)
+}
+
+/// What a model promises of its pool.
+const ENOUGH: &str = "the model starts no more than it has";
 
 /// How long a walk is: no longer than [`Campaign::longest`].
 ///
@@ -268,12 +294,14 @@ pub fn steps(trace: &Trace) -> u32 {
 /// the kind.
 #[must_use]
 pub fn one(model: &Model, campaign: &Campaign, number: u64, property: Option<Property>) -> Trace {
-    let walked = Watch::of(model).take(campaign, number);
-    let mut trace = walked.trace;
-    if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
-        trace.truncate(steps as usize);
-    }
-    trace
+    Watch::of(model).with_walker(|_, walker| {
+        let walked = take(walker, campaign, number);
+        let mut trace = walked.trace.clone();
+        if let Some(steps) = property.and_then(|p| walked.first[p as usize]) {
+            trace.truncate(steps as usize);
+        }
+        trace
+    })
 }
 
 /// States up to which a smaller scenario is explored; one that has more is not taken.

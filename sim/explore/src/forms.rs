@@ -17,7 +17,7 @@ use crate::coverability::question::Bounds;
 use crate::coverability::table::{Control, NO_SLOT, NOT_HERE, Table, Tag};
 use crate::coverability::{Family, MAX_SLOTS, Question};
 use crate::system::concrete::{State, transitions};
-use crate::system::successor::is_dormant;
+use crate::system::successor::{how_many, is_dormant, remembered, take};
 use crate::system::{
     Choice, Configuration, Effect, Initial, Kind, Local, Queue, Shared, Step, System,
 };
@@ -90,6 +90,37 @@ fn packed() {
             assert_eq!(count, all.len() as u64, "seed {seed}: {state:?}");
             assert!(whole || expander.found.exhausted.is_some(), "seed {seed}: {state:?}");
             assert!(!whole || expander.found.exhausted.is_none() || !whole_before, "seed {seed}");
+        }
+    }
+}
+
+/// Steps taken in place, as walks are: the same alternatives in the same order, to the same states.
+#[test]
+fn in_place() {
+    for seed in 0..SYSTEMS {
+        let system = RandomSystem::new(seed);
+        for (state, all, whole) in reached(&system) {
+            let (mut found, mut whole_here) = (Vec::new(), true);
+            for (actor, &(kind, local)) in state.processes.iter().enumerate() {
+                let mut ways = Vec::new();
+                if !is_dormant(&system, kind, local) {
+                    system.step(kind, state.shared, local, &mut ways);
+                }
+                for way in &ways {
+                    let own = remembered(&system, kind, (state.shared, way.shared), way.local);
+                    let step = Step::of(kind, (state.shared, local), way, own);
+                    let many = how_many(&system, actor, &step, &state.processes);
+                    whole_here &= many.is_ok();
+                    for number in 0..many.unwrap_or(0) {
+                        let mut processes = state.processes.clone();
+                        take(&system, actor, &step, number, &mut processes);
+                        let after = State { shared: step.after, processes };
+                        found.push((actor, step.clone(), after));
+                    }
+                }
+            }
+            assert_eq!(found, all, "seed {seed}: {state:?}");
+            assert_eq!(whole_here, whole, "seed {seed}: {state:?}");
         }
     }
 }

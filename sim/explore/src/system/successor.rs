@@ -204,6 +204,79 @@ pub(crate) fn alternatives<S: System, P: Processes>(
     (ControlFlow::Continue(()), exhausted)
 }
 
+/// How many alternatives a step has, before it is taken: as many as [`alternatives`] visits of it.
+///
+/// # Errors
+/// No dormant process is left to be started.
+#[inline]
+pub(crate) fn how_many<S: System, P: Processes>(
+    system: &S,
+    actor: usize,
+    step: &Step<S::Label>,
+    before: &P,
+) -> Result<usize, PoolExhausted> {
+    let mut others = (0..before.count()).filter(|i| *i != actor).map(|i| {
+        let kind = before.kind(i);
+        (kind, remembered(system, kind, (step.before, step.after), before.local(i)))
+    });
+    match step.effect {
+        Effect::None | Effect::WakeAll(_) => Ok(1),
+        Effect::WakeOne(queue) => {
+            let asleep = others.filter(|(kind, at)| woken(system, *kind, *at, queue).is_some());
+            Ok(asleep.count().max(1))
+        }
+        Effect::Spawn(kind, _) => {
+            let free = others.any(|(of, at)| of == kind && is_dormant(system, kind, at));
+            if free { Ok(1) } else { Err(PoolExhausted(kind)) }
+        }
+    }
+}
+
+/// Takes the alternative of a step that has this number among the step's own, in place: the processes
+/// are then what [`alternatives`] shows of it.
+#[inline]
+pub(crate) fn take<S: System, P: Processes>(
+    system: &S,
+    actor: usize,
+    step: &Step<S::Label>,
+    mut number: usize,
+    processes: &mut P,
+) {
+    let change = (step.before, step.after);
+    processes.change(actor, step.local_before, step.local_after);
+    let others = (0..processes.count()).filter(|i| *i != actor);
+    if step.before != step.after {
+        for i in others.clone() {
+            let local = processes.local(i);
+            processes.change(i, local, remembered(system, processes.kind(i), change, local));
+        }
+    }
+    for i in others {
+        let (kind, local) = (processes.kind(i), processes.local(i));
+        match step.effect {
+            Effect::None => return,
+            Effect::WakeAll(queue) => {
+                if let Some(to) = woken(system, kind, local, queue) {
+                    processes.change(i, local, to);
+                }
+            }
+            Effect::WakeOne(queue) => {
+                if let Some(to) = woken(system, kind, local, queue) {
+                    if number == 0 {
+                        return processes.change(i, local, to);
+                    }
+                    number -= 1;
+                }
+            }
+            Effect::Spawn(spawned, to) => {
+                if kind == spawned && is_dormant(system, kind, local) {
+                    return processes.change(i, local, to);
+                }
+            }
+        }
+    }
+}
+
 impl<Label: Clone> Step<Label> {
     /// The part of a transition that the actor alone decides: from a shared and a local state by one of its
     /// ways; `own`: its local state afterwards, with what it remembers of its own change.

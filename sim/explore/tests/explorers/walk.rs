@@ -8,8 +8,8 @@ use crate::common::erased::explore_counted;
 use crate::common::random_system::RandomSystem;
 use crate::common::sample::sample;
 use kmodcheck_explore::concrete;
-use kmodcheck_explore::walk::{Schedule, Walk, Walked, walk};
-use kmodcheck_explore::{End, Monitor, Options, System};
+use kmodcheck_explore::walk::{Schedule, Walk, Walked, Walker, seed_of, walk};
+use kmodcheck_explore::{End, Monitor, Options, PoolExhausted, System};
 
 const SCHEDULES: [Schedule; 3] = [
     Schedule::Random,
@@ -41,6 +41,94 @@ fn confirm<S: System, W: Monitor<S::Label>>(system: &S, watch: &W, walked: &Walk
         system.dormant(*kind) == Some(*local) || system.returned(*kind, *local)
     };
     assert_eq!(walked.stuck, !walked.cut && !end.processes.iter().all(rest));
+}
+
+/// A walk as plainly as possible: every alternative of whoever steps is made, as `concrete` makes it, and one
+/// of them taken.
+fn plain_walk<S: System, W: Monitor<S::Label>>(
+    system: &S,
+    watch: &W,
+    asked: Walk,
+) -> Result<Walked<S::Label>, PoolExhausted> {
+    let mut rng = fastrand::Rng::with_seed(seed_of(asked.seed, asked.number));
+    let mut state = concrete::State::initial(system);
+    let mut order: Vec<usize> = (0..state.processes.len()).collect();
+    let mut changes = Vec::new();
+    if let Schedule::Pct { depth, steps } = asked.schedule {
+        rng.shuffle(&mut order);
+        changes.extend((1..depth).map(|_| rng.u32(0..steps.max(1))));
+    }
+    let mut walked =
+        Walked { violated: 0, trace: Vec::new(), first: [None; 64], stuck: false, cut: false };
+    let note = |walked: &mut Walked<_>, bits: u64| {
+        for property in (0..64).filter(|p| bits >> p & 1 != 0) {
+            walked.first[property].get_or_insert(walked.trace.len() as u32);
+        }
+        walked.violated |= bits;
+    };
+    note(&mut walked, watch.state_violates(state.shared, &state));
+    while walked.trace.len() < asked.longest as usize {
+        if asked.schedule == Schedule::Random {
+            order = (0..state.processes.len()).collect();
+            rng.shuffle(&mut order);
+        }
+        let mut all = Vec::new();
+        for actor in &order {
+            concrete::transitions_of_one(system, &state, *actor, |taken| {
+                let bits = watch.step_violates(&taken.step)
+                    | watch.state_violates(taken.after.shared, taken.after)
+                    | watch.counts_violate(&taken.step, taken.before, taken.after);
+                all.push((taken.after.clone(), taken.as_trace_step(), bits));
+                ControlFlow::Continue(())
+            })?;
+            if !all.is_empty() {
+                break;
+            }
+        }
+        if all.is_empty() {
+            let rests = |(kind, local): &(_, _)| {
+                system.dormant(*kind) == Some(*local) || system.returned(*kind, *local)
+            };
+            walked.stuck = !state.processes.iter().all(rests);
+            return Ok(walked);
+        }
+        let chosen = rng.usize(0..all.len());
+        let (after, taken, bits) = all.swap_remove(chosen);
+        if changes.contains(&(walked.trace.len() as u32)) {
+            order.retain(|process| *process != taken.actor);
+            order.push(taken.actor);
+        }
+        state = after;
+        walked.trace.push(taken);
+        note(&mut walked, bits);
+    }
+    walked.cut = true;
+    Ok(walked)
+}
+
+/// The walker takes, of each number, the walk that is taken plainly, however many it has taken before and
+/// however little it keeps of what it was told.
+#[test]
+fn walks_are_those_that_are_taken_plainly() {
+    let (mut taken, mut exhausted) = (0, 0);
+    for seed in sample(150, 1000).seeds() {
+        let system = RandomSystem::new(seed);
+        let watch = Slots::of(&system);
+        let mut walkers = [1, 3, 1 << 16].map(|most| Walker::keeping(most, &system, &watch));
+        for schedule in SCHEDULES {
+            for number in 0..20 {
+                let asked = Walk { schedule, seed, number, longest: 40 };
+                let plain = plain_walk(&system, &watch, asked);
+                for walker in &mut walkers {
+                    assert_eq!(walker.walk(asked).cloned(), plain, "seed {seed}: {asked:?}");
+                }
+                taken += 1;
+                exhausted += u32::from(plain.is_err());
+            }
+        }
+    }
+    println!("{taken} walks, {exhausted} of which start more than there are");
+    assert!(exhausted > 0 && exhausted < taken, "{exhausted} of {taken}");
 }
 
 #[test]
