@@ -1,5 +1,7 @@
 //! `kmodcheck prove`: the grand matrix for any number of callers.
 
+use std::collections::HashMap;
+
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Naming;
@@ -177,11 +179,13 @@ fn print_tables(
          and more than that are over-approximated. 'N=...': not a safety property, so explored for so\n\
          many callers only. Presets that come to the same share a row.",
     );
+    let of: HashMap<&GrandCell, &Found> =
+        found.iter().flat_map(|f| f.cells.iter().map(move |cell| (cell, f))).collect();
     for property in asked.matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
-                let found = found.iter().find(|f| f.cells.contains(cell))?;
+                let found = of.get(cell)?;
                 wanted(cell).then(|| short(found.report.answer(property)))
             };
             if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {

@@ -5,6 +5,7 @@
 //! shown by the least such number, explored exhaustively in the exact model; whatever is said to hold
 //! has an invariant that can be written down as a certificate.
 
+use std::cell::LazyCell;
 use std::sync::atomic::Ordering;
 
 use kmodcheck_explore::coverability::{
@@ -170,15 +171,27 @@ pub fn prove(
         Ok(family) => Setup::new(family, &question, &effort.options).map_err(Bound::from),
         Err(none) => Err(Bound::from(*none)),
     };
-    let failing = match &failing {
-        Ok(family) => Setup::new(family, &of_failures, &effort.options).map_err(Bound::from),
-        Err(none) => Err(Bound::from(*none)),
-    };
+    // Asked only of what so many callers do not violate. Who remembers nothing is the same for both.
+    let failing = LazyCell::new(|| match (&setup, &failing) {
+        (Ok(setup), Ok(family)) => {
+            setup.remembering(family, &of_failures, &effort.options).map_err(Bound::from)
+        }
+        (Err(_), Ok(family)) => {
+            Setup::new(family, &of_failures, &effort.options).map_err(Bound::from)
+        }
+        (_, Err(none)) => Err(Bound::from(*none)),
+    });
     let mut excluded_all = Vec::new();
     let mut decide = |what: What| -> Result<AnyNumber, Unprovable> {
         let verdict = what.verdict(&bounded);
-        let setup = match what {
-            What::Property(property) if property.reads_failures() => &failing,
+        let reads_failures = matches!(what, What::Property(p) if p.reads_failures());
+        let setup = match (reads_failures, verdict) {
+            // Of what is violated only whether this is a family matters, and so both are or none is.
+            (true, verdict)
+                if !matches!(verdict, Verdict::Violated(_) | Verdict::NotApplicable) =>
+            {
+                &*failing
+            }
             _ => &setup,
         };
         let as_explored = |why| AnyNumber::Bounded { callers, verdict: verdict.clone(), why };

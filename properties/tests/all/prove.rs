@@ -152,6 +152,38 @@ fn verdicts_are_as_recorded() {
     });
 }
 
+/// What needs nobody's history is found once for both histories: the same as if it were found anew.
+#[test]
+fn both_histories_share_what_nobody_remembers() {
+    let compared = for_all(&some_of(12, System::of(&GrandCell::all())), |system| {
+        let model = Model::for_any_number(system.scenario.clone(), None).expect("built in");
+        let failures = Property::NoFalseFailure.remembering(&model);
+        let (loads, failing) = (Processes { model: &model }, Processes { model: &failures });
+        let families =
+            [Family::new(&loads, &[Kind(0)], &[]), Family::new(&failing, &[Kind(0)], &[])];
+        let [Ok(of_loads), Ok(of_failures)] = families else { return 0 };
+        let question = |model| Question {
+            monitor: Safety::new(model, Property::ALL).with_asked(),
+            without_history: 0,
+        };
+        let (about, about_failures) = (question(&model), question(&failures));
+        let options = Options::default();
+        let setup = Setup::new(&of_loads, &about, &options).expect("no limits");
+        let told = |setup: &Setup<'_, '_, _, _>| {
+            let possible = (setup.possibly_violated(), setup.lacks_place());
+            (possible, setup.sizes(), setup.invariant(&options))
+        };
+        let anew = Setup::new(&of_failures, &about_failures, &options).expect("no limits");
+        let beside = setup.remembering(&of_failures, &about_failures, &options);
+        let beside = beside.expect("no limits");
+        assert_eq!(told(&beside), told(&anew), "{}", system.name());
+        1
+    });
+    let compared: usize = compared.into_iter().sum();
+    println!("{compared} systems compared");
+    assert!(compared > 3);
+}
+
 /// What two callers violate any number violates, and what holds for any number holds for two.
 #[test]
 fn record_agrees_with_that_of_two_callers() {

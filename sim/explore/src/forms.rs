@@ -14,7 +14,7 @@ use crate::counted::space::Space;
 use crate::coverability::build::Scope;
 use crate::coverability::forward::{self, successors};
 use crate::coverability::question::Bounds;
-use crate::coverability::table::{Control, NO_SLOT, NOT_HERE, Table, Tag};
+use crate::coverability::table::{BLOCKS, Control, NO_SLOT, NONE, NOT_HERE, Table, Tag};
 use crate::coverability::{Family, MAX_SLOTS, Question};
 use crate::system::concrete::{State, transitions};
 use crate::system::successor::{how_many, is_dormant, remembered, take};
@@ -115,7 +115,7 @@ fn in_place() {
                         let mut processes = state.processes.clone();
                         take(&system, actor, &step, number, &mut processes);
                         let after = State { shared: step.after, processes };
-                        found.push((actor, step.clone(), after));
+                        found.push((actor, step, after));
                     }
                 }
             }
@@ -347,4 +347,59 @@ fn any_number() {
         }
     }
     assert!(compared > 10_000 && started > 50, "too little: {compared}, {started}");
+}
+
+/// What stands beside the control states of a family: what all its rules lead to, each applied again and again
+/// until nothing is new.
+#[test]
+fn what_stands_beside_control_states() {
+    let (mut controls, mut moved) = (0, 0);
+    for seed in 0..SYSTEMS {
+        let inner = RandomSystem::new(seed);
+        let seen = inner.shared_word(seed as u8 % inner.shapes().shared);
+        let system = Remembering { inner, seen };
+        let Ok(family) = Family::new(&system, &[Kind(0)], &[]) else { continue };
+        let question = Question { monitor: CountOnly, without_history: 0 };
+        let options = Options::default();
+        for scope in [Scope::Anonymous, Scope::Whole] {
+            let bounds = Bounds::new(&options);
+            let Ok(table) = Table::new(&family, &question, scope, &bounds) else { continue };
+            let initial = BTreeSet::from_iter(table.initial.iter());
+            let mut beside: Vec<BTreeSet<u16>> = vec![BTreeSet::new(); table.controls.len()];
+            beside[..table.initials].fill(initial);
+            let mut grew = true;
+            while std::mem::take(&mut grew) {
+                for (from, rules) in table.rules.iter().enumerate() {
+                    for inner in &table.inner[table.controls[from].shared as usize] {
+                        if beside[from].contains(&inner.takes) && inner.puts != NONE {
+                            grew |= beside[from].insert(inner.puts);
+                        }
+                    }
+                    for rule in rules {
+                        let there = |letter: &u16| *letter == NONE || beside[from].contains(letter);
+                        if !rule.takes.iter().all(there) {
+                            continue;
+                        }
+                        let image = |letter: &u16| {
+                            table.transfers[rule.transfer as usize][usize::from(*letter)]
+                        };
+                        let stay: Vec<u16> =
+                            beside[from].iter().map(image).filter(|to| *to < BLOCKS).collect();
+                        moved += stay.len();
+                        for letter in
+                            stay.into_iter().chain(rule.puts).filter(|letter| *letter != NONE)
+                        {
+                            grew |= beside[rule.to as usize].insert(letter);
+                        }
+                    }
+                }
+            }
+            for (control, expected) in beside.iter().enumerate() {
+                let found = BTreeSet::from_iter(table.beside[control].iter());
+                assert_eq!(found, *expected, "seed {seed}: control state {control}");
+                controls += 1;
+            }
+        }
+    }
+    assert!(controls > 10_000 && moved > 10_000, "too little: {controls}, {moved}");
 }

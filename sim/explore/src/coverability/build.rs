@@ -1,5 +1,10 @@
 //! How the table of a family is filled.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
+use foldhash::fast::FixedState;
+
 use super::family::{Family, MAX_SLOTS};
 use super::question::{Bounds, Question, Undecided};
 use super::table::{
@@ -7,7 +12,7 @@ use super::table::{
     Table, Tag, UNKNOWN,
 };
 use super::views::Views;
-use crate::ask::Monitor;
+use crate::ask::{self, Monitor};
 use crate::collections::bits::GrowingSet;
 use crate::collections::interner::Interner;
 use crate::system::successor::{is_dormant, remembered, woken};
@@ -69,10 +74,38 @@ struct Filling {
     followed: bool,
     /// The letters whose rules were made.
     expanded: GrowingSet,
+    /// The letters that were moved along the first so many of its rules.
+    moved: GrowingSet,
+    moved_along: usize,
     wake_one: Vec<WakesOne>,
     dirty: bool,
     /// The guide's control state, and the tagged process as a letter beside it.
     guide: (u32, Option<Letter>),
+}
+
+/// A step of such a process, wherever others stand.
+struct Taken<Label> {
+    step: Step<Label>,
+    /// The shared state after it.
+    after: u32,
+    /// What it violates, once that was asked.
+    violated: Option<u64>,
+}
+
+/// Processes in a shared state whose steps are kept: some 200 bytes each. When there are more, it is begun anew.
+const MOST_KNOWN: usize = 1 << 18;
+
+/// The steps that the system was asked for: many control states have the same shared state.
+struct Known<Label> {
+    places: HashMap<(u32, Kind, Local), Range<u32>, FixedState>,
+    taken: Vec<Taken<Label>>,
+}
+
+impl<Label> Known<Label> {
+    fn bytes(&self) -> usize {
+        ask::table(self.places.capacity(), size_of::<((u32, Kind, Local), Range<u32>)>())
+            + self.taken.capacity() * size_of::<Taken<Label>>()
+    }
 }
 
 struct Build<'b, 'a, S: System, M> {
@@ -83,6 +116,7 @@ struct Build<'b, 'a, S: System, M> {
     transfers: Interner<TransferKey>,
     filling: Vec<Filling>,
     dirty: Vec<u32>,
+    known: Known<S::Label>,
     scratch: Vec<Choice<S::Label>>,
 }
 
@@ -130,6 +164,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             transfers: Interner::new(),
             filling: Vec::new(),
             dirty: Vec::new(),
+            known: Known {
+                places: HashMap::with_hasher(FixedState::with_seed(0)),
+                taken: Vec::new(),
+            },
             scratch: Vec::new(),
         }
     }
@@ -179,7 +217,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             looks += 1;
             // Adding up takes a time that grows with what there is.
             if looks.is_multiple_of(1 << 14) {
-                bounds.note_again(&mut noted, self.table.bytes());
+                bounds.note_again(&mut noted, self.table.bytes() + self.known.bytes());
             }
             if looks.is_multiple_of(256) {
                 bounds.check(self.table.controls.len())?;
@@ -193,7 +231,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 return Err(Undecided::TooManyLetters);
             }
         }
-        bounds.note_again(&mut noted, self.table.bytes());
+        bounds.note_again(&mut noted, self.table.bytes() + self.known.bytes());
         bounds.take(0)
     }
 
@@ -320,19 +358,29 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             let beside = &mut self.table.beside[here];
             changed |= puts != NONE && beside.has(takes) && beside.add(puts);
         }
+        // What a rule takes stands there since before it was made, and what was moved along it once has been
+        // put where it leads.
         let standing: Vec<Letter> = self.table.beside[here].iter().collect();
-        for at in 0..self.table.rules[here].len() {
+        let moved =
+            std::mem::replace(&mut self.filling[here].moved, self.table.beside[here].clone());
+        let new: Vec<Letter> = standing.iter().copied().filter(|l| !moved.has(*l)).collect();
+        let rules = self.table.rules[here].len();
+        let known = std::mem::replace(&mut self.filling[here].moved_along, rules);
+        for at in 0..rules {
             let rule = self.table.rules[here][at];
-            if rule.takes.iter().any(|l| *l != NONE && !self.table.beside[here].has(*l)) {
-                continue;
-            }
+            let to = rule.to as usize;
+            debug_assert!(
+                rule.takes.iter().all(|l| *l == NONE || moved.has(*l) || standing.contains(l))
+            );
             let mut grew = false;
-            for put in rule.puts {
-                grew |= put != NONE && self.table.beside[rule.to as usize].add(put);
+            if at >= known {
+                for put in rule.puts {
+                    grew |= put != NONE && self.table.beside[to].add(put);
+                }
             }
-            for letter in &standing {
+            for letter in if at < known { &new } else { &standing } {
                 let image = self.image(rule.transfer, *letter);
-                grew |= image < BLOCKS && self.table.beside[rule.to as usize].add(image);
+                grew |= image < BLOCKS && self.table.beside[to].add(image);
             }
             if grew {
                 self.mark(rule.to);
@@ -407,28 +455,50 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         if self.is_dormant(kind, local) {
             return;
         }
+        for at in self.taken(at.shared, kind, local) {
+            let Taken { ref step, after, .. } = self.known.taken[at];
+            let (own, effect) = (step.local_after, step.effect);
+            self.judge(control, actor, at);
+            self.rules_of(control, actor, kind, own, after, effect);
+        }
+    }
+
+    /// The steps of such a process, among those that are known.
+    fn taken(&mut self, shared: u32, kind: Kind, local: Local) -> Range<usize> {
+        if let Some(range) = self.known.places.get(&(shared, kind, local)) {
+            return range.start as usize..range.end as usize;
+        }
+        if self.known.places.len() >= MOST_KNOWN {
+            self.known.places.clear();
+            self.known.taken.clear();
+        }
         let mut choices = std::mem::take(&mut self.scratch);
         choices.clear();
-        let before = self.table.shared[at.shared as usize];
+        let before = self.table.shared[shared as usize];
         self.family.system.step(kind, before, local, &mut choices);
+        let first = self.known.taken.len();
         for choice in &choices {
             let after = self.shared_number(choice.shared);
-            let own = self.seen_between(kind, at.shared, after, choice.local);
+            let own = self.seen_between(kind, shared, after, choice.local);
             let step = Step::of(kind, (before, local), choice, own);
-            self.judge(control, actor, &step);
-            self.rules_of(control, actor, kind, own, after, choice.effect);
+            self.known.taken.push(Taken { step, after, violated: None });
         }
         self.scratch = choices;
+        let range = first..self.known.taken.len();
+        self.known.places.insert((shared, kind, local), range.start as u32..range.end as u32);
+        range
     }
 
     /// Notes what the step violates. An anonymous process is asked only where none of its kind is
     /// ever tagged, and only about properties that read no history.
-    fn judge(&mut self, control: u32, actor: Actor, step: &Step<S::Label>) {
+    fn judge(&mut self, control: u32, actor: Actor, taken: usize) {
+        let Taken { ref step, ref mut violated, .. } = self.known.taken[taken];
         let forgetful = self.family.is_forgetful(step.kind);
         if actor != Actor::Tag && !forgetful {
             return;
         }
-        let mut violated = self.question.monitor.step_violates(step) & !(1 << EXHAUSTED);
+        let asked = || self.question.monitor.step_violates(step) & !(1 << EXHAUSTED);
+        let mut violated = *violated.get_or_insert_with(asked);
         if actor != Actor::Tag {
             violated &= self.question.without_history;
         }
@@ -478,6 +548,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         match effect {
             // The same for every control state with this shared state.
             Effect::None if taken != NONE && at.shared == after => {
+                if matches!(self.scope, Scope::Guided(_)) {
+                    // Without rules, and so without these.
+                    return;
+                }
                 let inner = Inner { takes: taken, puts: put };
                 let known = &mut self.table.inner[after as usize];
                 if !known.contains(&inner) {

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::backward::{self, Backward, Closure};
 use super::build::{Guide, Scope};
@@ -14,12 +15,17 @@ use super::views::Views;
 use crate::ask::{Monitor, Options};
 use crate::system::{Kind, Local, System};
 
+/// A family in which nobody is tagged: what does not depend on what anybody remembers.
+struct Nobody {
+    anonymous: Table,
+    views: Views,
+}
+
 /// A family, tabulated.
 pub struct Setup<'f, 'a, S: System, M> {
     family: &'f Family<'a, S>,
     question: &'f Question<M>,
-    anonymous: Table,
-    views: Views,
+    nobody: Arc<Nobody>,
     guided: Table,
     possible: u64,
     whole: OnceCell<(Table, Views)>,
@@ -38,21 +44,48 @@ impl<'f, 'a, S: System, M: Monitor<S::Label>> Setup<'f, 'a, S, M> {
         let bounds = Bounds::new(options);
         let anonymous = Table::new(family, question, Scope::Anonymous, &bounds)?;
         let views = Views::new(&anonymous, &bounds)?;
-        let guide = Guide { table: &anonymous, views: &views };
-        let guided = Table::new(family, question, Scope::Guided(guide), &bounds)?;
+        Self::beside(Arc::new(Nobody { anonymous, views }), family, question, &bounds)
+    }
+
+    /// Tabulates a family that is this one but for what processes remember, and of which the same is asked but for
+    /// what reads that: what nobody's history is needed for is not done again.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    ///
+    /// # Panics
+    /// If [anonymous](System::anonymous) processes of the two families are not the same.
+    pub fn remembering<'g, 'b, T: System, N: Monitor<T::Label>>(
+        &self,
+        family: &'g Family<'b, T>,
+        question: &'g Question<N>,
+        options: &Options<'_>,
+    ) -> Result<Setup<'g, 'b, T, N>, Undecided> {
+        Setup::beside(Arc::clone(&self.nobody), family, question, &Bounds::new(options))
+    }
+
+    fn beside(
+        nobody: Arc<Nobody>,
+        family: &'f Family<'a, S>,
+        question: &'f Question<M>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Self, Undecided> {
+        let guide = Guide { table: &nobody.anonymous, views: &nobody.views };
+        let guided = Table::new(family, question, Scope::Guided(guide), bounds)?;
         let possible = guided.bad.iter().copied().chain(guided.bad_letters.iter().map(|b| b.2));
         let possible = possible.fold(0, |all, bad| all | bad);
-        Ok(Self { family, question, anonymous, views, guided, possible, whole: OnceCell::new() })
+        Ok(Self { family, question, nobody, guided, possible, whole: OnceCell::new() })
     }
 
     /// How large the forward over-approximation is.
     pub fn sizes(&self) -> Sizes {
+        let Nobody { anonymous, views } = &*self.nobody;
         Sizes {
-            anonymous_controls: (0..self.anonymous.controls.len() as u32)
-                .filter(|c| self.views.reached(*c))
+            anonymous_controls: (0..anonymous.controls.len() as u32)
+                .filter(|c| views.reached(*c))
                 .count(),
-            letters: self.anonymous.letters.len(),
-            views: self.views.count(),
+            letters: anonymous.letters.len(),
+            views: views.count(),
             controls: self.guided.controls.len(),
         }
     }
@@ -76,7 +109,8 @@ impl<'f, 'a, S: System, M: Monitor<S::Label>> Setup<'f, 'a, S, M> {
     /// A limit of `options`.
     pub fn invariant(&self, options: &Options<'_>) -> Result<Invariant, Undecided> {
         let (bounds, slots) = (Bounds::new(options), self.family.slots.len());
-        invariant::invariant(&self.anonymous, &self.views, &self.guided, slots, &bounds)
+        let Nobody { anonymous, views } = &*self.nobody;
+        invariant::invariant(anonymous, views, &self.guided, slots, &bounds)
     }
 
     /// Decides whether any number of processes can violate one of `properties`.

@@ -303,7 +303,30 @@ fn check(seed: u64, tally: &mut Tally) {
             disagree => panic!("seed {seed}: property {property}: {disagree:?}"),
         }
     }
+    compare_histories(seed, &system, &setup, &options);
     compare_configurations(seed, &system, &family, &setup, tally);
+}
+
+/// Of the same processes, remembering something else, is found what is found anew.
+fn compare_histories(
+    seed: u64,
+    system: &Remembering,
+    setup: &Setup<'_, '_, Remembering, Watching<'_>>,
+    options: &Options<'_>,
+) {
+    let drawn = Remembering::new(seed ^ 1 << 40);
+    let seen = system.inner.shared_word(drawn.start[0] as u8 % system.inner.shapes().shared);
+    let other = Remembering { seen, done: system.bad[0].0, ..Remembering::new(seed) };
+    let family = Family::new(&other, other.any_number(), other.forgetful()).expect("as before");
+    let watch = Watching(&other);
+    let question = Question { without_history: watch.without_history(), monitor: watch };
+    let told = |setup: &Setup<'_, '_, _, _>| {
+        let (possible, lacks) = (setup.possibly_violated(), setup.lacks_place());
+        (possible, lacks, setup.sizes(), setup.invariant(options))
+    };
+    let anew = Setup::new(&family, &question, options).map(|anew| told(&anew));
+    let beside = setup.remembering(&family, &question, options).map(|beside| told(&beside));
+    assert_eq!(beside, anew, "seed {seed}");
 }
 
 /// The counted form reaches what exhaustive exploration reaches, for 1 to 3 callers.
