@@ -272,6 +272,8 @@ pub struct Model {
     asks: Vec<kmodcheck_lang::Predicate>,
     /// Bits whose change somebody may remember.
     remembered: u128,
+    /// Of these, those that say of a module that its initstate is there, and of a name that it is listed.
+    falling: u128,
 }
 
 impl Model {
@@ -340,6 +342,8 @@ impl Model {
                 true => mask | name.dup_listed.mask(),
                 false => mask,
             });
+        let falling = layout.modules.iter().fold(0, |mask, m| mask | m.initstate.mask())
+            | layout.names.iter().fold(0, |mask, name| mask | name.dup_listed.mask());
         let mut roles: Vec<Role> = scenario
             .actors
             .iter()
@@ -370,6 +374,7 @@ impl Model {
             names,
             roles,
             remembered,
+            falling,
             asks: Vec::new(),
         };
         let initial = model.initial_shared();
@@ -757,6 +762,11 @@ impl Model {
                 .fold(false, |going, m| going | (world.state(*m) == ModuleState::Going))
     }
 
+    /// The bits of the shared word of which somebody may remember a change.
+    pub fn remembered(&self) -> u128 {
+        self.remembered
+    }
+
     /// What a process of that kind in state `local` remembers of a change of the shared state.
     pub fn observe(&self, kind: u8, before: u128, after: u128, local: u64) -> u64 {
         if (before ^ after) & self.remembered == 0 {
@@ -771,12 +781,14 @@ impl Model {
         // Some bits of the word change: it is not taken apart for that.
         let (layout, mut word) = (&self.layout, local);
         let (mut old, mut new) = (World::new(layout, before), World::new(layout, after));
-        if matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther | Pc::RefcntRead) {
+        // That one of these goes is rare: only then the word is taken apart for whose it is.
+        let falls = before & !after & self.falling != 0;
+        if falls && matches!(pc, Pc::Read | Pc::ReadEnd | Pc::ReadEndOther | Pc::RefcntRead) {
             let module = Who { model: self, role }.module(&layout.unpack(local));
             let stale = old.initstate(module) && !new.initstate(module);
             layout.stale.raise(&mut word, u64::from(stale));
         }
-        if pc == Pc::DuplicateRead && self.scenario.features.kernel.first_result_counts {
+        if falls && pc == Pc::DuplicateRead && self.scenario.features.kernel.first_result_counts {
             let name = Who { model: self, role }.name(&layout.unpack(local));
             let (was, is) = (old.name(name), new.name(name));
             if old.flag(was.dup_listed) && !new.flag(is.dup_listed) {

@@ -75,6 +75,10 @@ impl System for Processes<'_> {
         self.model.observe(kind.0, before, after, local)
     }
 
+    fn remembered(&self) -> Shared {
+        self.model.remembered()
+    }
+
     fn wake(&self, kind: Kind, local: Local, on: Queue) -> Option<Local> {
         self.model.wake(kind.0, local, WaitQueue::from_number(on.0))
     }

@@ -103,7 +103,7 @@ fn load_module(who: &Who<'_>, task: Task) -> Task {
 }
 
 /// A place of loading; some are no step for this module.
-fn enter_load(who: &Who<'_>, pc: Pc, task: Task) -> Task {
+fn enter_load(who: &Who<'_>, pc: Pc, mut task: Task) -> Task {
     let module = who.module(&task);
     let spec = &who.model.scenario.modules[usize::from(module)];
     let place = |part: FailsAt| spec.failure.is_some_and(|failure| failure.at == part);
@@ -120,11 +120,9 @@ fn enter_load(who: &Who<'_>, pc: Pc, task: Task) -> Task {
         _ => false,
     };
     // PF_USED_ASYNC is cleared before the init, and of no use after the wait.
-    let forgotten = match pc {
-        Pc::Init | Pc::DropInitial | Pc::WakeLive => 1 << task.depth,
-        _ => 0,
-    };
-    let task = Task { used_async: task.used_async & !forgotten, ..task };
+    if task.used_async != 0 && matches!(pc, Pc::Init | Pc::DropInitial | Pc::WakeLive) {
+        task.used_async &= !(1 << task.depth);
+    }
     if nothing { load_done(who, pc, task) } else { Task { pc, index: 0, ..task } }
 }
 

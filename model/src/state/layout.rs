@@ -519,7 +519,11 @@ impl Layout {
             },
             program,
             inner,
-            used_async: u16::try_from(self.used_async.of(local)).expect("a bit for each depth"),
+            used_async: if self.used_async.exists() {
+                u16::try_from(self.used_async.of(local)).expect("a bit for each depth")
+            } else {
+                0
+            },
             result: byte(self.result),
             stale: flag(self.stale),
             unresolved: flag(self.unresolved),

@@ -44,6 +44,10 @@ impl System for Begun<'_> {
         self.processes.observe(kind, before, after, local)
     }
 
+    fn remembered(&self) -> Shared {
+        self.processes.remembered()
+    }
+
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
         self.processes.wake(kind, local, queue)
     }

@@ -67,6 +67,9 @@ pub struct Exploration<Label, T = ()> {
     pub words: usize,
     /// Most bytes held at any time for what grows with the states.
     pub bytes: u64,
+    /// Bytes of the tables of the states found, at the end, without frontiers and sleep sets; 0 where an engine
+    /// has no such tables.
+    pub tables: u64,
     /// What the monitor counted.
     pub tally: T,
     /// What only this engine has to say.

@@ -13,7 +13,7 @@ use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
 use super::sleep::{Commuting, Others};
 use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
-use super::steps::{BLOCKED, CHANGES, Entry, More, NONE, Pair, Patch, SPECIAL, STILL, Steps};
+use super::steps::{BLOCKED, CHANGES, Entry, NONE, Pair, Patch, SPECIAL, STILL, Steps};
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
@@ -164,6 +164,8 @@ fn has_steps(flags: u64) -> u64 {
 /// The states that are looked at together.
 struct Batch<const W: usize> {
     states: [Looked<W>; BATCH],
+    /// By state and process: the hash of what it can do, if entries are found by hash and are many.
+    hashes: [[u32; MAX_PROCESSES]; BATCH],
     /// Who of them is to be followed: the state's place, and the process. The last one is never read.
     awake: [(u8, u8); BATCH * MAX_PROCESSES + 1],
 }
@@ -171,7 +173,8 @@ struct Batch<const W: usize> {
 impl<const W: usize> Batch<W> {
     fn new() -> Box<Self> {
         let awake = [(0, 0); BATCH * MAX_PROCESSES + 1];
-        Box::new(Self { states: [Looked::NONE; BATCH], awake })
+        let hashes = [[0; MAX_PROCESSES]; BATCH];
+        Box::new(Self { states: [Looked::NONE; BATCH], hashes, awake })
     }
 }
 
@@ -308,12 +311,16 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         // On the way back nobody sleeps, and nobody asks who is blocked.
         let search = self.purpose == Purpose::Search;
         let asleep = if search { u16::MAX } else { 0 };
-        let Batch { states, awake } = batch;
+        let far = self.steps.is_far();
+        if far {
+            self.look_ahead(&layout, stored, &mut batch.hashes);
+        }
+        let Batch { states, hashes, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
         for (i, (stored, looked)) in stored.iter().zip(&mut *states).enumerate() {
             let (packed, in_sleep_set) = spare.split(*stored);
             looked.packed = packed;
-            self.look::<SYMMETRY>(&layout, looked);
+            self.look::<SYMMETRY>(&layout, looked, far.then_some(&hashes[i % BATCH]));
             let up = (looked.still() | looked.changing()) & !(in_sleep_set & asleep);
             for actor in 0..layout.processes {
                 awake[followed] = (i as u8, actor as u8);
@@ -329,7 +336,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let before = if frame.follow_all || !search { 0 } else { (1 << actor) - 1 };
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
-            let More { first, outcomes, .. } = self.steps.more[entry as usize];
+            let Entry { first, outcomes, .. } = self.steps.entries[entry as usize];
             let times = if SYMMETRY { looked.times(&frame.roster, actor) } else { 1 };
             self.found.followed += times * u64::from(outcomes);
             for outcome in first..first + u32::from(outcomes) {
@@ -375,9 +382,41 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
-    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps.
+    /// The hashes of what each process of some states can do, and memory asked for what is there: a table of many
+    /// entries is in no cache, and would be waited for at each of them.
+    #[inline(never)]
+    fn look_ahead(
+        &self,
+        layout: &Layout,
+        stored: &[Packed<W>],
+        hashes: &mut [[u32; MAX_PROCESSES]; BATCH],
+    ) {
+        let (roster, processes) = (&self.frame().roster, layout.processes.min(MAX_PROCESSES));
+        for (stored, hashes) in stored.iter().zip(&mut *hashes) {
+            let packed = self.spare.split(*stored).0;
+            let row = self.steps.row(layout.shared(&packed));
+            for (actor, hash) in hashes[..processes].iter_mut().enumerate() {
+                *hash = row.hash(roster.kind(actor), layout.local(&packed, actor));
+                self.steps.ask_for_place(*hash);
+            }
+        }
+        for hashes in &hashes[..stored.len()] {
+            hashes[..processes].iter().for_each(|hash| self.steps.ask_for_entry(*hash));
+        }
+    }
+
+    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps. `hashes`: of many
+    /// entries, as [`Expander::look_ahead`] gives them.
     #[inline(always)]
-    fn look<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+    fn look<const SYMMETRY: bool>(
+        &mut self,
+        layout: &Layout,
+        looked: &mut Looked<W>,
+        hashes: Option<&[u32; MAX_PROCESSES]>,
+    ) {
+        if let Some(hashes) = hashes {
+            return self.look_one_by_one::<SYMMETRY>(layout, looked, Some(hashes));
+        }
         let (shared, whole) = (layout.shared(&looked.packed), self.whole());
         if (!SYMMETRY || self.frame().roster.contiguous())
             && let Some((row, first)) = self.steps.of_shared(shared)
@@ -395,12 +434,17 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 return;
             }
         }
-        self.look_one_by_one::<SYMMETRY>(layout, looked);
+        self.look_one_by_one::<SYMMETRY>(layout, looked, None);
     }
 
     /// The same, where not all entries are known, or they do not stand side by side.
     #[inline(never)]
-    fn look_one_by_one<const SYMMETRY: bool>(&mut self, layout: &Layout, looked: &mut Looked<W>) {
+    fn look_one_by_one<const SYMMETRY: bool>(
+        &mut self,
+        layout: &Layout,
+        looked: &mut Looked<W>,
+        hashes: Option<&[u32; MAX_PROCESSES]>,
+    ) {
         let (packed, whole) = (looked.packed, self.whole());
         let (roster, system) = (&self.frame().roster, self.asked.product.system);
         let shared = layout.shared(&packed);
@@ -418,7 +462,14 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 looked.entries[actor % MAX_PROCESSES] = NONE;
                 continue;
             }
-            let mut number = self.steps.entry(&row, kind, shared, local);
+            let mut number = match hashes {
+                Some(_) if like => looked.entries[previous % MAX_PROCESSES],
+                Some(hashes) => {
+                    let hash = hashes[actor % MAX_PROCESSES];
+                    self.steps.entry_at(hash, Pair { kind, shared, local })
+                }
+                None => self.steps.entry(&row, kind, shared, local),
+            };
             if number == NONE {
                 number = self.ask(actor, &packed);
             }
@@ -431,7 +482,11 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 looked.ends |= has_steps(here) << (number & bits);
             }
             entry.visits += times;
+            let entry = *entry;
             self.found.transitions += times * entry.ordinary_outcomes();
+            if hashes.is_some() {
+                self.steps.ask_for_outcome(&entry);
+            }
         }
     }
 
@@ -473,7 +528,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             } else if !self.steps.entries[entry as usize].is_special() {
                 continue;
             }
-            let More { first, outcomes, .. } = self.steps.more[entry as usize];
+            let Entry { first, outcomes, .. } = self.steps.entries[entry as usize];
             let mut ordinal = 0;
             for outcome in first..first + u32::from(outcomes) {
                 self.take(&before, Taken { actor, entry, outcome, times }, &mut ordinal, visit);
@@ -602,7 +657,7 @@ fn own_step<'f, 'a, S: System, const W: usize>(
     let mut packed = *before ^ patch.shared;
     layout.flip_at(&mut packed, place, patch.local);
     let mut seen = Fields { product, layout, packed, alone: true, too_wide: 0 };
-    if patch.changed {
+    if patch.remembered {
         let change = (layout.shared(before), layout.shared(&packed));
         let before = Fields { packed: *before, ..seen };
         others_remember(product.system, actor, change, &before, &mut seen);

@@ -8,6 +8,7 @@ use super::packed::Packed;
 use super::search::{Search, Searched};
 use super::source::{AnyWidth, Asked, Source};
 use super::stuck::{self, Shallowest};
+use super::visited::Shard;
 use crate::ask::{
     End, Exploration, Explorer, Method, Monitor, Options, Own, Sleep, Sleeper, Stuck, Unexplorable,
     Violation, initially, violated_by, violations,
@@ -103,6 +104,7 @@ pub(crate) struct Outcome {
     blocked_states: u64,
     words: usize,
     bytes: u64,
+    tables: u64,
     /// By property: the way to a state from which it is violated.
     violated: Vec<(u32, Path)>,
     stuck: Option<StuckThere>,
@@ -159,6 +161,7 @@ pub(crate) fn outcome<const W: usize>(searched: Searched<'_, W>, paths: Paths<'_
         blocked_states: searched.found.blocked_states,
         words: W,
         bytes: searched.bytes,
+        tables: levels.shards.iter().map(Shard::bytes_of_table).sum::<usize>() as u64,
         violated,
         stuck,
         stuck_until_time_out,
@@ -194,6 +197,7 @@ pub(crate) fn conclude<S: System, M: Monitor<S::Label>>(
         blocked_states: outcome.blocked_states,
         words: outcome.words,
         bytes: outcome.bytes,
+        tables: outcome.tables,
         tally: asked.counted(),
     }
 }

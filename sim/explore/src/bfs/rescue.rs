@@ -57,7 +57,7 @@ impl Rescue {
             let i = rest.trailing_zeros() as usize;
             rest &= rest - 1;
             // Whoever helped last time often helps again.
-            let helper = steps.more[entries[i] as usize].helper;
+            let helper = steps.entries[entries[i] as usize].helper;
             let there = helper != NONE && entries.contains(&helper);
             if !there && !self.find_helper(system, steps, entries, (i, blocked)) {
                 unresolved |= 1 << i;
@@ -78,7 +78,7 @@ impl Rescue {
         for (j, entry) in entries.iter().enumerate() {
             let other = *entry != NONE && blocked & 1 << j == 0;
             if other && self.helps(system, steps, entries[i], *entry) {
-                steps.more[entries[i] as usize].helper = *entry;
+                steps.entries[entries[i] as usize].helper = *entry;
                 return true;
             }
         }

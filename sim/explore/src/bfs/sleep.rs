@@ -34,8 +34,9 @@ use crate::ask::Monitor;
 use crate::system::successor::remembered;
 use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
 
-/// Answers that are kept, a power of two, unless told otherwise.
-const ANSWERS: usize = 1 << 14;
+/// Answers that are kept, a power of two, unless told otherwise: half a MiB, beyond which they would be further away than
+/// what it takes to find one out.
+const ANSWERS: usize = 1 << 16;
 
 /// What is asked when it is found out whether steps commute.
 pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);

@@ -5,6 +5,7 @@
 //!   many states; when there are more than are kept, the table is begun anew.
 
 use super::packed::{Layout, Packed};
+use super::table::prefetch;
 use crate::ask::Monitor;
 use crate::system::successor::remembered;
 use crate::system::{
@@ -14,6 +15,10 @@ use crate::system::{
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
 const MOST: usize = 1 << 18;
+
+/// Entries found by hash up to which the processor's own caches have them, with all that is known of them: some
+/// hundred bytes each.
+const AT_HAND: usize = 1 << 12;
 
 /// Places of an index by hash at first, unless fewer are kept.
 const PLACES: usize = 1 << 10;
@@ -43,8 +48,9 @@ impl Pair {
     }
 }
 
-/// What a process can do in one pair: what is read of it for every state.
+/// What a process can do in one pair, but for its outcomes. Half of a cache line, so that it is never on two.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 pub struct Entry {
     /// In four lanes of 16 bits, as many as there can be processes, the flags [`STILL`], [`CHANGES`],
     /// [`BLOCKED`] and [`SPECIAL`], each in the lowest bit of its lane: so shifted by its process, those
@@ -53,11 +59,6 @@ pub struct Entry {
     word: u64,
     /// How often it was in this pair.
     pub visits: u64,
-}
-
-/// The rest of an entry.
-#[derive(Clone, Copy)]
-pub struct More {
     /// Its first outcome and how many there are.
     pub first: u32,
     /// See `first`.
@@ -65,6 +66,8 @@ pub struct More {
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
 }
+
+const _: () = assert!(size_of::<Entry>() == 32);
 
 /// Flag of an entry: there are outcomes, and none changes the shared state, has an effect on others, or
 /// violates a property.
@@ -89,7 +92,7 @@ const MOST_OUTCOMES: u64 = (1 << (MAX_PROCESSES - 1)) - 1;
 const UNKNOWN: u64 = u64::MAX;
 
 impl Entry {
-    const NEW: Self = Self { word: UNKNOWN, visits: 0 };
+    const NEW: Self = Self { word: UNKNOWN, visits: 0, first: 0, outcomes: 0, helper: NONE };
 
     /// The system was asked, or need not be.
     #[inline]
@@ -122,8 +125,10 @@ pub struct Patch<const W: usize> {
     pub shared: Packed<W>,
     /// The bits of the actor's local state that it flips.
     pub local: Local,
-    /// The shared state changes, so that others may remember something.
+    /// The shared state changes.
     pub changed: bool,
+    /// It changes in a way that others may remember.
+    pub remembered: bool,
 }
 
 /// The rest of an outcome.
@@ -158,12 +163,12 @@ pub struct Steps<Label, const W: usize> {
     index: Index,
     /// By number, as [`Steps::entry`] gives it.
     pub entries: Vec<Entry>,
-    /// Likewise.
-    pub more: Vec<More>,
     /// Entries that are known.
     known: usize,
     /// When there are more of them, there is no room.
     most: usize,
+    /// So many are too many to be at hand; none, where it is said how many are kept.
+    at_hand: usize,
     /// By number of the outcome: an entry's are next to each other.
     pub patches: Vec<Patch<W>>,
     /// Likewise.
@@ -182,6 +187,14 @@ pub struct Row {
     /// Of the number, or of the hash.
     base: u64,
     kind_shift: u32,
+}
+
+impl Row {
+    /// The hash of a pair of this shared state, of an index by hash.
+    #[inline]
+    pub fn hash(&self, kind: Kind, local: Local) -> u32 {
+        mix(self.base ^ local ^ u64::from(kind.0) << 56) as u32
+    }
 }
 
 impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
@@ -204,7 +217,6 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             let places = most.next_power_of_two().clamp(2, PLACES);
             Index::Hashed { table: vec![NONE; places], pairs: Vec::new() }
         };
-        let none = More { first: 0, outcomes: 0, helper: NONE };
         let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
         // Who was not started yet can do nothing: the system is not asked.
         if dense {
@@ -221,9 +233,9 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         Self {
             index,
             entries,
-            more: if dense { vec![none; 1 << bits] } else { Vec::new() },
             known: 0,
             most,
+            at_hand: if kept == 0 { AT_HAND } else { 0 },
             patches: Vec::new(),
             outcomes: Vec::new(),
             way_outs: false,
@@ -242,7 +254,6 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         };
         index
             + self.entries.capacity() * size_of::<Entry>()
-            + self.more.capacity() * size_of::<More>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
     }
@@ -260,7 +271,6 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             table.fill(NONE);
             pairs.clear();
             self.entries.clear();
-            self.more.clear();
             self.known = 0;
             self.patches.clear();
             self.outcomes.clear();
@@ -305,7 +315,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
 
     /// The numbers of the outcomes of an entry.
     pub fn outcomes_of(&self, entry: u32) -> std::ops::Range<usize> {
-        let More { first, outcomes, .. } = self.more[entry as usize];
+        let Entry { first, outcomes, .. } = self.entries[entry as usize];
         first as usize..first as usize + usize::from(outcomes)
     }
 
@@ -364,18 +374,58 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     #[inline]
     pub fn entry(&self, row: &Row, kind: Kind, shared: Shared, local: Local) -> u32 {
         if !row.dense {
-            return self.hashed(row, Pair { kind, shared, local }).unwrap_or(NONE);
+            return self.entry_at(row.hash(kind, local), Pair { kind, shared, local });
         }
         let number = (row.base | local | u64::from(kind.0) << row.kind_shift) as u32;
         if self.entries[number as usize].is_known() { number } else { NONE }
     }
 
+    /// Whether entries are found by hash, and are too many to be at hand.
+    #[inline]
+    pub fn is_far(&self) -> bool {
+        matches!(self.index, Index::Hashed { .. }) && self.entries.len() >= self.at_hand
+    }
+
+    /// Asks memory for the place where the search for a pair of that hash begins.
+    #[inline]
+    pub fn ask_for_place(&self, hash: u32) {
+        if let Index::Hashed { table, .. } = &self.index {
+            prefetch(table, hash as usize & (table.len() - 1));
+        }
+    }
+
+    /// Asks memory for the entry that is in that place, most often the one that is looked for.
+    #[inline]
+    pub fn ask_for_entry(&self, hash: u32) {
+        if let Index::Hashed { table, pairs } = &self.index {
+            let entry = table[hash as usize & (table.len() - 1)];
+            if entry != NONE {
+                prefetch(pairs, entry as usize);
+                prefetch(&self.entries, entry as usize);
+            }
+        }
+    }
+
+    /// Asks memory for what an entry's first outcome does.
+    #[inline]
+    pub fn ask_for_outcome(&self, entry: &Entry) {
+        if entry.outcomes != 0 {
+            prefetch(&self.patches, entry.first as usize);
+        }
+    }
+
+    /// In an index by hash the entry of a pair, whose hash is given; [`NONE`] if the system was not asked yet.
+    #[inline]
+    pub fn entry_at(&self, hash: u32, pair: Pair) -> u32 {
+        self.hashed(hash, pair).unwrap_or(NONE)
+    }
+
     /// The entry in an index by hash, or its slot.
     #[inline]
-    fn hashed(&self, row: &Row, pair: Pair) -> Result<u32, usize> {
+    fn hashed(&self, hash: u32, pair: Pair) -> Result<u32, usize> {
         let Index::Hashed { table, pairs } = &self.index else { return Err(0) };
         let mask = table.len() - 1;
-        let mut at = mix(row.base ^ pair.local ^ u64::from(pair.kind.0) << 56) as usize & mask;
+        let mut at = hash as usize & mask;
         loop {
             match table[at] {
                 NONE => return Err(at),
@@ -418,6 +468,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
                 local: local ^ local_after,
                 changed,
+                remembered: (shared ^ choice.shared) & system.remembered() != 0,
             });
             self.outcomes.push(Outcome { choice, local_after, violated, taken: 0 });
         }
@@ -436,16 +487,14 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             (.., false) => STILL | u64::from(outcomes) << 1,
         };
         let word = word | if blocked { BLOCKED } else { 0 };
-        let entry = Entry { word, visits: 0 };
-        let more = More { first, outcomes: outcomes as u16, helper: NONE };
+        let entry = Entry { word, visits: 0, first, outcomes: outcomes as u16, helper: NONE };
         self.known += 1;
         let row = self.row(shared);
-        let slot = self.hashed(&row, pair);
+        let slot = self.hashed(row.hash(kind, local), pair);
         match &mut self.index {
             Index::Dense { .. } => {
                 let number = row.base | local | u64::from(kind.0) << row.kind_shift;
                 self.entries[number as usize] = entry;
-                self.more[number as usize] = more;
                 number as u32
             }
             Index::Hashed { table, pairs } => {
@@ -453,7 +502,6 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
                 table[slot.expect_err("a pair without an entry")] = number;
                 pairs.push(pair);
                 self.entries.push(entry);
-                self.more.push(more);
                 if pairs.len() > table.len() / 2 {
                     self.grow();
                 }
@@ -473,8 +521,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         let mut new = vec![NONE; mask + 1];
         for (number, pair) in pairs.iter().enumerate() {
             let Pair { kind, shared, local } = *pair;
-            let base = self.row(shared).base;
-            let mut at = mix(base ^ local ^ u64::from(kind.0) << 56) as usize & mask;
+            let mut at = self.row(shared).hash(kind, local) as usize & mask;
             while new[at] != NONE {
                 at = (at + 1) & mask;
             }

@@ -328,7 +328,7 @@ fn filled(bucket: &Bucket) -> usize {
 
 /// Asks for the cache line of `slots[at]`.
 #[inline]
-fn prefetch<T>(slots: &[T], at: usize) {
+pub(super) fn prefetch<T>(slots: &[T], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -358,12 +358,20 @@ pub struct Open<'t, const W: usize> {
 impl<const W: usize> Open<'_, W> {
     /// Asks for the bucket that a hash belongs to.
     #[inline(always)]
-    pub fn ask_for<const WIDE: bool>(&self, hash: u64) {
+    pub fn ask_for(&self, hash: u64) {
+        prefetch(self.buckets, self.shape.home(hash));
+    }
+
+    /// Asks for what is beside the slot in that bucket in which the state seems to be, or will be. The bucket has been
+    /// asked for before; what is beside its slots is more than one line of a cache.
+    #[inline(always)]
+    pub fn ask_beside(&self, hash: u64) {
         let home = self.shape.home(hash);
-        prefetch(self.buckets, home);
-        if WIDE {
-            prefetch(self.beside, home * SLOTS * self.shape.beside);
-        }
+        let slots = &self.buckets[home];
+        let hits = like(slots, self.shape.slot(self.shape.number_of(hash)) | STEP);
+        // Of a full bucket without it nobody knows: then this is the last slot.
+        let i = if hits == 0 { filled(slots) } else { hits.trailing_zeros() as usize };
+        prefetch(self.beside, (home * SLOTS + i) * self.shape.beside);
     }
 
     /// Where a state could be put that is not there.
@@ -705,7 +713,7 @@ impl<const W: usize> Table<W> {
     }
 
     /// Bytes that the budget knows of.
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.shape.bytes() + table(self.far.capacity(), size_of::<([u64; W], u8)>())
     }
 }

@@ -30,6 +30,9 @@ fn are_there(bytes: usize) -> bool {
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
 
+/// And how far ahead what is beside their slots, once it can be seen which slots these are.
+const NEXT: usize = 8;
+
 /// One of the parts of the visited set: a table of states, and a list of them in the order found.
 pub struct Shard<const W: usize> {
     table: Table<W>,
@@ -61,6 +64,11 @@ impl<const W: usize> Shard<W> {
     #[cfg(feature = "checkpoint")]
     pub fn without_sleep_set(&self, stored: &Packed<W>) -> Packed<W> {
         self.spare.split(*stored).0
+    }
+
+    /// Bytes of the table.
+    pub fn bytes_of_table(&self) -> usize {
+        self.table.bytes()
     }
 
     /// States stored.
@@ -136,14 +144,20 @@ impl<const W: usize> Shard<W> {
         let mut hashes = [0; AHEAD];
         for (to, stored) in hashes.iter_mut().zip(states) {
             *to = hash(stored);
-            table.ask_for::<WIDE>(*to);
+            table.ask_for(*to);
+        }
+        if WIDE {
+            hashes[..NEXT.min(states.len())].iter().for_each(|hash| table.ask_beside(*hash));
         }
         for (i, stored) in states.iter().enumerate() {
             let state = &spare.split(*stored).0;
             let mine = hashes[i % AHEAD];
             if let Some(ahead) = states.get(i + AHEAD) {
                 hashes[i % AHEAD] = hash(ahead);
-                table.ask_for::<WIDE>(hashes[i % AHEAD]);
+                table.ask_for(hashes[i % AHEAD]);
+            }
+            if WIDE && i + NEXT < states.len() {
+                table.ask_beside(hashes[(i + NEXT) % AHEAD]);
             }
             let Some(vacancy) = table.vacancy::<WIDE>(mine, state) else { continue };
             if *most == 0 {

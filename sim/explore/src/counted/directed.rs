@@ -221,6 +221,7 @@ impl<S: System> Search<'_, '_, S> {
             sleepers: Vec::new(),
             blocked_states: 0,
             words: 0,
+            tables: 0,
             bytes: self.states.store.budget.peak(),
             tally: tally(monitor, &self.states.space.choices),
             own: Own::Directed { expanded: self.expanded },

@@ -162,6 +162,7 @@ impl<'s, S: System> Search<'s, S> {
             sleepers: stuck.sleepers,
             blocked_states,
             words: 0,
+            tables: 0,
             bytes: self.states.store.budget.peak(),
             tally,
             own: Own::Counted { locals: self.states.space.locals() },

@@ -218,6 +218,7 @@ impl<S: System> Search<'_, S> {
             stuck_until_time_out: None,
             blocked_states: self.deadlocks,
             words: 0,
+            tables: 0,
             bytes: self.states.store.budget.peak(),
             tally: tally(monitor, &self.states.space.choices),
             own: Own::Reduced { in_part: self.reduced, informed: self.table.is_some() },

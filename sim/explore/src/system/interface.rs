@@ -197,6 +197,13 @@ pub trait System: Sync {
         local
     }
 
+    /// The bits of the shared state of which somebody may remember a change: where only others change,
+    /// [`observe`](System::observe) gives the local state as it was. All bits unless said otherwise; the fewer
+    /// they are, the faster a search is.
+    fn remembered(&self) -> Shared {
+        Shared::MAX
+    }
+
     /// The local state of a process once `queue` has woken it; `None` if it is not asleep there, as unless
     /// said otherwise nobody is.
     fn wake(&self, _kind: Kind, _local: Local, _queue: Queue) -> Option<Local> {

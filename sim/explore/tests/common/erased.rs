@@ -112,6 +112,7 @@ trait Steps: Sync {
     fn steps(&self, of: (Kind, Shared, Local), choices: &mut Vec<Choice<Name>>);
     fn sleeps(&self, kind: Kind) -> Option<Local>;
     fn sees(&self, kind: Kind, change: (Shared, Shared), local: Local) -> Local;
+    fn seen(&self) -> Shared;
     fn woken(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local>;
     fn forgets(&self, kind: Kind, local: Local) -> Local;
     fn is_done(&self, kind: Kind, local: Local) -> bool;
@@ -148,6 +149,10 @@ where
 
     fn sees(&self, kind: Kind, (before, after): (Shared, Shared), local: Local) -> Local {
         self.observe(kind, before, after, local)
+    }
+
+    fn seen(&self) -> Shared {
+        self.remembered()
     }
 
     fn woken(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
@@ -191,6 +196,10 @@ impl System for Erased<'_> {
 
     fn observe(&self, kind: Kind, before: Shared, after: Shared, local: Local) -> Local {
         self.0.sees(kind, (before, after), local)
+    }
+
+    fn remembered(&self) -> Shared {
+        self.0.seen()
     }
 
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
@@ -422,6 +431,7 @@ fn found<L: InNumbers, T: Tally + 'static>(of: Exploration<Name, Tallied>) -> Ex
         blocked_states: of.blocked_states,
         words: of.words,
         bytes: of.bytes,
+        tables: of.tables,
         tally: of.tally.into(),
         own: of.own,
     }

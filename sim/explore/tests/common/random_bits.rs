@@ -279,6 +279,11 @@ impl System for RandomBits {
         }
     }
 
+    fn remembered(&self) -> Shared {
+        let memories = self.tables.iter().flat_map(|table| &table.memory).flatten();
+        memories.fold(0, |bits, memory| bits | 1 << memory.bit)
+    }
+
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
         let (asleep_on, to) = self.tables[usize::from(kind.0)].wake[local as usize]?;
         (asleep_on == queue).then(|| Local::from(to))
