@@ -9,6 +9,7 @@ mod growth;
 mod measure;
 mod ours;
 mod plain;
+mod real;
 mod table;
 mod with_stateright;
 
@@ -37,13 +38,28 @@ struct Arguments {
     #[arg(long, default_value_t = 900)]
     most: u64,
     /// Only checkers whose name contains one of these words, besides this explorer; several with
-    /// commas.
+    /// commas. Of --real-systems: only such systems.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Instead: how each search of this explorer grows with the callers, from 2 on until a run takes
     /// more than `--most` seconds; as tables, and drawn into this file.
     #[arg(long, value_name = "SVG")]
     growth: Option<std::path::PathBuf>,
+    /// Instead: systems as users have them, checked by the `kmodcheck` beside this program.
+    #[arg(long)]
+    real_systems: bool,
+    /// Another build of `kmodcheck`, in turn with that one.
+    #[arg(long, value_name = "KMODCHECK", requires = "real_systems")]
+    other: Option<std::path::PathBuf>,
+    /// States after which a search of such a system ends.
+    #[arg(long, default_value_t = 2_000_000, value_name = "N")]
+    states_limit: u64,
+    /// And SPIN on those that can be exported whole.
+    #[arg(long, requires = "real_systems")]
+    spin: bool,
+    /// One search of one such system, by its name, on one thread: for a profiler.
+    #[arg(long, value_name = "NAME", conflicts_with = "real_systems")]
+    real_system: Option<String>,
     /// Used by the program itself: one run, counted on standard output.
     #[arg(long, hide = true, num_args = 3, value_names = ["WHAT", "CALLERS", "THREADS"])]
     run: Option<Vec<String>>,
@@ -51,10 +67,18 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match (&arguments.run, &arguments.growth) {
-        (Some(run), _) => child(run),
-        (None, Some(file)) => growth::grow(file, arguments.most),
-        (None, None) => compare(&arguments),
+    let done = match (&arguments.run, &arguments.growth, &arguments.real_system) {
+        (Some(run), ..) => child(run),
+        (None, Some(file), _) => growth::grow(file, arguments.most),
+        (None, None, Some(name)) => real::search(name, arguments.states_limit),
+        (None, None, None) if arguments.real_systems => real::compare(&real::Compared {
+            limit: arguments.states_limit,
+            only: &arguments.only,
+            other: arguments.other.as_deref(),
+            spin: arguments.spin,
+            effort: effort(&arguments),
+        }),
+        (None, None, None) => compare(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -102,12 +126,17 @@ fn child(run: &[String]) -> Result<bool, Failure> {
     Ok(true)
 }
 
+fn effort(arguments: &Arguments) -> Effort {
+    let Arguments { rounds, once, most, .. } = *arguments;
+    Effort { rounds, once, most }
+}
+
 fn compare(arguments: &Arguments) -> Result<bool, Failure> {
     table::print_head();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = tempfile::tempdir()?;
-    let Arguments { rounds, once, most, .. } = *arguments;
-    let effort = Effort { rounds, once, most };
+    let effort = effort(arguments);
+    let rounds = effort.rounds;
     let mut same = true;
     for (symmetry, callers) in [(false, &arguments.callers), (true, &arguments.symmetric)] {
         for &callers in callers {

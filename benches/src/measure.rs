@@ -17,6 +17,8 @@ pub struct Contestant {
     pub threads: usize,
     pub program: PathBuf,
     pub arguments: Vec<String>,
+    /// The exit statuses that are no failure.
+    pub ends: &'static [i32],
     pub counts: Counts,
 }
 
@@ -29,6 +31,7 @@ impl Contestant {
             threads,
             program: std::env::current_exe()?,
             arguments: arguments.map(str::to_owned).to_vec(),
+            ends: &[0],
             counts: |printed| {
                 let (states, transitions) = printed.trim().split_once(' ')?;
                 Some((states.parse().ok()?, transitions.parse().ok()?))
@@ -64,7 +67,7 @@ impl Measured {
 }
 
 /// The median of an odd number of values, or the lower middle one.
-fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[(sorted.len() - 1) / 2]
@@ -161,7 +164,7 @@ fn run(contestant: &Contestant, most: u64) -> Result<Option<Run>, Failure> {
     };
     let seconds = started.elapsed().as_secs_f64();
     let printed = reader.join().map_err(|_| "the reader of a pipe panicked")??;
-    if !status.success() {
+    if !status.code().is_some_and(|code| contestant.ends.contains(&code)) {
         return Err(format!("{} ended with {status}: {printed}", contestant.name).into());
     }
     Ok(Some(Run { printed, seconds, cpu_seconds, bytes }))

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("sim", &["explore", "indexes", "lang", "model"]),
     ("properties", &["explore", "indexes", "model", "sim"]),
     ("cli", &["binary", "explore", "indexes", "lang", "model", "properties", "sim"]),
-    ("benches", &["explore", "model", "properties", "runtime", "sim", "sim-kernel"]),
+    ("benches", &["explore", "indexes", "model", "properties", "runtime", "sim", "sim-kernel"]),
 ];
 
 static METADATA: LazyLock<Value> = LazyLock::new(|| {
