@@ -1,6 +1,6 @@
 //! How much a test goes through of what it could: a sample, so that `cargo test` says within a minute what
-//! a change has broken, and everything where `KMODCHECK_ALL` is set, as it is in `.ci/run`, and where records are
-//! rewritten. What takes longer than a CI run may is all there with `KMODCHECK_ALL=everything`.
+//! a change has broken; half of it where `KMODCHECK_ALL` is set, as it is in `.ci/run`, which has twenty minutes; and all of
+//! it with `KMODCHECK_ALL=everything`, and where records are rewritten.
 
 use std::ops::Range;
 
@@ -13,19 +13,29 @@ pub struct Sample {
     all: u64,
 }
 
-/// `few` of `all`, or all of them.
+/// `few` of `all`; half of them with `KMODCHECK_ALL=1`, and all of them with `KMODCHECK_ALL=everything`.
 pub fn sample(few: u64, all: u64) -> Sample {
-    let is_set = |name: &str| std::env::var_os(name).is_some();
-    let whole = is_set("KMODCHECK_ALL") || is_set("KMODCHECK_RECORD");
-    let taken = if whole { all } else { few.min(all) };
-    println!("{taken} of {all}{}", if taken < all { "; KMODCHECK_ALL=1 takes all" } else { "" });
-    Sample { taken, all }
+    taking(few, few.max(all.div_ceil(2)).min(all), all, all)
 }
 
-/// As [`sample`]; `usual` with `KMODCHECK_ALL=1`, all of them with `KMODCHECK_ALL=everything`.
+/// As [`sample`]; `usual` with `KMODCHECK_ALL=1`, which is what is looked for in it measured by.
 pub fn long_sample(few: u64, usual: u64, all: u64) -> Sample {
-    let everything = std::env::var_os("KMODCHECK_ALL").is_some_and(|value| value == "everything");
-    if everything { sample(few, all) } else { sample(few, usual) }
+    taking(few, usual, usual, all)
+}
+
+/// `few`, `usual` or `all`; the first two are parts of `whole`.
+fn taking(few: u64, usual: u64, whole: u64, all: u64) -> Sample {
+    let asked = std::env::var_os("KMODCHECK_ALL");
+    let everything = asked.as_ref().is_some_and(|value| value == "everything");
+    let (taken, whole) = match (everything, asked) {
+        (true, _) => (all, all),
+        _ if std::env::var_os("KMODCHECK_RECORD").is_some() => (whole, whole),
+        (false, Some(_)) => (usual, whole),
+        (false, None) => (few.min(whole), whole),
+    };
+    let more = if taken < all { "; KMODCHECK_ALL=everything takes all" } else { "" };
+    println!("{taken} of {all}{more}");
+    Sample { taken, all: whole }
 }
 
 impl Sample {
@@ -47,17 +57,24 @@ impl Sample {
     }
 }
 
-/// `few` of `items`, from all over, or all of them.
+/// `few` of `items`, from all over, or half of them, or all, as [`sample`] says.
 pub fn some_of<T>(few: usize, items: impl IntoIterator<Item = T>) -> Vec<T> {
-    long_some_of(few, usize::MAX, items)
+    let items: Vec<T> = items.into_iter().collect();
+    let taken = sample(few as u64, items.len() as u64);
+    spread(items, taken)
 }
 
 /// As [`some_of`], of what takes long: `usual` with `KMODCHECK_ALL=1`.
 pub fn long_some_of<T>(few: usize, usual: usize, items: impl IntoIterator<Item = T>) -> Vec<T> {
     let items: Vec<T> = items.into_iter().collect();
-    let all = items.len();
-    let usual = usual.min(all);
-    let taken = long_sample(few as u64, usual as u64, all as u64).taken as usize;
+    let usual = usual.min(items.len());
+    let taken = long_sample(few as u64, usual as u64, items.len() as u64);
+    spread(items, taken)
+}
+
+/// So many of them, from all over.
+fn spread<T>(items: Vec<T>, sample: Sample) -> Vec<T> {
+    let (all, taken) = (items.len(), sample.taken as usize);
     let is_taken = |i: usize| i * taken / all != (i + 1) * taken / all;
     items.into_iter().enumerate().filter(|(i, _)| is_taken(*i)).map(|(_, item)| item).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sample::sample;
+use sample::long_sample;
 
 use super::*;
 
@@ -149,10 +149,9 @@ fn compare<const W: usize>(seed: u64, bits: u32, met: &mut Met) {
 /// table is, each is there once, on the level that it was put in with.
 #[test]
 fn holds_what_a_plain_map_holds() {
-    let sample = sample(1_000, 10_000);
-    let tables = sample.seeds().end;
+    let tables = long_sample(1_000, 10_000, 10_000);
     let mut met = Met::default();
-    for seed in sample.seeds() {
+    for seed in tables.seeds() {
         let bits = seed as u32 / 4;
         match seed % 4 {
             0 => compare::<1>(seed, bits % 65, &mut met),
@@ -163,7 +162,7 @@ fn holds_what_a_plain_map_holds() {
         }
     }
     println!("{met:?}");
-    let tables = tables as usize;
+    let tables = tables.seeds().end as usize;
     assert!(met.states > 100 * tables && met.again > 10 * tables, "{met:?}");
     assert!(met.far > tables && met.further > tables && met.grown > tables, "{met:?}");
     assert!(met.wide > tables / 4 && met.narrow > tables / 20, "{met:?}");
