@@ -46,19 +46,19 @@ struct Arguments {
     #[arg(long, value_name = "SVG")]
     growth: Option<std::path::PathBuf>,
     /// Instead: systems as users have them, checked by the `kmodcheck` beside this program.
-    #[arg(long)]
+    #[arg(long, group = "real")]
     real_systems: bool,
     /// Another build of `kmodcheck`, in turn with that one.
     #[arg(long, value_name = "KMODCHECK", requires = "real_systems")]
     other: Option<std::path::PathBuf>,
     /// States after which a search of such a system ends.
-    #[arg(long, default_value_t = 2_000_000, value_name = "N")]
+    #[arg(long, default_value_t = 2_000_000, value_name = "N", requires = "real")]
     states_limit: u64,
     /// And SPIN on those that can be exported whole.
     #[arg(long, requires = "real_systems")]
     spin: bool,
     /// One search of one such system, by its name, on one thread: for a profiler.
-    #[arg(long, value_name = "NAME", conflicts_with = "real_systems")]
+    #[arg(long, value_name = "NAME", group = "real")]
     real_system: Option<String>,
     /// Used by the program itself: one run, counted on standard output.
     #[arg(long, hide = true, num_args = 3, value_names = ["WHAT", "CALLERS", "THREADS"])]

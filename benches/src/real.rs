@@ -21,7 +21,7 @@ use crate::{Failure, external, table};
 /// The indexes of Debian's 6.1, as far as file systems need them.
 const INDEXES: &str = "indexes/tests/fixtures/debian-6.1";
 
-/// The kernel and the kmod of those who have them.
+/// A kernel and a kmod of this year.
 const KERNEL: &str = "6.12-debian";
 const KMOD: &str = "v30";
 

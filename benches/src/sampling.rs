@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use kmodcheck_explore::walk::{Schedule, Walk, Walker};
 use kmodcheck_model::builtin::{Environment, Naming, scenario};
 use kmodcheck_model::features::{Features, KernelFeatures, KmodFeatures};
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 }
 
 /// Who runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Checker {
     Kmodcheck,
     Shuttle,
@@ -85,34 +85,16 @@ enum Checker {
 impl Checker {
     /// Shuttle at its place, [`SHUTTLE`].
     const ALL: [Self; 2] = [Self::Kmodcheck, Self::Shuttle];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Kmodcheck => "kmodcheck",
-            Self::Shuttle => "shuttle",
-        }
-    }
 }
 
 /// Its place among all checkers.
 const SHUTTLE: usize = 1;
 
 /// How the next process is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
     Random,
     Pct,
-}
-
-impl By {
-    const ALL: [Self; 2] = [Self::Random, Self::Pct];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Pct => "pct",
-        }
-    }
 }
 
 /// Ordering constraints that PCT aims at: as many as `sample` does unless told otherwise.
@@ -122,21 +104,12 @@ const DEPTH: u32 = 3;
 const LONGEST: u32 = 100_000;
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
     /// All executions are made.
     Rate,
     /// Executions until the first that has the race.
     Until,
-}
-
-impl What {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Until => "until",
-        }
-    }
 }
 
 /// One run, which one thread makes.
@@ -258,23 +231,21 @@ fn under_shuttle(asked: Asked) -> Result<((u64, u64), Instant), Failure> {
     Ok(((drawn.executions, races.load(Ordering::Relaxed)), ended))
 }
 
+/// Its name on the command line.
+fn name(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value().expect("none is left out");
+    value.get_name().to_owned()
+}
+
 /// Makes the run of these words, and says what came of it.
 fn child(words: &[String]) -> Result<bool, Failure> {
     let [checker, by, what, callers, seed, executions] = words else {
         return Err("--run takes six values".into());
     };
-    fn named<T: Copy>(
-        all: &[T],
-        name: impl Fn(T) -> &'static str,
-        word: &str,
-    ) -> Result<T, Failure> {
-        let found = all.iter().copied().find(|one| name(*one) == word);
-        found.ok_or_else(|| format!("nothing is called '{word}'").into())
-    }
     let made = make(Asked {
-        checker: named(&Checker::ALL, Checker::name, checker)?,
-        by: named(&By::ALL, By::name, by)?,
-        what: named(&[What::Rate, What::Until], What::name, what)?,
+        checker: Checker::from_str(checker, false)?,
+        by: By::from_str(by, false)?,
+        what: What::from_str(what, false)?,
         callers: callers.parse()?,
         seed: seed.parse()?,
         executions: executions.parse()?,
@@ -287,7 +258,7 @@ fn child(words: &[String]) -> Result<bool, Failure> {
 fn apart(asked: Asked) -> Result<Made, Failure> {
     let Asked { checker, by, what, callers, seed, executions } = asked;
     let output = Command::new(std::env::current_exe()?)
-        .args(["--run", checker.name(), by.name(), what.name()])
+        .args(["--run", &name(checker), &name(by), &name(what)])
         .args([u64::from(callers), seed, executions].map(|number| number.to_string()))
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -314,9 +285,7 @@ fn in_turn(
 
 /// The median of an odd number of runs, or the lower middle one.
 fn median(made: &[Made], of: impl Fn(&Made) -> f64) -> f64 {
-    let mut sorted: Vec<f64> = made.iter().map(of).collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted[(sorted.len() - 1) / 2]
+    measure::median(&made.iter().map(of).collect::<Vec<_>>())
 }
 
 /// Both, for each number of callers and each way to choose, as one table; whether both found the race each time.
@@ -335,7 +304,7 @@ fn compare(arguments: &Arguments) -> Result<bool, Failure> {
     ]);
     let mut all_found = true;
     for &callers in &arguments.callers {
-        for by in By::ALL {
+        for by in [By::Random, By::Pct] {
             let asked = |checker, what, seed, executions| Asked {
                 checker,
                 by,
@@ -359,8 +328,8 @@ fn compare(arguments: &Arguments) -> Result<bool, Failure> {
                 let found = untils[at].iter().filter(|m| m.races > 0).count();
                 all_found &= found == untils[at].len();
                 table.add_row([
-                    format!("{callers}, {}", by.name()),
-                    checker.name().to_owned(),
+                    format!("{callers}, {}", name(by)),
+                    name(checker),
                     format!("{:.0}", rate(at)),
                     format!("{:.1}", rate(at) / rate(SHUTTLE)),
                     format!("{:.3}", 100.0 * sum(|m| m.races) / sum(|m| m.executions)),
@@ -384,7 +353,7 @@ mod tests {
     #[test]
     fn both_find_the_race() {
         for callers in [2, 3] {
-            for by in By::ALL {
+            for by in [By::Random, By::Pct] {
                 for checker in Checker::ALL {
                     let asked = |what, executions| Asked {
                         checker,

@@ -370,15 +370,13 @@ impl Model {
             }
             Pc::OpenUnknown => (Ask::OpenUnknown, vec![step(empty(), local).local]),
             Pc::StatUnknown => {
-                // Whether it is there the system says, not the world.
+                // Whether it is there the system says, and of what comes late the world, too.
+                let made = self.layout.names.iter().fold(0, |all, name| all | name.built_in.mask());
                 let there = |there: bool| {
                     let mut other = self.clone();
-                    for name in &mut other.names {
-                        name.unknown_directory = there;
-                        name.late_directory = false;
-                    }
+                    other.names.iter_mut().for_each(|name| name.unknown_directory = there);
                     let mut outcomes = Vec::new();
-                    other.step(kind, 0, local, &mut outcomes);
+                    other.step(kind, made, local, &mut outcomes);
                     outcomes[0].local
                 };
                 (Ask::StatUnknown, vec![there(false), there(true)])

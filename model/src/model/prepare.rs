@@ -11,8 +11,8 @@ use crate::event::{Claim, Listed};
 use crate::features::{AliasMap, Program};
 use crate::mutant::Mutant;
 use crate::scenario::{
-    Action, FailsAt, Failure, Insert, LateDirectory, Module, ModuleId, Name, NameId, Probe,
-    ProgramId, Resolution, Scenario, Target,
+    Action, FailsAt, Failure, Insert, Module, ModuleId, Name, NameId, Probe, ProgramId, Resolution,
+    Scenario, Target,
 };
 use crate::state::{MAX_DEPTH, ModuleState};
 use crate::text::{CHECK_ERRORS, OrderRules, Part, STATES, Then};
@@ -454,7 +454,6 @@ pub(super) fn name_model(scenario: &Scenario, mutant: Option<Mutant>, id: NameId
         insertion: modprobe::insertion(name, &scenario.modules, kmod),
         checked: checked_names(scenario, id),
         unknown_directory,
-        late_directory: scenario.late_directories().contains(&LateDirectory::Name(id)),
         targets: name.targets().iter().map(|t| t.module).collect(),
         concerned: concerned(scenario, id),
     }

@@ -297,14 +297,19 @@ fn projected<S: System>(
     (control.expect("it is reached"), letters)
 }
 
+/// A system drawn, whose processes remember something of it.
+fn remembering(seed: u64) -> Remembering {
+    let inner = RandomSystem::new(seed);
+    let seen = inner.shared_word(seed as u8 % inner.shapes().shared);
+    Remembering { inner, seen }
+}
+
 /// The rules of the proofs for any number: whoever is tagged, they lead where steps lead.
 #[test]
 fn any_number() {
     let (mut compared, mut started) = (0, 0);
     for seed in 0..SYSTEMS {
-        let inner = RandomSystem::new(seed);
-        let seen = inner.shared_word(seed as u8 % inner.shapes().shared);
-        let system = Remembering { inner, seen };
+        let system = remembering(seed);
         let Ok(family) = Family::new(&system, &[Kind(0)], &[]) else { continue };
         let question = Question { monitor: CountOnly, without_history: 0 };
         let options = Options::default();
@@ -355,9 +360,7 @@ fn any_number() {
 fn what_stands_beside_control_states() {
     let (mut controls, mut moved) = (0, 0);
     for seed in 0..SYSTEMS {
-        let inner = RandomSystem::new(seed);
-        let seen = inner.shared_word(seed as u8 % inner.shapes().shared);
-        let system = Remembering { inner, seen };
+        let system = remembering(seed);
         let Ok(family) = Family::new(&system, &[Kind(0)], &[]) else { continue };
         let question = Question { monitor: CountOnly, without_history: 0 };
         let options = Options::default();

@@ -13,6 +13,7 @@ pub mod closure;
 mod error;
 mod index;
 mod modules;
+mod names;
 mod parse;
 mod programs;
 mod resolve;

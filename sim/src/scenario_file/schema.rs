@@ -289,8 +289,8 @@ pub(super) enum Call {
     /// name).
     #[serde(rename = "modprobe")]
     Modprobe,
-    /// A shell's `modprobe -r NAME`. Removes what the name stands for; dependencies that become
-    /// unused, and softdeps, are left alone (`name`: a requested name).
+    /// A shell's `modprobe -r NAME`. Removes what the name stands for, and what that needed and nobody
+    /// uses any more; softdeps are left alone (`name`: a requested name).
     #[serde(rename = "modprobe -r")]
     ModprobeRemove,
     /// A shell's `insmod NAME.ko`: hands its file to the kernel, without a look before and without

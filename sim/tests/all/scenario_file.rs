@@ -99,6 +99,15 @@ fn names_resolve_as_modprobe_resolves_them() {
     assert_eq!(probes(&scenario), [expected]);
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[0].contains("nobody_asks") && notes[1].contains("top"), "{notes:?}");
+    // What the module needed is removed with it, its softdeps are not.
+    let removes = |more: &str| {
+        let text = format!(
+            "[[module]]\nname = 'top'\n{more}[[module]]\nname = 'low'\n\
+             [[actor]]\ncall = 'modprobe -r'\nname = 'top'\n"
+        );
+        loaded(&text).notes.iter().any(|note| note.contains("softdeps of what it removes"))
+    };
+    assert!(removes("softdeps = { pre = ['low'] }\n") && !removes("dependencies = ['low']\n"));
 }
 
 /// A command runs a modprobe that goes through the module's dependencies, with their own commands, and not its softdeps.
