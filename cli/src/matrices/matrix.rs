@@ -1,5 +1,7 @@
 //! `kmodcheck matrix`: the grand matrix.
 
+use std::collections::HashMap;
+
 use kmodcheck_explore::End;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_properties::Verdict;
@@ -60,11 +62,14 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
          never occurred; '?': out of budget. Presets that come to the same share a row.",
     );
     let single = reports.len() == 1;
+    let of: HashMap<&GrandCell, &SystemReport> = (reports.iter())
+        .flat_map(|report| report.system.cells.iter().map(move |cell| (cell, report)))
+        .collect();
     for property in matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
-                let report = reports.iter().find(|r| r.system.cells.contains(cell))?;
+                let report = of.get(cell)?;
                 wanted(cell).then(|| short(&report.report.answer(property).verdict))
             };
             if let Some(tables) = of_naming(layout, &entry, &environments, naming) {

@@ -1,5 +1,7 @@
 //! `kmodcheck progress`: does every call return, when actors start over for ever?
 
+use std::collections::HashMap;
+
 use kmodcheck_explore::Options;
 use kmodcheck_explore::Sleep;
 use kmodcheck_model::builtin::Naming;
@@ -215,10 +217,13 @@ fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wan
     layout.print(
         "\nFor N callers and no others: not a safety property, so nothing follows for more.",
     );
+    let of: HashMap<&GrandCell, &Found> = (systems.iter().zip(found))
+        .flat_map(|(system, found)| system.cells.iter().map(move |cell| (cell, found)))
+        .collect();
     for naming in Naming::ALL {
         let entry = |cell: &GrandCell| {
-            let at = systems.iter().position(|s| s.cells.contains(cell))?;
-            wanted(cell).then(|| found[at].report.progress.short())
+            let found = of.get(cell)?;
+            wanted(cell).then(|| found.report.progress.short())
         };
         if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
             let before = if layout == Layout::Wide { "\n" } else { "" };
