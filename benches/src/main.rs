@@ -57,6 +57,9 @@ struct Arguments {
     /// And SPIN on those that can be exported whole.
     #[arg(long, requires = "real_systems")]
     spin: bool,
+    /// Instead: the bytes of a state in the tables, of large systems as users have them, on one thread.
+    #[arg(long, group = "real")]
+    real_memory: bool,
     /// One search of one such system, by its name, on one thread: for a profiler.
     #[arg(long, value_name = "NAME", group = "real")]
     real_system: Option<String>,
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         (Some(run), ..) => child(run),
         (None, Some(file), _) => growth::grow(file, arguments.most),
         (None, None, Some(name)) => real::search(name, arguments.states_limit),
+        (None, None, None) if arguments.real_memory => real::memory(arguments.states_limit),
         (None, None, None) if arguments.real_systems => real::compare(&real::Compared {
             limit: arguments.states_limit,
             only: &arguments.only,

@@ -161,7 +161,7 @@ pub(crate) fn outcome<const W: usize>(searched: Searched<'_, W>, paths: Paths<'_
         blocked_states: searched.found.blocked_states,
         words: W,
         bytes: searched.bytes,
-        tables: levels.shards.iter().map(Shard::bytes_of_table).sum::<usize>() as u64,
+        tables: Shard::bytes_of_tables(&levels.shards) as u64,
         violated,
         stuck,
         stuck_until_time_out,

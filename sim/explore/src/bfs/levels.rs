@@ -272,7 +272,8 @@ mod tests {
         for round in 0..2_000 {
             let shards: Vec<_> = (0..rng.usize(1..6))
                 .map(|_| {
-                    let mut shard = Shard::<1>::new(&budget, Spare::NONE, Mix::new(64), (0, 0));
+                    let mut all = Shard::<1>::all(&budget, Spare::NONE, Mix::new(64), 0);
+                    let mut shard = all.pop().expect("one");
                     let states = (0..rng.u64(0..40)).map(|_| Packed([rng.u64(..)]));
                     let states: Vec<_> = states.collect();
                     shard.insert(&states, 0, &mut u64::MAX.clone(), &budget).expect("no limit");

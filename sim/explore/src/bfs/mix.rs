@@ -1,11 +1,10 @@
-//! States, their bits mixed so that nothing is lost: where a state stands in a table says a part of it.
+//! Words, their bits mixed so that nothing is lost: where one stands in a table says a part of it.
 //!
 //! - J. G. Cleary, 'Compact hash tables using bidirectional linear probing', 1984: of a number mixed
 //!   invertibly, a table keeps what the place does not say, the quotient.
-//! - The first word is mixed: `x ^= x >> n` with at least half of the bits, which undoes itself, and a
-//!   product with an odd number, which another product undoes (as in T. Wang's and in S. Vigna's mixers). Of
-//!   states of one word only the bits that they use are mixed, so that the quotient is short. Of longer ones
-//!   the other words are hashed into the first, and kept as they are.
+//! - `x ^= x >> n` with at least half of the bits undoes itself, and a product with an odd number another product
+//!   undoes (as in T. Wang's and in S. Vigna's mixers). Only the bits that are used are mixed, so that the quotient is
+//!   short.
 
 use super::packed::Packed;
 
@@ -15,10 +14,10 @@ const LEAST: u32 = 24;
 /// 2^64 divided by the golden ratio: see [`Packed::hash`].
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// How the states of one layout are mixed.
+/// How words of so many bits are mixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
-    /// Bits of a state.
+    /// Of a word, or of several that are hashed together.
     bits: u32,
     /// How far the mixed word is shifted to the left: its highest bits are the highest of all 64.
     left: u32,
@@ -28,7 +27,7 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// For states of so many bits.
+    /// For words of so many bits; if they are more than one word has, for all of its bits.
     pub fn new(bits: u32) -> Self {
         let mixed = bits.clamp(LEAST, u64::BITS);
         // Newton's iteration doubles the bits that are right, of which every odd number has three.
@@ -39,74 +38,58 @@ impl Mix {
         Self { bits, left, fold: mixed.div_ceil(2), factor: FACTOR << left, inverse }
     }
 
+    /// The bits that it is for.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
     /// Bits that [`Mix::hash`] has, from the highest down.
     pub fn mixed_bits(&self) -> u32 {
         u64::BITS - self.left
     }
 
-    /// Bytes of the words but the first.
-    pub fn other_bytes(&self) -> usize {
-        self.bits.saturating_sub(u64::BITS).div_ceil(8) as usize
-    }
-
-    /// The first word, mixed. With the other words it says which state it is: see [`Mix::state`].
+    /// A word, mixed.
     #[inline]
-    pub fn hash<const W: usize>(&self, state: &Packed<W>) -> u64 {
-        let word = state.0[0] ^ others(state);
+    pub fn hash(&self, word: u64) -> u64 {
+        let word = (word ^ word >> self.fold).wrapping_mul(FACTOR) & (u64::MAX >> self.left);
         (word ^ word >> self.fold).wrapping_mul(self.factor)
     }
 
-    /// The state of a hash, of which the other words are given.
-    pub fn state<const W: usize>(&self, hash: u64, mut others_of: Packed<W>) -> Packed<W> {
+    /// The word of a hash.
+    pub fn root(&self, hash: u64) -> u64 {
         let mask = u64::MAX >> self.left;
         let folded = (hash >> self.left).wrapping_mul(self.inverse) & mask;
-        others_of.0[0] = folded ^ folded >> self.fold ^ others(&others_of);
-        others_of
+        let folded = (folded ^ folded >> self.fold).wrapping_mul(self.inverse) & mask;
+        folded ^ folded >> self.fold
     }
-}
 
-/// A hash of the words but the first; 0 if there are no others.
-#[inline]
-fn others<const W: usize>(state: &Packed<W>) -> u64 {
-    let mut hash: u64 = 0;
-    for word in &state.0[1..] {
-        hash = (hash.rotate_left(29) ^ word).wrapping_mul(FACTOR);
+    /// A hash of a state: of one word it is the word, mixed.
+    #[inline]
+    pub fn of_state<const W: usize>(&self, state: &Packed<W>) -> u64 {
+        if W == 1 { self.hash(state.0[0]) } else { state.hash() }
     }
-    // The product's high bits depend on all of the words.
-    hash ^ hash >> 32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn gives_back<const W: usize>(bits: u32, rng: &mut fastrand::Rng) {
-        let mix = Mix::new(bits);
-        let words = std::array::from_fn(|i| {
-            let here = bits.saturating_sub(64 * i as u32).min(64);
-            rng.u64(..) & u64::MAX.unbounded_shr(64 - here)
-        });
-        let state = Packed::<W>(words);
-        let hash = mix.hash(&state);
-        assert_eq!(hash.unbounded_shl(mix.mixed_bits()), 0, "{bits} bits: more than it says");
-        let mut others = state;
-        others.0[0] = rng.u64(..);
-        assert_eq!(mix.state(hash, others), state, "{bits} bits");
-    }
-
-    /// Whatever the number of bits, a state is what its hash and its other words say.
+    /// Whatever the number of bits, a word is what its hash says.
     #[test]
     fn loses_nothing() {
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..200 {
             for bits in 0..=64 {
-                gives_back::<1>(bits, &mut rng);
-            }
-            for bits in 65..=128 {
-                gives_back::<2>(bits, &mut rng);
-            }
-            for bits in (129..=512).step_by(7) {
-                gives_back::<8>(bits, &mut rng);
+                let mix = Mix::new(bits);
+                let word = rng.u64(..) & u64::MAX.unbounded_shr(64 - bits);
+                let hash = mix.hash(word);
+                assert_eq!(
+                    hash.unbounded_shl(mix.mixed_bits()),
+                    0,
+                    "{bits} bits: more than it says"
+                );
+                assert_eq!(mix.root(hash), word, "{bits} bits");
+                assert_eq!(mix.of_state(&Packed([word])), hash, "{bits} bits");
             }
         }
     }

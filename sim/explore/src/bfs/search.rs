@@ -152,9 +152,8 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         let frame = source.frame();
         let threads = options.threads.max(1);
         let budget = Budget::new(options.limits.bytes);
-        let mut shards: Vec<Shard<W>> = (0..SHARDS)
-            .map(|i| Shard::new(&budget, frame.spare::<W>(), frame.mix(), (i, SHARD_BITS)))
-            .collect();
+        let mut shards: Vec<Shard<W>> =
+            Shard::all(&budget, frame.spare::<W>(), frame.mix(), SHARD_BITS);
         let loaded = keep.load(&mut shards, &budget)?;
         let search = Search {
             source,
@@ -194,7 +193,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             led.starts = starts;
         } else {
             let initial = frame.packed::<W>(&frame.roster.initial());
-            let shard = search.shards[shard_of(frame.mix().hash(&initial))].write();
+            let shard = search.shards[shard_of(frame.mix().of_state(&initial))].write();
             let mut shard = shard.expect("no panic");
             let first = Budget::new(None);
             shard.insert(&[initial], 0, &mut 1, &first).expect("room for one");

@@ -1,7 +1,8 @@
 //! The slots of a table, in huge pages where they are many and the feature `mmap` is on; else on the heap.
 
-/// Bytes of a huge page: what the table of a shard is a multiple of, once it is as large.
-pub(crate) const HUGE: usize = 2 << 20;
+/// Bytes of a huge page: so many are mapped, and more.
+#[cfg(feature = "mmap")]
+const HUGE: usize = 2 << 20;
 
 /// There is no room for so many.
 #[derive(Debug)]

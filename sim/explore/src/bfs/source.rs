@@ -116,7 +116,7 @@ impl<const W: usize> Sink<'_, W> {
     pub fn visit(&mut self, state: &Packed<W>, after: Packed<W>, in_sleep_set: u16) {
         match self {
             Self::Outbox { mix, spare, recent, lists, .. } => {
-                let hash = mix.hash(&after);
+                let hash = mix.of_state(&after);
                 if recent.is_new(&after, hash) {
                     lists[shard_of(hash)].push(spare.join(after, in_sleep_set));
                 }

@@ -1,18 +1,19 @@
-//! A table that keeps of each state what its place does not say, and the level that it was found on.
+//! A table of roots, words that stand for states (`roots.rs`): of each it keeps what its place does not say, and the
+//! level that the state was found on.
 //!
-//! - Papers: J. G. Cleary, 'Compact hash tables using bidirectional linear probing', 1984 (a state's mixed bits
+//! - Papers: J. G. Cleary, 'Compact hash tables using bidirectional linear probing', 1984 (a word's mixed bits
 //!   say where it belongs; only the rest of them is kept); D. E. Knuth, 'The Art of Computer Programming',
 //!   vol. 3, 6.4 (open addressing with buckets, which can be far fuller). A bucket is found by
 //!   multiplying, not by masking (D. Lemire, 'Fast random integer generation in an interval', 2019): there may
 //!   be any number of them.
-//! - A slot has 32 bits: the level, how many buckets further than its own the state stands, and the lowest bits
-//!   of its hash that its own bucket leaves open. What does not fit in there, of wide states or of small
+//! - A slot has 32 bits: the level, how many buckets further than its own the root stands, and the lowest bits
+//!   of its hash that its own bucket leaves open. What does not fit in there, of many bits or in small
 //!   tables, is beside the slots, in as many bytes as it takes, and is looked at only if the slot agrees.
-//! - Exact: bucket, distance and the bits that are kept give the state back, so two states never look alike. A
-//!   bucket is filled from its beginning and nothing is taken out, so a state that is not found before the
+//! - Exact: bucket, distance and the bits that are kept give the hash back, and this the root, so two never look
+//!   alike. A bucket is filled from its beginning and nothing is taken out, so one that is not found before the
 //!   first free slot is not there. One that would stand too far from its own bucket is kept apart, whole.
-//! - Costs: 4 bytes and those beside, divided by the load, which is at most 15/16, and at least 0.67; in
-//!   small tables, which grow by more at a time, at least 0.23. A table that grows is there twice for a moment.
+//! - Costs: 4 bytes and those beside, divided by the load, which is at most 15/16, and at least 0.75; in
+//!   small tables, which grow by more at a time, at least 0.47 or 0.23. A table that grows is there twice for a moment.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,14 +21,20 @@ use std::ops::Range;
 use foldhash::fast::FixedState;
 
 use super::mix::Mix;
-use super::packed::Packed;
-use super::slots::{HUGE, NoRoom, Slots};
+use super::slots::{NoRoom, Slots};
 use crate::ask::{Budget, Full, table};
 
 /// Slots of a bucket: those of a cache line.
 const SLOTS: usize = 16;
 
 type Bucket = [u32; SLOTS];
+
+/// Bytes of a table's buckets up to which it grows by four at a time, which takes little time and of all tables
+/// little memory.
+const SMALL: usize = 1 << 16;
+
+/// From these on by a quarter; before by two at a time.
+const LARGE: usize = 1 << 20;
 
 /// Slots of a bucket that are used, on average, when a table grows.
 const FULL: usize = 15;
@@ -42,7 +49,7 @@ pub const LISTED: u32 = (1 << LEVEL_BITS) - 2;
 /// level is.
 const DISTANCE_BITS: u32 = 4;
 
-/// Buckets that a state may stand in.
+/// Buckets that a root may stand in.
 const NEAR: usize = (1 << DISTANCE_BITS) - 1;
 
 /// The distance 0, and what each bucket further adds.
@@ -53,16 +60,16 @@ const REST_BITS: u32 = u32::BITS - LEVEL_BITS - DISTANCE_BITS;
 
 const LEVEL_MASK: u32 = (1 << LEVEL_BITS) - 1;
 
-/// The states of one shard.
-pub struct Table<const W: usize> {
+/// The roots of the states of one shard.
+pub struct Table {
     shape: Shape,
     buckets: Slots<Bucket>,
-    /// By slot, if there is more of a state than fits in one.
+    /// By slot, if there is more of a hash than fits in one.
     beside: Slots<u8>,
-    /// States in the buckets.
+    /// Slots that are used.
     used: usize,
-    /// Those that found no place, and what their slots would say of the level.
-    far: HashMap<[u64; W], u8, FixedState>,
+    /// The hashes of those that found no place, and what their slots would say of the level.
+    far: HashMap<u64, u8, FixedState>,
 }
 
 /// What the places of a table say.
@@ -78,12 +85,10 @@ struct Shape {
     /// As many ones as there are bits left by a bucket.
     rest: u64,
     /// Bytes of these that do not fit in a slot.
-    rest_beside: usize,
-    /// Those, and the bytes of the other words.
     beside: usize,
 }
 
-/// What a table says of a state that is not in it: where it would stand, if there is such a place.
+/// What a table says of a root that is not in it: where it would stand, if there is such a place.
 #[derive(Clone, Copy, Debug)]
 pub struct Vacancy(Option<Place>);
 
@@ -100,7 +105,6 @@ impl Shape {
         let bits = mix.mixed_bits() - shard_bits;
         let of_a_bucket = (1_u128 << bits).div_ceil(buckets as u128);
         let rest_bits = u128::BITS - (of_a_bucket - 1).leading_zeros();
-        let rest_beside = rest_bits.saturating_sub(REST_BITS).div_ceil(8) as usize;
         Self {
             mix,
             shard: (shard as u64).unbounded_shl(u64::BITS - shard_bits),
@@ -108,8 +112,7 @@ impl Shape {
             left: u64::BITS - bits,
             buckets,
             rest: u64::MAX.unbounded_shr(u64::BITS - rest_bits),
-            rest_beside,
-            beside: rest_beside + mix.other_bytes(),
+            beside: rest_bits.saturating_sub(REST_BITS).div_ceil(8) as usize,
         }
     }
 
@@ -179,54 +182,17 @@ impl Shape {
         number << (u64::BITS - self.mix.mixed_bits()) | self.shard
     }
 
-    /// What is beside a slot of the state's number.
+    /// What of a number is beside its slot.
     #[inline(always)]
     fn high(&self, number: u64) -> u64 {
         (number & self.rest) >> REST_BITS
     }
 
-    /// Whether this is beside the slot of a state, of which a number has such a part there.
-    #[inline(always)]
-    fn is_beside<const W: usize>(&self, beside: &[u8], high: u64, state: &Packed<W>) -> bool {
-        let mut at = self.rest_beside;
-        if first_of(beside, at) != high {
-            return false;
-        }
-        for word in &state.0[1..] {
-            if word_at(beside, at) != *word {
-                return false;
-            }
-            at += 8;
-        }
-        true
-    }
-
-    /// Writes what is beside the slot of a state.
-    #[inline(always)]
-    fn put_beside<const W: usize>(&self, beside: &mut [u8], high: u64, state: &Packed<W>) {
-        let mut at = self.rest_beside;
-        put_at(beside, 0, high);
-        for word in &state.0[1..] {
-            put_at(beside, at, *word);
-            at += 8;
-        }
-    }
-
-    /// From what is in a slot and beside it: the rest of the hash.
+    /// From what is in a slot and begins beside it: the rest of the hash.
     #[inline(always)]
     fn rest_of(&self, slot: u32, beside: &[u8]) -> u64 {
-        let high = first_of(beside, self.rest_beside);
+        let high = get(beside, self.beside);
         high << REST_BITS | u64::from(slot >> (LEVEL_BITS + DISTANCE_BITS))
-    }
-
-    /// From what is beside a slot: the words but the first.
-    #[inline(always)]
-    fn others_of<const W: usize>(&self, beside: &[u8]) -> Packed<W> {
-        let mut state = Packed::ZERO;
-        for (i, word) in state.0[1..].iter_mut().enumerate() {
-            *word = word_at(beside, self.rest_beside + 8 * i);
-        }
-        state
     }
 
     /// Of the buckets after a full one, as far as a state may stand from its own: the first with a free slot, and the
@@ -253,67 +219,57 @@ fn level_in_slot(level: u32) -> u32 {
     level.min(LISTED) + 1
 }
 
-/// The first of these bytes as a number, at most eight.
+/// The first of these bytes as a number, at most seven.
 #[inline(always)]
-fn first_of(bytes: &[u8], count: usize) -> u64 {
+fn get(bytes: &[u8], count: usize) -> u64 {
     match bytes.first_chunk() {
-        Some(eight) => u64::from_le_bytes(*eight) & u64::MAX.unbounded_shr(64 - 8 * count as u32),
-        None => few(&bytes[..count]),
+        // Those after them are another slot's.
+        Some(eight) => u64::from_le_bytes(*eight) & !(u64::MAX << (8 * count)),
+        None => bytes[..count].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
     }
 }
 
-/// Those from `at` on as a number, at most eight.
+/// Writes such a number there.
 #[inline(always)]
-fn last_of(bytes: &[u8], at: usize) -> u64 {
-    match bytes.last_chunk() {
-        Some(eight) => u64::from_le_bytes(*eight) >> (8 * (8 + at - bytes.len())),
-        None => few(&bytes[at..]),
-    }
-}
-
-/// Less than eight bytes as a number.
-fn few(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// The word at `at`, and what there is of it at the end.
-#[inline(always)]
-fn word_at(bytes: &[u8], at: usize) -> u64 {
-    match bytes.get(at..at + 8) {
-        Some(eight) => u64::from_le_bytes(eight.try_into().expect("eight bytes")),
-        None if at < bytes.len() => last_of(bytes, at),
-        None => 0,
-    }
-}
-
-/// Writes a word there, of which the end may have room for a part; that is all of it then.
-#[inline(always)]
-fn put_at(bytes: &mut [u8], at: usize, word: u64) {
-    if let Some(eight) = bytes.get_mut(at..at + 8) {
-        eight.copy_from_slice(&word.to_le_bytes());
-    } else if at < bytes.len() {
-        let count = bytes.len() - at;
-        bytes[at..].copy_from_slice(&word.to_le_bytes()[..count]);
+fn put(bytes: &mut [u8], count: usize, number: u64) {
+    if let Some(eight) = bytes.first_chunk_mut() {
+        let others = u64::from_le_bytes(*eight) & u64::MAX << (8 * count);
+        *eight = (others | number).to_le_bytes();
+    } else {
+        bytes[..count].copy_from_slice(&number.to_le_bytes()[..count]);
     }
 }
 
 /// Which of the slots are like `slot`, whatever their levels are: one bit for each.
-fn like(bucket: &Bucket, slot: u32) -> u32 {
-    let hits = bucket.iter().zip(0..).map(|(its, i)| u32::from(its & !LEVEL_MASK == slot) << i);
-    hits.fold(0, |all, hit| all | hit)
-}
-
-/// Whether one of them is.
 #[inline(always)]
-fn any_like(bucket: &Bucket, slot: u32) -> bool {
-    // Four at a time, as a vector is compared.
-    let mut any = [0; 4];
-    for four in bucket.as_chunks::<4>().0 {
-        for (any, its) in any.iter_mut().zip(four) {
-            *any |= if its & !LEVEL_MASK == slot { u32::MAX } else { 0 };
+fn like(bucket: &Bucket, slot: u32) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{
+            _mm_and_si128, _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32,
+            _mm_set_epi32, _mm_set1_epi32,
+        };
+        // SAFETY: every such processor has these instructions; they are of values alone.
+        #[allow(
+            unsafe_code,
+            reason = "four are compared at once and a bit of each is taken: not so by the loop below"
+        )]
+        unsafe {
+            let (mask, slot) = (_mm_set1_epi32(!LEVEL_MASK as i32), _mm_set1_epi32(slot as i32));
+            let four = |at: usize| {
+                let at = |i: usize| bucket[at + i] as i32;
+                let four = _mm_set_epi32(at(3), at(2), at(1), at(0));
+                _mm_cmpeq_epi32(_mm_and_si128(four, mask), slot)
+            };
+            let eight = |at| _mm_packs_epi32(four(at), four(at + 4));
+            _mm_movemask_epi8(_mm_packs_epi16(eight(0), eight(8))) as u32
         }
     }
-    any[0] | any[1] | any[2] | any[3] != 0
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let hits = bucket.iter().zip(0..).map(|(its, i)| u32::from(its & !LEVEL_MASK == slot) << i);
+        hits.fold(0, |all, hit| all | hit)
+    }
 }
 
 /// Slots that are used, from the first on, if the last one is not.
@@ -346,59 +302,48 @@ pub(super) fn prefetch<T>(slots: &[T], at: usize) {
     std::hint::black_box(&slots[at]);
 }
 
-/// A table, to look for states and to put them in. `WIDE`: see [`Table::is_wide`].
-pub struct Open<'t, const W: usize> {
+/// A table, to look for roots by their hashes and to put them in. `WIDE`: see [`Table::is_wide`].
+pub struct Open<'t> {
     shape: Shape,
     buckets: &'t mut [Bucket],
     beside: &'t mut [u8],
     used: &'t mut usize,
-    far: &'t mut HashMap<[u64; W], u8, FixedState>,
+    far: &'t mut HashMap<u64, u8, FixedState>,
 }
 
-impl<const W: usize> Open<'_, W> {
-    /// Asks for the bucket that a hash belongs to.
+impl Open<'_> {
+    /// Asks for the bucket that a hash belongs to, and for what is beside it.
     #[inline(always)]
-    pub fn ask_for(&self, hash: u64) {
-        prefetch(self.buckets, self.shape.home(hash));
-    }
-
-    /// Asks for what is beside the slot in that bucket in which the state seems to be, or will be. The bucket has been
-    /// asked for before; what is beside its slots is more than one line of a cache.
-    #[inline(always)]
-    pub fn ask_beside(&self, hash: u64) {
+    pub fn ask_for<const WIDE: bool>(&self, hash: u64) {
         let home = self.shape.home(hash);
-        let slots = &self.buckets[home];
-        let hits = like(slots, self.shape.slot(self.shape.number_of(hash)) | STEP);
-        // Of a full bucket without it nobody knows: then this is the last slot.
-        let i = if hits == 0 { filled(slots) } else { hits.trailing_zeros() as usize };
-        prefetch(self.beside, (home * SLOTS + i) * self.shape.beside);
+        prefetch(self.buckets, home);
+        if WIDE {
+            // Of most tables no more than one line, or a part of a second one.
+            let (first, bytes) = (home * SLOTS * self.shape.beside, SLOTS * self.shape.beside);
+            prefetch(self.beside, first);
+            prefetch(self.beside, first + bytes - 1);
+        }
     }
 
-    /// Where a state could be put that is not there.
+    /// Where one could be put that is not there.
     #[inline(always)]
-    pub fn vacancy<const WIDE: bool>(&self, hash: u64, state: &Packed<W>) -> Option<Vacancy> {
+    pub fn vacancy<const WIDE: bool>(&self, hash: u64) -> Option<Vacancy> {
         let home = self.shape.home(hash);
         let slot = self.shape.slot(self.shape.number_of(hash)) | STEP;
         let slots = &self.buckets[home];
-        let there =
-            if WIDE { self.is_there(home, slot, hash, state) } else { any_like(slots, slot) };
+        let there = if WIDE { self.is_there(home, slot, hash) } else { like(slots, slot) != 0 };
         if there {
             return None;
         }
         if slots[SLOTS - 1] == 0 {
             return Some(Vacancy(Some(Place { bucket: home, distance: STEP })));
         }
-        self.further::<WIDE>(home, hash, state)
+        self.further::<WIDE>(home, hash)
     }
 
     /// The same, if its own bucket is full.
     #[inline(never)]
-    fn further<const WIDE: bool>(
-        &self,
-        home: usize,
-        hash: u64,
-        state: &Packed<W>,
-    ) -> Option<Vacancy> {
+    fn further<const WIDE: bool>(&self, home: usize, hash: u64) -> Option<Vacancy> {
         let mut bucket = home;
         let alike = self.shape.slot(self.shape.number_of(hash));
         for distance in 2..=self.shape.buckets.min(NEAR) as u32 {
@@ -407,7 +352,7 @@ impl<const W: usize> Open<'_, W> {
             let slot = alike | distance;
             let slots = &self.buckets[bucket];
             let there =
-                if WIDE { self.is_there(bucket, slot, hash, state) } else { any_like(slots, slot) };
+                if WIDE { self.is_there(bucket, slot, hash) } else { like(slots, slot) != 0 };
             if there {
                 return None;
             }
@@ -415,11 +360,12 @@ impl<const W: usize> Open<'_, W> {
                 return Some(Vacancy(Some(Place { bucket, distance })));
             }
         }
-        (!self.far.contains_key(&state.0)).then_some(Vacancy(None))
+        (!self.far.contains_key(&hash)).then_some(Vacancy(None))
     }
 
-    /// Whether the state is in a bucket, where its slot would be like `slot`.
-    fn is_there(&self, bucket: usize, slot: u32, hash: u64, state: &Packed<W>) -> bool {
+    /// Whether a hash is in a bucket, where its slot would be like `slot`.
+    #[inline(always)]
+    fn is_there(&self, bucket: usize, slot: u32, hash: u64) -> bool {
         let mut hits = like(&self.buckets[bucket], slot);
         if hits == 0 {
             return false;
@@ -428,7 +374,7 @@ impl<const W: usize> Open<'_, W> {
         let high = self.shape.high(self.shape.number_of(hash));
         while hits != 0 {
             let at = (bucket * SLOTS + hits.trailing_zeros() as usize) * bytes;
-            if self.shape.is_beside(&self.beside[at..at + bytes], high, state) {
+            if get(&self.beside[at..], bytes) == high {
                 return true;
             }
             hits &= hits - 1;
@@ -436,7 +382,7 @@ impl<const W: usize> Open<'_, W> {
         false
     }
 
-    /// Puts a state in, where there is room for it.
+    /// Puts one in, where there is room for it.
     ///
     /// # Errors
     /// If `budget` has no bytes for one that is kept apart; it was not put in.
@@ -444,46 +390,42 @@ impl<const W: usize> Open<'_, W> {
     pub fn put<const WIDE: bool>(
         &mut self,
         Vacancy(place): Vacancy,
-        (hash, state): (u64, &Packed<W>),
+        hash: u64,
         level: u32,
         budget: &Budget,
     ) -> Result<(), Full> {
         let level = level_in_slot(level);
         let Some(Place { bucket, distance }) = place else {
-            return apart(self.far, state, level as u8, budget);
+            return apart(self.far, hash, level as u8, budget);
         };
         let slots = &mut self.buckets[bucket];
         let i = filled(slots);
-        slots[i] = self.shape.slot(self.shape.number_of(hash)) | distance | level;
+        let number = self.shape.number_of(hash);
+        slots[i] = self.shape.slot(number) | distance | level;
         *self.used += 1;
         if WIDE {
-            self.put_beside(bucket * SLOTS + i, hash, state);
+            let bytes = self.shape.beside;
+            let at = (bucket * SLOTS + i) * bytes;
+            put(&mut self.beside[at..], bytes, self.shape.high(number));
         }
         Ok(())
     }
-
-    #[inline(never)]
-    fn put_beside(&mut self, slot: usize, hash: u64, state: &Packed<W>) {
-        let bytes = self.shape.beside;
-        let high = self.shape.high(self.shape.number_of(hash));
-        self.shape.put_beside(&mut self.beside[slot * bytes..][..bytes], high, state);
-    }
 }
 
-/// Keeps a state apart.
+/// Keeps one apart.
 #[cold]
-fn apart<const W: usize>(
-    far: &mut HashMap<[u64; W], u8, FixedState>,
-    state: &Packed<W>,
+fn apart(
+    far: &mut HashMap<u64, u8, FixedState>,
+    hash: u64,
     level: u8,
     budget: &Budget,
 ) -> Result<(), Full> {
     budget.room_in_map(far)?;
-    far.insert(state.0, level);
+    far.insert(hash, level);
     Ok(())
 }
 
-impl<const W: usize> Table<W> {
+impl Table {
     /// An empty table of one bucket, for the hashes that begin with those bits, of which it is said how many they
     /// are.
     pub fn new(budget: &Budget, mix: Mix, shard: (usize, u32)) -> Self {
@@ -498,7 +440,7 @@ impl<const W: usize> Table<W> {
         }
     }
 
-    /// How states are mixed.
+    /// How roots are mixed.
     pub fn mix(&self) -> Mix {
         self.shape.mix
     }
@@ -508,13 +450,13 @@ impl<const W: usize> Table<W> {
         self.shape.buckets
     }
 
-    /// How many states may be put in before it should grow.
+    /// How many may be put in before it should grow.
     pub fn room(&self) -> usize {
         (self.shape.buckets * FULL).saturating_sub(self.used)
     }
 
-    /// To look for states and to put them in.
-    pub fn open(&mut self) -> Open<'_, W> {
+    /// To look for roots and to put them in.
+    pub fn open(&mut self) -> Open<'_> {
         Open {
             shape: self.shape,
             buckets: self.buckets.get_mut(),
@@ -524,13 +466,18 @@ impl<const W: usize> Table<W> {
         }
     }
 
-    /// Whether there is more of a state than fits in a slot.
+    /// Whether it grows by less than the smaller ones.
+    pub fn is_large(&self) -> bool {
+        self.shape.buckets * size_of::<Bucket>() >= LARGE
+    }
+
+    /// Whether there is more of a hash than fits in a slot.
     pub fn is_wide(&self) -> bool {
         self.shape.beside > 0
     }
 
-    /// Gives every state in some of the buckets: its hash, itself, and what its slot says of the level.
-    fn each_in(&self, buckets: Range<usize>, mut each: impl FnMut(u64, Packed<W>, u32)) {
+    /// Gives every hash in some of the buckets, and what its slot says of the level.
+    fn each_in(&self, buckets: Range<usize>, mut each: impl FnMut(u64, u32)) {
         let shape = &self.shape;
         let (all, beside) = (self.buckets.get(), self.beside.get());
         // Most are in their own buckets: the division is made once for each of these.
@@ -543,12 +490,19 @@ impl<const W: usize> Table<W> {
                 if last.0 != home {
                     last = (home, shape.first(home));
                 }
-                let at = (bucket * SLOTS + i) * shape.beside;
-                let beside = &beside[at..at + shape.beside];
-                let hash = shape.hash(shape.number(last.1, shape.rest_of(*slot, beside)));
-                each(hash, shape.others_of(beside), slot & LEVEL_MASK);
+                let beside = &beside[(bucket * SLOTS + i) * shape.beside..];
+                let number = shape.number(last.1, shape.rest_of(*slot, beside));
+                each(shape.hash(number), slot & LEVEL_MASK);
             }
         }
+    }
+
+    /// Gives every root in some of the buckets; of those that are kept apart, with the first bucket.
+    pub fn roots(&self, buckets: Range<usize>, mut each: impl FnMut(u64)) {
+        if buckets.start == 0 {
+            self.far.keys().for_each(|hash| each(self.shape.mix.root(*hash)));
+        }
+        self.each_in(buckets, |hash, _| each(self.shape.mix.root(hash)));
     }
 
     /// Gives those that are in some of the buckets and were found on some levels, all less than [`LISTED`], with
@@ -557,14 +511,14 @@ impl<const W: usize> Table<W> {
         &self,
         levels: Range<u32>,
         buckets: Range<usize>,
-        mut each: impl FnMut(u32, Packed<W>),
+        mut each: impl FnMut(u32, u64),
     ) {
         let shape = &self.shape;
         let (from, to) = (level_in_slot(levels.start), level_in_slot(levels.end));
         let is_wanted = |slot: u32| (slot & LEVEL_MASK).wrapping_sub(from) < to - from;
         if buckets.start == 0 {
             let far = self.far.iter().filter(|(_, its)| is_wanted(u32::from(**its)));
-            far.for_each(|(state, its)| each(u32::from(*its) - 1, Packed(*state)));
+            far.for_each(|(hash, its)| each(u32::from(*its) - 1, shape.mix.root(*hash)));
         }
         let all = self.buckets.get();
         for bucket in buckets {
@@ -572,9 +526,9 @@ impl<const W: usize> Table<W> {
             if !all[bucket].iter().fold(false, |any, slot| any | is_wanted(*slot)) {
                 continue;
             }
-            self.each_in(bucket..bucket + 1, |hash, others, its| {
+            self.each_in(bucket..bucket + 1, |hash, its| {
                 if is_wanted(its) {
-                    each(its - 1, shape.mix.state(hash, others));
+                    each(its - 1, shape.mix.root(hash));
                 }
             });
         }
@@ -592,15 +546,49 @@ impl<const W: usize> Table<W> {
     ) -> Result<(), Full> {
         let old = self.shape;
         let shape = Shape::new(old.mix, old.shard_of(), more_buckets(old.buckets));
+        self.become_of(shape, budget, are_there, |number| number)
+    }
+
+    /// Makes of the roots others, of which no two are the same, and which are mixed by `mix`; and the table larger, if
+    /// that is wanted. `are_there`: whether the machine has so many bytes.
+    ///
+    /// # Errors
+    /// If they are not there, or `budget` does not give them: the table is as it was.
+    #[inline(never)]
+    pub fn change_roots(
+        &mut self,
+        mix: Mix,
+        larger: bool,
+        budget: &Budget,
+        are_there: impl FnOnce(usize) -> bool,
+        change: impl Fn(u64) -> u64,
+    ) -> Result<(), Full> {
+        let old = self.shape;
+        let buckets = if larger { more_buckets(old.buckets) } else { old.buckets };
+        let shape = Shape::new(mix, old.shard_of(), buckets);
+        self.become_of(shape, budget, are_there, |number| {
+            let root = old.mix.root(old.hash(number));
+            shape.number_of(mix.hash(change(root)))
+        })
+    }
+
+    /// Becomes a table of another shape. `to`: of a number there is what number it is then.
+    fn become_of(
+        &mut self,
+        shape: Shape,
+        budget: &Budget,
+        are_there: impl FnOnce(usize) -> bool,
+        to: impl Fn(u64) -> u64,
+    ) -> Result<(), Full> {
         // And a byte for each bucket while they are filled.
         let bytes = shape.bytes() + shape.buckets;
         if !are_there(bytes) {
             return Err(Full::Bytes);
         }
         budget.take(bytes)?;
-        let grown = self.grown(shape, budget);
+        let new = self.moved(shape, budget, to);
         budget.give(shape.buckets);
-        match grown {
+        match new {
             Ok(new) => {
                 budget.give(self.bytes());
                 *self = new;
@@ -613,24 +601,23 @@ impl<const W: usize> Table<W> {
         }
     }
 
-    /// A larger table with all that is in this one; of the bytes, what is kept apart takes its own.
-    fn grown(&self, shape: Shape, budget: &Budget) -> Result<Self, Full> {
+    /// A table of that shape with all that is in this one; of the bytes, what is kept apart takes its own.
+    fn moved(&self, shape: Shape, budget: &Budget, to: impl Fn(u64) -> u64) -> Result<Self, Full> {
         let mut used = Slots::new(shape.buckets, 0_u8).map_err(|NoRoom| Full::Bytes)?;
         let mut new = Self::empty(shape).map_err(|NoRoom| Full::Bytes)?;
         let used = used.get_mut();
         let wide = self.is_wide() || new.is_wide();
         let mut moved = if wide {
-            self.move_to::<true>(&mut new, used, budget)
+            self.move_to::<true>(&mut new, used, budget, &to)
         } else {
-            self.move_to::<false>(&mut new, used, budget)
+            self.move_to::<false>(&mut new, used, budget, &to)
         };
         let mut open = new.open();
-        for (state, level) in &self.far {
-            let state = Packed(*state);
-            let hash = shape.mix.hash(&state);
-            let vacancy = open.vacancy::<true>(hash, &state).expect("each state once");
+        for (hash, level) in &self.far {
+            let hash = shape.hash(to(self.shape.number_of(*hash)));
+            let vacancy = open.vacancy::<true>(hash).expect("each root once");
             let level = u32::from(*level) - 1;
-            moved = moved.and(open.put::<true>(vacancy, (hash, &state), level, budget));
+            moved = moved.and(open.put::<true>(vacancy, hash, level, budget));
         }
         match moved {
             Ok(()) => Ok(new),
@@ -641,14 +628,15 @@ impl<const W: usize> Table<W> {
         }
     }
 
-    /// Puts all states that are in the buckets into a larger table, of which `used` says how many slots of each
-    /// bucket are used.
+    /// Puts all that is in the buckets into another table, of which `used` says how many slots of each bucket are
+    /// used.
     #[inline(never)]
     fn move_to<const WIDE: bool>(
         &self,
         new: &mut Self,
         used: &mut [u8],
         budget: &Budget,
+        to: impl Fn(u64) -> u64,
     ) -> Result<(), Full> {
         let (old, shape) = (self.shape, new.shape);
         let (from, beside) = (self.buckets.get(), self.beside.get());
@@ -671,14 +659,13 @@ impl<const W: usize> Table<W> {
                 // What else is in there is a multiple of 16.
                 let distance = (slot >> LEVEL_BITS) as usize;
                 let first = begin[(bucket + 1).wrapping_sub(distance) % begin.len()];
-                let at = (bucket * SLOTS + i) * old.beside;
-                let beside = if WIDE { &beside[at..at + old.beside] } else { &[] };
-                let number = old.number(first, old.rest_of(*slot, beside));
+                let beside = if WIDE { &beside[(bucket * SLOTS + i) * old.beside..] } else { &[] };
+                let number = to(old.number(first, old.rest_of(*slot, beside)));
                 let (mut place, mut distance) = (shape.home_of(number), STEP);
                 if usize::from(used[place]) == SLOTS {
                     let Some(free) = shape.free_after(place, used) else {
-                        let state = shape.mix.state(shape.hash(number), old.others_of(beside));
-                        moved = moved.and(apart(far, &state, (slot & LEVEL_MASK) as u8, budget));
+                        let level = (slot & LEVEL_MASK) as u8;
+                        moved = moved.and(apart(far, shape.hash(number), level, budget));
                         continue;
                     };
                     (place, distance) = free;
@@ -688,13 +675,7 @@ impl<const W: usize> Table<W> {
                 buckets[place][i] = shape.slot(number) | distance | slot & LEVEL_MASK;
                 if WIDE {
                     let at = (place * SLOTS + i) * shape.beside;
-                    let to = &mut to_beside[at..at + shape.beside];
-                    put_at(to, 0, shape.high(number));
-                    // The other words are the same.
-                    let (to, from) = (&mut to[shape.rest_beside..], &beside[old.rest_beside..]);
-                    for at in (0..to.len()).step_by(8) {
-                        put_at(to, at, word_at(from, at));
-                    }
+                    put(&mut to_beside[at..], shape.beside, shape.high(number));
                 }
             }
         }
@@ -714,7 +695,7 @@ impl<const W: usize> Table<W> {
 
     /// Bytes that the budget knows of.
     pub fn bytes(&self) -> usize {
-        self.shape.bytes() + table(self.far.capacity(), size_of::<([u64; W], u8)>())
+        self.shape.bytes() + table(self.far.capacity(), size_of::<(u64, u8)>())
     }
 }
 
@@ -727,13 +708,15 @@ impl Shape {
 
 /// How many buckets come after so many.
 fn more_buckets(buckets: usize) -> usize {
-    let size = size_of::<Bucket>();
-    if buckets * size < HUGE {
-        (buckets * 4).min(HUGE / size)
+    let bytes = buckets * size_of::<Bucket>();
+    if bytes < SMALL {
+        buckets * 4
+    } else if bytes < LARGE {
+        buckets * 2
     } else {
-        (buckets * size / 5 * 7).next_multiple_of(HUGE) / size
+        buckets / 4 * 5
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

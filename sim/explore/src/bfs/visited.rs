@@ -1,19 +1,22 @@
-//! The visited set: shards, each a table of the states in it (`table.rs`) beside a list of those that are still
-//! needed as they were found, in that order (`frontier.rs`). Exact: states are compared, not fingerprinted.
+//! The visited set: shards, each a table of the roots of the states in it (`table.rs`, `roots.rs`) beside a list of
+//! those that are still needed as they were found, in that order (`frontier.rs`). Exact: states are compared, not
+//! fingerprinted.
 //!
 //! - The list is what a search takes its levels from. Once a level is expanded its states are forgotten
 //!   there: the table says of each which level it was found on, which is enough to find the way back
 //!   (`levels.rs`). Not so from level [`LISTED`] on: a slot cannot tell these apart, so that they stay in
 //!   the list. Likewise stays what a checkpoint still has to write.
-//! - Costs: of states of one word 4 bytes, and a few more as long as they are few or have many bits, divided by
-//!   the load, which is between 0.67 and 0.94; of longer ones also their other words. And those of about one
-//!   level whole, with their sleep sets.
+//! - Costs: 4 bytes of each state, and a few more as long as they are few or have many bits, divided by the load,
+//!   which is between 0.67 and 0.94; of states of two words and more their halves, each once. And the states of about
+//!   one level whole, with their sleep sets.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::frontier::Frontier;
 use super::mix::Mix;
 use super::packed::{Packed, Spare};
+use super::roots::{Lie, Parts, Roots};
 pub use super::table::LISTED;
 use super::table::Table;
 use crate::ask::{Budget, Full};
@@ -30,12 +33,15 @@ fn are_there(bytes: usize) -> bool {
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
 
-/// And how far ahead what is beside their slots, once it can be seen which slots these are.
-const NEXT: usize = 8;
+/// States of which the roots are found together.
+const BATCH: usize = 256;
 
 /// One of the parts of the visited set: a table of states, and a list of them in the order found.
 pub struct Shard<const W: usize> {
-    table: Table<W>,
+    table: Table,
+    /// Of states of two words and more: what the roots of all shards are made of, and how in this table.
+    roots: Option<Arc<Roots<W>>>,
+    lie: Lie<W>,
     /// Each with the sleep set it came with.
     list: Frontier<W>,
     /// Where in a state that is.
@@ -54,10 +60,20 @@ pub fn shard_of(hash: u64) -> usize {
 }
 
 impl<const W: usize> Shard<W> {
-    /// A small table, for states that come with their sleep sets in `spare` bits, and of which the hashes begin
-    /// with some bits: these, and how many they are.
-    pub fn new(budget: &Budget, spare: Spare, mix: Mix, shard: (usize, u32)) -> Self {
-        Self { table: Table::new(budget, mix, shard), list: Frontier::new(), spare }
+    /// All shards of a visited set, as many as can be numbered by so many bits, with small tables, for states that come
+    /// with their sleep sets in `spare` bits.
+    pub fn all(budget: &Budget, spare: Spare, mix: Mix, bits: u32) -> Vec<Self> {
+        let (roots, lie) = ((W > 1).then(|| Arc::new(Roots::new(mix.bits(), budget))), Lie::on(0));
+        let shard = |number| {
+            // In which shard a state is, its root says only if it is the state.
+            let (mix, of) = match roots {
+                None => (mix, (number, bits)),
+                Some(_) => (Mix::new(lie.bits()), (0, 0)),
+            };
+            let table = Table::new(budget, mix, of);
+            Self { table, roots: roots.clone(), lie, list: Frontier::new(), spare }
+        };
+        (0..1 << bits).map(shard).collect()
     }
 
     /// The state alone.
@@ -66,9 +82,11 @@ impl<const W: usize> Shard<W> {
         self.spare.split(*stored).0
     }
 
-    /// Bytes of the table.
-    pub fn bytes_of_table(&self) -> usize {
-        self.table.bytes()
+    /// Bytes of the tables of all shards.
+    pub fn bytes_of_tables(all: &[Self]) -> usize {
+        let roots = all.first().and_then(|shard| shard.roots.as_ref());
+        let tables: usize = all.iter().map(|shard| shard.table.bytes()).sum();
+        tables + roots.map_or(0, |roots| roots.bytes())
     }
 
     /// States stored.
@@ -91,10 +109,18 @@ impl<const W: usize> Shard<W> {
         self.table.buckets().div_ceil(PART)
     }
 
+    fn buckets_of(&self, part: usize) -> Range<usize> {
+        part * PART..((part + 1) * PART).min(self.table.buckets())
+    }
+
     /// Gives the states of one part that were found on some levels, all less than [`LISTED`], with their levels.
-    pub fn of_levels(&self, levels: Range<u32>, part: usize, each: impl FnMut(u32, Packed<W>)) {
-        let from = part * PART;
-        self.table.of_levels(levels, from..(from + PART).min(self.table.buckets()), each);
+    pub fn of_levels(&self, levels: Range<u32>, part: usize, mut each: impl FnMut(u32, Packed<W>)) {
+        let buckets = self.buckets_of(part);
+        let known = self.roots.as_ref().map(|roots| roots.known());
+        self.table.of_levels(levels, buckets, |level, root| match &known {
+            None => each(level, Packed(std::array::from_fn(|_| root))),
+            Some(known) => each(level, known.state(self.lie.floor, self.lie.parts(root))),
+        });
     }
 
     /// Adds those of `states` that are not there yet, found on `level`, as long as there are fewer than `most`,
@@ -110,21 +136,154 @@ impl<const W: usize> Shard<W> {
         most: &mut u64,
         budget: &Budget,
     ) -> Result<(), Full> {
-        let mut rest = states;
-        while !rest.is_empty() {
+        let spare = self.spare;
+        let Some(roots) = self.roots.clone() else {
+            let root = |_: &Lie<W>, i: usize| spare.split(states[i]).0.0[0];
+            return self.insert_by_root(states, root, level, most, budget);
+        };
+        let mut parts = [[0; W]; BATCH];
+        for states in states.chunks(BATCH) {
+            let (count, end) = loop {
+                let (floor, memory) = (self.lie.floor, (budget, are_there as fn(usize) -> bool));
+                let (count, end) = roots.parts(floor, (states, spare), &mut parts, memory);
+                if self.make_room(&parts[..count], &roots, budget)? {
+                    break (count, end);
+                }
+            };
+            let root = |lie: &Lie<W>, i: usize| lie.root(&parts[i]);
+            self.insert_by_root(&states[..count], root, level, most, budget)?;
+            end?;
+        }
+        Ok(())
+    }
+
+    /// Makes roots in which there is room for these numbers; if there is none, they are made of the numbers of the
+    /// next floor, and those have to be asked for: `false`.
+    #[inline]
+    fn make_room(
+        &mut self,
+        parts: &[Parts<W>],
+        roots: &Roots<W>,
+        budget: &Budget,
+    ) -> Result<bool, Full> {
+        match self.lie.with_room_for(parts) {
+            Some(lie) if lie == self.lie => Ok(true),
+            Some(lie) => {
+                let old = self.lie;
+                self.change_roots(lie, false, budget, |root| lie.root(&old.parts(root)))?;
+                Ok(true)
+            }
+            None => {
+                self.climb(roots, budget)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Makes roots of the numbers of the next floor on which there is room for them.
+    #[cold]
+    fn climb(&mut self, roots: &Roots<W>, budget: &Budget) -> Result<(), Full> {
+        let old = self.lie;
+        let mut floor = old.floor;
+        // There is a floor of two parts, which is high enough.
+        let lie = loop {
+            floor += 1;
+            if let Some(lie) = self.lie_on(floor, roots, budget)? {
+                break lie;
+            }
+        };
+        let known = roots.known();
+        self.change_roots(lie, false, budget, |root| {
+            let state = known.state(old.floor, old.parts(root));
+            lie.root(&known.parts(lie.floor, &state).expect("it has got its numbers"))
+        })
+    }
+
+    /// How the roots of all states lie that are made of the numbers of a floor, which they get; `None` if there is no
+    /// room in a root.
+    fn lie_on(
+        &self,
+        floor: usize,
+        roots: &Roots<W>,
+        budget: &Budget,
+    ) -> Result<Option<Lie<W>>, Full> {
+        let mut lie = Some(Lie::on(floor));
+        let (mut states, mut parts) = (Vec::new(), [[0; W]; BATCH]);
+        for part in 0..self.parts() {
+            states.clear();
+            let known = roots.known();
+            self.table.roots(self.buckets_of(part), |root| {
+                states.push(known.state(self.lie.floor, self.lie.parts(root)));
+            });
+            drop(known);
+            for states in states.chunks(BATCH) {
+                let what = (states, Spare::NONE);
+                let (count, end) = roots.parts(floor, what, &mut parts, (budget, are_there));
+                end?;
+                lie = lie.and_then(|lie| lie.with_room_for(&parts[..count]));
+            }
+        }
+        Ok(lie)
+    }
+
+    /// Makes the table larger, and roots as wide as the numbers that there are need. In a small one they get some bits
+    /// more, so that they are not made anew for each word that has a number of one bit more.
+    fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
+        let Some(roots) = &self.roots else { return self.table.grow(budget, are_there) };
+        let old = self.lie;
+        let known = roots.known();
+        let lie = match self.table.is_large() {
+            true => old.with_room_for_all(&known, 0),
+            false if old.is_as_wide_as(&old.with_room_for_all(&known, 1)) => old,
+            false => old.with_room_for_all(&known, 2),
+        };
+        drop(known);
+        if lie == old {
+            return self.table.grow(budget, are_there);
+        }
+        self.change_roots(lie, true, budget, |root| lie.root(&old.parts(root)))
+    }
+
+    fn change_roots(
+        &mut self,
+        lie: Lie<W>,
+        larger: bool,
+        budget: &Budget,
+        change: impl Fn(u64) -> u64,
+    ) -> Result<(), Full> {
+        let mix = Mix::new(lie.bits());
+        self.table.change_roots(mix, larger, budget, are_there, change)?;
+        self.lie = lie;
+        Ok(())
+    }
+
+    /// Adds states of which the roots are given by number, as they lie in the table at that time.
+    #[inline(always)]
+    fn insert_by_root(
+        &mut self,
+        states: &[Packed<W>],
+        root: impl Fn(&Lie<W>, usize) -> u64,
+        level: u32,
+        most: &mut u64,
+        budget: &Budget,
+    ) -> Result<(), Full> {
+        let mut from = 0;
+        while from < states.len() {
             // As many as fit even if all are new; a few at a time could not be prefetched.
-            let fits = self.table.room();
-            if fits < rest.len().min(4 * AHEAD) {
-                self.table.grow(budget, are_there)?;
+            let (fits, left) = (self.table.room(), states.len() - from);
+            if fits < left.min(4 * AHEAD) {
+                self.grow(budget)?;
                 continue;
             }
-            let (now, later) = rest.split_at(rest.len().min(fits));
+            let now = left.min(fits);
+            let lie = self.lie;
+            let (states, root) = (&states[from..from + now], |i| root(&lie, from + i));
             if self.table.is_wide() {
-                self.insert_fitting::<true>(now, level, most, budget)?;
+                self.insert_fitting::<true>(states, root, level, most, budget)?;
             } else {
-                self.insert_fitting::<false>(now, level, most, budget)?;
+                self.insert_fitting::<false>(states, root, level, most, budget)?;
             }
-            rest = later;
+            from += now;
         }
         Ok(())
     }
@@ -133,38 +292,31 @@ impl<const W: usize> Shard<W> {
     fn insert_fitting<const WIDE: bool>(
         &mut self,
         states: &[Packed<W>],
+        root: impl Fn(usize) -> u64,
         level: u32,
         most: &mut u64,
         budget: &Budget,
     ) -> Result<(), Full> {
-        let (spare, mix) = (self.spare, self.table.mix());
+        let mix = self.table.mix();
         let mut table = self.table.open();
-        let hash = |stored: &Packed<W>| mix.hash(&spare.split(*stored).0);
         // Of the state that comes next and those after it, by number.
         let mut hashes = [0; AHEAD];
-        for (to, stored) in hashes.iter_mut().zip(states) {
-            *to = hash(stored);
-            table.ask_for(*to);
-        }
-        if WIDE {
-            hashes[..NEXT.min(states.len())].iter().for_each(|hash| table.ask_beside(*hash));
+        for (i, to) in hashes.iter_mut().enumerate().take(states.len()) {
+            *to = mix.hash(root(i));
+            table.ask_for::<WIDE>(*to);
         }
         for (i, stored) in states.iter().enumerate() {
-            let state = &spare.split(*stored).0;
             let mine = hashes[i % AHEAD];
-            if let Some(ahead) = states.get(i + AHEAD) {
-                hashes[i % AHEAD] = hash(ahead);
-                table.ask_for(hashes[i % AHEAD]);
+            if i + AHEAD < states.len() {
+                hashes[i % AHEAD] = mix.hash(root(i + AHEAD));
+                table.ask_for::<WIDE>(hashes[i % AHEAD]);
             }
-            if WIDE && i + NEXT < states.len() {
-                table.ask_beside(hashes[(i + NEXT) % AHEAD]);
-            }
-            let Some(vacancy) = table.vacancy::<WIDE>(mine, state) else { continue };
+            let Some(vacancy) = table.vacancy::<WIDE>(mine) else { continue };
             if *most == 0 {
                 return Err(Full::States);
             }
             self.list.reserve(budget, are_there)?;
-            table.put::<WIDE>(vacancy, (mine, state), level, budget)?;
+            table.put::<WIDE>(vacancy, mine, level, budget)?;
             self.list.push(*stored);
             *most -= 1;
         }
@@ -176,84 +328,4 @@ impl<const W: usize> Shard<W> {
 const PART: usize = 1 << 10;
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    fn states(count: u64, values: u64, seed: u64) -> Vec<Packed<2>> {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        (0..count).map(|_| Packed([rng.u64(0..values), rng.u64(0..2) << 63])).collect()
-    }
-
-    fn shard() -> (Budget, Shard<2>) {
-        let budget = Budget::new(None);
-        let shard = Shard::new(&budget, Spare::NONE, Mix::new(128), (0, 0));
-        (budget, shard)
-    }
-
-    /// Against a set of the standard library, through every size up to huge pages.
-    #[test]
-    fn holds_what_was_inserted_once_and_in_order() {
-        let (budget, mut shard) = shard();
-        let mut seen = HashSet::new();
-        let (mut order, mut grown) = (Vec::new(), false);
-        for round in 0..40 {
-            let offered = states(10_000, 150_000, round);
-            order.extend(offered.iter().filter(|state| seen.insert(state.0)).copied());
-            shard.insert(&offered, 1, &mut u64::MAX.clone(), &budget).expect("no limit");
-            assert_eq!(shard.len(), order.len());
-            grown |= budget.peak() > budget.held();
-        }
-        assert!(seen.contains(&[0; 2]) && order.len() > 200_000);
-        let listed: Vec<_> = shard.pieces(0, shard.len()).flatten().copied().collect();
-        assert!(listed == order);
-        let part: Vec<_> = shard.pieces(1_000, 5_000).flatten().copied().collect();
-        assert!(part == order[1_000..5_000]);
-        // What is held is given account of: the list, and a table with more than 12 bytes a state.
-        let bytes = |states: usize| states as u64 * 16;
-        assert!(budget.held() >= bytes(order.len()) + order.len() as u64 * 14);
-        assert!(budget.held() < bytes(order.len()) * 4);
-        assert!(grown, "a table that grew was there twice");
-        // What is forgotten is given back, and the rest is where it was.
-        let (held, to) = (budget.held(), order.len() - 2_500);
-        shard.forget(to, &budget);
-        assert!(held - budget.held() > bytes(to - 1_024) && held - budget.held() <= bytes(to));
-        let rest: Vec<_> = shard.pieces(to, shard.len()).flatten().copied().collect();
-        assert!(rest == order[to..] && shard.len() == order.len());
-        // Nor does it come again.
-        shard.insert(&order, 2, &mut u64::MAX.clone(), &budget).expect("no limit");
-        assert_eq!(shard.len(), order.len());
-        let mut again = Vec::new();
-        let mut found_on = |level, state| {
-            assert_eq!(level, 1, "it was there");
-            again.push(state);
-        };
-        (0..shard.parts()).for_each(|part| shard.of_levels(0..4, part, &mut found_on));
-        again.sort_unstable();
-        order.sort_unstable();
-        assert!(again == order);
-    }
-
-    #[test]
-    fn stores_no_more_than_it_may() {
-        let offered = states(5_000, 1_000, 1);
-        let distinct = offered.iter().map(|s| s.0).collect::<HashSet<_>>().len();
-        for most in [0, 1, 100, distinct as u64 - 1, distinct as u64] {
-            let (budget, mut shard) = shard();
-            let mut left = most;
-            let end = shard.insert(&offered, 0, &mut left, &budget);
-            let full = most < distinct as u64;
-            assert_eq!(end, if full { Err(Full::States) } else { Ok(()) }, "{most}");
-            assert_eq!((shard.len() as u64, left), (most, 0));
-        }
-        for bytes in [1, 10_000, 20_000, 30_000] {
-            let budget = Budget::new(Some(bytes));
-            let mut shard = Shard::<2>::new(&budget, Spare::NONE, Mix::new(128), (0, 0));
-            let first = budget.held();
-            let end = shard.insert(&offered, 0, &mut u64::MAX.clone(), &budget);
-            assert_eq!(end, Err(Full::Bytes), "{bytes}");
-            assert!(budget.peak() <= bytes.max(first), "{bytes}: {}", budget.peak());
-        }
-    }
-}
+mod tests;

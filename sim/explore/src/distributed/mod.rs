@@ -328,7 +328,7 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
             me,
             peers,
             expander: source.expander(Purpose::Search),
-            mine: Shard::new(&budget, spare, source.frame().mix(), (0, 0)),
+            mine: Shard::all(&budget, spare, source.frame().mix(), 0).pop().expect("one shard"),
             budget,
             starts: vec![vec![0]],
             unresolved: Vec::new(),

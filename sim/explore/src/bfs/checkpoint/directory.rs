@@ -342,7 +342,7 @@ impl<'f, const W: usize> Directory<'f, W> {
                 let in_its_form = states.iter().all(|stored| {
                     let state = shard.without_sleep_set(stored);
                     named.remove(&state.0);
-                    shard_of(mix.hash(&state)) == number
+                    shard_of(mix.of_state(&state)) == number
                         && frame.packed::<W>(&frame.layout.unpack(&state)) == state
                 });
                 if new != states.len() || !in_its_form {
