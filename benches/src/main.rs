@@ -23,27 +23,27 @@ use with_stateright::Strategy;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Callers, every state counted; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = "6")]
+    #[arg(long, value_delimiter = ',', default_value = "6", conflicts_with_all = ["real", "growth"])]
     callers: Vec<usize>,
     /// Callers, counted up to exchanging them; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = "8,10")]
+    #[arg(long, value_delimiter = ',', default_value = "8,10", conflicts_with_all = ["real", "growth"])]
     symmetric: Vec<usize>,
     /// Runs of each, in turn. What takes more than `--once` seconds is run once.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, conflicts_with_all = ["real_memory", "real_system", "growth"])]
     rounds: usize,
     /// Seconds after which a checker's first run is its only one.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, conflicts_with_all = ["real_memory", "real_system", "growth"])]
     once: u64,
     /// Seconds after which a run is ended, and named as not done.
-    #[arg(long, default_value_t = 900)]
+    #[arg(long, default_value_t = 900, conflicts_with_all = ["real_memory", "real_system"])]
     most: u64,
     /// Only checkers whose name contains one of these words, besides this explorer; several with
-    /// commas. Of --real-systems: only such systems.
-    #[arg(long, value_delimiter = ',')]
+    /// commas. Of --real-systems and --real-memory: only such systems.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["real_system", "growth"])]
     only: Vec<String>,
     /// Instead: how each search of this explorer grows with the callers, from 2 on until a run takes
     /// more than `--most` seconds; as tables, and drawn into this file.
-    #[arg(long, value_name = "SVG")]
+    #[arg(long, value_name = "SVG", conflicts_with = "real")]
     growth: Option<std::path::PathBuf>,
     /// Instead: systems as users have them, checked by the `kmodcheck` beside this program.
     #[arg(long, group = "real")]
@@ -74,7 +74,9 @@ fn main() -> ExitCode {
         (Some(run), ..) => child(run),
         (None, Some(file), _) => growth::grow(file, arguments.most),
         (None, None, Some(name)) => real::search(name, arguments.states_limit),
-        (None, None, None) if arguments.real_memory => real::memory(arguments.states_limit),
+        (None, None, None) if arguments.real_memory => {
+            real::memory(arguments.states_limit, &arguments.only)
+        }
         (None, None, None) if arguments.real_systems => real::compare(&real::Compared {
             limit: arguments.states_limit,
             only: &arguments.only,
@@ -205,4 +207,40 @@ fn field(
         Err(why) => missing.push(why),
     }
     Ok((contestants, missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is not heeded beside another option is refused.
+    #[test]
+    fn options_that_are_not_heeded_are_refused() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        for refused in [
+            "peers --real-memory --rounds 2",
+            "peers --real-memory --most 2",
+            "peers --real-memory --spin",
+            "peers --real-memory --real-systems",
+            "peers --real-systems --callers 3",
+            "peers --real-systems --growth g.svg",
+            "peers --real-system x --only ext4",
+            "peers --real-system x --once 1",
+            "peers --growth g.svg --symmetric 3",
+            "peers --growth g.svg --rounds 3",
+            "peers --states-limit 3",
+            "peers --other kmodcheck",
+        ] {
+            assert!(parse(refused).is_err(), "{refused}");
+        }
+        for taken in [
+            "peers --callers 6 --symmetric 8 --rounds 3 --once 10 --most 60 --only plain",
+            "peers --growth g.svg --most 20",
+            "peers --real-systems --rounds 3 --only ext4 --spin --other kmodcheck --states-limit 9",
+            "peers --real-memory --states-limit 20 --only ext4",
+            "peers --real-system x --states-limit 9",
+        ] {
+            assert!(parse(taken).is_ok(), "{taken}");
+        }
+    }
 }

@@ -54,11 +54,22 @@ const fn system(name: &'static str, of: Of, how: How) -> System {
     System { name, of, how }
 }
 
-/// All of them.
+const MAY_FAIL: System =
+    system("ext4, 3 callers, inits may fail", Of::Closure("ext4", 3, Init::MayFail), How::Numbered);
+
+const FIVE: System = system("ext4, 5 callers", Of::Closure("ext4", 5, Init::Succeeds), How::Sorted);
+
+const DRIVERS: System = system(
+    "symbol_request(), 5 drivers",
+    Of::File("properties/scenarios/symbol-request.toml", Some(("count = 2", "count = 5"))),
+    How::Numbered,
+);
+
+/// Those that are compared.
 const SYSTEMS: [System; 10] = [
     system("ext4, 3 callers", Of::Closure("ext4", 3, Init::Succeeds), How::Numbered),
-    system("ext4, 5 callers", Of::Closure("ext4", 5, Init::Succeeds), How::Sorted),
-    system("ext4, 3 callers, inits may fail", Of::Closure("ext4", 3, Init::MayFail), How::Numbered),
+    FIVE,
+    MAY_FAIL,
     system("btrfs, 3 callers", Of::Closure("btrfs", 3, Init::Succeeds), How::Numbered),
     system("btrfs, 4 callers", Of::Closure("btrfs", 4, Init::Succeeds), How::Sorted),
     system("xfs, 3 callers", Of::Closure("xfs", 3, Init::Succeeds), How::Numbered),
@@ -68,11 +79,7 @@ const SYSTEMS: [System; 10] = [
         How::Numbered,
     ),
     system("kmod.sh 0009", Of::File("benches/systems/kmod-sh-0009.toml", None), How::Counted),
-    system(
-        "symbol_request(), 5 drivers",
-        Of::File("properties/scenarios/symbol-request.toml", Some(("count = 2", "count = 5"))),
-        How::Numbered,
-    ),
+    DRIVERS,
     system(
         "a nowait request among 4",
         Of::File(
@@ -86,13 +93,9 @@ const SYSTEMS: [System; 10] = [
 /// Those of which it is measured what a state costs in the tables: of two to eight words, and all but the first with more
 /// than 10,000,000 states, the last two with far more.
 const LARGE: [System; 6] = [
-    system("ext4, 3 callers, inits may fail", Of::Closure("ext4", 3, Init::MayFail), How::Numbered),
-    system(
-        "symbol_request(), 5 drivers",
-        Of::File("properties/scenarios/symbol-request.toml", Some(("count = 2", "count = 5"))),
-        How::Numbered,
-    ),
-    system("ext4, 5 callers", Of::Closure("ext4", 5, Init::Succeeds), How::Sorted),
+    MAY_FAIL,
+    DRIVERS,
+    FIVE,
     system(
         "btrfs, 3 callers, inits may fail",
         Of::Closure("btrfs", 3, Init::MayFail),
@@ -109,8 +112,13 @@ fn root() -> PathBuf {
 
 impl System {
     fn named(name: &str) -> Result<&'static Self, Failure> {
-        let found = SYSTEMS.iter().find(|system| system.name == name);
+        let found = SYSTEMS.iter().chain(&LARGE).find(|system| system.name == name);
         Ok(found.ok_or_else(|| format!("no system is called '{name}'"))?)
+    }
+
+    /// Whether its name contains one of these words, if there are any.
+    fn is_wanted(&self, only: &[String]) -> bool {
+        only.is_empty() || only.iter().any(|word| self.name.contains(word))
     }
 
     /// The text of its scenario file; none for what comes from indexes.
@@ -250,12 +258,13 @@ pub fn search(name: &str, limit: u64) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Prints what a state of large systems costs in the tables.
-pub fn memory(limit: u64) -> Result<bool, Failure> {
+/// Prints what a state of large systems costs in the tables. `only`: systems whose names contain one of these words; all, if
+/// there are none.
+pub fn memory(limit: u64, only: &[String]) -> Result<bool, Failure> {
     table::print_head();
     let mut rows =
         table::numbers(["system", "words", "states", "transitions", "MiB of tables", "B/state"]);
-    for system in &LARGE {
+    for system in LARGE.iter().filter(|system| system.is_wanted(only)) {
         let [states, transitions, words, bytes] = system.explored(limit)?;
         let all = if states < limit { " (all)" } else { "" };
         rows.add_row([
@@ -310,10 +319,7 @@ pub fn compare(asked: &Compared<'_>) -> Result<bool, Failure> {
     // By build and threads, of each system: seconds and seconds of processors, to those of this one on one thread.
     let mut quotients: Vec<(String, usize, [Vec<f64>; 2])> = Vec::new();
     let mut same = true;
-    let wanted = |system: &&System| {
-        asked.only.is_empty() || asked.only.iter().any(|word| system.name.contains(word))
-    };
-    for system in SYSTEMS.iter().filter(wanted) {
+    for system in SYSTEMS.iter().filter(|system| system.is_wanted(asked.only)) {
         let mut contestants = Vec::new();
         for threads in if all > 1 && system.how != How::Counted { vec![1, all] } else { vec![1] } {
             let builds = [("this", Some(&*program)), ("other", asked.other)];
@@ -424,9 +430,7 @@ mod tests {
             assert!(bytes > states, "{}", system.name);
             let arguments = system.arguments(folder.path()).unwrap();
             assert_eq!(arguments.len() > 1, matches!(system.of, Of::Closure(..)), "{arguments:?}");
-            if SYSTEMS.iter().any(|other| other.name == system.name) {
-                assert_eq!(System::named(system.name).unwrap().name, system.name);
-            }
+            assert_eq!(System::named(system.name).unwrap().name, system.name);
         }
         assert!(System::named("nothing").is_err());
     }

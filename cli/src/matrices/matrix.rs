@@ -1,7 +1,5 @@
 //! `kmodcheck matrix`: the grand matrix.
 
-use std::collections::HashMap;
-
 use kmodcheck_explore::End;
 use kmodcheck_model::builtin::Naming;
 use kmodcheck_properties::Verdict;
@@ -14,7 +12,7 @@ use crate::args::values::are_presets;
 use crate::args::{Arguments, Matrix};
 use crate::input::session;
 use crate::output::layout::Layout;
-use crate::output::presets_table::{ended, environments, of_naming, short};
+use crate::output::presets_table::{by_cell, ended, environments, of_naming, short};
 use crate::output::{self, Ended, Failure, bars};
 
 pub(crate) fn run(arguments: &Arguments, matrix: &Matrix) -> Result<Ended, Failure> {
@@ -62,9 +60,7 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
          never occurred; '?': out of budget. Presets that come to the same share a row.",
     );
     let single = reports.len() == 1;
-    let of: HashMap<&GrandCell, &SystemReport> = (reports.iter())
-        .flat_map(|report| report.system.cells.iter().map(move |cell| (cell, report)))
-        .collect();
+    let of = by_cell(reports.iter().map(|report| (&report.system.cells[..], report)));
     for property in matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {

@@ -1,7 +1,5 @@
 //! `kmodcheck progress`: does every call return, when actors start over for ever?
 
-use std::collections::HashMap;
-
 use kmodcheck_explore::Options;
 use kmodcheck_explore::Sleep;
 use kmodcheck_model::builtin::Naming;
@@ -217,9 +215,7 @@ fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wan
     layout.print(
         "\nFor N callers and no others: not a safety property, so nothing follows for more.",
     );
-    let of: HashMap<&GrandCell, &Found> = (systems.iter().zip(found))
-        .flat_map(|(system, found)| system.cells.iter().map(move |cell| (cell, found)))
-        .collect();
+    let of = presets_table::by_cell(systems.iter().map(|system| &system.cells[..]).zip(found));
     for naming in Naming::ALL {
         let entry = |cell: &GrandCell| {
             let found = of.get(cell)?;

@@ -1,7 +1,5 @@
 //! `kmodcheck prove`: the grand matrix for any number of callers.
 
-use std::collections::HashMap;
-
 use kmodcheck_explore::Options;
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Naming;
@@ -179,8 +177,7 @@ fn print_tables(
          and more than that are over-approximated. 'N=...': not a safety property, so explored for so\n\
          many callers only. Presets that come to the same share a row.",
     );
-    let of: HashMap<&GrandCell, &Found> =
-        found.iter().flat_map(|f| f.cells.iter().map(move |cell| (cell, f))).collect();
+    let of = presets_table::by_cell(found.iter().map(|found| (&found.cells[..], found)));
     for property in asked.matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {

@@ -49,6 +49,14 @@ pub(crate) fn environments<'a>(
     environments
 }
 
+/// What was found of each cell, where it was found of all cells of a system together.
+pub(crate) fn by_cell<'a, T>(
+    systems: impl IntoIterator<Item = (&'a [GrandCell], &'a T)>,
+) -> HashMap<&'a GrandCell, &'a T> {
+    let cells = |(cells, found): (&'a [GrandCell], &'a T)| cells.iter().map(move |c| (c, found));
+    systems.into_iter().flat_map(cells).collect()
+}
+
 /// A verdict as an entry of a table.
 pub(crate) fn short(verdict: &Verdict) -> String {
     match verdict {

@@ -7,7 +7,7 @@
 //!   (`levels.rs`). Not so from level [`LISTED`] on: a slot cannot tell these apart, so that they stay in
 //!   the list. Likewise stays what a checkpoint still has to write.
 //! - Costs: 4 bytes of each state, and a few more as long as they are few or have many bits, divided by the load,
-//!   which is between 0.67 and 0.94; of states of two words and more their halves, each once. And the states of about
+//!   which is between 0.75 and 0.94; of states of two words and more their halves, each once. And the states of about
 //!   one level whole, with their sleep sets.
 
 use std::ops::Range;
@@ -232,10 +232,12 @@ impl<const W: usize> Shard<W> {
         let Some(roots) = &self.roots else { return self.table.grow(budget, are_there) };
         let old = self.lie;
         let known = roots.known();
-        let lie = match self.table.is_large() {
-            true => old.with_room_for_all(&known, 0),
-            false if old.is_as_wide_as(&old.with_room_for_all(&known, 1)) => old,
-            false => old.with_room_for_all(&known, 2),
+        let lie = if self.table.is_large() {
+            old.with_room_for_all(&known, 0)
+        } else if old.is_as_wide_as(&old.with_room_for_all(&known, 1)) {
+            old
+        } else {
+            old.with_room_for_all(&known, 2)
         };
         drop(known);
         if lie == old {
