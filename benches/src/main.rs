@@ -49,13 +49,14 @@ struct Arguments {
     #[arg(long, group = "real")]
     real_systems: bool,
     /// Another build of `kmodcheck`, in turn with that one.
-    #[arg(long, value_name = "KMODCHECK", requires = "real_systems")]
+    #[arg(long, value_name = "KMODCHECK", requires = "real_systems", conflicts_with_all = ["real_memory", "real_system"])]
     other: Option<std::path::PathBuf>,
     /// States after which a search of such a system ends.
     #[arg(long, default_value_t = 2_000_000, value_name = "N", requires = "real")]
     states_limit: u64,
     /// And SPIN on those that can be exported whole.
-    #[arg(long, requires = "real_systems")]
+    // A group's other members are no match for what is required: they have to be named.
+    #[arg(long, requires = "real_systems", conflicts_with_all = ["real_memory", "real_system"])]
     spin: bool,
     /// Instead: the bytes of a state in the tables, of large systems as users have them, on one thread.
     #[arg(long, group = "real")]
