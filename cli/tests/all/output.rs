@@ -204,10 +204,10 @@ fn a_process_that_there_is_not_is_refused() {
     }
 }
 
-/// The race with four callers, in a file: enough states for several threads.
-fn larger(directory: &Path) -> String {
+/// The race with more callers, in a file: with four, enough states for several threads.
+fn larger(directory: &Path, callers: u32) -> String {
     let text = fs::read_to_string(scenario()).unwrap();
-    let more = text.replace("count = 2", "count = 4");
+    let more = text.replace("count = 2", &format!("count = {callers}"));
     assert_ne!(text, more);
     let file = directory.join("race.toml").display().to_string();
     fs::write(&file, more).unwrap();
@@ -219,7 +219,7 @@ fn larger(directory: &Path) -> String {
 #[test]
 fn threads_that_cannot_be_had_are_not_needed() {
     let directory = TempDir::new().unwrap();
-    let (race, larger) = (scenario(), larger(directory.path()));
+    let (race, larger) = (scenario(), larger(directory.path(), 4));
     let many = ["--threads", "64"];
     let none = "export RUST_MIN_STACK=140737488355328";
     let few = "ulimit -v 4000000; export RUST_MIN_STACK=1073741824";
@@ -248,17 +248,24 @@ fn threads_that_cannot_be_had_are_not_needed() {
 #[test]
 fn memory_that_cannot_be_had_is_a_limit() {
     let directory = TempDir::new().unwrap();
-    let larger = larger(directory.path());
-    let race = scenario();
-    let (small, one) = (["check", &race], ["--no-symmetry", "--threads", "1"]);
-    let within = |kib: u32, check: &[&str]| in_shell(&format!("ulimit -v {kib}"), check, "");
+    let (race, larger) = (scenario(), |callers| larger(directory.path(), callers));
+    let within = |kib: u32, threads: &str, race: &str| {
+        let check = ["check", race, "--no-symmetry", "--threads", threads];
+        in_shell(&format!("ulimit -v {kib}"), &check, "")
+    };
     // What it takes to begin at all; there is no more to be said where that is not there.
-    let least = (16..1024).map(|mib| mib << 10).find(|kib| within(*kib, &small).status == Some(0));
+    let begins = |kib: &u32| within(*kib, "1", &race).status == Some(0);
+    let least = (16..1024).map(|mib| mib << 10).find(begins);
     let least = least.expect("a small search needs less than a GiB");
-    // Many a limit, none a multiple of what is allocated: whoever is the first to ask for too much.
-    for more in (3_000..14_000).step_by(400) {
-        let found = within(least + more, &[&["check", &larger], &one[..]].concat()).exits(3);
+    // Many a limit, none a multiple of what is allocated: whoever is the first to ask for too much, and what is had
+    // without being asked for, as what was learned of steps.
+    let four = (3_000..14_000).step_by(400).map(|more| (4, "1", more));
+    let five = (3_000..45_000).step_by(1_900);
+    for (callers, threads, more) in four.chain(five.flat_map(|m| [(5, "1", m), (5, "2", m)])) {
+        let race = larger(callers);
+        let found = within(least + more, threads, &race).exits(3);
         let found = found.says("memory limit: ").says("out of budget");
-        assert!(!found.out.contains("holds  "), "{least} + {more}: {}", found.out);
+        let many = format!("{callers} callers, {threads} threads, {least} + {more}");
+        assert!(!found.out.contains("holds  "), "{many}: {}", found.out);
     }
 }

@@ -7,28 +7,65 @@ use std::time::{Duration, Instant};
 
 use super::limits::{End, Options, Progress};
 
+/// Bytes that the machine has to have left after all that is taken: what a search has beside, and needs to say what it
+/// covered, is had without asking, so that an end of memory would be an abort. Where that is more, it is said
+/// ([`Budget::keep_free`]).
+const ROOM: u64 = 4 << 20;
+
+/// Bytes up to which [`ROOM`] covers what is taken.
+const FEW: usize = 1 << 10;
+
 /// Bytes held, and how many may be.
 #[derive(Debug)]
 pub struct Budget {
     held: AtomicU64,
     peak: AtomicU64,
     most: u64,
+    /// What has to be left on the machine.
+    free: AtomicU64,
 }
 
 impl Budget {
     /// At most so many bytes, if it is said how many.
     pub fn new(most: Option<u64>) -> Self {
         let most = most.unwrap_or(u64::MAX);
-        Self { held: AtomicU64::new(0), peak: AtomicU64::new(0), most }
+        let (held, peak) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { held, peak, most, free: AtomicU64::new(ROOM) }
     }
 
-    /// Takes `bytes`, unless they are too many.
+    /// For what is had in any case: as many bytes as there are, and none kept free.
+    pub fn boundless() -> Self {
+        Self { free: AtomicU64::new(0), ..Self::new(None) }
+    }
+
+    /// As on a machine that has no memory left.
+    #[cfg(test)]
+    pub fn with_no_machine() -> Self {
+        Self { free: AtomicU64::new(u64::MAX), ..Self::new(None) }
+    }
+
+    /// Has `bytes` kept free on the machine, where `noted` were until now: for what is had without asking.
+    pub fn keep_free(&self, noted: &mut usize, bytes: usize) {
+        let known = std::mem::replace(noted, bytes);
+        // The sum wraps around, if it is less.
+        let change = (bytes as u64).wrapping_sub(known as u64);
+        self.free.fetch_add(change, Ordering::Relaxed);
+    }
+
+    /// Whether the machine has as many bytes, and those that are kept free: asked for and given back, untouched.
+    #[must_use]
+    pub fn are_there(&self, bytes: usize) -> bool {
+        let all = usize::try_from(self.free.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        Vec::<u8>::new().try_reserve_exact(all.saturating_add(bytes)).is_ok()
+    }
+
+    /// Takes `bytes`, unless they are too many, or the machine does not have them.
     ///
     /// # Errors
     /// [`Full::Bytes`]; nothing was taken.
     pub fn take(&self, bytes: usize) -> Result<(), Full> {
         let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        if held > self.most {
+        if held > self.most || bytes > FEW && !self.are_there(bytes) {
             self.give(bytes);
             return Err(Full::Bytes);
         }

@@ -52,32 +52,20 @@ impl<const W: usize> Frontier<W> {
         })
     }
 
-    /// Makes room for one more, unless there is some. `are_there`: whether the machine has so many bytes.
+    /// Makes room for one more, unless there is some.
     ///
     /// # Errors
     /// If there is no room.
     #[inline]
-    pub fn reserve(
-        &mut self,
-        budget: &Budget,
-        are_there: impl FnOnce(usize) -> bool,
-    ) -> Result<(), Full> {
+    pub fn reserve(&mut self, budget: &Budget) -> Result<(), Full> {
         if self.last.len() < self.last.capacity().min(PIECE) {
             return Ok(());
         }
-        self.add_piece(budget, are_there)
+        self.add_piece(budget)
     }
 
     #[cold]
-    fn add_piece(
-        &mut self,
-        budget: &Budget,
-        are_there: impl FnOnce(usize) -> bool,
-    ) -> Result<(), Full> {
-        // The first state is stored in any case.
-        if self.len > 0 && !are_there(bytes::<W>()) {
-            return Err(Full::Bytes);
-        }
+    fn add_piece(&mut self, budget: &Budget) -> Result<(), Full> {
         budget.take(bytes::<W>())?;
         let mut piece = Vec::new();
         if self.pieces.try_reserve(1).is_err() || piece.try_reserve_exact(PIECE).is_err() {

@@ -20,6 +20,15 @@ use crate::threads::on_threads;
 /// States that one worker takes at a time.
 pub(crate) const BLOCK: usize = 1 << 13;
 
+/// How many of so many states may be looked up together, if there are as many.
+pub(crate) fn few(all: usize) -> usize {
+    (all / 256).max(1 << 16)
+}
+
+/// As many times what may be looked up together is in memory meanwhile: by each thread, in lists that grow, and then in
+/// one that grows, too.
+pub(crate) const WAYS_BACK: usize = 5;
+
 /// The stored states, by level. Those of a level less than [`LISTED`] are in the tables alone; of the others the
 /// shards have lists, too.
 pub(crate) struct Levels<'f, const W: usize> {
@@ -138,8 +147,7 @@ impl<const W: usize> Levels<'_, W> {
 
     /// States that may be looked up together.
     fn few(&self) -> usize {
-        let all: usize = self.shards.iter().map(Shard::len).sum();
-        (all / 256).max(1 << 16)
+        few(self.shards.iter().map(Shard::len).sum())
     }
 
     /// The parts of all tables.

@@ -136,15 +136,15 @@ impl Numbers {
         self.words[number as usize].load(Ordering::Relaxed)
     }
 
-    /// Makes room for more, if there is none. `are_there`: whether the machine has so many bytes.
+    /// Makes room for more, if there is none.
     ///
     /// # Errors
     /// If they are not there, or `budget` does not give them: all that was known is.
     #[cold]
-    pub fn grow(&mut self, budget: &Budget, are_there: fn(usize) -> bool) -> Result<(), Full> {
+    pub fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
         let len = self.len();
         if len == self.words.len() {
-            let mut words: Vec<AtomicU64> = zeros(len + len / 4, budget, are_there)?;
+            let mut words: Vec<AtomicU64> = zeros(len + len / 4, budget)?;
             words[..len].swap_with_slice(&mut self.words);
             budget.give(size_of_val(&*std::mem::replace(&mut self.words, words)));
         }
@@ -153,7 +153,7 @@ impl Numbers {
             if bits > MOST {
                 return Err(Full::Bytes);
             }
-            let mut places: Vec<AtomicU32> = zeros(1 << bits, budget, are_there)?;
+            let mut places: Vec<AtomicU32> = zeros(1 << bits, budget)?;
             let mask = places.len() - 1;
             for (word, next) in self.words[..len].iter_mut().zip(1..) {
                 let hash = hash(*word.get_mut());
@@ -171,15 +171,8 @@ impl Numbers {
 }
 
 /// So many zeros.
-fn zeros<T: Default>(
-    len: usize,
-    budget: &Budget,
-    are_there: fn(usize) -> bool,
-) -> Result<Vec<T>, Full> {
+fn zeros<T: Default>(len: usize, budget: &Budget) -> Result<Vec<T>, Full> {
     let bytes = len * size_of::<T>();
-    if !are_there(bytes) {
-        return Err(Full::Bytes);
-    }
     budget.take(bytes)?;
     let mut list = Vec::new();
     if list.try_reserve_exact(len).is_err() {
@@ -217,7 +210,7 @@ mod tests {
                             break number;
                         }
                         let mut numbers = numbers.write().expect("no panic");
-                        numbers.grow(&budget, |_| true).expect("no limit");
+                        numbers.grow(&budget).expect("no limit");
                     };
                     assert_eq!(*mine.entry(word).or_insert(number), number, "{word:x}");
                 }
@@ -258,7 +251,7 @@ mod tests {
                 assert_eq!(hash(*word) >> 32, 0xABCD_EF01);
                 while numbers.number(*word).is_none() {
                     assert_eq!(round, 0);
-                    numbers.grow(&budget, |_| true).expect("no limit");
+                    numbers.grow(&budget).expect("no limit");
                 }
                 assert_eq!(numbers.number(*word), Some(expected));
             }
@@ -287,14 +280,14 @@ mod tests {
         loop {
             match numbers.number(given) {
                 Some(number) => assert_eq!(u64::from(number), given),
-                None if numbers.grow(&budget, |_| true).is_err() => break,
+                None if numbers.grow(&budget).is_err() => break,
                 None => continue,
             }
             given += 1;
         }
         assert!(given > 3_000 && budget.peak() <= 100_000, "{given}");
         assert!((0..given).all(|word| numbers.number(word) == Some(word as u32)));
-        assert!(numbers.grow(&Budget::new(None), |_| false).is_err());
+        assert!(numbers.grow(&Budget::with_no_machine()).is_err());
         assert_eq!(budget.held() as usize, numbers.bytes());
     }
 }

@@ -51,14 +51,13 @@ impl<const W: usize> Roots<W> {
         self.known().floors.iter().flatten().map(Numbers::bytes).sum()
     }
 
-    /// The numbers, on a floor, of the parts of states of which the sleep sets are in `spare`. `are_there`: whether the
-    /// machine has so many bytes. Returns of how many states from the first on; all, unless there is no room.
+    /// The numbers, on a floor, of the parts of states of which the sleep sets are in `spare`. Returns of how many states from the first on; all, unless there is no room.
     pub fn parts(
         &self,
         floor: usize,
         (states, spare): (&[Packed<W>], Spare),
         to: &mut [Parts<W>],
-        (budget, are_there): (&Budget, fn(usize) -> bool),
+        budget: &Budget,
     ) -> (usize, Result<(), Full>) {
         let mut done = 0;
         loop {
@@ -75,7 +74,7 @@ impl<const W: usize> Roots<W> {
             let mut floors = self.floors.write().unwrap_or_else(PoisonError::into_inner);
             // Somebody else may have made room meanwhile.
             for numbers in floors.iter_mut().flatten() {
-                if let Err(full) = numbers.grow(budget, are_there) {
+                if let Err(full) = numbers.grow(budget) {
                     return (done, Err(full));
                 }
             }

@@ -17,7 +17,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::frame::Found;
 use super::keep::{CheckpointError, Keep, Sums};
-use super::levels::{BLOCK, Levels, before, block, place};
+use super::levels::{BLOCK, Levels, WAYS_BACK, before, block, few, place};
 use super::packed::Packed;
 use super::recent::Recent;
 use super::rescue::Unresolved;
@@ -67,12 +67,31 @@ impl<const W: usize> Outbox<W> {
 /// States that a worker remembers having put into an outbox, in bytes: they stay in its caches.
 const RECENT: usize = 1 << 16;
 
+/// As many times what an expander holds have to be free: its lists may all become twice as large, one of them stands
+/// twice while it does, and for the way back there is another expander.
+const EXPANDERS: usize = 4;
+
 /// One thread's own part of a search.
 struct Worker<'f, const W: usize> {
     expander: Box<dyn Expand<W> + 'f>,
     recent: Recent<W>,
     /// Bytes that the budget knows of.
     noted: usize,
+    /// Bytes that it keeps free for the expander.
+    free: usize,
+}
+
+impl<const W: usize> Worker<'_, W> {
+    /// Has as much kept free as the expander may need before this is asked the next time, and thereafter. Returns
+    /// whether that is there.
+    fn keeps_free(&mut self, budget: &Budget) -> bool {
+        let bytes = EXPANDERS * self.expander.bytes();
+        if bytes == self.free {
+            return true;
+        }
+        budget.keep_free(&mut self.free, bytes);
+        budget.are_there(0)
+    }
 }
 
 /// The chunk that is being worked on.
@@ -139,8 +158,8 @@ struct Led<const W: usize> {
     /// There were time-outs or kills.
     way_outs: bool,
     unresolved: Vec<Unresolved<W>>,
-    /// Bytes of these that the budget knows of.
-    noted: usize,
+    /// Bytes that the budget keeps free for outboxes and ways back.
+    free: usize,
 }
 
 impl<'f, const W: usize> Search<'f, '_, W> {
@@ -181,7 +200,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             expanded: 0,
             way_outs: false,
             unresolved: Vec::new(),
-            noted: 0,
+            free: 0,
         };
         let mut worker = search.worker();
         if let Some((sums, starts)) = loaded {
@@ -195,7 +214,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             let initial = frame.packed::<W>(&frame.roster.initial());
             let shard = search.shards[shard_of(frame.mix().of_state(&initial))].write();
             let mut shard = shard.expect("no panic");
-            let first = Budget::new(None);
+            let first = Budget::boundless();
             shard.insert(&[initial], 0, &mut 1, &first).expect("room for one");
             search.budget.note(first.held() as usize);
         }
@@ -251,7 +270,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
 
     fn worker(&self) -> Worker<'f, W> {
         let expander = self.source.expander(Purpose::Search);
-        Worker { expander, recent: Recent::new(RECENT), noted: 0 }
+        Worker { expander, recent: Recent::new(RECENT), noted: 0, free: 0 }
     }
 
     /// States in each shard.
@@ -289,6 +308,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 }
                 let together = job.blocks > ALONE && !helpers.is_empty();
                 *self.job.write().expect("no panic") = job.clone();
+                self.keep_free(led, &job);
                 self.in_phase(EXPAND, together, worker);
                 if let Some(fault) = *self.fault.lock().expect("no panic") {
                     led.failed = Some(CheckpointError::Unexplorable(Unexplorable::Fault(fault)));
@@ -297,6 +317,9 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 if let Some((_, kind)) = *self.exhausted.lock().expect("no panic") {
                     return End::PoolExhausted(kind);
                 }
+                if self.out_of_bytes.load(Ordering::Relaxed) {
+                    return End::MemoryLimit;
+                }
                 if let Err(end) = self.insert(&job, together, worker) {
                     return end;
                 }
@@ -304,7 +327,9 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 let done = |to| before(&job.starts, &job.ends, to) as u64;
                 led.expanded += done(to) - done(job.from);
                 job.from = to;
-                self.collect(led, &job);
+                if self.collect(led, &job).is_err() {
+                    return End::MemoryLimit;
+                }
                 self.forget(led, &job, keep.first_to_save());
             }
             let more = self.lens() != ends;
@@ -402,20 +427,29 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         Ok(())
     }
 
+    /// Has as much of the machine's memory kept free as the outboxes of the next blocks may need, and the way back from
+    /// what was found so far.
+    fn keep_free(&self, led: &mut Led<W>, job: &Job) {
+        let processes = self.source.frame().roster.processes();
+        // A few successors of each process; lists that grow are twice as large as what is in them.
+        let outbox = 2 * processes * job.count.min(BLOCK);
+        let states = self.lens().iter().sum();
+        let way_back = WAYS_BACK * few(states).min(states);
+        // What it takes to find out who of them can run later: two tables, one of them by state.
+        let unresolved = 5 * led.unresolved.capacity();
+        let states = self.options.threads.max(1) * outbox + way_back + unresolved;
+        self.budget.keep_free(&mut led.free, states * size_of::<Packed<W>>());
+    }
+
     /// Takes note of the states whose blocked processes are still to be looked at.
-    fn collect(&self, led: &mut Led<W>, job: &Job) {
+    fn collect(&self, led: &mut Led<W>, job: &Job) -> Result<(), Full> {
         for outbox in &self.outboxes[..job.blocks] {
-            let unresolved = &outbox.read().expect("no panic").unresolved;
-            let level = job.level;
-            led.unresolved.extend(unresolved.iter().map(|&(state, mask)| Unresolved {
-                state,
-                level,
-                mask,
-            }));
+            for &(state, mask) in &outbox.read().expect("no panic").unresolved {
+                let unresolved = Unresolved { state, level: job.level, mask };
+                self.budget.push(&mut led.unresolved, unresolved)?;
+            }
         }
-        let bytes = led.unresolved.capacity() * size_of::<Unresolved<W>>();
-        self.budget.note(bytes - led.noted);
-        led.noted = bytes;
+        Ok(())
     }
 
     /// Forgets the states that have been expanded, unless there is something left to be done with them: the
@@ -492,11 +526,10 @@ impl<'f, const W: usize> Search<'f, '_, W> {
     fn expand(&self, worker: &mut Worker<'f, W>, job: &Job) {
         let shards: Vec<_> = self.shards.iter().map(|s| s.read().expect("no panic")).collect();
         let shards: Vec<&Shard<W>> = shards.iter().map(|shard| &**shard).collect();
-        let Worker { expander, recent, noted } = worker;
         let (mix, spare) = (self.source.frame().mix(), self.source.frame().spare::<W>());
-        expander.found().enter(job.level);
-        let before = expander.found().transitions;
-        while let number = self.next.fetch_add(1, Ordering::Relaxed)
+        worker.expander.found().enter(job.level);
+        let before = worker.expander.found().transitions;
+        'blocks: while let number = self.next.fetch_add(1, Ordering::Relaxed)
             && number < job.blocks
         {
             let mut outbox = self.outboxes[number].write().expect("no panic");
@@ -505,25 +538,33 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             unresolved.clear();
             let from = job.from + number * BLOCK;
             for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
+                if !worker.keeps_free(&self.budget) {
+                    self.out_of_bytes.store(true, Ordering::Relaxed);
+                    break 'blocks;
+                }
+                let recent = &mut worker.recent;
                 let mut sink = Sink::Outbox { mix, spare, recent, lists, unresolved };
-                expander.expand(stored, &mut sink);
+                worker.expander.expand(stored, &mut sink);
             }
             outbox.take_note(&self.budget);
+            if !self.budget.are_there(0) {
+                self.out_of_bytes.store(true, Ordering::Relaxed);
+                break;
+            }
         }
-        let found = expander.found();
+        let found = worker.expander.found();
         self.transitions.fetch_add(found.transitions - before, Ordering::Relaxed);
         self.violated.fetch_or(found.violated(), Ordering::Relaxed);
         if found.exhausted.is_some() {
             let mut all = self.exhausted.lock().expect("no panic");
             *all = [*all, found.exhausted].into_iter().flatten().min();
         }
-        if let Some(fault) = expander.fault() {
+        if let Some(fault) = worker.expander.fault() {
             let mut all = self.fault.lock().expect("no panic");
             *all = [*all, Some(fault)].into_iter().flatten().min();
         }
-        let bytes = expander.bytes() + RECENT;
-        self.budget.note(bytes);
-        self.budget.give(std::mem::replace(noted, bytes));
+        let bytes = worker.expander.bytes() + RECENT;
+        self.budget.note_again(&mut worker.noted, bytes);
     }
 }
 

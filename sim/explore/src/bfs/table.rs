@@ -534,23 +534,19 @@ impl Table {
         }
     }
 
-    /// Makes the table larger. `are_there`: whether the machine has so many bytes.
+    /// Makes the table larger.
     ///
     /// # Errors
     /// If they are not there, or `budget` does not give them: the table is as it was.
     #[inline(never)]
-    pub fn grow(
-        &mut self,
-        budget: &Budget,
-        are_there: impl FnOnce(usize) -> bool,
-    ) -> Result<(), Full> {
+    pub fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
         let old = self.shape;
         let shape = Shape::new(old.mix, old.shard_of(), more_buckets(old.buckets));
-        self.become_of(shape, budget, are_there, |number| number)
+        self.become_of(shape, budget, |number| number)
     }
 
     /// Makes of the roots others, of which no two are the same, and which are mixed by `mix`; and the table larger, if
-    /// that is wanted. `are_there`: whether the machine has so many bytes.
+    /// that is wanted.
     ///
     /// # Errors
     /// If they are not there, or `budget` does not give them: the table is as it was.
@@ -560,13 +556,12 @@ impl Table {
         mix: Mix,
         larger: bool,
         budget: &Budget,
-        are_there: impl FnOnce(usize) -> bool,
         change: impl Fn(u64) -> u64,
     ) -> Result<(), Full> {
         let old = self.shape;
         let buckets = if larger { more_buckets(old.buckets) } else { old.buckets };
         let shape = Shape::new(mix, old.shard_of(), buckets);
-        self.become_of(shape, budget, are_there, |number| {
+        self.become_of(shape, budget, |number| {
             let root = old.mix.root(old.hash(number));
             shape.number_of(mix.hash(change(root)))
         })
@@ -577,14 +572,10 @@ impl Table {
         &mut self,
         shape: Shape,
         budget: &Budget,
-        are_there: impl FnOnce(usize) -> bool,
         to: impl Fn(u64) -> u64,
     ) -> Result<(), Full> {
         // And a byte for each bucket while they are filled.
         let bytes = shape.bytes() + shape.buckets;
-        if !are_there(bytes) {
-            return Err(Full::Bytes);
-        }
         budget.take(bytes)?;
         let new = self.moved(shape, budget, to);
         budget.give(shape.buckets);

@@ -21,15 +21,6 @@ pub use super::table::LISTED;
 use super::table::Table;
 use crate::ask::{Budget, Full};
 
-/// Bytes that have to be left after each growth: what a search takes beside its states until the next one, and
-/// to say what it covered, is far less, and is had without asking, so that an end of memory would be an abort.
-const ROOM: usize = 4 << 20;
-
-/// Whether the machine has as many bytes and [`ROOM`] beside them: asked for and given back, untouched.
-fn are_there(bytes: usize) -> bool {
-    Vec::<u8>::new().try_reserve_exact(bytes.saturating_add(ROOM)).is_ok()
-}
-
 /// How far ahead of the state that is inserted the next ones are asked for.
 const AHEAD: usize = 16;
 
@@ -144,8 +135,8 @@ impl<const W: usize> Shard<W> {
         let mut parts = [[0; W]; BATCH];
         for states in states.chunks(BATCH) {
             let (count, end) = loop {
-                let (floor, memory) = (self.lie.floor, (budget, are_there as fn(usize) -> bool));
-                let (count, end) = roots.parts(floor, (states, spare), &mut parts, memory);
+                let floor = self.lie.floor;
+                let (count, end) = roots.parts(floor, (states, spare), &mut parts, budget);
                 if self.make_room(&parts[..count], &roots, budget)? {
                     break (count, end);
                 }
@@ -218,7 +209,7 @@ impl<const W: usize> Shard<W> {
             drop(known);
             for states in states.chunks(BATCH) {
                 let what = (states, Spare::NONE);
-                let (count, end) = roots.parts(floor, what, &mut parts, (budget, are_there));
+                let (count, end) = roots.parts(floor, what, &mut parts, budget);
                 end?;
                 lie = lie.and_then(|lie| lie.with_room_for(&parts[..count]));
             }
@@ -229,7 +220,7 @@ impl<const W: usize> Shard<W> {
     /// Makes the table larger, and roots as wide as the numbers that there are need. In a small one they get some bits
     /// more, so that they are not made anew for each word that has a number of one bit more.
     fn grow(&mut self, budget: &Budget) -> Result<(), Full> {
-        let Some(roots) = &self.roots else { return self.table.grow(budget, are_there) };
+        let Some(roots) = &self.roots else { return self.table.grow(budget) };
         let old = self.lie;
         let known = roots.known();
         let lie = if self.table.is_large() {
@@ -241,7 +232,7 @@ impl<const W: usize> Shard<W> {
         };
         drop(known);
         if lie == old {
-            return self.table.grow(budget, are_there);
+            return self.table.grow(budget);
         }
         self.change_roots(lie, true, budget, |root| lie.root(&old.parts(root)))
     }
@@ -254,7 +245,7 @@ impl<const W: usize> Shard<W> {
         change: impl Fn(u64) -> u64,
     ) -> Result<(), Full> {
         let mix = Mix::new(lie.bits());
-        self.table.change_roots(mix, larger, budget, are_there, change)?;
+        self.table.change_roots(mix, larger, budget, change)?;
         self.lie = lie;
         Ok(())
     }
@@ -317,7 +308,7 @@ impl<const W: usize> Shard<W> {
             if *most == 0 {
                 return Err(Full::States);
             }
-            self.list.reserve(budget, are_there)?;
+            self.list.reserve(budget)?;
             table.put::<WIDE>(vacancy, mine, level, budget)?;
             self.list.push(*stored);
             *most -= 1;

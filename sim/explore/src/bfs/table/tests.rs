@@ -72,7 +72,7 @@ fn compare(seed: u64, mut bits: u32, met: &mut Met) {
         });
         if full {
             met.fullest = met.fullest.max(100 * table.used / (table.buckets() * SLOTS));
-            table.grow(&budget, |_| true).expect("no limit");
+            table.grow(&budget).expect("no limit");
             met.grown += 1;
         }
         // Of a whole visited set, roots may become others.
@@ -80,7 +80,7 @@ fn compare(seed: u64, mut bits: u32, met: &mut Met) {
             let (half, by) = (bits / 2, rng.u32(1..4));
             (bits, mix) = (bits + by, Mix::new(bits + by));
             let changed = |root| wider(root, half, by);
-            table.change_roots(mix, rng.bool(), &budget, |_| true, changed).expect("no limit");
+            table.change_roots(mix, rng.bool(), &budget, changed).expect("no limit");
             plain = plain.into_iter().map(|(root, level)| (changed(root), level)).collect();
             met.changed += 1;
         }
@@ -178,7 +178,7 @@ fn grows_within_its_budget_or_not_at_all() {
     let mut table = Table::new(&budget, mix, (0, 0));
     let mut plain = Vec::new();
     loop {
-        if table.room() == 0 && table.grow(&budget, |_| true).is_err() {
+        if table.room() == 0 && table.grow(&budget).is_err() {
             break;
         }
         let root = rng.u64(..1 << 40);
@@ -190,7 +190,7 @@ fn grows_within_its_budget_or_not_at_all() {
     }
     assert!(budget.peak() <= 400_000 && plain.len() > 10_000, "{}", plain.len());
     assert_eq!(budget.held() as usize, table.bytes());
-    assert!(table.grow(&Budget::new(None), |_| false).is_err());
+    assert!(table.grow(&Budget::with_no_machine()).is_err());
     let mut found = Vec::new();
     table.of_levels(3..4, 0..table.buckets(), |_, root| found.push(root));
     found.sort_unstable();
