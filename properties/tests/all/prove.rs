@@ -155,7 +155,7 @@ fn verdicts_are_as_recorded() {
 /// What needs nobody's history is found once for both histories: the same as if it were found anew.
 #[test]
 fn both_histories_share_what_nobody_remembers() {
-    let compared = for_all(&some_of(12, System::of(&GrandCell::all())), |system| {
+    let compared = for_all(&long_some_of(8, 40, System::of(&GrandCell::all())), |system| {
         let model = Model::for_any_number(system.scenario.clone(), None).expect("built in");
         let failures = Property::NoFalseFailure.remembering(&model);
         let (loads, failing) = (Processes { model: &model }, Processes { model: &failures });
@@ -506,7 +506,7 @@ fn with_questions(seed: u64, about_results: bool) -> String {
 /// What a file asks itself, decided for any number of callers, is as exploring so many says.
 #[test]
 fn what_a_file_asks_is_as_explored() {
-    let systems = long_sample(8, 12, 300);
+    let systems = long_sample(8, 10, 300);
     let seeds: Vec<u64> = systems.seeds().collect();
     let met = for_all(&seeds, |seed| {
         let load = |about_results| {

@@ -53,6 +53,7 @@ impl Budget {
     }
 
     /// Whether the machine has as many bytes, and those that are kept free: asked for and given back, untouched.
+    /// (Another thread that needs some just then may find none: where there is hardly more, that can be an abort.)
     #[must_use]
     pub fn are_there(&self, bytes: usize) -> bool {
         let all = usize::try_from(self.free.load(Ordering::Relaxed)).unwrap_or(usize::MAX);

@@ -26,11 +26,21 @@ use super::visited::{LISTED, SHARD_BITS, SHARDS, Shard, shard_of};
 use crate::ask::{Budget, Clock, End, Full, Options, Progress, Unexplorable};
 use crate::system::{Fault, Kind};
 
-/// Blocks of a chunk: what is done between two looks at clock and limits.
+/// Blocks of a chunk: what is done between two looks at clock and limits. All chunks of a level have as many, so that
+/// there is work for every thread, and none waits long for the last.
 const CHUNK: usize = 16;
 
-/// Blocks below which one thread does it alone.
-const ALONE: usize = 2;
+/// States of the smallest block, unless a level has fewer.
+const LEAST: usize = 1 << 10;
+
+/// Blocks up to which one thread does it alone: to wait for others would take longer.
+const ALONE: usize = 4;
+
+/// States of each block of a level with so many.
+fn block_of(count: usize) -> usize {
+    let chunks = count.div_ceil(CHUNK * BLOCK).max(1);
+    count.div_ceil(chunks * CHUNK).max(LEAST)
+}
 
 const EXPAND: u8 = 0;
 const INSERT: u8 = 1;
@@ -101,10 +111,11 @@ struct Job {
     starts: Vec<usize>,
     ends: Vec<usize>,
     level: u32,
-    /// The chunk's first state in the level, of so many, and its blocks.
+    /// The chunk's first state in the level, of so many, and its blocks, of so many states each.
     from: usize,
     count: usize,
     blocks: usize,
+    block: usize,
 }
 
 /// A search, as all its threads see it.
@@ -294,9 +305,11 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             led.ends.clone_from(&ends);
             let level = led.starts.len() as u32 - 1;
             let count = ends.iter().zip(&starts).map(|(end, start)| end - start).sum();
-            let mut job = Job { starts, ends: ends.clone(), level, from: 0, count, blocks: 0 };
+            let here = ends.clone();
+            let block = block_of(count);
+            let mut job = Job { starts, ends: here, level, from: 0, count, blocks: 0, block };
             while job.from < count {
-                job.blocks = (count - job.from).div_ceil(BLOCK).min(CHUNK);
+                job.blocks = (count - job.from).div_ceil(job.block).min(CHUNK);
                 if let Some(end) = self.out_of_budget(led, &job) {
                     return end;
                 }
@@ -323,7 +336,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 if let Err(end) = self.insert(&job, together, worker) {
                     return end;
                 }
-                let to = count.min(job.from + job.blocks * BLOCK);
+                let to = count.min(job.from + job.blocks * job.block);
                 let done = |to| before(&job.starts, &job.ends, to) as u64;
                 led.expanded += done(to) - done(job.from);
                 job.from = to;
@@ -432,7 +445,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
     fn keep_free(&self, led: &mut Led<W>, job: &Job) {
         let processes = self.source.frame().roster.processes();
         // A few successors of each process; lists that grow are twice as large as what is in them.
-        let outbox = 2 * processes * job.count.min(BLOCK);
+        let outbox = 2 * processes * job.count.min(job.block);
         let states = self.lens().iter().sum();
         let way_back = WAYS_BACK * few(states).min(states);
         // What it takes to find out who of them can run later: two tables, one of them by state.
@@ -536,8 +549,8 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             let Outbox { lists, unresolved, .. } = &mut *outbox;
             lists.iter_mut().for_each(Vec::clear);
             unresolved.clear();
-            let from = job.from + number * BLOCK;
-            for stored in block(&shards, &job.starts, &job.ends, from, BLOCK) {
+            let from = job.from + number * job.block;
+            for stored in block(&shards, &job.starts, &job.ends, from, job.block) {
                 if !worker.keeps_free(&self.budget) {
                     self.out_of_bytes.store(true, Ordering::Relaxed);
                     break 'blocks;
