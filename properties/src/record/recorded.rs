@@ -85,7 +85,8 @@ impl Record {
         }
         let is_cut = line.words.iter().any(|word| word.is_cut);
         let agrees = recorded.is_some_and(|recorded| {
-            let old = recorded.split(' ');
+            // The last word may have spaces in it.
+            let old = recorded.splitn(line.words.len(), ' ');
             old.clone().count() == line.words.len()
                 && old.zip(&line.words).all(|(old, new)| new.is_cut || old == new.text)
         });
@@ -217,10 +218,9 @@ pub fn any_number(name: &str, report: &any_number::Report) -> Line {
 pub fn progress(name: &str, report: &progress::Report) -> Line {
     let is_cut = matches!(report.progress, Progress::OutOfBudget(_));
     let short = report.progress.short();
-    let numbers = [report.states, report.transitions].map(|number| number.to_string());
-    let words = numbers.into_iter().chain(short.split(' ').map(str::to_owned));
-    let words = words.map(|text| Word { text, is_cut }).collect();
-    Line { name: name.to_owned(), words }
+    // What was found is one word, however it is written: cut short it is another one.
+    let words = [report.states.to_string(), report.transitions.to_string(), short];
+    Line { name: name.to_owned(), words: words.map(|text| Word { text, is_cut }).into() }
 }
 
 /// Every cell that differs from the record.

@@ -4,11 +4,12 @@
 //! `KMODCHECK_RECORD=1 cargo test -p kmodcheck-properties --test all progress::` rewrites the record. Never
 //! without a reason, which belongs into the commit.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::common::recording;
 use crate::sample::some_of;
-use kmodcheck_explore::Options;
+use kmodcheck_explore::{Limits, Options};
 use kmodcheck_model::Model;
 use kmodcheck_model::builtin::Environment;
 use kmodcheck_properties::grand::{GrandCell, System};
@@ -62,6 +63,25 @@ fn verdicts_are_as_recorded() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/progress.txt");
         std::fs::write(path, lines.join("\n") + "\n").expect("the record can be written");
     }
+}
+
+/// What a limit cuts short is not what is recorded, and does not differ from it either, whatever is recorded.
+#[test]
+fn what_is_cut_short_does_not_differ() {
+    let systems = sample(System::of(&GrandCell::all()));
+    let scenarios: Vec<_> = systems.iter().map(|s| s.scenario.clone()).collect();
+    let limits = Limits { states: Some(5), ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
+    let reports = progress::progress_all(&scenarios, 2, &options, &|_| ());
+    let mut words = BTreeSet::new();
+    for (system, report) in systems.iter().zip(reports) {
+        let report = report.expect("nobody interrupts").expect("few actors");
+        let line = recorded::progress(&system.name(), &report);
+        assert_eq!(PROGRESS.compare(&line), Compared::Cut, "{line}");
+        let recorded = PROGRESS.find(&system.name()).expect("it is recorded");
+        words.insert(recorded.split(' ').count());
+    }
+    assert_eq!(words, BTreeSet::from([3, 4]), "with a run, and without");
 }
 
 /// A fault is found where it is put, and nothing sleeps for ever without it.
