@@ -1,5 +1,5 @@
 //! How much a test goes through of what it could: a sample, so that `cargo test` says within a minute what
-//! a change has broken; a quarter of it where `KMODCHECK_ALL` is set, as it is in `.ci/run`, which has twenty minutes; and all of
+//! a change has broken; an eighth of it where `KMODCHECK_ALL` is set, as it is in `.ci/run`, which has twenty minutes; and all of
 //! it with `KMODCHECK_ALL=everything`, and where records are rewritten.
 
 use std::ops::Range;
@@ -13,9 +13,9 @@ pub struct Sample {
     all: u64,
 }
 
-/// `few` of `all`; a quarter of them with `KMODCHECK_ALL=1`, and all of them with `KMODCHECK_ALL=everything`.
+/// `few` of `all`; an eighth of them with `KMODCHECK_ALL=1`, and all of them with `KMODCHECK_ALL=everything`.
 pub fn sample(few: u64, all: u64) -> Sample {
-    taking(few, few.max(all.div_ceil(4)).min(all), all, all)
+    taking(few, few.max(all.div_ceil(8)).min(all), all, all)
 }
 
 /// As [`sample`]; `usual` with `KMODCHECK_ALL=1`, which is what is looked for in it measured by.
@@ -57,7 +57,7 @@ impl Sample {
     }
 }
 
-/// `few` of `items`, from all over, or a quarter of them, or all, as [`sample`] says.
+/// `few` of `items`, from all over, or an eighth of them, or all, as [`sample`] says.
 pub fn some_of<T>(few: usize, items: impl IntoIterator<Item = T>) -> Vec<T> {
     let items: Vec<T> = items.into_iter().collect();
     let taken = sample(few as u64, items.len() as u64);

@@ -27,7 +27,7 @@ fn everything(
 ) -> std::collections::BTreeSet<crate::common::Outcome> {
     let scenario = race(naming, kmod, 2);
     let mut options = LoomOptions::default();
-    let exhaustive = sample(0, 1).is_whole();
+    let exhaustive = sample(0, 2).is_whole();
     if !exhaustive {
         // Enough to come to everything, here.
         options.preemption_bound = Some(3);
