@@ -27,6 +27,7 @@ fn everything(
 ) -> std::collections::BTreeSet<crate::common::Outcome> {
     let scenario = race(naming, kmod, 2);
     let mut options = LoomOptions::default();
+    // It takes a minute, so only where everything is asked for: of two, any sample is less than all.
     let exhaustive = sample(0, 2).is_whole();
     if !exhaustive {
         // Enough to come to everything, here.
