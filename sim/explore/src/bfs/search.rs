@@ -220,6 +220,8 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             *worker.expander.found() = sums.found;
             led.way_outs = sums.way_outs;
             (led.expanded, led.unresolved) = (sums.expanded, sums.unresolved);
+            // Given back when the list grows.
+            search.budget.note(led.unresolved.capacity() * size_of::<Unresolved<W>>());
             led.starts = starts;
         } else {
             let initial = frame.packed::<W>(&frame.roster.initial());
