@@ -435,25 +435,6 @@ fn bounds_name_who_is_there() {
     assert!(out.contains("1 of rmmod ext4"), "{out}");
 }
 
-/// The same bytes wherever it is made: certificates that happen to be there are not in it.
-#[test]
-fn the_report_does_not_depend_on_where_it_is_made() {
-    let directory = TempDir::new().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let page = |name: &str, from: &Path| {
-        let out = directory.path().join(name);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kmodcheck"));
-        command.current_dir(from).arg("report").arg("--out").arg(&out);
-        Run::of(command.output().unwrap()).exits(0);
-        std::fs::read(out).unwrap()
-    };
-    let here = page("a.html", &root);
-    assert!(here == page("b.html", directory.path()), "it differs");
-    assert!(String::from_utf8_lossy(&here).contains("No certificates (<code>--certificates DIR"));
-    let none = ["report", "--out", "/dev/null", "--certificates", "/no/such"];
-    run(&none).refuses(&["/no/such: No such file"]);
-}
-
 /// Every manual page has what a manual page has; what is typed is completed with properties and switches.
 #[test]
 fn manual_pages_and_completions_tell_all() {

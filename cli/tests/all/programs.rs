@@ -337,7 +337,7 @@ fn other_commands_take_programs() {
     for arguments in [
         &["prove", &file][..],
         &["progress", &file],
-        &["fixes", &file],
+        &["fixes", &file, "--max-size", "1"],
         &["sample", &file, "--executions", "200"],
         &["export", &file, "--format", "promela"],
         &["compare", &file, "--kernel", "v4.9", "--kernel", "v6.2"],

@@ -11,7 +11,7 @@ use serde_json::Value;
 const ARCHITECTURE: &str = include_str!("../../../docs/architecture.md");
 
 /// The arrows of docs/architecture.md: what each crate may depend on of ours, tests included.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("binary", &[]),
     ("explore", &[]),
     ("indexes", &[]),
@@ -23,7 +23,11 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("properties", &["explore", "indexes", "model", "sim"]),
     ("cli", &["binary", "explore", "indexes", "lang", "model", "properties", "sim"]),
     ("benches", &["explore", "indexes", "model", "properties", "runtime", "sim", "sim-kernel"]),
+    ("strangers", &["explore", "model", "properties", "sim"]),
 ];
+
+/// What measures and compares is for who works on this.
+const FOR_NOBODY_ELSE: [&str; 2] = ["benches", "strangers"];
 
 static METADATA: LazyLock<Value> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -105,7 +109,7 @@ fn manifests_are_complete() {
             let (of, version) = (&dependency["name"], dependency["req"].as_str().unwrap());
             assert_ne!(version, "*", "{name}: {of} has no version");
         }
-        if name == "benches" {
+        if FOR_NOBODY_ELSE.contains(&name) {
             assert_eq!(package["publish"], serde_json::json!([]), "{name} is for nobody else");
             continue;
         }
@@ -124,7 +128,7 @@ fn manifests_are_complete() {
 #[test]
 fn crates_include_files_of_their_own() {
     let mut included = 0;
-    for (name, package) in packages().filter(|(name, _)| *name != "benches") {
+    for (name, package) in packages().filter(|(name, _)| !FOR_NOBODY_ELSE.contains(name)) {
         let root = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
         for (file, text) in code(&root.join("src")) {
             let file = Path::new(&file);
@@ -212,14 +216,30 @@ fn every_package_is_tested() {
 #[test]
 fn one_function_takes_samples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let all = ["benches", "cli", "indexes", "lang", "model", "properties", "sim"]
-        .map(|folder| files(&root.join(folder)));
+    let all =
+        ["benches", "cli", "indexes", "lang", "model", "properties", "sim", "tools/strangers"]
+            .map(|folder| files(&root.join(folder)));
     let asks = |(file, code): &(String, String)| {
         code.contains(concat!("(\"KMODCHECK", "_ALL\")")).then(|| file.clone())
     };
     let asking: Vec<String> = all.iter().flatten().filter_map(asks).collect();
     let only = root.join("sim/explore/tests/common/sample.rs").display().to_string();
     assert_eq!(asking, [only]);
+}
+
+/// What `.ci/run` runs is what was compiled for tests: in release that is the same, but for assertions.
+#[test]
+fn in_release_the_same_is_compiled() {
+    let asks = concat!("debug", "_assertions");
+    let mut looked_at = 0;
+    for (_, package) in packages() {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        for (file, text) in files(manifest.parent().unwrap()) {
+            assert!(!text.contains(asks), "{file} asks for {asks}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 100, "{looked_at}");
 }
 
 /// `cargo run` without arguments runs the command, also once there is a second binary.

@@ -56,6 +56,18 @@ pub struct Changed {
     pub states: u64,
 }
 
+/// A kernel and a kmod that faults are put into.
+struct Release {
+    presets: [&'static str; 2],
+    features: Features,
+}
+
+impl Release {
+    fn is_of(&self, cell: &GrandCell) -> bool {
+        self.presets == [cell.kernel, cell.kmod]
+    }
+}
+
 /// Every fault of every text.
 ///
 /// # Panics
@@ -94,10 +106,11 @@ pub fn outcomes(
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Outcome>, ReviewError> {
     let over = || options.interrupt.is_some_and(|set| set.load(Ordering::Relaxed));
-    let mut releases: Vec<(&str, &str, Features)> = Vec::new();
+    let mut releases: Vec<Release> = Vec::new();
     for cell in cells {
-        if !releases.iter().any(|(kernel, kmod, _)| (*kernel, *kmod) == (cell.kernel, cell.kmod)) {
-            releases.push((cell.kernel, cell.kmod, cell.features()));
+        if !releases.iter().any(|release| release.is_of(cell)) {
+            let presets = [cell.kernel, cell.kmod];
+            releases.push(Release { presets, features: cell.features() });
         }
     }
     // Without a fault each system is explored once.
@@ -111,47 +124,94 @@ pub fn outcomes(
         .filter_map(|(pair, report)| Some((pair, report.as_ref()?)))
         .flat_map(|(pair, report)| pair.system.cells.iter().map(move |cell| (*cell, report)))
         .collect();
-    let outcomes = map_on_threads(threads, faults, over, |_, fault| {
-        let outcome = outcome(fault, cells, &releases, &of_cell, options);
-        done();
-        outcome
+    let decided = map_on_threads(threads, faults, over, |_, fault| {
+        let decided = decided(fault, &releases);
+        if !matches!(decided, Decided::Otherwise(_)) {
+            done();
+        }
+        decided
     });
-    outcomes.into_iter().flatten().collect()
+    // Faults by which the same is decided come to the same systems.
+    let mut distinct: Vec<(&[(usize, Decisions)], usize)> = Vec::new();
+    for otherwise in decided.iter().flatten().filter_map(Decided::otherwise) {
+        match distinct.iter_mut().find(|(known, _)| *known == otherwise) {
+            Some((_, faults)) => *faults += 1,
+            None => distinct.push((otherwise, 1)),
+        }
+    }
+    let changes = map_on_threads(threads, &distinct, over, |_, (decided, faults)| {
+        let changed = changes(decided, cells, &releases, &of_cell, options);
+        (0..*faults).for_each(|_| done());
+        changed
+    });
+    let changes: Vec<Option<Vec<Changed>>> =
+        changes.into_iter().map(Option::transpose).collect::<Result<_, _>>()?;
+    let of = |otherwise: &[(usize, Decisions)]| {
+        changes[distinct.iter().position(|(known, _)| *known == otherwise)?].clone()
+    };
+    // Of what was begun in order, that is where it ends.
+    let outcomes = decided.iter().map_while(|decided| match decided.as_ref()? {
+        Decided::Refused(why) => Some(Outcome::Refused(why.clone())),
+        Decided::Same => Some(Outcome::Same),
+        Decided::Otherwise(otherwise) => of(otherwise).map(Outcome::Changes),
+    });
+    Ok(outcomes.collect())
+}
+
+/// What is decided with a fault.
+enum Decided {
+    /// The texts are refused, on every release: what is wrong.
+    Refused(String),
+    /// What was, on every release that takes it.
+    Same,
+    /// Something else on these releases, by their numbers.
+    Otherwise(Vec<(usize, Decisions)>),
+}
+
+impl Decided {
+    fn otherwise(&self) -> Option<&[(usize, Decisions)]> {
+        if let Self::Otherwise(decisions) = self { Some(decisions) } else { None }
+    }
+}
+
+fn decided(fault: &Fault, releases: &[Release]) -> Decided {
+    let mut taken = Vec::new();
+    let mut refused = None;
+    for (number, release) in releases.iter().enumerate() {
+        match Decisions::of(&fault.texts, &release.features) {
+            Err(error) => {
+                refused = refused.or(Some(format!("{}, {}", error.found, error.expected)))
+            }
+            Ok(decisions) => taken.push((number, decisions)),
+        }
+    }
+    if taken.is_empty() {
+        return Decided::Refused(refused.unwrap_or_default());
+    }
+    taken.retain(|(release, decisions)| {
+        *decisions != Decisions::of_features(&releases[*release].features)
+    });
+    if taken.is_empty() { Decided::Same } else { Decided::Otherwise(taken) }
 }
 
 fn report(pair: &Pair, options: &Options<'_>) -> Result<Report, ReviewError> {
     Ok(check_all(&Model::new(pair.patched.clone(), None)?, options)?)
 }
 
-fn outcome(
-    fault: &Fault,
+/// The verdicts that change where this is decided on these releases.
+fn changes(
+    decided: &[(usize, Decisions)],
     cells: &[GrandCell],
-    releases: &[(&str, &str, Features)],
+    releases: &[Release],
     of_cell: &BTreeMap<GrandCell, &Report>,
     options: &Options<'_>,
-) -> Result<Outcome, ReviewError> {
-    let mut decided = Vec::new();
-    let mut refused = None;
-    for (kernel, kmod, features) in releases {
-        match Decisions::of(&fault.texts, features) {
-            Err(error) => {
-                refused = refused.or(Some(format!("{}, {}", error.found, error.expected)))
-            }
-            Ok(decisions) => decided.push((*kernel, *kmod, decisions, features)),
-        }
-    }
-    if decided.is_empty() {
-        return Ok(Outcome::Refused(refused.unwrap_or_default()));
-    }
-    decided.retain(|(.., decisions, features)| *decisions != Decisions::of_features(features));
-    if decided.is_empty() {
-        return Ok(Outcome::Same);
-    }
+) -> Result<Vec<Changed>, ReviewError> {
     let of = |cell: &GrandCell| {
-        decided.iter().find(|(kernel, kmod, ..)| (*kernel, *kmod) == (cell.kernel, cell.kmod))
+        let (_, decisions) = decided.iter().find(|(release, _)| releases[*release].is_of(cell))?;
+        Some(decisions)
     };
     let changed: Vec<GrandCell> = cells.iter().filter(|cell| of(cell).is_some()).copied().collect();
-    let pairs = Pair::of(&changed, &|cell| of(cell).expect("it is one of those").2.clone());
+    let pairs = Pair::of(&changed, &|cell| of(cell).expect("it is one of those").clone());
     let mut all: Vec<Changed> = Vec::new();
     for pair in &pairs {
         let Some(before) = of_cell.get(&pair.system.cells[0]) else { continue };
@@ -173,5 +233,5 @@ fn outcome(
         }
     }
     all.sort_by_key(|changed| changed.property as usize);
-    Ok(Outcome::Changes(all))
+    Ok(all)
 }

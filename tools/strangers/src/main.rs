@@ -9,7 +9,7 @@
 /// What went wrong, in words.
 type Failure = Box<dyn std::error::Error>;
 
-#[path = "../../sim/explore/tests/common/naive.rs"]
+#[path = "../../../sim/explore/tests/common/naive.rs"]
 #[allow(dead_code, clippy::pedantic, missing_docs, reason = "the tests use the rest")]
 mod naive;
 
