@@ -65,8 +65,8 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
-                let report = of.get(cell)?;
-                wanted(cell).then(|| short(&report.report.answer(property).verdict))
+                let report = wanted(cell).then(|| of.get(cell)).flatten()?;
+                Some(short(&report.report.answer(property).verdict))
             };
             if let Some(tables) = of_naming(layout, &entry, &environments, naming) {
                 output::print(&tables);

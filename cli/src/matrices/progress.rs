@@ -218,8 +218,8 @@ fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wan
     let of = presets_table::by_cell(systems.iter().map(|system| &system.cells[..]).zip(found));
     for naming in Naming::ALL {
         let entry = |cell: &GrandCell| {
-            let found = of.get(cell)?;
-            wanted(cell).then(|| found.report.progress.short())
+            let found = wanted(cell).then(|| of.get(cell)).flatten()?;
+            Some(found.report.progress.short())
         };
         if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
             let before = if layout == Layout::Wide { "\n" } else { "" };

@@ -182,8 +182,8 @@ fn print_tables(
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
             let entry = |cell: &GrandCell| {
-                let found = of.get(cell)?;
-                wanted(cell).then(|| short(found.report.answer(property)))
+                let found = wanted(cell).then(|| of.get(cell)).flatten()?;
+                Some(short(found.report.answer(property)))
             };
             if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
                 output::print(&tables);

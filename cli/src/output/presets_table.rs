@@ -68,6 +68,18 @@ pub(crate) fn short(verdict: &Verdict) -> String {
     }
 }
 
+/// What is said in one column of each kernel with each kmod, in their order; nothing of those that are not asked for.
+pub(crate) type Column = Vec<Option<String>>;
+
+fn presets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KERNELS.into_iter().flat_map(|kernel| KMODS.map(|kmod| (kernel, kmod)))
+}
+
+/// A column with these entries.
+pub(crate) fn column(entry: impl Fn(&'static str, &'static str) -> Option<String>) -> Column {
+    presets().map(|(kernel, kmod)| entry(kernel, kmod)).collect()
+}
+
 /// The systems of one way to ask: the call, and what was found of each. None if nothing was asked for.
 pub(crate) fn of_naming(
     layout: Layout,
@@ -76,13 +88,15 @@ pub(crate) fn of_naming(
     naming: Naming,
 ) -> Option<String> {
     let names: Vec<&str> = environments.iter().map(|e| e.name()).collect();
-    let entry = |kernel, kmod, column: usize| {
-        entry(&GrandCell { environment: environments[column], naming, kernel, kmod })
-    };
+    let columns: Vec<Column> = environments
+        .iter()
+        .map(|&environment| {
+            column(|kernel, kmod| entry(&GrandCell { environment, naming, kernel, kmod }))
+        })
+        .collect();
     let tables = match layout {
         Layout::Wide => {
-            let columns: Vec<usize> = (0..names.len()).collect();
-            let rows = rows(&entry, &columns);
+            let rows = rows(&columns.iter().collect::<Vec<_>>());
             if rows.is_empty() {
                 Vec::new()
             } else {
@@ -90,10 +104,10 @@ pub(crate) fn of_naming(
             }
         }
         Layout::Fitted(width) => {
-            let (lines, columns) = everywhere(&entry, &names, width);
-            let names: Vec<&str> = columns.iter().map(|column| names[*column]).collect();
-            let entry = |kernel, kmod, column: usize| entry(kernel, kmod, columns[column]);
-            let mut tables = fitted(&entry, &names, width);
+            let (lines, rest) = everywhere(&columns, &names, width);
+            let names: Vec<&str> = rest.iter().map(|column| names[*column]).collect();
+            let columns: Vec<&Column> = rest.iter().map(|column| &columns[*column]).collect();
+            let mut tables = fitted(&columns, &names, width);
             tables.extend(lines);
             tables
         }
@@ -106,29 +120,19 @@ pub(crate) fn of_naming(
 
 /// Of the columns that say one thing whatever the presets, that, in lines; and the others, which are worth a table. What is
 /// asked of one kernel with one kmod is told in a table.
-fn everywhere(
-    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
-    names: &[&str],
-    width: usize,
-) -> (Option<String>, Vec<usize>) {
-    let pairs = || KERNELS.into_iter().flat_map(|kernel| KMODS.map(|kmod| (kernel, kmod)));
-    let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+fn everywhere(columns: &[Column], names: &[&str], width: usize) -> (Option<String>, Vec<usize>) {
+    let mut same: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut rest = Vec::new();
-    for (column, name) in names.iter().enumerate() {
-        let mut said: Vec<String> = Vec::new();
-        let mut asked = 0;
-        for says in pairs().filter_map(|(kernel, kmod)| entry(kernel, kmod, column)) {
-            asked += 1;
-            if !said.contains(&says) {
-                said.push(says);
+    for (number, (column, name)) in columns.iter().zip(names).enumerate() {
+        let said: Vec<&String> = column.iter().flatten().collect();
+        match said[..] {
+            [one, _, ..] if said.iter().all(|says| *says == one) => {
+                same.entry(one).or_default().push(name);
             }
-        }
-        match (&said[..], asked) {
-            ([one], 2..) => same.entry(one.clone()).or_default().push(name),
-            _ => rest.push(column),
+            _ => rest.push(number),
         }
     }
-    let line = |(says, names): (&String, &Vec<&str>)| {
+    let line = |(says, names): (&&str, &Vec<&str>)| {
         let line = format!("everywhere '{says}': {}", names.join(", "));
         screen::fold(&line, "  ", width).join("\n")
     };
@@ -138,45 +142,21 @@ fn everywhere(
 
 /// As many tables as it takes so that each has room on the screen: some columns each, in which presets that come
 /// to the same share a row. Of columns that say the same there is one, with all their names.
-pub(crate) fn fitted(
-    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
-    names: &[&str],
-    width: usize,
-) -> Vec<String> {
-    // Each is asked once, however often the columns are counted.
-    let mut known = HashMap::new();
-    for kernel in KERNELS {
-        for kmod in KMODS {
-            for column in 0..names.len() {
-                known.insert((kernel, kmod, column), entry(kernel, kmod, column));
-            }
-        }
-    }
+pub(crate) fn fitted(columns: &[&Column], names: &[&str], width: usize) -> Vec<String> {
     // Columns that say the same of all presets are one.
-    let mut columns: Vec<Vec<usize>> = Vec::new();
-    for column in 0..names.len() {
-        let says = |other: usize| {
-            let mut presets = KERNELS.iter().flat_map(|kernel| KMODS.map(|kmod| (*kernel, kmod)));
-            presets.all(|(kernel, kmod)| {
-                known[&(kernel, kmod, column)] == known[&(kernel, kmod, other)]
-            })
-        };
-        match columns.iter_mut().find(|others| says(others[0])) {
-            Some(others) => others.push(column),
-            None => columns.push(vec![column]),
+    let mut distinct: Vec<(&Column, String)> = Vec::new();
+    for (column, name) in columns.iter().zip(names) {
+        match distinct.iter_mut().find(|(other, _)| other == column) {
+            Some((_, names)) => *names += &format!("\n{name}"),
+            None => distinct.push((column, (*name).to_owned())),
         }
     }
-    let name = |columns: &Vec<usize>| {
-        columns.iter().map(|column| names[*column]).collect::<Vec<_>>().join("\n")
-    };
-    let names: Vec<String> = columns.iter().map(name).collect();
-    let entry = |kernel, kmod, column: usize| known[&(kernel, kmod, columns[column][0])].clone();
+    let (columns, names): (Vec<&Column>, Vec<String>) = distinct.into_iter().unzip();
     let mut tables = Vec::new();
     let mut from = 0;
     while from < names.len() {
         let some = |many: usize, room: usize| {
-            let columns: Vec<usize> = (from..from + many).collect();
-            let rows = rows(&entry, &columns);
+            let rows = rows(&columns[from..from + many]);
             (!rows.is_empty()).then(|| table(rows, &names[from..from + many], in_ranges, room))
         };
         let over = |table: &Option<String>| {
@@ -191,7 +171,8 @@ pub(crate) fn fitted(
         }
         if over(&table) > 0 {
             // Not even one has room as it is.
-            let longest = known.values().flatten().map(String::len).max().unwrap_or(0);
+            let entries = columns.iter().copied().flatten().flatten();
+            let longest = entries.map(String::len).max().unwrap_or(0);
             table = some(1, longest.saturating_sub(over(&table)).max(LEAST));
         }
         tables.extend(table);
@@ -259,26 +240,21 @@ fn table(rows: Vec<Row>, names: &[impl AsRef<str>], written: Written, room: usiz
 
 /// Presets whose entries are the same in each of some columns, with those entries. Kernels and kmods of
 /// one row are every combination of the two.
-fn rows(
-    entry: &impl Fn(&'static str, &'static str, usize) -> Option<String>,
-    columns: &[usize],
-) -> Vec<Row> {
-    let entries = |kernel: &'static str, kmod: &'static str| -> Option<Vec<String>> {
-        columns.iter().map(|column| entry(kernel, kmod, *column)).collect()
+fn rows(columns: &[&Column]) -> Vec<Row> {
+    let entries = |at: usize| -> Option<Vec<String>> {
+        columns.iter().map(|column| column[at].clone()).collect()
     };
     // First kmods that agree on a kernel, then kernels that agree on all of these.
     type Class = (Vec<&'static str>, Vec<String>);
-    let mut by_kernel: Vec<(&'static str, Vec<Class>)> = Vec::new();
-    for kernel in KERNELS {
-        let mut classes: Vec<Class> = Vec::new();
-        for kmod in KMODS {
-            let Some(entries) = entries(kernel, kmod) else { continue };
-            match classes.iter_mut().find(|(_, e)| *e == entries) {
-                Some((kmods, _)) => kmods.push(kmod),
-                None => classes.push((vec![kmod], entries)),
-            }
+    let mut by_kernel: Vec<(&'static str, Vec<Class>)> =
+        KERNELS.map(|kernel| (kernel, Vec::new())).into();
+    for (at, (_, kmod)) in presets().enumerate() {
+        let Some(entries) = entries(at) else { continue };
+        let classes = &mut by_kernel[at / KMODS.len()].1;
+        match classes.iter_mut().find(|(_, e)| *e == entries) {
+            Some((kmods, _)) => kmods.push(kmod),
+            None => classes.push((vec![kmod], entries)),
         }
-        by_kernel.push((kernel, classes));
     }
     let mut rows: Vec<Row> = Vec::new();
     let mut done: Vec<&str> = Vec::new();

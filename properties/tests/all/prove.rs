@@ -251,7 +251,7 @@ fn recorded_certificates_verify() {
         let proves = certificate.properties.iter().any(|p| p.name == certified.property.name());
         assert!(proves, "{name} does not prove: {words}");
     }
-    for_all(&long_some_of(2, 6, distinct()), |certified| {
+    for_all(&long_some_of(2, 3, distinct()), |certified| {
         let (name, certificate) = (certified.file.0, certificate(certified));
         let verified = checker::verify(name, &certificate).expect("it can be read");
         let verified = verified.unwrap_or_else(|refused| panic!("{name}: {refused}")).verified;
@@ -567,7 +567,7 @@ fn inits_that_nest_are_proved_without_a_panic() {
     let limits = Limits { states: Some(4_000), ..Limits::default() };
     let options = Options { symmetry: true, limits, ..Options::default() };
     let effort = Effort { options, callers: 1, certificate: false };
-    for seed in long_some_of(2, 4, [146, 218, 287, 384, 490]) {
+    for seed in long_some_of(2, 2, [146, 218, 287, 384, 490]) {
         let text = with_questions(seed, false);
         let loaded = scenario_file::load("a drawn file", &text, &[]).expect("it was drawn");
         assert!(loaded.scenario.modules.iter().any(|module| module.requests.is_some()));

@@ -139,18 +139,21 @@ fn print<'o>(
     match layout {
         Layout::Wide => output::print(&format!("\n{}", wide_table(kernels, kmods, cases, cell))),
         Layout::Fitted(width) => {
-            let entry = |kernel, kmod, column: usize| {
-                let asked = kernels.iter().any(|k| k.name == kernel);
-                let asked = asked && kmods.iter().any(|k| k.name == kmod);
-                let case = cases[column];
-                asked.then(|| short(&CASES[case], cell(kernel, kmod, case)))
+            let column = |&case: &usize| {
+                presets_table::column(|kernel, kmod| {
+                    let asked = kernels.iter().any(|k| k.name == kernel);
+                    let asked = asked && kmods.iter().any(|k| k.name == kmod);
+                    asked.then(|| short(&CASES[case], cell(kernel, kmod, case)))
+                })
             };
+            let columns: Vec<_> = cases.iter().map(column).collect();
+            let columns: Vec<_> = columns.iter().collect();
             let names = headings(cases);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             layout.print(
                 "\nIn the tables 'a .. b' is every preset from a to b, as `kmodcheck features` lists them.",
             );
-            for table in presets_table::fitted(&entry, &names, width) {
+            for table in presets_table::fitted(&columns, &names, width) {
                 output::print(&format!("\n{table}"));
             }
         }

@@ -14,6 +14,11 @@ pub(crate) fn set_flag(flags: &mut [u8], i: usize) {
 pub(crate) struct GrowingSet(Vec<u64>);
 
 impl GrowingSet {
+    /// With one bit for each that is in it.
+    pub const fn of(words: Vec<u64>) -> Self {
+        Self(words)
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.0.capacity() * size_of::<u64>()
@@ -32,6 +37,26 @@ impl GrowingSet {
         let old = self.0[word];
         self.0[word] |= 1 << (letter % 64);
         self.0[word] != old
+    }
+
+    /// Adds what is in another one; whether some of it was not there.
+    pub fn join(&mut self, other: &Self) -> bool {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        let mut grew = 0;
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            grew |= more & !*word;
+            *word |= more;
+        }
+        grew != 0
+    }
+
+    /// What is not in another one.
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+        rest
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {

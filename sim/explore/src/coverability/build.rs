@@ -117,6 +117,13 @@ struct Build<'b, 'a, S: System, M> {
     filling: Vec<Filling>,
     dirty: Vec<u32>,
     known: Known<S::Label>,
+    /// By shared state: letters of which all steps were followed that can be, and change nothing but the process itself,
+    /// and violate nothing: wherever else such a process stands beside that shared state, there is nothing to be done.
+    quiet: Vec<GrowingSet>,
+    /// By transfer: whether it leaves every letter as it is, for nobody remembers the change, and nobody is woken.
+    plain: Vec<bool>,
+    /// See [`System::remembered`].
+    remembered: Shared,
     scratch: Vec<Choice<S::Label>>,
 }
 
@@ -168,6 +175,9 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 places: HashMap::with_hasher(FixedState::with_seed(0)),
                 taken: Vec::new(),
             },
+            quiet: Vec::new(),
+            plain: Vec::new(),
+            remembered: family.system.remembered(),
             scratch: Vec::new(),
         }
     }
@@ -238,6 +248,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     fn finish(mut self) -> Table {
         let letters = self.table.letters.len();
         for transfer in 0..self.table.transfers.len() as u32 {
+            if self.plain[transfer as usize] {
+                self.table.transfers[transfer as usize] = (0..letters as Letter).collect();
+                continue;
+            }
             for letter in 0..letters as Letter {
                 // Only letters that stand beside a control state before the step matter; of the
                 // others nothing is known, and nothing is asked.
@@ -257,7 +271,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     fn known_image(&mut self, transfer: u32, letter: Letter) -> Letter {
         let image = &mut self.table.transfers[transfer as usize];
         if image.len() <= usize::from(letter) {
-            image.resize(usize::from(letter) + 1, UNKNOWN);
+            image.resize(self.table.letters.len(), UNKNOWN);
         }
         image[usize::from(letter)]
     }
@@ -266,6 +280,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         let (number, new) = self.table.shared.number(shared);
         if new {
             self.table.inner.push(Vec::new());
+            self.quiet.push(GrowingSet::default());
         }
         number
     }
@@ -305,11 +320,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 };
                 let at = guide.table.controls.find(&nobody).expect("the guide is closed");
                 filling.guide = (at, letter);
-                for other in guide.views.beside(at) {
-                    if letter.is_none_or(|l| guide.views.together(at, l, other)) {
-                        beside.add(other);
-                    }
-                }
+                beside = guide.views.beside(at, letter);
             }
             self.table.beside.push(beside);
             self.filling.push(filling);
@@ -336,15 +347,17 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 self.steps(control, Actor::Slot(i));
             }
         }
-        let expanded = &self.filling[here].expanded;
-        let new: Vec<Letter> =
-            self.table.beside[here].iter().filter(|l| !expanded.has(*l)).collect();
-        for letter in new {
+        let shared = self.table.controls[here].shared as usize;
+        let new = self.table.beside[here].without(&self.filling[here].expanded);
+        for letter in new.iter() {
             self.filling[here].expanded.add(letter);
-            for known in self.filling[here].wake_one.clone() {
+            for known in 0..self.filling[here].wake_one.len() {
+                let known = self.filling[here].wake_one[known];
                 self.wake_this_one(control, &known, letter);
             }
-            self.steps(control, Actor::Letter(letter));
+            if !self.quiet[shared].has(letter) {
+                self.steps(control, Actor::Letter(letter));
+            }
         }
     }
 
@@ -360,27 +373,29 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         }
         // What a rule takes stands there since before it was made, and what was moved along it once has been
         // put where it leads.
-        let standing: Vec<Letter> = self.table.beside[here].iter().collect();
-        let moved =
-            std::mem::replace(&mut self.filling[here].moved, self.table.beside[here].clone());
-        let new: Vec<Letter> = standing.iter().copied().filter(|l| !moved.has(*l)).collect();
+        let standing = self.table.beside[here].clone();
+        let moved = std::mem::replace(&mut self.filling[here].moved, standing.clone());
+        let new = standing.without(&moved);
         let rules = self.table.rules[here].len();
         let known = std::mem::replace(&mut self.filling[here].moved_along, rules);
         for at in 0..rules {
             let rule = self.table.rules[here][at];
             let to = rule.to as usize;
-            debug_assert!(
-                rule.takes.iter().all(|l| *l == NONE || moved.has(*l) || standing.contains(l))
-            );
+            debug_assert!(rule.takes.iter().all(|l| *l == NONE || standing.has(*l)));
             let mut grew = false;
             if at >= known {
                 for put in rule.puts {
                     grew |= put != NONE && self.table.beside[to].add(put);
                 }
             }
-            for letter in if at < known { &new } else { &standing } {
-                let image = self.image(rule.transfer, *letter);
-                grew |= image < BLOCKS && self.table.beside[to].add(image);
+            let moving = if at < known { &new } else { &standing };
+            if self.plain[rule.transfer as usize] {
+                grew |= self.table.beside[to].join(moving);
+            } else {
+                for letter in moving.iter() {
+                    let image = self.image(rule.transfer, letter);
+                    grew |= image < BLOCKS && self.table.beside[to].add(image);
+                }
             }
             if grew {
                 self.mark(rule.to);
@@ -409,7 +424,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             if key.nobody_on.is_some_and(|queue| system.wake(kind, local, queue).is_some()) {
                 image = BLOCKS;
             } else if !self.is_dormant(kind, local) {
-                image = self.anonymous_letter(kind, local);
+                let anonymous = system.anonymous(kind, local);
+                // Most of what is remembered is history.
+                let same = anonymous == self.table.letters[usize::from(letter)].1;
+                image = if same { letter } else { self.letter(kind, anonymous) };
             }
         }
         self.table.transfers[transfer as usize][usize::from(letter)] = image;
@@ -419,6 +437,9 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
     /// What a process has in mind after a step that changed the shared state like this.
     fn seen_between(&self, kind: Kind, before: u32, after: u32, local: Local) -> Local {
         let change = (self.table.shared[before as usize], self.table.shared[after as usize]);
+        if (change.0 ^ change.1) & self.remembered == 0 {
+            return local;
+        }
         remembered(self.family.system, kind, change, local)
     }
 
@@ -426,6 +447,10 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         let (number, new) = self.transfers.number(key);
         if new {
             self.table.transfers.push(Vec::new());
+            let TransferKey { before, after, woken, nobody_on } = key;
+            let change = self.table.shared[before as usize] ^ self.table.shared[after as usize];
+            let noticed = change & self.remembered != 0 || woken.is_some() || nobody_on.is_some();
+            self.plain.push(!noticed);
         }
         number
     }
@@ -455,11 +480,16 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         if self.is_dormant(kind, local) {
             return;
         }
-        for at in self.taken(at.shared, kind, local) {
-            let Taken { ref step, after, .. } = self.known.taken[at];
+        let mut quiet = true;
+        for taken in self.taken(at.shared, kind, local) {
+            let Taken { ref step, after, .. } = self.known.taken[taken];
             let (own, effect) = (step.local_after, step.effect);
-            self.judge(control, actor, at);
+            let violated = self.judge(control, actor, taken);
+            quiet &= effect == Effect::None && after == at.shared && violated == 0;
             self.rules_of(control, actor, kind, own, after, effect);
+        }
+        if let (Actor::Letter(letter), true) = (actor, quiet) {
+            self.quiet[at.shared as usize].add(letter);
         }
     }
 
@@ -489,13 +519,13 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
         range
     }
 
-    /// Notes what the step violates. An anonymous process is asked only where none of its kind is
+    /// Notes what the step violates, and says it. An anonymous process is asked only where none of its kind is
     /// ever tagged, and only about properties that read no history.
-    fn judge(&mut self, control: u32, actor: Actor, taken: usize) {
+    fn judge(&mut self, control: u32, actor: Actor, taken: usize) -> u64 {
         let Taken { ref step, ref mut violated, .. } = self.known.taken[taken];
         let forgetful = self.family.is_forgetful(step.kind);
         if actor != Actor::Tag && !forgetful {
-            return;
+            return 0;
         }
         let asked = || self.question.monitor.step_violates(step) & !(1 << EXHAUSTED);
         let mut violated = *violated.get_or_insert_with(asked);
@@ -503,6 +533,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             violated &= self.question.without_history;
         }
         self.note(control, actor, violated);
+        violated
     }
 
     fn note(&mut self, control: u32, actor: Actor, violated: u64) {

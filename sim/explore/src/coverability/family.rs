@@ -157,6 +157,10 @@ impl<S: System> System for Member<'_, S> {
         self.system.observe(kind, before, after, local)
     }
 
+    fn remembered(&self) -> Shared {
+        self.system.remembered()
+    }
+
     fn wake(&self, kind: Kind, local: Local, queue: Queue) -> Option<Local> {
         self.system.wake(kind, local, queue)
     }

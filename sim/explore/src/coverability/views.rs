@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use super::question::{Bounds, Undecided};
 use super::table::{BLOCKS, Letter, NONE, Rule, Table};
-use crate::collections::bits::members;
+use crate::collections::bits::{GrowingSet, members};
 
 /// Pairs of letters, by control state.
 pub(crate) struct Views {
@@ -85,9 +85,16 @@ impl Views {
         has(self.alone_with(control), letter)
     }
 
-    /// The letters that can stand beside the control state.
-    pub fn beside(&self, control: u32) -> impl Iterator<Item = Letter> + '_ {
-        members(self.alone_with(control))
+    /// The letters that can stand beside the control state, together with that one if there is one.
+    pub fn beside(&self, control: u32, with: Option<Letter>) -> GrowingSet {
+        let mut beside = self.alone_with(control).to_vec();
+        if let Some(letter) = with {
+            beside
+                .iter_mut()
+                .zip(self.with(control, letter))
+                .for_each(|(word, with)| *word &= with);
+        }
+        GrowingSet::of(beside)
     }
 
     /// Whether the two can stand together beside the control state.
