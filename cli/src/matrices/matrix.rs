@@ -60,14 +60,12 @@ fn print(matrix: &Matrix, reports: &[SystemReport], wanted: &impl Fn(&GrandCell)
          never occurred; '?': out of budget. Presets that come to the same share a row.",
     );
     let single = reports.len() == 1;
-    let of = by_cell(reports.iter().map(|report| (&report.system.cells[..], report)));
+    let of = by_cell(reports.iter().map(|report| (&report.system.cells[..], report)), wanted);
     for property in matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
-            let entry = |cell: &GrandCell| {
-                let report = wanted(cell).then(|| of.get(cell)).flatten()?;
-                Some(short(&report.report.answer(property).verdict))
-            };
+            let entry =
+                |cell: &GrandCell| Some(short(&of.get(cell)?.report.answer(property).verdict));
             if let Some(tables) = of_naming(layout, &entry, &environments, naming) {
                 output::print(&tables);
             }

@@ -215,12 +215,10 @@ fn print_tables(layout: Layout, systems: &[System], found: &[Found], wanted: Wan
     layout.print(
         "\nFor N callers and no others: not a safety property, so nothing follows for more.",
     );
-    let of = presets_table::by_cell(systems.iter().map(|system| &system.cells[..]).zip(found));
+    let of =
+        presets_table::by_cell(systems.iter().map(|system| &system.cells[..]).zip(found), wanted);
     for naming in Naming::ALL {
-        let entry = |cell: &GrandCell| {
-            let found = wanted(cell).then(|| of.get(cell)).flatten()?;
-            Some(found.report.progress.short())
-        };
+        let entry = |cell: &GrandCell| Some(of.get(cell)?.report.progress.short());
         if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
             let before = if layout == Layout::Wide { "\n" } else { "" };
             output::print(&format!("{before}{tables}"));

@@ -177,14 +177,11 @@ fn print_tables(
          and more than that are over-approximated. 'N=...': not a safety property, so explored for so\n\
          many callers only. Presets that come to the same share a row.",
     );
-    let of = presets_table::by_cell(found.iter().map(|found| (&found.cells[..], found)));
+    let of = presets_table::by_cell(found.iter().map(|found| (&found.cells[..], found)), wanted);
     for property in asked.matrix.properties() {
         layout.print(&format!("\n{}: {}", property.name(), property.statement()));
         for naming in Naming::ALL {
-            let entry = |cell: &GrandCell| {
-                let found = wanted(cell).then(|| of.get(cell)).flatten()?;
-                Some(short(found.report.answer(property)))
-            };
+            let entry = |cell: &GrandCell| Some(short(of.get(cell)?.report.answer(property)));
             if let Some(tables) = presets_table::of_naming(layout, &entry, &environments, naming) {
                 output::print(&tables);
             }

@@ -49,12 +49,13 @@ pub(crate) fn environments<'a>(
     environments
 }
 
-/// What was found of each cell, where it was found of all cells of a system together.
+/// What was found of each cell that is wanted, where it was found of all cells of a system together.
 pub(crate) fn by_cell<'a, T>(
     systems: impl IntoIterator<Item = (&'a [GrandCell], &'a T)>,
+    wanted: impl Fn(&GrandCell) -> bool,
 ) -> HashMap<&'a GrandCell, &'a T> {
     let cells = |(cells, found): (&'a [GrandCell], &'a T)| cells.iter().map(move |c| (c, found));
-    systems.into_iter().flat_map(cells).collect()
+    systems.into_iter().flat_map(cells).filter(|(cell, _)| wanted(cell)).collect()
 }
 
 /// A verdict as an entry of a table.

@@ -44,12 +44,7 @@ impl GrowingSet {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
         }
-        let mut grew = 0;
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
-            grew |= more & !*word;
-            *word |= more;
-        }
-        grew != 0
+        join(&mut self.0, &other.0)
     }
 
     /// What is not in another one.
@@ -62,6 +57,16 @@ impl GrowingSet {
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         members(&self.0)
     }
+}
+
+/// Adds to a set what is in another one of as many words; whether some of it was not there.
+pub(crate) fn join(set: &mut [u64], other: &[u64]) -> bool {
+    let mut grew = 0;
+    for (word, more) in set.iter_mut().zip(other) {
+        grew |= more & !*word;
+        *word |= more;
+    }
+    grew != 0
 }
 
 /// What is in a set.

@@ -227,7 +227,7 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
             looks += 1;
             // Adding up takes a time that grows with what there is.
             if looks.is_multiple_of(1 << 14) {
-                bounds.note_again(&mut noted, self.table.bytes() + self.known.bytes());
+                bounds.note_again(&mut noted, self.bytes());
             }
             if looks.is_multiple_of(256) {
                 bounds.check(self.table.controls.len())?;
@@ -241,8 +241,13 @@ impl<'b, 'a, S: System, M: Monitor<S::Label>> Build<'b, 'a, S, M> {
                 return Err(Undecided::TooManyLetters);
             }
         }
-        bounds.note_again(&mut noted, self.table.bytes() + self.known.bytes());
+        bounds.note_again(&mut noted, self.bytes());
         bounds.take(0)
+    }
+
+    fn bytes(&self) -> usize {
+        let quiet: usize = self.quiet.iter().map(GrowingSet::bytes).sum();
+        self.table.bytes() + self.known.bytes() + quiet
     }
 
     fn finish(mut self) -> Table {

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use super::question::{Bounds, Undecided};
 use super::table::{BLOCKS, Letter, NONE, Rule, Table};
-use crate::collections::bits::{GrowingSet, members};
+use crate::collections::bits::{GrowingSet, join, members};
 
 /// Pairs of letters, by control state.
 pub(crate) struct Views {
@@ -38,15 +38,6 @@ fn add(set: &mut [u64], letter: Letter) -> bool {
     let old = *word;
     *word |= 1 << (letter % 64);
     *word != old
-}
-
-fn join(into: &mut [u64], from: &[u64]) -> bool {
-    let mut grew = false;
-    for (to, from) in into.iter_mut().zip(from) {
-        grew |= from & !*to != 0;
-        *to |= from;
-    }
-    grew
 }
 
 impl Views {
