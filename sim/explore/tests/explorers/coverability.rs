@@ -563,3 +563,96 @@ fn the_least_number_of_callers_grows_with_the_permits() {
         assert_eq!(trace.len(), 2 * callers, "{trace:?}");
     }
 }
+
+/// Users of two permits, whom nobody remembers, and one who takes both permits at once, gives them back, and changes
+/// the mode when he takes them: he cannot have them while a user has one.
+struct TakesAll;
+
+/// Of [`TakesAll`]: the mode beside the number of free permits.
+const MODE: Shared = 4;
+
+const USER: Kind = Kind(1);
+const TAKER: Kind = Kind(2);
+
+impl System for TakesAll {
+    /// Who, and where it leads.
+    type Label = (u8, Local);
+
+    fn shared_bits(&self) -> u32 {
+        3
+    }
+
+    fn local_bits(&self) -> u32 {
+        2
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 2, processes: vec![(CALLER, 1), (USER, OUTSIDE), (TAKER, 1)] }
+    }
+
+    fn step(&self, kind: Kind, shared: Shared, at: Local, choices: &mut Vec<Choice<Self::Label>>) {
+        let (mode, free) = (shared & MODE, shared & 3);
+        let footprint = kmodcheck_explore::Footprint { reads: 7, writes: 7 };
+        let (effect, way_out) =
+            (kmodcheck_explore::Effect::None, kmodcheck_explore::WayOut::Ordinary);
+        let mut to = |shared, local| {
+            let label = (kind.0, local);
+            choices.push(Choice { shared, local, effect, way_out, footprint, label });
+        };
+        match (kind, at) {
+            (USER, OUTSIDE) if free > 0 => to(mode | (free - 1), INSIDE),
+            // Can do nothing but look.
+            (USER, INSIDE) if shared == MODE => to(MODE, INSIDE),
+            (USER, INSIDE) => to(mode | (free + 1).min(2), OUTSIDE),
+            (TAKER, 1) if shared == 2 => to(MODE, 2),
+            (TAKER, 2) if shared == MODE => to(MODE | 2, 3),
+            _ => {}
+        }
+    }
+
+    fn dormant(&self, _: Kind) -> Option<Local> {
+        Some(DORMANT)
+    }
+
+    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
+        local
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, _: Local) -> bool {
+        true
+    }
+}
+
+/// A user who has a permit looks that none is free, in the second mode.
+#[derive(Clone)]
+struct Looks;
+
+impl Monitor<(u8, Local)> for Looks {
+    type Tally = ();
+    const ASKS: Asks = Asks::Steps;
+
+    fn step_violates(&self, step: &Step<(u8, Local)>) -> u64 {
+        u64::from(step.before == MODE && step.local_before == INSIDE && step.after == MODE)
+    }
+}
+
+/// Pairs do not tell that nobody has a permit beside the taker who has both, and there the same step of the same user in
+/// the same shared state is found first: it has to be found again where it can be.
+#[test]
+fn a_step_that_changes_nothing_is_judged_wherever_it_can_be_taken() {
+    let system = TakesAll;
+    let family = Family::new(&system, &[CALLER, USER], &[USER]).expect("kinds are alike");
+    let question = Question { monitor: Looks, without_history: 1 };
+    let options = Options::default();
+    let setup = Setup::new(&family, &question, &options).expect("small");
+    for outcome in [setup.prove(1, &options), setup.prove_backward_only(1, &options)] {
+        assert_eq!(outcome, Ok(Outcome::Reaches { others: 2 }));
+    }
+    let found = smallest(&family, &Looks, 0, 3, &options);
+    let Ok(Smallest::Violated { callers: 2, trace }) = found else { panic!("{found:?}") };
+    assert_eq!(trace.len(), 5, "{trace:?}");
+}
