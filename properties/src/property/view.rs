@@ -81,25 +81,31 @@ pub struct View<'a> {
     pub local_before: u64,
     /// The step.
     pub event: Event,
+    /// `local_before`, readable: many properties look at it.
+    task: Task,
 }
 
 impl<'a> View<'a> {
+    /// The step of a process of that kind in state `local_before` that takes the shared word `before` to `after`.
+    pub fn new(
+        model: &'a Model,
+        (kind, local_before): (u8, u64),
+        (before, after): (u128, u128),
+        event: Event,
+    ) -> Self {
+        Self { model, kind, before, after, local_before, event, task: model.task(local_before) }
+    }
+
     /// A step of an explorer, of whichever kind.
     pub fn of(model: &'a Model, step: &Step<Event>) -> Self {
-        Self {
-            model,
-            kind: step.kind.0,
-            before: step.before,
-            after: step.after,
-            local_before: step.local_before,
-            event: step.label,
-        }
+        let (process, shared) = ((step.kind.0, step.local_before), (step.before, step.after));
+        Self::new(model, process, shared, step.label)
     }
 }
 
 impl View<'_> {
-    pub(super) fn task(&self) -> Task {
-        self.model.task(self.local_before)
+    pub(super) fn task(&self) -> &Task {
+        &self.task
     }
 
     pub(super) fn role(&self) -> Role {

@@ -68,7 +68,7 @@ fn fates(naive: &Naive<'_, Processes<'_>>, graph: &Graph<Event>) -> (Vec<Fate>, 
             let local_before = state.1[taken.actor];
             let (before, after, event) = (state.0, taken.after.0, taken.label);
             let kind = naive.kinds[taken.actor].0;
-            let view = View { model, kind, before, after, local_before, event };
+            let view = View::new(model, (kind, local_before), (before, after), event);
             for (property, fate) in Property::ALL.into_iter().zip(&mut fates) {
                 if !property.applies(model) || !property.is_remembered(model) {
                     continue;

@@ -43,7 +43,7 @@ fn whoever_started_it_an_exit_says_the_same() {
             let local_before =
                 model.pack(&Task { pc: Pc::Exit, modprobe_live: seen, ..Task::IDLE });
             let (before, event) = (model.initial_shared(), Event::Exit { status: Ret::Zero });
-            let view = View { model: &model, kind, before, after: before, local_before, event };
+            let view = View::new(&model, (kind, local_before), (before, before), event);
             assert_eq!(Property::ModprobeTellsTheTruth.says(&view), expected, "{kind} {seen}");
         }
     }

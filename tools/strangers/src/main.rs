@@ -37,14 +37,12 @@ fn violated((naive, graph): &Explored<'_, '_>, property: Property) -> Option<usi
     let mut nearest: Option<usize> = None;
     for ((state, distance), moves) in graph.states.iter().zip(&graph.moves) {
         for (taken, _) in moves {
-            let view = View {
-                model: naive.system.model,
-                kind: naive.kinds[taken.actor].0,
-                before: state.0,
-                after: taken.after.0,
-                local_before: state.1[taken.actor],
-                event: taken.label,
-            };
+            let view = View::new(
+                naive.system.model,
+                (naive.kinds[taken.actor].0, state.1[taken.actor]),
+                (state.0, taken.after.0),
+                taken.label,
+            );
             if matches!(property.says(&view), Says::Violated(_)) {
                 nearest = Some(nearest.map_or(distance + 1, |old| old.min(distance + 1)));
             }

@@ -93,7 +93,7 @@ impl Follower<'_> {
             let local_before = local;
             let mut next = now.clone();
             next.bits |=
-                violated(&View { model, kind, before, after, local_before, event: step.event });
+                violated(&View::new(model, (kind, local_before), (before, after), step.event));
             next.shared = after;
             next.locals[process] = step.local;
             if before != after {
