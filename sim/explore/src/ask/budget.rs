@@ -12,6 +12,10 @@ use super::limits::{End, Options, Progress};
 /// ([`Budget::keep_free`]).
 const ROOM: u64 = 4 << 20;
 
+/// Bytes that are asked for beyond what is needed, so that the machine is not asked for each few: to map memory and to
+/// give it back makes all other threads of the process forget what they know of where it is.
+const AHEAD: u64 = 4 << 20;
+
 /// Bytes up to which [`ROOM`] covers what is taken.
 const FEW: usize = 1 << 10;
 
@@ -23,6 +27,8 @@ pub struct Budget {
     most: u64,
     /// What has to be left on the machine.
     free: AtomicU64,
+    /// So many bytes, held and to be left, the machine is known to have.
+    known: AtomicU64,
 }
 
 impl Budget {
@@ -30,7 +36,7 @@ impl Budget {
     pub fn new(most: Option<u64>) -> Self {
         let most = most.unwrap_or(u64::MAX);
         let (held, peak) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { held, peak, most, free: AtomicU64::new(ROOM) }
+        Self { held, peak, most, free: AtomicU64::new(ROOM), known: AtomicU64::new(0) }
     }
 
     /// For what is had in any case: as many bytes as there are, and none kept free.
@@ -52,12 +58,29 @@ impl Budget {
         self.free.fetch_add(change, Ordering::Relaxed);
     }
 
-    /// Whether the machine has as many bytes, and those that are kept free: asked for and given back, untouched.
-    /// (Another thread that needs some just then may find none: where there is hardly more, that can be an abort.)
+    /// Whether the machine has as many bytes, and those that are kept free: asked for and given back, untouched, unless it
+    /// is known. (Another thread that needs some just then may find none: where there is hardly more, that can be an abort.)
     #[must_use]
     pub fn are_there(&self, bytes: usize) -> bool {
-        let all = usize::try_from(self.free.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
-        Vec::<u8>::new().try_reserve_exact(all.saturating_add(bytes)).is_ok()
+        self.are_there_beside(self.held(), bytes)
+    }
+
+    /// The same, where so many are held without these.
+    fn are_there_beside(&self, held: u64, bytes: usize) -> bool {
+        let more = self.free.load(Ordering::Relaxed).saturating_add(bytes as u64);
+        let all = held.saturating_add(more);
+        if all <= self.known.load(Ordering::Relaxed) {
+            return true;
+        }
+        let has = |bytes: u64| {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+        };
+        let ahead = [AHEAD, 0].into_iter().find(|ahead| has(more.saturating_add(*ahead)));
+        if let Some(ahead) = ahead {
+            self.known.fetch_max(all.saturating_add(ahead), Ordering::Relaxed);
+        }
+        ahead.is_some()
     }
 
     /// Takes `bytes`, unless they are too many, or the machine does not have them.
@@ -66,7 +89,8 @@ impl Budget {
     /// [`Full::Bytes`]; nothing was taken.
     pub fn take(&self, bytes: usize) -> Result<(), Full> {
         let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        if held > self.most || bytes > FEW && !self.are_there(bytes) {
+        let before = held - bytes as u64;
+        if held > self.most || bytes > FEW && !self.are_there_beside(before, bytes) {
             self.give(bytes);
             return Err(Full::Bytes);
         }
@@ -82,7 +106,10 @@ impl Budget {
 
     /// Gives back what was taken or noted.
     pub fn give(&self, bytes: usize) {
-        self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
+        let held = self.held.fetch_sub(bytes as u64, Ordering::Relaxed) - bytes as u64;
+        // Who is not asked may have taken it by the time that it is needed again.
+        let known = held.saturating_add(self.free.load(Ordering::Relaxed)).saturating_add(AHEAD);
+        self.known.fetch_min(known, Ordering::Relaxed);
     }
 
     /// Notes that of what `noted` bytes were known of there are `bytes` now.
@@ -234,5 +261,31 @@ impl<'o> Clock<'o> {
         } else {
             self.options.limits.time.is_some_and(|t| self.elapsed() >= t).then_some(End::TimeLimit)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the machine was once seen to have is not asked for again, unless it was given back or more has to be left.
+    #[test]
+    fn what_is_known_to_be_there_is_not_asked_for() {
+        let budget = Budget::new(None);
+        let known = || budget.known.load(Ordering::Relaxed);
+        assert!(budget.are_there(0));
+        assert_eq!(known(), ROOM + AHEAD);
+        budget.take(AHEAD as usize).expect("no limit");
+        assert_eq!(known(), ROOM + AHEAD, "it was asked for ahead");
+        budget.take(FEW + 1).expect("no limit");
+        assert_eq!(known(), ROOM + 2 * AHEAD + FEW as u64 + 1);
+        budget.give(AHEAD as usize);
+        assert_eq!(known(), ROOM + AHEAD + FEW as u64 + 1, "as far ahead as ever");
+        let mut noted = 0;
+        budget.keep_free(&mut noted, usize::MAX / 2);
+        assert!(!budget.are_there(0), "so much no machine has");
+        assert_eq!(budget.take(FEW + 1), Err(Full::Bytes));
+        budget.keep_free(&mut noted, 0);
+        assert!(budget.are_there(0) && budget.take(FEW + 1).is_ok());
     }
 }

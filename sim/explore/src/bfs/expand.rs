@@ -27,7 +27,7 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> 
     purpose: Purpose,
     spare: Spare,
     steps: Steps<S::Label, W>,
-    rescue: Rescue,
+    rescue: Rescue<S::Label, W>,
     commuting: Commuting,
     /// By process: the bits of its kind in the number of an entry.
     kind_bits: [u32; MAX_PROCESSES],
@@ -263,7 +263,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             asked,
             purpose,
             spare: frame.spare::<W>(),
-            rescue: Rescue::default(),
+            rescue: Rescue::new(),
             commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
             sought: u64::MAX,
             batch: Some(Batch::new()),
@@ -374,8 +374,8 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             blocked &= blocked - 1;
             self.found.blocked_states += 1;
             let Self { rescue, steps, .. } = self;
-            let system = self.asked.product.system;
-            let unresolved = rescue.unresolved(system, steps, &looked.entries, looked.blocked());
+            let asked = (self.asked.product.system, &frame.layout);
+            let unresolved = rescue.unresolved(asked, steps, &looked.entries, looked.blocked());
             if unresolved != 0 {
                 sink.left(looked.packed, unresolved);
             }

@@ -14,6 +14,7 @@
 //! violating transitions of the first level that has one, the one from the least packed state is
 //! taken, and each state on the way there is the least predecessor of the next.
 
+mod barrier;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 pub(crate) mod expand;

@@ -30,8 +30,13 @@ pub(super) struct Numbers {
     /// By number.
     words: Vec<AtomicU64>,
     /// How many words there are; held while one is added.
-    len: Mutex<u32>,
+    len: Apart<Mutex<u32>>,
 }
+
+/// In lines of memory of its own: what is written again and again would take from all other threads what they read beside
+/// it.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// A hash of which the high half is used.
 #[inline(always)]
@@ -64,7 +69,7 @@ impl Numbers {
             places: (0..1 << FIRST).map(|_| AtomicU32::new(0)).collect(),
             bits: FIRST,
             words: (0..room(FIRST)).map(|_| AtomicU64::new(0)).collect(),
-            len: Mutex::new(0),
+            len: Apart(Mutex::new(0)),
         };
         budget.note(new.bytes());
         new
@@ -72,7 +77,7 @@ impl Numbers {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        *self.len.lock().unwrap_or_else(PoisonError::into_inner) as usize
+        *self.len.0.lock().unwrap_or_else(PoisonError::into_inner) as usize
     }
 
     /// Bytes held.
@@ -113,7 +118,7 @@ impl Numbers {
     #[cold]
     #[inline(never)]
     fn add(&self, mut free: usize, word: u64) -> Option<u32> {
-        let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut len = self.len.0.lock().unwrap_or_else(PoisonError::into_inner);
         if self.places[free].load(Ordering::Relaxed) != 0 {
             match self.find(word) {
                 Ok(number) => return Some(number),

@@ -3,10 +3,15 @@
 //! Standing still is a schedule like any other, so a 'yes' is exact, and it depends only on the two
 //! processes' local states and the shared state.
 
-use super::packed::Packed;
-use super::steps::{NONE, Pair, Steps, mix};
-use crate::system::successor::{is_at_rest, is_dormant, remembered, woken};
-use crate::system::{Choice, Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut};
+use std::collections::HashSet;
+
+use foldhash::fast::FixedState;
+
+use super::packed::{Layout, Packed};
+use super::steps::{MOST, NONE, Pair, Steps, mix};
+use crate::ask::CountOnly;
+use crate::system::successor::{is_dormant, remembered, woken};
+use crate::system::{Effect, Local, MAX_PROCESSES, Shared, System, WayOut, fits};
 
 /// A state with a process of which it is not known whether it can run again.
 #[derive(Clone, Copy)]
@@ -21,33 +26,47 @@ pub(crate) struct Unresolved<const W: usize> {
 const ALONE: usize = 1 << 9;
 
 /// By pairs of entries: whether the second, running alone, unblocks the first.
-#[derive(Default)]
-pub(crate) struct Rescue {
+pub(crate) struct Rescue<Label, const W: usize> {
     /// Open addressing: both entries, and the answer in the lowest bit; 0 is empty.
     table: Vec<u64>,
     used: usize,
-    /// Where one process has got to while it runs alone: the shared state, its own local state and
-    /// that of the blocked one.
-    open: Vec<(Shared, Local, Local)>,
+    /// Where one process has got to while it runs alone.
+    open: Vec<Place>,
+    been: HashSet<Place, FixedState>,
+    /// Steps of who is where the search has not asked about them: it may never come there, so that nothing is held
+    /// against the system that is met there.
+    beyond: Option<Steps<Label, W>>,
 }
 
-impl Rescue {
+/// The shared state, the local state of the process that runs alone, and that of the blocked one.
+type Place = (Shared, Local, Local);
+
+/// What of a system is asked.
+pub(crate) type Asked<'a, S> = (&'a S, &'a Layout);
+
+impl<Label: Clone + Eq, const W: usize> Rescue<Label, W> {
+    pub fn new() -> Self {
+        let been = HashSet::with_hasher(FixedState::with_seed(0));
+        Self { table: Vec::new(), used: 0, open: Vec::new(), been, beyond: None }
+    }
+
     pub fn bytes(&self) -> usize {
-        self.table.capacity() * size_of::<u64>()
+        self.table.capacity() * size_of::<u64>() + self.beyond.as_ref().map_or(0, Steps::bytes)
     }
 
     pub fn clear(&mut self) {
         self.table.clear();
         self.used = 0;
+        self.beyond = None;
     }
 
     /// Those of the `blocked` processes that no other process, running alone, unblocks. `entries`: by
     /// process.
     #[inline]
-    pub fn unresolved<S: System, const W: usize>(
+    pub fn unresolved<S: System<Label = Label>>(
         &mut self,
-        system: &S,
-        steps: &mut Steps<S::Label, W>,
+        asked: Asked<'_, S>,
+        steps: &mut Steps<Label, W>,
         entries: &[u32; MAX_PROCESSES],
         blocked: u16,
     ) -> u16 {
@@ -59,7 +78,7 @@ impl Rescue {
             // Whoever helped last time often helps again.
             let helper = steps.entries[entries[i] as usize].helper;
             let there = helper != NONE && entries.contains(&helper);
-            if !there && !self.find_helper(system, steps, entries, (i, blocked)) {
+            if !there && !self.find_helper(asked, steps, entries, (i, blocked)) {
                 unresolved |= 1 << i;
             }
         }
@@ -68,16 +87,16 @@ impl Rescue {
 
     /// Looks for a process that unblocks process `i`.
     #[inline(never)]
-    fn find_helper<S: System, const W: usize>(
+    fn find_helper<S: System<Label = Label>>(
         &mut self,
-        system: &S,
-        steps: &mut Steps<S::Label, W>,
+        asked: Asked<'_, S>,
+        steps: &mut Steps<Label, W>,
         entries: &[u32; MAX_PROCESSES],
         (i, blocked): (usize, u16),
     ) -> bool {
         for (j, entry) in entries.iter().enumerate() {
             let other = *entry != NONE && blocked & 1 << j == 0;
-            if other && self.helps(system, steps, entries[i], *entry) {
+            if other && self.helps(asked, steps, (entries[i], *entry)) {
                 steps.entries[entries[i] as usize].helper = *entry;
                 return true;
             }
@@ -85,12 +104,11 @@ impl Rescue {
         false
     }
 
-    fn helps<S: System, const W: usize>(
+    fn helps<S: System<Label = Label>>(
         &mut self,
-        system: &S,
-        steps: &Steps<S::Label, W>,
-        blocked: u32,
-        helper: u32,
+        asked: Asked<'_, S>,
+        steps: &Steps<Label, W>,
+        (blocked, helper): (u32, u32),
     ) -> bool {
         let key = (u64::from(blocked) << 32 | u64::from(helper)) + 1;
         let slot = |table: &[u64]| {
@@ -107,7 +125,7 @@ impl Rescue {
                 return found & 1 != 0;
             }
         }
-        let answer = self.try_alone(system, steps.pair(blocked), steps.pair(helper));
+        let answer = self.try_alone(asked, steps, steps.pair(blocked), steps.pair(helper));
         if self.used >= self.table.len() / 2 {
             let old = std::mem::take(&mut self.table);
             self.table = vec![0; (old.len() * 2).max(1 << 8)];
@@ -129,36 +147,60 @@ impl Rescue {
     /// Lets `helper` run alone, by ordinary steps, until the process in the pair `blocked` is not
     /// blocked any more. `false` if that never happens or takes too long to find out.
     #[cold]
-    fn try_alone<S: System>(&mut self, system: &S, blocked: Pair, helper: Pair) -> bool {
-        let mut choices: Vec<Choice<S::Label>> = Vec::new();
-        self.open.clear();
-        self.open.push((blocked.shared, helper.local, blocked.local));
+    fn try_alone<S: System<Label = Label>>(
+        &mut self,
+        (system, layout): Asked<'_, S>,
+        steps: &Steps<Label, W>,
+        blocked: Pair,
+        helper: Pair,
+    ) -> bool {
+        let Self { open, been, beyond, .. } = self;
+        let beyond = beyond.get_or_insert_with(|| Steps::new(layout, std::iter::empty(), MOST));
+        if beyond.is_full(4 * ALONE) {
+            beyond.clear();
+        }
+        open.clear();
+        been.clear();
+        let start = (blocked.shared, helper.local, blocked.local);
+        open.push(start);
+        been.insert(start);
         let mut next = 0;
-        while next < self.open.len() && next < ALONE {
-            let (shared, local, sleeper) = self.open[next];
+        while next < open.len() && next < ALONE {
+            let (shared, local, sleeper) = open[next];
             next += 1;
-            choices.clear();
-            if !is_dormant(system, helper.kind, local) {
-                system.step(helper.kind, shared, local, &mut choices);
+            if is_dormant(system, helper.kind, local) {
+                continue;
             }
-            for choice in choices.iter().filter(|choice| choice.way_out == WayOut::Ordinary) {
-                let change = (shared, choice.shared);
-                let after = remembered(system, helper.kind, change, choice.local);
-                let seen = remembered(system, blocked.kind, change, sleeper);
+            let entry = known(steps, beyond, (system, layout), Pair { shared, local, ..helper });
+            for outcome in entry.of(steps, beyond).outcomes_of(entry.number()) {
+                let outcome = &entry.of(steps, beyond).outcomes[outcome];
+                if outcome.choice.way_out != WayOut::Ordinary {
+                    continue;
+                }
+                let (to, after) = (outcome.choice.shared, outcome.local_after);
+                let effect = outcome.choice.effect;
+                let seen = remembered(system, blocked.kind, (shared, to), sleeper);
                 // A wake-up of one sleeper may be the one of this process.
-                let to = match choice.effect {
+                let woken = match effect {
                     Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
                         woken(system, blocked.kind, seen, queue)
                     }
                     Effect::None | Effect::Spawn(..) => None,
                 };
-                let woken = to.unwrap_or(seen);
-                if can_run(system, blocked.kind, choice.shared, woken) {
+                let sleeper = woken.unwrap_or(seen);
+                if !fits(u128::from(sleeper), layout.local_bits) {
+                    continue; // The search will say so, if it comes there.
+                }
+                if is_dormant(system, blocked.kind, sleeper) {
                     return true;
                 }
-                let reached = (choice.shared, after, woken);
-                if !self.open.contains(&reached) {
-                    self.open.push(reached);
+                let pair = Pair { shared: to, local: sleeper, ..blocked };
+                let there = known(steps, beyond, (system, layout), pair);
+                if !there.of(steps, beyond).entries[there.number() as usize].is_blocked() {
+                    return true;
+                }
+                if been.insert((to, after, sleeper)) {
+                    open.push((to, after, sleeper));
                 }
             }
         }
@@ -166,12 +208,39 @@ impl Rescue {
     }
 }
 
-/// Whether a process has an ordinary step, or needs none.
-fn can_run<S: System>(system: &S, kind: Kind, shared: Shared, local: Local) -> bool {
-    if is_at_rest(system, kind, local) {
-        return true;
+/// An entry, of one of two tables.
+#[derive(Clone, Copy)]
+enum Known {
+    /// Of the search's.
+    Search(u32),
+    /// Of the other one.
+    Beyond(u32),
+}
+
+impl Known {
+    fn number(self) -> u32 {
+        match self {
+            Self::Search(number) | Self::Beyond(number) => number,
+        }
     }
-    let mut choices = Vec::new();
-    system.step(kind, shared, local, &mut choices);
-    choices.iter().any(|choice| choice.way_out == WayOut::Ordinary)
+
+    fn of<'s, T>(self, search: &'s T, beyond: &'s T) -> &'s T {
+        match self {
+            Self::Search(_) => search,
+            Self::Beyond(_) => beyond,
+        }
+    }
+}
+
+/// The entry of a pair, asked for where there is none.
+fn known<S: System, const W: usize>(
+    search: &Steps<S::Label, W>,
+    beyond: &mut Steps<S::Label, W>,
+    (system, layout): Asked<'_, S>,
+    pair: Pair,
+) -> Known {
+    match search.entry(&search.row(pair.shared), pair.kind, pair.shared, pair.local) {
+        NONE => Known::Beyond(beyond.entry_of(pair, (system, layout, &CountOnly))),
+        entry => Known::Search(entry),
+    }
 }

@@ -10,11 +10,13 @@
 //!   alone, not on the threads.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::barrier::Barrier;
 use super::frame::Found;
 use super::keep::{CheckpointError, Keep, Sums};
 use super::levels::{BLOCK, Levels, WAYS_BACK, before, block, few, place};
@@ -31,10 +33,10 @@ use crate::system::{Fault, Kind};
 const CHUNK: usize = 16;
 
 /// States of the smallest block, unless a level has fewer.
-const LEAST: usize = 1 << 10;
+const LEAST: usize = 1 << 8;
 
 /// Blocks up to which one thread does it alone: to wait for others would take longer.
-const ALONE: usize = 4;
+const ALONE: usize = 1;
 
 /// States of each block of a level with so many.
 fn block_of(count: usize) -> usize {
@@ -58,11 +60,6 @@ struct Outbox<const W: usize> {
 impl<const W: usize> Outbox<W> {
     fn new() -> Self {
         Self { lists: [const { Vec::new() }; SHARDS], unresolved: Vec::new(), noted: 0 }
-    }
-
-    /// States in it.
-    fn len(&self) -> usize {
-        self.lists.iter().map(Vec::len).sum()
     }
 
     fn take_note(&mut self, budget: &Budget) {
@@ -116,6 +113,8 @@ struct Job {
     count: usize,
     blocks: usize,
     block: usize,
+    /// The shards that take their successors from the outboxes next.
+    shards: Range<usize>,
 }
 
 /// A search, as all its threads see it.
@@ -241,16 +240,17 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 search.phase.store(QUIT, Ordering::Relaxed);
                 search.barrier.wait().wait();
             }
+            search.keep_panic(|| worker.expander.settle());
             let workers: Vec<_> = helpers
                 .into_iter()
                 .map(|h| h.join().expect("a panic was kept for later"))
                 .collect();
-            (end.unwrap_or_else(|panic| resume_unwind(panic)), workers)
+            let end = end.unwrap_or_else(|panic| resume_unwind(panic));
+            search.pass_on_panic();
+            (end, workers)
         });
-        worker.expander.settle();
         led.way_outs |= worker.expander.way_outs();
         for other in &mut workers {
-            other.expander.settle();
             worker.expander.found().add(other.expander.found());
             led.way_outs |= other.expander.way_outs();
         }
@@ -307,9 +307,14 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             led.ends.clone_from(&ends);
             let level = led.starts.len() as u32 - 1;
             let count = ends.iter().zip(&starts).map(|(end, start)| end - start).sum();
-            let here = ends.clone();
-            let block = block_of(count);
-            let mut job = Job { starts, ends: here, level, from: 0, count, blocks: 0, block };
+            let mut job = Job {
+                starts,
+                ends: ends.clone(),
+                level,
+                count,
+                block: block_of(count),
+                ..Job::default()
+            };
             while job.from < count {
                 job.blocks = (count - job.from).div_ceil(job.block).min(CHUNK);
                 if let Some(end) = self.out_of_budget(led, &job) {
@@ -416,21 +421,47 @@ impl<'f, const W: usize> Search<'f, '_, W> {
 
     /// Inserts what is in the outboxes.
     fn insert(&self, job: &Job, together: bool, worker: &mut Worker<'f, W>) -> Result<(), End> {
-        if let Some(most) = self.options.limits.states {
+        let limit = self.options.limits.states;
+        // Without a limit nobody has to know.
+        let offered = limit.map_or([0; SHARDS], |_| self.offered(job));
+        let mut from = 0;
+        while from < SHARDS {
             // A checkpoint may have more than this search may.
-            let mut room = most.max(1).saturating_sub(self.states());
-            let outboxes = &self.outboxes[..job.blocks];
-            let offered: usize = outboxes.iter().map(|o| o.read().expect("no panic").len()).sum();
-            if offered as u64 > room {
-                // One shard after the other, so that it is the same states that find room.
-                for shard in 0..SHARDS {
-                    self.insert_into(shard, job, &mut room).map_err(End::from)?;
-                }
-                return Ok(());
+            let mut room = limit.map_or(u64::MAX, |most| most.max(1).saturating_sub(self.states()));
+            // As many as fit in any case: one shard after the other it would be the same.
+            let mut left = room;
+            let fits = |offered: &&u64| {
+                left.checked_sub(**offered).is_some_and(|less| {
+                    left = less;
+                    true
+                })
+            };
+            let shards = from..from + offered[from..].iter().take_while(fits).count();
+            if shards.is_empty() {
+                self.insert_into(from, job, &mut room).map_err(End::from)?;
+                from += 1;
+                continue;
+            }
+            from = shards.end;
+            self.job.write().expect("no panic").shards = shards;
+            self.in_phase(INSERT, together, worker);
+            if self.out_of_bytes.load(Ordering::Relaxed) {
+                return Err(End::MemoryLimit);
             }
         }
-        self.in_phase(INSERT, together, worker);
-        if self.out_of_bytes.load(Ordering::Relaxed) { Err(End::MemoryLimit) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// How many successors are in the outboxes, by shard.
+    fn offered(&self, job: &Job) -> [u64; SHARDS] {
+        let mut offered = [0; SHARDS];
+        for outbox in &self.outboxes[..job.blocks] {
+            let outbox = outbox.read().expect("no panic");
+            for (offered, list) in offered.iter_mut().zip(&outbox.lists) {
+                *offered += list.len() as u64;
+            }
+        }
+        offered
     }
 
     fn insert_into(&self, shard: usize, job: &Job, room: &mut u64) -> Result<(), Full> {
@@ -490,9 +521,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         barrier.wait();
         self.keep_panic(|| self.work(worker));
         barrier.wait();
-        if let Some(panic) = self.panicked.lock().expect("not held in a panic").take() {
-            resume_unwind(panic);
-        }
+        self.pass_on_panic();
     }
 
     /// What a helper thread does.
@@ -502,6 +531,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         loop {
             barrier.wait();
             if self.phase.load(Ordering::Relaxed) == QUIT {
+                self.keep_panic(|| worker.expander.settle());
                 return worker;
             }
             self.keep_panic(|| self.work(&mut worker));
@@ -516,6 +546,11 @@ impl<'f, const W: usize> Search<'f, '_, W> {
         }
     }
 
+    fn pass_on_panic(&self) {
+        let panic = self.panicked.lock().expect("not held in a panic").take();
+        panic.into_iter().for_each(|panic| resume_unwind(panic));
+    }
+
     fn work(&self, worker: &mut Worker<'f, W>) {
         // In a phase that panics elsewhere there is nothing left to do here.
         let Ok(job) = self.job.read() else { return };
@@ -528,8 +563,8 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             gathered.0.add(worker.expander.found());
             gathered.1 |= worker.expander.way_outs();
         } else {
-            while let shard = self.next.fetch_add(1, Ordering::Relaxed)
-                && shard < SHARDS
+            while let shard = job.shards.start + self.next.fetch_add(1, Ordering::Relaxed)
+                && shard < job.shards.end
             {
                 if self.insert_into(shard, &job, &mut { u64::MAX }).is_err() {
                     self.out_of_bytes.store(true, Ordering::Relaxed);

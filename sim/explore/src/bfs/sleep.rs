@@ -54,15 +54,17 @@ pub(crate) struct Others<'s> {
 
 /// Which steps commute, as far as it was asked lately.
 pub(crate) struct Commuting {
-    /// Each in a place of its own: outcome and entry, and in the lowest bit the answer; 0 is none.
-    answers: Vec<u64>,
-    /// If the numbers of entries of one shared state differ in their last bits, at most 6: these bits, and
-    /// by outcome the answers for all of them.
-    ends_in: Option<u32>,
+    /// By outcome.
     side_by_side: Vec<SideBySide>,
+    /// If the numbers of entries of one shared state differ in their last bits, at most 6: these bits.
+    ends_in: Option<u32>,
+    /// Where there are more entries of one shared state. Each in a place of its own: outcome and entry, and in the lowest
+    /// bit the answer; 0 is none.
+    answers: Vec<u64>,
 }
 
-/// Answers for all entries of one shared state, by the last bits of their numbers.
+/// Answers for the first entries of one shared state, by the last bits of their numbers, or else by
+/// [`Entry::ordinal`](super::steps::Entry::ordinal).
 #[derive(Clone, Copy, Default)]
 struct SideBySide {
     known: u64,
@@ -99,18 +101,27 @@ impl Commuting {
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
         taken: (u32, u32),
-        (others, asked): (Others<'_>, u16),
+        (others, mut asked): (Others<'_>, u16),
     ) -> u16 {
-        let Some(bits) = self.ends_in else {
-            if asked == 0 {
-                return 0;
-            }
-            return self.one_by_one(steps, of, taken, (others.entries, asked));
-        };
         let all = self.side_by_side.get(taken.1 as usize).copied().unwrap_or_default();
+        let Some(bits) = self.ends_in else {
+            let (mut commute, mut unknown) = (0, 0);
+            while asked != 0 {
+                let other = asked.trailing_zeros();
+                asked &= asked - 1;
+                let entry = others.entries[other as usize % MAX_PROCESSES];
+                let ordinal = u32::from(steps.entries[entry as usize].ordinal);
+                let known = all.known.unbounded_shr(ordinal) & 1 != 0;
+                unknown |= u16::from(!known) << other;
+                commute |= (all.commute.unbounded_shr(ordinal) as u16 & 1) << other;
+            }
+            if unknown == 0 {
+                return commute;
+            }
+            return commute | self.one_by_one(steps, of, taken, (others, unknown));
+        };
         if others.ends & !all.known != 0 {
-            let with_steps = (others.entries, others.with_steps);
-            return self.one_by_one(steps, of, taken, with_steps) & asked;
+            return self.one_by_one(steps, of, taken, (others, others.with_steps)) & asked;
         }
         let mut commute = 0;
         // A process that is not asked does no harm, and those that are asked are hard to foretell.
@@ -128,14 +139,20 @@ impl Commuting {
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
         (a, outcome): (u32, u32),
-        (entries, mut asked): (&[u32; MAX_PROCESSES], u16),
+        (others, mut asked): (Others<'_>, u16),
     ) -> u16 {
         let mut commuting = 0;
         while asked != 0 {
             let other = asked.trailing_zeros() as usize;
             asked &= asked - 1;
-            let pair = (a, outcome, entries[other % MAX_PROCESSES]);
-            commuting |= u16::from(self.commute(steps, of, pair)) << other;
+            let other = other % MAX_PROCESSES;
+            let entry = others.entries[other];
+            let ordinal = match self.ends_in {
+                Some(bits) => entry & bits,
+                None => steps.entries[entry as usize].ordinal.into(),
+            };
+            let triple = (a, outcome, entry);
+            commuting |= u16::from(self.commute(steps, of, triple, ordinal)) << other;
         }
         commuting
     }
@@ -145,22 +162,22 @@ impl Commuting {
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
         (a, outcome, b): (u32, u32, u32),
+        ordinal: u32,
     ) -> bool {
-        if let Some(bits) = self.ends_in {
+        if ordinal < u64::BITS {
             if self.side_by_side.len() <= outcome as usize {
                 self.side_by_side.resize(outcome as usize + 1, SideBySide::default());
             }
-            let end = b & bits;
-            if self.side_by_side[outcome as usize].known >> end & 1 == 0 {
+            if self.side_by_side[outcome as usize].known >> ordinal & 1 == 0 {
                 let answer = find_out(steps, of, (a, outcome, b));
                 let all = &mut self.side_by_side[outcome as usize];
-                all.known |= 1 << end;
-                all.commute |= u64::from(answer) << end;
+                all.known |= 1 << ordinal;
+                all.commute |= u64::from(answer) << ordinal;
             }
-            return self.side_by_side[outcome as usize].commute >> end & 1 != 0;
+            return self.side_by_side[outcome as usize].commute >> ordinal & 1 != 0;
         }
         let key = (u64::from(outcome) << 32 | u64::from(b)) + 1;
-        let place = mix(key) as usize & (self.answers.len() - 1);
+        let place = place(outcome, b) & (self.answers.len() - 1);
         let answer = self.answers[place];
         if answer >> 1 == key {
             return answer & 1 != 0;
@@ -169,6 +186,18 @@ impl Commuting {
         self.answers[place] = key << 1 | u64::from(answer);
         answer
     }
+}
+
+/// Answers in a line of memory, as a power of two.
+const LINE: u32 = 3;
+const _: () = assert!(size_of::<u64>() << LINE == 64);
+
+/// Where the answer is: those of one outcome and of entries with numbers that are close to one another, as they are where
+/// processes came to one shared state, in one line of memory.
+#[inline]
+fn place(outcome: u32, b: u32) -> usize {
+    let line = mix(u64::from(outcome) << 32 | u64::from(b >> LINE)) as usize;
+    line << LINE | (b as usize & ((1 << LINE) - 1))
 }
 
 #[cold]

@@ -4,9 +4,13 @@
 //! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
 //!   many states; when there are more than are kept, the table is begun anew.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use super::packed::{Layout, Packed};
 use super::table::prefetch;
-use crate::ask::Monitor;
+use crate::ask::{self, Monitor};
 use crate::system::successor::remembered;
 use crate::system::{
     Choice, Effect, Fault, Kind, Local, MAX_PROCESSES, Shared, Step, System, WayOut, Wrong, fits,
@@ -14,7 +18,7 @@ use crate::system::{
 };
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
-const MOST: usize = 1 << 18;
+pub(super) const MOST: usize = 1 << 18;
 
 /// Entries found by hash up to which the processor's own caches have them, with all that is known of them: some
 /// hundred bytes each.
@@ -63,6 +67,8 @@ pub struct Entry {
     pub first: u32,
     /// See `first`.
     pub outcomes: u16,
+    /// How many entries of its shared state were known before it, up to 255.
+    pub ordinal: u8,
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
 }
@@ -92,7 +98,8 @@ const MOST_OUTCOMES: u64 = (1 << (MAX_PROCESSES - 1)) - 1;
 const UNKNOWN: u64 = u64::MAX;
 
 impl Entry {
-    const NEW: Self = Self { word: UNKNOWN, visits: 0, first: 0, outcomes: 0, helper: NONE };
+    const NEW: Self =
+        Self { word: UNKNOWN, visits: 0, first: 0, outcomes: 0, ordinal: 0, helper: NONE };
 
     /// The system was asked, or need not be.
     #[inline]
@@ -109,6 +116,11 @@ impl Entry {
     /// Whether some outcome has an effect on others, or violates some property.
     pub fn is_special(&self) -> bool {
         self.word & SPECIAL != 0
+    }
+
+    /// Whether the process has not returned and has no ordinary step.
+    pub fn is_blocked(&self) -> bool {
+        self.word & BLOCKED != 0
     }
 
     /// How many outcomes there are, unless they are special.
@@ -165,6 +177,8 @@ pub struct Steps<Label, const W: usize> {
     pub entries: Vec<Entry>,
     /// Entries that are known.
     known: usize,
+    /// How many of them there are of each shared state, up to 255.
+    asked: HashMap<Shared, u8, FixedState>,
     /// When there are more of them, there is no room.
     most: usize,
     /// So many are too many to be at hand; none, where it is said how many are kept.
@@ -234,6 +248,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             index,
             entries,
             known: 0,
+            asked: HashMap::with_hasher(FixedState::with_seed(0)),
             most,
             at_hand: if kept == 0 { AT_HAND } else { 0 },
             patches: Vec::new(),
@@ -253,6 +268,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             }
         };
         index
+            + ask::table(self.asked.capacity(), size_of::<(Shared, u8)>())
             + self.entries.capacity() * size_of::<Entry>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
@@ -270,6 +286,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         if let Index::Hashed { table, pairs } = &mut self.index {
             table.fill(NONE);
             pairs.clear();
+            self.asked.clear();
             self.entries.clear();
             self.known = 0;
             self.patches.clear();
@@ -487,7 +504,11 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             (.., false) => STILL | u64::from(outcomes) << 1,
         };
         let word = word | if blocked { BLOCKED } else { 0 };
-        let entry = Entry { word, visits: 0, first, outcomes: outcomes as u16, helper: NONE };
+        let outcomes = outcomes as u16;
+        let asked = self.asked.entry(shared).or_default();
+        let ordinal = *asked;
+        *asked = asked.saturating_add(1);
+        let entry = Entry { word, visits: 0, first, outcomes, ordinal, helper: NONE };
         self.known += 1;
         let row = self.row(shared);
         let slot = self.hashed(row.hash(kind, local), pair);

@@ -241,3 +241,71 @@ fn most_second_ways_are_left_out() {
         }
     }
 }
+
+/// Two processes, or three of which two are alike, that walk, each along so many local states, past two bits: a step goes
+/// on, sets a bit or waits for one, as a random number says.
+struct Walks {
+    steps: Vec<u64>,
+    length: Local,
+    alike: usize,
+}
+
+impl Walks {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (alike, length) = if seed % 4 == 3 { (2, rng.u64(35..45)) } else { (1, 63) };
+        Self { steps: (0..2 * length).map(|_| rng.u64(..)).collect(), length, alike }
+    }
+}
+
+impl System for Walks {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        2
+    }
+
+    fn local_bits(&self) -> u32 {
+        6
+    }
+
+    fn initial(&self) -> Initial {
+        let mut processes = vec![(Kind(0), 0); self.alike];
+        processes.push((Kind(1), 0));
+        Initial { shared: 0, processes }
+    }
+
+    fn step(&self, kind: Kind, bits: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        if self.returned(kind, local) {
+            return;
+        }
+        let word = self.steps[usize::from(kind.0) * self.length as usize + local as usize];
+        let bit = 1 << (word >> 8 & 1);
+        let after = match word % 8 {
+            0 | 1 => bits ^ bit,
+            2 if bits & bit == 0 => return,
+            _ => bits,
+        };
+        let jump = (word % 8 == 7).then_some(local + 2).filter(|to| *to <= self.length);
+        for local in [Some(local + 1), jump].into_iter().flatten() {
+            choices.push(Choice::new(after, local, ()));
+        }
+    }
+
+    fn returned(&self, _: Kind, local: Local) -> bool {
+        local == self.length
+    }
+}
+
+/// So too where there are more pairs of a shared state than have their answers side by side.
+#[test]
+fn whoever_sleeps_among_many_nothing_is_lost() {
+    let mut worth = Worth::default();
+    let systems = sample(12, 60);
+    for seed in systems.seeds() {
+        // Neither a table of all pairs nor one of those that there are forgets any.
+        nothing_is_lost(&Walks::new(seed), &format!("walks {seed}"), 1 << 12, &mut worth);
+    }
+    println!("{worth:?}");
+    assert!(systems.met_enough(worth.searches, 90), "{worth:?}");
+}
