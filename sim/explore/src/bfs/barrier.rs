@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
-/// How often who comes early looks: some ten microseconds.
+/// How often who comes early looks: some tens of microseconds.
 const LOOKS: u32 = 2_000;
 
 /// Where a number of threads meet.

@@ -547,8 +547,9 @@ impl<'f, const W: usize> Search<'f, '_, W> {
     }
 
     fn pass_on_panic(&self) {
-        let panic = self.panicked.lock().expect("not held in a panic").take();
-        panic.into_iter().for_each(|panic| resume_unwind(panic));
+        if let Some(panic) = self.panicked.lock().expect("not held in a panic").take() {
+            resume_unwind(panic);
+        }
     }
 
     fn work(&self, worker: &mut Worker<'f, W>) {
