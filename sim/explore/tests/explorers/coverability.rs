@@ -592,12 +592,8 @@ impl System for TakesAll {
 
     fn step(&self, kind: Kind, shared: Shared, at: Local, choices: &mut Vec<Choice<Self::Label>>) {
         let (mode, free) = (shared & MODE, shared & 3);
-        let footprint = kmodcheck_explore::Footprint { reads: 7, writes: 7 };
-        let (effect, way_out) =
-            (kmodcheck_explore::Effect::None, kmodcheck_explore::WayOut::Ordinary);
         let mut to = |shared, local| {
-            let label = (kind.0, local);
-            choices.push(Choice { shared, local, effect, way_out, footprint, label });
+            choices.push(Choice::new(shared, local, (kind.0, local)));
         };
         match (kind, at) {
             (USER, OUTSIDE) if free > 0 => to(mode | (free - 1), INSIDE),
@@ -608,18 +604,6 @@ impl System for TakesAll {
             (TAKER, 2) if shared == MODE => to(MODE | 2, 3),
             _ => {}
         }
-    }
-
-    fn dormant(&self, _: Kind) -> Option<Local> {
-        Some(DORMANT)
-    }
-
-    fn observe(&self, _: Kind, _: Shared, _: Shared, local: Local) -> Local {
-        local
-    }
-
-    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
-        None
     }
 
     fn returned(&self, _: Kind, _: Local) -> bool {
