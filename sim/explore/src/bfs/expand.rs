@@ -11,9 +11,12 @@ use std::ops::ControlFlow;
 use super::frame::{Found, Frame};
 use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
+use super::rows::Row;
 use super::sleep::{Commuting, Others};
 use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
-use super::steps::{BLOCKED, CHANGES, Entry, NONE, Pair, Patch, SPECIAL, STILL, Steps};
+use super::steps::{
+    BLOCKED, CHANGES, Entry, MOST_VISITS, NONE, Pair, Patch, SPECIAL, STILL, Steps,
+};
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
@@ -33,6 +36,8 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> 
     kind_bits: [u32; MAX_PROCESSES],
     /// The bits of the shared states that are sought: see [`super::source::Visit::sought`].
     sought: u64,
+    /// So many states may have been looked at since the monitor was told.
+    to_tell: u32,
     /// Not there while it is in use.
     batch: Option<Box<Batch<W>>>,
     tally: M::Tally,
@@ -102,7 +107,7 @@ impl<const W: usize> Looked<W> {
         one_by_one: bool,
     ) -> Option<u64> {
         let (mut flags, mut transitions, mut like_previous, mut ends) = (0, 0, 0_u32, 0);
-        let times = u64::from(!one_by_one);
+        let times = u32::from(!one_by_one);
         let mut previous = None;
         let mut place = layout.shared_bits;
         for (actor, bits) in kind_bits[..layout.processes.min(MAX_PROCESSES)].iter().enumerate() {
@@ -128,7 +133,7 @@ impl<const W: usize> Looked<W> {
             flags |= here << actor;
             ends |= has_steps(here) << (end % u64::BITS);
             entry.visits += times;
-            transitions += times * entry.ordinary_outcomes();
+            transitions += u64::from(times) * entry.ordinary_outcomes();
         }
         self.ends = ends;
         self.like_previous = like_previous as u16;
@@ -164,8 +169,8 @@ fn has_steps(flags: u64) -> u64 {
 /// The states that are looked at together.
 struct Batch<const W: usize> {
     states: [Looked<W>; BATCH],
-    /// By state and process: the hash of what it can do, if entries are found by hash and are many.
-    hashes: [[u32; MAX_PROCESSES]; BATCH],
+    /// By state: where what its processes can do is found, if entries are found by hash and are many.
+    rows: [Row; BATCH],
     /// Who of them is to be followed: the state's place, and the process. The last one is never read.
     awake: [(u8, u8); BATCH * MAX_PROCESSES + 1],
 }
@@ -173,8 +178,7 @@ struct Batch<const W: usize> {
 impl<const W: usize> Batch<W> {
     fn new() -> Box<Self> {
         let awake = [(0, 0); BATCH * MAX_PROCESSES + 1];
-        let hashes = [[0; MAX_PROCESSES]; BATCH];
-        Box::new(Self { states: [Looked::NONE; BATCH], hashes, awake })
+        Box::new(Self { states: [Looked::NONE; BATCH], rows: [Row::NONE; BATCH], awake })
     }
 }
 
@@ -217,6 +221,11 @@ impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_,
         let mut batch = self.batch.take().unwrap_or_else(Batch::new);
         self.sought = sink.sought();
         for stored in stored.chunks(BATCH) {
+            // No pair is visited more often in one state than there are processes.
+            if self.to_tell > MOST_VISITS - (BATCH * MAX_PROCESSES) as u32 {
+                self.record();
+            }
+            self.to_tell += (BATCH * MAX_PROCESSES) as u32;
             if self.steps.is_full(BATCH * MAX_PROCESSES) {
                 self.record();
                 self.steps.clear();
@@ -266,6 +275,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             rescue: Rescue::new(),
             commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
             sought: u64::MAX,
+            to_tell: 0,
             batch: Some(Batch::new()),
             kind_bits: std::array::from_fn(|i| {
                 u32::from(frame.kind(i).0) << (frame.layout.local_bits % u32::BITS)
@@ -294,6 +304,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     }
 
     fn record(&mut self) {
+        self.to_tell = 0;
         self.steps.record(self.asked.monitor, &mut self.tally);
     }
 
@@ -313,14 +324,14 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let asleep = if search { u16::MAX } else { 0 };
         let far = self.steps.is_far();
         if far {
-            self.look_ahead(&layout, stored, &mut batch.hashes);
+            self.look_ahead(&layout, stored, &mut batch.rows);
         }
-        let Batch { states, hashes, awake } = batch;
+        let Batch { states, rows, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
         for (i, (stored, looked)) in stored.iter().zip(&mut *states).enumerate() {
             let (packed, in_sleep_set) = spare.split(*stored);
             looked.packed = packed;
-            self.look::<SYMMETRY>(&layout, looked, far.then_some(&hashes[i % BATCH]));
+            self.look::<SYMMETRY>(&layout, looked, far.then_some(rows[i % BATCH]));
             let up = (looked.still() | looked.changing()) & !(in_sleep_set & asleep);
             for actor in 0..layout.processes {
                 awake[followed] = (i as u8, actor as u8);
@@ -336,12 +347,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let before = if frame.follow_all || !search { 0 } else { (1 << actor) - 1 };
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
-            let Entry { first, outcomes, .. } = self.steps.entries[entry as usize];
+            let row = self.steps.entries[entry as usize];
             let times = if SYMMETRY { looked.times(&frame.roster, actor) } else { 1 };
-            self.found.followed += times * u64::from(outcomes);
-            for outcome in first..first + u32::from(outcomes) {
+            self.found.followed += times * u64::from(row.outcomes());
+            for nth in 0..row.outcomes() {
+                let outcome = row.first + nth;
                 // Others' history and wake-ups aside, a step is bits to be flipped.
-                let patch = self.steps.patches[outcome as usize];
+                let patch = self.steps.patches_of(&row)[nth as usize];
                 if !self.is_sought(&layout, &looked.packed, &patch) {
                     continue;
                 }
@@ -382,40 +394,36 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
-    /// The hashes of what each process of some states can do, and memory asked for what is there: a table of many
+    /// Where what the processes of some states can do is found, and memory asked for what is there: a table of many
     /// entries is in no cache, and would be waited for at each of them.
     #[inline(never)]
-    fn look_ahead(
-        &self,
-        layout: &Layout,
-        stored: &[Packed<W>],
-        hashes: &mut [[u32; MAX_PROCESSES]; BATCH],
-    ) {
+    fn look_ahead(&self, layout: &Layout, stored: &[Packed<W>], rows: &mut [Row; BATCH]) {
         let (roster, processes) = (&self.frame().roster, layout.processes.min(MAX_PROCESSES));
-        for (stored, hashes) in stored.iter().zip(&mut *hashes) {
-            let packed = self.spare.split(*stored).0;
-            let row = self.steps.row(layout.shared(&packed));
-            for (actor, hash) in hashes[..processes].iter_mut().enumerate() {
-                *hash = row.hash(roster.kind(actor), layout.local(&packed, actor));
-                self.steps.ask_for_place(*hash);
-            }
+        let mut hashes = [0; BATCH];
+        for (stored, hash) in stored.iter().zip(&mut hashes) {
+            *hash = self.steps.ask_for_row(layout.shared(&self.spare.split(*stored).0));
         }
-        for hashes in &hashes[..stored.len()] {
-            hashes[..processes].iter().for_each(|hash| self.steps.ask_for_entry(*hash));
+        for (stored, (hash, row)) in stored.iter().zip(hashes.iter().zip(rows)) {
+            let packed = self.spare.split(*stored).0;
+            *row = self.steps.row(*hash, layout.shared(&packed));
+            for actor in 0..processes {
+                let local = layout.local(&packed, actor);
+                row.ask_for(&self.steps.entries, roster.kind(actor), local);
+            }
         }
     }
 
-    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps. `hashes`: of many
-    /// entries, as [`Expander::look_ahead`] gives them.
+    /// Looks up what each process can do, and counts what is taken step by step, whoever sleeps. `far`: where, if there
+    /// are many entries, as [`Expander::look_ahead`] gives it.
     #[inline(always)]
     fn look<const SYMMETRY: bool>(
         &mut self,
         layout: &Layout,
         looked: &mut Looked<W>,
-        hashes: Option<&[u32; MAX_PROCESSES]>,
+        far: Option<Row>,
     ) {
-        if let Some(hashes) = hashes {
-            return self.look_one_by_one::<SYMMETRY>(layout, looked, Some(hashes));
+        if far.is_some() {
+            return self.look_one_by_one::<SYMMETRY>(layout, looked, far);
         }
         let (shared, whole) = (layout.shared(&looked.packed), self.whole());
         if (!SYMMETRY || self.frame().roster.contiguous())
@@ -443,12 +451,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         &mut self,
         layout: &Layout,
         looked: &mut Looked<W>,
-        hashes: Option<&[u32; MAX_PROCESSES]>,
+        far: Option<Row>,
     ) {
         let (packed, whole) = (looked.packed, self.whole());
         let (roster, system) = (&self.frame().roster, self.asked.product.system);
         let shared = layout.shared(&packed);
-        let row = self.steps.row(shared);
+        // It may have moved since: who is not found there is looked for again.
+        let row = far.unwrap_or_else(|| self.steps.row_of(shared));
         let ends_in = self.steps.ends_in();
         (looked.flags, looked.like_previous, looked.ends) = (0, 0, 0);
         for actor in 0..layout.processes {
@@ -462,19 +471,14 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 looked.entries[actor % MAX_PROCESSES] = NONE;
                 continue;
             }
-            let mut number = match hashes {
-                Some(_) if like => looked.entries[previous % MAX_PROCESSES],
-                Some(hashes) => {
-                    let hash = hashes[actor % MAX_PROCESSES];
-                    self.steps.entry_at(hash, Pair { kind, shared, local })
-                }
-                None => self.steps.entry(&row, kind, shared, local),
+            let number = if like {
+                looked.entries[previous % MAX_PROCESSES]
+            } else {
+                let found = row.find(&self.steps.entries, kind, local);
+                found.unwrap_or_else(|_| self.find(Pair { kind, shared, local }))
             };
-            if number == NONE {
-                number = self.ask(actor, &packed);
-            }
             looked.entries[actor % MAX_PROCESSES] = number;
-            let times = u64::from(!whole);
+            let times = u32::from(!whole);
             let entry = &mut self.steps.entries[number as usize];
             let here = entry.flags(!like && !whole);
             looked.flags |= here << actor;
@@ -482,10 +486,9 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 looked.ends |= has_steps(here) << (number & bits);
             }
             entry.visits += times;
-            let entry = *entry;
-            self.found.transitions += times * entry.ordinary_outcomes();
-            if hashes.is_some() {
-                self.steps.ask_for_outcome(&entry);
+            self.found.transitions += u64::from(times) * entry.ordinary_outcomes();
+            if far.is_some() {
+                self.commuting.ask_for(entry.first);
             }
         }
     }
@@ -500,15 +503,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         self.commuting.commuting(&mut self.steps, of, taken, (others, asked))
     }
 
-    /// Asks the system what a process can do.
+    /// The entry of a pair, for which the system is asked if need be.
     #[cold]
     #[inline(never)]
-    fn ask(&mut self, actor: usize, packed: &Packed<W>) -> u32 {
-        let (frame, asked) = (self.frame(), self.asked);
-        let layout = &frame.layout;
-        let (shared, local) = (layout.shared(packed), layout.local(packed, actor));
-        let pair = Pair { kind: frame.kind(actor), shared, local };
-        self.steps.ask(pair, (asked.product.system, layout, asked.monitor))
+    fn find(&mut self, pair: Pair) -> u32 {
+        let asked = self.asked;
+        self.steps.entry_of(pair, (asked.product.system, &self.frame().layout, asked.monitor))
     }
 
     /// Takes all outcomes of the processes of which some are special, or that are to be told of one
@@ -524,14 +524,16 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             }
             let times = looked.times(&frame.roster, actor);
             if one_by_one {
-                self.steps.entries[entry as usize].visits += times;
+                self.steps.entries[entry as usize].visits += times as u32;
             } else if !self.steps.entries[entry as usize].is_special() {
                 continue;
             }
-            let Entry { first, outcomes, .. } = self.steps.entries[entry as usize];
+            let row = self.steps.entries[entry as usize];
             let mut ordinal = 0;
-            for outcome in first..first + u32::from(outcomes) {
-                self.take(&before, Taken { actor, entry, outcome, times }, &mut ordinal, visit);
+            for nth in 0..row.outcomes() {
+                let (outcome, patch) = (row.first + nth, self.steps.patches_of(&row)[nth as usize]);
+                let taken = Taken { actor, entry, outcome, times };
+                self.take(&before, (taken, &patch), &mut ordinal, visit);
             }
         }
     }
@@ -540,19 +542,18 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     fn take(
         &mut self,
         before: &Before<W>,
-        taken: Taken,
+        (taken, patch): (Taken, &Patch<W>),
         ordinal: &mut u32,
         visit: &mut dyn FnMut(Packed<W>),
     ) {
         let (frame, product) = (self.frame(), &self.asked.product);
         let actor = taken.actor;
         let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
-        let patch = self.steps.patches[taken.outcome as usize];
-        if !self.is_sought(&frame.layout, &before.packed, &patch) {
+        if !self.is_sought(&frame.layout, &before.packed, patch) {
             return;
         }
         let place = frame.layout.place(actor);
-        let seen = own_step(product, &frame.layout, &before.packed, (actor, place), &patch);
+        let seen = own_step(product, &frame.layout, &before.packed, (actor, place), patch);
         let affected = affect(product.system, actor, effect, &seen, |after| {
             if after.too_wide == 0 {
                 self.emit(before, taken, &after.packed, after.alone, ordinal, visit);

@@ -29,6 +29,7 @@ pub(crate) mod packed;
 pub(crate) mod recent;
 pub(crate) mod rescue;
 mod roots;
+mod rows;
 pub(crate) mod search;
 pub(crate) mod sleep;
 mod slots;

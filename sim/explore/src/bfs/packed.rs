@@ -77,7 +77,10 @@ impl<const W: usize> BitXor for Packed<W> {
 
     #[inline]
     fn bitxor(mut self, other: Self) -> Self {
-        self.0.iter_mut().zip(other.0).for_each(|(word, flipped)| *word ^= flipped);
+        // With a number, not with iterators: those were not unrolled.
+        for i in 0..W {
+            self.0[i] ^= other.0[i];
+        }
         self
     }
 }
@@ -162,7 +165,7 @@ impl Layout {
     /// Flips bits of the local state at a [`place`](Self::place).
     #[inline]
     pub fn flip_at<const W: usize>(&self, packed: &mut Packed<W>, place: u32, bits: u64) {
-        flip(&mut packed.0, place, self.local_bits, bits);
+        flip(&mut packed.0, place, bits);
     }
 
     /// Flips bits of the local state of process `i`.
@@ -175,8 +178,8 @@ impl Layout {
     pub fn shared_bits_of<const W: usize>(&self, bits: u128) -> Packed<W> {
         let mut words = [0; W];
         let low = self.shared_bits.min(64);
-        flip(&mut words, 0, low, bits as u64);
-        flip(&mut words, low, self.shared_bits - low, (bits >> 64) as u64);
+        flip(&mut words, 0, bits as u64);
+        flip(&mut words, low, (bits >> 64) as u64);
         Packed(words)
     }
 
@@ -224,8 +227,8 @@ impl Layout {
         debug_assert!(c.locals[self.processes..].iter().all(|l| *l == 0));
         let mut words = [0; W];
         let low = self.shared_bits.min(64);
-        flip(&mut words, 0, low, c.shared as u64);
-        flip(&mut words, low, self.shared_bits - low, (c.shared >> 64) as u64);
+        flip(&mut words, 0, c.shared as u64);
+        flip(&mut words, low, (c.shared >> 64) as u64);
         let mut packed = Packed(words);
         for (i, local) in c.locals[..self.processes].iter().enumerate() {
             self.flip(&mut packed, i, *local);
@@ -281,15 +284,20 @@ impl Spare {
     }
 }
 
-/// Flips the low `bits` (at most 64) at bit `at` where `value`, which has no others, has ones.
+/// Flips the bits from bit `at` on where `value` has ones.
 #[inline]
-fn flip<const W: usize>(words: &mut [u64; W], at: u32, bits: u32, value: u64) {
-    // The remainders, which change nothing unless there are no bits, tell the compiler that the
-    // indices are in bounds.
+fn flip<const W: usize>(words: &mut [u64; W], at: u32, value: u64) {
     let (word, shift) = ((at / 64) as usize, at % 64);
-    words[word % W] ^= value << shift;
-    if W > 1 && shift + bits > 64 {
-        words[(word + 1) % W] ^= value >> (64 - shift);
+    let (low, high) = (value << shift, value >> 1 >> (63 - shift));
+    if W == 1 {
+        words[0] ^= low;
+        return;
+    }
+    // Each word, most of them with nothing: if only that word were written, whoever reads the words together
+    // next would have to wait until it is in memory.
+    for (i, mine) in words.iter_mut().enumerate() {
+        *mine ^= if i == word { low } else { 0 };
+        *mine ^= if i == word + 1 { high } else { 0 };
     }
 }
 

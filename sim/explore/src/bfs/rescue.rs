@@ -239,7 +239,7 @@ fn known<S: System, const W: usize>(
     (system, layout): Asked<'_, S>,
     pair: Pair,
 ) -> Known {
-    match search.entry(&search.row(pair.shared), pair.kind, pair.shared, pair.local) {
+    match search.entry(pair) {
         NONE => Known::Beyond(beyond.entry_of(pair, (system, layout, &CountOnly))),
         entry => Known::Search(entry),
     }

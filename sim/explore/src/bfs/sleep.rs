@@ -29,7 +29,8 @@
 //! higher rank than the highest. So *b* does not sleep there.
 
 use super::packed::Layout;
-use super::steps::{Pair, Steps, mix};
+use super::steps::{Pair, Patch, Steps, mix};
+use super::table::prefetch;
 use crate::ask::Monitor;
 use crate::system::successor::remembered;
 use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
@@ -93,6 +94,12 @@ impl Commuting {
         self.side_by_side.clear();
     }
 
+    /// Asks memory for what is known of an outcome.
+    #[inline]
+    pub fn ask_for(&self, outcome: u32) {
+        prefetch(&self.side_by_side, outcome as usize);
+    }
+
     /// Those of the processes `asked` with each outcome of whose entry commutes what was `taken`, an entry and
     /// one of its outcomes; all are of one shared state.
     #[inline]
@@ -110,7 +117,7 @@ impl Commuting {
                 let other = asked.trailing_zeros();
                 asked &= asked - 1;
                 let entry = others.entries[other as usize % MAX_PROCESSES];
-                let ordinal = u32::from(steps.entries[entry as usize].ordinal);
+                let ordinal = steps.entries[entry as usize].ordinal();
                 let known = all.known.unbounded_shr(ordinal) & 1 != 0;
                 unknown |= u16::from(!known) << other;
                 commute |= (all.commute.unbounded_shr(ordinal) as u16 & 1) << other;
@@ -149,7 +156,7 @@ impl Commuting {
             let entry = others.entries[other];
             let ordinal = match self.ends_in {
                 Some(bits) => entry & bits,
-                None => steps.entries[entry as usize].ordinal.into(),
+                None => steps.entries[entry as usize].ordinal(),
             };
             let triple = (a, outcome, entry);
             commuting |= u16::from(self.commute(steps, of, triple, ordinal)) << other;
@@ -207,18 +214,19 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     asked: Asked<'_, S, M>,
     (a, outcome, b): (u32, u32, u32),
 ) -> bool {
-    let (a, number_of_b, b) = (steps.pair(a), b, steps.pair(b));
+    let [entry_of_a, entry_of_b] = [a, b].map(|number| steps.entries[number as usize]);
+    let (a, outcomes_of_b, b) = (steps.pair(a), steps.outcomes_of(b), steps.pair(b));
     assert_eq!(a.shared, b.shared);
     let still = |kind: Kind, to: Shared, local: Local| {
         remembered(asked.0, kind, (a.shared, to), local) == local
     };
-    let own = steps.patches[outcome as usize];
+    let own = steps.patches_of(&entry_of_a)[(outcome - entry_of_a.first) as usize];
     let (to, local_after) = {
         let outcome = &steps.outcomes[outcome as usize];
         (outcome.choice.shared, outcome.local_after)
     };
-    let others = steps.outcomes_of(number_of_b);
-    if own.changed && others.clone().any(|other| steps.patches[other].changed) {
+    let others = steps.patches_of(&entry_of_b);
+    if own.changed && others.iter().any(|other| other.changed) {
         return false; // The system is not asked what would follow.
     }
     if own.changed {
@@ -228,29 +236,28 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
             return false; // Nobody need ever be there as it is now.
         }
         let there = steps.entry_of(Pair { shared: to, ..b }, asked);
-        let there = steps.outcomes_of(there);
-        others.len() == there.len()
-            && others.zip(there).all(|(here, there)| {
-                let (here_to, there_to) = (steps.patches[here], steps.patches[there]);
-                !there_to.changed
-                    && here_to.local == there_to.local
-                    && still(b.kind, to, steps.outcomes[here].local_after)
-            })
+        let there = steps.patches_of(&steps.entries[there as usize]);
+        let here = steps.patches_of(&entry_of_b);
+        let same = |here: &Patch<W>, there: &Patch<W>| !there.changed && here.local == there.local;
+        here.len() == there.len()
+            && here.iter().zip(there).all(|(here, there)| same(here, there))
+            && steps.outcomes[outcomes_of_b].iter().all(|o| still(b.kind, to, o.local_after))
     } else {
         // A can be taken after each of them, and remembers nothing of it, before or after.
-        others.into_iter().all(|other| {
-            if !steps.patches[other].changed {
+        (0..others.len()).all(|other| {
+            if !steps.patches_of(&entry_of_b)[other].changed {
                 return true;
             }
-            let to = steps.outcomes[other].choice.shared;
+            let to = steps.outcomes[outcomes_of_b.start + other].choice.shared;
             if !still(a.kind, to, a.local) {
                 return false;
             }
             let there = steps.entry_of(Pair { shared: to, ..a }, asked);
+            let outcomes = &steps.outcomes[steps.outcomes_of(there)];
+            let patches = steps.patches_of(&steps.entries[there as usize]);
             still(a.kind, to, local_after)
-                && steps.outcomes_of(there).any(|after| {
-                    let patch = &steps.patches[after];
-                    let effect = steps.outcomes[after].choice.effect;
+                && patches.iter().zip(outcomes).any(|(patch, outcome)| {
+                    let effect = outcome.choice.effect;
                     !patch.changed && patch.local == own.local && effect == Effect::None
                 })
         })

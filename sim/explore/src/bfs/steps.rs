@@ -1,15 +1,17 @@
 //! What a process can do, tabulated: [`System::step`] is pure, so each pair of shared and local state
 //! is asked once, and the answer kept as the bits that it flips in a packed state.
 //!
-//! - Costs: some 200 bytes for each distinct pair that occurs, of which there are few where there are
-//!   many states; when there are more than are kept, the table is begun anew.
+//! - Costs: some 300 bytes for each distinct pair that occurs, of which there are few where there are
+//!   many states, and of which some 60 are looked at again; when there are more than are kept, the table is begun
+//!   anew.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
 use super::packed::{Layout, Packed};
-use super::table::prefetch;
+use super::rows::{Row, Rows};
 use crate::ask::{self, Monitor};
 use crate::system::successor::remembered;
 use crate::system::{
@@ -23,9 +25,6 @@ pub(super) const MOST: usize = 1 << 18;
 /// Entries found by hash up to which the processor's own caches have them, with all that is known of them: some
 /// hundred bytes each.
 const AT_HAND: usize = 1 << 12;
-
-/// Places of an index by hash at first, unless fewer are kept.
-const PLACES: usize = 1 << 10;
 
 /// Bits of kind, shared and local state up to which a table of all their values is used.
 const DENSE_BITS: u32 = 12;
@@ -58,22 +57,27 @@ impl Pair {
 pub struct Entry {
     /// In four lanes of 16 bits, as many as there can be processes, the flags [`STILL`], [`CHANGES`],
     /// [`BLOCKED`] and [`SPECIAL`], each in the lowest bit of its lane: so shifted by its process, those
-    /// of all processes of a state fit side by side. From the second bit on in the first lane, how many
-    /// outcomes there are, unless they are special. [`UNKNOWN`] if the system was not asked yet.
+    /// of all processes of a state fit side by side. Above them in the first lane, how many outcomes there are,
+    /// unless they are special; in the second, how many there are in any case; in the third, how many entries of
+    /// its shared state were known before it, up to 255; in the fourth the kind. [`UNKNOWN`] if the system was not
+    /// asked yet.
     word: u64,
-    /// How often it was in this pair.
-    pub visits: u64,
-    /// Its first outcome and how many there are.
+    /// The local state; 0 where the number of the entry says it.
+    local: Local,
+    /// How often it was in this pair, since the last time the monitor was told.
+    pub visits: u32,
+    /// Its first outcome.
     pub first: u32,
-    /// See `first`.
-    pub outcomes: u16,
-    /// How many entries of its shared state were known before it, up to 255.
-    pub ordinal: u8,
+    /// The patch of its first outcome; those of the others follow.
+    patches: u32,
     /// If it is blocked: an entry of another process that can unblock it, the last one found.
     pub helper: u32,
 }
 
 const _: () = assert!(size_of::<Entry>() == 32);
+
+/// Visits that can be counted before the monitor is told.
+pub const MOST_VISITS: u32 = u32::MAX;
 
 /// Flag of an entry: there are outcomes, and none changes the shared state, has an effect on others, or
 /// violates a property.
@@ -97,14 +101,40 @@ const MOST_OUTCOMES: u64 = (1 << (MAX_PROCESSES - 1)) - 1;
 
 const UNKNOWN: u64 = u64::MAX;
 
+/// Where in an entry's word the number of all outcomes begins.
+const OUTCOMES: u32 = 17;
+/// Where the number of entries that were known before begins.
+const ORDINAL: u32 = 33;
+/// Where the kind begins.
+const KIND: u32 = 49;
+
 impl Entry {
-    const NEW: Self =
-        Self { word: UNKNOWN, visits: 0, first: 0, outcomes: 0, ordinal: 0, helper: NONE };
+    /// Of which the system was not asked.
+    pub const NEW: Self =
+        Self { word: UNKNOWN, local: 0, visits: 0, first: 0, patches: 0, helper: NONE };
 
     /// The system was asked, or need not be.
     #[inline]
     pub fn is_known(&self) -> bool {
         self.word != UNKNOWN
+    }
+
+    /// Whether it is found by hash, and is that of a process of the kind in that local state.
+    #[inline]
+    pub fn is_of(&self, kind: Kind, local: Local) -> bool {
+        self.local == local && self.kind() == kind && self.is_known()
+    }
+
+    /// If it is found by hash: the kind.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        Kind((self.word >> KIND) as u8)
+    }
+
+    /// If it is found by hash: the local state.
+    #[inline]
+    pub fn local(&self) -> Local {
+        self.local
     }
 
     /// Its flags; if it is not to be expanded, without those that say it has steps.
@@ -128,10 +158,22 @@ impl Entry {
     pub fn ordinary_outcomes(&self) -> u64 {
         self.word >> 1 & MOST_OUTCOMES
     }
+
+    /// How many outcomes there are.
+    #[inline]
+    pub fn outcomes(&self) -> u32 {
+        (self.word >> OUTCOMES & MOST_OUTCOMES) as u32
+    }
+
+    /// How many entries of its shared state were known before it, up to 255.
+    #[inline]
+    pub fn ordinal(&self) -> u32 {
+        (self.word >> ORDINAL) as u8 as u32
+    }
 }
 
-/// One outcome as it is taken in the innermost loop.
-#[derive(Clone, Copy)]
+/// One outcome as it is taken in the innermost loop. Many entries have the same, which are kept once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Patch<const W: usize> {
     /// The shared bits that it flips, in place.
     pub shared: Packed<W>,
@@ -164,10 +206,11 @@ impl<Label> Outcome<Label> {
 
 /// The entry of each pair.
 enum Index {
-    /// Entries are numbered by shared state, kind and local state.
-    Dense { kind_bits: u32, local_bits: u32 },
-    /// Open addressing by hash; and the pair of each entry.
-    Hashed { table: Vec<u32>, pairs: Vec<Pair> },
+    /// Entries are numbered by shared state, kind and local state; and how many of each shared state are known,
+    /// up to 255.
+    Dense { kind_bits: u32, local_bits: u32, asked: Vec<u8> },
+    /// By hash: those of one shared state next to each other.
+    Hashed(Rows),
 }
 
 /// The table: an index of pairs, and what is known of each.
@@ -177,38 +220,21 @@ pub struct Steps<Label, const W: usize> {
     pub entries: Vec<Entry>,
     /// Entries that are known.
     known: usize,
-    /// How many of them there are of each shared state, up to 255.
-    asked: HashMap<Shared, u8, FixedState>,
     /// When there are more of them, there is no room.
     most: usize,
     /// So many are too many to be at hand; none, where it is said how many are kept.
     at_hand: usize,
+    /// An entry's are next to each other, in the order of its outcomes.
+    patches: Vec<Patch<W>>,
+    /// By hash of an entry's patches: where some are that have it.
+    lists: HashMap<u64, u32, FixedState>,
     /// By number of the outcome: an entry's are next to each other.
-    pub patches: Vec<Patch<W>>,
-    /// Likewise.
     pub outcomes: Vec<Outcome<Label>>,
     /// Some step was a way out.
     pub way_outs: bool,
     /// The system has broken a promise.
     pub fault: Option<Fault>,
     scratch: Vec<Choice<Label>>,
-}
-
-/// What of the index all processes of one state share.
-#[derive(Clone, Copy)]
-pub struct Row {
-    dense: bool,
-    /// Of the number, or of the hash.
-    base: u64,
-    kind_shift: u32,
-}
-
-impl Row {
-    /// The hash of a pair of this shared state, of an index by hash.
-    #[inline]
-    pub fn hash(&self, kind: Kind, local: Local) -> u32 {
-        mix(self.base ^ local ^ u64::from(kind.0) << 56) as u32
-    }
 }
 
 impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
@@ -226,10 +252,10 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         let dense = bits <= DENSE_BITS && kept == 0;
         let most = if kept == 0 { MOST } else { kept };
         let index = if dense {
-            Index::Dense { kind_bits, local_bits: layout.local_bits }
+            let asked = vec![0; 1 << layout.shared_bits];
+            Index::Dense { kind_bits, local_bits: layout.local_bits, asked }
         } else {
-            let places = most.next_power_of_two().clamp(2, PLACES);
-            Index::Hashed { table: vec![NONE; places], pairs: Vec::new() }
+            Index::Hashed(Rows::new())
         };
         let mut entries = if dense { vec![Entry::NEW; 1 << bits] } else { Vec::new() };
         // Who was not started yet can do nothing: the system is not asked.
@@ -248,10 +274,10 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             index,
             entries,
             known: 0,
-            asked: HashMap::with_hasher(FixedState::with_seed(0)),
             most,
             at_hand: if kept == 0 { AT_HAND } else { 0 },
             patches: Vec::new(),
+            lists: HashMap::with_hasher(FixedState::with_seed(0)),
             outcomes: Vec::new(),
             way_outs: false,
             fault: None,
@@ -262,13 +288,11 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let index = match &self.index {
-            Index::Dense { .. } => 0,
-            Index::Hashed { table, pairs } => {
-                table.capacity() * size_of::<u32>() + pairs.capacity() * size_of::<Pair>()
-            }
+            Index::Dense { asked, .. } => asked.capacity(),
+            Index::Hashed(rows) => rows.bytes(),
         };
         index
-            + ask::table(self.asked.capacity(), size_of::<(Shared, u8)>())
+            + ask::table(self.lists.capacity(), size_of::<(u64, u32)>())
             + self.entries.capacity() * size_of::<Entry>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
@@ -283,13 +307,12 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     /// Forgets all entries.
     pub fn clear(&mut self) {
         // A dense index is never full.
-        if let Index::Hashed { table, pairs } = &mut self.index {
-            table.fill(NONE);
-            pairs.clear();
-            self.asked.clear();
+        if let Index::Hashed(rows) = &mut self.index {
+            rows.clear();
             self.entries.clear();
             self.known = 0;
             self.patches.clear();
+            self.lists.clear();
             self.outcomes.clear();
         }
     }
@@ -308,7 +331,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
                 let times = if outcome.counted_apart() {
                     std::mem::take(&mut outcome.taken)
                 } else {
-                    visits
+                    visits.into()
                 };
                 if times != 0 {
                     let step = pair.step(outcome);
@@ -319,21 +342,30 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     }
 
     /// The pair of an entry.
-    pub fn pair(&self, entry: u32) -> Pair {
+    pub fn pair(&self, number: u32) -> Pair {
         match &self.index {
-            Index::Dense { kind_bits, local_bits } => Pair {
-                kind: Kind((entry >> local_bits & ((1 << kind_bits) - 1)) as u8),
-                shared: Shared::from(entry >> (kind_bits + local_bits)),
-                local: Local::from(entry & ((1 << local_bits) - 1)),
+            Index::Dense { kind_bits, local_bits, .. } => Pair {
+                kind: Kind((number >> local_bits & ((1 << kind_bits) - 1)) as u8),
+                shared: Shared::from(number >> (kind_bits + local_bits)),
+                local: Local::from(number & ((1 << local_bits) - 1)),
             },
-            Index::Hashed { pairs, .. } => pairs[entry as usize],
+            Index::Hashed(rows) => {
+                let entry = &self.entries[number as usize];
+                Pair { kind: entry.kind(), shared: rows.shared(number), local: entry.local() }
+            }
         }
     }
 
     /// The numbers of the outcomes of an entry.
     pub fn outcomes_of(&self, entry: u32) -> std::ops::Range<usize> {
-        let Entry { first, outcomes, .. } = self.entries[entry as usize];
-        first as usize..first as usize + usize::from(outcomes)
+        let entry = &self.entries[entry as usize];
+        entry.first as usize..entry.first as usize + entry.outcomes() as usize
+    }
+
+    /// What the outcomes of an entry do.
+    #[inline]
+    pub fn patches_of(&self, entry: &Entry) -> &[Patch<W>] {
+        &self.patches[entry.patches as usize..][..entry.outcomes() as usize]
     }
 
     /// The entry of a pair, asked for if there is none.
@@ -342,8 +374,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         pair: Pair,
         asked: (&S, &Layout, &M),
     ) -> u32 {
-        let row = self.row(pair.shared);
-        match self.entry(&row, pair.kind, pair.shared, pair.local) {
+        match self.entry(pair) {
             NONE => self.ask(pair, asked),
             entry => entry,
         }
@@ -353,7 +384,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     /// same bits, at most 6.
     pub fn ends_in(&self) -> Option<u32> {
         match self.index {
-            Index::Dense { kind_bits, local_bits } if kind_bits + local_bits <= 6 => {
+            Index::Dense { kind_bits, local_bits, .. } if kind_bits + local_bits <= 6 => {
                 Some((1 << (kind_bits + local_bits)) - 1)
             }
             _ => None,
@@ -364,92 +395,54 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     /// and local state, and the number of the first.
     #[inline]
     pub fn of_shared(&mut self, shared: Shared) -> Option<(&mut [Entry], u32)> {
-        let Index::Dense { kind_bits, local_bits } = self.index else { return None };
+        let Index::Dense { kind_bits, local_bits, .. } = self.index else { return None };
         let bits = kind_bits + local_bits;
         let first = (shared as usize) << bits;
         Some((&mut self.entries[first..first + (1 << bits)], first as u32))
     }
 
-    /// The part of the index that belongs to one shared state.
+    /// The entry of a pair; [`NONE`] if the system was not asked yet.
     #[inline]
-    pub fn row(&self, shared: Shared) -> Row {
+    pub fn entry(&self, Pair { kind, shared, local }: Pair) -> u32 {
         match &self.index {
-            Index::Dense { kind_bits, local_bits } => Row {
-                dense: true,
-                base: (shared as u64) << (kind_bits + local_bits),
-                kind_shift: *local_bits,
-            },
-            Index::Hashed { .. } => {
-                let base = mix(shared as u64 ^ mix((shared >> 64) as u64));
-                Row { dense: false, base, kind_shift: 56 }
+            Index::Dense { kind_bits, local_bits, .. } => {
+                let number = dense((*kind_bits, *local_bits), kind, shared, local);
+                if self.entries[number as usize].is_known() { number } else { NONE }
+            }
+            Index::Hashed(rows) => {
+                let row = rows.row(rows.hash(shared), shared);
+                row.find(&self.entries, kind, local).unwrap_or(NONE)
             }
         }
-    }
-
-    /// The entry of a pair whose shared state is that of `row`; [`NONE`] if the system was not asked
-    /// yet.
-    #[inline]
-    pub fn entry(&self, row: &Row, kind: Kind, shared: Shared, local: Local) -> u32 {
-        if !row.dense {
-            return self.entry_at(row.hash(kind, local), Pair { kind, shared, local });
-        }
-        let number = (row.base | local | u64::from(kind.0) << row.kind_shift) as u32;
-        if self.entries[number as usize].is_known() { number } else { NONE }
     }
 
     /// Whether entries are found by hash, and are too many to be at hand.
     #[inline]
     pub fn is_far(&self) -> bool {
-        matches!(self.index, Index::Hashed { .. }) && self.entries.len() >= self.at_hand
+        matches!(self.index, Index::Hashed(_)) && self.known >= self.at_hand
     }
 
-    /// Asks memory for the place where the search for a pair of that hash begins.
+    /// If entries are found by hash: a hash of the shared state, and memory asked for where its row is.
     #[inline]
-    pub fn ask_for_place(&self, hash: u32) {
-        if let Index::Hashed { table, .. } = &self.index {
-            prefetch(table, hash as usize & (table.len() - 1));
-        }
+    pub fn ask_for_row(&self, shared: Shared) -> u32 {
+        let Index::Hashed(rows) = &self.index else { return 0 };
+        let hash = rows.hash(shared);
+        rows.ask_for(hash);
+        hash
     }
 
-    /// Asks memory for the entry that is in that place, most often the one that is looked for.
+    /// The row of a shared state with that hash, if entries are found by hash.
     #[inline]
-    pub fn ask_for_entry(&self, hash: u32) {
-        if let Index::Hashed { table, pairs } = &self.index {
-            let entry = table[hash as usize & (table.len() - 1)];
-            if entry != NONE {
-                prefetch(pairs, entry as usize);
-                prefetch(&self.entries, entry as usize);
-            }
-        }
+    pub fn row(&self, hash: u32, shared: Shared) -> Row {
+        let Index::Hashed(rows) = &self.index else { return Row::NONE };
+        rows.row(hash, shared)
     }
 
-    /// Asks memory for what an entry's first outcome does.
+    /// The row of a shared state, if entries are found by hash.
     #[inline]
-    pub fn ask_for_outcome(&self, entry: &Entry) {
-        if entry.outcomes != 0 {
-            prefetch(&self.patches, entry.first as usize);
-        }
-    }
-
-    /// In an index by hash the entry of a pair, whose hash is given; [`NONE`] if the system was not asked yet.
-    #[inline]
-    pub fn entry_at(&self, hash: u32, pair: Pair) -> u32 {
-        self.hashed(hash, pair).unwrap_or(NONE)
-    }
-
-    /// The entry in an index by hash, or its slot.
-    #[inline]
-    fn hashed(&self, hash: u32, pair: Pair) -> Result<u32, usize> {
-        let Index::Hashed { table, pairs } = &self.index else { return Err(0) };
-        let mask = table.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            match table[at] {
-                NONE => return Err(at),
-                entry if pairs[entry as usize] == pair => return Ok(entry),
-                _ => at = (at + 1) & mask,
-            }
-        }
+    pub fn row_of(&self, shared: Shared) -> Row {
+        let Index::Hashed(rows) = &self.index else { return Row::NONE };
+        rows.row(rows.hash(shared), shared)
     }
 
     /// Asks the system about a pair that has no entry, and gives it one.
@@ -467,6 +460,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         }
         self.broken(kept_to);
         let first = self.outcomes.len() as u32;
+        let mut patches = Vec::new();
         let (mut running, mut special) = (false, false);
         for choice in std::mem::take(&mut self.scratch) {
             running |= choice.way_out == WayOut::Ordinary;
@@ -481,7 +475,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             let step = Step::of(kind, (shared, local), &choice, local_after);
             let violated = monitor.step_violates(&step);
             special |= choice.effect != Effect::None || violated != 0;
-            self.patches.push(Patch {
+            patches.push(Patch {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
                 local: local ^ local_after,
                 changed,
@@ -496,7 +490,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             outcomes = 0;
         }
         let blocked = !running && !system.returned(kind, local);
-        let changes = self.patches[first as usize..].iter().any(|patch| patch.changed);
+        let changes = patches.iter().any(|patch| patch.changed);
         let word = match (special, outcomes, changes) {
             (true, ..) => SPECIAL,
             (_, 0, _) => 0,
@@ -504,54 +498,51 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             (.., false) => STILL | u64::from(outcomes) << 1,
         };
         let word = word | if blocked { BLOCKED } else { 0 };
-        let outcomes = outcomes as u16;
-        let asked = self.asked.entry(shared).or_default();
-        let ordinal = *asked;
-        *asked = asked.saturating_add(1);
-        let entry = Entry { word, visits: 0, first, outcomes, ordinal, helper: NONE };
+        let word = word | u64::from(outcomes) << OUTCOMES;
+        let patches = self.kept(&patches[..outcomes as usize]);
+        let entry = Entry { word, first, patches, ..Entry::NEW };
         self.known += 1;
-        let row = self.row(shared);
-        let slot = self.hashed(row.hash(kind, local), pair);
         match &mut self.index {
-            Index::Dense { .. } => {
-                let number = row.base | local | u64::from(kind.0) << row.kind_shift;
-                self.entries[number as usize] = entry;
-                number as u32
+            Index::Dense { kind_bits, local_bits, asked } => {
+                let number = dense((*kind_bits, *local_bits), kind, shared, local);
+                let asked = &mut asked[shared as usize];
+                let word = word | u64::from(*asked) << ORDINAL;
+                *asked = asked.saturating_add(1);
+                self.entries[number as usize] = Entry { word, ..entry };
+                number
             }
-            Index::Hashed { table, pairs } => {
-                let number = pairs.len() as u32;
-                table[slot.expect_err("a pair without an entry")] = number;
-                pairs.push(pair);
-                self.entries.push(entry);
-                if pairs.len() > table.len() / 2 {
-                    self.grow();
-                }
+            Index::Hashed(rows) => {
+                let word = word | u64::from(kind.0) << KIND;
+                let (number, before) =
+                    rows.add(&mut self.entries, shared, Entry { word, local, ..entry });
+                self.entries[number as usize].word |= u64::from(before.min(255)) << ORDINAL;
                 number
             }
         }
+    }
+
+    /// Where these patches are, next to each other.
+    fn kept(&mut self, patches: &[Patch<W>]) -> u32 {
+        let here = self.patches.len() as u32;
+        let first = self.lists.entry(FixedState::with_seed(0).hash_one(patches)).or_insert(here);
+        if self.patches[*first as usize..].starts_with(patches) {
+            return *first;
+        }
+        *first = here;
+        self.patches.extend(patches);
+        here
     }
 
     /// Notes a promise that was broken: of all that are met, the least.
     pub fn broken(&mut self, kept_to: Result<(), Fault>) {
         self.fault = [self.fault, kept_to.err()].into_iter().flatten().min();
     }
+}
 
-    fn grow(&mut self) {
-        let Index::Hashed { table, pairs } = &self.index else { return };
-        let mask = table.len() * 2 - 1;
-        let mut new = vec![NONE; mask + 1];
-        for (number, pair) in pairs.iter().enumerate() {
-            let Pair { kind, shared, local } = *pair;
-            let mut at = self.row(shared).hash(kind, local) as usize & mask;
-            while new[at] != NONE {
-                at = (at + 1) & mask;
-            }
-            new[at] = number as u32;
-        }
-        if let Index::Hashed { table, .. } = &mut self.index {
-            *table = new;
-        }
-    }
+/// The number of an entry by shared state, kind and local state, of which there are so many bits.
+#[inline]
+fn dense((kind_bits, local_bits): (u32, u32), kind: Kind, shared: Shared, local: Local) -> u32 {
+    ((shared as u64) << (kind_bits + local_bits) | u64::from(kind.0) << local_bits | local) as u32
 }
 
 /// A hash of one word of which the low bits can be used.

@@ -282,14 +282,14 @@ fn filled(bucket: &Bucket) -> usize {
     filled
 }
 
-/// Asks for the cache line of `slots[at]`.
+/// Asks for the cache line of `slots[at]`, which need not be there.
 #[inline]
 pub(super) fn prefetch<T>(slots: &[T], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let pointer = (&raw const slots[at]).cast::<i8>();
-        // SAFETY: the pointer is to an element; a prefetch reads nothing that the program can see.
+        let pointer = slots.as_ptr().wrapping_add(at).cast::<i8>();
+        // SAFETY: a prefetch reads nothing that the program can see, wherever the pointer points.
         #[allow(
             unsafe_code,
             reason = "a hint to the processor, for which std has no safe function"
