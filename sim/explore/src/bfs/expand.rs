@@ -17,6 +17,7 @@ use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
 use super::steps::{
     BLOCKED, CHANGES, Entry, MOST_VISITS, NONE, Pair, Patch, SPECIAL, STILL, Steps,
 };
+use super::undisturbed::Undisturbed;
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
@@ -32,6 +33,7 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> 
     steps: Steps<S::Label, W>,
     rescue: Rescue<S::Label, W>,
     commuting: Commuting,
+    undisturbed: Undisturbed,
     /// By process: the bits of its kind in the number of an entry.
     kind_bits: [u32; MAX_PROCESSES],
     /// The bits of the shared states that are sought: see [`super::source::Visit::sought`].
@@ -45,8 +47,9 @@ pub(crate) struct Expander<'a, S: System, M: Monitor<S::Label>, const W: usize> 
 }
 
 /// The state that is being expanded.
-struct Before<const W: usize> {
+struct Before<'a, const W: usize> {
     packed: Packed<W>,
+    entries: &'a [u32; MAX_PROCESSES],
     /// Only if the monitor asks for whole states.
     whole: Option<Configuration>,
 }
@@ -231,6 +234,7 @@ impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_,
                 self.steps.clear();
                 self.rescue.clear();
                 self.commuting.clear();
+                self.undisturbed.clear();
             }
             if self.asked.frame.symmetry {
                 self.expand_batch::<true>(&mut batch, stored, sink);
@@ -254,7 +258,8 @@ impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_,
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Batch<W>>() + self.steps.bytes() + self.rescue.bytes() + self.commuting.bytes()
+        let learned = self.rescue.bytes() + self.commuting.bytes() + self.undisturbed.bytes();
+        size_of::<Batch<W>>() + self.steps.bytes() + learned
     }
 
     fn settle(&mut self) {
@@ -274,6 +279,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             spare: frame.spare::<W>(),
             rescue: Rescue::new(),
             commuting: Commuting::new(steps.ends_in(), frame.steps_kept),
+            undisturbed: Undisturbed::new(),
             sought: u64::MAX,
             to_tell: 0,
             batch: Some(Batch::new()),
@@ -357,8 +363,10 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 if !self.is_sought(&layout, &looked.packed, &patch) {
                     continue;
                 }
-                let own = (actor, place);
-                let seen = own_step(&self.asked.product, &layout, &looked.packed, own, &patch);
+                let disturbs =
+                    patch.remembered && !self.is_alone((actor, outcome), &looked.entries);
+                let (own, product) = ((actor, place), &self.asked.product);
+                let seen = own_step(product, &layout, &looked.packed, own, &patch, disturbs);
                 if seen.too_wide != 0 {
                     self.blame(&looked.packed, actor, outcome);
                     continue;
@@ -493,6 +501,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
+    /// Whether an actor's outcome surely leaves all others as they are, but for who is started.
+    #[inline]
+    fn is_alone(&mut self, taken: (usize, u32), entries: &[u32; MAX_PROCESSES]) -> bool {
+        let of = (self.asked.product.system, &self.frame().layout, self.asked.monitor);
+        self.undisturbed.are_all(&self.steps, of, taken, entries)
+    }
+
     /// Those of the processes `asked` with whose steps an outcome of an entry commutes.
     #[inline]
     fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
@@ -517,16 +532,18 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     fn take_special(&mut self, looked: &Looked<W>, visit: &mut dyn FnMut(Packed<W>)) {
         let (packed, frame, one_by_one) = (&looked.packed, self.frame(), self.whole());
         let whole = one_by_one.then(|| frame.layout.unpack(packed));
-        let before = Before { packed: *packed, whole };
-        for (actor, &entry) in looked.entries.iter().enumerate() {
-            if entry == NONE || looked.like_previous >> actor & 1 != 0 {
+        let before = Before { packed: *packed, entries: &looked.entries, whole };
+        let mut rest = if one_by_one { u16::MAX } else { looked.special() } & !looked.like_previous;
+        while rest != 0 {
+            let actor = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let entry = looked.entries[actor];
+            if entry == NONE {
                 continue;
             }
             let times = looked.times(&frame.roster, actor);
             if one_by_one {
                 self.steps.entries[entry as usize].visits += times as u32;
-            } else if !self.steps.entries[entry as usize].is_special() {
-                continue;
             }
             let row = self.steps.entries[entry as usize];
             let mut ordinal = 0;
@@ -541,7 +558,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// Takes one outcome.
     fn take(
         &mut self,
-        before: &Before<W>,
+        before: &Before<'_, W>,
         (taken, patch): (Taken, &Patch<W>),
         ordinal: &mut u32,
         visit: &mut dyn FnMut(Packed<W>),
@@ -553,7 +570,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             return;
         }
         let place = frame.layout.place(actor);
-        let seen = own_step(product, &frame.layout, &before.packed, (actor, place), patch);
+        let others = patch.remembered || effect != Effect::None;
+        let disturbs = others && !self.is_alone((actor, taken.outcome), before.entries);
+        let seen =
+            own_step(product, &frame.layout, &before.packed, (actor, place), patch, disturbs);
+        if !disturbs && !matches!(effect, Effect::Spawn(..)) {
+            return self.emit(before, taken, &seen.packed, true, ordinal, visit);
+        }
         let affected = affect(product.system, actor, effect, &seen, |after| {
             if after.too_wide == 0 {
                 self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
@@ -596,7 +619,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// Counts a transition and visits its end. `alone`: of the other processes nothing was changed.
     fn emit(
         &mut self,
-        before: &Before<W>,
+        before: &Before<'_, W>,
         taken: Taken,
         after: &Packed<W>,
         alone: bool,
@@ -645,25 +668,36 @@ fn moved_up(processes: u16, to: usize) -> u16 {
     processes & below | (processes & !below) << 1
 }
 
-/// The own step of the actor, whose local state is at `place`, and everybody's history; not the
-/// effect.
-#[inline]
+/// The own step of the actor, whose local state is at `place`, and everybody's history, if it `disturbs` anybody; not
+/// the effect.
+#[inline(always)]
 fn own_step<'f, 'a, S: System, const W: usize>(
     product: &'f Product<'a, S>,
     layout: &'f Layout,
     before: &Packed<W>,
     (actor, place): (usize, u32),
     patch: &Patch<W>,
+    disturbs: bool,
 ) -> Fields<'f, 'a, S, W> {
     let mut packed = *before ^ patch.shared;
     layout.flip_at(&mut packed, place, patch.local);
     let mut seen = Fields { product, layout, packed, alone: true, too_wide: 0 };
-    if patch.remembered {
-        let change = (layout.shared(before), layout.shared(&packed));
-        let before = Fields { packed: *before, ..seen };
-        others_remember(product.system, actor, change, &before, &mut seen);
+    if disturbs && patch.remembered {
+        disturbed(before, actor, &mut seen);
     }
     seen
+}
+
+/// What the others remember of a change of the shared state.
+#[inline(never)]
+fn disturbed<S: System, const W: usize>(
+    before: &Packed<W>,
+    actor: usize,
+    seen: &mut Fields<'_, '_, S, W>,
+) {
+    let change = (seen.layout.shared(before), seen.layout.shared(&seen.packed));
+    let before = Fields { packed: *before, ..*seen };
+    others_remember(seen.product.system, actor, change, &before, seen);
 }
 
 /// The processes of a packed state.

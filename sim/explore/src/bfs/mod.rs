@@ -37,6 +37,7 @@ pub(crate) mod source;
 pub(crate) mod steps;
 pub(crate) mod stuck;
 mod table;
+mod undisturbed;
 pub(crate) mod visited;
 
 pub use explore::{Exhaustive, explore};

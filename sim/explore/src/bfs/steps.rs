@@ -143,11 +143,6 @@ impl Entry {
         self.word & if expanded { FLAGS } else { BLOCKED | SPECIAL }
     }
 
-    /// Whether some outcome has an effect on others, or violates some property.
-    pub fn is_special(&self) -> bool {
-        self.word & SPECIAL != 0
-    }
-
     /// Whether the process has not returned and has no ordinary step.
     pub fn is_blocked(&self) -> bool {
         self.word & BLOCKED != 0
