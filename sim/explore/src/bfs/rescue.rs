@@ -3,15 +3,15 @@
 //! Standing still is a schedule like any other, so a 'yes' is exact, and it depends only on the two
 //! processes' local states and the shared state.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
 use super::packed::{Layout, Packed};
 use super::steps::{MOST, NONE, Pair, Steps, mix};
-use crate::ask::CountOnly;
+use crate::ask::{self, CountOnly};
 use crate::system::successor::{is_dormant, remembered, woken};
-use crate::system::{Effect, Local, MAX_PROCESSES, Shared, System, WayOut, fits};
+use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut, fits};
 
 /// A state with a process of which it is not known whether it can run again.
 #[derive(Clone, Copy)]
@@ -30,9 +30,11 @@ pub(crate) struct Rescue<Label, const W: usize> {
     /// Open addressing: both entries, and the answer in the lowest bit; 0 is empty.
     table: Vec<u64>,
     used: usize,
-    /// Where one process has got to while it runs alone.
-    open: Vec<Place>,
+    /// Where one process has got to while it runs alone, and from where: the place of that in this list.
+    open: Vec<(Place, usize)>,
     been: HashSet<Place, FixedState>,
+    /// What was found out of places on the way.
+    places: HashMap<(Kind, Kind, Place), bool, FixedState>,
     /// Steps of who is where the search has not asked about them: it may never come there, so that nothing is held
     /// against the system that is met there.
     beyond: Option<Steps<Label, W>>,
@@ -47,16 +49,20 @@ pub(crate) type Asked<'a, S> = (&'a S, &'a Layout);
 impl<Label: Clone + Eq, const W: usize> Rescue<Label, W> {
     pub fn new() -> Self {
         let been = HashSet::with_hasher(FixedState::with_seed(0));
-        Self { table: Vec::new(), used: 0, open: Vec::new(), been, beyond: None }
+        let places = HashMap::with_hasher(FixedState::with_seed(0));
+        Self { table: Vec::new(), used: 0, open: Vec::new(), been, places, beyond: None }
     }
 
     pub fn bytes(&self) -> usize {
-        self.table.capacity() * size_of::<u64>() + self.beyond.as_ref().map_or(0, Steps::bytes)
+        self.table.capacity() * size_of::<u64>()
+            + ask::table(self.places.capacity(), size_of::<((Kind, Kind, Place), bool)>())
+            + self.beyond.as_ref().map_or(0, Steps::bytes)
     }
 
     pub fn clear(&mut self) {
         self.table.clear();
         self.used = 0;
+        self.places.clear();
         self.beyond = None;
     }
 
@@ -149,58 +155,105 @@ impl<Label: Clone + Eq, const W: usize> Rescue<Label, W> {
     #[cold]
     fn try_alone<S: System<Label = Label>>(
         &mut self,
-        (system, layout): Asked<'_, S>,
+        asked: Asked<'_, S>,
         steps: &Steps<Label, W>,
         blocked: Pair,
         helper: Pair,
     ) -> bool {
-        let Self { open, been, beyond, .. } = self;
-        let beyond = beyond.get_or_insert_with(|| Steps::new(layout, std::iter::empty(), MOST));
+        let start = (blocked.shared, helper.local, blocked.local);
+        if let Some(helps) = self.places.get(&(blocked.kind, helper.kind, start)) {
+            return *helps;
+        }
+        let beyond =
+            self.beyond.get_or_insert_with(|| Steps::new(asked.1, std::iter::empty(), MOST));
         if beyond.is_full(4 * ALONE) {
             beyond.clear();
         }
-        open.clear();
-        been.clear();
-        let start = (blocked.shared, helper.local, blocked.local);
-        open.push(start);
-        been.insert(start);
+        if self.places.len() > MOST {
+            self.places.clear();
+        }
+        self.open.clear();
+        self.been.clear();
+        self.open.push((start, 0));
+        self.been.insert(start);
         let mut next = 0;
-        while next < open.len() && next < ALONE {
-            let (shared, local, sleeper) = open[next];
+        let helped = loop {
+            if next == self.open.len() {
+                break None;
+            }
+            if next == ALONE {
+                return false;
+            }
+            if self.helps_from(asked, steps, (blocked, helper), next) {
+                break Some(next);
+            }
             next += 1;
-            if is_dormant(system, helper.kind, local) {
+        };
+        // From wherever it came through to where it helped, it does; if it never does, from nowhere.
+        let Self { open, places, .. } = self;
+        let mut note = |place, helps| places.insert((blocked.kind, helper.kind, place), helps);
+        match helped {
+            None => open.iter().for_each(|(place, _)| _ = note(*place, false)),
+            Some(mut at) => loop {
+                let (place, from) = open[at];
+                note(place, true);
+                if at == 0 {
+                    break;
+                }
+                at = from;
+            },
+        }
+        helped.is_some()
+    }
+
+    /// Whether `helper` unblocks the other one by its next step in an open place, or it is known that it does from where
+    /// that leads; else those places are open, too, unless it is known that it does not from there.
+    fn helps_from<S: System<Label = Label>>(
+        &mut self,
+        (system, layout): Asked<'_, S>,
+        steps: &Steps<Label, W>,
+        (blocked, helper): (Pair, Pair),
+        from: usize,
+    ) -> bool {
+        let Self { open, been, beyond: Some(beyond), places, .. } = self else { return false };
+        let (shared, local, sleeper) = open[from].0;
+        if is_dormant(system, helper.kind, local) {
+            return false;
+        }
+        let entry = known(steps, beyond, (system, layout), Pair { shared, local, ..helper });
+        for outcome in entry.of(steps, beyond).outcomes_of(entry.number()) {
+            let outcome = &entry.of(steps, beyond).outcomes[outcome];
+            if outcome.choice.way_out != WayOut::Ordinary {
                 continue;
             }
-            let entry = known(steps, beyond, (system, layout), Pair { shared, local, ..helper });
-            for outcome in entry.of(steps, beyond).outcomes_of(entry.number()) {
-                let outcome = &entry.of(steps, beyond).outcomes[outcome];
-                if outcome.choice.way_out != WayOut::Ordinary {
-                    continue;
+            let (to, after) = (outcome.choice.shared, outcome.local_after);
+            let effect = outcome.choice.effect;
+            let seen = remembered(system, blocked.kind, (shared, to), sleeper);
+            // A wake-up of one sleeper may be the one of this process.
+            let woken = match effect {
+                Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
+                    woken(system, blocked.kind, seen, queue)
                 }
-                let (to, after) = (outcome.choice.shared, outcome.local_after);
-                let effect = outcome.choice.effect;
-                let seen = remembered(system, blocked.kind, (shared, to), sleeper);
-                // A wake-up of one sleeper may be the one of this process.
-                let woken = match effect {
-                    Effect::WakeAll(queue) | Effect::WakeOne(queue) => {
-                        woken(system, blocked.kind, seen, queue)
-                    }
-                    Effect::None | Effect::Spawn(..) => None,
-                };
-                let sleeper = woken.unwrap_or(seen);
-                if !fits(u128::from(sleeper), layout.local_bits) {
-                    continue; // The search will say so, if it comes there.
-                }
-                if is_dormant(system, blocked.kind, sleeper) {
-                    return true;
-                }
-                let pair = Pair { shared: to, local: sleeper, ..blocked };
-                let there = known(steps, beyond, (system, layout), pair);
-                if !there.of(steps, beyond).entries[there.number() as usize].is_blocked() {
-                    return true;
-                }
-                if been.insert((to, after, sleeper)) {
-                    open.push((to, after, sleeper));
+                Effect::None | Effect::Spawn(..) => None,
+            };
+            let sleeper = woken.unwrap_or(seen);
+            if !fits(u128::from(sleeper), layout.local_bits) {
+                continue; // The search will say so, if it comes there.
+            }
+            if is_dormant(system, blocked.kind, sleeper) {
+                return true;
+            }
+            let pair = Pair { shared: to, local: sleeper, ..blocked };
+            let there = known(steps, beyond, (system, layout), pair);
+            if !there.of(steps, beyond).entries[there.number() as usize].is_blocked() {
+                return true;
+            }
+            let place = (to, after, sleeper);
+            if been.insert(place) {
+                match places.get(&(blocked.kind, helper.kind, place)) {
+                    None => open.push((place, from)),
+                    Some(true) => return true,
+                    Some(false) => {}
                 }
             }
         }

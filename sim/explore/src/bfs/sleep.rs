@@ -215,10 +215,11 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     (a, outcome, b): (u32, u32, u32),
 ) -> bool {
     let [entry_of_a, entry_of_b] = [a, b].map(|number| steps.entries[number as usize]);
-    let (a, outcomes_of_b, b) = (steps.pair(a), steps.outcomes_of(b), steps.pair(b));
-    assert_eq!(a.shared, b.shared);
-    let still = |kind: Kind, to: Shared, local: Local| {
-        remembered(asked.0, kind, (a.shared, to), local) == local
+    let (a, outcomes_of_b) = (steps.pair(a), steps.outcomes_of(b));
+    debug_assert_eq!(a.shared, steps.pair(b).shared);
+    // Whether a change leaves a process as it is; of some changes it is known that nobody remembers them.
+    let still = |by: &Patch<W>, kind: Kind, to: Shared, local: Local| {
+        !by.remembered || remembered(asked.0, kind, (a.shared, to), local) == local
     };
     let own = steps.patches_of(&entry_of_a)[(outcome - entry_of_a.first) as usize];
     let (to, local_after) = {
@@ -232,7 +233,8 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
         // effect there, it will be followed.
-        if !still(b.kind, to, b.local) {
+        let b = steps.pair(b);
+        if !still(&own, b.kind, to, b.local) {
             return false; // Nobody need ever be there as it is now.
         }
         let there = steps.entry_of(Pair { shared: to, ..b }, asked);
@@ -241,21 +243,22 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
         let same = |here: &Patch<W>, there: &Patch<W>| !there.changed && here.local == there.local;
         here.len() == there.len()
             && here.iter().zip(there).all(|(here, there)| same(here, there))
-            && steps.outcomes[outcomes_of_b].iter().all(|o| still(b.kind, to, o.local_after))
+            && steps.outcomes[outcomes_of_b].iter().all(|o| still(&own, b.kind, to, o.local_after))
     } else {
         // A can be taken after each of them, and remembers nothing of it, before or after.
         (0..others.len()).all(|other| {
-            if !steps.patches_of(&entry_of_b)[other].changed {
+            let by = steps.patches_of(&entry_of_b)[other];
+            if !by.changed {
                 return true;
             }
             let to = steps.outcomes[outcomes_of_b.start + other].choice.shared;
-            if !still(a.kind, to, a.local) {
+            if !still(&by, a.kind, to, a.local) {
                 return false;
             }
             let there = steps.entry_of(Pair { shared: to, ..a }, asked);
             let outcomes = &steps.outcomes[steps.outcomes_of(there)];
             let patches = steps.patches_of(&steps.entries[there as usize]);
-            still(a.kind, to, local_after)
+            still(&by, a.kind, to, local_after)
                 && patches.iter().zip(outcomes).any(|(patch, outcome)| {
                     let effect = outcome.choice.effect;
                     !patch.changed && patch.local == own.local && effect == Effect::None
