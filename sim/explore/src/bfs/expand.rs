@@ -512,9 +512,10 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     #[inline]
     fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
         let of = (self.asked.product.system, &self.frame().layout, self.asked.monitor);
-        let Looked { entries, ends, .. } = looked;
+        let Looked { packed, entries, ends, .. } = looked;
+        let shared = of.1.shared(packed);
         let with_steps = looked.still() | looked.changing();
-        let others = Others { entries, with_steps, ends: *ends };
+        let others = Others { shared, entries, with_steps, ends: *ends };
         self.commuting.commuting(&mut self.steps, of, taken, (others, asked))
     }
 

@@ -45,6 +45,8 @@ pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);
 /// The processes of a state, of which some may sleep.
 #[derive(Clone, Copy)]
 pub(crate) struct Others<'s> {
+    /// The shared state.
+    pub shared: Shared,
     /// By process.
     pub entries: &'s [u32; MAX_PROCESSES],
     /// Those with steps, none of them special.
@@ -159,7 +161,8 @@ impl Commuting {
                 None => steps.entries[entry as usize].ordinal(),
             };
             let triple = (a, outcome, entry);
-            commuting |= u16::from(self.commute(steps, of, triple, ordinal)) << other;
+            commuting |=
+                u16::from(self.commute(steps, of, (triple, others.shared), ordinal)) << other;
         }
         commuting
     }
@@ -168,15 +171,16 @@ impl Commuting {
         &mut self,
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
-        (a, outcome, b): (u32, u32, u32),
+        (triple, shared): ((u32, u32, u32), Shared),
         ordinal: u32,
     ) -> bool {
+        let (_, outcome, b) = triple;
         if ordinal < u64::BITS {
             if self.side_by_side.len() <= outcome as usize {
                 self.side_by_side.resize(outcome as usize + 1, SideBySide::default());
             }
             if self.side_by_side[outcome as usize].known >> ordinal & 1 == 0 {
-                let answer = find_out(steps, of, (a, outcome, b));
+                let answer = find_out(steps, of, triple, shared);
                 let all = &mut self.side_by_side[outcome as usize];
                 all.known |= 1 << ordinal;
                 all.commute |= u64::from(answer) << ordinal;
@@ -189,7 +193,7 @@ impl Commuting {
         if answer >> 1 == key {
             return answer & 1 != 0;
         }
-        let answer = find_out(steps, of, (a, outcome, b));
+        let answer = find_out(steps, of, triple, shared);
         self.answers[place] = key << 1 | u64::from(answer);
         answer
     }
@@ -213,13 +217,15 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     steps: &mut Steps<S::Label, W>,
     asked: Asked<'_, S, M>,
     (a, outcome, b): (u32, u32, u32),
+    shared: Shared,
 ) -> bool {
+    debug_assert_eq!([a, b].map(|number| steps.pair(number).shared), [shared; 2]);
     let [entry_of_a, entry_of_b] = [a, b].map(|number| steps.entries[number as usize]);
-    let (a, outcomes_of_b) = (steps.pair(a), steps.outcomes_of(b));
-    debug_assert_eq!(a.shared, steps.pair(b).shared);
+    let outcomes_of_b = steps.outcomes_of(b);
+    let [a, b] = [a, b].map(|number| steps.pair_of(shared, number));
     // Whether a change leaves a process as it is; of some changes it is known that nobody remembers them.
     let still = |by: &Patch<W>, kind: Kind, to: Shared, local: Local| {
-        !by.remembered || remembered(asked.0, kind, (a.shared, to), local) == local
+        !by.remembered || remembered(asked.0, kind, (shared, to), local) == local
     };
     let own = steps.patches_of(&entry_of_a)[(outcome - entry_of_a.first) as usize];
     let (to, local_after) = {
@@ -233,7 +239,6 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
         // effect there, it will be followed.
-        let b = steps.pair(b);
         if !still(&own, b.kind, to, b.local) {
             return false; // Nobody need ever be there as it is now.
         }

@@ -344,9 +344,17 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
                 shared: Shared::from(number >> (kind_bits + local_bits)),
                 local: Local::from(number & ((1 << local_bits) - 1)),
             },
-            Index::Hashed(rows) => {
+            Index::Hashed(rows) => self.pair_of(rows.shared(number), number),
+        }
+    }
+
+    /// The pair of an entry of which the shared state is at hand.
+    pub fn pair_of(&self, shared: Shared, number: u32) -> Pair {
+        match &self.index {
+            Index::Dense { .. } => self.pair(number),
+            Index::Hashed(_) => {
                 let entry = &self.entries[number as usize];
-                Pair { kind: entry.kind(), shared: rows.shared(number), local: entry.local() }
+                Pair { kind: entry.kind(), shared, local: entry.local() }
             }
         }
     }
