@@ -23,6 +23,9 @@ pub(super) struct Parsed {
     pub left_out: BTreeSet<String>,
 }
 
+/// So many lines that are no TOML are shown each.
+const BROKEN: usize = 5;
+
 /// Reads `text`.
 pub(super) fn parse(text: &str) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -37,6 +40,12 @@ pub(super) fn parse(text: &str) -> Parsed {
         }
     }
     let broken: Vec<usize> = findings.iter().map(|finding| line(&finding.span)).collect();
+    // A file of another kind has one in each line, and the first ones say so.
+    if findings.len() > BROKEN + 1 {
+        let more = findings.split_off(BROKEN);
+        let title = format!("found {} more lines that are no TOML, this one first", more.len());
+        findings.push(Finding::new(more[0].span.clone(), title, "expected a scenario file"));
+    }
     let mut left_out = BTreeSet::new();
     // Keys that are there, and not understood.
     let mut read_not: Vec<String> = Vec::new();
