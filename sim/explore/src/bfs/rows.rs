@@ -201,3 +201,64 @@ fn put(row: Row, entries: &mut [Entry], entry: Entry) -> u32 {
     entries[number as usize] = entry;
     number
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// Beside a plain map: who was added is found, with what was added last of all that is counted, and nobody else is;
+    /// shared states, kinds and local states that differ in a few bits only, wherever these are, are told apart.
+    #[test]
+    fn a_map_finds_the_same() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let word = |rng: &mut fastrand::Rng| match rng.u8(0..4) {
+            0 => rng.u64(0..8),
+            1 => rng.u64(0..8) << 61,
+            2 => 1 << rng.u32(0..64),
+            _ => rng.u64(..),
+        };
+        for round in 0..200 {
+            let (mut rows, mut entries) = (Rows::new(), Vec::new());
+            let mut map = HashMap::new();
+            let mut of_shared: HashMap<Shared, u32> = HashMap::new();
+            let mut visits = 0_u64;
+            let shares: Vec<_> = (0..rng.usize(1..40))
+                .map(|_| Shared::from(word(&mut rng)) | Shared::from(word(&mut rng)) << 64)
+                .collect();
+            for number in 0..2_000 {
+                let shared = shares[rng.usize(..shares.len())];
+                let kind = Kind(if rng.bool() { rng.u8(0..3) } else { rng.u8(..) });
+                let local = word(&mut rng);
+                let row = rows.row(rows.hash(shared), shared);
+                let found = row.find(&entries, kind, local).ok();
+                let expected = map.get(&(shared, kind, local));
+                let first = found.map(|at: u32| entries[at as usize].first);
+                assert_eq!(
+                    first,
+                    expected.copied(),
+                    "round {round}: {shared:x} {kind:?} {local:x}"
+                );
+                if let Some(at) = found {
+                    let entry: &mut Entry = &mut entries[at as usize];
+                    entry.visits += 1;
+                    visits += 1;
+                    assert_eq!(rows.shared(at), shared);
+                    continue;
+                }
+                let mut entry = Entry::known_of(kind, local);
+                entry.first = number;
+                let (at, before) = rows.add(&mut entries, shared, entry);
+                let known = of_shared.entry(shared).or_default();
+                assert_eq!((rows.shared(at), before), (shared, *known));
+                *known += 1;
+                map.insert((shared, kind, local), number);
+            }
+            let counted: u64 = entries.iter().map(|entry| u64::from(entry.visits)).sum();
+            assert_eq!(counted, visits, "each visit is told of once");
+            rows.clear();
+            assert!(!rows.row(rows.hash(shares[0]), shares[0]).is_there());
+        }
+    }
+}

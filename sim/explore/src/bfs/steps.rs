@@ -113,6 +113,12 @@ impl Entry {
     pub const NEW: Self =
         Self { word: UNKNOWN, local: 0, visits: 0, first: 0, patches: 0, helper: NONE };
 
+    /// Of a process with no steps.
+    #[cfg(test)]
+    pub fn known_of(kind: Kind, local: Local) -> Self {
+        Self { word: u64::from(kind.0) << KIND, local, ..Self::NEW }
+    }
+
     /// The system was asked, or need not be.
     #[inline]
     pub fn is_known(&self) -> bool {
