@@ -174,7 +174,7 @@ impl Entry {
 }
 
 /// One outcome as it is taken in the innermost loop. Many entries have the same, which are kept once.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Patch<const W: usize> {
     /// The shared bits that it flips, in place.
     pub shared: Packed<W>,
@@ -508,7 +508,8 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         };
         let word = word | if blocked { BLOCKED } else { 0 };
         let word = word | u64::from(outcomes) << OUTCOMES;
-        let patches = self.kept(&patches[..outcomes as usize]);
+        let patches = &patches[..outcomes as usize];
+        let patches = self.kept(FixedState::with_seed(0).hash_one(patches), patches);
         let entry = Entry { word, first, patches, ..Entry::NEW };
         self.known += 1;
         match &mut self.index {
@@ -530,10 +531,10 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         }
     }
 
-    /// Where these patches are, next to each other.
-    fn kept(&mut self, patches: &[Patch<W>]) -> u32 {
+    /// Where these patches, with that hash, are, next to each other.
+    fn kept(&mut self, hash: u64, patches: &[Patch<W>]) -> u32 {
         let here = self.patches.len() as u32;
-        let first = self.lists.entry(FixedState::with_seed(0).hash_one(patches)).or_insert(here);
+        let first = self.lists.entry(hash).or_insert(here);
         if self.patches[*first as usize..].starts_with(patches) {
             return *first;
         }
@@ -559,4 +560,31 @@ fn dense((kind_bits, local_bits): (u32, u32), kind: Kind, shared: Shared, local:
 pub fn mix(word: u64) -> u64 {
     let product = u128::from(word ^ 0x243F_6A88_85A3_08D3) * 0x9E37_79B9_7F4A_7C15;
     (product >> 64) as u64 ^ product as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Patches that are kept are those that were given, whatever their hash is; the same ones are kept once.
+    #[test]
+    fn patches_are_told_apart() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut steps: Steps<(), 2> = Steps::new(&Layout::new(70, 20, 2), std::iter::empty(), 0);
+        let patch = |rng: &mut fastrand::Rng| Patch {
+            shared: Packed([rng.u64(0..2), 0]),
+            local: rng.u64(0..2),
+            changed: rng.bool(),
+            remembered: false,
+        };
+        for round in 0..1_000 {
+            let list: Vec<_> = (0..rng.usize(0..4)).map(|_| patch(&mut rng)).collect();
+            let hash = rng.u64(0..4);
+            let kept = steps.patches.len();
+            let first = steps.kept(hash, &list);
+            assert!(steps.patches[first as usize..].starts_with(&list), "{round}");
+            assert_eq!(steps.kept(hash, &list), first, "{round}");
+            assert!(steps.patches.len() <= kept + list.len(), "{round}");
+        }
+    }
 }
