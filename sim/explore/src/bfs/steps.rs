@@ -1,7 +1,7 @@
 //! What a process can do, tabulated: [`System::step`] is pure, so each pair of shared and local state
 //! is asked once, and the answer kept as the bits that it flips in a packed state.
 //!
-//! - Costs: some 300 bytes for each distinct pair that occurs, of which there are few where there are
+//! - Costs: some 400 bytes for each distinct pair that occurs, of which there are few where there are
 //!   many states, and of which some 60 are looked at again; when there are more than are kept, the table is begun
 //!   anew.
 
