@@ -33,7 +33,7 @@ use crate::system::{Fault, Kind};
 const CHUNK: usize = 16;
 
 /// States of the smallest block, unless a level has fewer.
-const LEAST: usize = 1 << 8;
+const LEAST: usize = 1 << 10;
 
 /// Blocks up to which one thread does it alone: to wait for others would take longer.
 const ALONE: usize = 1;
