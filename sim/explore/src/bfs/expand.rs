@@ -353,13 +353,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let before = if frame.follow_all || !search { 0 } else { (1 << actor) - 1 };
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
-            let row = self.steps.entries[entry as usize];
+            let known = self.steps.entries[entry as usize];
             let times = if SYMMETRY { looked.times(&frame.roster, actor) } else { 1 };
-            self.found.followed += times * u64::from(row.outcomes());
-            for nth in 0..row.outcomes() {
-                let outcome = row.first + nth;
+            self.found.followed += times * u64::from(known.outcomes());
+            for nth in 0..known.outcomes() {
+                let outcome = known.first + nth;
                 // Others' history and wake-ups aside, a step is bits to be flipped.
-                let patch = self.steps.patches_of(&row)[nth as usize];
+                let patch = self.steps.patches_of(&known)[nth as usize];
                 if !self.is_sought(&layout, &looked.packed, &patch) {
                     continue;
                 }
@@ -546,10 +546,11 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             if one_by_one {
                 self.steps.entries[entry as usize].visits += times as u32;
             }
-            let row = self.steps.entries[entry as usize];
+            let known = self.steps.entries[entry as usize];
             let mut ordinal = 0;
-            for nth in 0..row.outcomes() {
-                let (outcome, patch) = (row.first + nth, self.steps.patches_of(&row)[nth as usize]);
+            for nth in 0..known.outcomes() {
+                let (outcome, patch) =
+                    (known.first + nth, self.steps.patches_of(&known)[nth as usize]);
                 let taken = Taken { actor, entry, outcome, times };
                 self.take(&before, (taken, &patch), &mut ordinal, visit);
             }
