@@ -8,15 +8,14 @@
 
 use std::ops::ControlFlow;
 
+use super::entry::{BLOCKED, CHANGES, Entry, MOST_VISITS, NONE, SPECIAL, STILL};
 use super::frame::{Found, Frame};
 use super::packed::{Layout, Packed, Spare};
 use super::rescue::Rescue;
 use super::rows::Row;
 use super::sleep::{Commuting, Others};
 use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
-use super::steps::{
-    BLOCKED, CHANGES, Entry, MOST_VISITS, NONE, Pair, Patch, SPECIAL, STILL, Steps,
-};
+use super::steps::{Pair, Patch, Steps};
 use super::undisturbed::Undisturbed;
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};

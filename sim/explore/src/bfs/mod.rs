@@ -17,6 +17,7 @@
 mod barrier;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
+pub(crate) mod entry;
 pub(crate) mod expand;
 pub(crate) mod explore;
 pub(crate) mod frame;

@@ -7,8 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
+use super::entry::{NONE, mix};
 use super::packed::{Layout, Packed};
-use super::steps::{MOST, NONE, Pair, Steps, mix};
+use super::steps::{MOST, Pair, Steps};
 use crate::ask::{self, CountOnly};
 use crate::system::successor::{is_dormant, remembered, woken};
 use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System, WayOut, fits};

@@ -1,7 +1,7 @@
 //! An index of entries by hash: those of one shared state are a table of their own, next to each other. A state
 //! looks for its shared state once, and then for each process in one place, which has all that is asked for.
 
-use super::steps::{Entry, NONE, mix};
+use super::entry::{Entry, NONE, mix};
 use super::table::prefetch;
 use crate::system::{Kind, Local, Shared};
 

@@ -28,8 +28,9 @@
 //! nearer than *d*; nor farther, for *s* is at *d* - 2. So A is a transition into *t* from distance *d* - 1 of a
 //! higher rank than the highest. So *b* does not sleep there.
 
+use super::entry::mix;
 use super::packed::Layout;
-use super::steps::{Pair, Patch, Steps, mix};
+use super::steps::{Pair, Patch, Steps};
 use super::table::prefetch;
 use crate::ask::Monitor;
 use crate::system::successor::remembered;
@@ -67,7 +68,7 @@ pub(crate) struct Commuting {
 }
 
 /// Answers for the first entries of one shared state, by the last bits of their numbers, or else by
-/// [`Entry::ordinal`](super::steps::Entry::ordinal).
+/// [`Entry::ordinal`](super::entry::Entry::ordinal).
 #[derive(Clone, Copy, Default)]
 struct SideBySide {
     known: u64,

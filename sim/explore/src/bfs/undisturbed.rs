@@ -1,8 +1,9 @@
 //! Whom an outcome leaves as they are: what others remember of it, and whether it wakes them, is a function of the two
 //! processes' places, asked once. Most often nobody is changed, and then the step is the actor's own alone.
 
+use super::entry::NONE;
 use super::sleep::Asked;
-use super::steps::{NONE, Steps};
+use super::steps::Steps;
 use crate::ask::Monitor;
 use crate::system::successor::{remembered, woken};
 use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};

@@ -18,6 +18,7 @@ use crate::ask::{
     Budget, Clock, End, Exploration, Explorer, Full, Method, Monitor, Options, Own, Progress,
     Unexplorable,
 };
+use crate::bfs::entry::mix;
 use crate::bfs::explore::{Outcome, conclude, method, outcome};
 use crate::bfs::frame::Found;
 use crate::bfs::levels::{BLOCK, Levels};
@@ -26,7 +27,6 @@ use crate::bfs::recent::Recent;
 use crate::bfs::rescue::Unresolved;
 use crate::bfs::search::Searched;
 use crate::bfs::source::{AnyWidth, Asked, Counted, Expand, Of, Purpose, Sink, Source, Visit};
-use crate::bfs::steps::mix;
 use crate::bfs::visited::{LISTED, Shard};
 use crate::system::{Kind, System};
 use comms::Comms;
