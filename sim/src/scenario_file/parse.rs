@@ -143,3 +143,24 @@ fn quoted(message: &str) -> (&str, Option<&str>) {
     let found = quoted.next().unwrap_or_default();
     (found, suggest::spelled(found, quoted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of another kind is not told of line by line; what is wrong in a scenario is, however much it is.
+    #[test]
+    fn a_file_of_another_kind_is_said_to_be_one() {
+        let titles = |text: &str| -> Vec<String> {
+            parse(text).findings.into_iter().map(|finding| finding.title).collect()
+        };
+        let prose = titles(&"This is no scenario, it is prose.\n".repeat(40));
+        assert_eq!(prose.len(), 6, "{prose:#?}");
+        assert_eq!(prose[5], "found 35 more lines that are no TOML, this one first");
+        let six = titles(&"This is no scenario, it is prose.\n".repeat(6));
+        assert_eq!(six.len(), 6, "{six:#?}");
+        assert!(!six[5].contains("more lines"), "{six:#?}");
+        let unknown: String = (0..40).map(|i| format!("unknown-{i} = 1\n")).collect();
+        assert!(titles(&unknown).len() >= 40);
+    }
+}

@@ -337,23 +337,6 @@ fn an_error_shows_file_line_column_and_the_line() {
     assert!(at("my.toml:2:10") < at("my.toml:3:8"));
 }
 
-/// A file of another kind is not told of line by line; what is wrong in a scenario is, however much it is.
-#[test]
-fn a_file_of_another_kind_is_said_to_be_one() {
-    let titles = |text: &str| -> Vec<String> {
-        let error = load(text).expect_err("it is no scenario");
-        error.findings.iter().map(|finding| finding.title.clone()).collect()
-    };
-    let prose = titles(&"This is no scenario, it is prose.\n".repeat(40));
-    assert_eq!(prose.len(), 6, "{prose:#?}");
-    assert_eq!(prose[5], "found 35 more lines that are no TOML, this one first");
-    let six = titles(&"This is no scenario, it is prose.\n".repeat(6));
-    assert_eq!(six.len(), 6, "{six:#?}");
-    assert!(!six[5].contains("more lines"), "{six:#?}");
-    let unknown: String = (0..40).map(|i| format!("unknown-{i} = 1\n")).collect();
-    assert!(titles(&unknown).len() >= 40);
-}
-
 /// Everything that is wrong with a file is said at once, in its order, and nothing that only follows from it.
 #[test]
 fn every_fault_of_a_file_is_said_in_its_order() {
