@@ -208,27 +208,78 @@ impl AllProperties<'_> {
     fn view(&self, step: &Step<Event>) -> View<'_> {
         View::of(self.model, step)
     }
+
+    /// The questions that a step is asked and answers, one bit each.
+    fn shown(&self, step: &Step<Event>) -> u64 {
+        match &self.asked[..] {
+            [] => 0,
+            asked => asked::shown(asked, self.model, step, Property::ALL.len()),
+        }
+    }
+
+    /// The number of a result among what the actor's call can come to.
+    fn place(&self, actor: usize, result: CallResult) -> Option<usize> {
+        match result {
+            CallResult::Returns(ret) => Some(ret as usize),
+            result => possible(self.model, actor).iter().position(|other| *other == result),
+        }
+    }
 }
 
-fn decide(d: &mut Decisions, view: &View<'_>, times: u64) {
+/// Which of the counts of [`Decisions`] a step belongs to, and whether the caller had slept in the check first.
+fn decided(view: &View<'_>) -> Option<(Decided, bool)> {
     let (state, judgement) = match view.event {
         Event::Check { state, judgement, .. } | Event::CheckFinished { state, judgement, .. } => {
             (state, judgement)
         }
-        _ => return,
+        _ => return None,
     };
     let task = view.model.task(view.local_before);
     if judgement == Judgement::GoOn || !task.lied || task.is_nested() {
-        return;
+        return None;
     }
-    d.waited_first += u64::from(task.slept) * times;
-    *match (judgement, state) {
-        (Judgement::Reject, _) => &mut d.turned_into_an_error,
-        (_, ModuleState::Live) => &mut d.accepted_live,
-        (_, ModuleState::Absent) => &mut d.accepted_absent,
-        (_, ModuleState::Going) => &mut d.accepted_going,
-        _ => &mut d.accepted_forming,
-    } += times;
+    let decided = match (judgement, state) {
+        (Judgement::Reject, _) => Decided::TurnedIntoAnError,
+        (_, ModuleState::Live) => Decided::AcceptedLive,
+        (_, ModuleState::Absent) => Decided::AcceptedAbsent,
+        (_, ModuleState::Going) => Decided::AcceptedGoing,
+        _ => Decided::AcceptedForming,
+    };
+    Some((decided, task.slept))
+}
+
+/// The counts of [`Decisions`], but for the last one.
+#[derive(Clone, Copy)]
+enum Decided {
+    TurnedIntoAnError,
+    AcceptedLive,
+    AcceptedAbsent,
+    AcceptedGoing,
+    AcceptedForming,
+}
+
+impl Decisions {
+    fn count(&mut self, (decided, slept): (Decided, bool), times: u64) {
+        self.waited_first += u64::from(slept) * times;
+        *match decided {
+            Decided::TurnedIntoAnError => &mut self.turned_into_an_error,
+            Decided::AcceptedLive => &mut self.accepted_live,
+            Decided::AcceptedAbsent => &mut self.accepted_absent,
+            Decided::AcceptedGoing => &mut self.accepted_going,
+            Decided::AcceptedForming => &mut self.accepted_forming,
+        } += times;
+    }
+}
+
+/// A number that is made of several; `None` if it has too many bits, or one of them is not less than its base.
+struct MixedRadix(Option<u64>);
+
+impl MixedRadix {
+    fn add(&mut self, digit: Option<usize>, base: usize) {
+        let digit = digit.filter(|digit| *digit < base).map(|digit| digit as u64);
+        let all = self.0.and_then(|all| all.checked_mul(base as u64));
+        self.0 = all.zip(digit).and_then(|(all, digit)| all.checked_add(digit));
+    }
 }
 
 impl Monitor<Event> for AllProperties<'_> {
@@ -248,11 +299,35 @@ impl Monitor<Event> for AllProperties<'_> {
     }
 
     fn step_violates(&self, step: &Step<Event>) -> u64 {
-        let asked = match &self.asked[..] {
-            [] => 0,
-            asked => asked::shown(asked, self.model, step, Property::ALL.len()),
+        self.view(step).violates(&self.applicable) | self.shown(step)
+    }
+
+    fn judge_step(&self, step: &Step<Event>) -> (u64, Option<u64>) {
+        let view = self.view(step);
+        let (mut violated, mut recorded_as) = (self.shown(step), MixedRadix(Some(0)));
+        for property in &self.applicable {
+            let says = property.says(&view);
+            if let Says::Violated(_) = says {
+                violated |= 1 << *property as u64;
+            }
+            let digit = match says {
+                Says::Nothing => 0,
+                Says::Holds(branch) | Says::Violated(branch) => 1 + branch,
+            };
+            recorded_as.add(Some(digit), 1 + property.branches().len());
+        }
+        let decided = decided(&view);
+        let digit = decided.map_or(0, |(d, slept)| 1 + 2 * d as usize + usize::from(slept));
+        recorded_as.add(Some(digit), 3 + 2 * Decided::AcceptedForming as usize);
+        let actors = self.model.scenario().actors.len();
+        let digit = match returns(self.model, step) {
+            None => Some(0),
+            Some((actor, result)) => {
+                self.place(actor, result).map(|place| 1 + actor * Ret::ALL.len() + place)
+            }
         };
-        self.view(step).violates(&self.applicable) | asked
+        recorded_as.add(digit, 1 + actors * Ret::ALL.len());
+        (violated, recorded_as.0)
     }
 
     fn record_step(&self, counts: &mut Counts, step: &Step<Event>, _: u64, times: u64) {
@@ -265,15 +340,14 @@ impl Monitor<Event> for AllProperties<'_> {
                 counts.branches[*property as usize][branch] += times;
             }
         }
-        decide(&mut counts.decisions, &view, times);
+        if let Some(decided) = decided(&view) {
+            counts.decisions.count(decided, times);
+        }
         if let Some((actor, result)) = returns(self.model, step) {
-            let place = match result {
-                CallResult::Returns(ret) => Some(ret as usize),
-                result => possible(self.model, actor).iter().position(|other| *other == result),
-            };
             let actors = self.model.scenario().actors.len();
             counts.results.resize(actors, vec![0; Ret::ALL.len()]);
-            counts.results[actor][place.expect("a call comes to what it can come to")] += times;
+            let place = self.place(actor, result).expect("a call comes to what it can come to");
+            counts.results[actor][place] += times;
         }
     }
 }

@@ -59,6 +59,14 @@ pub trait Monitor<Label>: Sync {
         0
     }
 
+    /// The same, and as what the step is recorded, if the monitor can say that by a number: to
+    /// [`Monitor::record_step`] all steps that violate the same and have the same number are one, and it may be told of any
+    /// of them how often all were taken. That is for monitors that find out both together; an explorer that asks it
+    /// need not judge each step once more to have it recorded.
+    fn judge_step(&self, step: &Step<Label>) -> (u64, Option<u64>) {
+        (self.step_violates(step), None)
+    }
+
     /// The bits of the shared state on which it depends whether such a step violates, besides those
     /// that the step reads. It may look at the kind, the local states and the label, at nothing else.
     /// All bits unless said otherwise: right for every monitor, but little can be reduced then. Of
@@ -69,7 +77,7 @@ pub trait Monitor<Label>: Sync {
 
     /// Told of every distinct step how often it was taken: once for each transition of each distinct
     /// state (with symmetry, of each representative), each process woken counting as one. One step may
-    /// be told of in several parts.
+    /// be told of in several parts, and for those that are recorded as the same ([`Monitor::judge_step`]).
     fn record_step(
         &self,
         _tally: &mut Self::Tally,

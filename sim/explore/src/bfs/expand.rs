@@ -16,7 +16,7 @@ use super::rows::Row;
 use super::sleep::{Commuting, Others};
 use super::source::{Asked, Expand, Purpose, Sink, Source, Went, shared_bit};
 use super::steps::{Pair, Patch, Steps};
-use super::undisturbed::Undisturbed;
+use super::undisturbed::{ALL, Undisturbed};
 use crate::ask::{Asks, Monitor, beyond_step, initially};
 use crate::system::successor::{Processes, affect, is_dormant, others_remember, remembered, woken};
 use crate::system::{
@@ -140,6 +140,43 @@ impl<const W: usize> Looked<W> {
         self.ends = ends;
         self.like_previous = like_previous as u16;
         self.flags = flags;
+        Some(transitions)
+    }
+
+    /// The same where entries are found by hash, by `place`: of a process with this local state, if there is one. `seen` is
+    /// told of each.
+    #[inline(always)]
+    fn look_up_by_hash<S: System, const SYMMETRY: bool>(
+        &mut self,
+        (product, layout): (&Product<'_, S>, &Layout),
+        entries: &mut [Entry],
+        one_by_one: bool,
+        place: impl Fn(&[Entry], usize, Local) -> Option<u32>,
+        seen: impl Fn(&Entry),
+    ) -> Option<u64> {
+        let processes = layout.processes.min(MAX_PROCESSES);
+        let mut at = layout.shared_bits;
+        for actor in 0..processes {
+            let local = layout.local_at(&self.packed, at);
+            at += layout.local_bits;
+            let dormant = is_dormant(product.system, product.roster().kind(actor), local);
+            self.entries[actor] = if dormant { NONE } else { place(entries, actor, local)? };
+        }
+        let (mut flags, mut transitions, mut like_previous) = (0, 0, 0_u32);
+        let times = u32::from(!one_by_one);
+        let mut previous = NONE;
+        for (actor, number) in self.entries[..processes].iter().enumerate() {
+            let like = SYMMETRY && !one_by_one && previous == *number;
+            previous = *number;
+            // There is none of who is dormant.
+            let Some(entry) = entries.get_mut(*number as usize) else { continue };
+            like_previous |= u32::from(like) << actor;
+            flags |= entry.flags(!like && !one_by_one) << actor;
+            entry.visits += times;
+            transitions += u64::from(times) * entry.ordinary_outcomes();
+            seen(entry);
+        }
+        (self.ends, self.like_previous, self.flags) = (0, like_previous as u16, flags);
         Some(transitions)
     }
 
@@ -327,9 +364,10 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         // On the way back nobody sleeps, and nobody asks who is blocked.
         let search = self.purpose == Purpose::Search;
         let asleep = if search { u16::MAX } else { 0 };
+        let lower = if frame.follow_all || !search { 0 } else { u16::MAX };
         let far = self.steps.is_far();
         if far {
-            self.look_ahead(&layout, stored, &mut batch.rows);
+            self.look_ahead(&layout, stored, (&mut batch.states, &mut batch.rows));
         }
         let Batch { states, rows, awake } = batch;
         let (mut followed, mut special, mut blocked) = (0, 0_u32, 0_u32);
@@ -349,7 +387,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let looked = &states[usize::from(*i) % BATCH];
             let actor = usize::from(*actor) % MAX_PROCESSES;
             let place = layout.place(actor);
-            let before = if frame.follow_all || !search { 0 } else { (1 << actor) - 1 };
+            let before = ((1 << actor) - 1) & lower;
             let (still, changing) = (looked.still() & before, looked.changing() & before);
             let entry = looked.entries[actor];
             let known = self.steps.entries[entry as usize];
@@ -362,10 +400,13 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                 if !self.is_sought(&layout, &looked.packed, &patch) {
                     continue;
                 }
-                let disturbs =
-                    patch.remembered && !self.is_alone((actor, outcome), &looked.entries);
+                let before = (&looked.packed, &looked.entries);
+                let left = match patch.remembered {
+                    true => self.undisturbed((actor, outcome, &patch), before),
+                    false => ALL,
+                };
                 let (own, product) = ((actor, place), &self.asked.product);
-                let seen = own_step(product, &layout, &looked.packed, own, &patch, disturbs);
+                let seen = own_step(product, &layout, &looked.packed, own, &patch, left);
                 if seen.too_wide != 0 {
                     self.blame(&looked.packed, actor, outcome);
                     continue;
@@ -404,18 +445,26 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     /// Where what the processes of some states can do is found, and memory asked for what is there: a table of many
     /// entries is in no cache, and would be waited for at each of them.
     #[inline(never)]
-    fn look_ahead(&self, layout: &Layout, stored: &[Packed<W>], rows: &mut [Row; BATCH]) {
+    fn look_ahead(
+        &self,
+        layout: &Layout,
+        stored: &[Packed<W>],
+        (states, rows): (&mut [Looked<W>; BATCH], &mut [Row; BATCH]),
+    ) {
         let (roster, processes) = (&self.frame().roster, layout.processes.min(MAX_PROCESSES));
         let mut hashes = [0; BATCH];
         for (stored, hash) in stored.iter().zip(&mut hashes) {
             *hash = self.steps.ask_for_row(layout.shared(&self.spare.split(*stored).0));
         }
-        for (stored, (hash, row)) in stored.iter().zip(hashes.iter().zip(rows)) {
+        let places = states.iter_mut().zip(rows).zip(hashes);
+        for (stored, ((looked, row), hash)) in stored.iter().zip(places) {
             let packed = self.spare.split(*stored).0;
-            *row = self.steps.row(*hash, layout.shared(&packed));
-            for actor in 0..processes {
-                let local = layout.local(&packed, actor);
-                row.ask_for(&self.steps.entries, roster.kind(actor), local);
+            *row = self.steps.row(hash, layout.shared(&packed));
+            let mut at = layout.shared_bits;
+            for (actor, likely) in looked.entries[..processes].iter_mut().enumerate() {
+                let local = layout.local_at(&packed, at);
+                at += layout.local_bits;
+                *likely = row.ask_for(&self.steps.entries, roster.kind(actor), local);
             }
         }
     }
@@ -429,27 +478,35 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         looked: &mut Looked<W>,
         far: Option<Row>,
     ) {
-        if far.is_some() {
-            return self.look_one_by_one::<SYMMETRY>(layout, looked, far);
-        }
-        let (shared, whole) = (layout.shared(&looked.packed), self.whole());
-        if (!SYMMETRY || self.frame().roster.contiguous())
-            && let Some((row, first)) = self.steps.of_shared(shared)
-        {
-            let transitions = looked.look_up::<S, SYMMETRY>(
-                &self.asked.product,
-                layout,
-                row,
-                first,
-                &self.kind_bits,
-                whole,
-            );
+        let (frame, whole) = (self.frame(), self.whole());
+        if !SYMMETRY || frame.roster.contiguous() {
+            let of = (&self.asked.product, layout);
+            let shared = layout.shared(&looked.packed);
+            let Self { steps, kind_bits, commuting, .. } = self;
+            let transitions = if let Some((row, first)) = steps.of_shared(shared) {
+                looked.look_up::<S, SYMMETRY>(of.0, layout, row, first, kind_bits, whole)
+            } else if let Some(row) = far {
+                let likely = looked.entries;
+                let place = |entries: &_, actor: usize, local| {
+                    row.find_from(likely[actor], entries, frame.roster.kind(actor), local).ok()
+                };
+                let ask_for = |entry: &Entry| commuting.ask_for(entry.first);
+                let entries = &mut steps.entries;
+                looked.look_up_by_hash::<S, SYMMETRY>(of, entries, whole, place, ask_for)
+            } else {
+                let row = steps.row_of(shared);
+                let place = |entries: &_, actor, local| {
+                    row.find(entries, frame.roster.kind(actor), local).ok()
+                };
+                let entries = &mut steps.entries;
+                looked.look_up_by_hash::<S, SYMMETRY>(of, entries, whole, place, |_| {})
+            };
             if let Some(transitions) = transitions {
                 self.found.transitions += transitions;
                 return;
             }
         }
-        self.look_one_by_one::<SYMMETRY>(layout, looked, None);
+        self.look_one_by_one::<SYMMETRY>(layout, looked, far);
     }
 
     /// The same, where not all entries are known, or they do not stand side by side.
@@ -500,11 +557,15 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
-    /// Whether an actor's outcome surely leaves all others as they are, but for who is started.
+    /// Those whom an actor's outcome surely leaves as they are, but for who is started.
     #[inline]
-    fn is_alone(&mut self, taken: (usize, u32), entries: &[u32; MAX_PROCESSES]) -> bool {
+    fn undisturbed(
+        &mut self,
+        taken: (usize, u32, &Patch<W>),
+        before: (&Packed<W>, &[u32; MAX_PROCESSES]),
+    ) -> u16 {
         let of = (self.asked.product.system, &self.frame().layout, self.asked.monitor);
-        self.undisturbed.are_all(&self.steps, of, taken, entries)
+        self.undisturbed.of(&self.steps, of, taken, before)
     }
 
     /// Those of the processes `asked` with whose steps an outcome of an entry commutes.
@@ -512,9 +573,8 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     fn commuting(&mut self, looked: &Looked<W>, taken: (u32, u32), asked: u16) -> u16 {
         let of = (self.asked.product.system, &self.frame().layout, self.asked.monitor);
         let Looked { packed, entries, ends, .. } = looked;
-        let shared = of.1.shared(packed);
         let with_steps = looked.still() | looked.changing();
-        let others = Others { shared, entries, with_steps, ends: *ends };
+        let others = Others { before: packed, entries, with_steps, ends: *ends };
         self.commuting.commuting(&mut self.steps, of, taken, (others, asked))
     }
 
@@ -566,21 +626,26 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     ) {
         let (frame, product) = (self.frame(), &self.asked.product);
         let actor = taken.actor;
-        let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         if !self.is_sought(&frame.layout, &before.packed, patch) {
             return;
         }
         let place = frame.layout.place(actor);
-        let others = patch.remembered || effect != Effect::None;
-        let disturbs = others && !self.is_alone((actor, taken.outcome), before.entries);
-        let seen =
-            own_step(product, &frame.layout, &before.packed, (actor, place), patch, disturbs);
-        if !disturbs && !matches!(effect, Effect::Spawn(..)) {
-            return self.emit(before, taken, &seen.packed, true, ordinal, visit);
+        let left = match patch.remembered || patch.wakes || patch.starts {
+            true => {
+                let before = (&before.packed, before.entries);
+                self.undisturbed((actor, taken.outcome, patch), before)
+            }
+            false => ALL,
+        };
+        let own = (actor, place);
+        let seen = own_step(product, &frame.layout, &before.packed, own, patch, left);
+        if left == ALL && !patch.starts {
+            return self.emit(before, (taken, patch), &seen.packed, true, ordinal, visit);
         }
+        let effect = self.steps.outcomes[taken.outcome as usize].choice.effect;
         let affected = affect(product.system, actor, effect, &seen, |after| {
             if after.too_wide == 0 {
-                self.emit(before, taken, &after.packed, after.alone, ordinal, visit);
+                self.emit(before, (taken, patch), &after.packed, after.alone, ordinal, visit);
             } else {
                 self.blame(&before.packed, actor, taken.outcome);
             }
@@ -621,7 +686,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
     fn emit(
         &mut self,
         before: &Before<'_, W>,
-        taken: Taken,
+        (taken, patch): (Taken, &Patch<W>),
         after: &Packed<W>,
         alone: bool,
         ordinal: &mut u32,
@@ -630,9 +695,14 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let (frame, asked) = (self.frame(), self.asked);
         self.found.transitions += taken.times;
         self.found.followed += taken.times;
-        let outcome = &mut self.steps.outcomes[taken.outcome as usize];
-        outcome.taken += taken.times;
-        let mut violated = outcome.violated;
+        // What else is known of an outcome is seldom at hand.
+        if patch.counted_apart {
+            self.steps.outcomes[taken.outcome as usize].taken += taken.times;
+        }
+        let mut violated = match patch.violates {
+            true => self.steps.outcomes[taken.outcome as usize].violated,
+            false => 0,
+        };
         if let Some(whole) = &before.whole {
             let pair = self.steps.pair(taken.entry);
             let outcome = &self.steps.outcomes[taken.outcome as usize];
@@ -669,8 +739,8 @@ fn moved_up(processes: u16, to: usize) -> u16 {
     processes & below | (processes & !below) << 1
 }
 
-/// The own step of the actor, whose local state is at `place`, and everybody's history, if it `disturbs` anybody; not
-/// the effect.
+/// The own step of the actor, whose local state is at `place`, and the history of all but those who are `left` as they
+/// are; not the effect.
 #[inline(always)]
 fn own_step<'f, 'a, S: System, const W: usize>(
     product: &'f Product<'a, S>,
@@ -678,12 +748,12 @@ fn own_step<'f, 'a, S: System, const W: usize>(
     before: &Packed<W>,
     (actor, place): (usize, u32),
     patch: &Patch<W>,
-    disturbs: bool,
+    left: u16,
 ) -> Fields<'f, 'a, S, W> {
     let mut packed = *before ^ patch.shared;
     layout.flip_at(&mut packed, place, patch.local);
-    let mut seen = Fields { product, layout, packed, alone: true, too_wide: 0 };
-    if disturbs && patch.remembered {
+    let mut seen = Fields { product, layout, packed, left, alone: true, too_wide: 0 };
+    if left != ALL && patch.remembered {
         disturbed(before, actor, &mut seen);
     }
     seen
@@ -706,6 +776,8 @@ struct Fields<'f, 'a, S: System, const W: usize> {
     product: &'f Product<'a, S>,
     layout: &'f Layout,
     packed: Packed<W>,
+    /// Those who are known to be left as they are.
+    left: u16,
     /// Nobody was changed so far.
     alone: bool,
     /// Somebody came to a local state with more bits than there are; its bits beyond.
@@ -732,6 +804,11 @@ impl<S: System, const W: usize> Processes for Fields<'_, '_, S, W> {
     #[inline]
     fn local(&self, i: usize) -> Local {
         self.layout.local(&self.packed, i)
+    }
+
+    #[inline]
+    fn is_left(&self, i: usize) -> bool {
+        self.left >> i & 1 != 0
     }
 
     #[inline]

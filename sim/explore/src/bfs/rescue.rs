@@ -229,7 +229,10 @@ impl<Label: Clone + Eq, const W: usize> Rescue<Label, W> {
             }
             let (to, after) = (outcome.choice.shared, outcome.local_after);
             let effect = outcome.choice.effect;
-            let seen = remembered(system, blocked.kind, (shared, to), sleeper);
+            let seen = match (shared ^ to) & system.remembered() {
+                0 => sleeper,
+                _ => remembered(system, blocked.kind, (shared, to), sleeper),
+            };
             // A wake-up of one sleeper may be the one of this process.
             let woken = match effect {
                 Effect::WakeAll(queue) | Effect::WakeOne(queue) => {

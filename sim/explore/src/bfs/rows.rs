@@ -51,20 +51,34 @@ impl Row {
         self.first + hash.unbounded_shr(u64::BITS - self.bits) as u32
     }
 
-    /// Asks memory for where such a process's entry most often is.
+    /// Asks memory for where such a process's entry most often is, and says where.
     #[inline]
-    pub fn ask_for(self, entries: &[Entry], kind: Kind, local: Local) {
-        prefetch(entries, self.likely(kind, local) as usize);
+    pub fn ask_for(self, entries: &[Entry], kind: Kind, local: Local) -> u32 {
+        let likely = self.likely(kind, local);
+        prefetch(entries, likely as usize);
+        likely
     }
 
     /// The number of such a process's entry, or of the place where it belongs, if there is a row.
     #[inline]
     pub fn find(self, entries: &[Entry], kind: Kind, local: Local) -> Result<u32, u32> {
+        self.find_from(self.likely(kind, local), entries, kind, local)
+    }
+
+    /// The same, if it is known where that most often is.
+    #[inline]
+    pub fn find_from(
+        self,
+        likely: u32,
+        entries: &[Entry],
+        kind: Kind,
+        local: Local,
+    ) -> Result<u32, u32> {
         if !self.is_there() {
             return Err(NONE);
         }
         let mask = (1 << self.bits) - 1;
-        let mut number = self.likely(kind, local);
+        let mut number = likely;
         loop {
             let entry = &entries[number as usize];
             if entry.is_of(kind, local) {

@@ -29,12 +29,12 @@
 //! higher rank than the highest. So *b* does not sleep there.
 
 use super::entry::mix;
-use super::packed::Layout;
+use super::packed::{Layout, Packed};
 use super::steps::{Pair, Patch, Steps};
 use super::table::prefetch;
 use crate::ask::Monitor;
 use crate::system::successor::remembered;
-use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
+use crate::system::{Kind, Local, MAX_PROCESSES, Shared, System};
 
 /// Answers that are kept, a power of two, unless told otherwise: half a MiB, beyond which they would be further away than
 /// what it takes to find one out.
@@ -45,9 +45,9 @@ pub(crate) type Asked<'a, S, M> = (&'a S, &'a Layout, &'a M);
 
 /// The processes of a state, of which some may sleep.
 #[derive(Clone, Copy)]
-pub(crate) struct Others<'s> {
-    /// The shared state.
-    pub shared: Shared,
+pub(crate) struct Others<'s, const W: usize> {
+    /// The state.
+    pub before: &'s Packed<W>,
     /// By process.
     pub entries: &'s [u32; MAX_PROCESSES],
     /// Those with steps, none of them special.
@@ -111,8 +111,11 @@ impl Commuting {
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
         taken: (u32, u32),
-        (others, mut asked): (Others<'_>, u16),
+        (others, mut asked): (Others<'_, W>, u16),
     ) -> u16 {
+        if self.ends_in.is_none() && asked == 0 {
+            return 0;
+        }
         let all = self.side_by_side.get(taken.1 as usize).copied().unwrap_or_default();
         let Some(bits) = self.ends_in else {
             let (mut commute, mut unknown) = (0, 0);
@@ -149,9 +152,9 @@ impl Commuting {
         steps: &mut Steps<S::Label, W>,
         of: Asked<'_, S, M>,
         (a, outcome): (u32, u32),
-        (others, mut asked): (Others<'_>, u16),
+        (others, mut asked): (Others<'_, W>, u16),
     ) -> u16 {
-        let mut commuting = 0;
+        let (mut commuting, shared) = (0, of.1.shared(others.before));
         while asked != 0 {
             let other = asked.trailing_zeros() as usize;
             asked &= asked - 1;
@@ -162,8 +165,7 @@ impl Commuting {
                 None => steps.entries[entry as usize].ordinal(),
             };
             let triple = (a, outcome, entry);
-            commuting |=
-                u16::from(self.commute(steps, of, (triple, others.shared), ordinal)) << other;
+            commuting |= u16::from(self.commute(steps, of, (triple, shared), ordinal)) << other;
         }
         commuting
     }
@@ -222,17 +224,14 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
 ) -> bool {
     debug_assert_eq!([a, b].map(|number| steps.pair(number).shared), [shared; 2]);
     let [entry_of_a, entry_of_b] = [a, b].map(|number| steps.entries[number as usize]);
-    let outcomes_of_b = steps.outcomes_of(b);
     let [a, b] = [a, b].map(|number| steps.pair_of(shared, number));
+    // What is flipped says where a step leads; the outcomes themselves are seldom at hand.
+    let to = |by: &Patch<W>| shared ^ asked.1.shared(&by.shared);
     // Whether a change leaves a process as it is; of some changes it is known that nobody remembers them.
-    let still = |by: &Patch<W>, kind: Kind, to: Shared, local: Local| {
-        !by.remembered || remembered(asked.0, kind, (shared, to), local) == local
+    let still = |by: &Patch<W>, kind: Kind, local: Local| {
+        !by.remembered || remembered(asked.0, kind, (shared, to(by)), local) == local
     };
     let own = steps.patches_of(&entry_of_a)[(outcome - entry_of_a.first) as usize];
-    let (to, local_after) = {
-        let outcome = &steps.outcomes[outcome as usize];
-        (outcome.choice.shared, outcome.local_after)
-    };
     let others = steps.patches_of(&entry_of_b);
     if own.changed && others.iter().any(|other| other.changed) {
         return false; // The system is not asked what would follow.
@@ -240,16 +239,16 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an
         // effect there, it will be followed.
-        if !still(&own, b.kind, to, b.local) {
+        if !still(&own, b.kind, b.local) {
             return false; // Nobody need ever be there as it is now.
         }
-        let there = steps.entry_of(Pair { shared: to, ..b }, asked);
+        let there = steps.entry_of(Pair { shared: to(&own), ..b }, asked);
         let there = steps.patches_of(&steps.entries[there as usize]);
         let here = steps.patches_of(&entry_of_b);
         let same = |here: &Patch<W>, there: &Patch<W>| !there.changed && here.local == there.local;
         here.len() == there.len()
             && here.iter().zip(there).all(|(here, there)| same(here, there))
-            && steps.outcomes[outcomes_of_b].iter().all(|o| still(&own, b.kind, to, o.local_after))
+            && here.iter().all(|here| still(&own, b.kind, b.local ^ here.local))
     } else {
         // A can be taken after each of them, and remembers nothing of it, before or after.
         (0..others.len()).all(|other| {
@@ -257,17 +256,15 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
             if !by.changed {
                 return true;
             }
-            let to = steps.outcomes[outcomes_of_b.start + other].choice.shared;
-            if !still(&by, a.kind, to, a.local) {
+            if !still(&by, a.kind, a.local) {
                 return false;
             }
-            let there = steps.entry_of(Pair { shared: to, ..a }, asked);
-            let outcomes = &steps.outcomes[steps.outcomes_of(there)];
+            let there = steps.entry_of(Pair { shared: to(&by), ..a }, asked);
             let patches = steps.patches_of(&steps.entries[there as usize]);
-            still(&by, a.kind, to, local_after)
-                && patches.iter().zip(outcomes).any(|(patch, outcome)| {
-                    let effect = outcome.choice.effect;
-                    !patch.changed && patch.local == own.local && effect == Effect::None
+            still(&by, a.kind, a.local ^ own.local)
+                && patches.iter().any(|patch| {
+                    let alone = !patch.wakes && !patch.starts;
+                    !patch.changed && patch.local == own.local && alone
                 })
         })
     }

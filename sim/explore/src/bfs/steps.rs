@@ -61,6 +61,14 @@ pub struct Patch<const W: usize> {
     pub changed: bool,
     /// It changes in a way that others may remember.
     pub remembered: bool,
+    /// Somebody may be woken.
+    pub wakes: bool,
+    /// Somebody is started.
+    pub starts: bool,
+    /// One visit can be any number of transitions.
+    pub counted_apart: bool,
+    /// It violates some property.
+    pub violates: bool,
 }
 
 /// The rest of an outcome.
@@ -75,10 +83,47 @@ pub struct Outcome<Label> {
     pub taken: u64,
 }
 
-impl<Label> Outcome<Label> {
-    /// Whether one visit can be any number of transitions.
-    pub fn counted_apart(&self) -> bool {
-        matches!(self.choice.effect, Effect::WakeOne(_) | Effect::Spawn(..))
+/// What is recorded as nothing but itself.
+const ITSELF: u32 = u32::MAX;
+
+/// What steps are recorded as ([`Monitor::judge_step`]): far fewer than there are steps.
+struct Recorded {
+    /// By what it violates, and its number.
+    numbers: HashMap<(u64, u64), u32, FixedState>,
+    /// Of each the outcome that was met first, its pair, and how often all of them were taken.
+    as_what: Vec<(Pair, usize, u64)>,
+    /// By number of the outcome: as which of these it is recorded, or [`ITSELF`].
+    of: Vec<u32>,
+}
+
+impl Recorded {
+    fn new() -> Self {
+        let numbers = HashMap::with_hasher(FixedState::with_seed(0));
+        Self { numbers, as_what: Vec::new(), of: Vec::new() }
+    }
+
+    fn bytes(&self) -> usize {
+        ask::table(self.numbers.capacity(), size_of::<((u64, u64), u32)>())
+            + self.as_what.capacity() * size_of::<(Pair, usize, u64)>()
+            + self.of.capacity() * size_of::<u32>()
+    }
+
+    fn clear(&mut self) {
+        self.numbers.clear();
+        self.as_what.clear();
+        self.of.clear();
+    }
+
+    /// Adds the next outcome, one of a pair.
+    fn add(&mut self, (violated, number): (u64, Option<u64>), pair: Pair) {
+        let Self { numbers, as_what, of } = self;
+        let number = number.map_or(ITSELF, |number| {
+            *numbers.entry((violated, number)).or_insert_with(|| {
+                as_what.push((pair, of.len(), 0));
+                as_what.len() as u32 - 1
+            })
+        });
+        of.push(number);
     }
 }
 
@@ -108,6 +153,7 @@ pub struct Steps<Label, const W: usize> {
     lists: HashMap<u64, u32, FixedState>,
     /// By number of the outcome: an entry's are next to each other.
     pub outcomes: Vec<Outcome<Label>>,
+    recorded: Recorded,
     /// Some step was a way out.
     pub way_outs: bool,
     /// The system has broken a promise.
@@ -157,6 +203,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             patches: Vec::new(),
             lists: HashMap::with_hasher(FixedState::with_seed(0)),
             outcomes: Vec::new(),
+            recorded: Recorded::new(),
             way_outs: false,
             fault: None,
             scratch: Vec::new(),
@@ -174,6 +221,7 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             + self.entries.capacity() * size_of::<Entry>()
             + self.patches.capacity() * size_of::<Patch<W>>()
             + self.outcomes.capacity() * size_of::<Outcome<Label>>()
+            + self.recorded.bytes()
     }
 
     /// Whether there is no room for `more` entries.
@@ -192,29 +240,41 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
             self.patches.clear();
             self.lists.clear();
             self.outcomes.clear();
+            self.recorded.clear();
         }
     }
 
     /// Tells `monitor` of the steps taken since the last time.
     pub fn record<M: Monitor<Label>>(&mut self, monitor: &M, tally: &mut M::Tally) {
         for number in 0..self.entries.len() {
-            let pair = self.pair(number as u32);
             let entry = &mut self.entries[number];
             if entry.visits == 0 {
                 continue;
             }
             let visits = std::mem::take(&mut entry.visits);
-            let outcomes = self.outcomes_of(number as u32);
-            for outcome in &mut self.outcomes[outcomes] {
-                let times = if outcome.counted_apart() {
-                    std::mem::take(&mut outcome.taken)
+            let entry = *entry;
+            for (at, nth) in self.outcomes_of(number as u32).zip(0..) {
+                let times = if self.patches_of(&entry)[nth].counted_apart {
+                    std::mem::take(&mut self.outcomes[at].taken)
                 } else {
                     visits.into()
                 };
-                if times != 0 {
-                    let step = pair.step(outcome);
-                    monitor.record_step(tally, &step, outcome.violated, times);
+                match self.recorded.of[at] {
+                    ITSELF if times == 0 => {}
+                    ITSELF => {
+                        let outcome = &self.outcomes[at];
+                        let step = self.pair(number as u32).step(outcome);
+                        monitor.record_step(tally, &step, outcome.violated, times);
+                    }
+                    as_what => self.recorded.as_what[as_what as usize].2 += times,
                 }
+            }
+        }
+        for (pair, outcome, times) in &mut self.recorded.as_what {
+            let times = std::mem::take(times);
+            if times != 0 {
+                let outcome = &self.outcomes[*outcome];
+                monitor.record_step(tally, &pair.step(outcome), outcome.violated, times);
             }
         }
     }
@@ -348,27 +408,41 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
         let first = self.outcomes.len() as u32;
         let mut patches = Vec::new();
         let (mut running, mut special) = (false, false);
-        for choice in std::mem::take(&mut self.scratch) {
+        let mut choices = std::mem::take(&mut self.scratch);
+        for choice in choices.drain(..) {
             running |= choice.way_out == WayOut::Ordinary;
             self.way_outs |= choice.way_out != WayOut::Ordinary;
             let changed = shared != choice.shared;
-            let local_after = remembered(system, kind, (shared, choice.shared), choice.local);
+            let may_remember = (shared ^ choice.shared) & system.remembered() != 0;
+            let local_after = match may_remember {
+                true => remembered(system, kind, (shared, choice.shared), choice.local),
+                false => choice.local,
+            };
             if !fits(u128::from(local_after), layout.local_bits) {
                 let wrong = Wrong::Remembered(local_after);
                 self.broken(Err(Fault { kind, shared, local, wrong }));
                 break;
             }
             let step = Step::of(kind, (shared, local), &choice, local_after);
-            let violated = monitor.step_violates(&step);
+            let judged = monitor.judge_step(&step);
+            let violated = judged.0;
+            self.recorded.add(judged, pair);
             special |= choice.effect != Effect::None || violated != 0;
+            let outcome = Outcome { choice, local_after, violated, taken: 0 };
+            let choice = &outcome.choice;
             patches.push(Patch {
                 shared: layout.shared_bits_of(shared ^ choice.shared),
                 local: local ^ local_after,
                 changed,
-                remembered: (shared ^ choice.shared) & system.remembered() != 0,
+                remembered: may_remember,
+                wakes: matches!(choice.effect, Effect::WakeAll(_) | Effect::WakeOne(_)),
+                starts: matches!(choice.effect, Effect::Spawn(..)),
+                counted_apart: matches!(choice.effect, Effect::WakeOne(_) | Effect::Spawn(..)),
+                violates: violated != 0,
             });
-            self.outcomes.push(Outcome { choice, local_after, violated, taken: 0 });
+            self.outcomes.push(outcome);
         }
+        self.scratch = choices;
         let mut outcomes = self.outcomes.len() as u32 - first;
         if u64::from(outcomes) > MOST_OUTCOMES {
             let wrong = Wrong::Ways(outcomes as usize, MOST_OUTCOMES as usize);
@@ -445,7 +519,11 @@ mod tests {
             shared: Packed([rng.u64(0..2), 0]),
             local: rng.u64(0..2),
             changed: rng.bool(),
-            remembered: false,
+            remembered: rng.bool(),
+            wakes: rng.bool(),
+            starts: false,
+            counted_apart: false,
+            violates: rng.bool(),
         };
         for round in 0..1_000 {
             let list: Vec<_> = (0..rng.usize(0..4)).map(|_| patch(&mut rng)).collect();

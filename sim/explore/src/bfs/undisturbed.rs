@@ -2,11 +2,12 @@
 //! processes' places, asked once. Most often nobody is changed, and then the step is the actor's own alone.
 
 use super::entry::NONE;
+use super::packed::Packed;
 use super::sleep::Asked;
-use super::steps::Steps;
+use super::steps::{Patch, Steps};
 use crate::ask::Monitor;
 use crate::system::successor::{remembered, woken};
-use crate::system::{Effect, Kind, Local, MAX_PROCESSES, Shared, System};
+use crate::system::{Effect, Kind, Local, MAX_PROCESSES, System};
 
 /// By outcome, for the first entries of its shared state by their ordinal: of which it is known, and who of those is left
 /// as it is.
@@ -15,6 +16,10 @@ struct Others {
     known: u64,
     left: u64,
 }
+
+/// Everybody.
+pub(crate) const ALL: u16 = u16::MAX;
+const _: () = assert!(MAX_PROCESSES == u16::BITS as usize);
 
 /// The answers.
 pub(crate) struct Undisturbed {
@@ -38,27 +43,31 @@ impl Undisturbed {
         self.others.clear();
     }
 
-    /// Whether an outcome of the actor surely leaves all others as they are, but for who is started. `entries`: of one
-    /// shared state, by process; none for who is dormant.
+    /// Those whom an outcome of the actor surely leaves as they are, but for who is started; [`ALL`] if there is no other.
+    /// `entries`: of the state `before` it, by process; none for who is dormant.
     #[inline]
-    pub fn are_all<S: System, M: Monitor<S::Label>, const W: usize>(
+    pub fn of<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &Steps<S::Label, W>,
         of: Asked<'_, S, M>,
-        (actor, outcome): (usize, u32),
-        entries: &[u32; MAX_PROCESSES],
-    ) -> bool {
+        (actor, outcome, patch): (usize, u32, &Patch<W>),
+        (before, entries): (&Packed<W>, &[u32; MAX_PROCESSES]),
+    ) -> u16 {
         let all = self.others.get(outcome as usize).copied().unwrap_or_default();
-        let (mut unknown, mut left) = (0_u16, true);
+        let (mut unknown, mut left) = (0_u16, ALL);
         for (i, entry) in entries[..of.1.processes.min(MAX_PROCESSES)].iter().enumerate() {
             if i != actor && *entry != NONE {
                 let ordinal = steps.entries[*entry as usize].ordinal();
                 let known = ordinal >= u64::BITS || all.known >> ordinal & 1 != 0;
                 unknown |= u16::from(!known) << i;
-                left &= all.left.unbounded_shr(ordinal) & 1 != 0;
+                let is_left = all.left.unbounded_shr(ordinal) & 1 != 0;
+                left &= !(u16::from(!is_left) << i);
             }
         }
-        left || unknown != 0 && self.find_out(steps, of, (outcome, unknown), entries)
+        if unknown != 0 {
+            self.find_out(steps, of, (outcome, patch, unknown), (before, entries));
+        }
+        left // Of who was not known it is asked once more what becomes of them.
     }
 
     /// Finds out about these processes, of which it is not known.
@@ -67,18 +76,20 @@ impl Undisturbed {
     fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &Steps<S::Label, W>,
-        (system, ..): Asked<'_, S, M>,
-        (outcome, mut unknown): (u32, u16),
-        entries: &[u32; MAX_PROCESSES],
-    ) -> bool {
-        let at = outcome as usize;
+        (system, layout, _): Asked<'_, S, M>,
+        (outcome, patch, mut unknown): (u32, &Patch<W>, u16),
+        (before, entries): (&Packed<W>, &[u32; MAX_PROCESSES]),
+    ) {
+        let (at, shared) = (outcome as usize, layout.shared(before));
         if self.others.len() <= at {
             self.others.resize(steps.outcomes.len(), Others::default());
         }
-        let choice = &steps.outcomes[at].choice;
-        let is_left = |kind: Kind, before: Shared, local: Local| {
-            remembered(system, kind, (before, choice.shared), local) == local
-                && match choice.effect {
+        let after = shared ^ layout.shared(&patch.shared);
+        // What else is known of an outcome is seldom at hand.
+        let effect = if patch.wakes { steps.outcomes[at].choice.effect } else { Effect::None };
+        let is_left = |kind: Kind, local: Local| {
+            remembered(system, kind, (shared, after), local) == local
+                && match effect {
                     Effect::None | Effect::Spawn(..) => true,
                     Effect::WakeAll(on) | Effect::WakeOne(on) => {
                         woken(system, kind, local, on).is_none()
@@ -88,11 +99,11 @@ impl Undisturbed {
         while unknown != 0 {
             let entry = entries[unknown.trailing_zeros() as usize % MAX_PROCESSES];
             unknown &= unknown - 1;
-            let (pair, ordinal) = (steps.pair(entry), steps.entries[entry as usize].ordinal());
-            let left = is_left(pair.kind, pair.shared, pair.local);
+            let pair = steps.pair_of(shared, entry);
+            let ordinal = steps.entries[entry as usize].ordinal();
+            let left = is_left(pair.kind, pair.local);
             self.others[at].known |= 1 << ordinal;
             self.others[at].left |= u64::from(left) << ordinal;
         }
-        false // Who is changed is asked of each, once more.
     }
 }

@@ -57,6 +57,13 @@ pub(crate) trait Processes: Clone {
 
     /// Gives a process that is in the local state `from` the local state `to`.
     fn change(&mut self, i: usize, from: Local, to: Local);
+
+    /// Whether it is known that the step that is taken leaves a process as it is: it remembers nothing of it, and is not
+    /// woken by it.
+    #[inline]
+    fn is_left(&self, _: usize) -> bool {
+        false
+    }
 }
 
 /// Whether a process has not been started.
@@ -106,7 +113,7 @@ pub(crate) fn others_remember<S: System, P: Processes>(
     before: &P,
     after: &mut P,
 ) {
-    for i in (0..before.count()).filter(|i| *i != actor) {
+    for i in (0..before.count()).filter(|i| *i != actor && !before.is_left(*i)) {
         let local = before.local(i);
         let remembered = remembered(system, before.kind(i), change, local);
         if remembered != local {
@@ -128,7 +135,8 @@ pub(crate) fn affect<S: System, P: Processes>(
 ) -> Result<ControlFlow<()>, PoolExhausted> {
     let wake = |seen: &P, i: usize, queue: Queue| {
         let local = seen.local(i);
-        let to = if i == actor { None } else { woken(system, seen.kind(i), local, queue) };
+        let left = i == actor || seen.is_left(i);
+        let to = if left { None } else { woken(system, seen.kind(i), local, queue) };
         to.map(|to| (local, to))
     };
     let mut after;

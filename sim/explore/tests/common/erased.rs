@@ -275,6 +275,7 @@ impl<'de> serde::Deserialize<'de> for Tallied {
 trait Asked: Sync {
     fn called(&self, property: u32) -> String;
     fn of_step(&self, step: &Step<Name>) -> u64;
+    fn judged(&self, of: &Step<Name>) -> (u64, Option<u64>);
     fn looks(&self, step: &Step<Name>) -> Shared;
     fn told_of_step(&self, tally: &mut Tallied, step: &Step<Name>, violated: u64, times: u64);
     fn of_state(&self, shared: Shared, processes: &dyn Census) -> u64;
@@ -315,6 +316,10 @@ where
 
     fn of_step(&self, of: &Step<Name>) -> u64 {
         self.0.step_violates(&step(of))
+    }
+
+    fn judged(&self, of: &Step<Name>) -> (u64, Option<u64>) {
+        self.0.judge_step(&step(of))
     }
 
     fn looks(&self, of: &Step<Name>) -> Shared {
@@ -359,6 +364,10 @@ impl<const ASKS: u8> Monitor<Name> for Watched<'_, ASKS> {
 
     fn step_violates(&self, step: &Step<Name>) -> u64 {
         self.0.of_step(step)
+    }
+
+    fn judge_step(&self, step: &Step<Name>) -> (u64, Option<u64>) {
+        self.0.judged(step)
     }
 
     fn looks_at(&self, step: &Step<Name>) -> Shared {
