@@ -228,6 +228,55 @@ fn who_sleeps_is_found_again_in_its_new_place_or_wakes() {
     }
 }
 
+/// The first process sets the bit. The second one goes on as it does in any case, but wakes the third one only if the
+/// bit is set.
+struct WakesWhereItIsSet;
+
+impl System for WakesWhereItIsSet {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        1
+    }
+
+    fn local_bits(&self) -> u32 {
+        1
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 0, processes: [0, 1, 2].map(|kind| (Kind(kind), 0)).to_vec() }
+    }
+
+    fn step(&self, kind: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        let (shared, effect) = match (kind.0, local) {
+            (0, 0) => (1, Effect::None),
+            (1, 0) if bit == 1 => (bit, Effect::WakeAll(Queue(0))),
+            (1, 0) => (bit, Effect::None),
+            _ => return,
+        };
+        let footprint = Footprint { reads: 1, writes: 1 };
+        let way_out = WayOut::Ordinary;
+        choices.push(Choice { shared, local: 1, effect, way_out, footprint, label: () });
+    }
+
+    fn wake(&self, kind: Kind, local: Local, _: Queue) -> Option<Local> {
+        (kind == Kind(2) && local == 0).then_some(1)
+    }
+
+    fn returned(&self, _: Kind, local: Local) -> bool {
+        local == 1
+    }
+}
+
+/// So which of them comes first is not the same: both ends are found.
+#[test]
+fn who_wakes_others_where_the_other_one_was_is_not_asleep() {
+    let [found, all] = both(&WakesWhereItIsSet, &CountOnly, false);
+    same("wakes where it is set", &found, &all);
+    let graph = Naive::new(&WakesWhereItIsSet).graph(false);
+    assert_eq!((found.states as usize, graph.states.len()), (5, 5));
+}
+
 /// Of the reference model, few transitions lead to a state a second time.
 #[test]
 fn most_second_ways_are_left_out() {
