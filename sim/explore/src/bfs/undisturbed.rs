@@ -43,7 +43,7 @@ impl Undisturbed {
         self.others.clear();
     }
 
-    /// Those whom an outcome of the actor surely leaves as they are, but for who is started; [`ALL`] if there is no other.
+    /// Those whom an outcome of the actor surely leaves as they are, but for who is started: [`ALL`], if nobody is changed.
     /// `entries`: of the state `before` it, by process; none for who is dormant.
     #[inline]
     pub fn of<S: System, M: Monitor<S::Label>, const W: usize>(
