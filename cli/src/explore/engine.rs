@@ -44,7 +44,7 @@ pub(crate) struct Given {
 
 /// Whether the engine heeds all that was given.
 pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failure> {
-    use Engine::{Exhaustive, Timely};
+    use Engine::{Counted, Exhaustive, Timely};
     let flags: [(&str, bool, &[Engine]); 9] = [
         ("--processes", asked.processes.is_some(), &[Timely]),
         ("--hosts", asked.hosts.is_some(), &[Timely]),
@@ -53,7 +53,7 @@ pub(crate) fn heeds(asked: &EngineArguments, given: &Given) -> Result<(), Failur
         ("--witness", given.witness, &[Exhaustive]),
         ("--faults", given.faults, &[Exhaustive]),
         ("--threads", given.threads, &[Exhaustive, Timely]),
-        ("--follow-all", given.follow_all, &[Exhaustive, Timely]),
+        ("--follow-all", given.follow_all, &[Exhaustive, Counted, Timely]),
         ("--no-symmetry", given.no_symmetry, &[Exhaustive, Timely]),
     ];
     for (flag, is_given, by) in flags {

@@ -22,7 +22,7 @@ pub struct Limits {
 pub struct Options<'a> {
     /// Take states that differ only by exchanging processes of one kind for one.
     pub symmetry: bool,
-    /// Follow every transition, also one of which the end is found otherwise (`bfs/sleep.rs`). The result
+    /// Follow every transition, also one of which the end is found otherwise (`bfs/sleep.rs`, `counted/sleep.rs`). The result
     /// does not depend on it.
     pub follow_all: bool,
     /// Workers; 0 counts as 1. The result does not depend on it.

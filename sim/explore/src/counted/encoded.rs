@@ -48,6 +48,26 @@ pub(crate) struct Candidate {
     pub start: u32,
     pub len: u16,
     pub groups: u16,
+    /// Where the actor went, if nobody else went anywhere.
+    pub went: Option<Went>,
+}
+
+/// Where in the list of groups a process went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// It stays where it is.
+    Nowhere,
+    /// From a group to another one, by their indices before. `last`: nobody stays behind. `first`: nobody
+    /// was there, and the group that was at that index, if any, comes after it.
+    Elsewhere { from: u8, last: bool, to: u8, first: bool },
+}
+
+/// A state that was expanded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parent {
+    pub record: u32,
+    /// Its groups, one bit each, whose steps are not followed.
+    pub asleep: u64,
 }
 
 /// Successors of some states, to be looked up together.
@@ -55,7 +75,11 @@ pub(crate) struct Candidate {
 pub(crate) struct Batch {
     pub candidates: Vec<Candidate>,
     /// The states expanded, those without successors too.
-    pub parents: Vec<u32>,
+    pub parents: Vec<Parent>,
+    /// How many transitions of these are not followed.
+    pub asleep: u64,
+    /// And how many candidates they would have been.
+    pub left_out: usize,
     /// Encoded states in its first `end` bytes, and room.
     pub bytes: Vec<u8>,
     pub end: usize,
@@ -65,6 +89,8 @@ impl Batch {
     pub fn clear(&mut self) {
         self.candidates.clear();
         self.parents.clear();
+        self.asleep = 0;
+        self.left_out = 0;
         self.end = 0;
     }
 
@@ -173,12 +199,13 @@ impl<'a> Writer<'a> {
     /// The same for `state`, after one process has gone from the group at index `from` to local
     /// state `to`. What is unchanged is copied.
     #[inline]
-    pub fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) {
+    pub fn step(&mut self, shared: u32, state: &Decoded, from: usize, to: u32) -> Went {
         self.varint(shared);
         let groups = &state.groups;
         let left = groups[from].local;
         if left == to {
-            return self.copy(state, 0..groups.len());
+            self.copy(state, 0..groups.len());
+            return Went::Nowhere;
         }
         let into = groups.iter().position(|g| g.local >= to).unwrap_or(groups.len());
         let (low, high) = (from.min(into), from.max(into));
@@ -197,6 +224,9 @@ impl<'a> Writer<'a> {
             self.group(groups[at_high].local, groups[at_high].count);
             self.copy(state, at_high + 1..groups.len());
         }
+        let first = groups.get(into).is_none_or(|group| group.local != to);
+        // There are at most as many groups as processes, and their number is a byte.
+        Went::Elsewhere { from: from as u8, last: groups[from].count == 1, to: into as u8, first }
     }
 
     /// Writes the group at an index less one process. Returns the index of the next one.

@@ -21,7 +21,8 @@ use std::ops::Range;
 
 use super::countable::{MAX_COUNTED, check};
 use super::encoded::{Batch, Decoded};
-use super::space::{taken, tally};
+use super::sleep::{Commuting, may_sleep};
+use super::space::{Space, taken, tally};
 use super::states::States;
 use super::store::{Cursor, Inserted};
 use super::stuck;
@@ -88,12 +89,22 @@ struct First {
 struct Search<'s, S: System> {
     states: States<'s, S>,
     clock: Clock<'s>,
-    /// Bytes that the budget knows of, of what is asked of the system.
+    /// Bytes that the budget knows of, of what is asked of the system and found out.
     noted: usize,
+    commuting: Commuting,
+    /// Whether anybody sleeps: if no transition has to be followed only to be judged.
+    sleeps: bool,
+    /// The choices by which the states of the level that is expanded were found.
+    found_by: Vec<u32>,
+    /// The same of the next level.
+    found_next: Vec<u32>,
     /// Records in which somebody is blocked, in the order found.
     blocked: Vec<u32>,
     first: [Option<First>; 64],
-    transitions: u64,
+    /// Transitions followed.
+    followed: u64,
+    /// Those that are not.
+    asleep: u64,
     expanded: u64,
     levels: u32,
     /// The level being expanded: the first of its states, and the first after them, as counted.
@@ -113,10 +124,15 @@ impl<'s, S: System> Search<'s, S> {
         Self {
             states: States::new(system, initial, true, &options.limits),
             clock: Clock::new(options),
+            commuting: Commuting::default(),
+            sleeps: false,
+            found_by: Vec::new(),
+            found_next: Vec::new(),
             noted: 0,
             blocked: Vec::new(),
             first: [const { None }; 64],
-            transitions: 0,
+            followed: 0,
+            asleep: 0,
             expanded: 0,
             levels: 0,
             level: 0..0,
@@ -129,10 +145,12 @@ impl<'s, S: System> Search<'s, S> {
         monitor: &M,
         options: &Options<'_>,
     ) -> Result<Exploration<S::Label, M::Tally>, Unexplorable> {
+        self.sleeps = !options.follow_all && !M::ASKS.beyond_steps();
         let initially = self.states.initially(monitor);
         let end = self.levels(monitor, initially, options);
         self.states.space.kept_to()?;
         self.take_note();
+        self.states.space.settle();
         let tally = tally(monitor, &self.states.space.choices);
         let way_outs =
             taken(&self.states.space.choices).any(|(step, ..)| step.way_out != WayOut::Ordinary);
@@ -152,8 +170,8 @@ impl<'s, S: System> Search<'s, S> {
             method: METHOD,
             end,
             states: self.states.store.len(),
-            transitions: self.transitions,
-            followed: self.transitions,
+            transitions: self.followed + self.asleep,
+            followed: self.followed,
             depth: self.states.path_to(self.last).len() as u32 - 1,
             queue: self.states.store.len() - self.expanded,
             violations,
@@ -184,6 +202,8 @@ impl<'s, S: System> Search<'s, S> {
         loop {
             let level_end = self.states.store.len();
             self.level = self.level.end..level_end;
+            std::mem::swap(&mut self.found_by, &mut self.found_next);
+            self.found_next.clear();
             while next < level_end {
                 if next.is_multiple_of(CLOCK) {
                     let end = self.insert(&mut batch).err();
@@ -194,14 +214,28 @@ impl<'s, S: System> Search<'s, S> {
                 let record = self.states.store.at(&mut cursor);
                 self.states.space.decode(self.states.store.tail(record), &mut state);
                 let flags = state.flags();
+                let by = self.found_by.get((next - self.level.start) as usize).copied();
+                let mut may_sleep = 0;
+                if self.sleeps {
+                    let known = &self.states.store.flags(record, state.bytes, flags);
+                    let known = &known[..flags.min(size_of::<u64>())];
+                    may_sleep = known.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte));
+                }
+                let commuting = &mut self.commuting;
+                let sleeps = |space: &Space<'s, S>, group: usize| {
+                    let choice = by.filter(|_| may_sleep.unbounded_shr(group as u32) & 1 != 0);
+                    let local = state.groups[group].local;
+                    choice.is_some_and(|choice| commuting.commute(space, choice, local))
+                };
                 runs[..flags].fill(0);
                 let begin = batch.candidates.len();
-                let result = self.states.space.expand(
+                let result = self.states.space.expand_awake(
                     record,
                     &state,
                     monitor,
                     &mut batch,
                     &mut runs[..flags],
+                    sleeps,
                 );
                 for candidate in &batch.candidates[begin..] {
                     let mut violated = self.states.violated(
@@ -234,7 +268,8 @@ impl<'s, S: System> Search<'s, S> {
                     .copy_from_slice(&runs[..flags]);
                 self.states.store.pass(&mut cursor, state.bytes, flags);
                 next += 1;
-                if batch.candidates.len() >= BATCH
+                // As often, whether they are followed or not: what is covered at a limit is the same.
+                if batch.candidates.len() + batch.left_out >= BATCH
                     && let Err(end) = self.insert(&mut batch)
                 {
                     return end;
@@ -261,23 +296,48 @@ impl<'s, S: System> Search<'s, S> {
         let store = &mut self.states.store;
         let touched = batch.candidates.iter().fold(0_u32, |t, c| t ^ store.touch(c.tag));
         std::hint::black_box(touched);
+        let mut at = 0;
         for (i, candidate) in batch.candidates.iter().enumerate() {
-            self.transitions += u64::from(candidate.times);
+            while batch.parents[at].record != candidate.parent {
+                at += 1;
+            }
+            self.followed += u64::from(candidate.times);
             let flags = usize::from(candidate.groups).div_ceil(8);
-            match store.insert(batch.body(candidate), candidate.tag, flags, candidate.parent) {
-                Inserted::New(record) => self.last = record,
-                Inserted::Old(_) => {}
-                Inserted::Full(full) => {
-                    for cut in &batch.candidates[i + 1..] {
-                        self.states.space.choices[cut.choice as usize].taken -=
-                            u64::from(cut.times);
+            let body = batch.body(candidate);
+            let full = match store.insert(body, candidate.tag, flags, candidate.parent) {
+                Inserted::New(record) => {
+                    self.last = record;
+                    if !self.sleeps {
+                        continue;
                     }
-                    let whole = batch.parents.iter().position(|p| *p == candidate.parent);
-                    self.expanded += whole.expect("its parent was expanded") as u64;
-                    return Err(full.into());
+                    let may = may_sleep(&batch.parents[at], candidate.actor, candidate.went);
+                    let bytes = flags.min(size_of::<u64>());
+                    store
+                        .flags_mut(record, body.len(), bytes)
+                        .copy_from_slice(&may.to_le_bytes()[..bytes]);
+                    store.budget.push(&mut self.found_next, candidate.choice).err()
                 }
+                Inserted::Old(_) => None,
+                Inserted::Full(full) => Some(full),
+            };
+            if let Some(full) = full {
+                let space = &mut self.states.space;
+                for cut in &batch.candidates[i + 1..] {
+                    space.choices[cut.choice as usize].taken -= u64::from(cut.times);
+                }
+                let mut first = candidate.actor as usize;
+                let mut state = Decoded::default();
+                for parent in &batch.parents[at..] {
+                    space.decode(store.tail(parent.record), &mut state);
+                    batch.asleep -= space.did_not_sleep(&state, parent.asleep, first);
+                    first = 0;
+                }
+                self.asleep += batch.asleep;
+                self.expanded += at as u64;
+                return Err(full.into());
             }
         }
+        self.asleep += batch.asleep;
         self.expanded += batch.parents.len() as u64;
         batch.clear();
         Ok(())
@@ -285,7 +345,8 @@ impl<'s, S: System> Search<'s, S> {
 
     /// Lets the budget know of what is kept of the system's answers.
     fn take_note(&mut self) {
-        self.states.store.budget.note_again(&mut self.noted, self.states.space.bytes());
+        let bytes = self.states.space.bytes() + self.commuting.bytes();
+        self.states.store.budget.note_again(&mut self.noted, bytes);
     }
 
     fn out_of_budget(&mut self) -> Option<End> {
@@ -295,7 +356,7 @@ impl<'s, S: System> Search<'s, S> {
             states,
             depth: self.levels,
             queue: states - self.expanded,
-            transitions: self.transitions,
+            transitions: self.followed + self.asleep,
             level: self.level.end - self.level.start,
             level_left: self.level.end - self.expanded,
             ..Progress::default()

@@ -9,6 +9,7 @@ pub(crate) mod encoded;
 pub(crate) mod exhaustive;
 pub(crate) mod footprint;
 pub(crate) mod reduced;
+mod sleep;
 pub(crate) mod space;
 pub(crate) mod states;
 pub(crate) mod store;

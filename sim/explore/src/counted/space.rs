@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
-use super::encoded::{Batch, Candidate, Decoded, Group, add, encode, take, varint};
+use super::encoded::{Batch, Candidate, Decoded, Group, Parent, add, encode, take, varint};
 use super::store::NONE;
 use crate::ask::{CountOnly, Monitor, table};
 use crate::collections::bits::set_flag;
@@ -20,7 +20,7 @@ use crate::system::{
 
 /// What a step does to others, in numbers.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+pub(super) enum Act {
     Nothing,
     WakeAll(Queue),
     WakeOne(Queue),
@@ -34,20 +34,29 @@ pub(crate) struct Cached<Label> {
     pub violated: u64,
     /// How often it was taken.
     pub taken: u64,
-    shared: u32,
-    local: u32,
+    /// The local state before.
+    pub(super) from: u32,
+    pub(super) shared: u32,
+    pub(super) local: u32,
     /// The change of the shared state; `NONE` if it stays.
-    change: u32,
-    act: Act,
+    pub(super) change: u32,
+    pub(super) act: Act,
+}
+
+impl<Label> Cached<Label> {
+    /// Whether it wakes and starts nobody.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.act, Act::Nothing)
+    }
 }
 
 /// The choices of a process in one local and one shared state.
 #[derive(Clone, Copy)]
 pub(crate) struct Steps {
-    first: u32,
+    pub first: u32,
     pub many: u32,
-    /// Whether one of them is not a way out.
-    ordinary: bool,
+    /// Whether one of them is not a way out, or nobody waits for such a process.
+    runs: bool,
 }
 
 /// Where everybody is after a step.
@@ -73,6 +82,9 @@ pub(crate) struct Space<'s, S: System> {
     /// Some of `steps`, by a hash of the key: most questions are asked again soon.
     recent: Vec<(u64, Steps)>,
     pub choices: Vec<Cached<S::Label>>,
+    /// By the first of the choices of a process: how often each of them was taken and not followed
+    /// ([`Space::settle`]).
+    slept: Vec<u64>,
     changes: Interner<(u32, u32)>,
     /// By change: the local states that it is known to leave as they are, one bit each.
     unmoved: Vec<Vec<u64>>,
@@ -99,8 +111,9 @@ impl<'s, S: System> Space<'s, S> {
             locals: Interner::new(),
             rests: Vec::new(),
             steps: HashMap::default(),
-            recent: vec![(u64::MAX, Steps { first: 0, many: 0, ordinary: false }); RECENT],
+            recent: vec![(u64::MAX, Steps { first: 0, many: 0, runs: false }); RECENT],
             choices: Vec::new(),
+            slept: Vec::new(),
             changes: Interner::new(),
             unmoved: Vec::new(),
             moved: HashMap::default(),
@@ -125,6 +138,7 @@ impl<'s, S: System> Space<'s, S> {
             + table(self.steps.capacity(), size_of::<(u64, Steps)>())
             + self.recent.capacity() * size_of::<(u64, Steps)>()
             + self.choices.capacity() * size_of::<Cached<S::Label>>()
+            + self.slept.capacity() * size_of::<u64>()
             + rows(self.unmoved.capacity(), unmoved)
             + rows(self.wakes.capacity(), wakes)
             + table(self.moved.capacity(), size_of::<(u64, u32)>())
@@ -132,6 +146,7 @@ impl<'s, S: System> Space<'s, S> {
 
     /// Takes back that the steps of a batch were taken.
     pub fn not_taken(&mut self, batch: &Batch) {
+        debug_assert_eq!(batch.asleep, 0, "nobody sleeps where steps are taken back");
         for candidate in &batch.candidates {
             self.choices[candidate.choice as usize].taken -= u64::from(candidate.times);
         }
@@ -251,16 +266,68 @@ impl<'s, S: System> Space<'s, S> {
         batch: &mut Batch,
         runs: &mut [u8],
     ) -> Result<(), Kind> {
-        batch.parents.push(parent);
-        let mut exhausted = Ok(());
+        self.expand_awake(parent, state, monitor, batch, runs, |_, _| false)
+    }
+
+    /// The same but for groups that sleep, as is asked of each in turn: their transitions are counted and not followed. They are
+    /// among the first 64, and their steps have no effect.
+    ///
+    /// # Errors
+    /// As [`Space::expand`].
+    pub fn expand_awake<M: Monitor<S::Label>>(
+        &mut self,
+        parent: u32,
+        state: &Decoded,
+        monitor: &M,
+        batch: &mut Batch,
+        runs: &mut [u8],
+        mut sleeps: impl FnMut(&Self, usize) -> bool,
+    ) -> Result<(), Kind> {
+        let (mut exhausted, mut asleep) = (Ok(()), 0);
         for actor in 0..state.groups.len() {
             let steps = self.steps(state.shared, state.groups[actor].local, monitor);
-            if steps.ordinary || self.rests[state.groups[actor].local as usize] {
+            if steps.runs {
                 set_flag(runs, actor);
             }
-            exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
+            if sleeps(self, actor) {
+                asleep |= 1 << actor;
+                let count = u64::from(state.groups[actor].count);
+                if steps.many > 0 {
+                    self.slept[steps.first as usize] += count;
+                }
+                batch.asleep += count * u64::from(steps.many);
+                batch.left_out += steps.many as usize;
+            } else {
+                exhausted = exhausted.and(self.apply(parent, state, actor, steps, batch));
+            }
         }
+        batch.parents.push(Parent { record: parent, asleep });
         self.unless_at_fault(exhausted)
+    }
+
+    /// Takes back that groups from `first` on, as far as they are among those asleep, took steps. How many transitions that are.
+    pub fn did_not_sleep(&mut self, state: &Decoded, asleep: u64, first: usize) -> u64 {
+        let mut transitions = 0;
+        for (at, group) in state.groups.iter().enumerate().take(64).skip(first) {
+            if asleep >> at & 1 != 0 {
+                let steps = self.steps[&pair(state.shared, group.local)];
+                if steps.many > 0 {
+                    self.slept[steps.first as usize] -= u64::from(group.count);
+                }
+                transitions += u64::from(group.count) * u64::from(steps.many);
+            }
+        }
+        transitions
+    }
+
+    /// Has each choice know how often it was taken, also where that was not followed.
+    pub fn settle(&mut self) {
+        for steps in self.steps.values().filter(|steps| steps.many > 0) {
+            let times = std::mem::take(&mut self.slept[steps.first as usize]);
+            for choice in steps.first..steps.first + steps.many {
+                self.choices[choice as usize].taken += times;
+            }
+        }
     }
 
     /// Appends the successors by steps of one group's processes.
@@ -306,10 +373,13 @@ impl<'s, S: System> Space<'s, S> {
             let mut emit = |space: &mut Self, after: After<'_>, woken: u32, of: u32| {
                 let start = batch.end;
                 let mut writer = batch.writer(state.groups.len() + 2);
-                match after {
-                    After::Groups(after) => writer.state(shared, after),
-                    After::Step => writer.step(shared, state, actor, local),
-                }
+                let went = match after {
+                    After::Groups(after) => {
+                        writer.state(shared, after);
+                        None
+                    }
+                    After::Step => Some(writer.step(shared, state, actor, local)),
+                };
                 let (len, groups) = (writer.at, writer.groups);
                 batch.end += len;
                 let times = group.count * of;
@@ -324,6 +394,7 @@ impl<'s, S: System> Space<'s, S> {
                     start: start as u32,
                     len: len as u16,
                     groups,
+                    went,
                 });
             };
             if matches!(act, Act::Nothing) && self.unmoved_by(change, state, actor) {
@@ -464,7 +535,9 @@ impl<'s, S: System> Space<'s, S> {
         }
         let ordinary = choices.iter().any(|choice| choice.way_out == WayOut::Ordinary);
         self.scratch = choices;
-        let steps = Steps { first, many: self.choices.len() as u32 - first, ordinary };
+        let runs = ordinary || self.rests[local as usize];
+        let steps = Steps { first, many: self.choices.len() as u32 - first, runs };
+        self.slept.resize(self.choices.len(), 0);
         self.steps.insert(key, steps);
         steps
     }
@@ -495,7 +568,31 @@ impl<'s, S: System> Space<'s, S> {
         };
         let step = Step::of(kind, (shared_before, local_before), choice, self.local_value(local).1);
         let violated = monitor.step_violates(&step);
-        self.choices.push(Cached { step, violated, taken: 0, shared, local, change, act });
+        let from = actor;
+        self.choices.push(Cached { step, violated, taken: 0, from, shared, local, change, act });
+    }
+
+    /// The choices of a process, if the system was asked for them.
+    pub(super) fn known_steps(&self, shared: u32, local: u32) -> Option<&[Cached<S::Label>]> {
+        let steps = self.steps.get(&pair(shared, local))?;
+        Some(&self.choices[steps.first as usize..][..steps.many as usize])
+    }
+
+    /// The shared state before a change.
+    pub(super) fn before(&self, change: u32) -> u32 {
+        self.changes[change as usize].0
+    }
+
+    /// Whether a process remembers nothing of a change. Gives no number to anything.
+    pub(super) fn leaves(&self, change: u32, local: u32) -> bool {
+        let known = self.unmoved[change as usize].get((local / 64) as usize);
+        if known.is_some_and(|known| known >> (local % 64) & 1 != 0) {
+            return true;
+        }
+        let (kind, value) = self.local_value(local);
+        let (before, after) = self.changes[change as usize];
+        let change = (self.shared_value(before), self.shared_value(after));
+        remembered(self.system, kind, change, value) == value
     }
 
     /// What a process remembers of a change.
@@ -595,7 +692,7 @@ impl<'s, S: System> Space<'s, S> {
     pub fn running(&mut self, state: &Decoded, runs: &mut [u8]) {
         for (i, group) in state.groups.iter().enumerate() {
             let steps = self.steps(state.shared, group.local, &CountOnly);
-            if steps.ordinary || self.rests[group.local as usize] {
+            if steps.runs {
                 set_flag(runs, i);
             }
         }

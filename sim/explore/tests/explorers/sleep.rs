@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::common::erased::{InNumbers, explore, explore_distributed, explore_from_checkpoint};
+use crate::common::crowd::Crowd;
+use crate::common::erased::{
+    InNumbers, explore, explore_counted, explore_distributed, explore_from_checkpoint,
+};
 use crate::common::naive::{Graph, Naive};
 use crate::common::random_bits::RandomBits;
 use crate::common::random_system::RandomSystem;
@@ -140,6 +143,67 @@ fn whoever_sleeps_nothing_is_lost() {
         assert!(often && systems.met_enough(worth.stuck, 250), "{worth:?}");
     }
 }
+
+/// What a search by counting says, but for how many transitions were followed and the memory that it took; and how many were
+/// not followed.
+fn counted<S: System<Label: InNumbers>>(
+    system: &S,
+    (follow_all, states): (bool, Option<u64>),
+) -> (String, u64) {
+    let limits = Limits { states, ..Limits::default() };
+    let options = Options { follow_all, limits, ..Options::default() };
+    let mut found = explore_counted(system, &SomeSteps, &options).expect("the system is small");
+    let not_followed = found.transitions - found.followed;
+    (found.followed, found.bytes) = (0, 0);
+    (format!("{found:?}"), not_followed)
+}
+
+/// There the order of all states is kept, so that what is said is the same to the last trace, and wherever a limit cuts it off.
+fn nothing_is_lost_by_counting<S: System<Label: InNumbers>>(
+    system: &S,
+    what: &str,
+    limit: u64,
+) -> u64 {
+    let mut sum = 0;
+    for limit in [None, Some(limit)] {
+        let (all, none) = counted(system, (true, limit));
+        let (found, not_followed) = counted(system, (false, limit));
+        assert_eq!(none, 0, "{what}");
+        assert_eq!(found, all, "{what}, limit {limit:?}");
+        sum += not_followed;
+    }
+    sum
+}
+
+#[test]
+fn whoever_sleeps_among_counted_ones_nothing_is_lost() {
+    let (mut slept, mut crowded) = (0, 0);
+    let systems = long_sample(SYSTEMS.0, SYSTEMS.1 / 2, SYSTEMS.1);
+    for seed in systems.seeds() {
+        let (limit, most) = (1 + seed * 7 % 300, 3 + seed as usize * 11 % 90);
+        let table = RandomSystem::new(seed);
+        slept += nothing_is_lost_by_counting(&table, &format!("system {seed}"), limit);
+        let bits = RandomBits::new(seed);
+        slept += nothing_is_lost_by_counting(&bits, &format!("bits {seed}"), limit);
+        let crowd = Crowd::new(seed, &table, most);
+        if counted(&crowd, (true, Some(FEW))).0.contains("end: Complete") {
+            crowded += nothing_is_lost_by_counting(&crowd, &format!("crowd {seed}"), limit);
+        }
+    }
+    for callers in 1..=9 {
+        let model = ReferenceModel { callers, v19: true };
+        let what = format!("{callers} callers");
+        for limit in [2, 777, 20_000] {
+            let slept = nothing_is_lost_by_counting(&model, &what, limit);
+            assert!(slept > 0 || callers == 1, "{what}");
+        }
+    }
+    println!("{slept} transitions not followed, and {crowded} of crowds");
+    assert!(systems.met_enough(slept, 50_000) && systems.met_enough(crowded, 50_000));
+}
+
+/// States of a crowd that are worth the time.
+const FEW: u64 = 4_000;
 
 /// Sleep sets travel with the states, to other workers and to a checkpoint and back.
 #[test]
