@@ -2,7 +2,7 @@
 //! looks for its shared state once, and then for each process in one place, which has all that is asked for.
 
 use super::entry::{Entry, NONE, mix};
-use super::table::prefetch;
+use crate::collections::prefetch::prefetch;
 use crate::system::{Kind, Local, Shared};
 
 /// Places for shared states at first, a power of two.

@@ -31,8 +31,8 @@
 use super::entry::mix;
 use super::packed::{Layout, Packed};
 use super::steps::{Pair, Patch, Steps};
-use super::table::prefetch;
 use crate::ask::Monitor;
+use crate::collections::prefetch::prefetch;
 use crate::system::successor::remembered;
 use crate::system::{Kind, Local, MAX_PROCESSES, Shared, System};
 

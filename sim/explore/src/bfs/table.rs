@@ -23,6 +23,7 @@ use foldhash::fast::FixedState;
 use super::mix::Mix;
 use super::slots::{NoRoom, Slots};
 use crate::ask::{Budget, Full, table};
+use crate::collections::prefetch::prefetch;
 
 /// Slots of a bucket: those of a cache line.
 const SLOTS: usize = 16;
@@ -280,26 +281,6 @@ fn filled(bucket: &Bucket) -> usize {
         filled += if bucket[filled + step - 1] == 0 { 0 } else { step };
     }
     filled
-}
-
-/// Asks for the cache line of `slots[at]`, which need not be there.
-#[inline]
-pub(super) fn prefetch<T>(slots: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let pointer = slots.as_ptr().wrapping_add(at).cast::<i8>();
-        // SAFETY: a prefetch reads nothing that the program can see, wherever the pointer points.
-        #[allow(
-            unsafe_code,
-            reason = "a hint to the processor, for which std has no safe function"
-        )]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(pointer);
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    std::hint::black_box(&slots[at]);
 }
 
 /// A table, to look for roots by their hashes and to put them in. `WIDE`: see [`Table::is_wide`].

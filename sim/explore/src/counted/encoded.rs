@@ -19,7 +19,7 @@ pub(crate) struct Decoded {
     pub groups: Vec<Group>,
     /// Bytes that it takes encoded.
     pub bytes: usize,
-    /// These bytes.
+    /// These bytes, and [`BLOCK`] more.
     pub body: Vec<u8>,
     /// Where each group begins in them, and where the last one ends.
     pub begins: Vec<u16>,
@@ -97,7 +97,7 @@ impl Batch {
     /// Writes behind the states there are, with room for so many groups.
     #[inline]
     pub(super) fn writer(&mut self, groups: usize) -> Writer<'_> {
-        let most = self.end + Writer::most(groups);
+        let most = self.end + Writer::most(groups) + BLOCK;
         if self.bytes.len() < most {
             self.bytes.resize(2 * most, 0);
         }
@@ -255,9 +255,13 @@ impl<'a> Writer<'a> {
             return;
         }
         let (begin, end) = (state.begins[groups.start], state.begins[groups.end]);
-        let bytes = &state.body[usize::from(begin)..usize::from(end)];
-        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
+        let (begin, end) = (usize::from(begin), usize::from(end));
+        // In whole blocks: most often it is one, and how many bytes of it are meant need not be known.
+        for from in (begin..end).step_by(BLOCK) {
+            let block = &state.body[from..from + BLOCK];
+            self.bytes[self.at + from - begin..][..BLOCK].copy_from_slice(block);
+        }
+        self.at += end - begin;
         self.before = state.groups[groups.end - 1].local;
         self.groups += groups.len() as u16;
     }
@@ -265,6 +269,9 @@ impl<'a> Writer<'a> {
 
 /// Most bytes of a number.
 const VARINT: usize = 5;
+
+/// Bytes that are copied at once.
+pub(super) const BLOCK: usize = 16;
 
 pub(super) fn encode(shared: u32, groups: &[Group], into: &mut Vec<u8>) {
     let mut bytes = vec![0; Writer::most(groups.len())];

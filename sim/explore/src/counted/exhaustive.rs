@@ -30,7 +30,6 @@ use crate::ask::{
     Asks, Clock, End, Exploration, Explorer, Method, Monitor, Options, Own, Progress, Unexplorable,
     Violation, violations,
 };
-use crate::collections::bits::flag;
 use crate::system::concrete::State;
 use crate::system::{System, WayOut};
 
@@ -238,6 +237,7 @@ impl<'s, S: System> Search<'s, S> {
                     sleeps,
                 );
                 for candidate in &batch.candidates[begin..] {
+                    self.states.store.ask_for(candidate.tag);
                     let mut violated = self.states.violated(
                         monitor,
                         candidate.choice,
@@ -256,7 +256,8 @@ impl<'s, S: System> Search<'s, S> {
                     self.expanded -= u64::from(matches!(end, End::PoolExhausted(_)));
                     return end;
                 }
-                if (0..state.groups.len()).any(|i| !flag(&runs, i)) {
+                let running: u32 = runs[..flags].iter().map(|byte| byte.count_ones()).sum();
+                if running < state.groups.len() as u32 {
                     let blocked = self.states.store.budget.push(&mut self.blocked, record);
                     if let Err(full) = blocked {
                         return self.insert(&mut batch).err().unwrap_or(full.into());

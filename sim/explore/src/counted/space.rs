@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
-use super::encoded::{Batch, Candidate, Decoded, Group, Parent, add, encode, take, varint};
+use super::encoded::{BLOCK, Batch, Candidate, Decoded, Group, Parent, add, encode, take, varint};
 use super::store::NONE;
 use crate::ask::{CountOnly, Monitor, table};
 use crate::collections::bits::set_flag;
@@ -250,6 +250,7 @@ impl<'s, S: System> Space<'s, S> {
         into.begins.push(at as u16);
         into.body.clear();
         into.body.extend_from_slice(&bytes[..at]);
+        into.body.extend_from_slice(&[0; BLOCK]);
     }
 
     /// Appends the successors of `state`, and sets the flag of each group whose processes have

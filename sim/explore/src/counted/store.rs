@@ -3,6 +3,7 @@
 //! most comparisons.
 
 use crate::ask::{Budget, Full};
+use crate::collections::prefetch::prefetch;
 
 /// Stands for 'no record'.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -78,6 +79,12 @@ impl Store {
 
     fn home(&self, tag: u32) -> usize {
         (tag >> (32 - self.slot_bits)) as usize
+    }
+
+    /// Asks memory for where `find` or `insert` will look first.
+    #[inline]
+    pub fn ask_for(&self, tag: u32) {
+        prefetch(&self.slots, self.home(tag));
     }
 
     /// Loads what `find` or `insert` will need, so that a batch of these waits for memory once.
