@@ -67,9 +67,14 @@ struct Looked<const W: usize> {
     like_previous: u16,
     /// The flags of each process, shifted by its number; of equal ones only the first has steps.
     flags: u64,
-    /// Of the processes with steps, none of them special: in which bits the numbers of their entries end, if these
-    /// are those of kind and local state.
+    /// Of the processes with steps, none of them special, and the quiet ones: in which bits the numbers of their entries
+    /// end, if these are those of kind and local state.
     ends: u64,
+    /// Those with special steps that have no effect here: they wake nobody, start nobody, are remembered by nobody, and
+    /// violate nothing.
+    quiet: u16,
+    /// Those of them of which some step changes the shared state.
+    quiet_changing: u16,
 }
 
 impl<const W: usize> Looked<W> {
@@ -79,6 +84,8 @@ impl<const W: usize> Looked<W> {
         like_previous: 0,
         flags: 0,
         ends: 0,
+        quiet: 0,
+        quiet_changing: 0,
     };
 
     /// For how many processes, itself and those like it, one is expanded.
@@ -180,14 +187,14 @@ impl<const W: usize> Looked<W> {
         Some(transitions)
     }
 
-    /// Those with steps that leave the shared state as it is; none with special steps.
+    /// Those with steps that leave the shared state as it is; none with special steps, but the quiet ones.
     fn still(&self) -> u16 {
-        (self.flags / STILL) as u16
+        (self.flags / STILL) as u16 | self.quiet & !self.quiet_changing
     }
 
-    /// Those of which some step changes the shared state; none with special steps.
+    /// Those of which some step changes the shared state; none with special steps, but the quiet ones.
     fn changing(&self) -> u16 {
-        (self.flags / CHANGES) as u16
+        (self.flags / CHANGES) as u16 | self.quiet_changing
     }
 
     fn blocked(&self) -> u16 {
@@ -196,6 +203,11 @@ impl<const W: usize> Looked<W> {
 
     fn special(&self) -> u16 {
         (self.flags / SPECIAL) as u16
+    }
+
+    /// Those with special steps, each for all that are like it.
+    fn all_special(&self) -> u16 {
+        self.special() & !self.like_previous
     }
 }
 
@@ -375,12 +387,17 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             let (packed, in_sleep_set) = spare.split(*stored);
             looked.packed = packed;
             self.look::<SYMMETRY>(&layout, looked, far.then_some(rows[i % BATCH]));
+            (looked.quiet, looked.quiet_changing) = (0, 0);
+            if !whole && looked.all_special() != 0 {
+                self.listen(looked);
+            }
             let up = (looked.still() | looked.changing()) & !(in_sleep_set & asleep);
             for actor in 0..layout.processes {
                 awake[followed] = (i as u8, actor as u8);
                 followed += usize::from(up >> actor & 1);
             }
-            special |= u32::from(whole || looked.special() != 0) << i;
+            let loud = looked.all_special() & !looked.quiet;
+            special |= u32::from(whole || loud != 0) << i;
             blocked |= u32::from(search && looked.blocked() != 0) << i;
         }
         for (i, actor) in &awake[..followed] {
@@ -412,8 +429,12 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
                     continue;
                 }
                 let (after, alone) = (seen.packed, seen.alone);
-                // Of two steps that change nothing shared, both orders are the same.
-                let (sure, asked) = if patch.changed { (0, still) } else { (still, changing) };
+                // Of two steps that change nothing shared and wake nobody, both orders are the same.
+                let (sure, asked) = match (patch.changed, patch.wakes) {
+                    (false, false) => (still, changing),
+                    (false, true) => (0, still | changing),
+                    (true, _) => (0, still),
+                };
                 let next_sleep_set = sure | self.commuting(looked, (entry, outcome), asked);
                 if SYMMETRY {
                     let (after, to) = frame.sorted(&layout, actor, after, alone);
@@ -557,6 +578,54 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         }
     }
 
+    /// Finds out which of those with special steps are quiet, and counts what these take.
+    #[inline(never)]
+    fn listen(&mut self, looked: &mut Looked<W>) {
+        let (frame, ends_in) = (self.frame(), self.steps.ends_in());
+        let of = (self.asked.product.system, &frame.layout, self.asked.monitor);
+        let mut special = looked.all_special();
+        while special != 0 {
+            let actor = special.trailing_zeros() as usize;
+            special &= special - 1;
+            let entry = looked.entries[actor];
+            let known = self.steps.entries[entry as usize];
+            let (mut quiet, mut changing, mut counted_apart) = (true, false, false);
+            for nth in 0..known.outcomes() {
+                let patch = &self.steps.patches_of(&known)[nth as usize];
+                let taken = (actor, known.first + nth, patch);
+                let before = (&looked.packed, &looked.entries);
+                quiet &= !patch.violates
+                    && !patch.starts
+                    && (!patch.touches_others()
+                        || self.undisturbed.leaves_all(&self.steps, of, taken, before));
+                changing |= patch.changed;
+                counted_apart |= patch.counted_apart;
+            }
+            if !quiet {
+                continue;
+            }
+            looked.quiet |= 1 << actor;
+            looked.quiet_changing |= u16::from(changing) << actor;
+            if let Some(bits) = ends_in {
+                looked.ends |= 1 << (entry & bits);
+            }
+            let times = looked.times(&frame.roster, actor);
+            self.found.transitions += times * u64::from(known.outcomes());
+            if counted_apart {
+                self.count_apart(&known, times);
+            }
+        }
+    }
+
+    /// Counts the outcomes of a quiet process that are counted one by one: each was taken once, if by so many.
+    fn count_apart(&mut self, known: &Entry, times: u64) {
+        for nth in 0..known.outcomes() {
+            if self.steps.patches_of(known)[nth as usize].counted_apart {
+                self.steps.outcomes[(known.first + nth) as usize].taken += times;
+            }
+        }
+    }
+
     /// Those whom an actor's outcome surely leaves as they are, but for who is started.
     #[inline]
     fn undisturbed(
@@ -586,14 +655,15 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         self.steps.entry_of(pair, (asked.product.system, &self.frame().layout, asked.monitor))
     }
 
-    /// Takes all outcomes of the processes of which some are special, or that are to be told of one
-    /// by one.
+    /// Takes all outcomes of the processes of which some are special, unless they are quiet; or of all, if they are to be
+    /// told of one by one.
     #[inline(never)]
     fn take_special(&mut self, looked: &Looked<W>, visit: &mut dyn FnMut(Packed<W>)) {
         let (packed, frame, one_by_one) = (&looked.packed, self.frame(), self.whole());
         let whole = one_by_one.then(|| frame.layout.unpack(packed));
         let before = Before { packed: *packed, entries: &looked.entries, whole };
-        let mut rest = if one_by_one { u16::MAX } else { looked.special() } & !looked.like_previous;
+        let loud = looked.all_special() & !looked.quiet;
+        let mut rest = if one_by_one { u16::MAX & !looked.like_previous } else { loud };
         while rest != 0 {
             let actor = rest.trailing_zeros() as usize;
             rest &= rest - 1;
@@ -630,7 +700,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
             return;
         }
         let place = frame.layout.place(actor);
-        let left = match patch.remembered || patch.wakes || patch.starts {
+        let left = match patch.touches_others() || patch.starts {
             true => {
                 let before = (&before.packed, before.entries);
                 self.undisturbed((actor, taken.outcome, patch), before)

@@ -33,7 +33,7 @@ use super::packed::{Layout, Packed};
 use super::steps::{Pair, Patch, Steps};
 use crate::ask::Monitor;
 use crate::collections::prefetch::prefetch;
-use crate::system::successor::remembered;
+use crate::system::successor::{remembered, woken};
 use crate::system::{Kind, Local, MAX_PROCESSES, Shared, System};
 
 /// Answers that are kept, a power of two, unless told otherwise: half a MiB, beyond which they would be further away than
@@ -235,6 +235,12 @@ fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
     let others = steps.patches_of(&entry_of_b);
     if own.changed && others.iter().any(|other| other.changed) {
         return false; // The system is not asked what would follow.
+    }
+    // Where A is quiet, it is after B if that does not have its process sleep where A would wake it.
+    let queue = steps.queue(outcome, &own);
+    let is_woken = |local| queue.is_some_and(|on| woken(asked.0, b.kind, local, on).is_some());
+    if others.iter().any(|other| is_woken(b.local ^ other.local)) {
+        return false;
     }
     if own.changed {
         // B can do there what it can do here, and remembers nothing of A, before or after. If it has an

@@ -18,7 +18,7 @@ use super::rows::{Row, Rows};
 use crate::ask::{self, Monitor};
 use crate::system::successor::remembered;
 use crate::system::{
-    Choice, Effect, Fault, Kind, Local, Shared, Step, System, WayOut, Wrong, fits, ways,
+    Choice, Effect, Fault, Kind, Local, Queue, Shared, Step, System, WayOut, Wrong, fits, ways,
 };
 
 /// Pairs of shared and local state that are kept, unless told otherwise.
@@ -69,6 +69,14 @@ pub struct Patch<const W: usize> {
     pub counted_apart: bool,
     /// It violates some property.
     pub violates: bool,
+}
+
+impl<const W: usize> Patch<W> {
+    /// Whether others may be changed, wherever they are.
+    #[inline]
+    pub fn touches_others(&self) -> bool {
+        self.remembered || self.wakes
+    }
 }
 
 /// The rest of an outcome.
@@ -312,6 +320,13 @@ impl<Label: Clone + Eq, const W: usize> Steps<Label, W> {
     #[inline]
     pub fn patches_of(&self, entry: &Entry) -> &[Patch<W>] {
         &self.patches[entry.patches as usize..][..entry.outcomes() as usize]
+    }
+
+    /// On which queue an outcome with that patch may wake somebody. What else is known of an outcome is seldom at hand.
+    #[inline]
+    pub fn queue(&self, outcome: u32, patch: &Patch<W>) -> Option<Queue> {
+        let effect = patch.wakes.then(|| self.outcomes[outcome as usize].choice.effect);
+        effect.and_then(Effect::queue)
     }
 
     /// The entry of a pair, asked for if there is none.

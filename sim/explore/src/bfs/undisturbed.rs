@@ -4,10 +4,10 @@
 use super::entry::NONE;
 use super::packed::Packed;
 use super::sleep::Asked;
-use super::steps::{Patch, Steps};
+use super::steps::{Pair, Patch, Steps};
 use crate::ask::Monitor;
 use crate::system::successor::{remembered, woken};
-use crate::system::{Effect, Kind, Local, MAX_PROCESSES, System};
+use crate::system::{MAX_PROCESSES, System};
 
 /// By outcome, for the first entries of its shared state by their ordinal: of which it is known, and who of those is left
 /// as it is.
@@ -65,45 +65,75 @@ impl Undisturbed {
             }
         }
         if unknown != 0 {
-            self.find_out(steps, of, (outcome, patch, unknown), (before, entries));
+            left |= self.find_out(steps, of, (outcome, patch, unknown), (before, entries));
         }
-        left // Of who was not known it is asked once more what becomes of them.
+        left
     }
 
-    /// Finds out about these processes, of which it is not known.
+    /// Whether all others are left as they are.
+    #[inline]
+    pub fn leaves_all<S: System, M: Monitor<S::Label>, const W: usize>(
+        &mut self,
+        steps: &Steps<S::Label, W>,
+        of: Asked<'_, S, M>,
+        taken: (usize, u32, &Patch<W>),
+        (before, entries): (&Packed<W>, &[u32; MAX_PROCESSES]),
+    ) -> bool {
+        let left = self.of(steps, of, taken, (before, entries));
+        left == ALL || {
+            // Of those that are too many for a bit it is not known.
+            let (_, outcome, patch) = taken;
+            let leaves = leaves(steps, of, (outcome, patch), before);
+            (0..MAX_PROCESSES).filter(|i| left >> i & 1 == 0).all(|i| {
+                let too_many = steps.entries[entries[i] as usize].ordinal() >= u64::BITS;
+                too_many && leaves(entries[i])
+            })
+        }
+    }
+
+    /// Finds out about these processes, of which it is not known; who of them is left.
     #[cold]
     #[inline(never)]
     fn find_out<S: System, M: Monitor<S::Label>, const W: usize>(
         &mut self,
         steps: &Steps<S::Label, W>,
-        (system, layout, _): Asked<'_, S, M>,
+        of: Asked<'_, S, M>,
         (outcome, patch, mut unknown): (u32, &Patch<W>, u16),
         (before, entries): (&Packed<W>, &[u32; MAX_PROCESSES]),
-    ) {
-        let (at, shared) = (outcome as usize, layout.shared(before));
+    ) -> u16 {
+        let (at, mut all_left) = (outcome as usize, 0);
         if self.others.len() <= at {
             self.others.resize(steps.outcomes.len(), Others::default());
         }
-        let after = shared ^ layout.shared(&patch.shared);
-        // What else is known of an outcome is seldom at hand.
-        let effect = if patch.wakes { steps.outcomes[at].choice.effect } else { Effect::None };
-        let is_left = |kind: Kind, local: Local| {
-            remembered(system, kind, (shared, after), local) == local
-                && match effect {
-                    Effect::None | Effect::Spawn(..) => true,
-                    Effect::WakeAll(on) | Effect::WakeOne(on) => {
-                        woken(system, kind, local, on).is_none()
-                    }
-                }
-        };
+        let leaves = leaves(steps, of, (outcome, patch), before);
         while unknown != 0 {
-            let entry = entries[unknown.trailing_zeros() as usize % MAX_PROCESSES];
+            let process = unknown.trailing_zeros() as usize % MAX_PROCESSES;
+            let entry = entries[process];
             unknown &= unknown - 1;
-            let pair = steps.pair_of(shared, entry);
             let ordinal = steps.entries[entry as usize].ordinal();
-            let left = is_left(pair.kind, pair.local);
+            let left = leaves(entry);
             self.others[at].known |= 1 << ordinal;
             self.others[at].left |= u64::from(left) << ordinal;
+            all_left |= u16::from(left) << process;
         }
+        all_left
+    }
+}
+
+/// Whether an outcome leaves as it is who has an entry of the shared state `before` it: by what they remember of it, and by
+/// whom it wakes.
+fn leaves<S: System, M: Monitor<S::Label>, const W: usize>(
+    steps: &Steps<S::Label, W>,
+    (system, layout, _): Asked<'_, S, M>,
+    (outcome, patch): (u32, &Patch<W>),
+    before: &Packed<W>,
+) -> impl Fn(u32) -> bool {
+    let shared = layout.shared(before);
+    let after = shared ^ layout.shared(&patch.shared);
+    let queue = steps.queue(outcome, patch);
+    move |entry| {
+        let Pair { kind, local, .. } = steps.pair_of(shared, entry);
+        let is_woken = |queue| woken(system, kind, local, queue).is_some();
+        remembered(system, kind, (shared, after), local) == local && !queue.is_some_and(is_woken)
     }
 }

@@ -39,6 +39,16 @@ pub enum Effect {
     Spawn(Kind, Local),
 }
 
+impl Effect {
+    /// The queue on which somebody may be woken.
+    pub(crate) const fn queue(self) -> Option<Queue> {
+        match self {
+            Self::WakeAll(queue) | Self::WakeOne(queue) => Some(queue),
+            Self::None | Self::Spawn(..) => None,
+        }
+    }
+}
+
 /// Whether a step is the system's own doing or a way out that only a scenario grants. In the order of
 /// how sure it is to come: a time-out does at last, a signal only if somebody sends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
