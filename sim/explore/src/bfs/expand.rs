@@ -314,6 +314,10 @@ impl<S: System, M: Monitor<S::Label>, const W: usize> Expand<W> for Expander<'_,
         self.record();
         self.asked.add(std::mem::take(&mut self.tally));
     }
+
+    fn turn_back(&mut self) {
+        self.purpose = Purpose::WayBack;
+    }
 }
 
 impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> {

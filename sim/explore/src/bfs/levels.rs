@@ -37,7 +37,7 @@ pub(crate) struct Levels<'f, const W: usize> {
     /// By level: where it begins in each shard; and one more, where the last one ends.
     pub starts: Vec<Vec<usize>>,
     pub threads: usize,
-    /// What expands, while nobody uses it: what it has learned of one level is of use on the next.
+    /// What expands, while nobody uses it: what it has learned, on the way there or of one level, is of use on the next.
     pub idle: Mutex<Vec<Box<dyn Expand<W> + 'f>>>,
     /// What was taken from the tables last.
     pub together: Mutex<Together<W>>,

@@ -75,7 +75,7 @@ impl<const W: usize> Outbox<W> {
 const RECENT: usize = 1 << 16;
 
 /// As many times what an expander holds have to be free: its lists may all become twice as large, one of them stands
-/// twice while it does, and for the way back there is another expander.
+/// twice while it does, and for the way back there may be another expander.
 const EXPANDERS: usize = 4;
 
 /// One thread's own part of a search.
@@ -258,6 +258,9 @@ impl<'f, const W: usize> Search<'f, '_, W> {
             return Err(failed);
         }
         let found = std::mem::replace(worker.expander.found(), Found::new());
+        let mut idle: Vec<_> = workers.into_iter().map(|worker| worker.expander).collect();
+        idle.push(worker.expander);
+        idle.iter_mut().for_each(|expander| expander.turn_back());
         let lens = search.lens();
         let depth = led.starts.len() as u32 - u32::from(lens == led.ends);
         led.starts.push(led.ends);
@@ -275,7 +278,7 @@ impl<'f, const W: usize> Search<'f, '_, W> {
                 shards: search.shards.into_iter().map(unpoisoned).collect(),
                 starts: led.starts,
                 threads,
-                idle: Mutex::default(),
+                idle: Mutex::new(idle),
                 together: Mutex::default(),
             },
         })

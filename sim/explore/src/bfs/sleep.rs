@@ -21,12 +21,17 @@
 //! Steps that wake or start others, or violate a property, rank above all others: nobody asleep is kept
 //! from them, and they put nobody to sleep.
 //!
+//! Of most steps that may wake others nobody is asleep who would be woken. A process is *quiet* in a state if all its steps
+//! there start nobody, violate nothing, and leave all others as they are: there they are steps like any other. That is found out
+//! in each state: who sleeps and is not quiet in *u* is not kept from its steps. If A may wake, it commutes with B only if B
+//! does not have its own process sleep where A wakes.
+//!
 //! That *t*, at distance *d*, is found on level *d*: of the transitions into *t* from states at distance
 //! *d* - 1, which by induction were found on that level, take one of the highest rank, a step B of *b* from
 //! *u*. If *b* sleeps in *u*, then *u* was found from some *s* by a step A of higher rank, B leads
 //! from *s* to some *s'*, and A from *s'* to *t*. Neither is *s'* nearer than *d* - 1, for then *t* would be
 //! nearer than *d*; nor farther, for *s* is at *d* - 2. So A is a transition into *t* from distance *d* - 1 of a
-//! higher rank than the highest. So *b* does not sleep there.
+//! higher rank than the highest (that of *a*, or above all if A has an effect there). So *b* does not sleep there.
 
 use super::entry::mix;
 use super::packed::{Layout, Packed};
@@ -50,7 +55,7 @@ pub(crate) struct Others<'s, const W: usize> {
     pub before: &'s Packed<W>,
     /// By process.
     pub entries: &'s [u32; MAX_PROCESSES],
-    /// Those with steps, none of them special.
+    /// Those with steps, none of them special unless they are quiet.
     pub with_steps: u16,
     /// The last bits of these entries' numbers, see [`Steps::ends_in`]: bit i if some number ends in i.
     pub ends: u64,

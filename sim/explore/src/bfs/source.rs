@@ -36,6 +36,9 @@ pub(crate) trait Expand<const W: usize>: Send {
     /// Tells the monitor of the steps taken since the last time, and adds what it has counted to the sums of
     /// all workers.
     fn settle(&mut self);
+
+    /// From now on it is for the way back, with what it has learned.
+    fn turn_back(&mut self);
 }
 
 /// What expanders are for.

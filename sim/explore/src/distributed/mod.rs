@@ -538,7 +538,9 @@ impl<'f, 'o, const W: usize> Member<'f, 'o, W> {
         drop(summary);
         let mut starts = self.starts;
         starts.push(vec![self.mine.len()]);
-        let idle = Mutex::default();
+        let mut expander = self.expander;
+        expander.turn_back();
+        let idle = Mutex::new(vec![expander]);
         let levels = Levels {
             source: self.source,
             shards: vec![self.mine],
