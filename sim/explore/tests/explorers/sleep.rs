@@ -341,6 +341,71 @@ fn who_wakes_others_where_the_other_one_was_is_not_asleep() {
     assert_eq!((found.states as usize, graph.states.len()), (5, 5));
 }
 
+/// Some processes that walk so far, and wake whoever is asleep on a queue at each step. A last one walks as far first, and
+/// then is asleep there: in a local state that is one of many of the only shared state.
+struct Heralds {
+    heralds: usize,
+    steps: Local,
+    sleeper: bool,
+}
+
+const SLEEPER: Kind = Kind(1);
+
+impl System for Heralds {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        1
+    }
+
+    fn local_bits(&self) -> u32 {
+        8
+    }
+
+    fn initial(&self) -> Initial {
+        let heralds = std::iter::repeat_n((Kind(0), 0), self.heralds);
+        let sleeper = self.sleeper.then_some((SLEEPER, 0));
+        Initial { shared: 0, processes: heralds.chain(sleeper).collect() }
+    }
+
+    fn step(&self, kind: Kind, shared: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        if local < self.steps {
+            let wakes = if kind == SLEEPER { Effect::None } else { Effect::WakeAll(Queue(0)) };
+            let (local, effect, way_out) = (local + 1, wakes, WayOut::Ordinary);
+            let footprint = Footprint::default();
+            choices.push(Choice { shared, local, effect, way_out, footprint, label: () });
+        }
+    }
+
+    fn wake(&self, kind: Kind, local: Local, _: Queue) -> Option<Local> {
+        (kind == SLEEPER && local == self.steps).then_some(local + 1)
+    }
+
+    fn returned(&self, kind: Kind, local: Local) -> bool {
+        local == self.steps + Local::from(kind == SLEEPER)
+    }
+}
+
+/// Who would wake others, but wakes nobody, is left out as all others are: each state is led to once.
+#[test]
+fn who_wakes_nobody_sleeps() {
+    let system = Heralds { heralds: 4, steps: 3, sleeper: false };
+    let [found, all] = both(&system, &CountOnly, false);
+    same("heralds", &found, &all);
+    assert_eq!((found.states, found.transitions, found.followed), (256, 768, 255));
+}
+
+/// Whom it is to wake is found among more local states than there are bits, too.
+#[test]
+fn who_wakes_one_of_many_does_not_sleep() {
+    let system = Heralds { heralds: 1, steps: 100, sleeper: true };
+    let [found, all] = both(&system, &CountOnly, false);
+    same("a herald and a sleeper", &found, &all);
+    // Wherever the herald is, the sleeper is on its way, and awake again where it has taken a step since.
+    assert_eq!(found.states, 101 * 101 + 100);
+    assert_eq!(found.states as usize, Naive::new(&system).graph(false).states.len());
+}
+
 /// Of the reference model, few transitions lead to a state a second time.
 #[test]
 fn most_second_ways_are_left_out() {
