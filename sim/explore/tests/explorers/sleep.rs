@@ -202,6 +202,59 @@ fn whoever_sleeps_among_counted_ones_nothing_is_lost() {
     assert!(systems.met_enough(slept, 50_000) && systems.met_enough(crowded, 50_000));
 }
 
+/// One sets the bit. One walks to 0 while the bit is not set, and on to 1; if it is set while that one is at 0, it goes to 2
+/// instead. Another one of its kind comes to 0 once the bit is set.
+struct LooksUp;
+
+impl System for LooksUp {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        1
+    }
+
+    fn local_bits(&self) -> u32 {
+        3
+    }
+
+    fn initial(&self) -> Initial {
+        let processes = [(Kind(0), 0), (Kind(1), 5), (Kind(1), 3)].to_vec();
+        Initial { shared: 0, processes }
+    }
+
+    fn step(&self, kind: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        let (shared, local) = match (kind.0, bit, local) {
+            (0, 0, 0) => (1, 1),
+            (1, _, 5) => (bit, 4),
+            (1, 0, 4) | (1, 1, 3) => (bit, 0),
+            (1, _, 0) => (bit, 1),
+            _ => return,
+        };
+        let footprint = Footprint { reads: 1, writes: 1 };
+        let (effect, way_out) = (Effect::None, WayOut::Ordinary);
+        choices.push(Choice { shared, local, effect, way_out, footprint, label: () });
+    }
+
+    fn observe(&self, kind: Kind, _: Shared, _: Shared, local: Local) -> Local {
+        if kind == Kind(1) && local == 0 { 2 } else { local }
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, _: Local) -> bool {
+        true
+    }
+}
+
+/// A process that would remember a step is not where it was, even if others can do there what it could.
+#[test]
+fn who_remembers_a_step_does_not_commute_with_it() {
+    nothing_is_lost_by_counting(&LooksUp, "looks up", 7);
+    nothing_is_lost(&LooksUp, "looks up", 1, &mut Worth::default());
+}
+
 /// States of a crowd that are worth the time.
 const FEW: u64 = 4_000;
 
