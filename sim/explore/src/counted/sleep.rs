@@ -81,7 +81,8 @@ fn find_out<S: System>(space: &Space<'_, S>, choice: u32, other: u32) -> bool {
     let a = &space.choices[choice as usize];
     let before = if a.change == NONE { a.shared } else { space.before(a.change) };
     let Some(here) = space.known_steps(before, other) else { return false };
-    if !a.is_alone() || !here.iter().all(|b| b.is_alone() && b.violated == 0) {
+    debug_assert!(a.is_alone(), "else nobody may sleep");
+    if !here.iter().all(|b| b.is_alone() && b.violated == 0) {
         return false;
     }
     if a.change == NONE {
@@ -95,8 +96,8 @@ fn find_out<S: System>(space: &Space<'_, S>, choice: u32, other: u32) -> bool {
     } else {
         // What the other one can do there it can do here, and remembers nothing of A, before or after.
         let Some(there) = space.known_steps(a.shared, other) else { return false };
+        debug_assert!(space.leaves(a.change, other), "else it would not be where it was");
         here.iter().all(|b| b.change == NONE && space.leaves(a.change, b.local))
-            && space.leaves(a.change, other)
             && there.iter().all(|b| {
                 let same = here.iter().any(|here| here.local == b.local);
                 b.is_alone() && b.violated == 0 && b.change == NONE && same

@@ -392,6 +392,51 @@ fn who_wakes_others_where_the_other_one_was_is_not_asleep() {
     same("wakes where it is set", &found, &all);
     let graph = Naive::new(&WakesWhereItIsSet).graph(false);
     assert_eq!((found.states as usize, graph.states.len()), (5, 5));
+    nothing_is_lost_by_counting(&WakesWhereItIsSet, "wakes where it is set", 3);
+}
+
+/// Who comes first writes its number, and who comes later leaves it as it is: nobody changes what is shared once somebody has.
+struct WritesFirst;
+
+impl System for WritesFirst {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        2
+    }
+
+    fn local_bits(&self) -> u32 {
+        1
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 0, processes: [0, 1].map(|kind| (Kind(kind), 0)).to_vec() }
+    }
+
+    fn step(&self, kind: Kind, first: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        if local == 0 {
+            let shared = if first == 0 { Shared::from(kind.0) + 1 } else { first };
+            let footprint = Footprint { reads: 3, writes: 3 };
+            let (effect, way_out) = (Effect::None, WayOut::Ordinary);
+            choices.push(Choice { shared, local: 1, effect, way_out, footprint, label: () });
+        }
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, _: Local) -> bool {
+        true
+    }
+}
+
+#[test]
+fn who_writes_first_does_not_commute() {
+    let [found, all] = both(&WritesFirst, &CountOnly, false);
+    same("writes first", &found, &all);
+    assert_eq!(found.states as usize, Naive::new(&WritesFirst).graph(false).states.len());
+    nothing_is_lost_by_counting(&WritesFirst, "writes first", 3);
 }
 
 /// Some processes that walk so far, and wake whoever is asleep on a queue at each step. A last one walks as far first, and
