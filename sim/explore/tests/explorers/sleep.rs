@@ -255,6 +255,52 @@ fn who_remembers_a_step_does_not_commute_with_it() {
     nothing_is_lost(&LooksUp, "looks up", 1, &mut Worth::default());
 }
 
+/// One goes to 1, and to 2 when the bit is set while it is there. The other one sets the bit.
+struct RemembersThere;
+
+impl System for RemembersThere {
+    type Label = ();
+
+    fn shared_bits(&self) -> u32 {
+        1
+    }
+
+    fn local_bits(&self) -> u32 {
+        2
+    }
+
+    fn initial(&self) -> Initial {
+        Initial { shared: 0, processes: [0, 1].map(|kind| (Kind(kind), 0)).to_vec() }
+    }
+
+    fn step(&self, kind: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
+        if local == 0 {
+            let shared = if kind == Kind(1) { 1 } else { bit };
+            let footprint = Footprint { reads: 0, writes: Shared::from(kind == Kind(1)) };
+            let (effect, way_out) = (Effect::None, WayOut::Ordinary);
+            choices.push(Choice { shared, local: 1, effect, way_out, footprint, label: () });
+        }
+    }
+
+    fn observe(&self, kind: Kind, _: Shared, _: Shared, local: Local) -> Local {
+        if kind == Kind(0) && local == 1 { 2 } else { local }
+    }
+
+    fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
+        None
+    }
+
+    fn returned(&self, _: Kind, _: Local) -> bool {
+        true
+    }
+}
+
+#[test]
+fn who_remembers_a_step_where_it_goes_does_not_commute_with_it() {
+    nothing_is_lost_by_counting(&RemembersThere, "remembers there", 3);
+    nothing_is_lost(&RemembersThere, "remembers there", 1, &mut Worth::default());
+}
+
 /// States of a crowd that are worth the time.
 const FEW: u64 = 4_000;
 
