@@ -255,10 +255,16 @@ fn who_remembers_a_step_does_not_commute_with_it() {
     nothing_is_lost(&LooksUp, "looks up", 1, &mut Worth::default());
 }
 
-/// One goes to 1, and to 2 when the bit is set while it is there. The other one sets the bit.
-struct RemembersThere;
+/// One goes to a local state, and on to the next one when the bit is set while it is there, if it remembers that. The other one
+/// sets the bit.
+struct SetsTheBit {
+    to: Local,
+    remembers: bool,
+    /// Whether the first one clears the bit, if it is set.
+    clears: bool,
+}
 
-impl System for RemembersThere {
+impl System for SetsTheBit {
     type Label = ();
 
     fn shared_bits(&self) -> u32 {
@@ -266,7 +272,7 @@ impl System for RemembersThere {
     }
 
     fn local_bits(&self) -> u32 {
-        2
+        8
     }
 
     fn initial(&self) -> Initial {
@@ -275,15 +281,26 @@ impl System for RemembersThere {
 
     fn step(&self, kind: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
         if local == 0 {
-            let shared = if kind == Kind(1) { 1 } else { bit };
-            let footprint = Footprint { reads: 0, writes: Shared::from(kind == Kind(1)) };
+            let shared = match kind {
+                Kind(1) => 1,
+                _ => {
+                    if self.clears {
+                        0
+                    } else {
+                        bit
+                    }
+                }
+            };
+            let footprint = Footprint { reads: 0, writes: 1 };
             let (effect, way_out) = (Effect::None, WayOut::Ordinary);
-            choices.push(Choice { shared, local: 1, effect, way_out, footprint, label: () });
+            let local = if kind == Kind(0) { self.to } else { 1 };
+            choices.push(Choice { shared, local, effect, way_out, footprint, label: () });
         }
     }
 
     fn observe(&self, kind: Kind, _: Shared, _: Shared, local: Local) -> Local {
-        if kind == Kind(0) && local == 1 { 2 } else { local }
+        let remembers = self.remembers && kind == Kind(0) && local == self.to;
+        local + Local::from(remembers)
     }
 
     fn wake(&self, _: Kind, _: Local, _: Queue) -> Option<Local> {
@@ -297,8 +314,30 @@ impl System for RemembersThere {
 
 #[test]
 fn who_remembers_a_step_where_it_goes_does_not_commute_with_it() {
-    nothing_is_lost_by_counting(&RemembersThere, "remembers there", 3);
-    nothing_is_lost(&RemembersThere, "remembers there", 1, &mut Worth::default());
+    let system = SetsTheBit { to: 1, remembers: true, clears: false };
+    nothing_is_lost_by_counting(&system, "remembers there", 3);
+    nothing_is_lost(&system, "remembers there", 1, &mut Worth::default());
+}
+
+#[test]
+fn who_clears_what_was_set_does_not_commute() {
+    let system = SetsTheBit { to: 1, remembers: false, clears: true };
+    nothing_is_lost_by_counting(&system, "clears", 3);
+    nothing_is_lost(&system, "clears", 1, &mut Worth::default());
+}
+
+/// A step that violates a property only where the bit is set is judged there, too.
+#[test]
+fn what_violates_after_another_step_is_judged() {
+    let violate = |bit: Shared, to: Local| some_violate([bit; 2], [0, to]) != 0;
+    let all = (1..200).filter(|to| violate(1, *to) && !violate(0, *to));
+    let all: Vec<_> = all.collect();
+    assert!(!all.is_empty());
+    for to in all {
+        let system = SetsTheBit { to, remembers: false, clears: false };
+        nothing_is_lost_by_counting(&system, "violates there", 3);
+        nothing_is_lost(&system, "violates there", 1, &mut Worth::default());
+    }
 }
 
 /// States of a crowd that are worth the time.
@@ -391,9 +430,11 @@ fn who_sleeps_is_found_again_in_its_new_place_or_wakes() {
     }
 }
 
-/// The first process sets the bit. The second one goes on as it does in any case, but wakes the third one only if the
-/// bit is set.
-struct WakesWhereItIsSet;
+/// One process sets the bit. Another one goes on as it does in any case, but wakes the third one only if the bit is set.
+struct WakesWhereItIsSet {
+    /// Who sets it, the first or the second one.
+    setter: u8,
+}
 
 impl System for WakesWhereItIsSet {
     type Label = ();
@@ -412,10 +453,10 @@ impl System for WakesWhereItIsSet {
 
     fn step(&self, kind: Kind, bit: Shared, local: Local, choices: &mut Vec<Choice<()>>) {
         let (shared, effect) = match (kind.0, local) {
-            (0, 0) => (1, Effect::None),
-            (1, 0) if bit == 1 => (bit, Effect::WakeAll(Queue(0))),
-            (1, 0) => (bit, Effect::None),
-            _ => return,
+            (2, _) | (_, 1..) => return,
+            (kind, _) if kind == self.setter => (1, Effect::None),
+            _ if bit == 1 => (bit, Effect::WakeAll(Queue(0))),
+            _ => (bit, Effect::None),
         };
         let footprint = Footprint { reads: 1, writes: 1 };
         let way_out = WayOut::Ordinary;
@@ -434,11 +475,16 @@ impl System for WakesWhereItIsSet {
 /// So which of them comes first is not the same: both ends are found.
 #[test]
 fn who_wakes_others_where_the_other_one_was_is_not_asleep() {
-    let [found, all] = both(&WakesWhereItIsSet, &CountOnly, false);
-    same("wakes where it is set", &found, &all);
-    let graph = Naive::new(&WakesWhereItIsSet).graph(false);
-    assert_eq!((found.states as usize, graph.states.len()), (5, 5));
-    nothing_is_lost_by_counting(&WakesWhereItIsSet, "wakes where it is set", 3);
+    for setter in 0..2 {
+        let system = WakesWhereItIsSet { setter };
+        let [found, all] = both(&system, &CountOnly, false);
+        same("wakes where it is set", &found, &all);
+        let graph = Naive::new(&system).graph(false);
+        assert_eq!((found.states as usize, graph.states.len()), (5, 5));
+        for limit in 1..6 {
+            nothing_is_lost_by_counting(&system, "wakes where it is set", limit);
+        }
+    }
 }
 
 /// Who comes first writes its number, and who comes later leaves it as it is: nobody changes what is shared once somebody has.
