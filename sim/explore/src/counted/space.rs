@@ -398,7 +398,9 @@ impl<'s, S: System> Space<'s, S> {
                     went,
                 });
             };
-            if matches!(act, Act::Nothing) && self.unmoved_by(change, state, actor) {
+            if matches!(act, Act::Nothing)
+                && (self.unmoved_by(change, state, actor) || self.all_stay(change, state, actor))
+            {
                 emit(self, After::Step, NONE, 1);
                 continue;
             }
@@ -472,6 +474,15 @@ impl<'s, S: System> Space<'s, S> {
                     || (i == actor && group.count == 1)
             })
         }
+    }
+
+    /// The same where it is not known of all of them.
+    #[cold]
+    #[inline(never)]
+    fn all_stay(&mut self, change: u32, state: &Decoded, actor: usize) -> bool {
+        let others = |(i, group): &(usize, &Group)| *i != actor || group.count > 1;
+        let mut others = state.groups.iter().enumerate().filter(others);
+        others.all(|(_, group)| self.observe(change, group.local) == group.local)
     }
 
     /// Where a process other than the actor, in local state `from` before, is after the transition:
