@@ -35,8 +35,8 @@ const CHUNK: usize = 16;
 /// States of the smallest block, unless a level has fewer.
 const LEAST: usize = 1 << 10;
 
-/// Blocks up to which one thread does it alone: to wait for others would take longer.
-const ALONE: usize = 1;
+/// Blocks up to which one thread does it alone: to wait for others would take longer, and each would learn the same.
+const ALONE: usize = 3;
 
 /// States of each block of a level with so many.
 fn block_of(count: usize) -> usize {
