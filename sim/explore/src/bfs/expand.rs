@@ -667,7 +667,7 @@ impl<'a, S: System, M: Monitor<S::Label>, const W: usize> Expander<'a, S, M, W> 
         let whole = one_by_one.then(|| frame.layout.unpack(packed));
         let before = Before { packed: *packed, entries: &looked.entries, whole };
         let loud = looked.all_special() & !looked.quiet;
-        let mut rest = if one_by_one { u16::MAX & !looked.like_previous } else { loud };
+        let mut rest = if one_by_one { !looked.like_previous } else { loud };
         while rest != 0 {
             let actor = rest.trailing_zeros() as usize;
             rest &= rest - 1;
